@@ -1,0 +1,178 @@
+#!/usr/bin/env bash
+# setup.sh WHAT...: make sure that WHAT is there, and say exactly what is missing where it cannot be had.
+# WHAT: rust-wasm (compile modules), kubernetes, opensearch (servers of the tests), node (a kubelet's
+# needs; only record-demo.sh uses it), cargo-deny, all (what `make test` and .ci/run need).
+# As root on Debian or Ubuntu it installs packages with apt; it never changes anything else outside
+# ${XDG_CACHE_HOME:-~/.cache}/weir. Callers may run at the same time.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+CARGO_DENY_VERSION=0.20.2
+OPENSEARCH_VERSION=${OS_VERSION:-2.19.4}
+
+missing=()
+need() { missing+=("$1"); }
+
+may_apt() { [ "$(id -u)" = 0 ] && have apt-get; }
+
+# apt PACKAGE...: installs what it can; the caller looks again whether it helped.
+apt() {
+  may_apt || return 1
+  say "setup: installing $* with apt"
+  (
+    flock 9
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get install -y -qq --no-install-recommends "$@" ||
+      { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; }
+  ) 9>"$WEIR_CACHE/apt.lock" >"$WEIR_CACHE/apt.log" 2>&1 </dev/null || {
+    say "setup: apt could not install $*: $(tail -n 2 "$WEIR_CACHE/apt.log")"
+    return 1
+  }
+}
+
+# tool COMMAND PACKAGE: on the PATH, or installed now, or listed as missing.
+tool() {
+  have "$1" || { apt "$2" && hash -r && have "$1"; } ||
+    need "$1: install the package \`$2\` (apt-get install $2), or its like on your system"
+}
+
+rust() {
+  have cargo || need "cargo (Rust 1.95 or newer): https://rustup.rs"
+  have cc || { apt gcc libc6-dev && have cc; } || need "cc, a C compiler: install the package \`gcc\` or \`clang\`"
+}
+
+# Modules are wasm32-unknown-unknown. rustup has that target's standard library; where rustup cannot download,
+# Debian's Rust for the web can build it from source.
+has_rustup_target() {
+  have rustc && compgen -G "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib/libstd-*.rlib" >/dev/null
+}
+has_debian_target() {
+  [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] &&
+    [ -f "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/std/Cargo.toml" ] && has_linker
+}
+has_linker() {
+  have wasm-ld || have rust-lld ||
+    { have rustc && compgen -G "$(rustc --print sysroot)/lib/rustlib/*/bin/rust-lld" >/dev/null; }
+}
+rust_wasm() {
+  rust
+  ! has_rustup_target || return 0
+  ! has_debian_target || return 0
+  if have rustup; then
+    say "setup: rustup target add wasm32-unknown-unknown"
+    timeout 60 rustup target add wasm32-unknown-unknown >"$WEIR_CACHE/rustup.log" 2>&1 </dev/null || true
+    ! has_rustup_target || return 0
+    say "setup: rustup could not add it: $(tail -n 1 "$WEIR_CACHE/rustup.log")"
+  fi
+  if may_apt; then
+    apt rustc-web cargo-web rust-web-src || true
+    has_linker || apt lld || true
+    ! has_debian_target || return 0
+  fi
+  need "Rust's target wasm32-unknown-unknown: \`rustup target add wasm32-unknown-unknown\`;
+    or, on Debian 12 and later: apt-get install rustc-web cargo-web rust-web-src lld"
+}
+
+server_tools() {
+  tool curl curl
+  tool openssl openssl
+  tool flock util-linux
+  tool setsid util-linux
+}
+
+kubernetes() {
+  server_tools
+  local out src=$here/kubernetes
+  out=$(k8s_dir)
+  if [ ! -x "$out/kubectl" ]; then
+    have go || need "go (1.21 or newer): https://go.dev/dl"
+    [ ${#missing[@]} = 0 ] || return 0
+    (
+      flock 9
+      [ ! -x "$out/kubectl" ] || exit 0
+      say "setup: building the Kubernetes servers (once; 7 minutes on two cores)"
+      rm -rf "$out.new"
+      "$src/build.sh" "$out.new" >"$WEIR_CACHE/kubernetes.log" 2>&1 </dev/null ||
+        { tail -n 20 "$WEIR_CACHE/kubernetes.log" >&2; exit 1; }
+      rm -rf "$out" && mv -T "$out.new" "$out"
+    ) 9>"$WEIR_CACHE/kubernetes.lock" || die "the Kubernetes servers could not be built, see above"
+  fi
+  touch "$out"
+  keep_newest 3 "$WEIR_CACHE"/kubernetes/*/
+}
+
+java_home() { "$here/opensearch/up.sh" --java-home 2>/dev/null; }
+
+opensearch() {
+  server_tools
+  tool unzip unzip
+  case $OPENSEARCH_VERSION in
+    2.*) local jdk='11 to 21' package=openjdk-17-jre-headless ;;
+    *) local jdk='21 or newer' package=openjdk-21-jre-headless ;;
+  esac
+  java_home >/dev/null || { apt "$package" && java_home >/dev/null; } ||
+    need "a Java runtime, $jdk: install the package \`$package\`, or set OS_JAVA_HOME"
+  local zips=$WEIR_CACHE/opensearch v=$OPENSEARCH_VERSION
+  if [ ! -s "$zips/opensearch-$v.zip" ] || [ ! -s "$zips/opensearch-security-$v.0.zip" ]; then
+    tool mvn maven
+    [ ${#missing[@]} = 0 ] || return 0
+    (
+      flock 9
+      [ ! -s "$zips/opensearch-$v.zip" ] || [ ! -s "$zips/opensearch-security-$v.0.zip" ] || exit 0
+      say "setup: fetching OpenSearch $v (once; 100 MB)"
+      mkdir -p "$zips.new"
+      mvn -q -B -f "$here/opensearch/pom.xml" -Dos.version="$v" -Dout="$zips.new" initialize \
+        >"$WEIR_CACHE/opensearch.log" 2>&1 </dev/null || { tail -n 20 "$WEIR_CACHE/opensearch.log" >&2; exit 1; }
+      mkdir -p "$zips"
+      mv "$zips.new"/* "$zips"/
+      rmdir "$zips.new"
+    ) 9>"$WEIR_CACHE/opensearch.lock" || die "OpenSearch could not be fetched, see above"
+  fi
+}
+
+node() {
+  [ "$(id -u)" = 0 ] || need "root, for a real node (everything else works without)"
+  tool containerd containerd
+  tool runc runc
+  tool ip iproute2
+  [ -x /usr/lib/cni/bridge ] || { apt containernetworking-plugins && [ -x /usr/lib/cni/bridge ]; } ||
+    need "/usr/lib/cni/bridge: install the package \`containernetworking-plugins\`"
+  ldd /bin/busybox 2>&1 | grep -q 'not a dynamic' || apt busybox-static ||
+    need "a static /bin/busybox: install the package \`busybox-static\`"
+}
+
+cargo_deny() {
+  rust
+  [ ${#missing[@]} = 0 ] || return 0
+  local out=$WEIR_CACHE/tools/cargo-deny-$CARGO_DENY_VERSION
+  [ -x "$out/bin/cargo-deny" ] && return 0
+  (
+    flock 9
+    [ ! -x "$out/bin/cargo-deny" ] || exit 0
+    say "setup: building cargo-deny $CARGO_DENY_VERSION (once; some minutes)"
+    CARGO_TARGET_DIR=$out.target cargo install --locked --quiet --root "$out.new" \
+      cargo-deny --version "$CARGO_DENY_VERSION" >"$WEIR_CACHE/cargo-deny.log" 2>&1 </dev/null ||
+      { tail -n 20 "$WEIR_CACHE/cargo-deny.log" >&2; exit 1; }
+    rm -rf "$out.target"
+    rm -rf "$out" && mv -T "$out.new" "$out"
+  ) 9>"$WEIR_CACHE/cargo-deny.lock" || die "cargo-deny could not be built, see above"
+}
+
+mkdir -p "$WEIR_CACHE/kubernetes" "$WEIR_CACHE/tools"
+[ $# -gt 0 ] || { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
+for what; do
+  case $what in
+    rust-wasm) rust_wasm ;;
+    kubernetes) kubernetes ;;
+    opensearch) opensearch ;;
+    node) node ;;
+    cargo-deny) cargo_deny ;;
+    all) rust_wasm; kubernetes; opensearch; cargo_deny ;;
+    *) die "no such thing to set up: $what" ;;
+  esac
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  say "setup: missing, and not to be had from here without you:"
+  printf '%s\n' "${missing[@]}" | sort -u | sed 's/^/  /; s/^      /    /' >&2
+  exit 1
+fi
