@@ -1,1 +1,35 @@
-//! weir
+//! weir keeps a Kubernetes cluster's events: it watches them, runs each one through
+//! WebAssembly modules, and ships what is left to OpenSearch in batches.
+//!
+//! ```text
+//!   source ──> stages ──> buffer ──> sink
+//!   (watch)    (WASM)     (memory)   (_bulk)
+//! ```
+//!
+//! Modules, in the order of the flow:
+//!
+//! - [`event`]: the one value that flows: bytes, head, edits, encoding; pure.
+//! - [`source`]: where events come from: a Kubernetes watch, a file, stdin.
+//! - [`stages`]: the chain of WebAssembly modules that each event passes.
+//! - [`buffer`]: what waits for the sink, bounded in bytes; the batcher.
+//! - [`sink`]: where documents go: OpenSearch, a file, stdout.
+//! - [`pipeline`]: wires the four together, and shuts them down in order.
+//!
+//! Around it: [`config`] turns `pipeline.toml` into settings, [`ledger`] accounts for every event,
+//! [`dead_letter`] keeps what could not be processed, [`metrics`], [`health`] and [`admin`] show it,
+//! [`shutdown`] and [`telemetry`] serve the process, [`kube`] makes the API server's client, and
+//! [`cli`] is the command line.
+
+pub mod buffer;
+pub mod event;
+pub mod handoff;
+pub mod sink;
+pub mod source;
+pub mod stages;
+
+pub mod dead_letter;
+pub mod health;
+pub mod ledger;
+pub mod metrics;
+pub mod secret;
+pub mod shutdown;

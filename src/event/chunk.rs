@@ -1,0 +1,220 @@
+//! Chunks: pooled buffers of raw bytes, and the events found in them.
+
+use std::ops::Range;
+use std::sync::{Arc, Condvar, Mutex};
+
+use super::head::{Head, Member};
+use super::{CHUNK_BYTES, DEAD_LETTER_HEAD_BYTES};
+
+/// One valid event of a chunk.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its bytes in the chunk: exactly one JSON object of core/v1 names.
+    pub bytes: Range<usize>,
+    /// The source's own bytes where `bytes` is a rewritten form (events.k8s.io/v1); else the same.
+    pub source_bytes: Range<usize>,
+    /// What was decoded of it.
+    pub head: Head,
+}
+
+/// Why an event was refused at the source: a closed set, the `reason` label of
+/// `weir_events_dead_lettered_total{where="source"}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MalformedKind {
+    /// Not JSON.
+    Syntax,
+    /// Not UTF-8.
+    Utf8,
+    /// Nested too deeply.
+    Depth,
+    /// A key twice in the root, `metadata` or `involvedObject`.
+    DuplicateKey,
+    /// A head member of the wrong JSON type.
+    WrongType,
+    /// Not a core/v1 or events.k8s.io/v1 Event.
+    NotAnEvent,
+    /// Larger than `EVENT_BYTES_MAX`.
+    TooLarge,
+    /// The input ended inside it.
+    Truncated,
+}
+
+impl MalformedKind {
+    /// All of them, in the order of their labels' registration.
+    pub const ALL: [MalformedKind; 8] = [
+        MalformedKind::Syntax,
+        MalformedKind::Utf8,
+        MalformedKind::Depth,
+        MalformedKind::DuplicateKey,
+        MalformedKind::WrongType,
+        MalformedKind::NotAnEvent,
+        MalformedKind::TooLarge,
+        MalformedKind::Truncated,
+    ];
+
+    /// The metric label.
+    pub fn label(self) -> &'static str {
+        match self {
+            MalformedKind::Syntax => "syntax",
+            MalformedKind::Utf8 => "utf8",
+            MalformedKind::Depth => "depth",
+            MalformedKind::DuplicateKey => "duplicate_key",
+            MalformedKind::WrongType => "wrong_type",
+            MalformedKind::NotAnEvent => "not_an_event",
+            MalformedKind::TooLarge => "too_large",
+            MalformedKind::Truncated => "truncated",
+        }
+    }
+}
+
+/// One event that was received and refused: it goes to the dead letters.
+#[derive(Clone, Debug)]
+pub struct Reject {
+    /// Its bytes, at most the first `DEAD_LETTER_HEAD_BYTES` of one that was too large.
+    pub bytes: Vec<u8>,
+    /// Where it stood, for people: `line 7, column 12`, or `watch of all namespaces, after version 123`.
+    pub place: String,
+    /// Which kind of fault.
+    pub kind: MalformedKind,
+    /// What was wrong, for people.
+    pub detail: String,
+}
+
+impl Reject {
+    /// Keeps what a dead letter keeps of `bytes`.
+    pub fn new(bytes: &[u8], place: String, kind: MalformedKind, detail: String) -> Reject {
+        let bytes = bytes[..bytes.len().min(DEAD_LETTER_HEAD_BYTES)].to_vec();
+        Reject { bytes, place, kind, detail }
+    }
+}
+
+/// A buffer of raw bytes with its events. Goes back to its pool when dropped.
+#[derive(Debug, Default)]
+pub struct Chunk {
+    /// The raw bytes; rewritten events are appended behind them.
+    pub bytes: Vec<u8>,
+    /// The valid events, in the order of their arrival.
+    pub events: Vec<Event>,
+    /// The root members of all `events`.
+    pub members: Vec<Member>,
+    /// What was received and is no valid event.
+    pub rejects: Vec<Reject>,
+    pool: Option<Arc<PoolState>>,
+}
+
+impl Chunk {
+    /// The bytes of one of this chunk's events.
+    pub fn event_bytes(&self, event: &Event) -> &[u8] {
+        &self.bytes[event.bytes.clone()]
+    }
+
+    /// The root members of one of this chunk's events.
+    pub fn event_members(&self, event: &Event) -> &[Member] {
+        &self.members[event.head.members.start as usize..event.head.members.end as usize]
+    }
+
+    /// How many outcomes this chunk owes: valid events and rejects.
+    pub fn received(&self) -> u64 {
+        (self.events.len() + self.rejects.len()) as u64
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.events.clear();
+        self.members.clear();
+        self.rejects.clear();
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        if let Some(pool) = self.pool.take() {
+            let mut chunk = std::mem::take(self);
+            chunk.clear();
+            pool.put(chunk);
+        }
+    }
+}
+
+/// A fixed number of chunks: taking one waits until one is free, so the pool is the bound on
+/// raw events in memory.
+#[derive(Clone, Debug)]
+pub struct ChunkPool(Arc<PoolState>);
+
+#[derive(Debug)]
+struct PoolState {
+    free: Mutex<Vec<Chunk>>,
+    returned: Condvar,
+    notify: tokio::sync::Notify,
+    size: usize,
+}
+
+/// How much of a pool is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolMetrics {
+    /// Chunks taken.
+    pub taken: usize,
+    /// Chunks in all.
+    pub size: usize,
+}
+
+impl PoolState {
+    fn put(&self, mut chunk: Chunk) {
+        // A chunk that grew for one huge event does not keep that memory.
+        chunk.bytes.shrink_to(CHUNK_BYTES);
+        self.free.lock().unwrap_or_else(|e| e.into_inner()).push(chunk);
+        self.returned.notify_one();
+        self.notify.notify_one();
+    }
+}
+
+impl ChunkPool {
+    /// A pool of `size` chunks; memory is allocated when a chunk is first filled.
+    pub fn new(size: usize) -> ChunkPool {
+        let free = (0..size).map(|_| Chunk::default()).collect();
+        ChunkPool(Arc::new(PoolState {
+            free: Mutex::new(free),
+            returned: Condvar::new(),
+            notify: tokio::sync::Notify::new(),
+            size,
+        }))
+    }
+
+    /// A free chunk, if there is one now.
+    pub fn try_take(&self) -> Option<Chunk> {
+        let mut free = self.0.free.lock().unwrap_or_else(|e| e.into_inner());
+        let mut chunk = free.pop()?;
+        drop(free);
+        chunk.pool = Some(self.0.clone());
+        Some(chunk)
+    }
+
+    /// Waits, asleep on this thread, for a free chunk.
+    pub fn take_blocking(&self) -> Chunk {
+        let mut free = self.0.free.lock().unwrap_or_else(|e| e.into_inner());
+        loop {
+            if let Some(mut chunk) = free.pop() {
+                chunk.pool = Some(self.0.clone());
+                return chunk;
+            }
+            free = self.0.returned.wait(free).unwrap_or_else(|e| e.into_inner());
+        }
+    }
+
+    /// Waits for a free chunk. Cancel-safe. For one taker at a time.
+    pub async fn take(&self) -> Chunk {
+        loop {
+            // notify_one stores a permit, so a return between these two lines is not missed.
+            if let Some(chunk) = self.try_take() {
+                return chunk;
+            }
+            self.0.notify.notified().await;
+        }
+    }
+
+    /// How many are in use.
+    pub fn metrics(&self) -> PoolMetrics {
+        let free = self.0.free.lock().unwrap_or_else(|e| e.into_inner()).len();
+        PoolMetrics { taken: self.0.size - free, size: self.0.size }
+    }
+}

@@ -1,0 +1,134 @@
+//! What is decoded of an event, once, at the source.
+
+use std::ops::Range;
+
+/// Part of an event's bytes, relative to the event's first byte. The default is "absent".
+///
+/// Of a JSON string it covers the characters between the quotes, with their escapes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    start: u32,
+    /// Length; the top bit says that the text has escapes.
+    len: u32,
+}
+
+const ESCAPED: u32 = 1 << 31;
+
+impl Span {
+    /// A span without escapes.
+    pub fn plain(start: usize, end: usize) -> Span {
+        // Events are at most EVENT_BYTES_MAX bytes, far below 2^31.
+        Span { start: start as u32, len: (end - start) as u32 }
+    }
+
+    /// A string's span whose text has `\` escapes.
+    pub fn escaped(start: usize, end: usize) -> Span {
+        Span { start: start as u32, len: (end - start) as u32 | ESCAPED }
+    }
+
+    /// The bytes of the event that this covers.
+    pub fn range(self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start + self.len()
+    }
+
+    /// Length in bytes, escapes as written.
+    pub fn len(self) -> usize {
+        (self.len & !ESCAPED) as usize
+    }
+
+    /// Nothing there: an absent member, or an empty string.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the text has `\` escapes and must be decoded.
+    pub fn has_escapes(self) -> bool {
+        self.len & ESCAPED != 0
+    }
+}
+
+/// A member of an event's root object.
+#[derive(Clone, Copy, Debug)]
+pub struct Member {
+    /// The key, without its quotes.
+    pub key: Span,
+    /// The value's JSON text.
+    pub value: Span,
+}
+
+/// `type`, as far as Kubernetes defines it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EventType {
+    /// `Normal`
+    Normal,
+    /// `Warning`
+    Warning,
+    /// Anything else, or absent.
+    #[default]
+    Other,
+}
+
+/// The members that sharding, matching, getters, ids and dates need.
+///
+/// String spans are absent for a member that is absent, null or `""`.
+#[derive(Clone, Debug, Default)]
+pub struct Head {
+    /// `/type`
+    pub event_type: EventType,
+    /// `/type`, as text
+    pub type_text: Span,
+    /// `/reason`
+    pub reason: Span,
+    /// `/message`
+    pub message: Span,
+    /// `/action`
+    pub action: Span,
+    /// `/metadata/name`
+    pub name: Span,
+    /// `/metadata/namespace`
+    pub namespace: Span,
+    /// `/metadata/uid`
+    pub uid: Span,
+    /// `/metadata/resourceVersion`
+    pub resource_version: Span,
+    /// `/source/component`
+    pub component: Span,
+    /// `/reportingComponent`
+    pub reporting_component: Span,
+    /// `/source/host`
+    pub host: Span,
+    /// `/involvedObject/kind`
+    pub regarding_kind: Span,
+    /// `/involvedObject/namespace`
+    pub regarding_namespace: Span,
+    /// `/involvedObject/name`
+    pub regarding_name: Span,
+    /// `/involvedObject/uid`
+    pub regarding_uid: Span,
+    /// `/involvedObject/apiVersion`
+    pub regarding_api_version: Span,
+    /// `/involvedObject/fieldPath`
+    pub regarding_field_path: Span,
+    /// `/metadata/creationTimestamp`
+    pub creation_timestamp: Span,
+    /// `/firstTimestamp`
+    pub first_timestamp: Span,
+    /// `/lastTimestamp`
+    pub last_timestamp: Span,
+    /// `/eventTime`
+    pub event_time: Span,
+    /// `/series/lastObservedTime`
+    pub series_last_observed: Span,
+    /// `/count`
+    pub count: Option<u32>,
+    /// `/series/count`
+    pub series_count: Option<u32>,
+    /// The member `managedFields` inside `metadata`, with the one comma that goes with it: cut this
+    /// out and the rest is still JSON.
+    pub managed_fields: Span,
+    /// Which of the chunk's `members` are this event's root members, in the order of the text.
+    pub members: Range<u32>,
+    /// Hash of the regarded object (kind, namespace, name; decoded text): which worker gets the event.
+    pub shard: u32,
+}

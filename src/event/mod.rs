@@ -1,0 +1,43 @@
+//! The one value that flows: an event's bytes as they arrived, a small head decoded once,
+//! and the edits that stages made. No I/O, no Kubernetes, HTTP or TOML type.
+//!
+//! Invariants:
+//!
+//! - An [`Event`] is a range of its [`Chunk`]'s bytes that holds exactly one JSON object, checked
+//!   once (syntax, UTF-8, depth, duplicate keys, kinds) by [`parse`]. Nothing parses it again.
+//! - The bytes are never changed after that; edits are an overlay ([`Edits`]), and [`encode`]
+//!   splices the two: what nobody edited is copied, not re-encoded.
+//! - Nothing here allocates for an event that is dropped.
+
+mod chunk;
+mod document;
+mod edits;
+mod encode;
+mod head;
+mod json;
+mod parse;
+mod pointer;
+mod rewrite;
+mod time;
+mod view;
+
+pub use chunk::{Chunk, ChunkPool, Event, MalformedKind, PoolMetrics, Reject};
+pub use document::{Document, DocumentIdentity, Documents};
+pub use edits::{EditError, EditLimits, Edits, Original};
+pub use encode::{EncodeSettings, StageError, encode};
+pub use head::{EventType, Head, Member, Span};
+pub use json::{ScanError, Scanner};
+pub use parse::{Malformed, Parsed, parse};
+pub use time::{Micros, parse_rfc3339};
+pub use view::{EventView, Field};
+
+/// An event larger than this is not read into memory whole: it is skipped to its end and
+/// dead-lettered with its first [`DEAD_LETTER_HEAD_BYTES`]. The API server's own limit for one
+/// object is 1.5 MiB (etcd's `--max-request-bytes`).
+pub const EVENT_BYTES_MAX: usize = 2 << 20;
+/// What is kept of an event larger than [`EVENT_BYTES_MAX`].
+pub const DEAD_LETTER_HEAD_BYTES: usize = 64 << 10;
+/// The size of a pooled chunk.
+pub const CHUNK_BYTES: usize = 256 << 10;
+/// JSON nested deeper than this is malformed.
+pub const DEPTH_MAX: usize = 128;

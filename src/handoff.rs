@@ -1,0 +1,126 @@
+//! How events pass from part to part: the source hands chunks to workers, workers hand documents to
+//! the buffer, the sink takes batches out of it. The parts know these types and nothing of each other.
+//!
+//! Invariant: whatever is handed over carries its [`Held`], so the ledger always knows how many events
+//! are on the way; and whatever waits is bounded: raw events by the [`ChunkPool`], documents by the buffer.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::event::{Chunk, ChunkPool, Documents};
+use crate::ledger::{Held, Ledger};
+
+/// The other side has ended; this side should end too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the next part of the pipeline has ended")]
+pub struct Closed;
+
+/// One worker's share of a chunk: the events whose `head.shard % workers` is this worker's number,
+/// and for worker 0 the chunk's rejects.
+#[derive(Debug)]
+pub struct Work {
+    /// The chunk, shared with the other workers that have events in it.
+    pub chunk: Arc<Chunk>,
+    /// This worker's share of its events.
+    pub held: Held,
+}
+
+/// Where a source puts its chunks.
+#[derive(Clone, Debug)]
+pub struct Outlet {
+    ledger: Ledger,
+    pool: ChunkPool,
+    workers: Vec<mpsc::Sender<Work>>,
+}
+
+impl Outlet {
+    /// An outlet to `workers` workers over a pool of `chunks`, and the workers' ends.
+    pub fn new(ledger: Ledger, chunks: usize, workers: usize) -> (Outlet, Vec<mpsc::Receiver<Work>>) {
+        // No queue can hold more than all chunks there are, so sending never waits: the pool is the bound.
+        let (senders, receivers) = (0..workers).map(|_| mpsc::channel(chunks)).unzip();
+        (Outlet { ledger, pool: ChunkPool::new(chunks), workers: senders }, receivers)
+    }
+
+    /// Where the source takes its chunks from; waiting there is the back pressure.
+    pub fn pool(&self) -> &ChunkPool {
+        &self.pool
+    }
+
+    /// Hands a chunk's events to their workers: from here on they are received. Never waits.
+    pub fn send(&self, chunk: Chunk) -> Result<(), Closed> {
+        let mut held = self.ledger.receive(chunk.received());
+        let chunk = Arc::new(chunk);
+        for (worker, sender) in self.workers.iter().enumerate() {
+            let count = self.share(&chunk, worker);
+            if count > 0 {
+                let work = Work { chunk: chunk.clone(), held: held.split(count) };
+                sender.try_send(work).map_err(|_| Closed)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn share(&self, chunk: &Chunk, worker: usize) -> u64 {
+        if self.workers.len() == 1 {
+            return chunk.received();
+        }
+        let events = chunk.events.iter().filter(|e| e.head.shard as usize % self.workers.len() == worker);
+        let rejects = if worker == 0 { chunk.rejects.len() } else { 0 };
+        (events.count() + rejects) as u64
+    }
+}
+
+/// Where workers put finished documents.
+pub trait Outbox: Send + Sync {
+    /// Waits, asleep on this thread, until there is room, and hands the documents on. `held` counts exactly them.
+    fn put(&self, documents: Documents, held: Held) -> Result<(), Closed>;
+}
+
+/// Where the sink takes documents from.
+pub trait Inbox: Send {
+    /// The next batch; waits for the first document. `None` when no more will come. Cancel-safe.
+    fn next(&mut self, limits: BatchLimits) -> impl Future<Output = Option<Batch>> + Send;
+}
+
+/// Bounds of one batch; one document larger than `bytes` still makes a batch of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// Bytes of documents.
+    pub bytes: usize,
+    /// Documents.
+    pub count: usize,
+}
+
+/// One document on its way to the sink. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// The buffer that it lies in.
+    pub documents: Arc<Documents>,
+    /// Which of them.
+    pub index: u32,
+}
+
+impl Item {
+    /// The JSON, without its line break.
+    pub fn body(&self) -> &[u8] {
+        self.documents.body(&self.documents.docs[self.index as usize])
+    }
+}
+
+/// Documents that the sink has taken: their events stay in flight, and their room in the buffer taken, until
+/// they are settled and this is dropped.
+#[derive(Debug)]
+pub struct Batch {
+    /// The documents, in order.
+    pub items: Vec<Item>,
+    /// Their events.
+    pub held: Held,
+    /// Their room in the buffer: given back when dropped.
+    pub room: Room,
+}
+
+/// Bytes taken in the buffer, given back when dropped.
+#[derive(Debug, Default)]
+pub struct Room(pub Vec<Arc<tokio::sync::OwnedSemaphorePermit>>);

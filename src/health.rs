@@ -1,0 +1,135 @@
+//! Readiness and liveness: what each part says of itself, for `/readyz` and `/livez`.
+//!
+//! Readiness fails for what needs a person: configuration, modules, buffer, a first list that has not
+//! completed, a sink that refuses. An outage does not; it is shown as a note. Liveness fails when a
+//! task has made no progress, retries included, for [`STALL_AFTER`].
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Twice the source's `quiet_timeout`.
+pub const STALL_AFTER: Duration = Duration::from_secs(600);
+
+/// What a part of the pipeline says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// All is well.
+    Ready,
+    /// All is well, or will be without help; the text is shown by `?verbose`.
+    Note(String),
+    /// Not ready; the text says why and what to do.
+    NotReady(String),
+}
+
+/// Shared by all parts; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Health(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    conditions: BTreeMap<&'static str, Condition>,
+    tasks: BTreeMap<String, Instant>,
+}
+
+/// What the probes answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Whether the probe passes.
+    pub ok: bool,
+    /// One line a part: name, `ok` or `not ok`, and why.
+    pub lines: Vec<String>,
+}
+
+impl Health {
+    /// Says how the part `part` is: `config`, `modules`, `buffer`, `source`, `sink`.
+    pub fn set(&self, part: &'static str, condition: Condition) {
+        self.lock().conditions.insert(part, condition);
+    }
+
+    /// Says that a task has made progress (or has retried, or is waiting with nothing to do).
+    pub fn progress(&self, task: &str) {
+        let mut state = self.lock();
+        let now = Instant::now();
+        match state.tasks.get_mut(task) {
+            Some(at) => *at = now,
+            None => {
+                state.tasks.insert(task.to_owned(), now);
+            }
+        }
+    }
+
+    /// Says that a task has ended in good order: it can no longer stall.
+    pub fn finished(&self, task: &str) {
+        self.lock().tasks.remove(task);
+    }
+
+    /// `/readyz`
+    pub fn readiness(&self) -> Report {
+        let state = self.lock();
+        let mut ok = true;
+        let lines = state.conditions.iter().map(|(part, condition)| match condition {
+            Condition::Ready => format!("{part}: ok"),
+            Condition::Note(note) => format!("{part}: ok ({note})"),
+            Condition::NotReady(why) => {
+                ok = false;
+                format!("{part}: not ok: {why}")
+            }
+        });
+        let lines = lines.collect();
+        Report { ok, lines }
+    }
+
+    /// `/livez`
+    pub fn liveness(&self, now: Instant) -> Report {
+        let state = self.lock();
+        let mut ok = true;
+        let lines = state.tasks.iter().map(|(task, at)| {
+            let age = now.saturating_duration_since(*at);
+            if age < STALL_AFTER {
+                format!("{task}: ok")
+            } else {
+                ok = false;
+                format!("{task}: not ok: no progress for {} s", age.as_secs())
+            }
+        });
+        let lines = lines.collect();
+        Report { ok, lines }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_needs_a_person_fails_readiness() {
+        let health = Health::default();
+        health.set("modules", Condition::Ready);
+        health.set("sink", Condition::Note("OpenSearch is not reachable".into()));
+        assert!(health.readiness().ok);
+        health.set("sink", Condition::NotReady("401: check sink.password".into()));
+        assert_eq!(
+            health.readiness(),
+            Report {
+                ok: false,
+                lines: vec!["modules: ok".into(), "sink: not ok: 401: check sink.password".into()]
+            }
+        );
+    }
+
+    #[test]
+    fn a_task_without_progress_fails_liveness_until_it_moves_or_ends() {
+        let health = Health::default();
+        health.progress("worker-0");
+        let later = Instant::now() + STALL_AFTER;
+        assert!(health.liveness(Instant::now()).ok);
+        assert!(!health.liveness(later).ok);
+        health.finished("worker-0");
+        assert!(health.liveness(later).ok);
+    }
+}

@@ -1,0 +1,382 @@
+//! The account of every event: `received + recovered + replayed = delivered + filtered +
+//! dead_lettered + in_flight`, at any moment.
+//!
+//! Invariants:
+//!
+//! - Every event that a source receives enters by [`Ledger::receive`] and is from then on part of exactly
+//!   one [`Held`], which travels with it through queues, batches and retries.
+//! - `in_flight` is the sum of all `Held` there are; it is never computed as the difference.
+//!   A `Held` that is dropped with events in it therefore unbalances the ledger, and shows.
+//! - Everything moves under one lock, a chunk or a response at a time, and is read in one snapshot.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// How an event reached the sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// OpenSearch stored a new document (or a newer version of one).
+    Created,
+    /// OpenSearch had this very version already.
+    Duplicate,
+    /// OpenSearch had a newer version already.
+    Superseded,
+    /// Written to a file or to stdout.
+    Written,
+}
+
+impl Delivered {
+    /// All of them.
+    pub const ALL: [Delivered; 4] =
+        [Delivered::Created, Delivered::Duplicate, Delivered::Superseded, Delivered::Written];
+
+    /// The metric label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Delivered::Created => "created",
+            Delivered::Duplicate => "duplicate",
+            Delivered::Superseded => "superseded",
+            Delivered::Written => "written",
+        }
+    }
+}
+
+/// A registered pair of labels: `{stage, reason}` of filtered events, `{where, reason}` of dead letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReasonId(u16);
+
+/// What became of some events; given to [`Held::settle`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    delivered: [u64; 4],
+    filtered: Vec<u64>,
+    dead_lettered: Vec<u64>,
+}
+
+impl Tally {
+    /// Counts delivered events.
+    pub fn delivered(&mut self, how: Delivered, count: u64) {
+        self.delivered[how as usize] += count;
+    }
+
+    /// Counts filtered events.
+    pub fn filtered(&mut self, reason: ReasonId, count: u64) {
+        add_at(&mut self.filtered, reason, count);
+    }
+
+    /// Counts dead-lettered events.
+    pub fn dead_lettered(&mut self, reason: ReasonId, count: u64) {
+        add_at(&mut self.dead_lettered, reason, count);
+    }
+
+    /// How many outcomes this is.
+    pub fn total(&self) -> u64 {
+        self.delivered.iter().chain(&self.filtered).chain(&self.dead_lettered).sum()
+    }
+
+    /// Empties it, keeping its memory.
+    pub fn clear(&mut self) {
+        self.delivered = [0; 4];
+        self.filtered.fill(0);
+        self.dead_lettered.fill(0);
+    }
+}
+
+fn add_at(counts: &mut Vec<u64>, reason: ReasonId, count: u64) {
+    let index = usize::from(reason.0);
+    if counts.len() <= index {
+        counts.resize(index + 1, 0);
+    }
+    counts[index] += count;
+}
+
+/// The account; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger(Arc<Mutex<Account>>);
+
+#[derive(Debug, Default)]
+struct Account {
+    received: u64,
+    recovered: u64,
+    replayed: u64,
+    settled: Tally,
+    held: u64,
+    filter_labels: Vec<(String, String)>,
+    dead_letter_labels: Vec<(String, String)>,
+}
+
+impl Ledger {
+    /// The id of a pair of labels of `weir_events_filtered_total{stage,reason}`; registers it once.
+    pub fn filter_reason(&self, stage: &str, reason: &str) -> ReasonId {
+        register(&mut self.lock().filter_labels, stage, reason)
+    }
+
+    /// The id of a pair of labels of `weir_events_dead_lettered_total{where,reason}`; registers it once.
+    pub fn dead_letter_reason(&self, place: &str, reason: &str) -> ReasonId {
+        register(&mut self.lock().dead_letter_labels, place, reason)
+    }
+
+    /// Events that a source has just received.
+    pub fn receive(&self, count: u64) -> Held {
+        let mut account = self.lock();
+        account.received += count;
+        account.held += count;
+        drop(account);
+        Held { count, ledger: self.clone() }
+    }
+
+    /// All counts at one moment.
+    pub fn snapshot(&self) -> Snapshot {
+        let account = self.lock();
+        let labelled = |labels: &[(String, String)], counts: &[u64]| {
+            let counts = counts.iter().copied().chain(std::iter::repeat(0));
+            labels.iter().cloned().zip(counts).collect()
+        };
+        Snapshot {
+            received: account.received,
+            recovered: account.recovered,
+            replayed: account.replayed,
+            delivered: account.settled.delivered,
+            filtered: labelled(&account.filter_labels, &account.settled.filtered),
+            dead_lettered: labelled(&account.dead_letter_labels, &account.settled.dead_lettered),
+            in_flight: account.held,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Account> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+fn register(labels: &mut Vec<(String, String)>, first: &str, second: &str) -> ReasonId {
+    let found = labels.iter().position(|(a, b)| a == first && b == second);
+    let index = found.unwrap_or_else(|| {
+        labels.push((first.to_owned(), second.to_owned()));
+        labels.len() - 1
+    });
+    // At most 32 declared reasons a stage, and a handful of our own: far below 2^16.
+    ReasonId(index as u16)
+}
+
+/// Some events that have no outcome yet. Whoever holds them holds this.
+#[derive(Debug)]
+pub struct Held {
+    count: u64,
+    ledger: Ledger,
+}
+
+impl Held {
+    /// How many.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Takes `count` of them out, to travel on their own.
+    ///
+    /// # Panics
+    ///
+    /// When there are fewer.
+    pub fn split(&mut self, count: u64) -> Held {
+        assert!(count <= self.count, "cannot split {count} of {} held events", self.count);
+        self.count -= count;
+        Held { count, ledger: self.ledger.clone() }
+    }
+
+    /// Puts others with these.
+    pub fn merge(&mut self, mut other: Held) {
+        self.count += std::mem::take(&mut other.count);
+    }
+
+    /// Gives some of them their outcome.
+    ///
+    /// # Panics
+    ///
+    /// When there are fewer than `tally` counts: an event would have two outcomes.
+    pub fn settle(&mut self, tally: &Tally) {
+        let total = tally.total();
+        if total == 0 {
+            return;
+        }
+        assert!(total <= self.count, "{total} outcomes for {} held events", self.count);
+        self.count -= total;
+        let mut account = self.ledger.lock();
+        account.held -= total;
+        for (sum, count) in account.settled.delivered.iter_mut().zip(tally.delivered) {
+            *sum += count;
+        }
+        add_all(&mut account.settled.filtered, &tally.filtered);
+        add_all(&mut account.settled.dead_lettered, &tally.dead_lettered);
+    }
+}
+
+fn add_all(sums: &mut Vec<u64>, counts: &[u64]) {
+    if sums.len() < counts.len() {
+        sums.resize(counts.len(), 0);
+    }
+    for (sum, count) in sums.iter_mut().zip(counts) {
+        *sum += count;
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.count > 0 {
+            self.ledger.lock().held -= self.count;
+        }
+    }
+}
+
+/// The account at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Events that a source received.
+    pub received: u64,
+    /// Events found in the spool at start.
+    pub recovered: u64,
+    /// Events replayed from dead letters.
+    pub replayed: u64,
+    /// By [`Delivered::ALL`].
+    pub delivered: [u64; 4],
+    /// By stage and reason.
+    pub filtered: Vec<((String, String), u64)>,
+    /// By place and reason.
+    pub dead_lettered: Vec<((String, String), u64)>,
+    /// What queues and batches hold.
+    pub in_flight: u64,
+}
+
+impl Snapshot {
+    /// Events that came in.
+    pub fn entered(&self) -> u64 {
+        self.received + self.recovered + self.replayed
+    }
+
+    /// Events with an outcome.
+    pub fn settled(&self) -> u64 {
+        self.delivered_total() + sum(&self.filtered) + sum(&self.dead_lettered)
+    }
+
+    /// Whether the equation holds.
+    pub fn is_balanced(&self) -> bool {
+        self.entered() == self.settled() + self.in_flight
+    }
+
+    fn delivered_total(&self) -> u64 {
+        self.delivered.iter().sum()
+    }
+}
+
+fn sum(counts: &[((String, String), u64)]) -> u64 {
+    counts.iter().map(|(_, count)| count).sum()
+}
+
+/// The line with which a run ends.
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "ledger received={} recovered={} replayed={} delivered={} filtered={} dead_lettered={} in_flight={}",
+            self.received,
+            self.recovered,
+            self.replayed,
+            self.delivered_total(),
+            sum(&self.filtered),
+            sum(&self.dead_lettered),
+            self.in_flight
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_run_ends_with_one_line() {
+        let ledger = Ledger::default();
+        let mut held = ledger.receive(3);
+        let mut tally = Tally::default();
+        tally.delivered(Delivered::Written, 1);
+        tally.filtered(ledger.filter_reason("drop-normal", "normal"), 1);
+        held.settle(&tally);
+        assert_eq!(
+            ledger.snapshot().to_string(),
+            "ledger received=3 recovered=0 replayed=0 delivered=1 filtered=1 dead_lettered=0 in_flight=1"
+        );
+    }
+
+    #[test]
+    fn events_that_are_dropped_without_an_outcome_unbalance_it() {
+        let ledger = Ledger::default();
+        drop(ledger.receive(2));
+        assert!(!ledger.snapshot().is_balanced());
+    }
+
+    #[test]
+    #[should_panic(expected = "2 outcomes for 1 held")]
+    fn an_event_cannot_have_two_outcomes() {
+        let mut tally = Tally::default();
+        tally.delivered(Delivered::Created, 2);
+        Ledger::default().receive(1).settle(&tally);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Receive(u8),
+        Split(u8, u8),
+        Merge(u8, u8),
+        Settle(u8, u8, u8),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            any::<u8>().prop_map(Step::Receive),
+            any::<(u8, u8)>().prop_map(|(a, b)| Step::Split(a, b)),
+            any::<(u8, u8)>().prop_map(|(a, b)| Step::Merge(a, b)),
+            any::<(u8, u8, u8)>().prop_map(|(a, b, c)| Step::Settle(a, b, c)),
+        ];
+        proptest::collection::vec(step, 0..60)
+    }
+
+    proptest! {
+        #[test]
+        fn it_balances_whatever_queues_do_with_what_they_hold(steps in steps()) {
+            let ledger = Ledger::default();
+            let filtered = ledger.filter_reason("s", "r");
+            let dead = ledger.dead_letter_reason("sink", "document");
+            let mut held: Vec<Held> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Receive(n) => held.push(ledger.receive(n.into())),
+                    Step::Split(i, n) if !held.is_empty() => {
+                        let i = usize::from(i) % held.len();
+                        let n = u64::from(n).min(held[i].count());
+                        let part = held[i].split(n);
+                        held.push(part);
+                    }
+                    Step::Merge(i, j) if held.len() > 1 => {
+                        let one = held.swap_remove(usize::from(i) % held.len());
+                        let j = usize::from(j) % held.len();
+                        held[j].merge(one);
+                    }
+                    Step::Settle(i, n, how) if !held.is_empty() => {
+                        let i = usize::from(i) % held.len();
+                        let n = u64::from(n).min(held[i].count());
+                        let mut tally = Tally::default();
+                        match how % 3 {
+                            0 => tally.delivered(Delivered::Created, n),
+                            1 => tally.filtered(filtered, n),
+                            _ => tally.dead_lettered(dead, n),
+                        }
+                        held[i].settle(&tally);
+                    }
+                    _ => {}
+                }
+                let snapshot = ledger.snapshot();
+                prop_assert!(snapshot.is_balanced());
+                prop_assert_eq!(snapshot.in_flight, held.iter().map(Held::count).sum::<u64>());
+            }
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Every metric that weir exports, by name. Label sets are closed: enums, configured stage names, and
+//! what modules declared within their caps.
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::ledger::{Delivered, Ledger, Snapshot};
+
+/// All metrics of one process; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// The source's.
+    pub source: SourceMetrics,
+    /// The stages'.
+    pub stage: StageMetrics,
+    /// The sink's.
+    pub sink: SinkMetrics,
+    /// `weir_buffer_bytes{tier}`
+    pub buffer_bytes: IntGaugeVec,
+}
+
+/// Metrics of the source.
+#[derive(Clone, Debug)]
+pub struct SourceMetrics {
+    /// `weir_source_state{state}`: 1 for the state that it is in, 0 for the others.
+    pub state: IntGaugeVec,
+    /// `weir_source_frames_total{type}`
+    pub frames: IntCounterVec,
+    /// `weir_source_restarts_total{cause}`
+    pub restarts: IntCounterVec,
+}
+
+/// Metrics of the stages.
+#[derive(Clone, Debug)]
+pub struct StageMetrics {
+    /// `weir_stage_calls_total{stage}`
+    pub calls: IntCounterVec,
+    /// `weir_stage_duration_seconds{stage}`
+    pub duration: HistogramVec,
+    /// `weir_stage_failures_total{stage,kind}`
+    pub failures: IntCounterVec,
+    /// `weir_stage_instance_starts_total{stage,cause}`
+    pub instance_starts: IntCounterVec,
+    /// `weir_stage_edits_refused_total{stage}`
+    pub edits_refused: IntCounterVec,
+    /// `weir_stage_log_lines_dropped_total{stage}`
+    pub log_lines_dropped: IntCounterVec,
+    /// `weir_module_counter_total{stage,counter}`
+    pub module_counter: IntCounterVec,
+}
+
+/// Metrics of the sink.
+#[derive(Clone, Debug)]
+pub struct SinkMetrics {
+    /// `weir_sink_requests_total{status}`
+    pub requests: IntCounterVec,
+    /// `weir_sink_request_duration_seconds`
+    pub request_duration: Histogram,
+    /// `weir_sink_request_documents`
+    pub request_documents: Histogram,
+    /// `weir_sink_items_total{class}`
+    pub items: IntCounterVec,
+    /// `weir_delivery_lag_seconds`
+    pub delivery_lag: Histogram,
+}
+
+impl Metrics {
+    /// Makes and registers them all, the ledger's included.
+    ///
+    /// # Errors
+    ///
+    /// When two families have one name: a mistake in this file.
+    pub fn new(ledger: &Ledger) -> prometheus::Result<Metrics> {
+        let make = Maker(Registry::new());
+        let metrics = Metrics {
+            source: make.source()?,
+            stage: make.stage()?,
+            sink: make.sink()?,
+            buffer_bytes: make.gauges(
+                "weir_buffer_bytes",
+                "Bytes of documents that wait for the sink or are being sent, by where they are kept.",
+                &["tier"],
+            )?,
+            registry: make.0,
+        };
+        let build = IntGaugeVec::new(
+            Opts::new("weir_build_info", "1; the labels say which build this is."),
+            &["version"],
+        )?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        metrics.registry.register(Box::new(build))?;
+        metrics.registry.register(Box::new(LedgerCollector::new(ledger.clone())?))?;
+        #[cfg(target_os = "linux")]
+        metrics.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(metrics)
+    }
+
+    /// Everything in the Prometheus text format.
+    pub fn render(&self) -> String {
+        // Encoding fails only for a family without a name; none of ours is.
+        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+}
+
+struct Maker(Registry);
+
+impl Maker {
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+        let family = IntCounterVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(family.clone()))?;
+        Ok(family)
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
+        let family = IntGaugeVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(family.clone()))?;
+        Ok(family)
+    }
+
+    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> prometheus::Result<Histogram> {
+        let family = Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?;
+        self.0.register(Box::new(family.clone()))?;
+        Ok(family)
+    }
+
+    fn source(&self) -> prometheus::Result<SourceMetrics> {
+        Ok(SourceMetrics {
+            state: self.gauges(
+                "weir_source_state",
+                "1 for the state that the source is in, 0 for the others.",
+                &["state"],
+            )?,
+            frames: self.counters(
+                "weir_source_frames_total",
+                "Frames read from the source by type. Not every frame is an event: items of a relist that were \
+                 seen before, deletions and bookmarks are counted here only.",
+                &["type"],
+            )?,
+            restarts: self.counters(
+                "weir_source_restarts_total",
+                "Times that the source listed or opened its watch again, by cause.",
+                &["cause"],
+            )?,
+        })
+    }
+
+    fn stage(&self) -> prometheus::Result<StageMetrics> {
+        let duration = HistogramVec::new(
+            HistogramOpts::new(
+                "weir_stage_duration_seconds",
+                "Duration of calls of a module's process. Sampled: one call in 64, and each that passes a tick of \
+                 10 ms, because a clock costs a third of a call.",
+            )
+            .buckets(vec![1e-7, 2.5e-7, 5e-7, 1e-6, 2.5e-6, 5e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0]),
+            &["stage"],
+        )?;
+        self.0.register(Box::new(duration.clone()))?;
+        Ok(StageMetrics {
+            calls: self.counters("weir_stage_calls_total", "Calls of a module's process.", &["stage"])?,
+            duration,
+            failures: self.counters(
+                "weir_stage_failures_total",
+                "Calls that failed, by kind; kind=\"breaker\" are events to which on_error applied without a call.",
+                &["stage", "kind"],
+            )?,
+            instance_starts: self.counters(
+                "weir_stage_instance_starts_total",
+                "Instances of a module that were made, by cause.",
+                &["stage", "cause"],
+            )?,
+            edits_refused: self.counters(
+                "weir_stage_edits_refused_total",
+                "Edits that were refused: protected, through a scalar, or beyond a limit.",
+                &["stage"],
+            )?,
+            log_lines_dropped: self.counters(
+                "weir_stage_log_lines_dropped_total",
+                "Log lines of a module beyond its caps.",
+                &["stage"],
+            )?,
+            module_counter: self.counters(
+                "weir_module_counter_total",
+                "Counters that modules declare and add to.",
+                &["stage", "counter"],
+            )?,
+        })
+    }
+
+    fn sink(&self) -> prometheus::Result<SinkMetrics> {
+        Ok(SinkMetrics {
+            requests: self.counters(
+                "weir_sink_requests_total",
+                "Requests to the sink, by HTTP status or by why there was none.",
+                &["status"],
+            )?,
+            request_duration: self.histogram(
+                "weir_sink_request_duration_seconds",
+                "From sending a request to having read its whole response.",
+                &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0],
+            )?,
+            request_documents: self.histogram(
+                "weir_sink_request_documents",
+                "Documents in a request.",
+                &[1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0],
+            )?,
+            items: self.counters(
+                "weir_sink_items_total",
+                "Items of responses, by class: ok, settled, document, target, pressure.",
+                &["class"],
+            )?,
+            delivery_lag: self.histogram(
+                "weir_delivery_lag_seconds",
+                "From an event's time to the sink's acknowledgement. An event's time has a resolution of one \
+                 second where its reporter writes whole seconds.",
+                &[0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0],
+            )?,
+        })
+    }
+}
+
+/// Exports the ledger from one snapshot a scrape, so that a scrape always balances.
+struct LedgerCollector {
+    ledger: Ledger,
+    descriptions: Vec<Desc>,
+}
+
+const LEDGER_FAMILIES: [(&str, &str); 7] = [
+    ("weir_events_received_total", "Events received from the source, malformed ones included."),
+    ("weir_events_recovered_total", "Events found in the spool at start."),
+    ("weir_events_replayed_total", "Events replayed from dead letters."),
+    ("weir_events_delivered_total", "Events that the sink has, by what it answered."),
+    ("weir_events_filtered_total", "Events that a stage dropped, by stage and reason."),
+    ("weir_events_dead_lettered_total", "Events written to the dead letters, by where they failed and why."),
+    ("weir_events_in_flight", "Events without an outcome yet: the sum over queues, batches and spool."),
+];
+
+impl LedgerCollector {
+    fn new(ledger: Ledger) -> prometheus::Result<LedgerCollector> {
+        let descriptions = LEDGER_FAMILIES
+            .iter()
+            .map(|(name, help)| Desc::new((*name).into(), (*help).into(), Vec::new(), Default::default()))
+            .collect::<prometheus::Result<_>>()?;
+        Ok(LedgerCollector { ledger, descriptions })
+    }
+}
+
+impl Collector for LedgerCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descriptions.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let snapshot = self.ledger.snapshot();
+        (0..LEDGER_FAMILIES.len()).map(|index| ledger_family(index, &snapshot)).collect()
+    }
+}
+
+fn ledger_family(index: usize, snapshot: &Snapshot) -> MetricFamily {
+    let plain = |value: u64| vec![sample(&[], value, index)];
+    let labelled = |names: [&str; 2], counts: &[((String, String), u64)]| {
+        let sample = |((a, b), value): &((String, String), u64)| {
+            sample(&[(names[0], a.as_str()), (names[1], b.as_str())], *value, index)
+        };
+        counts.iter().map(sample).collect()
+    };
+    let samples = match index {
+        0 => plain(snapshot.received),
+        1 => plain(snapshot.recovered),
+        2 => plain(snapshot.replayed),
+        3 => Delivered::ALL
+            .iter()
+            .map(|how| sample(&[("result", how.label())], snapshot.delivered[*how as usize], index))
+            .collect(),
+        4 => labelled(["stage", "reason"], &snapshot.filtered),
+        5 => labelled(["where", "reason"], &snapshot.dead_lettered),
+        _ => plain(snapshot.in_flight),
+    };
+    let (name, help) = LEDGER_FAMILIES[index];
+    let mut family = MetricFamily::default();
+    family.set_name(name.into());
+    family.set_help(help.into());
+    family.set_field_type(if is_gauge(index) { MetricType::GAUGE } else { MetricType::COUNTER });
+    family.set_metric(samples);
+    family
+}
+
+fn is_gauge(index: usize) -> bool {
+    index == LEDGER_FAMILIES.len() - 1
+}
+
+fn sample(labels: &[(&str, &str)], value: u64, index: usize) -> Metric {
+    let pairs = labels.iter().map(|(name, value)| {
+        let mut pair = LabelPair::default();
+        pair.set_name((*name).into());
+        pair.set_value((*value).into());
+        pair
+    });
+    let mut metric = Metric::from_label(pairs.collect());
+    if is_gauge(index) {
+        let mut gauge = Gauge::default();
+        gauge.set_value(value as f64);
+        metric.set_gauge(gauge);
+    } else {
+        let mut counter = Counter::default();
+        counter.set_value(value as f64);
+        metric.set_counter(counter);
+    }
+    metric
+}

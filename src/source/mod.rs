@@ -1,0 +1,29 @@
+//! Where events come from: a Kubernetes watch, a file, stdin.
+//!
+//! A source reads raw bytes into pooled chunks, and hands on each valid event and each malformed one
+//! exactly once through an [`Outlet`](crate::handoff::Outlet).
+
+use std::path::PathBuf;
+
+/// `[source]` of `pipeline.toml`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settings {
+    /// `kind = "kubernetes"`
+    Kubernetes(KubernetesSettings),
+    /// `kind = "file"`
+    File {
+        /// What to read.
+        path: PathBuf,
+        /// Whether to go on reading as the file grows, until a signal.
+        follow: bool,
+    },
+    /// `kind = "stdin"`
+    Stdin,
+}
+
+/// What to watch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KubernetesSettings {
+    /// Namespaces; empty means all, in one watch.
+    pub namespaces: Vec<String>,
+}
