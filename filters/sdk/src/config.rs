@@ -1,0 +1,91 @@
+//! A stage's own configuration.
+
+use serde::de::DeserializeOwned;
+
+use crate::Error;
+
+/// The stage's `[stage.config]`, as one JSON object. Nothing is parsed until it is asked for.
+#[derive(Debug)]
+pub struct Config(String);
+
+impl Config {
+    pub(crate) fn new(json: String) -> Self {
+        Self(json)
+    }
+
+    /// The configuration as a type of the module's own. Give that type
+    /// `#[serde(deny_unknown_fields)]`, so that a misspelt key is refused by name, and
+    /// `#[serde(default)]` where a key may be absent.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        let mut json = serde_json::Deserializer::from_str(&self.0);
+        serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            let key = error.path().to_string();
+            let text = without_position(&error.inner().to_string()).to_owned();
+            // The error about an unknown or missing key names it already.
+            if key == "." || text.contains(&format!("`{key}`")) { text } else { format!("`{key}`: {text}") }
+                .into()
+        })
+    }
+
+    /// For a module that has nothing to configure: refuses any key, so that no one believes that a
+    /// key does something.
+    pub fn expect_empty(&self) -> Result<(), Error> {
+        match self.0.trim_start_matches([' ', '{']).trim_end_matches([' ', '}']) {
+            "" => Ok(()),
+            _ => Err(format!("this module has nothing to configure, and it was given {}", self.0).into()),
+        }
+    }
+
+    /// The JSON text itself.
+    pub fn as_json(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Line and column are those of JSON that weir made from `pipeline.toml`: they would mislead.
+fn without_position(text: &str) -> &str {
+    text.rfind(" at line ").map_or(text, |end| &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Zones {
+        #[serde(default)]
+        zones: Vec<String>,
+        #[allow(dead_code)]
+        limit: u8,
+    }
+
+    fn error(json: &str) -> String {
+        Config::new(json.into()).parse::<Zones>().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_configuration_becomes_the_modules_own_type() {
+        let zones: Zones = Config::new(r#"{"zones":["a"],"limit":1}"#.into()).parse().unwrap();
+        assert_eq!(zones.zones, ["a"]);
+    }
+
+    #[test]
+    fn an_error_names_the_key_and_what_it_may_be() {
+        assert_eq!(error(r#"{"zone":[],"limit":1}"#), "unknown field `zone`, expected `zones` or `limit`");
+        assert_eq!(error("{}"), "missing field `limit`");
+        assert_eq!(error(r#"{"limit":"x"}"#), "`limit`: invalid type: string \"x\", expected u8");
+        assert_eq!(
+            error(r#"{"limit":1,"zones":["a",2]}"#),
+            "`zones[1]`: invalid type: integer `2`, expected a string"
+        );
+    }
+
+    #[test]
+    fn a_module_without_configuration_refuses_any_key() {
+        assert!(Config::new("{}".into()).expect_empty().is_ok());
+        assert!(Config::new("{ }".into()).expect_empty().is_ok());
+        let error = Config::new(r#"{"keep":1}"#.into()).expect_empty().unwrap_err();
+        assert_eq!(error.to_string(), r#"this module has nothing to configure, and it was given {"keep":1}"#);
+    }
+}

@@ -1,0 +1,61 @@
+//! What can go wrong.
+
+use std::{borrow::Cow, fmt};
+
+/// Why a stage could not be configured, or an event not processed.
+///
+/// From [`configure`](crate::Stage::configure) the text is shown to the operator. From
+/// [`process`](crate::Stage::process) weir is told only that the event failed, because a text would
+/// cost every call; [`Error::logged`] writes it to weir's log.
+///
+/// A string is an error: `Err("no such zone")?` and `.map_err(|e| format!("zone: {e}"))?` do.
+#[derive(Debug)]
+pub struct Error(Cow<'static, str>);
+
+impl Error {
+    /// An error that is also written to weir's log.
+    pub fn logged(text: impl Into<Cow<'static, str>>) -> Self {
+        let text = text.into();
+        crate::log::error(&text);
+        Self(text)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<String> for Error {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<&'static str> for Error {
+    fn from(text: &'static str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(Refused(text): Refused) -> Self {
+        Self(text.into())
+    }
+}
+
+/// Why weir refused an edit. The event is as it was before, and weir counts the refusal; whether it
+/// matters is for the module to say (`?` makes it the event's failure).
+#[derive(Debug)]
+pub struct Refused(pub(crate) String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}

@@ -1,0 +1,335 @@
+//! weir in memory, for unit tests: one [`Host`] a thread, which every function here asks.
+
+use std::cell::RefCell;
+
+use super::{
+    clock,
+    document::{self, Edit},
+};
+use crate::EventType;
+
+const REASONS_MAX: usize = 32;
+const COUNTERS_MAX: usize = 64;
+const NAME_BYTES_MAX: usize = 64;
+/// Of one call, as are all that follow.
+const EDITS_MAX: usize = 256;
+const EDIT_BYTES_MAX: usize = 256 * 1024;
+const LOG_LINES_MAX: usize = 16;
+const LOG_LINE_BYTES_MAX: usize = 1024;
+
+const NO_EVENT: &str = "{}";
+
+thread_local! {
+    static HOST: RefCell<Host> = RefCell::default();
+}
+
+#[derive(Clone, Copy, Default, PartialEq)]
+pub(crate) enum Phase {
+    #[default]
+    Idle,
+    Configure,
+    Process,
+}
+
+/// What weir knows about one module and its current call.
+#[derive(Default)]
+pub(crate) struct Host {
+    phase: Phase,
+    document: String,
+    edits: usize,
+    edit_bytes: usize,
+    reasons: Vec<String>,
+    pub(crate) counters: Vec<(String, u64)>,
+    pub(crate) discarded: Option<u32>,
+    pub(crate) misuse: Option<String>,
+    pub(crate) refused: Vec<String>,
+    pub(crate) log: Vec<String>,
+    pub(crate) calls: Vec<&'static str>,
+}
+
+impl Host {
+    /// Makes this host the one that the thread's calls go to while `guest` runs.
+    pub(crate) fn run<T>(&mut self, phase: Phase, document: &str, guest: impl FnOnce() -> T) -> T {
+        self.begin(phase, document);
+        HOST.with_borrow_mut(|current| std::mem::swap(current, self));
+        let answer = guest();
+        HOST.with_borrow_mut(|current| std::mem::swap(current, self));
+        self.phase = Phase::Idle;
+        answer
+    }
+
+    fn begin(&mut self, phase: Phase, document: &str) {
+        self.phase = phase;
+        document.clone_into(&mut self.document);
+        (self.edits, self.edit_bytes) = (0, 0);
+        (self.discarded, self.misuse) = (None, None);
+        self.refused.clear();
+        self.log.clear();
+        self.calls.clear();
+    }
+
+    /// The document with this call's edits.
+    pub(crate) fn document(&self) -> &str {
+        &self.document
+    }
+
+    pub(crate) fn reason(&self, number: u32) -> Option<&str> {
+        self.reasons.get(number as usize).map(String::as_str)
+    }
+
+    /// The event of the current call; outside of `process`, one without members.
+    fn event(&self) -> &str {
+        if self.phase == Phase::Process { &self.document } else { NO_EVENT }
+    }
+
+    fn edit(
+        &mut self,
+        pointer: &str,
+        value: &str,
+        edit: impl FnOnce(&str) -> Result<String, String>,
+    ) -> Result<(), String> {
+        let edited = self.within_limits(pointer, value).and_then(|()| edit(&self.document));
+        match edited {
+            Ok(document) => self.document = document,
+            Err(why) => {
+                self.refused.push(why.clone());
+                return Err(why);
+            }
+        }
+        Ok(())
+    }
+
+    fn within_limits(&mut self, pointer: &str, value: &str) -> Result<(), String> {
+        if self.phase != Phase::Process {
+            return Err("there is no event to edit outside of `process`".into());
+        }
+        if self.edits == EDITS_MAX {
+            return Err(format!("more than {EDITS_MAX} edits in one call"));
+        }
+        if self.edit_bytes + pointer.len() + value.len() > EDIT_BYTES_MAX {
+            return Err(format!("more than {EDIT_BYTES_MAX} bytes of edits in one call"));
+        }
+        self.edits += 1;
+        self.edit_bytes += pointer.len() + value.len();
+        Ok(())
+    }
+
+    fn declared(&self, name: &str) -> Result<(), String> {
+        if self.phase != Phase::Configure {
+            return Err(format!("`{name}` is declared outside of `configure`"));
+        }
+        let named = (1..=NAME_BYTES_MAX).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        if !named {
+            return Err(format!("`{name}` is not a name: 1 to {NAME_BYTES_MAX} of a to z and _"));
+        }
+        Ok(())
+    }
+}
+
+/// One call to weir, by the name that the contract has for it.
+fn call<T>(name: &'static str, answer: impl FnOnce(&mut Host) -> T) -> T {
+    HOST.with_borrow_mut(|host| {
+        host.calls.push(name);
+        answer(host)
+    })
+}
+
+fn text(event: &str, pointer: &str) -> String {
+    document::get(event, pointer).and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
+}
+
+fn time(event: &str, pointers: &[&str]) -> Option<i64> {
+    pointers.iter().find_map(|pointer| clock::micros(&text(event, pointer)))
+}
+
+macro_rules! string_getters {
+    ($($function:ident = $name:literal, $pointer:literal;)*) => { $(
+        pub(crate) fn $function() -> String {
+            call($name, |host| text(host.event(), $pointer))
+        }
+    )* };
+}
+
+string_getters! {
+    type_text = "type-text", "/type";
+    reason = "reason", "/reason";
+    message = "message", "/message";
+    action = "action", "/action";
+    namespace = "namespace", "/metadata/namespace";
+    name = "name", "/metadata/name";
+    uid = "uid", "/metadata/uid";
+    host = "host", "/source/host";
+    regarding_kind = "regarding-kind", "/involvedObject/kind";
+    regarding_namespace = "regarding-namespace", "/involvedObject/namespace";
+    regarding_name = "regarding-name", "/involvedObject/name";
+    regarding_uid = "regarding-uid", "/involvedObject/uid";
+    regarding_api_version = "regarding-api-version", "/involvedObject/apiVersion";
+    regarding_field_path = "regarding-field-path", "/involvedObject/fieldPath";
+}
+
+pub(crate) fn event_type() -> EventType {
+    call("type", |host| match text(host.event(), "/type").as_str() {
+        "Normal" => EventType::Normal,
+        "Warning" => EventType::Warning,
+        _ => EventType::Other,
+    })
+}
+
+pub(crate) fn count() -> u32 {
+    let number = |event: &str, pointer| document::get(event, pointer)?.parse().ok();
+    call("count", |host| {
+        number(host.event(), "/series/count").or_else(|| number(host.event(), "/count")).unwrap_or(1)
+    })
+}
+
+pub(crate) fn component() -> String {
+    call("component", |host| {
+        let component = text(host.event(), "/source/component");
+        if component.is_empty() { text(host.event(), "/reportingComponent") } else { component }
+    })
+}
+
+pub(crate) fn first_seen() -> Option<i64> {
+    call("first-seen", |host| {
+        time(host.event(), &["/firstTimestamp", "/eventTime", "/metadata/creationTimestamp"])
+    })
+}
+
+pub(crate) fn last_seen() -> Option<i64> {
+    const POINTERS: &[&str] = &[
+        "/series/lastObservedTime",
+        "/lastTimestamp",
+        "/eventTime",
+        "/firstTimestamp",
+        "/metadata/creationTimestamp",
+    ];
+    call("last-seen", |host| time(host.event(), POINTERS))
+}
+
+pub(crate) fn get(pointer: &str) -> Option<String> {
+    call("get", |host| document::get(host.event(), pointer).map(str::to_owned))
+}
+
+fn set(name: &'static str, pointer: &str, json: &str) -> Result<(), String> {
+    call(name, |host| {
+        host.edit(pointer, json, |document| document::edited(document, pointer, Edit::Set(json)))
+    })
+}
+
+pub(crate) fn set_string(pointer: &str, value: &str) -> Result<(), String> {
+    set("set-string", pointer, &document::quoted(value))
+}
+
+pub(crate) fn set_bool(pointer: &str, value: bool) -> Result<(), String> {
+    set("set-bool", pointer, if value { "true" } else { "false" })
+}
+
+pub(crate) fn set_integer(pointer: &str, value: i64) -> Result<(), String> {
+    set("set-integer", pointer, &value.to_string())
+}
+
+pub(crate) fn set_float(pointer: &str, value: f64) -> Result<(), String> {
+    call("set-float", |host| {
+        host.edit(pointer, "", |document| match serde_json::Number::from_f64(value) {
+            Some(number) => document::edited(document, pointer, Edit::Set(&number.to_string())),
+            None => Err(format!("`{pointer}`: JSON has no {value}")),
+        })
+    })
+}
+
+pub(crate) fn set_json(pointer: &str, json: &str) -> Result<(), String> {
+    call("set-json", |host| {
+        host.edit(pointer, json, |document| {
+            document::edited(document, pointer, Edit::Set(&document::compact(json)?))
+        })
+    })
+}
+
+pub(crate) fn append_string(pointer: &str, value: &str) -> Result<(), String> {
+    let json = document::quoted(value);
+    call("append-string", |host| {
+        host.edit(pointer, value, |document| document::edited(document, pointer, Edit::Append(&json)))
+    })
+}
+
+pub(crate) fn append_json(pointer: &str, json: &str) -> Result<(), String> {
+    call("append-json", |host| {
+        host.edit(pointer, json, |document| {
+            document::edited(document, pointer, Edit::Append(&document::compact(json)?))
+        })
+    })
+}
+
+pub(crate) fn remove(pointer: &str) -> Result<(), String> {
+    call("remove", |host| {
+        host.edit(pointer, "", |document| document::edited(document, pointer, Edit::Remove))
+    })
+}
+
+pub(crate) fn declare_reason(name: &str) -> Result<u32, String> {
+    call("declare-reason", |host| {
+        host.declared(name)?;
+        if let Some(known) = host.reasons.iter().position(|reason| reason == name) {
+            return Ok(known as u32);
+        }
+        if host.reasons.len() == REASONS_MAX {
+            return Err(format!("`{name}` would be more than {REASONS_MAX} reasons"));
+        }
+        host.reasons.push(name.to_owned());
+        Ok(host.reasons.len() as u32 - 1)
+    })
+}
+
+pub(crate) fn discard(reason: u32) {
+    call("discard", |host| match host.phase == Phase::Process && host.reason(reason).is_some() {
+        true => host.discarded = Some(reason),
+        false => host.misuse = Some(format!("discard: {reason} was not declared, or this is not `process`")),
+    });
+}
+
+pub(crate) fn declare_counter(name: &str, _help: &str) -> Result<u32, String> {
+    call("declare-counter", |host| {
+        host.declared(name)?;
+        if let Some(known) = host.counters.iter().position(|(counter, _)| counter == name) {
+            return Ok(known as u32);
+        }
+        if host.counters.len() == COUNTERS_MAX {
+            return Err(format!("`{name}` would be more than {COUNTERS_MAX} counters"));
+        }
+        host.counters.push((name.to_owned(), 0));
+        Ok(host.counters.len() as u32 - 1)
+    })
+}
+
+pub(crate) fn add(counter: u32, by: u64) {
+    call("add", |host| match (host.phase, host.counters.get_mut(counter as usize)) {
+        (Phase::Process, Some((_, value))) => *value = value.saturating_add(by),
+        _ => host.misuse = Some(format!("add: {counter} was not declared, or this is not `process`")),
+    });
+}
+
+fn log(level: &'static str, line: &str) {
+    call("log", |host| {
+        if host.log.len() < LOG_LINES_MAX {
+            let cut = line.floor_char_boundary(LOG_LINE_BYTES_MAX);
+            host.log.push(format!("{level}: {}", &line[..cut]));
+        }
+    });
+}
+
+pub(crate) fn log_debug(line: &str) {
+    log("debug", line);
+}
+
+pub(crate) fn log_info(line: &str) {
+    log("info", line);
+}
+
+pub(crate) fn log_warn(line: &str) {
+    log("warn", line);
+}
+
+pub(crate) fn log_error(line: &str) {
+    log("error", line);
+}

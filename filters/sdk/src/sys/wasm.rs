@@ -1,0 +1,36 @@
+//! The generated bindings, and their names as the rest of this crate knows them.
+
+use crate::EventType;
+
+#[allow(missing_docs, unsafe_code, unreachable_pub)]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "both",
+        pub_export_macro: true,
+        export_macro_name: "export_module",
+        default_bindings_module: "weir_filter::__module::bindings",
+    });
+}
+
+use bindings::weir::pipeline::{discard as reasons, edit, event, log, metrics};
+
+pub(crate) use edit::{
+    append_json, append_string, remove, set_bool, set_float, set_integer, set_json, set_string,
+};
+pub(crate) use event::{
+    action, component, count, first_seen, get, host, last_seen, message, name, namespace, reason,
+    regarding_api_version, regarding_field_path, regarding_kind, regarding_name, regarding_namespace,
+    regarding_uid, type_text, uid,
+};
+pub(crate) use log::{debug as log_debug, error as log_error, info as log_info, warn as log_warn};
+pub(crate) use metrics::{add, declare as declare_counter};
+pub(crate) use reasons::{declare as declare_reason, discard};
+
+pub(crate) fn event_type() -> EventType {
+    match event::type_() {
+        event::EventType::Normal => EventType::Normal,
+        event::EventType::Warning => EventType::Warning,
+        event::EventType::Other => EventType::Other,
+    }
+}

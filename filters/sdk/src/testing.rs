@@ -1,0 +1,107 @@
+//! A stage in its own unit tests, with weir's rules: no component, no weir, plain `cargo test`.
+//!
+//! ```
+//! use weir_filter::testing::{Harness, Outcome};
+//! # use weir_filter::{Config, Error, Event, Stage, Verdict};
+//! # struct TagNode;
+//! # impl Stage for TagNode {
+//! #     fn configure(_: &Config) -> Result<Self, Error> { Ok(Self) }
+//! #     fn process(&mut self, event: &mut Event) -> Result<Verdict, Error> {
+//! #         let node = event.host();
+//! #         event.set("/node", &node)?;
+//! #         Ok(Verdict::Keep)
+//! #     }
+//! # }
+//! let mut filter = Harness::<TagNode>::new("{}").unwrap();
+//! let outcome = filter.process(r#"{"source":{"host":"node-1"}}"#);
+//! assert_eq!(outcome.get("/node").as_deref(), Some("\"node-1\""));
+//! assert_eq!(filter.calls(), ["host", "set-string"]);
+//! ```
+//!
+//! Two things are weir's alone: time and memory limits. A panic is the test's own.
+
+use crate::{
+    stage,
+    stage::Stage,
+    sys::{
+        document,
+        native::{Host, Phase},
+    },
+};
+
+/// One configured stage, and the weir that it sees.
+pub struct Harness<S> {
+    stage: S,
+    host: Host,
+}
+
+/// What became of an event.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub enum Outcome {
+    /// It goes on: the document as JSON text, with the edits made to it.
+    Kept(String),
+    /// It ended here, for this reason.
+    Dropped(String),
+    /// `process` answered this error; edits are thrown away.
+    Failed(String),
+    /// The contract was misused, which counts as a failure too.
+    Misused(String),
+}
+
+impl Outcome {
+    /// A member of the kept document as JSON text; `None` also when the event was not kept.
+    pub fn get(&self, pointer: &str) -> Option<String> {
+        match self {
+            Self::Kept(document) => document::get(document, pointer).map(str::to_owned),
+            _ => None,
+        }
+    }
+}
+
+impl<S: Stage> Harness<S> {
+    /// Configures the stage with `config`, one JSON object; the error is what an operator reads.
+    pub fn new(config: &str) -> Result<Self, String> {
+        let mut host = Host::default();
+        let stage = host.run(Phase::Configure, "{}", || stage::configure::<S>(config.to_owned()))?;
+        Ok(Self { stage, host })
+    }
+
+    /// Has the stage process one event, a JSON object. State is kept from call to call.
+    ///
+    /// # Panics
+    /// When `event` is not a JSON object: the test is wrong then.
+    pub fn process(&mut self, event: &str) -> Outcome {
+        let event =
+            document::compact(event).unwrap_or_else(|error| panic!("the event of this test: {error}"));
+        assert!(event.starts_with('{'), "the event of this test is not an object: {event}");
+        let Self { stage, host } = self;
+        let answer = host.run(Phase::Process, &event, || stage::process(stage));
+        match (answer, host.misuse.take(), host.discarded.and_then(|reason| host.reason(reason))) {
+            (Err(error), ..) => Outcome::Failed(error.to_string()),
+            (Ok(()), Some(misuse), _) => Outcome::Misused(misuse),
+            (Ok(()), None, Some(reason)) => Outcome::Dropped(reason.to_owned()),
+            (Ok(()), None, None) => Outcome::Kept(host.document().to_owned()),
+        }
+    }
+
+    /// The calls that the last event cost, by their names in `wit/`.
+    pub fn calls(&self) -> &[&'static str] {
+        &self.host.calls
+    }
+
+    /// Why edits of the last event were refused.
+    pub fn refused(&self) -> &[String] {
+        &self.host.refused
+    }
+
+    /// What was logged about the last event, each line as `level: text`.
+    pub fn log(&self) -> &[String] {
+        &self.host.log
+    }
+
+    /// The value of a counter, from all events so far; `None` when it was not declared.
+    pub fn counter(&self, name: &str) -> Option<u64> {
+        self.host.counters.iter().find(|(counter, _)| counter == name).map(|(_, value)| *value)
+    }
+}
