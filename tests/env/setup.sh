@@ -137,7 +137,7 @@ node() {
   tool ip iproute2
   [ -x /usr/lib/cni/bridge ] || { apt containernetworking-plugins && [ -x /usr/lib/cni/bridge ]; } ||
     need "/usr/lib/cni/bridge: install the package \`containernetworking-plugins\`"
-  ldd /bin/busybox 2>&1 | grep -q 'not a dynamic' || apt busybox-static ||
+  { ! ldd /bin/busybox >/dev/null 2>&1 && [ -x /bin/busybox ]; } || apt busybox-static ||
     need "a static /bin/busybox: install the package \`busybox-static\`"
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# up.sh [--owner PID] [WHAT...]: start real servers on 127.0.0.1, random ports, and print how to reach them.
+# up.sh [--owner PID] [--private] [WHAT...]: start real servers on 127.0.0.1, random ports, and print how to reach them.
 # WHAT: kubernetes, opensearch, opensearch-secure (https, basic auth). Default: kubernetes opensearch.
 #
 # Prints lines NAME=VALUE, in this order, those of what was started:
@@ -12,15 +12,25 @@
 #
 # --owner PID: they are stopped when that process ends, however it ends. A test passes its own.
 # WEIR_TEST_KUBECONFIG, WEIR_TEST_OPENSEARCH_URL: existing servers to use: nothing is started in their place.
+# --private: start them all the same, for a test that will stop or break them.
 # The variables of kubernetes/up.sh (EVENT_TTL, APISERVER_FLAGS...) and opensearch/up.sh (OS_VERSION...) work.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 owner=
-if [ "${1:-}" = --owner ]; then
-  owner=${2:?--owner needs a PID}
-  shift 2
-fi
+while :; do
+  case ${1:-} in
+    --owner)
+      owner=${2:?--owner needs a PID}
+      shift 2
+      ;;
+    --private)
+      unset WEIR_TEST_KUBECONFIG WEIR_TEST_OPENSEARCH_URL
+      shift
+      ;;
+    *) break ;;
+  esac
+done
 [ $# -gt 0 ] || set -- kubernetes opensearch
 
 # The leftovers of runs whose owner is gone, watcher and all (a reboot, kill -9 of everything).

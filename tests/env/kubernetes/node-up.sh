@@ -2,7 +2,7 @@
 # node-up.sh dir [node name]: add a real node to up.sh's control plane in dir: Debian's containerd and
 # runc, the kubelet, a CNI bridge. Needs root and Debian's containerd, runc, containernetworking-plugins.
 # All state is below dir, except /sys/fs/cgroup/*/k8slab, /var/log/containers and the bridge cni-k8slab.
-#   POD_NET=10.88.0   IMAGES="a.tar b.tar" (docker or OCI archives)
+#   POD_NET=10.88.0   IMAGES="a.tar b.tar" (docker or OCI archives)   REGISTRIES=DIR (containerd's hosts.toml files)
 set -euo pipefail
 umask 022
 here=$(cd "$(dirname "$0")" && pwd -P)
@@ -46,6 +46,10 @@ conf_dir = "$dir/node/net.d"
 [plugins."io.containerd.internal.v1.opt"]
 path = "$dir/node/opt"
 TOML
+[ -z "${REGISTRIES:-}" ] || cat >>node/containerd.toml <<TOML
+[plugins."io.containerd.grpc.v1.cri".registry]
+config_path = "$REGISTRIES"
+TOML
 cat >node/net.d/10-bridge.conflist <<JSON
 {"cniVersion": "1.0.0", "name": "k8slab", "plugins": [
   {"type": "bridge", "bridge": "cni-k8slab", "isGateway": true, "ipMasq": false,
@@ -61,7 +65,8 @@ start() {
 ctr() { command ctr -a node/containerd.sock -n k8s.io "$@"; }
 start containerd containerd --config node/containerd.toml
 for ((i = 0; ; i++)); do
-  ctr version >/dev/null 2>&1 && break
+  kill -0 "$(awk '$1 == "containerd" {print $2}' pids)" 2>/dev/null || { tail log/containerd.log >&2; exit 1; }
+  ctr --connect-timeout 1s version >/dev/null 2>&1 && break
   [ $i -lt 100 ] || { tail log/containerd.log >&2; exit 1; }
   sleep 0.1
 done

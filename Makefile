@@ -1,0 +1,37 @@
+# Everything that is done with weir's source. `make help` lists it.
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-live test filters lint bench bench-live clean-servers
+
+# Builds go to ~/.cache/weir/target, so that a fresh clone starts warm; set CARGO_TARGET_DIR for another place.
+in_target := tests/env/with-target.sh
+
+help: ## This list
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | awk -F'\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+demo: ## A recorded cluster's events through both modules to a file, with an account
+	@$(in_target) tests/env/demo.sh
+
+demo-live: ## The same with a real API server and OpenSearch, until Ctrl-C
+	@$(in_target) tests/env/demo-live.sh
+
+test: ## Set up and run every test, the end-to-end ones on real servers included
+	@$(in_target) tests/env/test.sh
+
+filters: ## Build every module into filters/dist/NAME.wasm
+	@tests/env/setup.sh rust-wasm
+	@$(in_target) tests/env/filters.sh
+
+lint: ## Format, clippy, documentation and dependency checks
+	@tests/env/setup.sh rust-wasm cargo-deny
+	@$(in_target) tests/env/lint.sh
+
+bench: ## CPU, wall time and memory an event: file, both modules, file
+	@tests/env/setup.sh rust-wasm
+	@$(in_target) benches/file.sh
+
+bench-live: ## The live figures, with a real API server and OpenSearch
+	@$(in_target) benches/live/run.sh
+
+clean-servers: ## Stop test servers that were left running
+	@for d in /tmp/weir-env.*; do [ ! -d "$$d" ] || tests/env/down.sh "$$d"; done

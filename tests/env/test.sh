@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# test.sh: what `make test` runs: set up, build the modules, start the servers, run every test.
+# Arguments go to `cargo test` of the root workspace.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+env=tests/env
+$env/setup.sh rust-wasm kubernetes opensearch
+$env/filters.sh dev
+cargo test --locked --no-run # now: servers need not wait for it
+
+servers=$($env/up.sh --owner $$)
+dir=$(sed -n 's/^dir=//p' <<<"$servers")
+trap '$env/down.sh "$dir"' EXIT
+# Each line NAME=VALUE of up.sh, to the tests as WEIR_TEST_NAME.
+while IFS='=' read -r name value; do
+  export "WEIR_TEST_${name^^}=$value"
+done <<<"$servers"
+export WEIR_TEST_OPENSEARCH_URL=$WEIR_TEST_OPENSEARCH
+
+cargo test --locked "$@"
+[ ! -f filters/Cargo.toml ] || (cd filters && CARGO_TARGET_DIR=$CARGO_TARGET_DIR/filters cargo test --locked)
