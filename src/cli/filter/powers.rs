@@ -1,0 +1,96 @@
+//! What a module can do, in plain words, from what it imports.
+//!
+//! Imports are powers: a module that does not import an interface of `wit/` cannot do what it is
+//! for. So this is not a promise of the module's author, but what the host will link.
+
+use std::fmt;
+
+const PACKAGE: &str = "weir:pipeline/";
+
+/// How a component begins; a core module has another version there.
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+
+/// The interfaces that a component imports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Powers {
+    imports: Vec<String>,
+}
+
+impl Powers {
+    /// The powers of a component; the error says why the bytes are not one.
+    pub fn of(component: &[u8]) -> Result<Self, String> {
+        if !component.starts_with(COMPONENT) {
+            return Err("it is not a WebAssembly component".into());
+        }
+        let decoded = wit_component::decode(component).map_err(|error| format!("{error:#}"))?;
+        let wit_component::DecodedWasm::Component(resolve, world) = decoded else {
+            return Err("it is a WIT package, not a component".into());
+        };
+        let imports = resolve.worlds[world].imports.keys().map(|key| resolve.name_world_key(key)).collect();
+        Ok(Self { imports })
+    }
+
+    /// What is imported, as it stands in the component: `weir:pipeline/event@0.1.0`.
+    pub fn imports(&self) -> &[String] {
+        &self.imports
+    }
+
+    fn has(&self, interface: &str) -> bool {
+        self.imports.iter().any(|import| {
+            let ours = import.strip_prefix(PACKAGE).and_then(|name| name.strip_prefix(interface));
+            ours.is_some_and(|version| version.is_empty() || version.starts_with('@'))
+        })
+    }
+}
+
+impl fmt::Display for Powers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.has("discard") { "can drop events" } else { "cannot drop events" })?;
+        f.write_str(if self.has("edit") { "; can change events" } else { "; cannot change anything" })?;
+        for (interface, words) in
+            [("log", "; writes to weir's log"), ("metrics", "; has counters of its own")]
+        {
+            if self.has(interface) {
+                f.write_str(words)?;
+            }
+        }
+        let foreign = self.imports.iter().filter(|import| !import.starts_with(PACKAGE));
+        foreign.into_iter().try_for_each(|import| write!(f, "; asks for {import}, which weir may not have"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(imports: &[&str]) -> String {
+        Powers { imports: imports.iter().map(|import| (*import).to_owned()).collect() }.to_string()
+    }
+
+    #[test]
+    fn imports_are_told_in_plain_words() {
+        assert_eq!(words(&["weir:pipeline/event@0.1.0"]), "cannot drop events; cannot change anything");
+        assert_eq!(
+            words(&["weir:pipeline/event@0.1.0", "weir:pipeline/discard@0.1.0"]),
+            "can drop events; cannot change anything"
+        );
+        assert_eq!(
+            words(&["weir:pipeline/edit@0.1.0", "weir:pipeline/log@0.1.0", "weir:pipeline/metrics@0.1.0"]),
+            "cannot drop events; can change events; writes to weir's log; has counters of its own"
+        );
+    }
+
+    #[test]
+    fn an_import_that_is_not_weirs_is_named() {
+        assert_eq!(
+            words(&["wasi:cli/stdout@0.2.0", "weir:pipeline/editor@0.1.0"]),
+            "cannot drop events; cannot change anything; asks for wasi:cli/stdout@0.2.0, which weir may not have"
+        );
+    }
+
+    #[test]
+    fn what_is_not_a_component_is_refused() {
+        assert!(Powers::of(b"\0asm\x01\0\0\0").is_err());
+        assert!(Powers::of(b"").is_err());
+    }
+}
