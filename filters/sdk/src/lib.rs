@@ -91,9 +91,9 @@ macro_rules! export {
                         None => Err(()),
                     })
                 }
-    }
+            }
 
-            $crate::__module::bindings::export_module!(Module with_types_in $crate::__module::bindings);
+    $crate::__module::bindings::export_module!(Module with_types_in $crate::__module::bindings);
         };
 
         #[cfg(not(target_arch = "wasm32"))]
