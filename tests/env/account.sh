@@ -56,6 +56,7 @@ settle() {
 }
 
 # The awk functions that know an event's line: no tree is built, the first member of that name counts.
+# shellcheck disable=SC2016 # awk, not bash
 event_awk='
   function text(name,   s) { # the string member called name, as it is between its quotes
     if (!match($0, "\"" name "\" *: *\"([^\"\\\\]|\\\\.)*\"")) return ""

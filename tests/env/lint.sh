@@ -28,7 +28,7 @@ fi
 mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
 for s in "${scripts[@]}"; do bash -n "$s"; done
 if have shellcheck; then
-  shellcheck "${scripts[@]}"
+  shellcheck -x "${scripts[@]}"
 else
   say "lint: scripts: only their syntax was checked, shellcheck is not installed"
 fi

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# record-demo.sh [OUT]: record config/demo-events.jsonl anew, from real servers and a real node. About four minutes;
+# record-demo.sh [OUT]: record config/demo-events.jsonl anew, from real servers and a real node. About three minutes;
 # needs root. Two stories cannot be provoked on a machine without GPUs and with a healthy disk, so their events
 # are created through the API with the texts of the kubelet and of node-problem-detector: see demo-reports.sh.
 # shellcheck disable=SC2154 # kubeconfig, server, kubectl: from the file that up.sh writes
@@ -65,20 +65,20 @@ tls=(--cacert "$work/cluster/pki/ca.crt" --cert "$work/cluster/pki/admin.crt" --
 curl -sN "${tls[@]}" "$server/api/v1/events?watch=true" >"$work/events.jsonl" &
 watch=$!
 mkdir -p "$work/registries/registry.example.com"
-printf '[host."http://127.0.0.1:5000"]\n' >"$work/registries/registry.example.com/hosts.toml"
+printf 'server = "http://127.0.0.1:5000"\n[host."http://127.0.0.1:5000"]\n' >"$work/registries/registry.example.com/hosts.toml"
 IMAGES=$work/images/pause.tar REGISTRIES=$work/registries "$here/kubernetes/node-up.sh" "$work/cluster" worker-1 >/dev/null
 for n in worker-2 worker-3; do "$here/kubernetes/fake-node.sh" $n >/dev/null; done
 
 say "record: the node is up, applying demo.yaml"
 kubectl apply -f "$here/demo.yaml" >/dev/null
 "$here/demo-reports.sh" "$work/cluster" start
-sleep 50
+sleep 40
 say "record: a rollout"
 kubectl -n shop set image deployment/checkout app=registry.example.com/shop/checkout:1.9.2 >/dev/null
 sleep 30
 kubectl -n data scale deployment/ingest --replicas 5 >/dev/null
 "$here/demo-reports.sh" "$work/cluster" end
-sleep 60
+sleep 30
 kubectl -n shop scale deployment/checkout --replicas 1 >/dev/null
 kubectl -n ops delete cronjob report >/dev/null
 sleep 10

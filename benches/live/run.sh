@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# run.sh: the live figures: a real API server, a real OpenSearch and weir on the same machine. `make bench-live` runs it.
+#   N=20000         events of the burst, and so of the backlog
+#   QUIET=200       events of the latency measurement, RATE=5 of them a second
+# The figures of weir are of the whole process with its children, from /proc. Needs Linux.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/env/lib.sh
+root=$PWD
+n=${N:-20000} quiet=${QUIET:-200} rate=${RATE:-5}
+tests/env/setup.sh rust-wasm kubernetes opensearch
+tests/env/filters.sh release
+weir=$CARGO_TARGET_DIR/release/weir
+load=$WEIR_CACHE/tools/load-$(hash_of benches/live/load/*)
+[ -x "$load" ] || (cd benches/live/load && CGO_ENABLED=0 go build -trimpath -o "$load" .)
+
+# No controller manager and no scheduler: every event of this cluster is one that we created.
+servers=$(COMPONENTS='' OS_HEAP=${OS_HEAP:-1g} tests/env/up.sh --owner $$ --private kubernetes opensearch)
+value() { sed -n "s/^$1=//p" <<<"${2:-$servers}"; }
+dir=$(value dir) opensearch=$(value opensearch)
+pid=
+trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true; tests/env/down.sh "$dir"' EXIT
+KUBECONFIG=$(value kubeconfig)
+export KUBECONFIG
+
+config() { # index: the pipeline that is measured, both modules in WebAssembly and without `match`
+  cat >"$dir/pipeline.toml" <<TOML
+name = "bench"
+cluster = "bench"
+cache = "$dir/weir-cache"
+[source]
+kind = "kubernetes"
+[[stage]]
+name = "drop-normal"
+module = "$root/filters/dist/drop-normal.wasm"
+[[stage]]
+name = "tag-gpu-failures"
+module = "$root/filters/dist/tag-gpu-failures.wasm"
+[sink]
+kind = "opensearch"
+hosts = ["$opensearch"]
+index = "$1"
+[dead_letter]
+path = "$dir/dead-letter"
+[admin]
+listen = "127.0.0.1:0"
+TOML
+}
+start() { # index
+  config "$1"
+  began=$(date +%s%N)
+  "$weir" run --config "$dir/pipeline.toml" 2>>"$dir/weir.log" &
+  pid=$!
+}
+stop() {
+  kill "$pid"
+  wait "$pid" || die "weir failed: $(tail -n 5 "$dir/weir.log")"
+  pid=
+  ledger=$(grep -o 'ledger received=.*' "$dir/weir.log" | tail -n 1)
+}
+# cpu_us: user and system time of weir and its ended children. A tick is 10 ms.
+cpu_us() { sed 's/.*) //' "/proc/$pid/stat" | awk -v hz="$(getconf CLK_TCK)" '{ printf "%d", ($12 + $13 + $14 + $15) * 1e6 / hz }'; }
+peak_mib() { awk '/^VmHWM/ { printf "%.1f", $2 / 1024 }' "/proc/$pid/status"; }
+run() { "$load" "$@" -cluster "$dir/kubernetes" -opensearch "$opensearch"; }
+row() { printf '  %-44s %12s   %s\n' "$@"; }
+
+say "bench-live: start, with a warm compile cache and one event"
+run create -n 1 >/dev/null
+start warm-up
+run stored -index warm-up -n 1 >/dev/null
+stop
+start live
+first=$(run stored -index live -n 1 -since "$began")
+
+say "bench-live: $quiet events, $rate a second"
+latency=$(run latency -index live -n "$quiet" -rate "$rate")
+
+say "bench-live: $n events as fast as the API server takes them"
+before=$(cpu_us)
+burst=$(run burst -index live -n "$n" -base $((quiet + 1)))
+burst_cpu=$((($(cpu_us) - before) / n))
+burst_peak=$(peak_mib)
+stop
+burst_ledger=$ledger
+
+backlog_n=$((n + quiet + 1))
+say "bench-live: a backlog of $backlog_n events"
+start backlog
+backlog=$(run stored -index backlog -n "$backlog_n" -since "$began")
+backlog_cpu=$(($(cpu_us) / backlog_n))
+backlog_peak=$(peak_mib)
+stop
+
+echo
+row "" measured "to reach"
+row "start to the first stored event" "$(value stored_s "$first") s" "0.300 s"
+row "API server's answer to stored, median" "$(value latency_p50_ms "$latency") ms" "50 ms"
+row "  90 % / 99 % / worst" "$(value latency_p90_ms "$latency") / $(value latency_p99_ms "$latency") / $(value latency_max_ms "$latency")" ""
+row "burst: events a second the API server took" "$(value create_rate "$burst")" ""
+row "burst: all $n stored after the last creation" "$(value stored_s "$burst") s" "2 s"
+row "burst: CPU an event" "$burst_cpu µs" "50 µs"
+row "burst: peak resident memory" "$burst_peak MiB" "48 MiB"
+row "backlog: all $backlog_n stored after the start" "$(value stored_s "$backlog") s" "4 s"
+row "backlog: CPU an event / peak memory" "$backlog_cpu µs / $backlog_peak" ""
+echo
+echo "  burst    $burst_ledger"
+echo "  backlog  $ledger"
