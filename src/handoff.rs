@@ -4,12 +4,14 @@
 //! Invariant: whatever is handed over carries its [`Held`], so the ledger always knows how many events
 //! are on the way; and whatever waits is bounded: raw events by the [`ChunkPool`], documents by the buffer.
 
+use std::any::Any;
 use std::future::Future;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::event::{Chunk, ChunkPool, Documents};
+use crate::event::{Chunk, ChunkPool, Document, Documents};
 use crate::ledger::{Held, Ledger};
 
 /// The other side has ended; this side should end too.
@@ -93,34 +95,56 @@ pub struct BatchLimits {
     pub count: usize,
 }
 
+/// Documents in the buffer, with the room that they take there: both are given back in one moment, when
+/// the last [`Item`] of them is dropped.
+#[derive(Debug)]
+pub struct Stored {
+    documents: Documents,
+    _room: Box<dyn Any + Send + Sync>,
+}
+
+impl Stored {
+    /// Ties `documents` to `room`, whatever the buffer means by it.
+    pub fn new(documents: Documents, room: impl Any + Send + Sync) -> Stored {
+        Stored { documents, _room: Box::new(room) }
+    }
+}
+
+impl Deref for Stored {
+    type Target = Documents;
+
+    fn deref(&self) -> &Documents {
+        &self.documents
+    }
+}
+
 /// One document on its way to the sink. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Item {
     /// The buffer that it lies in.
-    pub documents: Arc<Documents>,
+    pub documents: Arc<Stored>,
     /// Which of them.
     pub index: u32,
 }
 
 impl Item {
+    /// What addresses it.
+    pub fn document(&self) -> &Document {
+        &self.documents.docs[self.index as usize]
+    }
+
     /// The JSON, without its line break.
     pub fn body(&self) -> &[u8] {
-        self.documents.body(&self.documents.docs[self.index as usize])
+        self.documents.body(self.document())
     }
 }
 
-/// Documents that the sink has taken: their events stay in flight, and their room in the buffer taken, until
-/// they are settled and this is dropped.
+/// Documents that the sink has taken: their events stay in flight until `held` is settled, and their room
+/// in the buffer taken until their items are dropped.
 #[derive(Debug)]
 pub struct Batch {
     /// The documents, in order.
     pub items: Vec<Item>,
     /// Their events.
     pub held: Held,
-    /// Their room in the buffer: given back when dropped.
-    pub room: Room,
 }
-
-/// Bytes taken in the buffer, given back when dropped.
-#[derive(Debug, Default)]
-pub struct Room(pub Vec<Arc<tokio::sync::OwnedSemaphorePermit>>);

@@ -30,6 +30,7 @@ pub mod stages;
 pub mod dead_letter;
 pub mod health;
 pub mod ledger;
+mod lines;
 pub mod metrics;
 pub mod secret;
 pub mod shutdown;

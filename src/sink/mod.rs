@@ -1,8 +1,111 @@
 //! Where documents go: OpenSearch, a file, stdout.
+//!
+//! A sink takes batches from an [`Inbox`] until there are no more, and gives every event of theirs its
+//! outcome: delivered, or dead-lettered. What it could not bring to an outcome stays held, and so in flight.
+
+mod file;
+mod lag;
+mod opensearch;
 
 use std::path::PathBuf;
 
-use crate::secret::Secret;
+use crate::dead_letter::{DeadLetterError, DeadLetters};
+use crate::event::EncodeSettings;
+use crate::handoff::Inbox;
+use crate::health::Health;
+use crate::metrics::Metrics;
+use crate::secret::{Secret, SecretError};
+use crate::shutdown::Shutdown;
+
+/// The sink's name in `/readyz` and `/livez`.
+const PART: &str = "sink";
+/// A sink with nothing to do says this often that it is alive; well below
+/// [`STALL_AFTER`](crate::health::STALL_AFTER).
+const PROGRESS_INTERVAL: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// What a sink needs of the rest of the process; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// To be measured by.
+    pub metrics: Metrics,
+    /// Where it says how it is.
+    pub health: Health,
+    /// For documents that can never be stored.
+    pub dead_letters: DeadLetters,
+    /// `abort` ends it at once; `drain` means nothing to it: its inbox ends when the drain has come this far.
+    pub shutdown: Shutdown,
+}
+
+/// Why a sink ended before its inbox did. The events that it had are not settled.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// The file cannot be opened or written.
+    #[error("cannot write the sink's file {path}: {error}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Two sinks would tear each other's lines.
+    #[error(
+        "the sink's file {0} is being written by another running weir: stop it, or give each pipeline a file of its own"
+    )]
+    Locked(PathBuf),
+    /// The reader of stdout has ended, or stdout cannot be written.
+    #[error(
+        "cannot write documents to stdout: {0}: what reads it must read to the end, and nothing that was not written counts as delivered"
+    )]
+    Stdout(std::io::Error),
+    /// A dead letter could not be kept.
+    #[error(transparent)]
+    DeadLetter(#[from] DeadLetterError),
+    /// The password could not be read at the start.
+    #[error("sink.password: {0}")]
+    Secret(#[from] SecretError),
+    /// The CA file could not be used.
+    #[error(
+        "sink.ca: cannot use {path}: {detail}: it must be a PEM file with the certificates of the authorities to trust"
+    )]
+    Ca {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        detail: String,
+    },
+    /// The HTTP client could not be made.
+    #[error("sink.hosts: {0}")]
+    Client(String),
+    /// The index cannot be used as configured.
+    #[error("sink.index: {0}")]
+    Index(String),
+}
+
+/// Takes everything out of `inbox` and brings it to an outcome.
+///
+/// Returns when the inbox has ended and all is settled, or when `shutdown.abort` is cancelled (what was not
+/// settled then stays in flight in the ledger).
+///
+/// # Errors
+///
+/// [`SinkError`]: nothing that was not stored or written counts as delivered. OpenSearch that is down or
+/// refuses is no error: it is waited for, and shows in `health`.
+pub async fn run<I: Inbox>(settings: &Settings, inbox: I, context: Context) -> Result<(), SinkError> {
+    match settings {
+        Settings::OpenSearch(settings) => opensearch::run(settings, inbox, &context).await,
+        Settings::File { path } => file::run(file::Target::File(path.clone()), inbox, &context).await,
+        Settings::Stdout => file::run(file::Target::Stdout, inbox, &context).await,
+    }
+}
+
+/// Runs what blocks on the disk where it may block.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        // It cannot be cancelled, as nobody has its handle: it panicked, and so do we.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
 
 /// `[sink]` of `pipeline.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +119,14 @@ pub enum Settings {
     },
     /// `kind = "stdout"`
     Stdout,
+}
+
+impl Settings {
+    /// What documents must carry for this sink. The caller adds what is not the sink's to know (`cluster`).
+    pub fn encode_settings(&self) -> EncodeSettings {
+        let addresses = matches!(self, Settings::OpenSearch(_));
+        EncodeSettings { identity: addresses, keep_source: addresses, ..EncodeSettings::default() }
+    }
 }
 
 /// How to reach OpenSearch, and what to store there.
@@ -78,3 +189,6 @@ pub enum Template {
     /// Leave templates alone.
     Skip,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! What could not be processed, kept on disk with its reason: never evicted, never silently lost.
+//!
+//! Constraints: a letter is on disk before its event counts as dead-lettered; what is kept is bounded
+//! ([`BYTES_MAX`]); one process owns the folder.
+//!
+//! Invariant: every line of every `*.jsonl` file in the folder is one whole [`record`], but for the last line
+//! of the last file after a crash, which was never acknowledged and is moved aside when the folder is opened.
+//!
+//! The letters hold whatever the events held, so the folder is 0700 and its files are 0600.
+
+mod record;
+mod store;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use self::store::Store;
+use crate::ledger::{Ledger, ReasonId};
+
+/// Bytes that all dead letters of one folder may take. At this bound the run stops with
+/// [`DeadLetterError::Full`] rather than lose one: 1 GiB is about 400,000 events of 1.1 KB with their documents.
+pub const BYTES_MAX: u64 = 1 << 30;
+
+/// `[dead_letter]` of `pipeline.toml`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The folder to write to; `None`: the first event that needs it stops the run.
+    pub path: Option<PathBuf>,
+}
+
+/// Which part of the pipeline refused an event: the `where` label of the metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where<'a> {
+    /// The source: malformed.
+    Source,
+    /// A stage with `on_error = "dead-letter"`.
+    Stage(&'a str),
+    /// OpenSearch refused the document.
+    Sink,
+}
+
+impl<'a> Where<'a> {
+    /// The metric label: `source`, the stage's name, `sink`.
+    pub fn label(self) -> &'a str {
+        match self {
+            Where::Source => "source",
+            Where::Stage(name) => name,
+            Where::Sink => "sink",
+        }
+    }
+}
+
+/// One dead letter.
+#[derive(Clone, Copy, Debug)]
+pub struct Letter<'a> {
+    /// Which part refused it.
+    pub place: Where<'a>,
+    /// Why: one of a closed set, the `reason` label.
+    pub reason: &'a str,
+    /// Why, for people, with the place in the input where there is one.
+    pub detail: &'a str,
+    /// The source's own bytes (the first 64 KiB of an event that was too large).
+    pub source: &'a [u8],
+    /// The document, where one had been made.
+    pub document: Option<&'a [u8]>,
+}
+
+/// Why a dead letter could not be kept. The run stops with this; the event stays unsettled.
+#[derive(Debug, thiserror::Error)]
+pub enum DeadLetterError {
+    /// No folder is configured.
+    #[error(
+        "an event needs the dead letters ({place}: {reason}: {detail}), and there is no [dead_letter] path in the configuration: set dead_letter.path to a folder that weir may write to"
+    )]
+    NotConfigured {
+        /// Which part refused the event.
+        place: String,
+        /// Why.
+        reason: String,
+        /// Why, for people.
+        detail: String,
+    },
+    /// The folder or a file in it cannot be read or written.
+    #[error("cannot write the dead letters in {path}: {error}")]
+    Io {
+        /// Which file or folder.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Another process has the folder.
+    #[error(
+        "the dead letters in {path} belong to another running weir ({holder}): stop it, or give each pipeline a dead_letter.path of its own"
+    )]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+        /// Who has it, as far as is known.
+        holder: String,
+    },
+    /// The bound is reached.
+    #[error(
+        "the dead letters in {path} are full ({bytes} bytes of at most {bytes_max}), and none is ever thrown away: find out why so many events fail, and move the folder's *.jsonl files elsewhere"
+    )]
+    Full {
+        /// The folder.
+        path: PathBuf,
+        /// What they take.
+        bytes: u64,
+        /// What they may take.
+        bytes_max: u64,
+    },
+}
+
+/// The dead letters of one process; cheap to clone, usable from any thread.
+#[derive(Clone, Debug)]
+pub struct DeadLetters {
+    store: Option<Arc<Mutex<Store>>>,
+    ledger: Ledger,
+}
+
+impl DeadLetters {
+    /// Opens the folder, making it where it is missing, and locks it for this process.
+    pub fn open(settings: &Settings, ledger: &Ledger) -> Result<DeadLetters, DeadLetterError> {
+        let store = settings.path.as_deref().map(|path| Store::open(path, BYTES_MAX)).transpose()?;
+        Ok(DeadLetters { store: store.map(|store| Arc::new(Mutex::new(store))), ledger: ledger.clone() })
+    }
+
+    /// Writes one letter durably (it is on disk when this returns), and answers what to count it as.
+    /// Blocks this thread on the disk.
+    pub fn write(&self, letter: &Letter<'_>) -> Result<ReasonId, DeadLetterError> {
+        self.write_all(std::slice::from_ref(letter))?;
+        Ok(self.reason(letter))
+    }
+
+    /// Writes letters durably with one sync for all of them: all are on disk when this returns, and after
+    /// an error none may be counted (some may be there twice after the next run). Blocks on the disk.
+    pub fn write_all(&self, letters: &[Letter<'_>]) -> Result<(), DeadLetterError> {
+        let Some(first) = letters.first() else { return Ok(()) };
+        let Some(store) = &self.store else {
+            return Err(DeadLetterError::NotConfigured {
+                place: first.place.label().to_owned(),
+                reason: first.reason.to_owned(),
+                detail: first.detail.to_owned(),
+            });
+        };
+        let now = jiff::Timestamp::now();
+        let mut store = store.lock().unwrap_or_else(|e| e.into_inner());
+        for letter in letters {
+            store.append(|out| record::encode(letter, now, out))?;
+        }
+        store.sync()
+    }
+
+    /// What to count a letter as once it is written.
+    pub fn reason(&self, letter: &Letter<'_>) -> ReasonId {
+        self.ledger.dead_letter_reason(letter.place.label(), letter.reason)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! The folder of dead letters: numbered files that only grow, one lock.
+
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::DeadLetterError;
+
+/// A file that has reached this size is followed by a new one, so that what was dealt with can be removed.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+const LOCK_NAME: &str = "lock";
+const SUFFIX: &str = ".jsonl";
+
+#[derive(Debug)]
+pub(super) struct Store {
+    folder: PathBuf,
+    bytes_max: u64,
+    /// Of all files. Looked up again before a letter is refused: somebody may have made room.
+    bytes: u64,
+    number: u64,
+    file: File,
+    path: PathBuf,
+    file_bytes: u64,
+    line: Vec<u8>,
+    /// Locked as long as it is open.
+    _lock: File,
+}
+
+impl Store {
+    pub(super) fn open(folder: &Path, bytes_max: u64) -> Result<Store, DeadLetterError> {
+        let failed = at(folder);
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(&failed)?;
+        let lock = lock(folder)?;
+        let files = files(folder).map_err(&failed)?;
+        let number = files.last().map_or(1, |file| file.number);
+        let path = path(folder, number);
+        let mut file = append_to(&path).map_err(at(&path))?;
+        cut_torn_line(&path, &mut file).map_err(at(&path))?;
+        let file_bytes = file.metadata().map_err(at(&path))?.len();
+        // A file that was just made must be found again after a power failure.
+        File::open(folder).and_then(|dir| dir.sync_all()).map_err(&failed)?;
+        let bytes = files.iter().map(|file| file.bytes).sum();
+        let (folder, line) = (folder.to_owned(), Vec::new());
+        Ok(Store { folder, bytes_max, bytes, number, file, path, file_bytes, line, _lock: lock })
+    }
+
+    /// Appends one line. It is durable after [`Store::sync`].
+    pub(super) fn append(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), DeadLetterError> {
+        self.line.clear();
+        encode(&mut self.line);
+        let bytes = self.line.len() as u64;
+        self.make_sure_of_room(bytes)?;
+        if self.file_bytes >= FILE_BYTES_MAX || self.was_moved() {
+            self.next_file()?;
+        }
+        if let Err(error) = self.file.write_all(&self.line) {
+            // Half a line would swallow the next one.
+            let _ = self.file.set_len(self.file_bytes);
+            return Err(at(&self.path)(error));
+        }
+        self.bytes += bytes;
+        self.file_bytes += bytes;
+        Ok(())
+    }
+
+    pub(super) fn sync(&mut self) -> Result<(), DeadLetterError> {
+        self.file.sync_data().map_err(at(&self.path))
+    }
+
+    fn make_sure_of_room(&mut self, bytes: u64) -> Result<(), DeadLetterError> {
+        if self.bytes + bytes <= self.bytes_max {
+            return Ok(());
+        }
+        self.bytes = files(&self.folder).map_err(at(&self.folder))?.iter().map(|file| file.bytes).sum();
+        if self.bytes + bytes <= self.bytes_max {
+            return Ok(());
+        }
+        Err(DeadLetterError::Full { path: self.folder.clone(), bytes: self.bytes, bytes_max: self.bytes_max })
+    }
+
+    /// Whether somebody moved or removed the file: what is written to a removed one is lost.
+    fn was_moved(&self) -> bool {
+        let same = |there: Metadata, here: Metadata| there.ino() == here.ino() && there.dev() == here.dev();
+        match (std::fs::metadata(&self.path), self.file.metadata()) {
+            (Ok(there), Ok(here)) => !same(there, here),
+            _ => true,
+        }
+    }
+
+    fn next_file(&mut self) -> Result<(), DeadLetterError> {
+        self.sync()?;
+        self.number += 1;
+        self.path = path(&self.folder, self.number);
+        self.file = append_to(&self.path).map_err(at(&self.path))?;
+        self.file_bytes = 0;
+        File::open(&self.folder).and_then(|dir| dir.sync_all()).map_err(at(&self.folder))
+    }
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> DeadLetterError + use<> {
+    let path = path.to_owned();
+    move |error| DeadLetterError::Io { path: path.clone(), error }
+}
+
+fn path(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{number:08}{SUFFIX}"))
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(path)
+}
+
+struct LetterFile {
+    number: u64,
+    bytes: u64,
+}
+
+/// The folder's files in the order of their numbers.
+fn files(folder: &Path) -> io::Result<Vec<LetterFile>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(SUFFIX)?.parse().ok());
+        if let Some(number) = number {
+            files.push(LetterFile { number, bytes: entry.metadata()?.len() });
+        }
+    }
+    files.sort_by_key(|file| file.number);
+    Ok(files)
+}
+
+fn lock(folder: &Path) -> Result<File, DeadLetterError> {
+    let path = folder.join(LOCK_NAME);
+    let failed = at(&path);
+    let open = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(&path);
+    let mut file = open.map_err(&failed)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {
+            file.set_len(0).map_err(&failed)?;
+            writeln!(file, "{}", std::process::id()).map_err(&failed)?;
+            Ok(file)
+        }
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let mut text = String::new();
+            let holder = match file.read_to_string(&mut text) {
+                Ok(_) if !text.trim().is_empty() => format!("process {}", text.trim()),
+                _ => "process unknown".to_owned(),
+            };
+            Err(DeadLetterError::Locked { path: folder.to_owned(), holder })
+        }
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
+/// Moves a last line without its line break into `FILE.torn`: nobody was told that it was written.
+fn cut_torn_line(path: &Path, file: &mut File) -> io::Result<()> {
+    let Some(whole) = crate::lines::whole_lines_bytes(file)? else { return Ok(()) };
+    let mut torn = Vec::new();
+    crate::lines::read_from(file, whole, &mut torn)?;
+    let aside = path.with_extension("torn");
+    OpenOptions::new().create(true).append(true).mode(0o600).open(&aside)?.write_all(&torn)?;
+    file.set_len(whole)?;
+    file.sync_data()?;
+    tracing::warn!(
+        path = %path.display(),
+        bytes = torn.len(),
+        moved_to = %aside.display(),
+        "the last dead letter was torn by a crash before it was acknowledged: moved aside"
+    );
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! The folder of dead letters, and its records.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::*;
+
+const LETTER: Letter<'static> = Letter {
+    place: Where::Source,
+    reason: "syntax",
+    detail: "line 7, column 12: expected `:`",
+    source: b"{\"a\" 1}",
+    document: None,
+};
+
+fn open(path: &Path) -> Result<DeadLetters, DeadLetterError> {
+    DeadLetters::open(&Settings { path: Some(path.to_owned()) }, &Ledger::default())
+}
+
+fn file(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("00000001.jsonl")).unwrap()
+}
+
+fn record(letter: &Letter<'_>) -> String {
+    let mut out = Vec::new();
+    record::encode(letter, jiff::Timestamp::from_microsecond(1_760_000_000_000_001).unwrap(), &mut out);
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_record_is_one_line_that_says_what_where_why_and_when() {
+    insta::assert_snapshot!(record(&LETTER), @r#"{"version":1,"time":"2025-10-09T08:53:20.000001Z","where":"source","reason":"syntax","detail":"line 7, column 12: expected `:`","source":"{\"a\" 1}"}"#);
+    let letter = Letter {
+        place: Where::Stage("redact"),
+        reason: "trap",
+        source: b"{\"a\":\"\xff\n\"}",
+        document: Some(br#"{"a":1.50}"#),
+        ..LETTER
+    };
+    insta::assert_snapshot!(record(&letter), @r#"{"version":1,"time":"2025-10-09T08:53:20.000001Z","where":"stage","stage":"redact","reason":"trap","detail":"line 7, column 12: expected `:`","source_base64":"eyJhIjoi/woifQ==","document":{"a":1.50}}"#);
+}
+
+#[test]
+fn letters_are_appended_and_counted_by_where_and_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new/dead-letter");
+    let ledger = Ledger::default();
+    let letters = DeadLetters::open(&Settings { path: Some(path.clone()) }, &ledger).unwrap();
+    let reason = letters.write(&LETTER).unwrap();
+    letters.write_all(&[LETTER, Letter { place: Where::Sink, ..LETTER }]).unwrap();
+    assert_eq!(reason, ledger.dead_letter_reason("source", "syntax"));
+    assert_eq!(file(&path).lines().count(), 3);
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o700);
+    assert_eq!(mode(&path.join("00000001.jsonl")), 0o600);
+}
+
+#[test]
+fn a_second_process_is_told_who_has_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path()).unwrap();
+    let error = open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains(&format!("(process {})", std::process::id())), "{error}");
+    drop(first);
+    open(folder.path()).unwrap();
+}
+
+#[test]
+fn a_torn_last_line_is_moved_aside_and_the_rest_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).unwrap().write(&LETTER).unwrap();
+    let whole = file(folder.path());
+    std::fs::write(folder.path().join("00000001.jsonl"), format!("{whole}{{\"vers")).unwrap();
+    open(folder.path()).unwrap().write(&LETTER).unwrap();
+    assert_eq!(file(folder.path()).lines().count(), 2);
+    assert!(file(folder.path()).starts_with(&whole));
+    assert_eq!(std::fs::read_to_string(folder.path().join("00000001.torn")).unwrap(), "{\"vers");
+}
+
+#[test]
+fn a_full_folder_is_an_error_until_somebody_makes_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store::Store::open(folder.path(), 100).unwrap();
+    let line = |out: &mut Vec<u8>| out.extend_from_slice(&[b'x'; 60]);
+    store.append(line).unwrap();
+    insta::assert_snapshot!(
+        store.append(line).unwrap_err().to_string().replace(&folder.path().display().to_string(), "FOLDER"),
+        @"the dead letters in FOLDER are full (60 bytes of at most 100), and none is ever thrown away: find out why so many events fail, and move the folder's *.jsonl files elsewhere"
+    );
+    std::fs::remove_file(folder.path().join("00000001.jsonl")).unwrap();
+    store.append(line).unwrap();
+}
+
+#[test]
+fn without_a_folder_the_first_letter_is_an_error_that_says_what_to_set() {
+    let letters = DeadLetters::open(&Settings { path: None }, &Ledger::default()).unwrap();
+    insta::assert_snapshot!(letters.write(&LETTER).unwrap_err(), @"an event needs the dead letters (source: syntax: line 7, column 12: expected `:`), and there is no [dead_letter] path in the configuration: set dead_letter.path to a folder that weir may write to");
+}

@@ -1,0 +1,169 @@
+//! Documents as lines of a file or of stdout.
+//!
+//! Written means handed to the kernel: it survives the end of this process in any way, not of the machine.
+//! A file is synced to the disk when nothing has come for [`IDLE`] and at the end of the run.
+//!
+//! Invariant: nothing is settled that was not written whole. After a crash or a full disk the last line may be
+//! torn; opening the file cuts it off, so every line of it is one document. (Delivery is at least once: what was
+//! written and not settled is written again.)
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::lag::{Lag, now_micros};
+use super::{Context, PART, PROGRESS_INTERVAL, SinkError, blocking};
+use crate::handoff::{Batch, BatchLimits, Inbox, Item};
+use crate::health::Condition;
+use crate::ledger::{Delivered, Tally};
+
+/// How much is written and settled at once.
+const LIMITS: BatchLimits = BatchLimits { bytes: 1 << 20, count: usize::MAX };
+/// After this much quiet what was written is synced to the disk.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Where lines go.
+#[derive(Clone, Debug)]
+pub(super) enum Target {
+    File(PathBuf),
+    Stdout,
+}
+
+pub(super) async fn run<I: Inbox>(target: Target, mut inbox: I, context: &Context) -> Result<(), SinkError> {
+    let mut output = blocking(move || Output::open(target)).await?;
+    let mut lag = Lag::new(&context.metrics.sink.delivery_lag);
+    context.health.set(PART, Condition::Ready);
+    loop {
+        context.health.progress(PART);
+        let quiet = if output.unsynced { IDLE } else { PROGRESS_INTERVAL };
+        let batch = tokio::select! {
+            biased;
+            () = context.shutdown.abort.cancelled() => break,
+            batch = inbox.next(LIMITS) => batch,
+            () = tokio::time::sleep(quiet) => {
+                output = blocking(move || output.sync()).await?;
+                continue;
+            }
+        };
+        let Some(mut batch) = batch else { break };
+        (output, batch) = blocking(move || output.write(batch)).await?;
+        lag.acknowledged(batch.items.iter(), now_micros());
+        settle(&mut batch);
+    }
+    blocking(move || output.sync()).await?;
+    context.health.finished(PART);
+    Ok(())
+}
+
+fn settle(batch: &mut Batch) {
+    let mut tally = Tally::default();
+    tally.delivered(Delivered::Written, batch.items.len() as u64);
+    batch.held.settle(&tally);
+}
+
+struct Output {
+    target: Target,
+    file: File,
+    unsynced: bool,
+}
+
+impl Output {
+    fn open(target: Target) -> Result<Output, SinkError> {
+        let file = match &target {
+            Target::File(path) => {
+                let failed = |error| SinkError::File { path: path.clone(), error };
+                let file = OpenOptions::new().create(true).append(true).read(true).open(path);
+                let file = file.or_else(|error| match error.kind() {
+                    // A pipe or a device that may only be written.
+                    io::ErrorKind::PermissionDenied => OpenOptions::new().append(true).open(path),
+                    _ => Err(error),
+                });
+                let file = file.map_err(failed)?;
+                if file.metadata().map_err(failed)?.is_file() {
+                    take_over(path, &file)?;
+                }
+                file
+            }
+            // Not `Stdout` itself, which would copy and search every byte for line breaks.
+            Target::Stdout => io::stdout().as_fd().try_clone_to_owned().map_err(SinkError::Stdout)?.into(),
+        };
+        Ok(Output { target, file, unsynced: false })
+    }
+
+    fn write(mut self, batch: Batch) -> Result<(Output, Batch), SinkError> {
+        self.unsynced = true;
+        match write_lines(&batch.items, &mut self.file) {
+            Ok(()) => Ok((self, batch)),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn sync(mut self) -> Result<Output, SinkError> {
+        if std::mem::take(&mut self.unsynced)
+            && let Err(error) = self.file.sync_data()
+            // Pipes, terminals and some devices have nothing to sync.
+            && error.kind() != io::ErrorKind::InvalidInput
+        {
+            return Err(self.failed(error));
+        }
+        Ok(self)
+    }
+
+    fn failed(&self, error: io::Error) -> SinkError {
+        match &self.target {
+            Target::File(path) => SinkError::File { path: path.clone(), error },
+            Target::Stdout => SinkError::Stdout(error),
+        }
+    }
+}
+
+/// Makes the file ours, and cuts off the line that a crash tore.
+fn take_over(path: &PathBuf, file: &File) -> Result<(), SinkError> {
+    let failed = |error| SinkError::File { path: path.clone(), error };
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => return Err(SinkError::Locked(path.clone())),
+        Err(error) => return Err(failed(error.into())),
+    }
+    if let Some(whole) = crate::lines::whole_lines_bytes(file).map_err(failed)? {
+        let torn = file.metadata().map_err(failed)?.len() - whole;
+        file.set_len(whole).map_err(failed)?;
+        tracing::warn!(
+            path = %path.display(),
+            bytes = torn,
+            "the file's last line had no end, torn by a crash of whoever wrote it: cut off"
+        );
+    }
+    Ok(())
+}
+
+/// Writes each document and a line break. Documents that lie side by side, a line break between them, are
+/// written together without being copied.
+fn write_lines(items: &[Item], out: &mut impl Write) -> io::Result<()> {
+    let mut rest = items;
+    while let Some(first) = rest.first() {
+        let bytes = &first.documents.bytes;
+        let run = rest.iter().zip(&rest[1..]).take_while(|(a, b)| {
+            std::ptr::eq(&*a.documents, &*b.documents)
+                && b.document().body.start == a.document().body.end + 1
+                && bytes[a.document().body.end] == b'\n'
+        });
+        let count = run.count() + 1;
+        let (start, end) = (first.document().body.start, rest[count - 1].document().body.end);
+        if bytes.get(end) == Some(&b'\n') {
+            out.write_all(&bytes[start..=end])?;
+        } else {
+            out.write_all(&bytes[start..end])?;
+            out.write_all(b"\n")?;
+        }
+        rest = &rest[count..];
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

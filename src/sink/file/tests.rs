@@ -1,0 +1,133 @@
+//! The file sink.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::buffer;
+use crate::event::{Document, Documents};
+use crate::handoff::Outbox;
+use crate::ledger::Ledger;
+use crate::sink::tests::context;
+
+fn documents(bodies: &[(&str, bool)]) -> Documents {
+    let mut documents = Documents::default();
+    for (body, line_break) in bodies {
+        let start = documents.bytes.len();
+        documents.bytes.extend_from_slice(body.as_bytes());
+        let end = documents.bytes.len();
+        documents.bytes.extend_from_slice(if *line_break { b"\n" } else { b"#" });
+        documents.docs.push(Document {
+            body: start..end,
+            source: 0..0,
+            identity: None,
+            index_time: 0,
+            event_time: Some(0),
+        });
+    }
+    documents
+}
+
+async fn write(path: &Path, bodies: &[&str]) -> Result<Ledger, SinkError> {
+    let (ledger, context) = context();
+    let (writer, reader) = buffer::channel(&buffer::Settings::default(), &context.metrics);
+    let documents = documents(&bodies.iter().map(|body| (*body, true)).collect::<Vec<_>>());
+    writer.put(documents, ledger.receive(bodies.len() as u64)).unwrap();
+    drop(writer);
+    run(Target::File(path.to_owned()), reader, &context).await?;
+    Ok(ledger)
+}
+
+#[tokio::test]
+async fn documents_are_appended_as_lines_and_counted_as_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.jsonl");
+    write(&path, &["{\"a\":1}"]).await.unwrap();
+    let ledger = write(&path, &["{\"b\":2}", "{\"c\":3}"]).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n");
+    let snapshot = ledger.snapshot();
+    assert_eq!((snapshot.delivered[Delivered::Written as usize], snapshot.in_flight), (2, 0));
+}
+
+#[tokio::test]
+async fn a_line_torn_by_a_crash_is_cut_off_before_appending() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.jsonl");
+    std::fs::write(&path, "{\"a\":1}\n{\"b\":").unwrap();
+    write(&path, &["{\"c\":3}"]).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"a\":1}\n{\"c\":3}\n");
+}
+
+#[tokio::test]
+async fn a_file_that_another_process_writes_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.jsonl");
+    let _theirs = Output::open(Target::File(path.clone())).unwrap_or_else(|e| panic!("{e}"));
+    let error = write(&path, &["{}"]).await.unwrap_err();
+    assert!(matches!(error, SinkError::Locked(_)));
+}
+
+#[tokio::test]
+async fn a_full_disk_is_named_and_nothing_is_settled() {
+    let (ledger, context) = context();
+    let (writer, reader) = buffer::channel(&buffer::Settings::default(), &context.metrics);
+    writer.put(documents(&[("{}", true)]), ledger.receive(1)).unwrap();
+    let error = run(Target::File("/dev/full".into()), reader, &context).await.unwrap_err();
+    insta::assert_snapshot!(error, @"cannot write the sink's file /dev/full: No space left on device (os error 28)");
+    assert_eq!(ledger.snapshot().delivered, [0; 4]);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_missing_is_named() {
+    let error = write(Path::new("/nowhere/out.jsonl"), &["{}"]).await.unwrap_err();
+    insta::assert_snapshot!(error, @"cannot write the sink's file /nowhere/out.jsonl: No such file or directory (os error 2)");
+}
+
+/// Counts calls, because the price of the file sink is the number of its writes.
+#[derive(Default)]
+struct Writes(Vec<Vec<u8>>);
+
+impl Write for Writes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.push(bytes.to_vec());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn items(documents: Documents) -> Vec<Item> {
+    let count = documents.docs.len() as u32;
+    let documents = std::sync::Arc::new(crate::handoff::Stored::new(documents, ()));
+    (0..count).map(|index| Item { documents: documents.clone(), index }).collect()
+}
+
+#[test]
+fn documents_that_lie_side_by_side_are_written_together() {
+    let mut all = items(documents(&[("{\"a\":1}", true), ("{\"b\":2}", true)]));
+    all.extend(items(documents(&[("{\"c\":3}", true)])));
+    let mut writes = Writes::default();
+    write_lines(&all, &mut writes).unwrap();
+    assert_eq!(writes.0, [&b"{\"a\":1}\n{\"b\":2}\n"[..], b"{\"c\":3}\n"]);
+}
+
+proptest! {
+    #[test]
+    fn every_document_is_one_line_however_they_lie(
+        bodies in proptest::collection::vec(("[a-z]{0,5}", any::<bool>()), 0..10),
+        skip in proptest::collection::vec(any::<bool>(), 10),
+    ) {
+        let borrowed: Vec<(&str, bool)> = bodies.iter().map(|(body, end)| (body.as_str(), *end)).collect();
+        let mut all = items(documents(&borrowed));
+        let mut keep = skip.iter();
+        all.retain(|_| *keep.next().unwrap_or(&true));
+        let mut out = Vec::new();
+        write_lines(&all, &mut out).unwrap();
+        let expected: String =
+            bodies.iter().zip(&skip).filter(|(_, keep)| **keep).map(|((body, _), _)| format!("{body}\n")).collect();
+        prop_assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}

@@ -1,0 +1,14 @@
+//! What the sinks' tests share.
+
+use super::*;
+use crate::dead_letter;
+use crate::ledger::Ledger;
+
+/// A context without dead letters, and its ledger.
+pub(super) fn context() -> (Ledger, Context) {
+    let ledger = Ledger::default();
+    let metrics = Metrics::new(&ledger).unwrap();
+    let dead_letters = DeadLetters::open(&dead_letter::Settings { path: None }, &ledger).unwrap();
+    let (health, shutdown) = (Health::default(), Shutdown::default());
+    (ledger, Context { metrics, health, dead_letters, shutdown })
+}
