@@ -51,7 +51,7 @@ has_debian_target() {
     [ -f "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/std/Cargo.toml" ] && has_linker
 }
 has_linker() {
-  have wasm-ld || have rust-lld ||
+  have rust-lld ||
     { have rustc && compgen -G "$(rustc --print sysroot)/lib/rustlib/*/bin/rust-lld" >/dev/null; }
 }
 rust_wasm() {
@@ -66,11 +66,10 @@ rust_wasm() {
   fi
   if may_apt; then
     apt rustc-web cargo-web rust-web-src || true
-    has_linker || apt lld || true
     ! has_debian_target || return 0
   fi
   need "Rust's target wasm32-unknown-unknown: \`rustup target add wasm32-unknown-unknown\`;
-    or, on Debian 12 and later: apt-get install rustc-web cargo-web rust-web-src lld"
+    or, on Debian 12 and later: apt-get install rustc-web cargo-web rust-web-src (and rust-lld, which rustup's toolchains have)"
 }
 
 server_tools() {

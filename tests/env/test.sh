@@ -4,11 +4,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 env=tests/env
-$env/setup.sh rust-wasm kubernetes opensearch
+$env/setup.sh rust-wasm opensearch
+[ -n "${WEIR_TEST_KUBECONFIG:-}" ] || $env/setup.sh kubernetes
 $env/filters.sh dev
 cargo test --locked --no-run # now: servers need not wait for it
 
-servers=$($env/up.sh --owner $$)
+# Of this script's: also nodes that tests start themselves stop when it ends.
+export WEIR_TEST_OWNER=$$
+servers=$($env/up.sh --owner $$ kubernetes opensearch opensearch-secure)
 dir=$(sed -n 's/^dir=//p' <<<"$servers")
 trap '$env/down.sh "$dir"' EXIT
 # Each line NAME=VALUE of up.sh, to the tests as WEIR_TEST_NAME.

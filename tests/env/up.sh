@@ -46,7 +46,7 @@ if [ -n "$owner" ]; then
   born=$(start_time "$owner")
   [ -n "$born" ] || { rmdir "$dir"; die "no such process: $owner"; }
   echo "$owner $born" >"$dir/owner"
-  setsid "$here/watch.sh" "$dir" "$owner" "$born" >/dev/null 2>&1 </dev/null &
+  setsid "$here/watch.sh" "$here/down.sh" "$dir" "$owner" "$born" >/dev/null 2>&1 </dev/null &
 fi
 trap '"$here/down.sh" "$dir" || true' EXIT
 
@@ -59,7 +59,7 @@ kubernetes() {
 opensearch() { # name, SECURE
   local data=$dir/$1
   rm -rf "$data"
-  SECURE=${2:-} "$here/opensearch/up.sh" 0 "$data" |
+  WEIR_TEST_OWNER="" SECURE=${2:-} "$here/opensearch/up.sh" 0 "$data" |
     sed -n "s/^url=/$1=/p; s/^\(ca\|username\|password\)=/$1_\1=/p; s#^pid=.*#$1_dir=$data#p"
 }
 begin() { # name COMMAND...: in the background; its lines go to a file, so that they come out in order

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# watch.sh DIR PID BORN: up.sh's watcher: when process PID (started at BORN) ends, stop what runs below DIR.
+# watch.sh DOWN DIR PID BORN: when process PID (started at BORN) ends, however it ends, run DOWN DIR, if it is there still.
 set -uo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/lib.sh"
-while [ -d "$1" ] && [ "$(start_time "$2")" = "$3" ]; do sleep 1; done
-[ ! -d "$1" ] || "$here/down.sh" "$1"
+. "$(dirname "$0")/lib.sh"
+while [ -d "$2" ] && [ "$(start_time "$3")" = "$4" ]; do sleep 1; done
+[ ! -d "$2" ] || "$1" "$2"

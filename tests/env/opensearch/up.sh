@@ -12,6 +12,7 @@
 #   OS_SETTINGS  further lines for opensearch.yml, for example 'thread_pool.write.queue_size: 1'
 #   OS_PASSWORD  password of the users admin, shipper and reader with SECURE=1; default weir-Test-1.
 #                shipper may write to kube-events* and no more; reader may only read them
+#   WEIR_TEST_OWNER  a PID: the node is stopped, and DATADIR removed, when that process ends, however it ends
 #   OS_JAVA_HOME JDK to use; default: JAVA_HOME or one in /usr/lib/jvm, whichever fits first
 # As root the node runs as nobody (OpenSearch refuses root), so nobody must be able to reach DATADIR.
 set -euo pipefail
@@ -141,6 +142,10 @@ fi
 cd "$home"
 setsid "${run[@]}" bin/opensearch -p "$data/pid" >"$data/out.log" 2>&1 </dev/null &
 child=$!
+if [ -n "${WEIR_TEST_OWNER:-}" ]; then
+  born=$(start_time "$WEIR_TEST_OWNER")
+  HARD=1 setsid "$here/../watch.sh" "$here/down.sh" "$data" "$WEIR_TEST_OWNER" "$born" >/dev/null 2>&1 </dev/null &
+fi
 
 if [ -z "$secure" ]; then
   url=http://127.0.0.1:$port
