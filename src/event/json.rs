@@ -1,5 +1,15 @@
-//! A validating JSON scanner that does not allocate: positions and spans only.
+//! A validating JSON scanner (RFC 8259) that does not allocate: positions and spans only.
+//!
+//! Constraints: most of what weir spends on an event is spent here, so strings are looked at eight
+//! bytes at a time, and containers that nobody asked for are skipped by one loop with a stack of bits
+//! instead of by recursion.
+//!
+//! Invariant: what the scanner accepts is JSON but for its UTF-8. A `\ud800` without its other half
+//! is accepted, as the grammar has it, and decodes to U+FFFD.
 
+use std::borrow::Cow;
+
+use super::DEPTH_MAX;
 use super::head::Span;
 
 /// Why a scan stopped.
@@ -27,37 +37,375 @@ pub enum ScanError {
 pub struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
+    breaks: bool,
 }
 
 impl<'a> Scanner<'a> {
     /// Starts at position `at` of `bytes`.
     pub fn new(bytes: &'a [u8], at: usize) -> Scanner<'a> {
-        Scanner { bytes, at }
+        Scanner { bytes, at, breaks: false }
     }
 
     /// Where it stands.
+    #[inline(always)]
     pub fn position(&self) -> usize {
         self.at
     }
 
+    /// Whether it has passed a raw line break. (They stand between tokens only.)
+    pub fn saw_line_breaks(&self) -> bool {
+        self.breaks
+    }
+
     /// Skips spaces, tabs and line breaks, and answers the next byte without taking it.
+    #[inline(always)]
     pub fn peek(&mut self) -> Result<u8, ScanError> {
-        todo!()
+        match self.bytes.get(self.at) {
+            Some(&byte) if byte > b' ' => Ok(byte),
+            _ => self.peek_behind_space(),
+        }
+    }
+
+    #[inline(never)]
+    fn peek_behind_space(&mut self) -> Result<u8, ScanError> {
+        while let Some(&byte) = self.bytes.get(self.at) {
+            match byte {
+                b' ' | b'\t' => {}
+                b'\n' | b'\r' => self.breaks = true,
+                _ => return Ok(byte),
+            }
+            self.at += 1;
+        }
+        Err(ScanError::End)
     }
 
     /// Skips white space and takes exactly `byte`; `what` names it in the error.
-    pub fn take(&mut self, _byte: u8, _what: &'static str) -> Result<(), ScanError> {
-        todo!()
+    #[inline(always)]
+    pub fn take(&mut self, byte: u8, what: &'static str) -> Result<(), ScanError> {
+        if self.peek()? != byte {
+            return Err(self.syntax(what));
+        }
+        self.at += 1;
+        Ok(())
     }
 
-    /// Takes a string (the scanner stands at its quote, white space before it is skipped).
+    /// Takes a string (white space before its quote is skipped).
+    #[inline(always)]
     pub fn string(&mut self) -> Result<Span, ScanError> {
-        todo!()
+        self.take(b'"', "expected a string")?;
+        self.string_behind_quote()
     }
 
-    /// Takes any one value, checked, and answers the span of its text.
+    /// Takes any one value, checked, and answers the span of its text, a string's quotes included.
+    #[inline]
     pub fn value(&mut self) -> Result<Span, ScanError> {
-        let _ = self.bytes;
-        todo!()
+        self.value_within(0)
+    }
+
+    /// Takes one value that stands inside `depth` open containers.
+    #[inline]
+    pub(super) fn value_within(&mut self, depth: usize) -> Result<Span, ScanError> {
+        let first = self.peek()?;
+        let start = self.at;
+        match first {
+            b'{' | b'[' => self.container(depth)?,
+            _ => self.scalar(first)?,
+        }
+        Ok(Span::plain(start, self.at))
+    }
+
+    #[cold]
+    fn syntax(&self, what: &'static str) -> ScanError {
+        ScanError::Syntax { at: self.at, what }
+    }
+
+    /// The rest of a string; the scanner stands behind the opening quote.
+    #[inline]
+    pub(super) fn string_behind_quote(&mut self) -> Result<Span, ScanError> {
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            match self.to_special()? {
+                b'"' => break,
+                b'\\' => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                _ => return Err(self.syntax("control character in a string")),
+            }
+        }
+        let end = self.at;
+        self.at += 1;
+        Ok(if escaped { Span::escaped(start, end) } else { Span::plain(start, end) })
+    }
+
+    /// Moves to the next quote, backslash or control character, and answers it.
+    #[inline(always)]
+    fn to_special(&mut self) -> Result<u8, ScanError> {
+        let mut at = self.at;
+        while let Some(word) = self.bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+            let special = special_bytes(u64::from_le_bytes(*word));
+            if special != 0 {
+                self.at = at + (special.trailing_zeros() / 8) as usize;
+                return Ok(word[self.at - at]);
+            }
+            at += size_of::<u64>();
+        }
+        self.at = at;
+        self.to_special_by_byte()
+    }
+
+    /// The same, in the last seven bytes.
+    #[cold]
+    fn to_special_by_byte(&mut self) -> Result<u8, ScanError> {
+        while let Some(&byte) = self.bytes.get(self.at) {
+            if matches!(byte, b'"' | b'\\' | 0..0x20) {
+                return Ok(byte);
+            }
+            self.at += 1;
+        }
+        Err(ScanError::End)
+    }
+
+    /// One escape; `at` is at its backslash.
+    fn escape(&mut self) -> Result<(), ScanError> {
+        match self.bytes.get(self.at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
+            Some(b'u') => {
+                self.at += 2;
+                for _ in 0..4 {
+                    match self.bytes.get(self.at) {
+                        Some(byte) if byte.is_ascii_hexdigit() => self.at += 1,
+                        Some(_) => return Err(self.syntax("expected four hexadecimal digits after `\\u`")),
+                        None => return Err(ScanError::End),
+                    }
+                }
+            }
+            Some(_) => return Err(self.syntax("unknown escape in a string")),
+            None => return Err(ScanError::End),
+        }
+        Ok(())
+    }
+
+    /// A string, number or literal that begins with `first`.
+    #[inline]
+    fn scalar(&mut self, first: u8) -> Result<(), ScanError> {
+        match first {
+            b'"' => {
+                self.at += 1;
+                self.string_behind_quote().map(|_| ())
+            }
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.literal(b"true"),
+            b'f' => self.literal(b"false"),
+            b'n' => self.literal(b"null"),
+            _ => Err(self.syntax("expected a value")),
+        }
+    }
+
+    /// An object or array inside `depth` open containers; `at` is at its bracket.
+    ///
+    /// `open` holds one bit for each container that is open here: 1 for an object. `DEPTH_MAX` is its width.
+    fn container(&mut self, depth: usize) -> Result<(), ScanError> {
+        let mut open: u128 = 0;
+        let mut levels = 0;
+        loop {
+            let first = self.peek()?;
+            match first {
+                b'{' | b'[' => {
+                    if depth + levels == DEPTH_MAX {
+                        return Err(ScanError::Depth { at: self.at });
+                    }
+                    self.at += 1;
+                    let is_object = first == b'{';
+                    open = open << 1 | u128::from(is_object);
+                    levels += 1;
+                    // The closing bracket stands two behind the opening one in ASCII.
+                    if self.peek()? != first + 2 {
+                        if is_object {
+                            self.key()?;
+                        }
+                        continue;
+                    }
+                }
+                _ => self.scalar(first)?,
+            }
+            if self.behind_value(&mut open, &mut levels)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Closes what ends behind a value. Answers whether everything is closed; else a value comes next.
+    #[inline(always)]
+    fn behind_value(&mut self, open: &mut u128, levels: &mut usize) -> Result<bool, ScanError> {
+        loop {
+            let in_object = *open & 1 == 1;
+            match self.peek()? {
+                b',' => {
+                    self.at += 1;
+                    if in_object {
+                        self.key()?;
+                    }
+                    return Ok(false);
+                }
+                b'}' if in_object => {}
+                b']' if !in_object => {}
+                _ if in_object => return Err(self.syntax("expected `,` or `}`")),
+                _ => return Err(self.syntax("expected `,` or `]`")),
+            }
+            self.at += 1;
+            *open >>= 1;
+            *levels -= 1;
+            if *levels == 0 {
+                return Ok(true);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn key(&mut self) -> Result<(), ScanError> {
+        self.take(b'"', "expected a key")?;
+        self.string_behind_quote()?;
+        self.take(b':', "expected `:`")
+    }
+
+    fn number(&mut self) -> Result<(), ScanError> {
+        if self.bytes[self.at] == b'-' {
+            self.at += 1;
+        }
+        match self.bytes.get(self.at) {
+            Some(b'0') => {
+                self.at += 1;
+                if matches!(self.bytes.get(self.at), Some(b'0'..=b'9')) {
+                    return Err(self.syntax("a number does not begin with 0"));
+                }
+            }
+            _ => self.digits()?,
+        }
+        if self.bytes.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.bytes.get(self.at), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.bytes.get(self.at), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    /// At least one digit.
+    fn digits(&mut self) -> Result<(), ScanError> {
+        match self.bytes.get(self.at) {
+            Some(b'0'..=b'9') => {}
+            Some(_) => return Err(self.syntax("expected a digit")),
+            None => return Err(ScanError::End),
+        }
+        while matches!(self.bytes.get(self.at), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    fn literal(&mut self, literal: &'static [u8]) -> Result<(), ScanError> {
+        for expected in literal {
+            match self.bytes.get(self.at) {
+                Some(byte) if byte == expected => self.at += 1,
+                Some(_) => return Err(self.syntax("expected a value")),
+                None => return Err(ScanError::End),
+            }
+        }
+        Ok(())
     }
 }
+
+const ONES: u64 = u64::MAX / 0xff;
+
+/// The top bit of each byte of `word` that is a quote, a backslash or a control character. Bits above the
+/// lowest one set may be wrong (a borrow runs upwards), so only the lowest counts.
+#[inline(always)]
+fn special_bytes(word: u64) -> u64 {
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    let zero_in = |word: u64| word.wrapping_sub(ONES) & !word;
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    (zero_in(quote) | zero_in(backslash) | control) & (ONES * 0x80)
+}
+
+/// The text of a string's span that was checked as a part of `bytes`. Allocates only where it has escapes.
+///
+/// What is not UTF-8 becomes U+FFFD.
+pub fn decode(bytes: &[u8], span: Span) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(&bytes[span.range()]);
+    if !span.has_escapes() {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    unescape(&text, &mut out);
+    Cow::Owned(out)
+}
+
+/// [`decode`] for comparisons: what is not UTF-8 stays as it is, where there are no escapes.
+#[inline(always)]
+pub(super) fn decode_bytes(bytes: &[u8], span: Span) -> Cow<'_, [u8]> {
+    #[cold]
+    fn slow(bytes: &[u8], span: Span) -> Cow<'_, [u8]> {
+        Cow::Owned(decode(bytes, span).into_owned().into_bytes())
+    }
+    if span.has_escapes() { slow(bytes, span) } else { Cow::Borrowed(&bytes[span.range()]) }
+}
+
+/// Appends a checked string's text, its escapes decoded, to `out`. Half a surrogate pair becomes U+FFFD.
+pub fn unescape(mut text: &str, out: &mut String) {
+    while let Some((plain, escape)) = text.split_once('\\') {
+        out.push_str(plain);
+        let mut chars = escape.chars();
+        match chars.next() {
+            Some('u') => text = unescape_unicode(&escape[1..], out),
+            simple => {
+                out.push(match simple {
+                    Some('b') => '\u{8}',
+                    Some('f') => '\u{c}',
+                    Some('n') => '\n',
+                    Some('r') => '\r',
+                    Some('t') => '\t',
+                    Some(itself) => itself,
+                    None => char::REPLACEMENT_CHARACTER,
+                });
+                text = chars.as_str();
+            }
+        }
+    }
+    out.push_str(text);
+}
+
+/// Decodes what follows `\u`, and its second half where it is a surrogate; answers the rest.
+fn unescape_unicode<'a>(text: &'a str, out: &mut String) -> &'a str {
+    let (unit, rest) = hex4(text);
+    let low = match unit {
+        0xd800..=0xdbff => {
+            rest.strip_prefix("\\u").map(hex4).filter(|(low, _)| (0xdc00..=0xdfff).contains(low))
+        }
+        _ => None,
+    };
+    let (code, rest) = match low {
+        Some((low, rest)) => (0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00), rest),
+        None => (unit, rest),
+    };
+    out.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+    rest
+}
+
+/// Four hexadecimal digits and the rest. Text that was not checked reads as half a surrogate.
+fn hex4(text: &str) -> (u32, &str) {
+    match text.split_at_checked(4) {
+        Some((digits, rest)) => (u32::from_str_radix(digits, 16).unwrap_or(0xd800), rest),
+        None => (0xd800, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests;

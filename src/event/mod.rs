@@ -15,9 +15,13 @@ mod edits;
 mod encode;
 mod head;
 mod json;
+mod keys;
 mod parse;
 mod pointer;
 mod rewrite;
+mod shard;
+#[cfg(test)]
+pub(crate) mod testing;
 mod time;
 mod view;
 
@@ -26,9 +30,9 @@ pub use document::{Document, DocumentIdentity, Documents};
 pub use edits::{EditError, EditLimits, Edits, Original};
 pub use encode::{EncodeSettings, StageError, encode};
 pub use head::{EventType, Head, Member, Span};
-pub use json::{ScanError, Scanner};
+pub use json::{ScanError, Scanner, decode, unescape};
 pub use parse::{Malformed, Parsed, parse};
-pub use time::{Micros, parse_rfc3339};
+pub use time::{Micros, civil_date, parse_rfc3339};
 pub use view::{EventView, Field};
 
 /// An event larger than this is not read into memory whole: it is skipped to its end and

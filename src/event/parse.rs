@@ -1,7 +1,19 @@
 //! One pass over an event's bytes: is it one, and where are its members.
+//!
+//! Constraint: this is the only time that an event is parsed, and most of the time that weir spends on it.
+//! It reads each byte once for the structure and once, sixteen at a time, for UTF-8.
+//!
+//! Invariant: the answer `Event` or `Malformed` depends on the event's own bytes only: more bytes behind it
+//! never change it, so it does not matter how the input was cut into reads.
 
+use std::borrow::Cow;
+
+use super::DEPTH_MAX;
 use super::chunk::MalformedKind;
-use super::head::{Head, Member};
+use super::head::{EventType, Head, Member, Span};
+use super::json::{ScanError, Scanner, decode, decode_bytes};
+use super::keys::{Involved, Metadata, Root, Seen};
+use super::shard::shard;
 
 /// What [`parse`] found.
 #[derive(Debug)]
@@ -22,7 +34,7 @@ pub enum Parsed {
 }
 
 /// A refused object.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
     /// Where the fault is, from the first byte given.
     pub at: usize,
@@ -34,10 +46,394 @@ pub struct Malformed {
     pub detail: String,
 }
 
+impl Malformed {
+    /// What a scan's fault is to an event. `None`: the bytes ended.
+    pub fn of_scan(error: ScanError) -> Option<Malformed> {
+        let (at, kind, detail) = match error {
+            ScanError::End => return None,
+            ScanError::Syntax { at, what } => (at, MalformedKind::Syntax, what.to_owned()),
+            ScanError::Depth { at } => {
+                (at, MalformedKind::Depth, format!("nested deeper than {DEPTH_MAX} levels"))
+            }
+        };
+        Some(Malformed { at, len: None, kind, detail })
+    }
+}
+
 /// Parses the event that begins at `bytes[0]`, which is `{`; `bytes` may go on behind it.
 ///
 /// Appends its root members to `members` (nothing is left there unless the answer is `Event`). Raw line
 /// breaks between tokens become spaces, in place, so that the event is one line.
-pub fn parse(_bytes: &mut [u8], _members: &mut Vec<Member>) -> Parsed {
-    todo!()
+pub fn parse(bytes: &mut [u8], members: &mut Vec<Member>) -> Parsed {
+    let (parsed, line_breaks) = parse_unchanged(bytes, members);
+    if let (Parsed::Event { len, .. }, true) = (&parsed, line_breaks) {
+        join_lines(&mut bytes[..*len]);
+    }
+    parsed
 }
+
+/// [`parse`] without the change; answers also whether there are line breaks to [join](join_lines).
+pub(crate) fn parse_unchanged(bytes: &[u8], members: &mut Vec<Member>) -> (Parsed, bool) {
+    let first_member = members.len();
+    let mut pass = Pass {
+        scan: Scanner::new(bytes, 0),
+        bytes,
+        members,
+        head: Head::default(),
+        kind: None,
+        api_version: None,
+        has_involved_object: false,
+        has_regarding: false,
+        fault: None,
+    };
+    let parsed = match pass.root() {
+        Ok(()) => pass.finish(first_member),
+        Err(error) => Malformed::of_scan(error).map_or(Parsed::Incomplete, Parsed::Malformed),
+    };
+    let line_breaks = pass.scan.saw_line_breaks();
+    if !matches!(parsed, Parsed::Event { .. }) {
+        members.truncate(first_member);
+    }
+    (parsed, line_breaks)
+}
+
+/// Makes one line of a checked event: in valid JSON, raw line breaks stand between tokens only.
+pub(crate) fn join_lines(event: &mut [u8]) {
+    for byte in event {
+        if matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+}
+
+struct Pass<'a, 'm> {
+    scan: Scanner<'a>,
+    bytes: &'a [u8],
+    members: &'m mut Vec<Member>,
+    head: Head,
+    kind: Option<Span>,
+    api_version: Option<Span>,
+    /// It has that member, and it is not null.
+    has_involved_object: bool,
+    has_regarding: bool,
+    /// The first fault of meaning; the scan goes on to find the object's end, or a fault of syntax.
+    fault: Option<(usize, MalformedKind, String)>,
+}
+
+/// A member's key and what stands before it.
+#[derive(Clone, Copy)]
+struct Key {
+    span: Span,
+    /// Where the comma before it stands; of the first member, where its quote stands.
+    from: usize,
+    is_first: bool,
+}
+
+type Scan<T = ()> = Result<T, ScanError>;
+
+impl<'a> Pass<'a, '_> {
+    fn root(&mut self) -> Scan {
+        let mut seen = Seen::default();
+        self.object(|pass, key| {
+            let known = Root::of_key(&pass.key_text(key.span));
+            if !seen.insert(known.map(|known| known as u32), key.span) {
+                pass.duplicate(key.span, "the root");
+            }
+            pass.scan.peek()?;
+            let start = pass.scan.position();
+            pass.root_member(known)?;
+            let value = Span::plain(start, pass.scan.position());
+            pass.members.push(Member { key: key.span, value });
+            Ok(())
+        })?;
+        self.check_unknown(seen, "the root");
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn root_member(&mut self, known: Option<Root>) -> Scan {
+        let Some(known) = known else { return self.skip(1) };
+        match known {
+            Root::Kind => self.kind = self.given_text("kind")?,
+            Root::ApiVersion => self.api_version = self.given_text("apiVersion")?,
+            Root::Metadata => self.metadata()?,
+            Root::InvolvedObject => self.involved_object()?,
+            Root::Reason => self.head.reason = self.text("reason")?,
+            Root::Message => self.head.message = self.text("message")?,
+            Root::Source => self.source()?,
+            Root::FirstTimestamp => self.head.first_timestamp = self.text("firstTimestamp")?,
+            Root::LastTimestamp => self.head.last_timestamp = self.text("lastTimestamp")?,
+            Root::Count => self.head.count = self.count("count")?,
+            Root::Type => self.event_type()?,
+            Root::EventTime => self.head.event_time = self.text("eventTime")?,
+            Root::ReportingComponent => self.head.reporting_component = self.text("reportingComponent")?,
+            Root::Action => self.head.action = self.text("action")?,
+            Root::Series => self.series()?,
+            Root::Regarding => {
+                self.has_regarding = self.scan.peek()? != b'n';
+                self.skip(1)?;
+            }
+            Root::ReportingInstance | Root::Related => self.skip(1)?,
+        }
+        Ok(())
+    }
+
+    fn event_type(&mut self) -> Scan {
+        let span = self.text("type")?;
+        self.head.type_text = span;
+        self.head.event_type = match &*self.key_text(span) {
+            b"Normal" => EventType::Normal,
+            b"Warning" => EventType::Warning,
+            _ => EventType::Other,
+        };
+        Ok(())
+    }
+
+    fn metadata(&mut self) -> Scan {
+        let mut seen = Seen::default();
+        self.object_or_null("metadata", |pass, key| {
+            let known = Metadata::of_key(&pass.key_text(key.span));
+            if !seen.insert(known.map(|known| known as u32), key.span) {
+                pass.duplicate(key.span, "metadata");
+            }
+            match known {
+                Some(Metadata::Name) => pass.head.name = pass.text("metadata.name")?,
+                Some(Metadata::Namespace) => pass.head.namespace = pass.text("metadata.namespace")?,
+                Some(Metadata::Uid) => pass.head.uid = pass.text("metadata.uid")?,
+                Some(Metadata::ResourceVersion) => {
+                    pass.head.resource_version = pass.text("metadata.resourceVersion")?;
+                }
+                Some(Metadata::CreationTimestamp) => {
+                    pass.head.creation_timestamp = pass.text("metadata.creationTimestamp")?;
+                }
+                Some(Metadata::ManagedFields) => pass.managed_fields(key)?,
+                Some(_) | None => pass.skip(2)?,
+            }
+            Ok(())
+        })?;
+        self.check_unknown(seen, "metadata");
+        Ok(())
+    }
+
+    /// Remembers the whole member with the comma before it, or for the first member the comma behind it.
+    fn managed_fields(&mut self, key: Key) -> Scan {
+        self.skip(2)?;
+        let mut end = self.scan.position();
+        if key.is_first && self.scan.peek()? == b',' {
+            end = self.scan.position() + 1;
+        }
+        self.head.managed_fields = Span::plain(key.from, end);
+        Ok(())
+    }
+
+    fn involved_object(&mut self) -> Scan {
+        let mut seen = Seen::default();
+        self.has_involved_object = self.scan.peek()? != b'n';
+        self.object_or_null("involvedObject", |pass, key| {
+            let known = Involved::of_key(&pass.key_text(key.span));
+            if !seen.insert(known.map(|known| known as u32), key.span) {
+                pass.duplicate(key.span, "involvedObject");
+            }
+            match known {
+                Some(Involved::Kind) => pass.head.regarding_kind = pass.text("involvedObject.kind")?,
+                Some(Involved::Namespace) => {
+                    pass.head.regarding_namespace = pass.text("involvedObject.namespace")?;
+                }
+                Some(Involved::Name) => pass.head.regarding_name = pass.text("involvedObject.name")?,
+                Some(Involved::Uid) => pass.head.regarding_uid = pass.text("involvedObject.uid")?,
+                Some(Involved::ApiVersion) => {
+                    pass.head.regarding_api_version = pass.text("involvedObject.apiVersion")?;
+                }
+                Some(Involved::FieldPath) => {
+                    pass.head.regarding_field_path = pass.text("involvedObject.fieldPath")?;
+                }
+                Some(Involved::ResourceVersion) | None => pass.skip(2)?,
+            }
+            Ok(())
+        })?;
+        self.check_unknown(seen, "involvedObject");
+        Ok(())
+    }
+
+    /// A key that stands twice in here counts as JSON parsers count it: the last one.
+    fn source(&mut self) -> Scan {
+        self.object_or_null("source", |pass, key| {
+            match &*pass.key_text(key.span) {
+                b"component" => pass.head.component = pass.text("source.component")?,
+                b"host" => pass.head.host = pass.text("source.host")?,
+                _ => pass.skip(2)?,
+            }
+            Ok(())
+        })
+    }
+
+    fn series(&mut self) -> Scan {
+        self.object_or_null("series", |pass, key| {
+            match &*pass.key_text(key.span) {
+                b"count" => pass.head.series_count = pass.count("series.count")?,
+                b"lastObservedTime" => {
+                    pass.head.series_last_observed = pass.text("series.lastObservedTime")?;
+                }
+                _ => pass.skip(2)?,
+            }
+            Ok(())
+        })
+    }
+
+    #[inline(always)]
+    fn object_or_null(&mut self, name: &'static str, member: impl FnMut(&mut Self, Key) -> Scan) -> Scan {
+        match self.scan.peek()? {
+            b'{' => self.object(member),
+            _ => self.expect_null(name, "an object"),
+        }
+    }
+
+    /// An object whose members `member` takes, each from behind its colon.
+    #[inline(always)]
+    fn object(&mut self, mut member: impl FnMut(&mut Self, Key) -> Scan) -> Scan {
+        self.scan.take(b'{', "expected `{`")?;
+        if self.scan.peek()? == b'}' {
+            return self.scan.take(b'}', "");
+        }
+        let mut from = self.scan.position();
+        let mut is_first = true;
+        loop {
+            self.scan.take(b'"', "expected a key")?;
+            let span = self.scan.string_behind_quote()?;
+            self.scan.take(b':', "expected `:`")?;
+            member(self, Key { span, from, is_first })?;
+            is_first = false;
+            if self.scan.peek()? == b'}' {
+                return self.scan.take(b'}', "");
+            }
+            from = self.scan.position();
+            self.scan.take(b',', "expected `,` or `}`")?;
+        }
+    }
+
+    /// A string; the default where it is null, or where it is something else, which is a fault.
+    #[inline(always)]
+    fn text(&mut self, name: &'static str) -> Scan<Span> {
+        Ok(self.given_text(name)?.unwrap_or_default())
+    }
+
+    /// The same for where `""` is not the same as nothing.
+    #[inline(always)]
+    fn given_text(&mut self, name: &'static str) -> Scan<Option<Span>> {
+        if self.scan.peek()? == b'"' {
+            return self.scan.string().map(Some);
+        }
+        self.expect_null(name, "a string")?;
+        Ok(None)
+    }
+
+    /// A number; `None` where it is null, or no integer that a counter can hold.
+    fn count(&mut self, name: &'static str) -> Scan<Option<u32>> {
+        if !matches!(self.scan.peek()?, b'-' | b'0'..=b'9') {
+            self.expect_null(name, "a number")?;
+            return Ok(None);
+        }
+        let text = self.scan.value()?.range();
+        Ok(std::str::from_utf8(&self.bytes[text]).ok().and_then(|text| text.parse().ok()))
+    }
+
+    #[cold]
+    fn expect_null(&mut self, name: &'static str, expected: &'static str) -> Scan {
+        let first = self.scan.peek()?;
+        if first != b'n' {
+            let found = match first {
+                b'{' => "an object",
+                b'[' => "an array",
+                b'"' => "a string",
+                b't' | b'f' => "a boolean",
+                _ => "a number",
+            };
+            let at = self.scan.position();
+            self.fault(at, MalformedKind::WrongType, || format!("{name} is {found}, not {expected}"));
+        }
+        self.skip(1)
+    }
+
+    #[inline(always)]
+    fn skip(&mut self, depth: usize) -> Scan {
+        self.scan.value_within(depth).map(|_| ())
+    }
+
+    /// A key or other short text, decoded: `"\u006bind"` is `kind`.
+    #[inline(always)]
+    fn key_text(&self, span: Span) -> Cow<'a, [u8]> {
+        decode_bytes(self.bytes, span)
+    }
+
+    #[inline(always)]
+    fn check_unknown(&mut self, seen: Seen, whose: &'static str) {
+        if let Some(key) = seen.duplicate(self.bytes) {
+            self.duplicate(key, whose);
+        }
+    }
+
+    #[cold]
+    fn duplicate(&mut self, key: Span, whose: &'static str) {
+        let name = decode(self.bytes, key);
+        self.fault(key.range().start, MalformedKind::DuplicateKey, || {
+            format!("the key `{name}` stands twice in {whose}")
+        });
+    }
+
+    fn fault(&mut self, at: usize, kind: MalformedKind, detail: impl FnOnce() -> String) {
+        if self.fault.is_none() {
+            self.fault = Some((at, kind, detail()));
+        }
+    }
+
+    /// The verdict on an object whose end was found.
+    fn finish(&mut self, first_member: usize) -> Parsed {
+        let len = self.scan.position();
+        let utf8 = std::str::from_utf8(&self.bytes[..len]);
+        let needs_rewrite = self.needs_rewrite();
+        let fault = match utf8 {
+            Err(error) => Some((error.valid_up_to(), MalformedKind::Utf8, "not UTF-8".to_owned())),
+            Ok(_) => self.fault.take(),
+        };
+        if let Some((at, kind, detail)) = fault {
+            return Parsed::Malformed(Malformed { at, len: Some(len), kind, detail });
+        }
+        let mut head = std::mem::take(&mut self.head);
+        // Events are at most EVENT_BYTES_MAX bytes and a chunk is not much more: far below 2^32 members.
+        head.members = first_member as u32..self.members.len() as u32;
+        head.shard = shard([head.regarding_kind, head.regarding_namespace, head.regarding_name], self.bytes);
+        Parsed::Event { len, head, needs_rewrite }
+    }
+
+    /// Which of the two kinds of Event this is, by what it says or else by its shape: the items of an API
+    /// server's list lack `kind` and `apiVersion`. Neither is a fault.
+    fn needs_rewrite(&mut self) -> bool {
+        let given = |span: Option<Span>| span.map(|span| decode_bytes(self.bytes, span));
+        let (kind, api_version) = (given(self.kind), given(self.api_version));
+        let is_event = match kind.as_deref() {
+            None => self.has_regarding || self.has_involved_object,
+            Some(kind) => kind == b"Event",
+        };
+        match (is_event, api_version.as_deref()) {
+            (true, Some(b"v1")) => false,
+            (true, Some(b"events.k8s.io/v1")) => true,
+            (true, None) => self.has_regarding,
+            _ => {
+                let text = |given: Option<Cow<'_, [u8]>>| {
+                    given
+                        .map_or("absent".to_owned(), |bytes| format!("`{}`", String::from_utf8_lossy(&bytes)))
+                };
+                let (kind, api_version) = (text(kind), text(api_version));
+                self.fault(0, MalformedKind::NotAnEvent, || {
+                    format!(
+                        "not an Event of v1 or events.k8s.io/v1: its kind is {kind}, its apiVersion {api_version}"
+                    )
+                });
+                false
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

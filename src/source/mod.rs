@@ -3,7 +3,11 @@
 //! A source reads raw bytes into pooled chunks, and hands on each valid event and each malformed one
 //! exactly once through an [`Outlet`](crate::handoff::Outlet).
 
+mod context;
+
 use std::path::PathBuf;
+
+pub use context::Context;
 
 /// `[source]` of `pipeline.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,19 @@
+//! What every source is given.
+
+use crate::handoff::Outlet;
+use crate::health::Health;
+use crate::metrics::SourceMetrics;
+use crate::shutdown::Shutdown;
+
+/// What a source needs of the rest of the process; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Where chunks come from and go to.
+    pub outlet: Outlet,
+    /// Frames, states, restarts.
+    pub metrics: SourceMetrics,
+    /// What the probes answer.
+    pub health: Health,
+    /// When to stop.
+    pub shutdown: Shutdown,
+}
