@@ -1,1 +1,87 @@
+//! Tags events that tell of a GPU failure, and says why:
+//!
+//! - `/tags` gains `gpu-failure`;
+//! - `/gpu/cause` is `device`, `runtime`, `admission` or `unschedulable`, the first that holds;
+//! - `/gpu/resource` is the first GPU resource that the message names, where it names one.
+//!
+//! Nearly every event is about something else, so that is what must be cheap: one string is asked
+//! for, the message, and looked at once.
 
+mod cause;
+mod resource;
+mod signs;
+mod words;
+
+use cause::Cause;
+use signs::Signs;
+use weir_filter::{Config, Error, Event, Stage, Verdict};
+
+const TAG: &str = "gpu-failure";
+
+struct TagGpuFailures;
+
+impl Stage for TagGpuFailures {
+    fn configure(config: &Config) -> Result<Self, Error> {
+        config.expect_empty()?;
+        Ok(Self)
+    }
+
+    fn process(&mut self, event: &mut Event) -> Result<Verdict, Error> {
+        let message = event.message();
+        let signs = Signs::in_message(&message);
+        if let Some(cause) = Cause::of(&signs, &message, || event.reason()) {
+            tag(event, cause, signs.resource);
+        }
+        Ok(Verdict::Keep)
+    }
+}
+
+weir_filter::export!(TagGpuFailures);
+
+/// An edit is refused where an event holds something else at these places. weir counts that, and
+/// what can still be said is said.
+fn tag(event: &mut Event, cause: Cause, resource: Option<&str>) {
+    if !event.get("/tags").is_some_and(|tags| holds_string(&tags, TAG)) {
+        event.append("/tags", TAG).ok();
+    }
+    event.set("/gpu/cause", cause.as_str()).ok();
+    if let Some(resource) = resource {
+        event.set("/gpu/resource", resource).ok();
+    }
+}
+
+/// Whether an array, as JSON text, has `string` as an element of its own.
+fn holds_string(array: &str, string: &str) -> bool {
+    let mut depth = 0;
+    let mut rest = array;
+    while let Some(at) = rest.find(['[', ']', '{', '}', '"']) {
+        let (sign, after) = (rest.as_bytes()[at], &rest[at + 1..]);
+        rest = after;
+        match sign {
+            b'"' => {
+                let end = end_of_string(after);
+                if depth == 1 && array.starts_with('[') && &after[..end] == string {
+                    return true;
+                }
+                rest = after.get(end + 1..).unwrap_or_default();
+            }
+            b'[' | b'{' => depth += 1,
+            _ => depth -= 1,
+        }
+    }
+    false
+}
+
+/// Where the quote is that ends a JSON string.
+fn end_of_string(text: &str) -> usize {
+    let mut escaped = false;
+    let end = text.bytes().position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    end.unwrap_or(text.len())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! Why a GPU could not be used.
+
+use crate::{signs::Signs, words};
+
+/// Why a GPU could not be used; the first that holds is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The device itself.
+    Device,
+    /// The driver's libraries, or what brings them into a container.
+    Runtime,
+    /// The kubelet, or a device plugin, had no device for a Pod that was on the node already.
+    Admission,
+    /// No node had enough of a GPU resource.
+    Unschedulable,
+}
+
+impl Cause {
+    /// The cause that `signs` of `message` tell of. `reason` is called only when it matters.
+    pub(crate) fn of(signs: &Signs<'_>, message: &str, reason: impl FnOnce() -> String) -> Option<Self> {
+        if signs.device {
+            return Some(Self::Device);
+        }
+        if signs.runtime {
+            return Some(Self::Runtime);
+        }
+        signs.resource?;
+        match reason().as_str() {
+            "UnexpectedAdmissionError" => Some(Self::Admission),
+            "FailedScheduling" | "NotTriggerScaleUp" => signs.insufficient.then_some(Self::Unschedulable),
+            _ => tells_of_allocation(message).then_some(Self::Admission),
+        }
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Runtime => "runtime",
+            Self::Admission => "admission",
+            Self::Unschedulable => "unschedulable",
+        }
+    }
+}
+
+/// What the kubelet says when a device plugin could not allocate:
+/// <https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/cm/devicemanager/manager.go>
+fn tells_of_allocation(message: &str) -> bool {
+    const KUBELET: &[&str] = &[
+        "Allocate failed",
+        "requested number of devices unavailable",
+        "cannot allocate unhealthy devices",
+        "can't allocate unregistered device",
+    ];
+    KUBELET.iter().any(|text| message.contains(text))
+        || (words::mentions(message, "device plugin") || words::mentions(message, "device-plugin"))
+            && words::mentions(message, "allocat")
+            && words::tells_of_failure(message)
+}

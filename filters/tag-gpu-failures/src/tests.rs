@@ -1,0 +1,371 @@
+//! Messages as the kubelet, the scheduler, the autoscaler, device plugins and drivers write them.
+
+use serde_json::json;
+use weir_filter::testing::{Harness, Outcome};
+
+use super::{TagGpuFailures, holds_string};
+
+fn filter() -> Harness<TagGpuFailures> {
+    Harness::new("{}").unwrap()
+}
+
+/// The cause, and the resource where there is one, as `cause resource`; `-` for an untagged event.
+fn tagged(reason: &str, message: &str) -> String {
+    let event = json!({"type": "Warning", "reason": reason, "message": message}).to_string();
+    let outcome = filter().process(&event);
+    let Some(cause) = outcome.get("/gpu/cause") else {
+        assert_eq!(outcome, Outcome::Kept(event), "an event that is not tagged is not touched");
+        return "-".into();
+    };
+    assert_eq!(outcome.get("/tags").as_deref(), Some(r#"["gpu-failure"]"#));
+    let resource = outcome.get("/gpu/resource").map(|resource| format!(" {resource}")).unwrap_or_default();
+    format!("{cause}{resource}").replace('"', "")
+}
+
+#[track_caller]
+fn check(cases: &[(&str, &str, &str)]) {
+    for (reason, message, expected) in cases {
+        assert_eq!(tagged(reason, message), *expected, "{reason}: {message}");
+    }
+}
+
+#[test]
+fn a_device_that_failed_is_a_device_failure_whatever_the_reason() {
+    check(&[
+        ("XidError", "NVRM: Xid (PCI:0000:3b:00): 79, pid=1234, GPU has fallen off the bus.", "device"),
+        (
+            "KernelError",
+            "NVRM: Xid (PCI:0000:65:00): 48, pid='<unknown>', name=<unknown>, DBE (double bit error)",
+            "device",
+        ),
+        ("KernelError", "kernel: [12.3] NVRM: Xid (0000:03:00): 31, Ch 00000001, engmask 00000101", "device"),
+        ("NodeProblem", "Xid (PCI:0000:00:1e): 63, Row Remapper: New row marked for remapping", "device"),
+        ("Unhealthy", "XidCriticalError: Xid=79 on Device=GPU-5a0b, the device will go unhealthy.", "device"),
+        ("GpuUnhealthy", "XID error 79 detected on GPU 0", "device"),
+        ("GpuUnhealthy", "Xid: 48", "device"),
+        ("GpuUnhealthy", "gpu 3 reported Xid 95.", "device"),
+        ("NVRM", "NVRM: GPU at PCI:0000:3b:00: GPU-8f3a\nNVRM: Xid (PCI:0000:3b:00): 119", "device"),
+        ("Failed", r#"stderr: "NVRM: GPU 0000:3b:00.0: GPU has fallen off the bus\n""#, "device"),
+        ("Unhealthy", "fallen off the bus", "device"),
+        (
+            "Unhealthy",
+            "Liveness probe failed: Unable to determine the device handle for GPU 0000:3B:00.0: GPU is lost.  Reboot the system to recover this GPU",
+            "device",
+        ),
+        ("Warning", "GPU is lost", "device"),
+        // Whatever else holds, the device comes first; and a resource is said where one is named.
+        (
+            "UnexpectedAdmissionError",
+            "Allocate failed due to GPU is lost for nvidia.com/gpu, which is unexpected",
+            "device nvidia.com/gpu",
+        ),
+        ("Failed", "nvidia-container-cli: detection error: nvml error: GPU is lost: unknown", "device"),
+    ]);
+}
+
+#[test]
+fn an_error_of_nvml_or_the_container_cli_is_a_runtime_failure() {
+    check(&[
+        ("Unhealthy", "Liveness probe failed: Failed to initialize NVML: Unknown Error\n", "runtime"),
+        ("Unhealthy", "Failed to initialize NVML: Driver/library version mismatch", "runtime"),
+        ("Failed", "failed to initialize NVML: ERROR_DRIVER_NOT_LOADED", "runtime"),
+        (
+            "Failed",
+            "could not load NVML library: libnvidia-ml.so.1: cannot open shared object file",
+            "runtime",
+        ),
+        ("Failed", "nvml init failed: ERROR_LIBRARY_NOT_FOUND", "runtime"),
+        ("Failed", "error getting device count: NVML_ERROR_UNKNOWN", "runtime"),
+        ("Failed", "failed to initialize nvml: Driver Not Loaded", "runtime"),
+        (
+            "Failed",
+            "Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error running prestart hook #0: exit status 1, stdout: , stderr: Auto-detected mode as 'legacy'\nnvidia-container-cli: initialization error: nvml error: driver not loaded: unknown",
+            "runtime",
+        ),
+        (
+            "Failed",
+            r#"Error: failed to start container "cuda": error running hook #0: exit status 1, stdout: , stderr: "nvidia-container-cli: device error: unknown device id: GPU-1\n": unknown"#,
+            "runtime",
+        ),
+        (
+            "Failed",
+            r"stderr: Auto-detected mode as 'legacy'\nnvidia-container-cli: requirement error: unsatisfied condition: cuda>=12.2",
+            "runtime",
+        ),
+        ("Failed", "nvidia-container-cli.real: ldcache error: open failed: /sbin/ldconfig.real", "runtime"),
+    ]);
+}
+
+#[test]
+fn a_device_that_was_not_to_be_had_on_the_node_is_an_admission_failure() {
+    check(&[
+        (
+            "UnexpectedAdmissionError",
+            "Allocate failed due to requested number of devices unavailable for nvidia.com/gpu. Requested: 1, Available: 0, which is unexpected",
+            "admission nvidia.com/gpu",
+        ),
+        (
+            "UnexpectedAdmissionError",
+            "Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu.shared, which is unexpected",
+            "admission nvidia.com/gpu.shared",
+        ),
+        (
+            "UnexpectedAdmissionError",
+            "Allocate failed due to can't allocate unregistered device amd.com/gpu, which is unexpected",
+            "admission amd.com/gpu",
+        ),
+        (
+            "UnexpectedAdmissionError",
+            "Pod was rejected: Allocate failed due to requested number of devices unavailable for nvidia.com/mig-1g.5gb. Requested: 1, Available: 0, which is unexpected",
+            "admission nvidia.com/mig-1g.5gb",
+        ),
+        (
+            "UnexpectedAdmissionError",
+            "Update plugin resources failed due to gpu.intel.com/i915",
+            "admission gpu.intel.com/i915",
+        ),
+        ("UnexpectedAdmissionError", "requested nvidia.com/gpu: 2, available: 1", "admission nvidia.com/gpu"),
+        (
+            "Failed",
+            "device plugin Allocate rpc failed for amd.com/gpu: no free device",
+            "admission amd.com/gpu",
+        ),
+        ("FailedCreate", "cannot allocate unhealthy devices nvidia.com/gpu", "admission nvidia.com/gpu"),
+    ]);
+}
+
+#[test]
+fn no_node_with_enough_of_a_gpu_resource_is_unschedulable() {
+    check(&[
+        (
+            "FailedScheduling",
+            "0/5 nodes are available: 2 Insufficient cpu, 3 Insufficient nvidia.com/gpu. preemption: 0/5 nodes are available: 5 No preemption victims found for incoming pod.",
+            "unschedulable nvidia.com/gpu",
+        ),
+        (
+            "FailedScheduling",
+            "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
+            "unschedulable nvidia.com/gpu",
+        ),
+        (
+            "FailedScheduling",
+            "0/1 nodes are available: 1 Insufficient nvidia.com/gpu",
+            "unschedulable nvidia.com/gpu",
+        ),
+        (
+            "FailedScheduling",
+            "0/9 nodes are available: 3 node(s) had untolerated taint {nvidia.com/gpu: true}, 6 Insufficient amd.com/gpu.",
+            "unschedulable amd.com/gpu",
+        ),
+        (
+            "FailedScheduling",
+            "0/2 nodes are available: 1 Insufficient nvidia.com/mig-3g.20gb, 1 Insufficient nvidia.com/gpu.",
+            "unschedulable nvidia.com/mig-3g.20gb",
+        ),
+        (
+            "FailedScheduling",
+            "0/2 nodes are available: 2 Insufficient gpu.intel.com/xe.",
+            "unschedulable gpu.intel.com/xe",
+        ),
+        (
+            "FailedScheduling",
+            "2 Insufficient nvidia.com/gpu.shared, 1 node(s) were unschedulable",
+            "unschedulable nvidia.com/gpu.shared",
+        ),
+        (
+            "NotTriggerScaleUp",
+            "pod didn't trigger scale-up: 2 Insufficient nvidia.com/gpu, 1 max node group size reached",
+            "unschedulable nvidia.com/gpu",
+        ),
+    ]);
+}
+
+#[test]
+fn what_merely_has_gpu_or_nvidia_in_its_name_is_not_a_failure() {
+    check(&[
+        ("Pulling", r#"Pulling image "nvcr.io/nvidia/cuda:12.4.1-base-ubuntu22.04""#, "-"),
+        (
+            "Pulled",
+            r#"Successfully pulled image "nvcr.io/nvidia/k8s/dcgm-exporter:3.3.5" in 1.2s (1.2s including waiting). Image size: 12 bytes."#,
+            "-",
+        ),
+        (
+            "Failed",
+            r#"Failed to pull image "nvcr.io/nvidia/cuda": rpc error: code = NotFound desc = failed to pull and unpack image"#,
+            "-",
+        ),
+        ("BackOff", r#"Back-off pulling image "registry/nvidia-container-cli:1.0": ErrImagePull"#, "-"),
+        (
+            "BackOff",
+            "Back-off restarting failed container nvidia-device-plugin in pod nvidia-device-plugin-x7k2p_gpu-operator(6f)",
+            "-",
+        ),
+        (
+            "BackOff",
+            "Back-off restarting failed container nvml in pod nvml-exporter-abcde_monitoring(6f)",
+            "-",
+        ),
+        ("BackOff", "Back-off restarting failed container xid-reader in pod xid-reader-79_default(6f)", "-"),
+        ("Started", "Started container nvidia-container-cli", "-"),
+        (
+            "FailedMount",
+            r#"MountVolume.SetUp failed for volume "nvidia-mps" : secret "gpu-secret" not found"#,
+            "-",
+        ),
+        (
+            "FailedMount",
+            r#"MountVolume.SetUp failed for volume "gpu" : references non-existent secret key: NVML_TOKEN"#,
+            "-",
+        ),
+        ("Failed", "Error: couldn't find key NVML in ConfigMap default/gpu-settings", "-"),
+        ("Failed", r#"Error: secret "nvml" not found"#, "-"),
+        ("Failed", r#"Error: configmap "NVML" not found"#, "-"),
+        ("Failed", "Error: cannot find volume \"nvidia.com-gpu\" to mount into container \"cuda\"", "-"),
+        ("ScalingReplicaSet", "Scaled up replica set gpu-burn-7d4b9 to 1 from 0", "-"),
+        (
+            "FailedCreate",
+            r#"Error creating: pods "gpu-0" is forbidden: exceeded quota: gpu, requested: requests.nvidia.com/gpu=1, used: requests.nvidia.com/gpu=8, limited: requests.nvidia.com/gpu=8"#,
+            "-",
+        ),
+        (
+            "UnexpectedAdmissionError",
+            "Allocate failed due to requested number of devices unavailable for example.com/fpga. Requested: 1, Available: 0, which is unexpected",
+            "-",
+        ),
+        (
+            "UnexpectedAdmissionError",
+            "Pod nvidia-gpu-0: Allocate failed due to rpc error: no free device, which is unexpected",
+            "-",
+        ),
+        ("UnexpectedAdmissionError", "Allocate failed for requests.nvidia.com/gpu", "-"),
+        ("UnexpectedAdmissionError", r#"image "nvidia.com/gpu:v1" is not allowed"#, "-"),
+        ("UnexpectedAdmissionError", "image nvidia.com/gpu@sha256:0123 is not allowed", "-"),
+        ("UnexpectedAdmissionError", "node had taint nvidia.com/gpu=present:NoSchedule", "-"),
+        ("UnexpectedAdmissionError", "node had taint {nvidia.com/gpu: true}", "-"),
+        ("UnexpectedAdmissionError", "node had taint {nvidia.com/gpu=true:NoSchedule}", "-"),
+    ]);
+}
+
+#[test]
+fn a_scheduling_failure_for_another_reason_is_not_a_gpu_failure() {
+    check(&[
+        (
+            "FailedScheduling",
+            "0/3 nodes are available: 3 node(s) had untolerated taint {nvidia.com/gpu: true}.",
+            "-",
+        ),
+        (
+            "FailedScheduling",
+            "0/3 nodes are available: 1 node(s) had untolerated taint {nvidia.com/gpu: present}, 2 Insufficient cpu.",
+            "-",
+        ),
+        ("FailedScheduling", "0/3 nodes are available: 3 Insufficient cpu, 3 Insufficient memory.", "-"),
+        ("FailedScheduling", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu-foo.", "-"),
+        ("FailedScheduling", "0/3 nodes are available: 3 Insufficient xnvidia.com/gpu.", "-"),
+        ("FailedScheduling", "0/3 nodes are available: 3 Insufficient my.nvidia.com/gpu.", "-"),
+        ("FailedScheduling", "0/3 nodes are available: 3 Insufficient nvidia.com/gpus.", "-"),
+        ("FailedScheduling", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.product.", "-"),
+        ("FailedScheduling", "0/3 nodes are available: 3 Insufficient nvidia.com/gpumem.", "-"),
+        ("FailedScheduling", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu_shared.", "-"),
+        ("FailedScheduling", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu/x.", "-"),
+        ("FailedScheduling", "0/3 nodes are available: 3 Insufficient nvidia.com/mig-.", "-"),
+        ("FailedScheduling", "0/3 nodes are available: 3 Insufficient nvidia.com/GPU.", "-"),
+        (
+            "FailedScheduling",
+            "0/3 nodes are available: 3 Insufficient amd.com/gpu-x, xamd.com/gpu, gpu.intel.com/.",
+            "-",
+        ),
+        ("FailedScheduling", "0/3 nodes are available: 3 Insufficient xgpu.intel.com/i915.", "-"),
+        ("FailedScheduling", "no node matches nvidia.com/gpu", "-"),
+        ("FailedScheduling", r#"persistentvolumeclaim "nvidia-gpu-cache" not found"#, "-"),
+        (
+            "NotTriggerScaleUp",
+            "pod didn't trigger scale-up: 1 Insufficient cpu, 1 node(s) had untolerated taint {nvidia.com/gpu: true}",
+            "-",
+        ),
+        ("SomethingElse", "3 Insufficient nvidia.com/gpu", "-"),
+        ("Preempted", "Preempted by pod gpu-0 on node nvidia-1", "-"),
+    ]);
+}
+
+#[test]
+fn words_that_only_look_like_a_failure_are_not_one() {
+    check(&[
+        ("Failed", "rolled back transaction Xid 48151623", "-"),
+        ("Failed", "LXid 79, Xidx 79, Xid-79, MyXid=79, a/Xid 79", "-"),
+        ("Failed", "XID is not set", "-"),
+        ("Failed", "vGPU is lost_and_found", "-"),
+        ("Failed", "The config says fallen off the business", "-"),
+        ("Started", "NVML is ready", "-"),
+        ("Failed", "NV", "-"),
+        ("Failed", "error: NV\u{e9}\u{e9} NVM nv\u{1f680} Xi\u{1f680} GP\u{1f680} gp\u{1f680} bu", "-"),
+        ("Exited", "Container exited; invalid environment, canvas busy building", "-"),
+        ("Unhealthy", "", "-"),
+    ]);
+}
+
+#[test]
+fn a_sign_is_found_wherever_it_stands() {
+    for blanks in 0..40 {
+        let before = " ".repeat(blanks);
+        for after in ["", " ", ", and more text than fits into one block of sixteen"] {
+            let message = format!("{before}GPU is lost{after}");
+            assert_eq!(tagged("Any", &message), "device", "{message:?}");
+            let message = format!("{before}1 Insufficient amd.com/gpu{after}");
+            assert_eq!(tagged("FailedScheduling", &message), "unschedulable amd.com/gpu", "{message:?}");
+            let message = format!("{before}fallen off the bus{after}");
+            assert_eq!(tagged("Any", &message), "device", "{message:?}");
+        }
+    }
+}
+
+#[test]
+fn an_event_that_is_not_about_gpus_costs_one_call() {
+    let mut filter = filter();
+    let _ = filter
+        .process(r#"{"reason":"BackOff","message":"Back-off restarting failed container app in pod app-0"}"#);
+    assert_eq!(filter.calls(), ["message"]);
+    let _ = filter.process(r#"{"reason":"Pulling","message":"Pulling image \"nvcr.io/nvidia/cuda:12\""}"#);
+    assert_eq!(filter.calls(), ["message"]);
+}
+
+#[test]
+fn an_event_is_tagged_once() {
+    let message = r#""message":"GPU is lost","tags":["x","gpu-failure"]"#;
+    let mut filter = filter();
+    let outcome = filter.process(&format!("{{{message}}}"));
+    assert_eq!(outcome.get("/tags").as_deref(), Some(r#"["x","gpu-failure"]"#));
+    let outcome = filter.process(r#"{"message":"GPU is lost","tags":["gpu-failure-x",["gpu-failure"]]}"#);
+    assert_eq!(outcome.get("/tags").as_deref(), Some(r#"["gpu-failure-x",["gpu-failure"],"gpu-failure"]"#));
+}
+
+#[test]
+fn what_can_be_said_is_said_where_tags_are_something_else() {
+    let outcome = filter().process(r#"{"message":"GPU is lost","tags":"x"}"#);
+    assert_eq!(outcome.get("/tags").as_deref(), Some("\"x\""));
+    assert_eq!(outcome.get("/gpu/cause").as_deref(), Some("\"device\""));
+}
+
+#[test]
+fn it_has_nothing_to_configure() {
+    assert!(Harness::<TagGpuFailures>::new(r#"{"tag":"x"}"#).is_err());
+}
+
+#[test]
+fn only_an_element_of_the_array_itself_is_a_tag() {
+    for array in [r#"["a"]"#, r#"[ "b" , "a" ]"#, r#"[{"a":1},"a"]"#, r#"["]","\"","\\","a"]"#] {
+        assert!(holds_string(array, "a"), "{array}");
+    }
+    for array in [
+        "[]",
+        r#"["ab"]"#,
+        r#"[["a"]]"#,
+        r#"[{"a":"a"}]"#,
+        r#""a""#,
+        r#"{"x":"a"}"#,
+        r#"["\"a"]"#,
+        r#"["a\""]"#,
+    ] {
+        assert!(!holds_string(array, "a"), "{array}");
+    }
+}
