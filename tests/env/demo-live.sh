@@ -24,7 +24,7 @@ stop() {
   $env/down.sh "$dir"
 }
 trap stop EXIT
-trap 'exit 130' INT
+trap 'exit 0' INT
 trap 'exit 143' TERM
 KUBECONFIG=$(value kubeconfig)
 export KUBECONFIG
