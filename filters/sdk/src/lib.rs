@@ -53,6 +53,11 @@ pub use metrics::Counter;
 pub use reason::Reason;
 pub use stage::{Stage, Verdict};
 
+/// The guide's examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Guide;
+
 /// What [`export!`] expands to. Not part of the API.
 #[doc(hidden)]
 pub mod __module {
