@@ -1,4 +1,40 @@
-//! The chain of WebAssembly modules that each event passes.
+//! The chain of WebAssembly modules that each event passes (design/modules.md).
+//!
+//! Invariants:
+//!
+//! - **Whatever a module does hurts only its own stage.** It gets CPU time, memory, edits, log lines and counters
+//!   within bounds, and nothing else; every failure is contained, counted, and dealt with as `on_error` says.
+//! - Nobody but this folder names wasmtime.
+//! - No clock is read and nothing is allocated for a call that goes well, but the string that a getter answers.
+//!
+//! [`load`] makes a [`Chain`] (`contract`, `compile`, `cache`), which makes each [`Worker`]; a worker runs events
+//! through its slots (`chain`), one instance each (`instance`), whose imports are in `host` and whose store holds
+//! the current event (`current`). When to stop a call is in `clock`, when to stop calling in `breaker`.
+
+mod breaker;
+mod cache;
+mod chain;
+mod clock;
+mod compile;
+mod contract;
+mod current;
+mod engine;
+mod host;
+mod instance;
+mod limits;
+mod load;
+mod matcher;
+mod stage;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+pub use cache::CacheError;
+pub use compile::{COMPILE_COMMAND, CompileError, Compiler, compile_as_child};
+pub use contract::{ExportError, UnknownImport};
+pub use load::{Chain, Description, LoadContext, LoadError, Problem, load};
+pub use worker::{Surroundings, Worker, WorkerError};
 
 use std::path::PathBuf;
 use std::time::Duration;

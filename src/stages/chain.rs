@@ -1,0 +1,206 @@
+//! The chain as one worker runs it: which stages an event passes, in which order, and what becomes of it.
+//!
+//! Invariant: an event leaves the chain with exactly one verdict, and whatever a module does, the next event
+//! enters it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::{info, warn};
+use wasmtime::Engine;
+
+use super::OnError;
+use super::breaker::{Breaker, Changed};
+use super::clock::TICK;
+use super::current::original;
+use super::instance::{Failure, Instance, Processed, Template};
+use super::stage::{Cause, FailureKind, Stage};
+use crate::event::{Chunk, Edits, EventView, StageError};
+use crate::ledger::ReasonId;
+
+/// One call in this many is timed: a clock costs a third of a short call.
+const SAMPLE: u32 = 64;
+
+/// What became of an event.
+#[derive(Debug)]
+pub(super) enum Verdict<'a> {
+    /// It goes on, marked with the chain's errors.
+    Keep,
+    /// It is filtered.
+    Drop(ReasonId),
+    /// It becomes a dead letter of this stage.
+    DeadLetter { stage: &'a str, kind: FailureKind, detail: Cow<'static, str> },
+}
+
+/// Runs one event through `slots`, and appends the failures that it goes on in spite of to `errors`.
+pub(super) fn run_event<'a>(
+    slots: &mut [Slot],
+    stages: &'a [Arc<Stage>],
+    chunk: &Arc<Chunk>,
+    index: usize,
+    edits: &mut Box<Edits>,
+    errors: &mut Vec<StageError<'a>>,
+) -> Verdict<'a> {
+    for (slot, stage) in slots.iter_mut().zip(stages) {
+        let (kind, detail) = match slot.run(chunk, index, edits) {
+            Ran::Passed => continue,
+            Ran::Dropped(reason) => return Verdict::Drop(reason),
+            Ran::Failed(kind, detail) => (kind, detail),
+        };
+        match stage.settings.on_error {
+            OnError::Keep => errors.push(StageError { stage: stage.name(), kind: kind.label() }),
+            OnError::Drop => return Verdict::Drop(stage.error_reason),
+            OnError::DeadLetter => return Verdict::DeadLetter { stage: stage.name(), kind, detail },
+        }
+    }
+    Verdict::Keep
+}
+
+/// One stage on one worker: its instance, when there is one.
+pub(super) struct Slot {
+    stage: Arc<Stage>,
+    template: Arc<Template>,
+    engine: Engine,
+    instance: Option<Instance>,
+    /// Why the next instance will be made.
+    cause: Cause,
+    breaker: Breaker,
+    /// Calls since the metrics were last told.
+    calls: u64,
+    until_sample: u32,
+}
+
+/// How a stage dealt with an event.
+enum Ran {
+    Passed,
+    Dropped(ReasonId),
+    Failed(FailureKind, Cow<'static, str>),
+}
+
+impl Slot {
+    pub(super) fn new(
+        engine: &Engine,
+        stage: &Arc<Stage>,
+        template: &Arc<Template>,
+        instance: Option<Instance>,
+    ) -> Slot {
+        Slot {
+            breaker: Breaker::new(stage.settings.timeout),
+            stage: stage.clone(),
+            template: template.clone(),
+            engine: engine.clone(),
+            instance,
+            cause: Cause::Start,
+            calls: 0,
+            until_sample: SAMPLE,
+        }
+    }
+
+    fn run(&mut self, chunk: &Arc<Chunk>, index: usize, edits: &mut Box<Edits>) -> Ran {
+        if !self.stage.settings.matches.accepts(EventView { of: original(chunk, index), edits }) {
+            return Ran::Passed;
+        }
+        if !self.breaker.is_closed() && !self.breaker.admits(Instant::now()) {
+            self.stage.failed(FailureKind::Breaker, "it is not called, because it failed too often", None);
+            return Ran::Failed(FailureKind::Breaker, "the breaker is open".into());
+        }
+        match self.call(chunk, index, edits) {
+            Ok(ran) => ran,
+            Err(failure) => self.fail(failure),
+        }
+    }
+
+    fn call(&mut self, chunk: &Arc<Chunk>, index: usize, edits: &mut Box<Edits>) -> Result<Ran, Failure> {
+        let instance = match &mut self.instance {
+            Some(instance) => instance,
+            none => none.insert(self.template.start(&self.engine, &self.stage, self.cause)?),
+        };
+        self.calls += 1;
+        self.until_sample -= 1;
+        let sampled = if self.until_sample == 0 {
+            self.until_sample = SAMPLE;
+            Some(Instant::now())
+        } else {
+            None
+        };
+        let processed = instance.process(chunk, index, edits);
+        let ticked = instance.first_tick();
+        if let Some(started) = sampled {
+            self.stage.counters.duration.observe(started.elapsed().as_secs_f64());
+        } else if let Some(tick) = ticked {
+            let after_tick = (self.stage.clock)().wall.saturating_sub(tick.wall);
+            self.stage.counters.duration.observe(after_tick.as_secs_f64());
+        }
+        let processed = processed?;
+        if instance.is_used_up() {
+            self.replace_used_up();
+        } else if !self.breaker.is_closed() {
+            self.breaker.succeeded(Instant::now());
+            info!(stage = self.stage.name(), "the module works again");
+        }
+        Ok(match processed {
+            Processed::Kept => Ran::Passed,
+            Processed::Dropped(reason) => Ran::Dropped(reason),
+            Processed::Refused => {
+                self.stage.failed(FailureKind::Error, "the module answered an error", None);
+                Ran::Failed(FailureKind::Error, "the module answered an error".into())
+            }
+        })
+    }
+
+    /// The module coped with memory that it did not get, but it will not get more: a new instance has it all.
+    fn replace_used_up(&mut self) {
+        self.give_up(Cause::Memory);
+        let changed = self.breaker.failed(Duration::ZERO, Instant::now());
+        self.log_opened(changed);
+    }
+
+    fn fail(&mut self, failure: Failure) -> Ran {
+        let trace = failure.trace.as_ref().map(|trace| trace as &dyn std::fmt::Display);
+        self.stage.failed(failure.kind, &failure.detail, trace);
+        let changed = match &self.instance {
+            Some(instance) => {
+                let cost = instance.first_tick().map(|tick| TICK + (self.stage.clock)().cpu - tick.cpu);
+                self.give_up(match failure.kind {
+                    FailureKind::Timeout => Cause::Timeout,
+                    FailureKind::Memory => Cause::Memory,
+                    _ => Cause::Trap,
+                });
+                self.breaker.failed(cost.unwrap_or_default(), Instant::now())
+            }
+            // What could not be made now will not be made for the next event either.
+            None => self.breaker.open(Instant::now()),
+        };
+        self.log_opened(changed);
+        Ran::Failed(failure.kind, failure.detail.into())
+    }
+
+    fn log_opened(&self, changed: Changed) {
+        if let Changed::Opened(wait) = changed {
+            warn!(
+                stage = self.stage.name(),
+                ?wait,
+                on_error = ?self.stage.settings.on_error,
+                "the module fails too often: it is not called for a while, and on_error applies to its events"
+            );
+        }
+    }
+
+    fn give_up(&mut self, cause: Cause) {
+        self.cause = cause;
+        if let Some(mut instance) = self.instance.take() {
+            instance.end_chunk(); // Its counters counted what happened.
+        }
+    }
+
+    /// Gives the chunk back, and what was counted to the metrics.
+    pub(super) fn end_chunk(&mut self) {
+        if self.calls > 0 {
+            self.stage.counters.calls.inc_by(std::mem::take(&mut self.calls));
+        }
+        if let Some(instance) = &mut self.instance {
+            instance.end_chunk();
+        }
+    }
+}

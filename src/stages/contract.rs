@@ -1,0 +1,150 @@
+//! Whether a component keeps to the contract: its imports are offered, and it exports `stage`. Checked before
+//! linking, so that everything that is wrong is said at once.
+
+use std::fmt;
+
+use wasmtime::Engine;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, ComponentExportIndex};
+
+use super::host::{Offer, VERSION};
+
+const PACKAGE: &str = "weir:pipeline/";
+
+/// One import that is not offered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownImport {
+    /// The interface, with its version, or the name of a bare import.
+    pub interface: String,
+    /// Which of its functions; empty when the whole of it is not offered and it has none.
+    pub functions: Vec<String>,
+    hint: Hint,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hint {
+    Wasi,
+    Version,
+    Newer,
+    Foreign,
+}
+
+impl fmt::Display for UnknownImport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.interface)?;
+        if !self.functions.is_empty() {
+            write!(f, " ({})", self.functions.join(", "))?;
+        }
+        match self.hint {
+            Hint::Wasi => write!(f, ": modules get no WASI: build for wasm32-unknown-unknown"),
+            Hint::Version => write!(f, ": this weir has version {VERSION}: build the module with its SDK"),
+            Hint::Newer => write!(
+                f,
+                ": weir:pipeline {VERSION} as this weir has it is without it: update weir, or build the module with \
+                 this weir's SDK"
+            ),
+            Hint::Foreign => write!(f, ": modules get the interfaces of weir:pipeline only"),
+        }
+    }
+}
+
+/// The imports that are not offered, in the component's order.
+pub(super) fn unknown_imports(engine: &Engine, component: &Component, offer: &Offer) -> Vec<UnknownImport> {
+    let component_type = component.component_type();
+    component_type
+        .imports(engine)
+        .filter_map(|(name, import)| {
+            let functions = functions(engine, &import.ty);
+            let Some((interface, version)) = split(name) else {
+                let wasi = name.starts_with("wasi:") || functions.iter().any(|f| f.starts_with("wasi"));
+                let hint = if wasi { Hint::Wasi } else { Hint::Foreign };
+                return Some(UnknownImport { interface: name.to_owned(), functions, hint });
+            };
+            if !is_compatible(version) {
+                return Some(UnknownImport { interface: name.to_owned(), functions, hint: Hint::Version });
+            }
+            let unknown: Vec<String> =
+                functions.into_iter().filter(|function| !offer.has(interface, function)).collect();
+            let known = unknown.is_empty();
+            (!known).then(|| UnknownImport {
+                interface: name.to_owned(),
+                functions: unknown,
+                hint: Hint::Newer,
+            })
+        })
+        .collect()
+}
+
+/// The interfaces of weir:pipeline that a component imports: what it can do.
+pub(super) fn powers(engine: &Engine, component: &Component) -> Vec<String> {
+    let component_type = component.component_type();
+    let names = component_type.imports(engine).filter_map(|(name, _)| Some(split(name)?.0.to_owned()));
+    names.collect()
+}
+
+fn functions(engine: &Engine, item: &ComponentItem) -> Vec<String> {
+    let ComponentItem::ComponentInstance(instance) = item else { return Vec::new() };
+    let is_function = |item: &ComponentItem| matches!(item, ComponentItem::ComponentFunc(_));
+    instance
+        .exports(engine)
+        .filter(|(_, item)| is_function(&item.ty))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+/// `weir:pipeline/event@0.1.0` -> (`event`, `0.1.0`); a name without version has "".
+fn split(name: &str) -> Option<(&str, &str)> {
+    let name = name.strip_prefix(PACKAGE)?;
+    Some(name.split_once('@').unwrap_or((name, "")))
+}
+
+/// 0.1.x: additions do not change the minor version before 1.0 (<https://semver.org>, as wasmtime applies it).
+fn is_compatible(version: &str) -> bool {
+    let minor = |version: &str| version.rsplit_once('.').map(|(minor, _)| minor.to_owned());
+    minor(version) == minor(VERSION)
+}
+
+/// Why the exports are not those of a stage.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExportError {
+    /// Another version of it.
+    #[error(
+        "it exports `{found}`, and this weir has version {VERSION} of weir:pipeline: build the module with this weir's SDK"
+    )]
+    Version {
+        /// What it exports.
+        found: String,
+    },
+    /// Nothing of the kind.
+    #[error(
+        "it does not export `weir:pipeline/stage@{VERSION}`, so it is no weir module: see `weir filter new` for one that is"
+    )]
+    Missing,
+    /// Not the functions that it should have.
+    #[error("its `weir:pipeline/stage` is without `{function}`: build the module with this weir's SDK")]
+    Function {
+        /// Which one it lacks.
+        function: &'static str,
+    },
+}
+
+/// The functions `configure` and `process`.
+pub(super) fn stage_exports(
+    engine: &Engine,
+    component: &Component,
+) -> Result<(ComponentExportIndex, ComponentExportIndex), ExportError> {
+    let component_type = component.component_type();
+    let found = component_type.exports(engine).find_map(|(name, _)| {
+        let (interface, version) = split(name)?;
+        (interface == "stage").then(|| (name.to_owned(), version.to_owned()))
+    });
+    let (name, version) = found.ok_or(ExportError::Missing)?;
+    if !is_compatible(&version) {
+        return Err(ExportError::Version { found: name });
+    }
+    let stage = component.get_export_index(None, name.as_str()).ok_or(ExportError::Missing)?;
+    let function = |function: &'static str| {
+        component.get_export_index(Some(&stage), function).ok_or(ExportError::Function { function })
+    };
+    Ok((function("configure")?, function("process")?))
+}

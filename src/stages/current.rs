@@ -1,0 +1,239 @@
+//! What a store holds beside its guest: the current event, and the accounts of the current call.
+//!
+//! Invariants:
+//!
+//! - Getters answer the current event only during `process`; at any other time, one without members.
+//! - Every account starts over with each call.
+
+use std::sync::Arc;
+
+use prometheus::IntCounter;
+
+use super::clock::Deadline;
+use super::limits::{LOG_LINES_MAX, MemoryLimiter, SCAN_FACTOR};
+use super::stage::{FailureKind, Stage};
+use crate::event::{Chunk, EditError, Edits, EventType, EventView, Field, Original};
+use crate::ledger::ReasonId;
+
+/// What the guest is being asked to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing, or to come into being.
+    #[default]
+    Idle,
+    Configure,
+    Process,
+}
+
+/// The data of one store.
+#[derive(Debug)]
+pub(super) struct Current {
+    pub(super) stage: Arc<Stage>,
+    pub(super) limiter: MemoryLimiter,
+    pub(super) deadline: Deadline,
+    /// The edits of the current event; swapped in for the call, so boxed.
+    pub(super) edits: Box<Edits>,
+    /// The reason that the call wants the event dropped for.
+    pub(super) discard: Option<ReasonId>,
+    phase: Phase,
+    chunk: Option<Arc<Chunk>>,
+    index: usize,
+    call: Accounts,
+    /// What this instance declared, by number.
+    reasons: Vec<Option<ReasonId>>,
+    counters: Vec<Option<Counter>>,
+}
+
+/// What is left to the current call.
+#[derive(Debug, Default)]
+struct Accounts {
+    scan_bytes: usize,
+    log_lines: u32,
+}
+
+#[derive(Debug)]
+struct Counter {
+    metric: IntCounter,
+    unflushed: u64,
+}
+
+impl Current {
+    pub(super) fn new(stage: &Arc<Stage>) -> Current {
+        Current {
+            limiter: MemoryLimiter::new(stage.settings.memory),
+            deadline: Deadline::new(stage.settings.timeout),
+            stage: stage.clone(),
+            edits: Box::default(),
+            discard: None,
+            phase: Phase::Idle,
+            chunk: None,
+            index: 0,
+            call: Accounts::default(),
+            reasons: Vec::new(),
+            counters: Vec::new(),
+        }
+    }
+
+    /// A call begins that is about no event.
+    pub(super) fn begin(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.discard = None;
+        self.call = Accounts { scan_bytes: 0, log_lines: LOG_LINES_MAX };
+        self.deadline.begin();
+    }
+
+    /// `process` begins for one event of a chunk.
+    pub(super) fn begin_event(&mut self, chunk: &Arc<Chunk>, index: usize) {
+        if !self.chunk.as_ref().is_some_and(|held| Arc::ptr_eq(held, chunk)) {
+            self.chunk = Some(chunk.clone());
+        }
+        self.index = index;
+        self.phase = Phase::Process;
+        self.discard = None;
+        self.call = Accounts {
+            scan_bytes: chunk.events[index].bytes.len().saturating_mul(SCAN_FACTOR),
+            log_lines: LOG_LINES_MAX,
+        };
+        self.deadline.begin();
+    }
+
+    /// The call is over.
+    pub(super) fn end(&mut self) {
+        self.phase = Phase::Idle;
+    }
+
+    /// Gives the chunk back to its pool, and what was counted to the metrics.
+    pub(super) fn end_chunk(&mut self) {
+        self.chunk = None;
+        for counter in self.counters.iter_mut().flatten().filter(|counter| counter.unflushed > 0) {
+            counter.metric.inc_by(std::mem::take(&mut counter.unflushed));
+        }
+    }
+
+    fn original(&self) -> Option<Original<'_>> {
+        let chunk = self.chunk.as_ref().filter(|_| self.phase == Phase::Process)?;
+        Some(original(chunk, self.index))
+    }
+
+    fn view(&self) -> Option<EventView<'_>> {
+        Some(EventView { of: self.original()?, edits: &self.edits })
+    }
+
+    pub(super) fn event_type(&self) -> EventType {
+        self.view().map_or(EventType::Other, |view| view.event_type())
+    }
+
+    pub(super) fn text(&self, field: Field) -> String {
+        self.view().map_or_else(String::new, |view| view.text(field).into_owned())
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        self.view().map_or(1, |view| view.count())
+    }
+
+    pub(super) fn first_seen(&self) -> Option<i64> {
+        self.view().and_then(|view| view.first_seen())
+    }
+
+    pub(super) fn last_seen(&self) -> Option<i64> {
+        self.view().and_then(|view| view.last_seen())
+    }
+
+    /// The member at a pointer, and what to [`Current::charge_scan`] for it.
+    pub(super) fn get(&self, pointer: &str) -> (Option<String>, usize) {
+        let Some(view) = self.view().filter(|_| pointer.len() < self.call.scan_bytes) else {
+            return (None, 0);
+        };
+        let (found, scanned) = view.get(pointer);
+        let found = found.map(|text| text.into_owned());
+        let copied = found.as_ref().map_or(0, String::len);
+        (found, pointer.len() + scanned.max(copied))
+    }
+
+    pub(super) fn charge_scan(&mut self, bytes: usize) {
+        self.call.scan_bytes = self.call.scan_bytes.saturating_sub(bytes);
+    }
+
+    /// Makes one edit, or says why it is refused. `edits` are the current event's, taken out for the time; they
+    /// bound what one call may do.
+    pub(super) fn edit(
+        &self,
+        edits: &mut Edits,
+        apply: impl FnOnce(&mut Edits, Original<'_>) -> Result<(), EditError>,
+    ) -> Result<(), String> {
+        let of = self.original().ok_or("there is no event to edit outside of `process`")?;
+        apply(edits, of).map_err(|error| error.to_string())
+    }
+
+    pub(super) fn declare_reason(&mut self, name: &str) -> Result<u32, String> {
+        self.check_may_declare()?;
+        let (number, id) = self.stage.declare_reason(name)?;
+        Ok(remember(&mut self.reasons, number, id))
+    }
+
+    pub(super) fn declare_counter(&mut self, name: &str, help: &str) -> Result<u32, String> {
+        self.check_may_declare()?;
+        let (number, metric) = self.stage.declare_counter(name, help)?;
+        Ok(remember(&mut self.counters, number, Counter { metric, unflushed: 0 }))
+    }
+
+    fn check_may_declare(&self) -> Result<(), String> {
+        if self.phase == Phase::Configure {
+            return Ok(());
+        }
+        Err("names are declared in `configure` only".to_owned())
+    }
+
+    pub(super) fn discard(&mut self, reason: u32) {
+        match self.reasons.get(reason as usize) {
+            Some(Some(id)) if self.phase == Phase::Process => self.discard = Some(*id),
+            _ => self.misused("discard", reason),
+        }
+    }
+
+    pub(super) fn add(&mut self, counter: u32, by: u64) {
+        match self.counters.get_mut(counter as usize) {
+            Some(Some(counter)) if self.phase == Phase::Process => {
+                counter.unflushed = counter.unflushed.saturating_add(by);
+            }
+            _ => self.misused("add", counter),
+        }
+    }
+
+    fn misused(&self, function: &str, number: u32) {
+        let why = match self.phase {
+            Phase::Process => "that number was not declared in `configure`",
+            Phase::Idle | Phase::Configure => "it may be called in `process` only",
+        };
+        self.stage.failed(
+            FailureKind::Misuse,
+            format_args!("`{function}({number})` has no effect: {why}"),
+            None,
+        );
+    }
+
+    /// Whether the call, and then the stage, may write one more line to the log; counts it if not.
+    pub(super) fn admits_log_line(&mut self) -> bool {
+        let admitted = self.call.log_lines > 0 && self.stage.admits_log_line();
+        self.call.log_lines = self.call.log_lines.saturating_sub(1);
+        if !admitted {
+            self.stage.counters.log_lines_dropped.inc();
+        }
+        admitted
+    }
+}
+
+/// One event of a chunk, as edits and views want it.
+pub(super) fn original(chunk: &Chunk, index: usize) -> Original<'_> {
+    let event = &chunk.events[index];
+    Original { bytes: chunk.event_bytes(event), head: &event.head, members: chunk.event_members(event) }
+}
+
+fn remember<T>(known: &mut Vec<Option<T>>, number: usize, value: T) -> u32 {
+    if known.len() <= number {
+        known.resize_with(number + 1, || None);
+    }
+    known[number].get_or_insert(value);
+    // At most 64 of anything can be declared.
+    number as u32
+}

@@ -1,0 +1,183 @@
+//! One instance of a module: made and configured, called, and given up when it failed.
+//!
+//! A trap leaves a guest in any state, so an instance that trapped, ran out of time or reached its memory's
+//! high-water mark is never called again.
+
+use std::sync::Arc;
+
+use wasmtime::component::{ComponentExportIndex, InstancePre, TypedFunc};
+use wasmtime::{Engine, Store, Trap, UpdateDeadline, WasmBacktrace};
+
+use super::clock::{AtTick, Reading};
+use super::current::{Current, Phase};
+use super::limits::HANDLES_MAX;
+use super::stage::{Cause, FailureKind, Stage};
+use crate::event::{Chunk, Edits};
+use crate::ledger::ReasonId;
+
+/// Bytes of a module's own error that are shown.
+const ERROR_BYTES_MAX: usize = 4 << 10;
+
+/// A module that was compiled and linked: what instances are made from.
+pub(super) struct Template {
+    pub(super) pre: InstancePre<Current>,
+    pub(super) configure: ComponentExportIndex,
+    pub(super) process: ComponentExportIndex,
+}
+
+/// `process: func() -> result`, looked up once an instance.
+type Process = TypedFunc<(), (Result<(), ()>,)>;
+
+/// An instance that was configured.
+pub(super) struct Instance {
+    store: Store<Current>,
+    process: Process,
+}
+
+/// Why a call failed, or why no instance could be made.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) kind: FailureKind,
+    /// What happened, for people.
+    pub(super) detail: String,
+    /// Where in the guest.
+    pub(super) trace: Option<String>,
+}
+
+/// How `process` ended.
+#[derive(Debug)]
+pub(super) enum Processed {
+    /// The event goes on.
+    Kept,
+    /// It is dropped for a declared reason.
+    Dropped(ReasonId),
+    /// The module answered an error; the instance lives on.
+    Refused,
+}
+
+impl Template {
+    /// Makes an instance and configures it.
+    pub(super) fn start(
+        &self,
+        engine: &Engine,
+        stage: &Arc<Stage>,
+        cause: Cause,
+    ) -> Result<Instance, Failure> {
+        stage.count_start(cause);
+        let mut store = new_store(engine, stage);
+        store.data_mut().begin(Phase::Idle);
+        store.set_epoch_deadline(1);
+        let started = self.configure(&mut store);
+        store.data_mut().end();
+        match started {
+            Ok(Ok(process)) => Ok(Instance { store, process }),
+            Ok(Err(refusal)) => Err(Failure { kind: FailureKind::Error, detail: refusal, trace: None }),
+            Err(error) => Err(failure(&error, store.data())),
+        }
+    }
+
+    /// Instantiates and configures; the inner error is the module's own.
+    fn configure(&self, store: &mut Store<Current>) -> wasmtime::Result<Result<Process, String>> {
+        let instance = self.pre.instantiate(&mut *store)?;
+        let configure =
+            instance.get_typed_func::<(&str,), (Result<(), String>,)>(&mut *store, self.configure)?;
+        let process = instance.get_typed_func(&mut *store, self.process)?;
+        store.data_mut().begin(Phase::Configure);
+        store.set_epoch_deadline(1);
+        let stage = store.data().stage.clone();
+        let (answer,) = configure.call(&mut *store, (&stage.settings.config,))?;
+        Ok(answer.map(|()| process).map_err(|mut text| {
+            text.truncate(text.floor_char_boundary(ERROR_BYTES_MAX));
+            text
+        }))
+    }
+}
+
+fn new_store(engine: &Engine, stage: &Arc<Stage>) -> Store<Current> {
+    let mut store = Store::new(engine, Current::new(stage));
+    store.limiter(|current| &mut current.limiter);
+    store.set_max_component_handles(HANDLES_MAX);
+    store.epoch_deadline_callback(|mut store| {
+        let current = store.data_mut();
+        let now = (current.stage.clock)();
+        Ok(match current.deadline.tick(now) {
+            AtTick::Extend => UpdateDeadline::Continue(1),
+            AtTick::Kill => UpdateDeadline::Interrupt,
+        })
+    });
+    store
+}
+
+impl Instance {
+    /// Calls `process` for one event, with the edits made so far. After an error the instance must be dropped.
+    pub(super) fn process(
+        &mut self,
+        chunk: &Arc<Chunk>,
+        index: usize,
+        edits: &mut Box<Edits>,
+    ) -> Result<Processed, Failure> {
+        let current = self.store.data_mut();
+        current.begin_event(chunk, index);
+        std::mem::swap(&mut current.edits, edits);
+        self.store.set_epoch_deadline(1);
+        let answer = self.process.call(&mut self.store, ());
+        let current = self.store.data_mut();
+        std::mem::swap(&mut current.edits, edits);
+        current.end();
+        match (answer, current.discard) {
+            (Ok((Ok(()),)), None) => {
+                edits.commit();
+                Ok(Processed::Kept)
+            }
+            (Ok((Ok(()),)), Some(reason)) => {
+                edits.rollback();
+                Ok(Processed::Dropped(reason))
+            }
+            (Ok((Err(()),)), _) => {
+                edits.rollback();
+                Ok(Processed::Refused)
+            }
+            (Err(error), _) => {
+                edits.rollback();
+                Err(failure(&error, current))
+            }
+        }
+    }
+
+    /// When the first tick of the last call was, if it lasted that long.
+    pub(super) fn first_tick(&self) -> Option<Reading> {
+        self.store.data().deadline.first_tick()
+    }
+
+    /// Whether it may not be called again although its last call went well.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.store.data().limiter.has_refused()
+    }
+
+    /// Gives back what it holds of the chunk.
+    pub(super) fn end_chunk(&mut self) {
+        self.store.data_mut().end_chunk();
+    }
+}
+
+fn failure(error: &wasmtime::Error, current: &Current) -> Failure {
+    let trap = error.downcast_ref::<Trap>();
+    let kind = match trap {
+        Some(Trap::Interrupt) => FailureKind::Timeout,
+        _ if current.limiter.has_refused() => FailureKind::Memory,
+        _ => FailureKind::Trap,
+    };
+    let settings = &current.stage.settings;
+    let cause = || trap.map_or_else(|| error.root_cause().to_string(), Trap::to_string);
+    let detail = match kind {
+        FailureKind::Timeout => {
+            format!("it used more than its timeout of {:?} of CPU time", settings.timeout)
+        }
+        FailureKind::Memory => {
+            format!("it needs more than its {} bytes of memory: {}", settings.memory, cause())
+        }
+        _ => cause(),
+    };
+    let trace = error.downcast_ref::<WasmBacktrace>().map(|trace| trace.to_string());
+    Failure { kind, detail, trace }
+}

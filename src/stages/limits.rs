@@ -1,0 +1,178 @@
+//! Bounds on what one instance, and one call, may use.
+
+use std::mem::size_of;
+
+use wasmtime::ResourceLimiter;
+
+/// Core instances that a component may consist of; one made by wit-component has three or four.
+const CORE_INSTANCES_MAX: usize = 16;
+/// Linear memories of all of them.
+const MEMORIES_MAX: usize = 4;
+/// Tables of all of them.
+const TABLES_MAX: usize = 8;
+/// What wasmtime keeps for one element of a table.
+const TABLE_ELEMENT_BYTES: u64 = size_of::<usize>() as u64;
+/// Live resource handles, which wasmtime keeps outside of the guest's memory.
+pub(super) const HANDLES_MAX: usize = 64;
+/// Reasons that a stage may declare: each becomes a metric label.
+pub(super) const REASONS_MAX: usize = 32;
+/// Counters that a stage may declare: each becomes a metric label.
+pub(super) const COUNTERS_MAX: usize = 64;
+/// Bytes of a declared name.
+pub(super) const NAME_BYTES_MAX: usize = 64;
+/// Lines that one call may log.
+pub(super) const LOG_LINES_MAX: u32 = 16;
+/// Bytes of one logged line; the rest is cut.
+pub(super) const LOG_LINE_BYTES_MAX: usize = 1 << 10;
+/// `get` may scan this many times the event's size in one call.
+pub(super) const SCAN_FACTOR: usize = 64;
+
+/// Sums linear memories and tables of one store and refuses growth beyond the stage's `memory`.
+///
+/// Invariant: what the store uses never exceeds `limit`. Growth that the limiter granted and the system then
+/// refused stays counted: such an instance is about to trap.
+#[derive(Debug)]
+pub(super) struct MemoryLimiter {
+    limit: u64,
+    used: u64,
+    refused: bool,
+}
+
+impl MemoryLimiter {
+    pub(super) fn new(limit: u64) -> MemoryLimiter {
+        MemoryLimiter { limit, used: 0, refused: false }
+    }
+
+    /// Whether growth was refused since the instance was made: it has reached its high-water mark.
+    pub(super) fn has_refused(&self) -> bool {
+        self.refused
+    }
+
+    fn grow(&mut self, by: u64) -> bool {
+        let fits = self.used.checked_add(by).is_some_and(|used| used <= self.limit);
+        if fits {
+            self.used += by;
+        } else {
+            self.refused = true;
+        }
+        fits
+    }
+}
+
+impl ResourceLimiter for MemoryLimiter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false); // The module's own bound, not ours.
+        }
+        Ok(self.grow(desired.saturating_sub(current) as u64))
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        Ok(self.grow((desired.saturating_sub(current) as u64).saturating_mul(TABLE_ELEMENT_BYTES)))
+    }
+
+    fn instances(&self) -> usize {
+        CORE_INSTANCES_MAX
+    }
+
+    fn tables(&self) -> usize {
+        TABLES_MAX
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES_MAX
+    }
+}
+
+/// Lines a second that a stage may log, and how many at once.
+const LOG_RATE: f64 = 10.0;
+const LOG_BURST: f64 = 50.0;
+
+/// A bound in rate: a bucket of tokens that fills with time.
+#[derive(Debug)]
+pub(super) struct LogRate {
+    tokens: f64,
+    /// Seconds; the zero point does not matter.
+    at: f64,
+}
+
+impl LogRate {
+    pub(super) fn new(now_seconds: f64) -> LogRate {
+        LogRate { tokens: LOG_BURST, at: now_seconds }
+    }
+
+    /// Whether one more line may be written now.
+    pub(super) fn admits(&mut self, now_seconds: f64) -> bool {
+        let passed = (now_seconds - self.at).max(0.0);
+        self.at = now_seconds;
+        self.tokens = (self.tokens + passed * LOG_RATE).min(LOG_BURST);
+        let admitted = self.tokens >= 1.0;
+        if admitted {
+            self.tokens -= 1.0;
+        }
+        admitted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_granted_never_exceeds_the_limit(
+            limit in 0u64..10_000,
+            steps in prop::collection::vec((any::<bool>(), 0usize..500, 0usize..2_000), 0..60),
+        ) {
+            let mut limiter = MemoryLimiter::new(limit);
+            let (mut granted, mut refused) = (0u64, false);
+            for (is_table, current, desired) in steps {
+                let bytes = desired.saturating_sub(current) as u64 * if is_table { 8 } else { 1 };
+                let answer = if is_table {
+                    limiter.table_growing(current, desired, None).unwrap()
+                } else {
+                    limiter.memory_growing(current, desired, None).unwrap()
+                };
+                prop_assert_eq!(answer, granted + bytes <= limit);
+                granted += if answer { bytes } else { 0 };
+                refused |= !answer;
+                prop_assert_eq!(limiter.has_refused(), refused);
+            }
+        }
+
+        #[test]
+        fn lines_in_any_period_are_bounded(gaps in prop::collection::vec(0.0f64..0.5, 1..500)) {
+            let mut rate = LogRate::new(0.0);
+            let (mut now, mut lines) = (0.0, 0.0);
+            for gap in gaps {
+                now += gap;
+                lines += if rate.admits(now) { 1.0 } else { 0.0 };
+                prop_assert!(lines <= LOG_BURST + LOG_RATE * now + 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn a_modules_own_maximum_is_not_the_stages_limit() {
+        let mut limiter = MemoryLimiter::new(1_000);
+        assert!(!limiter.memory_growing(0, 100, Some(50)).unwrap());
+        assert!(!limiter.has_refused());
+        assert!(limiter.memory_growing(0, 1_000, None).unwrap());
+        assert!(!limiter.table_growing(0, 1, None).unwrap());
+        assert!(limiter.has_refused());
+    }
+}

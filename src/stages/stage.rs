@@ -1,0 +1,254 @@
+//! What all instances of one stage share: its settings, its metrics, what its module declared, its log.
+
+use std::fmt::{Display, Write as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use prometheus::{Histogram, IntCounter, IntCounterVec};
+use tracing::{info, warn};
+
+use super::StageSettings;
+use super::clock::Reading;
+use super::limits::{COUNTERS_MAX, LogRate, NAME_BYTES_MAX, REASONS_MAX};
+use crate::ledger::{Ledger, ReasonId};
+use crate::metrics::StageMetrics;
+
+/// How a call failed: the `kind` label of `weir_stage_failures_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FailureKind {
+    /// The guest trapped: a panic, a wrong access, too deep a recursion.
+    Trap,
+    /// It used its CPU time.
+    Timeout,
+    /// It trapped after its memory was refused to grow.
+    Memory,
+    /// It dropped or counted with a number that it did not declare. The call goes on.
+    Misuse,
+    /// `process` answered an error.
+    Error,
+    /// It was not called: the breaker is open.
+    Breaker,
+}
+
+impl FailureKind {
+    const ALL: [FailureKind; 6] = [
+        FailureKind::Trap,
+        FailureKind::Timeout,
+        FailureKind::Memory,
+        FailureKind::Misuse,
+        FailureKind::Error,
+        FailureKind::Breaker,
+    ];
+
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            FailureKind::Trap => "trap",
+            FailureKind::Timeout => "timeout",
+            FailureKind::Memory => "memory",
+            FailureKind::Misuse => "misuse",
+            FailureKind::Error => "error",
+            FailureKind::Breaker => "breaker",
+        }
+    }
+}
+
+/// Why an instance was made: the `cause` label of `weir_stage_instance_starts_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    Start,
+    Trap,
+    Timeout,
+    Memory,
+}
+
+impl Cause {
+    const ALL: [&'static str; 4] = ["start", "trap", "timeout", "memory"];
+}
+
+/// The metrics of one stage, looked up once.
+#[derive(Debug)]
+pub(super) struct StageCounters {
+    pub(super) calls: IntCounter,
+    pub(super) duration: Histogram,
+    failures: [IntCounter; FailureKind::ALL.len()],
+    starts: [IntCounter; Cause::ALL.len()],
+    pub(super) edits_refused: IntCounter,
+    pub(super) log_lines_dropped: IntCounter,
+    module_counter: IntCounterVec,
+}
+
+impl StageCounters {
+    fn new(stage: &str, metrics: &StageMetrics) -> StageCounters {
+        StageCounters {
+            calls: metrics.calls.with_label_values(&[stage]),
+            duration: metrics.duration.with_label_values(&[stage]),
+            failures: FailureKind::ALL.map(|kind| metrics.failures.with_label_values(&[stage, kind.label()])),
+            starts: Cause::ALL.map(|cause| metrics.instance_starts.with_label_values(&[stage, cause])),
+            edits_refused: metrics.edits_refused.with_label_values(&[stage]),
+            log_lines_dropped: metrics.log_lines_dropped.with_label_values(&[stage]),
+            module_counter: metrics.module_counter.clone(),
+        }
+    }
+}
+
+/// One stage, shared by its instances on all workers.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) settings: StageSettings,
+    pub(super) counters: StageCounters,
+    /// What events that `on_error = "drop"` dropped are counted as.
+    pub(super) error_reason: ReasonId,
+    /// The clocks that deadlines read; a parameter for the tests.
+    pub(super) clock: fn() -> Reading,
+    ledger: Ledger,
+    declared: Mutex<Declared>,
+    log: Mutex<StageLog>,
+}
+
+/// What the module declared, in any of its instances. The numbers that modules get are positions here.
+#[derive(Debug, Default)]
+struct Declared {
+    reasons: Vec<(String, ReasonId)>,
+    counters: Vec<(String, IntCounter)>,
+}
+
+#[derive(Debug)]
+struct StageLog {
+    lines: LogRate,
+    failures: [FailureLog; FailureKind::ALL.len()],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct FailureLog {
+    last: Option<Instant>,
+    unsaid: u64,
+}
+
+/// Between two log lines about one kind of failure of one stage.
+const FAILURE_LOG_INTERVAL: Duration = Duration::from_secs(10);
+
+impl Stage {
+    pub(super) fn new(
+        settings: StageSettings,
+        ledger: &Ledger,
+        metrics: &StageMetrics,
+        clock: fn() -> Reading,
+    ) -> Arc<Stage> {
+        Arc::new(Stage {
+            counters: StageCounters::new(&settings.name, metrics),
+            error_reason: ledger.filter_reason(&settings.name, "error"),
+            clock,
+            ledger: ledger.clone(),
+            declared: Mutex::default(),
+            log: Mutex::new(StageLog {
+                lines: LogRate::new(clock().wall.as_secs_f64()),
+                failures: Default::default(),
+            }),
+            settings,
+        })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    pub(super) fn count_start(&self, cause: Cause) {
+        self.counters.starts[cause as usize].inc();
+    }
+
+    /// The number and the ledger's id of a declared reason.
+    pub(super) fn declare_reason(&self, name: &str) -> Result<(usize, ReasonId), String> {
+        check_name(name)?;
+        let reasons = &mut lock(&self.declared).reasons;
+        if let Some(number) = reasons.iter().position(|(known, _)| known == name) {
+            return Ok((number, reasons[number].1));
+        }
+        if reasons.len() == REASONS_MAX {
+            return Err(format!("`{name}` would be more than {REASONS_MAX} reasons"));
+        }
+        let id = self.ledger.filter_reason(self.name(), name);
+        reasons.push((name.to_owned(), id));
+        Ok((reasons.len() - 1, id))
+    }
+
+    /// The number and the metric of a declared counter. `help` is logged when it is new.
+    pub(super) fn declare_counter(&self, name: &str, help: &str) -> Result<(usize, IntCounter), String> {
+        check_name(name)?;
+        let counters = &mut lock(&self.declared).counters;
+        if let Some(number) = counters.iter().position(|(known, _)| known == name) {
+            return Ok((number, counters[number].1.clone()));
+        }
+        if counters.len() == COUNTERS_MAX {
+            return Err(format!("`{name}` would be more than {COUNTERS_MAX} counters"));
+        }
+        let counter = self.counters.module_counter.with_label_values(&[self.name(), name]);
+        counters.push((name.to_owned(), counter.clone()));
+        info!(stage = self.name(), counter = name, help = %printable(help), "a module declared a counter");
+        Ok((counters.len() - 1, counter))
+    }
+
+    /// The names of all declared reasons.
+    pub(super) fn reasons(&self) -> Vec<String> {
+        lock(&self.declared).reasons.iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The names of all declared counters.
+    pub(super) fn declared_counters(&self) -> Vec<String> {
+        lock(&self.declared).counters.iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Whether the module may write one more line to the log.
+    pub(super) fn admits_log_line(&self) -> bool {
+        lock(&self.log).lines.admits((self.clock)().wall.as_secs_f64())
+    }
+
+    /// Counts a failure, and logs it if none of its kind was logged within [`FAILURE_LOG_INTERVAL`]. The first
+    /// line of a kind has `trace`: the guest's backtrace.
+    pub(super) fn failed(&self, kind: FailureKind, detail: impl Display, trace: Option<&dyn Display>) {
+        self.counters.failures[kind as usize].inc();
+        let now = Instant::now();
+        let log = &mut lock(&self.log).failures[kind as usize];
+        if log.last.is_some_and(|last| now.saturating_duration_since(last) < FAILURE_LOG_INTERVAL) {
+            log.unsaid += 1;
+            return;
+        }
+        let first = log.last.replace(now).is_none();
+        let unsaid = std::mem::take(&mut log.unsaid);
+        let mut detail = detail.to_string();
+        if let Some(trace) = trace.filter(|_| first) {
+            // Writing to a String cannot fail.
+            let _ = write!(detail, "\n{trace}");
+        }
+        warn!(stage = self.name(), kind = kind.label(), unsaid, on_error = ?self.settings.on_error, "{detail}");
+    }
+
+    /// How many failures of a kind there were, for tests.
+    #[cfg(test)]
+    pub(super) fn failures(&self, kind: FailureKind) -> u64 {
+        self.counters.failures[kind as usize].get()
+    }
+
+    /// How many instances were made for a cause, for tests.
+    #[cfg(test)]
+    pub(super) fn starts(&self, cause: Cause) -> u64 {
+        self.counters.starts[cause as usize].get()
+    }
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let fits = (1..=NAME_BYTES_MAX).contains(&name.len());
+    if fits && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
+        return Ok(());
+    }
+    let shown = printable(&name[..name.floor_char_boundary(NAME_BYTES_MAX)]);
+    Err(format!("`{shown}` is not a name: 1 to {NAME_BYTES_MAX} of a to z and _"))
+}
+
+/// A guest's text on one line of a log, without the control characters that could forge others.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,180 @@
+//! A worker: takes its share of each chunk, runs every event through the chain, and hands the documents of those that
+//! are kept to the buffer.
+//!
+//! Invariant: of each chunk's share, every event is settled (filtered, dead-lettered) or handed on with its document
+//! when the next chunk is taken; the one exception is an event for which there was no dead letter, and it is given
+//! back in the error.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::chain::{Slot, Verdict, run_event};
+use super::current::original;
+use super::instance::{Instance, Template};
+use super::load::Chain;
+use crate::dead_letter::{DeadLetterError, DeadLetters, Letter, Where};
+use crate::event::{Chunk, Documents, Edits, EncodeSettings, EventView, encode};
+use crate::handoff::{Closed, Outbox, Work};
+use crate::health::Health;
+use crate::ledger::{Held, Tally};
+
+/// Why a worker ended before its work did.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// An event could not be kept as a dead letter.
+    #[error("{error}")]
+    DeadLetter {
+        /// Why.
+        error: DeadLetterError,
+        /// The events that have no outcome.
+        held: Held,
+    },
+    /// The buffer has ended.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+/// What a worker needs besides the chain.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// Where documents go.
+    pub outbox: &'a dyn Outbox,
+    /// Where rejects go, and events of stages with `on_error = "dead-letter"`.
+    pub dead_letters: &'a DeadLetters,
+    /// What documents get.
+    pub encode: &'a EncodeSettings,
+    /// Who is told of progress.
+    pub health: &'a Health,
+}
+
+/// One worker with its instances. Runs on an OS thread of its own.
+pub struct Worker {
+    chain: Arc<Chain>,
+    number: usize,
+    workers: usize,
+    slots: Vec<Slot>,
+    edits: Box<Edits>,
+    /// Bytes that the documents of the last chunk took: what the next one's are likely to take.
+    bytes_expected: usize,
+}
+
+impl Worker {
+    pub(super) fn new(
+        chain: Arc<Chain>,
+        number: usize,
+        workers: usize,
+        instances: Vec<(Arc<Template>, Option<Instance>)>,
+    ) -> Worker {
+        let stages = chain.stages.iter().zip(instances);
+        let slots =
+            stages.map(|(stage, (template, first))| Slot::new(&chain.engine, stage, &template, first));
+        let slots = slots.collect();
+        Worker { chain, number, workers, slots, edits: Box::default(), bytes_expected: 0 }
+    }
+
+    /// Runs until the work ends: until the channel is closed and empty. Blocks this thread.
+    ///
+    /// # Errors
+    ///
+    /// When an event cannot become a dead letter, and when the buffer has ended. What had an outcome by then is settled.
+    pub fn run(
+        mut self,
+        mut work: mpsc::Receiver<Work>,
+        around: Surroundings<'_>,
+    ) -> Result<(), WorkerError> {
+        let task = format!("worker-{}", self.number);
+        while let Some(work) = work.blocking_recv() {
+            // It stands still only in here: waiting for work, or for room in the buffer, is no fault of its own.
+            around.health.progress(&task);
+            let done = self.run_chunk(work, around);
+            around.health.finished(&task);
+            let (documents, held, failed) = done;
+            if !documents.docs.is_empty() {
+                around.outbox.put(documents, held)?;
+            }
+            if let Some((error, held)) = failed {
+                return Err(WorkerError::DeadLetter { error, held });
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs one chunk's share, and answers the documents with their events, and the error that ended it early with
+    /// the events that it left.
+    fn run_chunk(
+        &mut self,
+        mut work: Work,
+        around: Surroundings<'_>,
+    ) -> (Documents, Held, Option<(DeadLetterError, Held)>) {
+        let mut documents = Documents::default();
+        documents.bytes.reserve(self.bytes_expected);
+        let mut tally = Tally::default();
+        let chain = self.chain.clone();
+        let running = chain.ticker.run();
+        let result = self
+            .run_events(&chain, &work.chunk, around, &mut documents, &mut tally)
+            .and_then(|()| self.bury_rejects(&work.chunk, around.dead_letters, &mut tally));
+        drop(running);
+        for slot in &mut self.slots {
+            slot.end_chunk();
+        }
+        self.bytes_expected = documents.bytes.len();
+        work.held.settle(&tally);
+        let of_documents = work.held.split(documents.docs.len() as u64);
+        (documents, of_documents, result.err().map(|error| (error, work.held)))
+    }
+
+    fn run_events(
+        &mut self,
+        chain: &Chain,
+        chunk: &Arc<Chunk>,
+        around: Surroundings<'_>,
+        documents: &mut Documents,
+        tally: &mut Tally,
+    ) -> Result<(), DeadLetterError> {
+        let mut errors = Vec::new();
+        for (index, event) in chunk.events.iter().enumerate() {
+            if self.workers > 1 && event.head.shard as usize % self.workers != self.number {
+                continue;
+            }
+            self.edits.clear();
+            errors.clear();
+            let source = &chunk.bytes[event.source_bytes.clone()];
+            match run_event(&mut self.slots, &chain.stages, chunk, index, &mut self.edits, &mut errors) {
+                Verdict::Drop(reason) => tally.filtered(reason, 1),
+                Verdict::Keep => {
+                    let view = EventView { of: original(chunk, index), edits: &self.edits };
+                    encode(view, source, &errors, around.encode, documents);
+                }
+                Verdict::DeadLetter { stage, kind, detail } => {
+                    let place = Where::Stage(stage);
+                    let letter =
+                        Letter { place, reason: kind.label(), detail: &detail, source, document: None };
+                    tally.dead_lettered(around.dead_letters.write(&letter)?, 1);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn bury_rejects(
+        &self,
+        chunk: &Chunk,
+        dead_letters: &DeadLetters,
+        tally: &mut Tally,
+    ) -> Result<(), DeadLetterError> {
+        let ours = if self.number == 0 { chunk.rejects.as_slice() } else { &[] };
+        for reject in ours {
+            let letter = Letter {
+                place: Where::Source,
+                reason: reject.kind.label(),
+                detail: &format!("{}: {}", reject.place, reject.detail),
+                source: &reject.bytes,
+                document: None,
+            };
+            tally.dead_lettered(dead_letters.write(&letter)?, 1);
+        }
+        Ok(())
+    }
+}
