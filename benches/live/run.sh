@@ -12,7 +12,7 @@ tests/env/setup.sh rust-wasm kubernetes opensearch
 tests/env/filters.sh release
 weir=$CARGO_TARGET_DIR/release/weir
 load=$WEIR_CACHE/tools/load-$(hash_of benches/live/load/*)
-[ -x "$load" ] || (cd benches/live/load && CGO_ENABLED=0 go build -trimpath -o "$load" .)
+[ -x "$load" ] || (cd benches/live/load && CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$load" .)
 
 # No controller manager and no scheduler: every event of this cluster is one that we created.
 servers=$(COMPONENTS='' OS_HEAP=${OS_HEAP:-1g} tests/env/up.sh --owner $$ --private kubernetes opensearch)

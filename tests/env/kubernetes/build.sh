@@ -11,7 +11,8 @@ for p in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
   x+=" -X $p.gitVersion=$ver -X $p.gitMajor=$major -X $p.gitMinor=$minor -X $p.gitTreeState=clean"
 done
 mkdir -p "$out"
-export CGO_ENABLED=0
+# Not the state of this checkout: it would be in the binary, and git may refuse to tell it.
+export CGO_ENABLED=0 GOFLAGS=-buildvcs=false
 # The tags are those of the official binaries: they let the linker drop dead code.
 go build -trimpath -tags notest,grpcnotrace -ldflags "-s -w$x" -o "$out/k8slab" .
 for c in etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kubectl; do
