@@ -11,10 +11,9 @@ for p in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
   x+=" -X $p.gitVersion=$ver -X $p.gitMajor=$major -X $p.gitMinor=$minor -X $p.gitTreeState=clean"
 done
 mkdir -p "$out"
-# Not the state of this checkout: it would be in the binary, and git may refuse to tell it.
-export CGO_ENABLED=0 GOFLAGS=-buildvcs=false
-# The tags are those of the official binaries: they let the linker drop dead code.
-go build -trimpath -tags notest,grpcnotrace -ldflags "-s -w$x" -o "$out/k8slab" .
+export CGO_ENABLED=0
+# No -buildvcs: git may refuse to tell the state of the checkout. The tags are those of the official binaries: they let the linker drop dead code.
+go build -trimpath -buildvcs=false -tags notest,grpcnotrace -ldflags "-s -w$x" -o "$out/k8slab" .
 for c in etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kubectl; do
   ln -sf k8slab "$out/$c"
 done
