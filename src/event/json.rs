@@ -9,6 +9,8 @@
 
 use std::borrow::Cow;
 
+use wide::u8x16;
+
 use super::DEPTH_MAX;
 use super::head::Span;
 
@@ -143,13 +145,13 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     fn to_special(&mut self) -> Result<u8, ScanError> {
         let mut at = self.at;
-        while let Some(word) = self.bytes.get(at..).and_then(|rest| rest.first_chunk()) {
-            let special = special_bytes(u64::from_le_bytes(*word));
+        while let Some(block) = self.bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
+            let special = special_bytes(block);
             if special != 0 {
-                self.at = at + (special.trailing_zeros() / 8) as usize;
-                return Ok(word[self.at - at]);
+                self.at = at + special.trailing_zeros() as usize;
+                return Ok(block[special.trailing_zeros() as usize]);
             }
-            at += size_of::<u64>();
+            at += BLOCK;
         }
         self.at = at;
         self.to_special_by_byte()
@@ -322,17 +324,18 @@ impl<'a> Scanner<'a> {
     }
 }
 
-const ONES: u64 = u64::MAX / 0xff;
+/// How many bytes are looked at together: the width of SSE2 and NEON, which every processor of theirs has.
+const BLOCK: usize = 16;
 
-/// The top bit of each byte of `word` that is a quote, a backslash or a control character. Bits above the
-/// lowest one set may be wrong (a borrow runs upwards), so only the lowest counts.
+/// One bit for each byte of `block` that ends a run of plain characters: a quote, a backslash, a control
+/// character.
 #[inline(always)]
-fn special_bytes(word: u64) -> u64 {
-    let quote = word ^ (ONES * b'"' as u64);
-    let backslash = word ^ (ONES * b'\\' as u64);
-    let zero_in = |word: u64| word.wrapping_sub(ONES) & !word;
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    (zero_in(quote) | zero_in(backslash) | control) & (ONES * 0x80)
+fn special_bytes(block: &[u8; BLOCK]) -> u32 {
+    let block = u8x16::new(*block);
+    let control = block.min(u8x16::splat(0x1f)).simd_eq(block);
+    let quote = block.simd_eq(u8x16::splat(b'"'));
+    let backslash = block.simd_eq(u8x16::splat(b'\\'));
+    (control | quote | backslash).to_bitmask()
 }
 
 /// The text of a string's span that was checked as a part of `bytes`. Allocates only where it has escapes.
