@@ -192,3 +192,37 @@ fn write(path: &Path, component: &[u8]) -> Result<(), BuildError> {
     };
     written().map_err(|source| BuildError::File { path: path.to_owned(), source })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn module(message: &str) -> Option<PathBuf> {
+        serde_json::from_str::<Artifact>(message).ok()?.module_of(Path::new("/f/drop/Cargo.toml"))
+    }
+
+    #[test]
+    fn the_crates_own_module_is_found_among_cargos_messages() {
+        let message = r#"{"reason":"compiler-artifact","manifest_path":"/f/drop/Cargo.toml",
+            "target":{"kind":["cdylib"],"crate_types":["cdylib","rlib"],"name":"drop"},
+            "filenames":["/t/libdrop.rlib","/t/drop.wasm"],"fresh":true}"#;
+        assert_eq!(module(message), Some(PathBuf::from("/t/drop.wasm")));
+        assert_eq!(module(&message.replace("/f/drop", "/f/other")), None);
+        assert_eq!(module(&message.replace(r#""cdylib","rlib""#, r#""rlib""#)), None);
+        assert_eq!(module(r#"{"reason":"build-finished","success":true}"#), None);
+    }
+
+    #[test]
+    fn a_folder_without_a_crate_is_named() {
+        let error = build(Path::new("/nowhere/at/all"), None).expect_err("there is nothing there");
+        assert!(error.to_string().starts_with("/nowhere/at/all/Cargo.toml: No such file"), "{error}");
+    }
+
+    #[test]
+    fn a_core_module_that_is_no_filter_is_refused() {
+        // An empty core module can be made a component, but not one that weir can call.
+        let empty = component(b"\0asm\x01\0\0\0").expect("it is valid");
+        assert!(Powers::of(&empty).is_err());
+        assert!(component(b"not wasm").is_err());
+    }
+}

@@ -17,7 +17,7 @@ pub struct Powers {
 }
 
 impl Powers {
-    /// The powers of a component; the error says why the bytes are not one.
+    /// The powers of a filter; the error says why the bytes are not one.
     pub fn of(component: &[u8]) -> Result<Self, String> {
         if !component.starts_with(COMPONENT) {
             return Err("it is not a WebAssembly component".into());
@@ -26,8 +26,11 @@ impl Powers {
         let wit_component::DecodedWasm::Component(resolve, world) = decoded else {
             return Err("it is a WIT package, not a component".into());
         };
-        let imports = resolve.worlds[world].imports.keys().map(|key| resolve.name_world_key(key)).collect();
-        Ok(Self { imports })
+        let world = &resolve.worlds[world];
+        if !world.exports.keys().any(|key| is(&resolve.name_world_key(key), "stage")) {
+            return Err(format!("it does not export {PACKAGE}stage"));
+        }
+        Ok(Self { imports: world.imports.keys().map(|key| resolve.name_world_key(key)).collect() })
     }
 
     /// What is imported, as it stands in the component: `weir:pipeline/event@0.1.0`.
@@ -36,11 +39,14 @@ impl Powers {
     }
 
     fn has(&self, interface: &str) -> bool {
-        self.imports.iter().any(|import| {
-            let ours = import.strip_prefix(PACKAGE).and_then(|name| name.strip_prefix(interface));
-            ours.is_some_and(|version| version.is_empty() || version.starts_with('@'))
-        })
+        self.imports.iter().any(|import| is(import, interface))
     }
+}
+
+/// Whether `name` is weir's `interface`, in any version.
+fn is(name: &str, interface: &str) -> bool {
+    let version = name.strip_prefix(PACKAGE).and_then(|name| name.strip_prefix(interface));
+    version.is_some_and(|version| version.is_empty() || version.starts_with('@'))
 }
 
 impl fmt::Display for Powers {
@@ -89,8 +95,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_component_is_refused() {
-        assert!(Powers::of(b"\0asm\x01\0\0\0").is_err());
-        assert!(Powers::of(b"").is_err());
+    fn what_is_not_a_filter_is_refused() {
+        let error = |bytes| Powers::of(bytes).expect_err("it is no filter");
+        assert_eq!(error(b"\0asm\x01\0\0\0"), "it is not a WebAssembly component");
+        assert_eq!(error(b""), "it is not a WebAssembly component");
+        assert_eq!(error(COMPONENT), "it does not export weir:pipeline/stage");
     }
 }
