@@ -21,6 +21,7 @@
 //! [`cli`] is the command line.
 
 pub mod buffer;
+pub mod config;
 pub mod event;
 pub mod handoff;
 pub mod sink;

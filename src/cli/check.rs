@@ -1,0 +1,151 @@
+//! `weir check FILE`: everything that is wrong, or what would run.
+//!
+//! It contacts no server, and writes nothing but the compile cache.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Failure, print};
+use crate::config::{self, Environment, Settings, Workers, show_duration, show_index, show_size};
+use crate::sink::{Mode, OpenSearchSettings};
+use crate::stages::{OnError, StageSettings};
+use crate::{sink, source};
+
+/// Reads a configuration and loads and configures its modules. Every problem goes to stderr, first line
+/// `FILE:LINE:COL: error: TEXT`; without one, stdout says what would run. Contacts no server, and writes nothing
+/// but the compile cache.
+#[derive(Debug, Args)]
+pub(super) struct CheckCommand {
+    /// The configuration, as `weir run` would take it
+    file: PathBuf,
+}
+
+impl CheckCommand {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let config = config::load(&self.file, &Environment::of_process())?;
+        print(&summary(&config.settings))
+    }
+}
+
+/// One short line for each part of what would run.
+fn summary(settings: &Settings) -> String {
+    let mut lines = String::new();
+    let mut line = |part: &str, text: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(lines, "{part:<12} {text}");
+    };
+    line("pipeline", pipeline(settings));
+    line("source", source(&settings.source));
+    for stage in &settings.stages {
+        line("stage", self::stage(stage));
+    }
+    line("buffer", format!("{} in memory", show_size(settings.buffer.memory)));
+    line("sink", sink(&settings.sink));
+    let dead_letter = settings.dead_letter.path.as_ref();
+    line(
+        "dead_letter",
+        dead_letter.map_or_else(
+            || "none: the first event that needs it stops the run".into(),
+            |path| path.display().to_string(),
+        ),
+    );
+    line("admin", settings.admin.map_or_else(|| "does not listen".into(), |admin| admin.to_string()));
+    lines
+}
+
+fn pipeline(settings: &Settings) -> String {
+    let workers = match settings.workers {
+        Workers::Auto => "auto".to_owned(),
+        Workers::Count(count) => count.to_string(),
+    };
+    let cluster = settings.cluster.as_ref().map(|cluster| format!(", cluster {cluster:?}"));
+    format!("{}{}, workers {workers}", settings.name, cluster.unwrap_or_default())
+}
+
+fn source(source: &source::Settings) -> String {
+    match source {
+        source::Settings::Kubernetes(kubernetes) if kubernetes.namespaces.is_empty() => {
+            "kubernetes, all namespaces".into()
+        }
+        source::Settings::Kubernetes(kubernetes) => {
+            format!("kubernetes, namespaces {}", kubernetes.namespaces.join(", "))
+        }
+        source::Settings::File { path, follow } => {
+            format!("file {}{}", path.display(), if *follow { ", followed" } else { "" })
+        }
+        source::Settings::Stdin => "stdin".into(),
+    }
+}
+
+fn stage(stage: &StageSettings) -> String {
+    let matches = &stage.matches;
+    let keys = [
+        ("type", &matches.event_type),
+        ("reason", &matches.reason),
+        ("namespace", &matches.namespace),
+        ("kind", &matches.kind),
+        ("name", &matches.name),
+        ("component", &matches.component),
+    ];
+    let keys: String = keys
+        .iter()
+        .filter_map(|(key, list)| list.as_ref().map(|list| format!(", {key} {}", list.join("|"))))
+        .collect();
+    let on_error = match stage.on_error {
+        OnError::Keep => "keep",
+        OnError::Drop => "drop",
+        OnError::DeadLetter => "dead-letter",
+    };
+    format!(
+        "{}: {}{keys}, {} of CPU time a call, {} of memory, on error {on_error}",
+        stage.name,
+        stage.module.display(),
+        show_duration(stage.timeout),
+        show_size(stage.memory)
+    )
+}
+
+fn sink(sink: &sink::Settings) -> String {
+    match sink {
+        sink::Settings::OpenSearch(opensearch) => self::opensearch(opensearch),
+        sink::Settings::File { path } => format!("file {}, appended", path.display()),
+        sink::Settings::Stdout => "stdout".into(),
+    }
+}
+
+fn opensearch(opensearch: &OpenSearchSettings) -> String {
+    let mode = match opensearch.mode {
+        Mode::History => "history",
+        Mode::Latest => "latest",
+    };
+    let index = show_index(&opensearch.index);
+    let mut text = format!("opensearch {}, index {index}, mode {mode}", opensearch.hosts.join(", "));
+    if let (Some(username), Some(password)) = (&opensearch.username, &opensearch.password) {
+        // A secret shows as ***.
+        text += &format!(", user {username:?}, password {password:?}");
+    }
+    if let Some(ca) = &opensearch.ca {
+        text += &format!(", trusts {}", ca.display());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn summary_of(text: &str) -> String {
+        let environment = Environment { cache: "/home/me/.cache".into() };
+        summary(&config::parse(Path::new("etc/pipeline.toml"), text, &environment).unwrap().settings)
+    }
+
+    #[test]
+    fn a_summary_has_a_line_for_each_part_and_no_secret() {
+        insta::assert_snapshot!(summary_of(config::EXAMPLE), @"");
+        insta::assert_snapshot!(summary_of("name = 'small'\nworkers = 2\nsource = { kind = 'file', path = 'in', follow = true }\nsink = { kind = 'file', path = '/out' }"), @"");
+        insta::assert_snapshot!(summary_of("name = 'p'\nsource = { kind = 'kubernetes', namespaces = ['a', 'b'] }\nsink = { kind = 'stdout' }"), @"");
+    }
+}

@@ -1,0 +1,249 @@
+//! From checked values to the parts' settings, and the checks that concern several keys.
+//!
+//! `None` means that something has been diagnosed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use super::keys::ROOT;
+use super::value::Value;
+use super::walk::{Section, Walk};
+use super::{Config, Environment, Settings, StagePlaces, Workers, index};
+use crate::secret::Secret;
+use crate::sink::{Mode, OpenSearchSettings, Template};
+use crate::source::KubernetesSettings;
+use crate::stages::{Match, OnError, StageSettings};
+use crate::{buffer, dead_letter, sink, source};
+
+/// Where a Kubernetes source listens when `[admin]` does not say.
+const ADMIN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9464);
+
+/// Builds everything, so that everything wrong is found.
+pub(super) fn config(walk: &mut Walk<'_>, root: &DeTable<'_>, environment: &Environment) -> Option<Config> {
+    let root = walk.table(&ROOT, root, 0);
+    let source = root.section("source").and_then(|section| source(walk, section));
+    let stages = root.sections("stage");
+    unique_names(walk, stages);
+    let stages: Vec<_> = stages.iter().map(|section| stage(walk, section)).collect();
+    let sink = root.section("sink").and_then(|section| sink(walk, section));
+    let source = source?;
+    let (stages, places) = stages.into_iter().collect::<Option<Vec<_>>>()?.into_iter().unzip();
+    let settings = Settings {
+        name: root.text("name")?,
+        cluster: root.text("cluster"),
+        workers: root.workers("workers")?,
+        cache: root.path("cache").unwrap_or_else(|| environment.cache.join("weir")),
+        admin: admin(&root, &source),
+        source,
+        stages,
+        buffer: buffer::Settings { memory: root.section("buffer")?.size("memory")? },
+        sink: sink?,
+        dead_letter: dead_letter::Settings { path: root.section("dead_letter")?.path("path") },
+        folder: folder(walk.file),
+    };
+    Some(Config { settings, stages: places })
+}
+
+fn folder(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn admin(root: &Section, source: &source::Settings) -> Option<SocketAddr> {
+    // The rule of `listen` has parsed it before.
+    let listen = root.section("admin")?.text("listen").and_then(|text| text.parse().ok());
+    listen.or_else(|| matches!(source, source::Settings::Kubernetes(_)).then_some(ADMIN_DEFAULT))
+}
+
+fn source(walk: &mut Walk<'_>, section: &Section) -> Option<source::Settings> {
+    Some(match section.text("kind")?.as_str() {
+        "kubernetes" => {
+            let namespaces = section.texts("namespaces")?;
+            let distinct: BTreeSet<&String> = namespaces.iter().collect();
+            if distinct.len() < namespaces.len() {
+                walk.error(section.at("namespaces"), "`namespaces` names a namespace twice");
+            }
+            source::Settings::Kubernetes(KubernetesSettings { namespaces })
+        }
+        "file" => source::Settings::File { path: section.path("path")?, follow: section.flag("follow")? },
+        _ => source::Settings::Stdin,
+    })
+}
+
+fn unique_names(walk: &mut Walk<'_>, stages: &[Section]) {
+    let mut seen = BTreeMap::new();
+    for (at, name) in stages.iter().filter_map(|stage| Some((stage.at("name"), stage.text("name")?))) {
+        let line = walk.place(at).line;
+        match seen.get(&name) {
+            Some(first) => {
+                walk.error(at, format!("the stage name \"{name}\" is taken by the stage in line {first}"));
+            }
+            None => {
+                seen.insert(name, line);
+            }
+        }
+    }
+}
+
+fn stage(walk: &Walk<'_>, section: &Section) -> Option<(StageSettings, StagePlaces)> {
+    let matches = section.section("match")?;
+    let settings = StageSettings {
+        name: section.text("name")?,
+        module: section.path("module")?,
+        matches: Match {
+            event_type: matches.texts("type"),
+            reason: matches.texts("reason"),
+            namespace: matches.texts("namespace"),
+            kind: matches.texts("kind"),
+            name: matches.texts("name"),
+            component: matches.texts("component"),
+        },
+        timeout: section.duration("timeout")?,
+        memory: section.size("memory")?,
+        on_error: match section.text("on_error")?.as_str() {
+            "drop" => OnError::Drop,
+            "dead-letter" => OnError::DeadLetter,
+            _ => OnError::Keep,
+        },
+        config: section.free("config")?,
+    };
+    let place = |key| walk.place(section.at(key));
+    Some((settings, StagePlaces { module: place("module"), config: place("config") }))
+}
+
+fn sink(walk: &mut Walk<'_>, section: &Section) -> Option<sink::Settings> {
+    Some(match section.text("kind")?.as_str() {
+        "opensearch" => sink::Settings::OpenSearch(opensearch(walk, section)?),
+        "file" => sink::Settings::File { path: section.path("path")? },
+        _ => sink::Settings::Stdout,
+    })
+}
+
+fn opensearch(walk: &mut Walk<'_>, section: &Section) -> Option<OpenSearchSettings> {
+    for (one, other) in [("username", "password"), ("password", "username")] {
+        if section.is_given(one) && !section.is_in_file(other) {
+            walk.error(section.at(one), format!("`{one}` needs `{other}` beside it"));
+        }
+    }
+    let hosts = section.texts("hosts");
+    if let Some(hosts) = &hosts
+        && section.is_given("ca")
+        && hosts.iter().all(|host| host.starts_with("http://"))
+    {
+        walk.error(section.at("ca"), "`ca` is for https, and all `hosts` are http");
+    }
+    let mode = match section.text("mode")?.as_str() {
+        "latest" => Mode::Latest,
+        _ => Mode::History,
+    };
+    // The rule of `index` has parsed it before.
+    let index = index::parse(&section.text("index")?).ok()?;
+    if mode == Mode::Latest && index.date.is_some() {
+        let text = "needs an index without a date, because an event can repeat for days";
+        let (at, what) =
+            if section.is_given("index") { ("index", "`mode = \"latest\"`") } else { ("mode", "this mode") };
+        walk.error(
+            section.at(at),
+            format!("{what} {text}: set `index` to a plain name such as \"kube-events\""),
+        );
+    }
+    Some(OpenSearchSettings {
+        hosts: hosts?,
+        username: section.text("username"),
+        password: section.secret("password"),
+        ca: section.path("ca"),
+        index,
+        mode,
+        template: match section.text("template")?.as_str() {
+            "skip" => Template::Skip,
+            _ => Template::Install,
+        },
+    })
+}
+
+/// Values by type. The declaration in `keys` gives each key the type under which it is asked for here; the test that
+/// loads `config/pipeline.toml` would fail otherwise.
+impl Section {
+    fn text(&self, name: &str) -> Option<String> {
+        match self.get(name)? {
+            Value::Text(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        match self.get(name)? {
+            Value::Path(path) => Some(path.clone()),
+            _ => None,
+        }
+    }
+
+    fn flag(&self, name: &str) -> Option<bool> {
+        match self.get(name)? {
+            Value::Flag(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    fn workers(&self, name: &str) -> Option<Workers> {
+        match self.get(name)? {
+            Value::Workers(workers) => Some(*workers),
+            _ => None,
+        }
+    }
+
+    fn size(&self, name: &str) -> Option<u64> {
+        match self.get(name)? {
+            Value::Size(bytes) => Some(*bytes),
+            _ => None,
+        }
+    }
+
+    fn duration(&self, name: &str) -> Option<Duration> {
+        match self.get(name)? {
+            Value::Duration(duration) => Some(*duration),
+            _ => None,
+        }
+    }
+
+    fn texts(&self, name: &str) -> Option<Vec<String>> {
+        match self.get(name)? {
+            Value::Texts(texts) => Some(texts.clone()),
+            _ => None,
+        }
+    }
+
+    fn secret(&self, name: &str) -> Option<Secret> {
+        match self.get(name)? {
+            Value::Secret(secret) => Some(secret.clone()),
+            _ => None,
+        }
+    }
+
+    fn free(&self, name: &str) -> Option<String> {
+        match self.get(name)? {
+            Value::Free(json) => Some(json.clone()),
+            _ => None,
+        }
+    }
+
+    fn section(&self, name: &str) -> Option<&Section> {
+        match self.get(name)? {
+            Value::Section(section) => Some(section),
+            _ => None,
+        }
+    }
+
+    fn sections(&self, name: &str) -> &[Section] {
+        match self.get(name) {
+            Some(Value::Sections(sections)) => sections,
+            _ => &[],
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! `sink.index`: an index name with at most one date placeholder, held to
+//! [OpenSearch's naming rules](https://docs.opensearch.org/latest/api-reference/index-apis/create-index/#index-naming-restrictions)
+//! before the first request could fail on them.
+
+use crate::sink::{DateFormat, IndexPattern};
+
+/// The placeholders, and how many bytes the date takes.
+const DATES: [(&str, DateFormat, usize); 3] = [
+    ("{yyyy.MM.dd}", DateFormat::Day, 10),
+    ("{yyyy.MM}", DateFormat::Month, 7),
+    ("{yyyy}", DateFormat::Year, 4),
+];
+/// OpenSearch's limit.
+const NAME_BYTES_MAX: usize = 255;
+const FORBIDDEN: &str = "\\/*?\"<>| ,#:";
+
+/// Reads an index name; `Err` says what is wrong with it.
+pub(super) fn parse(text: &str) -> Result<IndexPattern, String> {
+    let found = DATES.iter().find_map(|(placeholder, date, bytes)| {
+        text.split_once(placeholder).map(|(prefix, suffix)| (prefix, Some(*date), suffix, *bytes))
+    });
+    let (prefix, date, suffix, date_bytes) = found.unwrap_or((text, None, "", 0));
+    if [prefix, suffix].iter().any(|part| part.contains(['{', '}'])) {
+        return Err("may hold one date placeholder: {yyyy.MM.dd}, {yyyy.MM} or {yyyy}".into());
+    }
+    if prefix.len() + date_bytes + suffix.len() > NAME_BYTES_MAX {
+        return Err(format!("must not be longer than {NAME_BYTES_MAX} bytes, the date included"));
+    }
+    if text.is_empty() || text == "." || text == ".." {
+        return Err("must be an index name, such as \"kube-events-{yyyy.MM.dd}\"".into());
+    }
+    if text.starts_with(['-', '_', '+']) {
+        return Err("must not begin with `-`, `_` or `+`: OpenSearch refuses such an index name".into());
+    }
+    let wrong = |c: char| FORBIDDEN.contains(c) || c.is_uppercase() || c.is_control() || c.is_whitespace();
+    if let Some(c) = prefix.chars().chain(suffix.chars()).find(|c| wrong(*c)) {
+        return Err(format!(
+            "must not hold {c:?}: OpenSearch refuses upper case and any of {FORBIDDEN} in an index name"
+        ));
+    }
+    Ok(IndexPattern { prefix: prefix.into(), date, suffix: suffix.into() })
+}
+
+/// An index pattern as it is written.
+pub fn show(pattern: &IndexPattern) -> String {
+    let date = DATES.iter().find(|(_, date, _)| Some(*date) == pattern.date);
+    format!("{}{}{}", pattern.prefix, date.map_or("", |(text, ..)| *text), pattern.suffix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_index_may_hold_one_date() {
+        let day = parse("kube-{yyyy.MM.dd}-x").unwrap();
+        assert_eq!(
+            (day.prefix.as_str(), day.date, day.suffix.as_str()),
+            ("kube-", Some(DateFormat::Day), "-x")
+        );
+        assert_eq!(parse("kube-{yyyy.MM}").unwrap().date, Some(DateFormat::Month));
+        assert_eq!(parse("kube-{yyyy}").unwrap().date, Some(DateFormat::Year));
+        assert_eq!(parse("kube").unwrap().date, None);
+        assert_eq!(parse("{yyyy}").unwrap().date, Some(DateFormat::Year));
+    }
+
+    #[test]
+    fn what_opensearch_would_refuse_is_refused() {
+        for text in
+            ["", ".", "..", "Kube", "kube events", "a/b", "a:b", "-a", "_a", "+a", "a\"b", "a,b", "a#b"]
+        {
+            assert!(parse(text).is_err(), "{text}");
+        }
+        for text in ["a-{yyyy}-{yyyy}", "a-{dd}", "a-{yyyy", "a-{yyyy}-{MM}"] {
+            assert!(parse(text).unwrap_err().contains("placeholder"), "{text}");
+        }
+        assert!(parse(&"x".repeat(255)).is_ok());
+        assert!(parse(&"x".repeat(256)).is_err());
+        assert!(parse(&format!("{}{{yyyy.MM.dd}}", "x".repeat(246))).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_is_shown_as_it_was_written(text in "[a-z.-]{0,5}(\\{yyyy(\\.MM(\\.dd)?)?\\})?[a-z{}]{0,3}") {
+            if let Ok(pattern) = parse(&text) {
+                prop_assert_eq!(show(&pattern), text);
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Every key of `pipeline.toml`, declared once. `config/pipeline.toml` explains the same keys to
+//! people; a test holds the two together.
+
+use std::time::Duration;
+
+use super::rules::{ADDRESS, CLUSTER, HOST, INDEX, NAME, NAMESPACE, NOT_EMPTY, STAGE_NAME};
+use super::table::{Key, Later, Table, Type, key};
+
+/// The whole file.
+pub(super) static ROOT: Table = Table {
+    header: "",
+    doc: "A weir pipeline: where events come from, the WebAssembly stages they pass, and where they go.",
+    keys: &[
+        key("name", Type::Text(NAME), "Identifies the pipeline: its Lease, its directories, its metrics.")
+            .required(),
+        key(
+            "cluster",
+            Type::Text(CLUSTER),
+            "Goes into every document as clusterName; absent: no clusterName.",
+        ),
+        key(
+            "workers",
+            Type::Workers { max: 256 },
+            "Threads that run the stages. \"auto\": the CPU quota, at most 4.",
+        )
+        .default("\"auto\""),
+        key(
+            "cache",
+            Type::Path,
+            "Folder of compiled modules, for weir alone. Absent: $XDG_CACHE_HOME/weir, else ~/.cache/weir.",
+        ),
+        key("source", Type::Section(&SOURCE), SOURCE.doc).required(),
+        key("stage", Type::Sections(&STAGE), STAGE.doc),
+        key("buffer", Type::Section(&BUFFER), BUFFER.doc),
+        key("sink", Type::Section(&SINK), SINK.doc).required(),
+        key("dead_letter", Type::Section(&DEAD_LETTER), DEAD_LETTER.doc),
+        key("lease", Type::Section(&LEASE), LEASE.doc),
+        key("admin", Type::Section(&ADMIN), ADMIN.doc),
+    ],
+};
+
+static SOURCE: Table = Table {
+    header: "[source]",
+    doc: "Where events come from.",
+    keys: &[
+        key(
+            "kind",
+            Type::OneOf(&[
+                ("kubernetes", "a watch of the API server's events"),
+                ("file", "a file of JSON: objects, Lists or watch envelopes"),
+                ("stdin", "the same from standard input"),
+            ]),
+            "What to read.",
+        )
+        .required(),
+        key(
+            "namespaces",
+            Type::Texts { rule: NAMESPACE, may_be_empty: true },
+            "Namespaces to watch, each in a watch of its own; empty: all, in one watch.",
+        )
+        .default("[]")
+        .only(&["kubernetes"]),
+        key(
+            "start",
+            Type::OneOf(&[
+                ("all", "list every event that the cluster still holds"),
+                ("now", "only what happens from now on"),
+            ]),
+            "What to do when there is no saved position.",
+        )
+        .default("\"all\"")
+        .only(&["kubernetes"])
+        .later(Later::Text("now")),
+        key("path", Type::Path, "The file to read.").required().only(&["file"]),
+        key("follow", Type::Flag, "Whether to go on reading as the file grows, until a signal.")
+            .default("false")
+            .only(&["file"]),
+    ],
+};
+
+static STAGE: Table = Table {
+    header: "[[stage]]",
+    doc: "A WebAssembly module that each event passes; stages run in the order of the file.",
+    keys: &[
+        key("name", Type::Text(STAGE_NAME), "Its name, unique in the pipeline: a metric label.").required(),
+        key("module", Type::Path, "The component to load.").required(),
+        key(
+            "match",
+            Type::Section(&MATCH),
+            "Which events it sees, decided before the module is called; the others go on unchanged. Every key \
+             that is set must hold; the members of a list are alternatives; exact and case-sensitive.",
+        ),
+        key(
+            "timeout",
+            Type::Duration { min: Duration::from_millis(1), max: Duration::from_secs(10) },
+            "CPU time that one call may take.",
+        )
+        .default("\"50ms\""),
+        key(
+            "memory",
+            // One page of WebAssembly; all that 32-bit memories can address.
+            Type::Size { min: 64 << 10, max: 4 << 30 },
+            "What one instance's memories and tables may take in all; each worker has an instance.",
+        )
+        .default("\"16MiB\""),
+        key(
+            "on_error",
+            Type::OneOf(&[
+                ("keep", "the event goes on, marked in /weir/errors"),
+                ("drop", "the event is filtered, for the reason error"),
+                ("dead-letter", "the event goes to the dead letters"),
+            ]),
+            "What happens to an event that the module failed on.",
+        )
+        .default("\"keep\""),
+        key(
+            "config",
+            Type::Free,
+            "The module's own settings: it gets them as one JSON object, dates and times as strings.",
+        )
+        .default("{}"),
+    ],
+};
+
+/// A list in which an event must find its own.
+const fn member(name: &'static str, doc: &'static str) -> Key {
+    key(name, Type::Texts { rule: super::rules::ANY, may_be_empty: false }, doc)
+}
+
+static MATCH: Table = Table {
+    header: "[stage.match]",
+    doc: "Which events a stage sees.",
+    keys: &[
+        member("type", "The event's type, such as Normal or Warning."),
+        member("reason", "The event's reason, such as FailedScheduling."),
+        member("namespace", "The event's namespace."),
+        member("kind", "The kind of the regarded object, such as Pod."),
+        member("name", "The name of the regarded object."),
+        member("component", "The component that reported the event, such as kubelet."),
+    ],
+};
+
+static BUFFER: Table = Table {
+    header: "[buffer]",
+    doc: "What waits for the sink.",
+    keys: &[
+        key(
+            "memory",
+            // An event may be 2 MiB: less could never take one in and send another.
+            Type::Size { min: 4 << 20, max: 64 << 30 },
+            "Bytes of documents in memory, those being sent included.",
+        )
+        .default("\"16MiB\""),
+        key("path", Type::Path, "Folder of the spool on disk; absent: nothing is spooled.").later(Later::Key),
+        key("disk", Type::Size { min: 4 << 20, max: 64 << 40 }, "Bytes that the spool may take.")
+            .later(Later::Key),
+    ],
+};
+
+const OPENSEARCH: &[&str] = &["opensearch"];
+
+static SINK: Table = Table {
+    header: "[sink]",
+    doc: "Where documents go.",
+    keys: &[
+        key(
+            "kind",
+            Type::OneOf(&[
+                ("opensearch", "the _bulk API of an OpenSearch cluster"),
+                ("file", "a file, one document a line, appended"),
+                ("stdout", "standard output, one document a line"),
+            ]),
+            "What to write to.",
+        )
+        .required(),
+        key(
+            "hosts",
+            Type::Texts { rule: HOST, may_be_empty: false },
+            "Base URLs of nodes of one cluster, http or https.",
+        )
+        .required()
+        .only(OPENSEARCH),
+        key("username", Type::Text(NOT_EMPTY), "Basic auth; needs password.").only(OPENSEARCH),
+        key("password", Type::Secret, "Basic auth: { file = \"…\" }, { env = \"…\" } or the text itself.")
+            .only(OPENSEARCH),
+        key("ca", Type::Path, "PEM file of the certificates to trust for https, instead of the system's.")
+            .only(OPENSEARCH),
+        key(
+            "index",
+            Type::Text(INDEX),
+            "Index name, with at most one of {yyyy.MM.dd}, {yyyy.MM} and {yyyy} for the event's date (UTC).",
+        )
+        .default("\"kube-events-{yyyy.MM.dd}\"")
+        .only(OPENSEARCH),
+        key(
+            "mode",
+            Type::OneOf(&[
+                ("history", "a document for each version of an event"),
+                ("latest", "one document an event, its latest version; the index has no date"),
+            ]),
+            "What a document is.",
+        )
+        .default("\"history\"")
+        .only(OPENSEARCH),
+        key(
+            "template",
+            Type::OneOf(&[
+                ("install", "install the index template when it is missing"),
+                ("skip", "leave templates alone"),
+            ]),
+            "Whether to install the index template; without the right to, weir warns and goes on.",
+        )
+        .default("\"install\"")
+        .only(OPENSEARCH),
+        key("path", Type::Path, "The file to append to.").required().only(&["file"]),
+    ],
+};
+
+static DEAD_LETTER: Table = Table {
+    header: "[dead_letter]",
+    doc: "Where events go that could not be processed.",
+    keys: &[key(
+        "path",
+        Type::Path,
+        "Folder to write to; absent: the first event that needs it stops the run, with nothing lost.",
+    )],
+};
+
+static LEASE: Table = Table {
+    header: "[lease]",
+    doc: "Leader election among replicas.",
+    keys: &[
+        key("enabled", Type::Flag, "Whether to hold a Lease while working.")
+            .default("false")
+            .later(Later::True),
+        key("namespace", Type::Text(NAMESPACE), "The Lease's namespace; absent: the pod's."),
+        key("name", Type::Text(NAME), "The Lease's name; absent: the pipeline's."),
+        key(
+            "duration",
+            Type::Duration { min: Duration::from_secs(5), max: Duration::from_secs(300) },
+            "How long the Lease is held without renewal.",
+        )
+        .default("\"15s\""),
+    ],
+};
+
+static ADMIN: Table = Table {
+    header: "[admin]",
+    doc: "The HTTP server of /metrics, /livez and /readyz.",
+    keys: &[key(
+        "listen",
+        Type::Text(ADDRESS),
+        "Address and port; port 0 takes a free one. Absent: a kubernetes source listens on 0.0.0.0:9464, the \
+         others do not listen.",
+    )],
+};

@@ -1,0 +1,173 @@
+//! `pipeline.toml` becomes [`Settings`], or everything that is wrong with it at once.
+//!
+//! Constraints: only this folder knows TOML; it opens no file but the configuration itself and
+//! contacts nobody. Invariant: whatever comes out as [`Settings`] can be run; no other part checks
+//! a setting again.
+//!
+//! How: [`keys`] declares every key; [`walk`] reads the file against that; [`build`] makes the parts'
+//! settings out of it and checks what concerns several keys; [`schema`] writes the same declaration
+//! as JSON Schema.
+
+mod build;
+mod diagnostic;
+mod index;
+mod json;
+mod keys;
+mod rules;
+mod schema;
+mod table;
+mod units;
+mod value;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+pub use diagnostic::{Diagnostic, Place, Problems};
+pub use index::show as show_index;
+pub use schema::schema;
+pub use units::{show_duration, show_size};
+
+use crate::{buffer, dead_letter, sink, source, stages};
+
+/// The annotated configuration, with every key: `config/pipeline.toml`.
+pub const EXAMPLE: &str = include_str!("../../config/pipeline.toml");
+
+/// With `workers = "auto"` no more than this: each has an instance of every module, and four keep up
+/// with any one cluster.
+const AUTO_WORKERS_MAX: usize = 4;
+
+/// A pipeline that can be run. Its paths are as they are to be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Identifies the pipeline.
+    pub name: String,
+    /// Goes into every document as `clusterName`.
+    pub cluster: Option<String>,
+    /// Threads that run the stages.
+    pub workers: Workers,
+    /// Folder of compiled modules; need not exist yet.
+    pub cache: PathBuf,
+    /// Where events come from.
+    pub source: source::Settings,
+    /// What they pass, in order.
+    pub stages: Vec<stages::StageSettings>,
+    /// What waits for the sink.
+    pub buffer: buffer::Settings,
+    /// Where documents go.
+    pub sink: sink::Settings,
+    /// Where events go that could not be processed.
+    pub dead_letter: dead_letter::Settings,
+    /// Where `/metrics`, `/livez` and `/readyz` are served; `None`: nowhere.
+    pub admin: Option<SocketAddr>,
+    /// The folder that relative paths were relative to.
+    pub folder: PathBuf,
+}
+
+/// `workers`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workers {
+    /// The CPU quota, at most 4.
+    Auto,
+    /// That many; at least 1.
+    Count(usize),
+}
+
+impl Workers {
+    /// How many threads that is here. (The standard library heeds CPU affinity and the quotas of cgroup v1
+    /// and v2, rounded down.)
+    pub fn count(self) -> usize {
+        match self {
+            Workers::Auto => {
+                std::thread::available_parallelism().map_or(1, NonZero::get).min(AUTO_WORKERS_MAX)
+            }
+            Workers::Count(count) => count,
+        }
+    }
+}
+
+/// A valid configuration, and where in its file each stage is, for what turns out only when its module is
+/// loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// What to run.
+    pub settings: Settings,
+    /// For each stage, in order.
+    pub stages: Vec<StagePlaces>,
+}
+
+/// Where a stage is in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StagePlaces {
+    /// Its `module`.
+    pub module: Place,
+    /// Its `[stage.config]`, or its header when it has none.
+    pub config: Place,
+}
+
+/// What defaults depend on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// The folder of programs' caches.
+    pub cache: PathBuf,
+}
+
+impl Environment {
+    /// This process's: `$XDG_CACHE_HOME`, else `~/.cache`, else a folder for temporary files
+    /// ([XDG base directories](https://specifications.freedesktop.org/basedir-spec/latest/): a relative path
+    /// in the variable is ignored).
+    pub fn of_process() -> Environment {
+        let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let cache = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")));
+        Environment { cache: cache.unwrap_or_else(std::env::temp_dir) }
+    }
+}
+
+/// Reads a configuration file.
+///
+/// # Errors
+///
+/// Everything that is wrong with it; that it cannot be read is one such thing.
+pub fn load(file: &Path, environment: &Environment) -> Result<Config, Problems> {
+    let start = Place { file: file.to_owned(), line: 1, column: 1 };
+    let problem = |text: String| Problems::of(vec![start.error(text)]);
+    let wrong = match std::fs::read(file).map(String::from_utf8) {
+        Ok(Ok(text)) => return parse(file, &text, environment),
+        Ok(Err(error)) => {
+            let valid = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes());
+            Problems::of(vec![
+                Place::new(file, &text, valid).error("the file is not UTF-8 text from here on"),
+            ])
+        }
+        Err(error) => problem(format!("cannot read the configuration: {error}")),
+    };
+    // `of` is given one diagnostic, so it is never `None`.
+    Err(wrong.expect("one problem"))
+}
+
+/// Reads a configuration's text; `file` says where relative paths begin and what diagnostics name.
+///
+/// # Errors
+///
+/// Everything that is wrong with it. Of a text that is not TOML only that is told: what would stand there
+/// is unknown.
+pub fn parse(file: &Path, text: &str, environment: &Environment) -> Result<Config, Problems> {
+    let (root, errors) = DeTable::parse_recoverable(text);
+    let mut walk = walk::Walk { file, text, diagnostics: Vec::new() };
+    for error in &errors {
+        walk.error(error.span().map_or(0, |span| span.start), error.message());
+    }
+    let config = if errors.is_empty() { build::config(&mut walk, root.get_ref(), environment) } else { None };
+    match (Problems::of(walk.diagnostics), config) {
+        (None, Some(config)) => Ok(config),
+        (Some(problems), _) => Err(problems),
+        (None, None) => unreachable!("what could not be built has been diagnosed: see `walk`"),
+    }
+}

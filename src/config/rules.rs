@@ -1,0 +1,152 @@
+//! What texts in `pipeline.toml` must keep. A rule's message says what is wrong and what would be right.
+
+use std::net::SocketAddr;
+
+use http::Uri;
+
+use super::index;
+use super::table::Rule;
+
+/// Any text.
+pub(super) const ANY: Rule = Rule { check: |_| Ok(()), pattern: None };
+
+/// Some text.
+pub(super) const NOT_EMPTY: Rule = Rule { check: not_empty, pattern: Some("^.+$") };
+
+/// The pipeline's name: also a Lease's, so a DNS label.
+pub(super) const NAME: Rule = Rule { check: label, pattern: Some("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$") };
+
+/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names>
+pub(super) const NAMESPACE: Rule = NAME;
+
+/// A stage's name: a metric label.
+pub(super) const STAGE_NAME: Rule = Rule { check: stage_name, pattern: Some("^[a-z0-9-]{1,63}$") };
+
+/// Text of one line that goes into every document.
+pub(super) const CLUSTER: Rule = Rule { check: cluster, pattern: Some("^[^\\u0000-\\u001f]{1,256}$") };
+
+/// `ADDRESS:PORT`
+pub(super) const ADDRESS: Rule = Rule { check: address, pattern: Some("^.+:[0-9]{1,5}$") };
+
+/// The base URL of a node.
+pub(super) const HOST: Rule = Rule { check: host, pattern: Some("^https?://[^@?#]+$") };
+
+/// An index name with at most one date.
+pub(super) const INDEX: Rule = Rule { check: |text| index::parse(text).map(|_| ()), pattern: None };
+
+const NAME_BYTES_MAX: usize = 63;
+const CLUSTER_BYTES_MAX: usize = 256;
+
+fn not_empty(text: &str) -> Result<(), String> {
+    if text.is_empty() { Err("must not be empty".into()) } else { Ok(()) }
+}
+
+fn label(text: &str) -> Result<(), String> {
+    if is_word(text) && !text.starts_with('-') && !text.ends_with('-') {
+        return Ok(());
+    }
+    Err("must be 1 to 63 of a-z, 0-9 and `-`, and neither begin nor end with `-`".into())
+}
+
+fn stage_name(text: &str) -> Result<(), String> {
+    if is_word(text) { Ok(()) } else { Err("must be 1 to 63 of a-z, 0-9 and `-`".into()) }
+}
+
+fn is_word(text: &str) -> bool {
+    (1..=NAME_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn cluster(text: &str) -> Result<(), String> {
+    if (1..=CLUSTER_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err("must be 1 to 256 bytes of text without control characters".into())
+}
+
+fn address(text: &str) -> Result<(), String> {
+    match text.parse::<SocketAddr>() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(
+            "must be an IP address and a port, such as \"0.0.0.0:9464\", \"127.0.0.1:0\" or \"[::]:9464\""
+                .into(),
+        ),
+    }
+}
+
+/// The message never repeats the text: it could hold a password.
+fn host(text: &str) -> Result<(), String> {
+    let wrong = |what: &str| Err(format!("{what}; a host looks like \"https://opensearch.example:9200\""));
+    let Ok(uri) = text.parse::<Uri>() else { return wrong("is not a URL") };
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return wrong("must begin with http:// or https://");
+    }
+    let Some(authority) = uri.authority() else { return wrong("names no host") };
+    if authority.as_str().contains('@') {
+        return Err("must not hold credentials: use the keys `username` and `password`".into());
+    }
+    let after_host = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+    if authority.host().is_empty() || (!after_host.is_empty() && authority.port_u16().is_none_or(|p| p == 0))
+    {
+        return wrong("names no valid host and port");
+    }
+    if uri.query().is_some() || text.contains('#') {
+        return wrong("must not have a query or a fragment");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_dns_labels() {
+        for name in ["a", "events", "prod-2", &"x".repeat(63)] {
+            assert!(label(name).is_ok(), "{name}");
+        }
+        for name in ["", "-a", "a-", "A", "a_b", "a.b", "ä", &"x".repeat(64)] {
+            assert!(label(name).is_err(), "{name}");
+        }
+        assert!(stage_name("-a-").is_ok());
+    }
+
+    #[test]
+    fn hosts_are_plain_base_urls() {
+        for url in
+            ["http://a", "https://a.b:9200", "https://a/prefix", "http://[::1]:9200/", "http://10.0.0.1:1"]
+        {
+            assert_eq!(host(url), Ok(()), "{url}");
+        }
+        for url in [
+            "",
+            "a:9200",
+            "ftp://a",
+            "http://",
+            "http://a:0",
+            "http://a:99999",
+            "http://a:",
+            "http://a/?q",
+            "http://a/#f",
+            "http://a b",
+        ] {
+            assert!(host(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_host_with_credentials_is_refused_without_showing_them() {
+        let message = host("https://me:hunter2@opensearch.example").unwrap_err();
+        assert!(message.contains("`password`") && !message.contains("hunter2"), "{message}");
+    }
+
+    #[test]
+    fn an_address_has_a_port() {
+        for text in ["0.0.0.0:9464", "127.0.0.1:0", "[::]:9464"] {
+            assert_eq!(address(text), Ok(()), "{text}");
+        }
+        for text in ["", ":9464", "localhost:9464", "0.0.0.0", "0.0.0.0:70000"] {
+            assert!(address(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The declaration of all keys as [JSON Schema](https://json-schema.org/draft-07), which editors of TOML read.
+//!
+//! It says what a schema can: `weir check` knows more.
+
+use serde_json::{Map, Value, json};
+use toml::de::DeTable;
+
+use super::json::object;
+use super::keys::ROOT;
+use super::table::{Key, Presence, Rule, Table, Type};
+use super::units::{DURATION_PATTERN, SIZE_PATTERN};
+
+/// The schema of `pipeline.toml`, as pretty JSON that ends with a line break.
+pub fn schema() -> String {
+    let mut schema = table(&ROOT);
+    schema["$schema"] = "http://json-schema.org/draft-07/schema#".into();
+    schema["title"] = "pipeline.toml of weir".into();
+    format!("{schema:#}\n")
+}
+
+fn table(spec: &Table) -> Value {
+    let properties: Map<String, Value> = spec.keys.iter().map(|k| (k.name.to_owned(), key(k))).collect();
+    let mut schema = json!({
+        "type": "object",
+        "description": spec.doc,
+        "additionalProperties": false,
+        "properties": properties,
+    });
+    let required = required(spec, |key| key.only.is_empty());
+    if !required.is_empty() {
+        schema["required"] = required.into();
+    }
+    if let Some(Type::OneOf(kinds)) = spec.key("kind").map(|key| &key.kind) {
+        schema["allOf"] = kinds.iter().map(|(kind, _)| only_of_kind(spec, kind)).collect();
+    }
+    schema
+}
+
+/// What holds when `kind` is this one: other kinds' keys are refused, its own required.
+fn only_of_kind(spec: &Table, kind: &str) -> Value {
+    let others = spec.keys.iter().filter(|key| !key.only.is_empty() && !key.only.contains(&kind));
+    let refused: Map<String, Value> = others.map(|key| (key.name.to_owned(), false.into())).collect();
+    json!({
+        "if": { "properties": { "kind": { "const": kind } }, "required": ["kind"] },
+        "then": { "properties": refused, "required": required(spec, |key| key.only.contains(&kind)) },
+    })
+}
+
+fn required(spec: &Table, among: impl Fn(&Key) -> bool) -> Vec<&'static str> {
+    let keys = spec.keys.iter().filter(|key| key.presence == Presence::Required && among(key));
+    keys.map(|key| key.name).collect()
+}
+
+fn key(key: &Key) -> Value {
+    let mut schema = kind(&key.kind);
+    let mut doc = key.doc.to_owned();
+    if let Type::OneOf(choices) = key.kind {
+        doc.extend(choices.iter().map(|(word, meaning)| format!("\n\"{word}\": {meaning}.")));
+    }
+    schema["description"] = doc.into();
+    if let Presence::Default(toml) = key.presence {
+        schema["default"] = default(toml);
+    }
+    schema
+}
+
+fn kind(kind: &Type) -> Value {
+    match kind {
+        Type::Text(rule) => text(*rule),
+        Type::OneOf(choices) => {
+            json!({ "enum": choices.iter().map(|(word, _)| *word).collect::<Vec<_>>() })
+        }
+        Type::Path => json!({ "type": "string", "minLength": 1 }),
+        Type::Flag => json!({ "type": "boolean" }),
+        Type::Workers { max } => json!({
+            "anyOf": [{ "const": "auto" }, { "type": "integer", "minimum": 1, "maximum": max }],
+        }),
+        Type::Size { min, max } => json!({
+            "anyOf": [
+                { "type": "string", "pattern": SIZE_PATTERN },
+                { "type": "integer", "minimum": min, "maximum": max },
+            ],
+        }),
+        Type::Duration { .. } => json!({ "type": "string", "pattern": DURATION_PATTERN }),
+        Type::Texts { rule, may_be_empty } => {
+            json!({ "type": "array", "items": text(*rule), "minItems": if *may_be_empty { 0 } else { 1 } })
+        }
+        Type::Secret => json!({ "anyOf": [text(super::rules::NOT_EMPTY), secret("file"), secret("env")] }),
+        Type::Free => json!({ "type": "object" }),
+        Type::Section(spec) => table(spec),
+        Type::Sections(spec) => json!({ "type": "array", "items": table(spec) }),
+    }
+}
+
+fn text(rule: Rule) -> Value {
+    match rule.pattern {
+        Some(pattern) => json!({ "type": "string", "pattern": pattern }),
+        None => json!({ "type": "string" }),
+    }
+}
+
+fn secret(from: &str) -> Value {
+    json!({
+        "type": "object",
+        "properties": { from: { "type": "string", "minLength": 1 } },
+        "required": [from],
+        "additionalProperties": false,
+    })
+}
+
+fn default(toml: &str) -> Value {
+    let text = format!("default = {toml}");
+    // The defaults are ours; a test reads them all.
+    let json = DeTable::parse(&text).map(|table| object(table.get_ref(), &mut |_, _| {}));
+    let members: Value = json.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    members["default"].clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_schema_is_the_generated_one() {
+        assert!(
+            include_str!("../../config/schema.json") == schema(),
+            "config/schema.json is out of date: run `cargo run -- schema > config/schema.json`"
+        );
+    }
+
+    #[test]
+    fn every_default_is_a_value_in_the_schema() {
+        assert_eq!(default("\"50ms\""), json!("50ms"));
+        assert_eq!(default("[]"), json!([]));
+        assert_eq!(default("{}"), json!({}));
+        assert_eq!(default("false"), json!(false));
+    }
+}

@@ -1,0 +1,143 @@
+//! What a key of `pipeline.toml` may be: the vocabulary in which [`keys`](super::keys) declares
+//! them all. Validation, diagnostics and the JSON Schema are three readings of one declaration.
+
+use std::time::Duration;
+
+/// A TOML table and the keys that it may hold.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// How it is written: `[source]`, `[[stage]]`; empty for the top level.
+    pub(super) header: &'static str,
+    /// What it is for.
+    pub(super) doc: &'static str,
+    /// Its keys, in the order in which they are explained.
+    pub(super) keys: &'static [Key],
+}
+
+/// One key.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) kind: Type,
+    /// What it means, in one or two sentences.
+    pub(super) doc: &'static str,
+    pub(super) presence: Presence,
+    /// For which values of the table's `kind` it may stand; empty: for all.
+    pub(super) only: &'static [&'static str],
+    pub(super) later: Later,
+}
+
+/// What happens when a key is absent.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It is missed (where `only` allows it).
+    Required,
+    /// The part does without.
+    Optional,
+    /// This TOML value stands for it.
+    Default(&'static str),
+}
+
+/// What the schema accepts and this version does not do yet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Later {
+    /// All is done.
+    No,
+    /// The key, whatever its value.
+    Key,
+    /// This value of a text.
+    Text(&'static str),
+    /// The value `true`.
+    True,
+}
+
+/// What a value may be.
+#[derive(Debug)]
+pub(super) enum Type {
+    /// Text that keeps a rule.
+    Text(Rule),
+    /// One of a few words, each with its meaning.
+    OneOf(&'static [(&'static str, &'static str)]),
+    /// A path, relative to the folder of the configuration file.
+    Path,
+    /// `true` or `false`.
+    Flag,
+    /// `"auto"` or a number of threads.
+    Workers {
+        /// The most there may be.
+        max: u64,
+    },
+    /// Bytes.
+    Size {
+        /// The least that can work.
+        min: u64,
+        /// The most.
+        max: u64,
+    },
+    /// A time.
+    Duration {
+        /// The shortest that can work.
+        min: Duration,
+        /// The longest.
+        max: Duration,
+    },
+    /// A list of texts.
+    Texts {
+        /// What each must keep.
+        rule: Rule,
+        /// Whether a list of none means anything.
+        may_be_empty: bool,
+    },
+    /// Text, `{ file = "…" }` or `{ env = "…" }`.
+    Secret,
+    /// Anything: becomes one JSON object.
+    Free,
+    /// A table of its own.
+    Section(&'static Table),
+    /// An array of tables.
+    Sections(&'static Table),
+}
+
+/// What a text must keep.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rule {
+    /// `Err` says what is wrong and what would be right; it never repeats what could be a secret.
+    pub(super) check: fn(&str) -> Result<(), String>,
+    /// The same as far as a regular expression goes, for the schema.
+    pub(super) pattern: Option<&'static str>,
+}
+
+impl Table {
+    /// How diagnostics say that something is in it.
+    pub(super) fn place(&self) -> String {
+        if self.header.is_empty() { "at the top level".into() } else { format!("in {}", self.header) }
+    }
+
+    /// The key of that name.
+    pub(super) fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+}
+
+/// A key that stands for every `kind`, does without, and is done; the rest is said by methods.
+pub(super) const fn key(name: &'static str, kind: Type, doc: &'static str) -> Key {
+    Key { name, kind, doc, presence: Presence::Optional, only: &[], later: Later::No }
+}
+
+impl Key {
+    pub(super) const fn required(self) -> Key {
+        Key { presence: Presence::Required, ..self }
+    }
+
+    pub(super) const fn default(self, toml: &'static str) -> Key {
+        Key { presence: Presence::Default(toml), ..self }
+    }
+
+    pub(super) const fn only(self, kinds: &'static [&'static str]) -> Key {
+        Key { only: kinds, ..self }
+    }
+
+    pub(super) const fn later(self, later: Later) -> Key {
+        Key { later, ..self }
+    }
+}

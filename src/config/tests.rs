@@ -1,0 +1,429 @@
+//! Every diagnostic as people see it, and that `config/pipeline.toml` tells the truth.
+
+use super::*;
+
+fn parse_toml(text: &str) -> Result<Settings, String> {
+    let environment = Environment { cache: "/home/me/.cache".into() };
+    match parse(Path::new("etc/pipeline.toml"), text, &environment) {
+        Ok(config) => Ok(config.settings),
+        Err(problems) => Err(problems.to_string()),
+    }
+}
+
+/// All diagnostics of a text that has some.
+fn problems(text: &str) -> String {
+    parse_toml(text).expect_err("the text is wrong")
+}
+
+/// A valid configuration, to which lines are added.
+fn valid(lines: &str) -> String {
+    format!("name = \"p\"\nsource.kind = \"stdin\"\nsink.kind = \"stdout\"\n{lines}")
+}
+
+fn problems_with(lines: &str) -> String {
+    problems(&valid(lines))
+}
+
+mod diagnostics {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_misses_what_is_required() {
+        insta::assert_snapshot!(problems(""), @r"
+        etc/pipeline.toml:1:1: error: missing [sink]: Where documents go.
+        etc/pipeline.toml:1:1: error: missing [source]: Where events come from.
+        etc/pipeline.toml:1:1: error: missing required key `name`: Identifies the pipeline: its Lease, its directories, its metrics.
+        ");
+    }
+
+    #[test]
+    fn a_section_misses_what_its_kind_requires() {
+        insta::assert_snapshot!(problems("name='p'\n[source]\nkind = 'file'\n[sink]\nkind = 'opensearch'\n[[stage]]"), @r"
+        etc/pipeline.toml:2:1: error: missing required key `path` in [source]: The file to read.
+        etc/pipeline.toml:4:1: error: missing required key `hosts` in [sink]: Base URLs of nodes of one cluster, http or https.
+        etc/pipeline.toml:6:1: error: missing required key `module` in [[stage]]: The component to load.
+        etc/pipeline.toml:6:1: error: missing required key `name` in [[stage]]: Its name, unique in the pipeline: a metric label.
+        ");
+        insta::assert_snapshot!(problems("name='p'\n[source]\nfollow = true\n[sink]\n"), @r"
+        etc/pipeline.toml:2:1: error: missing required key `kind` in [source]: What to read.
+        etc/pipeline.toml:4:1: error: missing required key `kind` in [sink]: What to write to.
+        ");
+    }
+
+    #[test]
+    fn an_unknown_key_gets_the_name_that_was_meant() {
+        insta::assert_snapshot!(problems("nmae = 'p'\n[source]\nkind = 'stdin'\n[sink]\nkind = 'stdout'\n[[stage]]\nname = 'a'\nmodule = 'a.wasm'\nmatch = { resaon = ['x'] }\ntimout = '1s'\non-error = 'drop'\n[sinc]\n[dead-letter]\n"), @r"
+        etc/pipeline.toml:1:1: error: missing required key `name`: Identifies the pipeline: its Lease, its directories, its metrics.
+        etc/pipeline.toml:1:1: error: unknown key `nmae` in the top level; did you mean `name`?
+        etc/pipeline.toml:9:11: error: unknown key `resaon` in [stage.match]; did you mean `reason`?
+        etc/pipeline.toml:10:1: error: unknown key `timout` in [[stage]]; did you mean `timeout`?
+        etc/pipeline.toml:11:1: error: unknown key `on-error` in [[stage]]; did you mean `on_error`?
+        etc/pipeline.toml:12:2: error: unknown key `sinc` in the top level; did you mean `sink`?
+        etc/pipeline.toml:13:2: error: unknown key `dead-letter` in the top level; did you mean `dead_letter`?
+        ");
+    }
+
+    #[test]
+    fn a_key_of_another_section_is_sent_there() {
+        insta::assert_snapshot!(problems("name = 'p'\n[source]\nkind = 'stdin'\nworkers = 2\nhosts = ['http://a']\nxyzzy = 1\n[sink]\nkind = 'stdout'"), @r"
+        etc/pipeline.toml:4:1: error: unknown key `workers` in [source]; it belongs in the top level
+        etc/pipeline.toml:5:1: error: unknown key `hosts` in [source]; it belongs in [sink]
+        etc/pipeline.toml:6:1: error: unknown key `xyzzy` in [source]; there are `kind`, `namespaces`, `start`, `path`, `follow`
+        ");
+    }
+
+    #[test]
+    fn an_unknown_kind_is_answered_with_those_there_are() {
+        insta::assert_snapshot!(problems("name='p'\nsource = { kind = 'nats' }\nsink = { kind = 'nats' }"), @r#"
+        etc/pipeline.toml:2:19: error: unknown kind "nats": it may be "kubernetes", "file" or "stdin"
+        etc/pipeline.toml:3:17: error: unknown kind "nats": it may be "opensearch", "file" or "stdout"
+        "#);
+        insta::assert_snapshot!(problems("name='p'\nsource = { kind = 'kubernets' }\nsink = { kind = 'Opensearch' }"), @r#"
+        etc/pipeline.toml:2:19: error: unknown kind "kubernets": it may be "kubernetes", "file" or "stdin"; did you mean `kubernetes`?
+        etc/pipeline.toml:3:17: error: unknown kind "Opensearch": it may be "opensearch", "file" or "stdout"; did you mean `opensearch`?
+        "#);
+    }
+
+    #[test]
+    fn a_key_of_another_kind_is_refused() {
+        insta::assert_snapshot!(problems("name='p'\n[source]\nkind = 'kubernetes'\nfollow = true\n[sink]\nkind = 'file'\npath = 'x'\nhosts = ['http://a']\nmode = 'latest'"), @r#"
+        etc/pipeline.toml:4:1: error: `follow` is for kind = "file", and this kind is "kubernetes"
+        etc/pipeline.toml:8:1: error: `hosts` is for kind = "opensearch", and this kind is "file"
+        etc/pipeline.toml:9:1: error: `mode` is for kind = "opensearch", and this kind is "file"
+        "#);
+    }
+
+    #[test]
+    fn wrong_types_are_refused_all_at_once() {
+        insta::assert_snapshot!(problems(
+            "name = 1\ncluster = ['x']\nworkers = true\ncache = 3\nbuffer = 'x'\nadmin = []\n[stage]\nname = 'x'\n\
+             [[source]]\nkind = 'stdin'\n[sink]\nkind = 'opensearch'\nhosts = 'http://a'\npassword = 12\nusername = {}\n\
+             ca = 2024-01-01\nindex = 1.5\nmode = false"
+        ), @r#"
+        etc/pipeline.toml:1:8: error: `name` must be a string, not an integer
+        etc/pipeline.toml:2:11: error: `cluster` must be a string, not an array
+        etc/pipeline.toml:3:11: error: `workers` must be "auto" or a number, not a boolean
+        etc/pipeline.toml:4:9: error: `cache` must be a path, as a string, not an integer
+        etc/pipeline.toml:5:10: error: `buffer` must be one table: [buffer], not a string
+        etc/pipeline.toml:6:9: error: `admin` must be one table: [admin], not an array
+        etc/pipeline.toml:7:1: error: `stage` must be an array of tables: [[stage]], not a table
+        etc/pipeline.toml:9:1: error: `source` must be one table: [source], not an array
+        etc/pipeline.toml:13:9: error: `hosts` must be a list of strings, not a string
+        etc/pipeline.toml:14:12: error: `password` must be { file = "…" }, { env = "…" } or a string that is not empty, not an integer
+        etc/pipeline.toml:15:12: error: `username` must be a string, not a table
+        etc/pipeline.toml:16:6: error: `ca` must be a path, as a string, not a date or time
+        etc/pipeline.toml:17:9: error: `index` must be a string, not a float
+        etc/pipeline.toml:18:8: error: `mode` must be a string, not a boolean
+        "#);
+        insta::assert_snapshot!(problems_with("stage = [1, { name = 'a', module = 'm', timeout = 50, memory = 1.5, on_error = 1, config = 'x', match = ['Normal'] }]"), @r#"
+        etc/pipeline.toml:4:10: error: must be a table: write [[stage]]
+        etc/pipeline.toml:4:51: error: `timeout` must be a duration such as "50ms", "15s", "5m" or "1h", not an integer
+        etc/pipeline.toml:4:64: error: `memory` must be a size such as "512KiB", "16MiB", "2GiB" or a number of bytes, not a float
+        etc/pipeline.toml:4:80: error: `on_error` must be a string, not an integer
+        etc/pipeline.toml:4:92: error: `config` must be a table, not a string
+        etc/pipeline.toml:4:105: error: `match` must be one table: [stage.match], not an array
+        "#);
+    }
+
+    #[test]
+    fn impossible_values_are_refused_all_at_once() {
+        insta::assert_snapshot!(problems(
+            "name = 'My Pipeline'\ncluster = ''\nworkers = 0\ncache = ''\n[source]\nkind = 'kubernetes'\nnamespaces = ['a', 'B', 3]\n\
+             [[stage]]\nname = 'Drop!'\nmodule = ''\ntimeout = '0s'\nmemory = '16MB'\non_error = 'explode'\nmatch = { type = [] }\n\
+             [buffer]\nmemory = 1\n[lease]\nduration = '1 s'\n[admin]\nlisten = 'localhost:80'\n\
+             [sink]\nkind = 'opensearch'\nhosts = ['opensearch:9200', 'https://me:hunter2@opensearch']\nindex = 'Events-{dd}'\nmode = 'newest'\ntemplate = 'no'"
+        ), @r#"
+        etc/pipeline.toml:1:8: error: `name` must be 1 to 63 of a-z, 0-9 and `-`, and neither begin nor end with `-`
+        etc/pipeline.toml:2:11: error: `cluster` must be 1 to 256 bytes of text without control characters
+        etc/pipeline.toml:3:11: error: `workers` must be from 1 to 256, not 0
+        etc/pipeline.toml:4:9: error: `cache` must not be empty
+        etc/pipeline.toml:7:20: error: an entry of `namespaces` must be 1 to 63 of a-z, 0-9 and `-`, and neither begin nor end with `-`
+        etc/pipeline.toml:7:25: error: an entry of `namespaces` must be a string, not an integer
+        etc/pipeline.toml:9:8: error: `name` must be 1 to 63 of a-z, 0-9 and `-`
+        etc/pipeline.toml:10:10: error: `module` must not be empty
+        etc/pipeline.toml:11:11: error: `timeout` must be from 1ms to 10s, not 0ms
+        etc/pipeline.toml:12:10: error: `memory` must be a size such as "512KiB", "16MiB", "2GiB" or a number of bytes
+        etc/pipeline.toml:13:12: error: unknown on_error "explode": it may be "keep", "drop" or "dead-letter"
+        etc/pipeline.toml:14:18: error: `type` must not be an empty list
+        etc/pipeline.toml:16:10: error: `memory` must be from 4MiB to 64GiB, not 1 bytes
+        etc/pipeline.toml:18:12: error: `duration` must be a duration such as "50ms", "15s", "5m" or "1h"
+        etc/pipeline.toml:20:10: error: `listen` must be an IP address and a port, such as "0.0.0.0:9464", "127.0.0.1:0" or "[::]:9464"
+        etc/pipeline.toml:23:10: error: an entry of `hosts` must begin with http:// or https://; a host looks like "https://opensearch.example:9200"
+        etc/pipeline.toml:23:29: error: an entry of `hosts` must not hold credentials: use the keys `username` and `password`
+        etc/pipeline.toml:24:9: error: `index` may hold one date placeholder: {yyyy.MM.dd}, {yyyy.MM} or {yyyy}
+        etc/pipeline.toml:25:8: error: unknown mode "newest": it may be "history" or "latest"
+        etc/pipeline.toml:26:12: error: unknown template "no": it may be "install" or "skip"
+        "#);
+        insta::assert_snapshot!(problems_with("workers = -1\nstage = [{ name = 'a', module = 'm', timeout = '1m', memory = -5 }]\nbuffer.memory = '99999999GiB'"), @r"
+        etc/pipeline.toml:4:11: error: `workers` must be a positive number
+        etc/pipeline.toml:5:48: error: `timeout` must be from 1ms to 10s, not 1m
+        etc/pipeline.toml:5:63: error: `memory` must be a positive number
+        etc/pipeline.toml:6:17: error: `memory` must be from 4MiB to 64GiB, not 99999999GiB
+        ");
+        insta::assert_snapshot!(problems_with("workers = 'many'\nbuffer.memory = '1TiB'"), @r#"
+        etc/pipeline.toml:4:11: error: `workers` must be "auto" or a number, not a string
+        etc/pipeline.toml:5:17: error: `memory` must be a size such as "512KiB", "16MiB", "2GiB" or a number of bytes
+        "#);
+    }
+
+    #[test]
+    fn namespaces_and_stage_names_are_unique() {
+        insta::assert_snapshot!(problems("name='p'\nsource = { kind = 'kubernetes', namespaces = ['a', 'a'] }\nsink.kind = 'stdout'\n[[stage]]\nname='a'\nmodule='m'\n[[stage]]\nname='a'\nmodule='m'"), @r#"
+        etc/pipeline.toml:2:46: error: `namespaces` names a namespace twice
+        etc/pipeline.toml:8:6: error: the stage name "a" is taken by the stage in line 5
+        "#);
+    }
+
+    fn with_opensearch(lines: &str) -> String {
+        format!("name='p'\n[source]\nkind = 'stdin'\n[sink]\nkind = 'opensearch'\n{lines}")
+    }
+
+    #[test]
+    fn credentials_come_in_pairs() {
+        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'")), @"etc/pipeline.toml:7:12: error: `username` needs `password` beside it");
+        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\npassword = 'hunter2'")), @"etc/pipeline.toml:7:12: error: `password` needs `username` beside it");
+    }
+
+    #[test]
+    fn a_secret_says_where_it_is() {
+        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { fiel = 'hunter2' }")), @"etc/pipeline.toml:8:14: error: unknown key `fiel` in `password`; did you mean `file`?");
+        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { file = 'a', env = 'B' }")), @"etc/pipeline.toml:8:12: error: `password` must have one of `file` and `env`, and nothing else");
+        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { env = '' }")), @"etc/pipeline.toml:8:20: error: `env` must be a string");
+        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = {}")), @"etc/pipeline.toml:8:12: error: `password` must have one of `file` and `env`, and nothing else");
+        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = ''")), @r#"etc/pipeline.toml:8:12: error: `password` must be { file = "…" }, { env = "…" } or a string that is not empty, not an empty string"#);
+    }
+
+    #[test]
+    fn settings_that_exclude_each_other_are_refused() {
+        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a', 'http://b']\nca = 'ca.pem'")), @"etc/pipeline.toml:7:6: error: `ca` is for https, and all `hosts` are http");
+        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nmode = 'latest'")), @r#"etc/pipeline.toml:7:8: error: this mode needs an index without a date, because an event can repeat for days: set `index` to a plain name such as "kube-events""#);
+        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nmode = 'latest'\nindex = 'x-{yyyy}'")), @r#"etc/pipeline.toml:8:9: error: `mode = "latest"` needs an index without a date, because an event can repeat for days: set `index` to a plain name such as "kube-events""#);
+        insta::assert_snapshot!(problems(&with_opensearch("hosts=[]")), @"etc/pipeline.toml:6:7: error: `hosts` must not be an empty list");
+    }
+
+    #[test]
+    fn what_comes_later_is_refused_by_name() {
+        insta::assert_snapshot!(problems("name='p'\n[source]\nkind = 'kubernetes'\nstart = 'now'\n[sink]\nkind = 'stdout'\n[buffer]\npath = '/var/lib/weir'\ndisk = '2GiB'\n[lease]\nenabled = true\nnamespace = 'weir'"), @r#"
+        etc/pipeline.toml:4:9: error: `start = "now"` is not in this version
+        etc/pipeline.toml:8:8: error: `path` is not in this version: leave it out
+        etc/pipeline.toml:9:8: error: `disk` is not in this version: leave it out
+        etc/pipeline.toml:11:11: error: `enabled = true` is not in this version
+        "#);
+    }
+
+    #[test]
+    fn what_is_not_toml_is_told_alone_and_all_at_once() {
+        insta::assert_snapshot!(problems("name = \nb = 'x\nc = 1\nc = 2\n[source\nkidn = 1\npassword = hunter2"), @r"
+        etc/pipeline.toml:1:8: error: string values must be quoted, expected literal string
+        etc/pipeline.toml:2:7: error: invalid literal string, expected `'`
+        etc/pipeline.toml:4:1: error: duplicate key
+        etc/pipeline.toml:5:8: error: unclosed table, expected `]`
+        ");
+    }
+
+    #[test]
+    fn numbers_without_json_are_refused_in_a_modules_settings() {
+        insta::assert_snapshot!(problems_with("[[stage]]\nname = 'a'\nmodule = 'm'\n[stage.config]\na = nan\nb = [99999999999999999999]"), @r"
+        etc/pipeline.toml:8:5: error: a number must be finite: JSON has no nan and no inf
+        etc/pipeline.toml:9:6: error: an integer must fit in 64 bits
+        ");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_a_diagnostic() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |name: &str| {
+            let problems = load(&folder.path().join(name), &Environment::default()).unwrap_err();
+            problems.to_string().replace(&folder.path().display().to_string(), "DIR")
+        };
+        std::fs::write(folder.path().join("latin.toml"), b"name = 'p'\ncluster = 'M\xfcnchen'").unwrap();
+        insta::assert_snapshot!(of("none.toml"), @"DIR/none.toml:1:1: error: cannot read the configuration: No such file or directory (os error 2)");
+        insta::assert_snapshot!(of("latin.toml"), @"DIR/latin.toml:2:13: error: the file is not UTF-8 text from here on");
+    }
+}
+
+mod settings {
+    use super::*;
+    use crate::secret::Secret;
+    use crate::stages::{Match, OnError, StageSettings};
+    use std::time::Duration;
+
+    #[test]
+    fn a_small_file_has_its_defaults() {
+        let settings = parse_toml("name = 'p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\n[[stage]]\nname = 'a'\nmodule = 'm.wasm'").unwrap();
+        let stage = StageSettings {
+            name: "a".into(),
+            module: "etc/m.wasm".into(),
+            matches: Match::default(),
+            timeout: Duration::from_millis(50),
+            memory: 16 << 20,
+            on_error: OnError::Keep,
+            config: "{}".into(),
+        };
+        let expected = Settings {
+            name: "p".into(),
+            cluster: None,
+            workers: Workers::Auto,
+            cache: "/home/me/.cache/weir".into(),
+            source: source::Settings::Stdin,
+            stages: vec![stage],
+            buffer: buffer::Settings::default(),
+            sink: sink::Settings::Stdout,
+            dead_letter: dead_letter::Settings { path: None },
+            admin: None,
+            folder: "etc".into(),
+        };
+        assert_eq!(settings, expected);
+    }
+
+    #[test]
+    fn only_a_kubernetes_source_listens_unasked() {
+        let of = |kind: &str, lines: &str| {
+            parse_toml(&format!("name = 'p'\nsource.kind = '{kind}'\nsink.kind = 'stdout'\n{lines}"))
+                .unwrap()
+                .admin
+        };
+        assert_eq!(of("kubernetes", ""), "0.0.0.0:9464".parse().ok());
+        assert_eq!(of("kubernetes", "[admin]"), "0.0.0.0:9464".parse().ok());
+        assert_eq!(of("stdin", "[admin]"), None);
+        assert_eq!(of("stdin", "admin.listen = '127.0.0.1:0'"), "127.0.0.1:0".parse().ok());
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        for password in ["'hunter2'", "{ env = 'hunter2' }", "{ file = 'hunter2' }"] {
+            let settings = parse_toml(&format!(
+                "name = 'p'\nsource.kind = 'stdin'\n[sink]\nkind = 'opensearch'\nhosts = ['https://a']\nusername = 'u'\npassword = {password}"
+            ));
+            let shown = format!("{settings:?}");
+            assert!(shown.contains("***") && !shown.contains("hunter2"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let settings = parse_toml(
+            "name = 'p'\ncache = 'cache'\nsource = { kind = 'file', path = '../in' }\ndead_letter.path = 'dead'\n\
+             [sink]\nkind = 'opensearch'\nhosts = ['https://a']\nca = 'ca.pem'\nusername = 'u'\npassword = { file = '/abs' }",
+        )
+        .unwrap();
+        assert_eq!(settings.cache, Path::new("etc/cache"));
+        assert_eq!(settings.source, source::Settings::File { path: "etc/../in".into(), follow: false });
+        assert_eq!(settings.dead_letter.path, Some("etc/dead".into()));
+        let sink::Settings::OpenSearch(sink) = settings.sink else { panic!("the sink is OpenSearch") };
+        assert_eq!(sink.ca, Some("etc/ca.pem".into()));
+        assert_eq!(sink.password, Some(Secret::File("/abs".into())));
+    }
+
+    #[test]
+    fn auto_is_at_least_one_worker_and_at_most_four() {
+        assert!((1..=4).contains(&Workers::Auto.count()));
+        assert_eq!(Workers::Count(9).count(), 9);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(lines in proptest::collection::vec(
+            "(name|source|sink|kind|path|\\[\\[stage\\]\\]|\\[source\\]|\\[sink\\]|match|x)( = ('p'|'file'|'stdin'|'opensearch'|\\{\\}|\\[\\]|1|\\{ kind = 'file' \\}))?", 0..12)) {
+            let _ = parse_toml(&lines.join("\n"));
+        }
+    }
+}
+
+mod example {
+    use super::*;
+    use crate::config::table::{Key, Presence, Table, Type};
+    use std::collections::BTreeSet;
+
+    const DEMO: &str = include_str!("../../config/demo.toml");
+
+    /// `text` with every commented default uncommented.
+    fn with_defaults(text: &str) -> String {
+        let line = |line: &str| match line.strip_prefix('#') {
+            Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase()) => rest.to_owned(),
+            _ => line.to_owned(),
+        };
+        text.lines().map(|l| line(l) + "\n").collect()
+    }
+
+    /// Each `# [section]` block: the header and its lines, uncommented.
+    fn alternatives() -> Vec<(String, String)> {
+        let mut found: Vec<(String, String)> = Vec::new();
+        let mut lines = EXAMPLE.lines();
+        while let Some(line) = lines.next() {
+            if let Some(header) = line.strip_prefix("# ").filter(|text| text.starts_with('[')) {
+                let body =
+                    lines.by_ref().map_while(|line| line.strip_prefix("# ").or((line == "#").then_some("")));
+                found.push((header.to_owned(), body.map(|line| line.to_owned() + "\n").collect()));
+            }
+        }
+        found
+    }
+
+    /// The example with one section replaced.
+    fn with_section(header: &str, body: &str) -> String {
+        let (before, rest) = EXAMPLE.split_once(&format!("\n{header}\n")).unwrap();
+        let (_, after) = rest.split_once("\n[").unwrap();
+        format!("{before}\n{header}\n{body}\n[{after}")
+    }
+
+    #[test]
+    fn its_commented_defaults_are_the_defaults() {
+        let uncommented = with_defaults(EXAMPLE);
+        assert_ne!(uncommented, EXAMPLE);
+        assert_eq!(parse_toml(&uncommented), parse_toml(EXAMPLE));
+        parse_toml(EXAMPLE).unwrap();
+    }
+
+    #[test]
+    fn its_other_kinds_are_valid_and_their_commented_defaults_are_the_defaults() {
+        let alternatives = alternatives();
+        let headers: Vec<&str> = alternatives.iter().map(|(header, _)| header.as_str()).collect();
+        assert_eq!(headers, ["[source]", "[source]", "[sink]", "[sink]"]);
+        for (header, body) in &alternatives {
+            let plain = parse_toml(&with_section(header, body)).unwrap();
+            assert_eq!(plain, parse_toml(&with_section(header, &with_defaults(body))).unwrap());
+        }
+    }
+
+    #[test]
+    fn every_key_with_a_default_shows_it_and_every_other_key_appears() {
+        let mut missing = BTreeSet::new();
+        let lines: Vec<&str> = EXAMPLE.lines().collect();
+        each_key(&keys::ROOT, &mut |key| {
+            let shown = |prefix: &str, value: &str| {
+                let start = format!("{prefix}{} = {value}", key.name);
+                lines.iter().any(|line| line.starts_with(&start))
+            };
+            let is_there = match (&key.presence, &key.kind) {
+                (_, Type::Section(_) | Type::Sections(_) | Type::Free) => {
+                    EXAMPLE.contains(&format!(".{}]", key.name))
+                        || EXAMPLE.contains(&format!("[{}]", key.name))
+                        || shown("", "")
+                }
+                (Presence::Default(value), _) => shown("#", value) || shown("# #", value),
+                _ => shown("", "") || shown("# ", "") || EXAMPLE.contains(&format!("`{}`", key.name)),
+            };
+            if !is_there {
+                missing.insert(key.name);
+            }
+        });
+        assert_eq!(missing, BTreeSet::new());
+    }
+
+    fn each_key(table: &Table, visit: &mut dyn FnMut(&Key)) {
+        for key in table.keys {
+            visit(key);
+            if let Type::Section(inner) | Type::Sections(inner) = &key.kind {
+                each_key(inner, visit);
+            }
+        }
+    }
+
+    #[test]
+    fn the_demo_is_valid() {
+        let settings = parse_toml(DEMO).unwrap();
+        let names: Vec<&str> = settings.stages.iter().map(|stage| stage.name.as_str()).collect();
+        assert_eq!(names, ["drop-normal", "tag-gpu-failures"]);
+    }
+}

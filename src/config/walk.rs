@@ -1,0 +1,240 @@
+//! Reads a TOML table as its declaration says: every value in its type, defaults where keys are absent,
+//! and a diagnostic for everything that is wrong.
+//!
+//! Invariant: a key that is required or has a default, and yet is missing in the [`Section`] that comes
+//! out, has been diagnosed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{Diagnostic, Place, alternatives, nearest};
+use super::keys::ROOT;
+use super::table::{Key, Later, Presence, Table, Type};
+use super::value::Value;
+
+/// What has been read of a table.
+#[derive(Debug)]
+pub(super) struct Section {
+    /// Byte offset of its header.
+    pub(super) at: usize,
+    values: BTreeMap<&'static str, At>,
+    /// Keys that stand in the file, with valid values or not.
+    in_file: BTreeSet<&'static str>,
+}
+
+#[derive(Debug)]
+struct At {
+    value: Value,
+    /// Byte offset of the value; of the header for a default.
+    at: usize,
+    /// Whether it stands in the file.
+    given: bool,
+}
+
+impl Section {
+    /// The value of a key, given or default.
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.values.get(name).map(|found| &found.value)
+    }
+
+    /// Whether the key stands in the file with a valid value.
+    pub(super) fn is_given(&self, name: &str) -> bool {
+        self.values.get(name).is_some_and(|found| found.given)
+    }
+
+    /// Whether the key stands in the file, with a valid value or not.
+    pub(super) fn is_in_file(&self, name: &str) -> bool {
+        self.in_file.contains(name)
+    }
+
+    /// Where the key's value is, or where it would have to be.
+    pub(super) fn at(&self, name: &str) -> usize {
+        self.values.get(name).map_or(self.at, |found| found.at)
+    }
+}
+
+/// One file being read.
+#[derive(Debug)]
+pub(super) struct Walk<'a> {
+    pub(super) file: &'a Path,
+    pub(super) text: &'a str,
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+impl Walk<'_> {
+    /// Notes what is wrong at a byte offset.
+    pub(super) fn error(&mut self, at: usize, text: impl std::fmt::Display) {
+        self.diagnostics.push(self.place(at).error(text));
+    }
+
+    /// The place of a byte offset.
+    pub(super) fn place(&self, at: usize) -> Place {
+        Place::new(self.file, self.text, at)
+    }
+
+    /// A path, relative to the configuration's folder.
+    pub(super) fn path(&self, text: &str) -> PathBuf {
+        self.file.parent().unwrap_or(Path::new("")).join(text)
+    }
+
+    /// Reads a table whose header is at byte offset `at`.
+    pub(super) fn table(&mut self, spec: &'static Table, table: &DeTable<'_>, at: usize) -> Section {
+        let mut section = Section { at, values: BTreeMap::new(), in_file: BTreeSet::new() };
+        let kind = kind_of(spec, table);
+        for (name, value) in table {
+            let Some(key) = spec.key(name.get_ref()) else {
+                self.unknown(spec, name.get_ref(), name.span().start);
+                continue;
+            };
+            if let Some(kind) = kind.filter(|kind| !applies(key, kind)) {
+                let only = key.only.join("\" or \"");
+                let text = format!("`{}` is for kind = \"{only}\", and this kind is \"{kind}\"", key.name);
+                self.error(name.span().start, text);
+                continue;
+            }
+            section.in_file.insert(key.name);
+            let at = value.span().start;
+            if let Some(value) = self.value(key, value) {
+                self.not_yet(key, &value, at);
+                section.values.insert(key.name, At { value, at, given: true });
+            }
+        }
+        for key in spec.keys.iter().filter(|key| !table.contains_key(key.name)) {
+            if let Some(value) = self.absent(spec, key, kind, at) {
+                section.values.insert(key.name, At { value, at, given: false });
+            }
+        }
+        section
+    }
+
+    fn absent(
+        &mut self,
+        spec: &'static Table,
+        key: &'static Key,
+        kind: Option<&str>,
+        at: usize,
+    ) -> Option<Value> {
+        match (&key.presence, &key.kind) {
+            (Presence::Default(toml), _) => {
+                let default = DeValue::parse(toml);
+                debug_assert!(default.is_ok(), "the default of {} is TOML", key.name);
+                self.value(key, &default.ok()?)
+            }
+            (Presence::Required, Type::Section(section)) => {
+                self.error(at, format!("missing required section {}: {}", section.header, section.doc));
+                None
+            }
+            (Presence::Required, _) => {
+                // Whether a key of only some kinds is missed cannot be said without a kind.
+                let is_missed = key.only.is_empty() || kind.is_some_and(|kind| applies(key, kind));
+                if is_missed {
+                    let text = format!("missing required key `{}` {}: {}", key.name, spec.place(), key.doc);
+                    self.error(at, text);
+                }
+                None
+            }
+            // A section that is left out has its keys' defaults.
+            (Presence::Optional, Type::Section(section)) => {
+                Some(Value::Section(self.table(section, &DeTable::new(), at)))
+            }
+            (Presence::Optional, _) => None,
+        }
+    }
+
+    fn unknown(&mut self, spec: &Table, name: &str, at: usize) {
+        let mut text = format!("unknown key `{}` {}", name.escape_debug(), spec.place());
+        if let Some(near) = nearest(name, spec.keys.iter().map(|key| key.name)) {
+            text += &format!("; did you mean `{near}`?");
+        } else if let Some(owner) = owner(&ROOT, name) {
+            text += &format!("; it belongs {}", owner.place());
+        } else {
+            let known: Vec<String> = spec.keys.iter().map(|key| format!("`{}`", key.name)).collect();
+            text += &format!("; there are {}", known.join(", "));
+        }
+        self.error(at, text);
+    }
+
+    fn not_yet(&mut self, key: &Key, value: &Value, at: usize) {
+        let text = match (&key.later, value) {
+            (Later::Key, _) => format!("`{}` is not in this version: leave it out", key.name),
+            (Later::Text(later), Value::Text(text)) if text == later => {
+                format!("`{} = \"{later}\X
+            }
+            (Later::True, Value::Flag(true)) => format!("`{} = true` is not in this version: leave it out", key.name),
+            _ => return,
+        };
+        self.error(at, text);
+    }
+
+    /// One of a closed set of words.
+    pub(super) fn choice(
+        &mut self,
+        key: &Key,
+        choices: &[(&str, &str)],
+        text: &str,
+        at: usize,
+    ) -> Option<Value> {
+        let words = || choices.iter().map(|(word, _)| *word);
+        if words().any(|word| word == text) {
+            return Some(Value::Text(text.to_owned()));
+        }
+        let mut message = format!("unknown {} {text:?}: it may be {}", key.name, alternatives(words()));
+        if let Some(near) = nearest(text, words()) {
+            message += &format!("; did you mean `{near}`?");
+        }
+        self.error(at, message);
+        None
+    }
+
+    /// The tables of an array of tables.
+    pub(super) fn tables(
+        &mut self,
+        spec: &'static Table,
+        items: &[Spanned<DeValue<'_>>],
+    ) -> Option<Vec<Section>> {
+        let mut sections = Vec::new();
+        let mut all = true;
+        for item in items {
+            let at = item.span().start;
+            match item.get_ref().as_table() {
+                Some(table) => sections.push(self.table(spec, table, at)),
+                None => {
+                    all = false;
+                    self.error(at, format!("must be a table: write {}", spec.header));
+                }
+            }
+        }
+        all.then_some(sections)
+    }
+}
+
+/// The table's `kind`, where it is one that there is.
+fn kind_of<'t>(spec: &Table, table: &'t DeTable<'_>) -> Option<&'t str> {
+    let Type::OneOf(kinds) = &spec.key("kind")?.kind else { return None };
+    let kind = table.get("kind")?.get_ref().as_str()?;
+    kinds.iter().any(|(known, _)| *known == kind).then_some(kind)
+}
+
+fn applies(key: &Key, kind: &str) -> bool {
+    key.only.is_empty() || key.only.contains(&kind)
+}
+
+/// The only table that has a key of that name.
+fn owner(spec: &'static Table, name: &str) -> Option<&'static Table> {
+    let mut owners = Vec::new();
+    let mut left = vec![spec];
+    while let Some(table) = left.pop() {
+        owners.extend(table.key(name).map(|_| table));
+        left.extend(table.keys.iter().filter_map(|key| match key.kind {
+            Type::Section(inner) | Type::Sections(inner) => Some(inner),
+            _ => None,
+        }));
+    }
+    match owners[..] {
+        [one] => Some(one),
+        _ => None,
+    }
+}
