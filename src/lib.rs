@@ -21,12 +21,14 @@
 //! [`cli`] is the command line.
 
 pub mod buffer;
-pub mod config;
 pub mod event;
 pub mod handoff;
 pub mod sink;
 pub mod source;
 pub mod stages;
+
+pub mod cli;
+pub mod config;
 
 pub mod dead_letter;
 pub mod health;
@@ -35,3 +37,4 @@ mod lines;
 pub mod metrics;
 pub mod secret;
 pub mod shutdown;
+pub mod telemetry;

@@ -13,9 +13,10 @@ use crate::sink::{Mode, OpenSearchSettings};
 use crate::stages::{OnError, StageSettings};
 use crate::{sink, source};
 
-/// Reads a configuration and loads and configures its modules. Every problem goes to stderr, first line
-/// `FILE:LINE:COL: error: TEXT`; without one, stdout says what would run. Contacts no server, and writes nothing
-/// but the compile cache.
+/// Tell everything that is wrong with a configuration, or what it would run
+///
+/// Each problem goes to stderr and begins with a line FILE:LINE:COL: error: TEXT. Contacts no server, and writes
+/// nothing but the compile cache.
 #[derive(Debug, Args)]
 pub(super) struct CheckCommand {
     /// The configuration, as `weir run` would take it
@@ -144,8 +145,31 @@ mod tests {
 
     #[test]
     fn a_summary_has_a_line_for_each_part_and_no_secret() {
-        insta::assert_snapshot!(summary_of(config::EXAMPLE), @"");
-        insta::assert_snapshot!(summary_of("name = 'small'\nworkers = 2\nsource = { kind = 'file', path = 'in', follow = true }\nsink = { kind = 'file', path = '/out' }"), @"");
-        insta::assert_snapshot!(summary_of("name = 'p'\nsource = { kind = 'kubernetes', namespaces = ['a', 'b'] }\nsink = { kind = 'stdout' }"), @"");
+        insta::assert_snapshot!(summary_of(config::EXAMPLE), @r#"
+        pipeline     events, cluster "prod-eu-1", workers auto
+        source       kubernetes, all namespaces
+        stage        drop-normal: etc/../filters/dist/drop-normal.wasm, type Normal, 50ms of CPU time a call, 16MiB of memory, on error keep
+        stage        tag-gpu-failures: etc/../filters/dist/tag-gpu-failures.wasm, 50ms of CPU time a call, 16MiB of memory, on error keep
+        buffer       16MiB in memory
+        sink         opensearch https://opensearch.example:9200, index kube-events-{yyyy.MM.dd}, mode history, user "weir", password ***, trusts /etc/weir/ca.pem
+        dead_letter  /var/lib/weir/dead-letter
+        admin        0.0.0.0:9464
+        "#);
+        insta::assert_snapshot!(summary_of("name = 'small'\nworkers = 2\nsource = { kind = 'file', path = 'in', follow = true }\nsink = { kind = 'file', path = '/out' }"), @r"
+        pipeline     small, workers 2
+        source       file etc/in, followed
+        buffer       16MiB in memory
+        sink         file /out, appended
+        dead_letter  none: the first event that needs it stops the run
+        admin        does not listen
+        ");
+        insta::assert_snapshot!(summary_of("name = 'p'\nsource = { kind = 'kubernetes', namespaces = ['a', 'b'] }\nsink = { kind = 'stdout' }"), @r"
+        pipeline     p, workers auto
+        source       kubernetes, namespaces a, b
+        buffer       16MiB in memory
+        sink         stdout
+        dead_letter  none: the first event that needs it stops the run
+        admin        0.0.0.0:9464
+        ");
     }
 }

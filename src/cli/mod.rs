@@ -4,6 +4,7 @@
 //! A command says how it ended by returning; only `main` makes an exit code of it.
 
 mod check;
+pub mod filter;
 
 use std::io::{self, Write};
 
@@ -36,8 +37,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Tell everything that is wrong with a configuration
     Check(check::CheckCommand),
+    /// Make filters: WebAssembly modules for stages
+    #[command(subcommand)]
+    Filter(filter::FilterCommand),
     /// Print a configuration that shows every key with what it means
     Example,
     /// Print the JSON Schema of the configuration, for editors
@@ -56,10 +59,13 @@ pub enum Failure {
     #[error(transparent)]
     Problems(#[from] Problems),
     /// The log cannot be set up as asked.
-    #[error(transparent)]
+    #[error("error: {0}")]
     Telemetry(#[from] TelemetryError),
+    /// A filter could not be made.
+    #[error("error: {0}")]
+    Filter(#[from] filter::FilterError),
     /// stdout cannot be written.
-    #[error("cannot write to stdout: {0}")]
+    #[error("error: cannot write to stdout: {0}")]
     Output(#[source] io::Error),
 }
 
@@ -67,7 +73,8 @@ impl Failure {
     /// 1: a run that failed; 2: wrong usage or configuration.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Failure::Output(_) => 1,
+            Failure::Filter(filter::FilterError::OneOut(_)) => 2,
+            Failure::Output(_) | Failure::Filter(_) => 1,
             Failure::Problems(_) | Failure::Telemetry(_) => 2,
         }
     }
@@ -82,6 +89,7 @@ impl Cli {
     pub fn run(self) -> Result<(), Failure> {
         match self.command {
             Command::Check(check) => check.run(),
+            Command::Filter(command) => Ok(filter::run(command)?),
             Command::Example => print(config::EXAMPLE),
             Command::Schema => print(&config::schema()),
             Command::Completions { shell } => {

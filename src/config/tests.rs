@@ -30,9 +30,9 @@ mod diagnostics {
     #[test]
     fn an_empty_file_misses_what_is_required() {
         insta::assert_snapshot!(problems(""), @r"
-        etc/pipeline.toml:1:1: error: missing [sink]: Where documents go.
-        etc/pipeline.toml:1:1: error: missing [source]: Where events come from.
-        etc/pipeline.toml:1:1: error: missing required key `name`: Identifies the pipeline: its Lease, its directories, its metrics.
+        etc/pipeline.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its directories, its metrics.
+        etc/pipeline.toml:1:1: error: missing required section [sink]: Where documents go.
+        etc/pipeline.toml:1:1: error: missing required section [source]: Where events come from.
         ");
     }
 
@@ -53,20 +53,20 @@ mod diagnostics {
     #[test]
     fn an_unknown_key_gets_the_name_that_was_meant() {
         insta::assert_snapshot!(problems("nmae = 'p'\n[source]\nkind = 'stdin'\n[sink]\nkind = 'stdout'\n[[stage]]\nname = 'a'\nmodule = 'a.wasm'\nmatch = { resaon = ['x'] }\ntimout = '1s'\non-error = 'drop'\n[sinc]\n[dead-letter]\n"), @r"
-        etc/pipeline.toml:1:1: error: missing required key `name`: Identifies the pipeline: its Lease, its directories, its metrics.
-        etc/pipeline.toml:1:1: error: unknown key `nmae` in the top level; did you mean `name`?
+        etc/pipeline.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its directories, its metrics.
+        etc/pipeline.toml:1:1: error: unknown key `nmae` at the top level; did you mean `name`?
         etc/pipeline.toml:9:11: error: unknown key `resaon` in [stage.match]; did you mean `reason`?
         etc/pipeline.toml:10:1: error: unknown key `timout` in [[stage]]; did you mean `timeout`?
         etc/pipeline.toml:11:1: error: unknown key `on-error` in [[stage]]; did you mean `on_error`?
-        etc/pipeline.toml:12:2: error: unknown key `sinc` in the top level; did you mean `sink`?
-        etc/pipeline.toml:13:2: error: unknown key `dead-letter` in the top level; did you mean `dead_letter`?
+        etc/pipeline.toml:12:2: error: unknown key `sinc` at the top level; did you mean `sink`?
+        etc/pipeline.toml:13:2: error: unknown key `dead-letter` at the top level; did you mean `dead_letter`?
         ");
     }
 
     #[test]
     fn a_key_of_another_section_is_sent_there() {
         insta::assert_snapshot!(problems("name = 'p'\n[source]\nkind = 'stdin'\nworkers = 2\nhosts = ['http://a']\nxyzzy = 1\n[sink]\nkind = 'stdout'"), @r"
-        etc/pipeline.toml:4:1: error: unknown key `workers` in [source]; it belongs in the top level
+        etc/pipeline.toml:4:1: error: unknown key `workers` in [source]; it belongs at the top level
         etc/pipeline.toml:5:1: error: unknown key `hosts` in [source]; it belongs in [sink]
         etc/pipeline.toml:6:1: error: unknown key `xyzzy` in [source]; there are `kind`, `namespaces`, `start`, `path`, `follow`
         ");
@@ -145,7 +145,7 @@ mod diagnostics {
         etc/pipeline.toml:12:10: error: `memory` must be a size such as "512KiB", "16MiB", "2GiB" or a number of bytes
         etc/pipeline.toml:13:12: error: unknown on_error "explode": it may be "keep", "drop" or "dead-letter"
         etc/pipeline.toml:14:18: error: `type` must not be an empty list
-        etc/pipeline.toml:16:10: error: `memory` must be from 4MiB to 64GiB, not 1 bytes
+        etc/pipeline.toml:16:10: error: `memory` must be from 4MiB to 64GiB, not 1 B
         etc/pipeline.toml:18:12: error: `duration` must be a duration such as "50ms", "15s", "5m" or "1h"
         etc/pipeline.toml:20:10: error: `listen` must be an IP address and a port, such as "0.0.0.0:9464", "127.0.0.1:0" or "[::]:9464"
         etc/pipeline.toml:23:10: error: an entry of `hosts` must begin with http:// or https://; a host looks like "https://opensearch.example:9200"
@@ -204,10 +204,10 @@ mod diagnostics {
     #[test]
     fn what_comes_later_is_refused_by_name() {
         insta::assert_snapshot!(problems("name='p'\n[source]\nkind = 'kubernetes'\nstart = 'now'\n[sink]\nkind = 'stdout'\n[buffer]\npath = '/var/lib/weir'\ndisk = '2GiB'\n[lease]\nenabled = true\nnamespace = 'weir'"), @r#"
-        etc/pipeline.toml:4:9: error: `start = "now"` is not in this version
+        etc/pipeline.toml:4:9: error: `start = "now"` is not in this version: leave it out
         etc/pipeline.toml:8:8: error: `path` is not in this version: leave it out
         etc/pipeline.toml:9:8: error: `disk` is not in this version: leave it out
-        etc/pipeline.toml:11:11: error: `enabled = true` is not in this version
+        etc/pipeline.toml:11:11: error: `enabled = true` is not in this version: leave it out
         "#);
     }
 

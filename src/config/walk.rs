@@ -161,9 +161,11 @@ impl Walk<'_> {
         let text = match (&key.later, value) {
             (Later::Key, _) => format!("`{}` is not in this version: leave it out", key.name),
             (Later::Text(later), Value::Text(text)) if text == later => {
-                format!("`{} = \"{later}\X
+                format!("`{} = \"{later}\"` is not in this version: leave it out", key.name)
             }
-            (Later::True, Value::Flag(true)) => format!("`{} = true` is not in this version: leave it out", key.name),
+            (Later::True, Value::Flag(true)) => {
+                format!("`{} = true` is not in this version: leave it out", key.name)
+            }
             _ => return,
         };
         self.error(at, text);

@@ -1,0 +1,183 @@
+//! Logs, and progress of long work in the foreground, both on stderr.
+//!
+//! Logs are for people on a terminal and JSON, one object a line, elsewhere. They are bounded in rate: what repeats is
+//! shown a few times, then now and then with how often it was left out, so that no event, document or module can flood
+//! them. Nothing here knows settings, so no password can come out of it.
+
+mod limit;
+mod progress;
+
+pub use progress::Progress;
+
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::MultiProgress;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+use limit::RateLimited;
+
+/// The environment variable that says which lines to show.
+pub const FILTER_VARIABLE: &str = "WEIR_LOG";
+const FILTER_DEFAULT: &str = "info";
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// `human` when stderr is a terminal, `json` otherwise.
+    #[default]
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why logs cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter is no filter.
+    #[error(
+        "the environment variable {FILTER_VARIABLE} is no filter: {0}; it should be a level such as `warn`, or levels \
+         of parts such as `info,weir::sink=debug`"
+    )]
+    Filter(String),
+    /// Logs were set up before.
+    #[error("logs are set up twice: {0}")]
+    Twice(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// What shows logs and progress; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    bars: Option<MultiProgress>,
+}
+
+impl Telemetry {
+    /// Sets up the process's logs, once.
+    ///
+    /// # Errors
+    ///
+    /// When `WEIR_LOG` is no filter, or logs were set up before.
+    pub fn init(format: LogFormat) -> Result<Telemetry, TelemetryError> {
+        let filter = match std::env::var(FILTER_VARIABLE) {
+            Ok(text) => EnvFilter::try_new(text),
+            Err(_) => EnvFilter::try_new(FILTER_DEFAULT),
+        };
+        let filter = filter.map_err(|error| TelemetryError::Filter(error.to_string()))?;
+        let is_terminal = io::stderr().is_terminal();
+        let telemetry = Telemetry { bars: is_terminal.then(MultiProgress::new) };
+        let writer = Stderr(telemetry.bars.clone());
+        let is_human = match format {
+            LogFormat::Auto => is_terminal,
+            LogFormat::Human => true,
+            LogFormat::Json => false,
+        };
+        let lines = if is_human { human(writer, is_terminal).boxed() } else { json(writer).boxed() };
+        tracing_subscriber::registry().with(lines.with_filter(filter)).try_init()?;
+        Ok(telemetry)
+    }
+
+    /// Shows the progress of reading `bytes` bytes; `None` where nobody is watching.
+    pub fn progress(&self, bytes: u64) -> Option<Progress> {
+        self.bars.as_ref().map(|bars| Progress::new(bars, bytes))
+    }
+}
+
+fn human<W>(writer: W, has_colours: bool) -> impl Layer<Registry> + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let format = RateLimited::new(fmt::format().with_target(false).compact());
+    fmt::layer().with_ansi(has_colours).event_format(format).with_writer(writer)
+}
+
+fn json<W>(writer: W) -> impl Layer<Registry> + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let format = RateLimited::new(fmt::format().json().flatten_event(true).with_span_list(false));
+    fmt::layer().json().event_format(format).with_writer(writer)
+}
+
+/// stderr, with progress bars out of the way while a line is written.
+#[derive(Clone, Debug)]
+struct Stderr(Option<MultiProgress>);
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &self.0 {
+            // A line that the rate limit left out is empty: nothing to redraw for.
+            Some(bars) if !bytes.is_empty() => bars.suspend(|| io::stderr().write_all(bytes)),
+            _ => io::stderr().write_all(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+impl MakeWriter<'_> for Stderr {
+    type Writer = Stderr;
+
+    fn make_writer(&self) -> Stderr {
+        self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    /// What was written to it.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Lines {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_json_line_is_one_object_with_the_fields_beside_the_message() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::registry().with(json(move || writer.clone()));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::warn!(stage = "a", count = 3, "it \"failed\"\nagain")
+        });
+        let mut line: serde_json::Value = serde_json::from_str(&lines.text()).unwrap();
+        line.as_object_mut().unwrap().remove("timestamp").unwrap();
+        insta::assert_snapshot!(line, @r#"{"count":3,"level":"WARN","message":"it \"failed\"\nagain","stage":"a","target":"weir::telemetry::tests"}"#);
+    }
+
+    #[test]
+    fn a_human_line_has_level_message_and_fields() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::registry().with(human(move || writer.clone(), false));
+        tracing::subscriber::with_default(subscriber, || tracing::warn!(stage = "a", "it failed"));
+        let text = lines.text();
+        let (_, line) = text.split_once(' ').unwrap();
+        insta::assert_snapshot!(line, @r#" WARN it failed stage="a""#);
+    }
+}
