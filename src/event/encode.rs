@@ -1,14 +1,48 @@
 //! The document: the event's bytes, spliced with weir's own members and the edits.
 //! design/delivery.md section 4, "The document" and "Ids and indices".
+//!
+//! Constraints: an event that nobody edited costs its header and as many copies as there are gaps in it (one for
+//! `kind` and `apiVersion` at its front, one for `metadata.managedFields`). Nothing is allocated but the room in
+//! the output.
+//!
+//! Invariants:
+//!
+//! - One line, equal as JSON to the event with its edits, without `metadata.managedFields`, with what weir writes
+//!   in the place of members of the same name. What was not edited stays byte for byte.
+//! - A pure function of the event, its edits and failures, and the settings: list and watch, retry and restart
+//!   give the same bytes, because they give the same id.
+//! - The document of a document is that document, as long as the same stages fail.
+//!
+//! What weir says about an event stands in `/weir`, which is there only when there is something to say:
+//!
+//! | member | meaning |
+//! |---|---|
+//! | `/weir/timestamp` = `"absent"` | the event has no time: `@timestamp` is the epoch's start |
+//! | `/weir/timestamp` = `"implausible"` | `@timestamp` is more than 24 h from what the server says: another time chose the index |
+//! | `/weir/errors` = `[{stage, kind}]` | stages that failed on it and were passed over (`on_error = "keep"`) |
 
-use super::document::Documents;
-use super::edits::Original;
+mod splice;
+mod times;
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use sha2::{Digest, Sha256};
+
+use super::document::{Document, DocumentIdentity, Documents};
+use super::edits::{Original, write_string};
+use super::trusted;
 use super::view::EventView;
+use times::{Mark, Times};
 
 /// What every document gets, and what the sink needs of each.
 #[derive(Clone, Debug, Default)]
 pub struct EncodeSettings {
-    /// `clusterName`
+    /// `clusterName`; without one an event keeps a `clusterName` that it brings.
     pub cluster: Option<String>,
     /// Whether the sink addresses documents (`DocumentIdentity`); else none is made.
     pub identity: bool,
@@ -25,19 +59,92 @@ pub struct StageError<'a> {
     pub kind: &'static str,
 }
 
-/// Appends the document of `event` to `out`. `source` are the source's own bytes (for a dead letter).
+/// Room for what weir writes into a document, beside the event: a guess, so that the output grows once.
+const HEADER_BYTES: usize = 256;
+
+/// Appends the document of `event` to `out`, and a line break behind its body: bodies that follow each other
+/// (with neither identity nor source kept) are NDJSON. `source` are the source's own bytes (for a dead letter).
 ///
 /// Members in this order: `@timestamp`, `clusterName`, `weir` where there is something to mark,
 /// `apiVersion`, `kind`, then the event's own in their order, then new ones.
 pub fn encode(
-    _event: EventView<'_>,
-    _source: &[u8],
-    _errors: &[StageError<'_>],
-    _settings: &EncodeSettings,
-    _out: &mut Documents,
+    event: EventView<'_>,
+    source: &[u8],
+    errors: &[StageError<'_>],
+    settings: &EncodeSettings,
+    out: &mut Documents,
 ) {
-    todo!()
+    let times = Times::of(event.of);
+    let bytes = &mut out.bytes;
+    bytes.reserve(event.of.bytes.len() + HEADER_BYTES);
+    let start = bytes.len();
+    write_header(&times, errors, settings, bytes);
+    splice::write_members(event, settings.cluster.is_some(), bytes);
+    bytes.push(b'}');
+    let body = start..bytes.len();
+    bytes.push(b'\n');
+    let identity = settings.identity.then(|| write_identity(event.of, source, bytes));
+    let source = if settings.keep_source { append(bytes, source) } else { 0..0 };
+    out.docs.push(Document { body, source, identity, index_time: times.index, event_time: times.event });
 }
 
-#[allow(dead_code)]
-fn unused(_: Original<'_>) {}
+/// Everything in front of the event's own members, without a comma behind it.
+fn write_header(times: &Times<'_>, errors: &[StageError<'_>], settings: &EncodeSettings, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"@timestamp\":\"");
+    times.write(out);
+    out.push(b'"');
+    if let Some(cluster) = &settings.cluster {
+        out.extend_from_slice(b",\"clusterName\":");
+        write_string(cluster, out);
+    }
+    if times.mark != Mark::None || !errors.is_empty() {
+        write_marks(times.mark, errors, out);
+    }
+    out.extend_from_slice(b",\"apiVersion\":\"v1\",\"kind\":\"Event\"");
+}
+
+fn write_marks(mark: Mark, errors: &[StageError<'_>], out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"weir\":{");
+    out.extend_from_slice(match mark {
+        Mark::None => b"".as_slice(),
+        Mark::Absent => b"\"timestamp\":\"absent\"",
+        Mark::Implausible => b"\"timestamp\":\"implausible\"",
+    });
+    if !errors.is_empty() {
+        if mark != Mark::None {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"errors\":[");
+        for (at, error) in errors.iter().enumerate() {
+            out.extend_from_slice(if at == 0 { b"{\"stage\":" } else { b",{\"stage\":" });
+            write_string(error.stage, out);
+            out.extend_from_slice(b",\"kind\":");
+            write_string(error.kind, out);
+            out.push(b'}');
+        }
+        out.push(b']');
+    }
+    out.push(b'}');
+}
+
+fn write_identity(of: Original<'_>, source: &[u8], out: &mut Vec<u8>) -> DocumentIdentity {
+    let (uid, version) = (of.head.uid, of.head.resource_version);
+    if uid.is_empty() || version.is_empty() {
+        let mut hex = [0; 64];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(Sha256::digest(source)) {
+            const DIGITS: &[u8; 16] = b"0123456789abcdef";
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        return DocumentIdentity::Digest(append(out, &hex));
+    }
+    let uid = append(out, trusted::decode(&of.bytes[uid.range()]).as_bytes());
+    let version = append(out, trusted::decode(&of.bytes[version.range()]).as_bytes());
+    DocumentIdentity::Object { uid, version }
+}
+
+fn append(out: &mut Vec<u8>, bytes: &[u8]) -> Range<usize> {
+    let start = out.len();
+    out.extend_from_slice(bytes);
+    start..out.len()
+}

@@ -23,6 +23,7 @@ mod shard;
 #[cfg(test)]
 pub(crate) mod testing;
 mod time;
+mod trusted;
 mod view;
 
 pub use chunk::{Chunk, ChunkPool, Event, MalformedKind, PoolMetrics, Reject};

@@ -1,1 +1,142 @@
 //! JSON pointers (RFC 6901) and the pointers that no module may edit.
+//!
+//! A pointer is checked once and then walked step by step; nothing is allocated but for a step with a
+//! `~` escape. Protected pointers are compared step by step, decoded, so no spelling passes by them.
+
+use std::borrow::Cow;
+
+/// What weir's guarantees rest on (design/modules.md section 2): the object's identity, what it is about, its
+/// times, and weir's own members. An edit of one of these, of a parent, or of anything inside is refused.
+const PROTECTED: [(&str, &[&str]); 19] = [
+    ("/apiVersion", &["apiVersion"]),
+    ("/kind", &["kind"]),
+    ("/metadata/uid", &["metadata", "uid"]),
+    ("/metadata/resourceVersion", &["metadata", "resourceVersion"]),
+    ("/metadata/name", &["metadata", "name"]),
+    ("/metadata/namespace", &["metadata", "namespace"]),
+    ("/metadata/creationTimestamp", &["metadata", "creationTimestamp"]),
+    ("/metadata/managedFields", &["metadata", "managedFields"]),
+    ("/firstTimestamp", &["firstTimestamp"]),
+    ("/lastTimestamp", &["lastTimestamp"]),
+    ("/eventTime", &["eventTime"]),
+    ("/series", &["series"]),
+    ("/involvedObject/kind", &["involvedObject", "kind"]),
+    ("/involvedObject/namespace", &["involvedObject", "namespace"]),
+    ("/involvedObject/name", &["involvedObject", "name"]),
+    ("/involvedObject/uid", &["involvedObject", "uid"]),
+    ("/@timestamp", &["@timestamp"]),
+    ("/clusterName", &["clusterName"]),
+    ("/weir", &["weir"]),
+];
+
+/// A pointer of valid syntax.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pointer<'p> {
+    /// Without its first `/`; `None` is the empty pointer, the whole document.
+    rest: Option<&'p str>,
+}
+
+impl<'p> Pointer<'p> {
+    /// Checks the syntax; the error says what is wrong with it.
+    pub(super) fn parse(text: &'p str) -> Result<Pointer<'p>, &'static str> {
+        if text.is_empty() {
+            return Ok(Pointer { rest: None });
+        }
+        let Some(rest) = text.strip_prefix('/') else {
+            return Err("it does not begin with `/`");
+        };
+        let bytes = rest.as_bytes();
+        let bad = memchr::memchr_iter(b'~', bytes).any(|at| !matches!(bytes.get(at + 1), Some(b'0' | b'1')));
+        if bad {
+            return Err("a `~` must be followed by `0` or `1`");
+        }
+        Ok(Pointer { rest: Some(rest) })
+    }
+
+    /// The decoded steps from the root.
+    pub(super) fn steps(self) -> impl Iterator<Item = Cow<'p, str>> {
+        self.rest.into_iter().flat_map(|rest| rest.split('/')).map(decode)
+    }
+
+    /// How many steps: how deep the value lies.
+    pub(super) fn len(self) -> usize {
+        self.rest.map_or(0, |rest| 1 + memchr::memchr_iter(b'/', rest.as_bytes()).count())
+    }
+
+    /// The protected pointer that this one equals, is a prefix of, or extends.
+    pub(super) fn protected(self) -> Option<&'static str> {
+        let hit =
+            PROTECTED.iter().find(|(_, parts)| self.steps().zip(*parts).all(|(step, part)| step == *part));
+        hit.map(|(text, _)| *text)
+    }
+}
+
+/// A step as an array's index: digits without leading zeros. A number beyond `usize` is past any end.
+pub(super) fn array_index(step: &str) -> Option<usize> {
+    let digits = !step.is_empty() && step.bytes().all(|b| b.is_ascii_digit());
+    if !digits || (step.len() > 1 && step.starts_with('0')) {
+        return None;
+    }
+    Some(step.parse().unwrap_or(usize::MAX))
+}
+
+fn decode(step: &str) -> Cow<'_, str> {
+    if !step.contains('~') {
+        return Cow::Borrowed(step);
+    }
+    // In this order, so that `~01` becomes `~1` (RFC 6901 section 4).
+    Cow::Owned(step.replace("~1", "/").replace("~0", "~"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(text: &str) -> Vec<String> {
+        Pointer::parse(text).unwrap().steps().map(Cow::into_owned).collect()
+    }
+
+    #[test]
+    fn steps_are_decoded_as_rfc_6901_says() {
+        assert!(steps("").is_empty());
+        assert_eq!(steps("/"), [""]);
+        assert_eq!(steps("/foo/0"), ["foo", "0"]);
+        assert_eq!(steps("/a~1b/m~0n/~01"), ["a/b", "m~n", "~1"]);
+        assert_eq!(steps("//é/"), ["", "é", ""]);
+        assert_eq!(Pointer::parse("/a//b").unwrap().len(), 3);
+    }
+
+    #[test]
+    fn bad_syntax_is_an_error() {
+        for bad in ["a", "a/b", "#/a", "/a~", "/a~2", "/~/x", "/~~0"] {
+            assert!(Pointer::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_protected_pointer_its_parents_and_its_children_are_protected() {
+        let of = |text| Pointer::parse(text).unwrap().protected();
+        for (text, _) in PROTECTED {
+            assert_eq!(of(text), Some(text));
+            assert_eq!(of(&format!("{text}/x")), Some(text));
+        }
+        assert_eq!(of(""), Some("/apiVersion"));
+        assert_eq!(of("/metadata"), Some("/metadata/uid"));
+        assert_eq!(of("/involvedObject"), Some("/involvedObject/kind"));
+        for free in
+            ["/metadata/labels", "/involvedObject/fieldPath", "/kin", "/kind2", "/", "/type", "/seriess"]
+        {
+            assert_eq!(of(free), None, "{free}");
+        }
+    }
+
+    #[test]
+    fn array_indices_have_no_leading_zeros() {
+        assert_eq!(array_index("0"), Some(0));
+        assert_eq!(array_index("10"), Some(10));
+        assert_eq!(array_index("99999999999999999999999"), Some(usize::MAX));
+        for bad in ["", "-", "01", "+1", "-1", "1e0", "١"] {
+            assert_eq!(array_index(bad), None, "{bad}");
+        }
+    }
+}
