@@ -25,8 +25,6 @@ mod splice;
 mod times;
 
 #[cfg(test)]
-mod model;
-#[cfg(test)]
 mod tests;
 
 use std::ops::Range;

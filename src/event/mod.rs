@@ -16,6 +16,8 @@ mod encode;
 mod head;
 mod json;
 mod keys;
+#[cfg(test)]
+mod model;
 mod parse;
 mod pointer;
 mod rewrite;

@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_protected_pointer_its_parents_and_its_children_are_protected() {
-        let of = |text| Pointer::parse(text).unwrap().protected();
+        let of = |text: &str| Pointer::parse(text).unwrap().protected();
         for (text, _) in PROTECTED {
             assert_eq!(of(text), Some(text));
             assert_eq!(of(&format!("{text}/x")), Some(text));

@@ -170,7 +170,7 @@ impl<'a> EventView<'a> {
             *scanned += self.of.bytes.len();
             return Some(String::from_utf8_lossy(self.of.bytes));
         };
-        *scanned += self.of.members.len();
+        *scanned += self.of.members.iter().map(|member| 1 + member.key.len()).sum::<usize>();
         let member =
             self.of.members.iter().find(|m| trusted::same_text(&self.of.bytes[m.key.range()], &root))?;
         self.get_inside(&self.of.bytes[member.value.range()], steps, scanned)
@@ -185,7 +185,7 @@ impl<'a> EventView<'a> {
                 return self.get_inside(json, steps, scanned);
             }
             let Some(step) = steps.next() else { break };
-            *scanned += tree.children(node).count();
+            *scanned += tree.children(node).map(|child| 1 + tree.node(child).key.len()).sum::<usize>();
             node = tree.child(self.of, node, &step)?;
         }
         let mut json = Vec::new();

@@ -126,6 +126,13 @@ impl Tree {
         self.nodes.is_empty()
     }
 
+    /// Bytes that are allocated.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        let node = size_of::<Node>();
+        self.nodes.capacity() * node + self.undo.capacity() * (node + size_of::<u32>()) + self.text.capacity()
+    }
+
     pub(super) fn clear(&mut self) {
         self.revert(Savepoint::default());
         self.nodes.shrink_to(KEPT_NODES);
@@ -153,7 +160,7 @@ impl Tree {
 
     /// The length of the document in bytes: exact but for what weir itself writes, which is estimated, and one
     /// byte for each opened container; never too small by more than the former.
-    pub(super) fn size(&self, of: Original<'_>) -> usize {
+    pub(in crate::event) fn size(&self, of: Original<'_>) -> usize {
         let original = of.bytes.len() - of.head.managed_fields.len() + OWN_MEMBERS_BYTES;
         original.saturating_add_signed(self.grown as isize)
     }

@@ -105,8 +105,8 @@ fn managed_times(of: Original<'_>) -> impl Iterator<Item = Micros> + '_ {
     })
 }
 
-/// Whether OpenSearch takes the text of this valid time as it is: upper-case `T` and `Z`, no leap second, at most
-/// nine digits of fraction, and an offset of at most 18 hours
+/// Whether OpenSearch takes the text of this valid time as it is: upper-case `T` and `Z`, no leap second, and an
+/// offset of less than 18 hours
 /// (<https://docs.opensearch.org/latest/mappings/supported-field-types/date/>: java.time's formats).
 fn is_strict(text: &[u8]) -> bool {
     let Some((clock, rest)) = text.split_at_checked("1970-01-01T00:00:00".len()) else {
@@ -121,5 +121,5 @@ fn is_strict(text: &[u8]) -> bool {
         [b'+' | b'-', tens, ones, b':', ..] => zone.len() == 6 && [*tens, *ones] < *b"18",
         _ => false,
     };
-    clock[10] == b'T' && !leap_second && matches!(fraction, 0 | 2..=10) && zone_is_strict
+    clock[10] == b'T' && !leap_second && zone_is_strict
 }
