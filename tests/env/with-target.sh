@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# with-target.sh COMMAND...: run COMMAND with CARGO_TARGET_DIR in the cache, named after what the dependencies are built
-# from, so that a fresh clone does not compile wasmtime again. One user at a time: two checkouts that build into one
-# folder would run each other's `weir`. Who finds it busy takes the next of three. A CARGO_TARGET_DIR of the user wins.
+# with-target.sh COMMAND...: run COMMAND with CARGO_TARGET_DIR in the cache, named after the compiler and the profiles, so
+# that a fresh clone does not compile wasmtime again. (Not after Cargo.lock: cargo itself knows which dependencies
+# changed.) One user at a time: two checkouts that build into one folder would run each other's `weir`. Who finds it busy
+# takes the next of three. A CARGO_TARGET_DIR of the user wins.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 [ -z "${CARGO_TARGET_DIR:-}" ] || exec "$@"
 root=$(cd "$here/../.." && pwd)
+# Three times what one checkout needs. What no longer is of use cannot be told apart, so all of it goes.
+size_max_mib=20480
 
 # What another checkout built of its own crates would stay for ever: its path is part of the files' names.
 forget_other_checkouts() { # target folder
@@ -24,6 +27,9 @@ forget_other_checkouts() { # target folder
 if [ "${1:-}" = --locked ]; then
   target=$2
   shift 2
+  if [ -d "$target" ] && [ "$(du -sm "$target" | cut -f1)" -gt $size_max_mib ]; then
+    rm -rf "$target"
+  fi
   forget_other_checkouts "$target"
   touch "$target"
   # The three used last stay, and those in use.
@@ -35,8 +41,7 @@ if [ "${1:-}" = --locked ]; then
 fi
 
 key=$({
-  cat "$root/Cargo.lock" "$root/filters/Cargo.lock"
-  sed -n '/^\[profile/,/^$/p' "$root/Cargo.toml"
+  sed -n '/^\[profile/,/^$/p' "$root/Cargo.toml" "$root/filters/Cargo.toml"
   rustc -vV
 } | sha256sum | cut -c1-16)
 mkdir -p "$WEIR_CACHE/target"
