@@ -10,7 +10,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
@@ -122,11 +122,11 @@ impl Output {
 }
 
 /// Makes the file ours, and cuts off the line that a crash tore.
-fn take_over(path: &PathBuf, file: &File) -> Result<(), SinkError> {
-    let failed = |error| SinkError::File { path: path.clone(), error };
+fn take_over(path: &Path, file: &File) -> Result<(), SinkError> {
+    let failed = |error| SinkError::File { path: path.to_owned(), error };
     match flock(file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
-        Err(rustix::io::Errno::WOULDBLOCK) => return Err(SinkError::Locked(path.clone())),
+        Err(rustix::io::Errno::WOULDBLOCK) => return Err(SinkError::Locked(path.to_owned())),
         Err(error) => return Err(failed(error.into())),
     }
     if let Some(whole) = crate::lines::whole_lines_bytes(file).map_err(failed)? {

@@ -1,5 +1,326 @@
-//! tmp
-use super::*;
-pub(super) async fn run<I: Inbox>(_: &OpenSearchSettings, _: I, _: &Context) -> Result<(), SinkError> {
-    todo!()
+//! Documents into OpenSearch by `_bulk`: batches, several requests in flight, retries of what failed.
+//!
+//! What is decided is pure ([`lane`], [`outcome`], [`request`], [`response`], [`retry`], [`storm`]); this file
+//! moves batches, requests and time in and out of it.
+//!
+//! Invariant: an event is settled when OpenSearch has said that its document is stored, or its dead letter is
+//! on disk; before that it is held by a batch here, whatever happens.
+
+mod client;
+mod lane;
+mod outcome;
+mod parcel;
+mod report;
+mod request;
+mod response;
+mod retry;
+mod storm;
+mod target;
+mod template;
+
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use self::client::{Client, TransportError};
+use self::lane::{Completion, Failure, Lane, Turn};
+use self::outcome::{Refusal, classify};
+use self::parcel::Parcel;
+use self::report::{Rate, Reporter};
+use self::request::Actions;
+use self::response::Answer;
+use super::lag::{Lag, now_micros};
+use super::{Context, OpenSearchSettings, PART, PROGRESS_INTERVAL, SinkError, blocking};
+use crate::dead_letter::{DeadLetterError, Letter, Where};
+use crate::handoff::{Batch, BatchLimits, Inbox, Item};
+use crate::ledger::{Delivered, Held, Tally};
+use crate::sink::Mode;
+
+pub(super) async fn run<I: Inbox>(
+    settings: &OpenSearchSettings,
+    inbox: I,
+    context: &Context,
+) -> Result<(), SinkError> {
+    let own = settings.clone();
+    let client = Arc::new(blocking(move || Client::new(&own)).await?);
+    let prepared = tokio::select! {
+        () = context.shutdown.abort.cancelled() => return Ok(()),
+        prepared = target::prepare(&client, settings, context) => prepared,
+    };
+    prepared?;
+    let sender = Sender {
+        lane: Lane::new(),
+        actions: Actions::new(settings.index.clone(), settings.mode),
+        mode: settings.mode,
+        client,
+        requests: JoinSet::new(),
+        reporter: Reporter::new(context.health.clone()),
+        dead_letter_rate: Rate::default(),
+        lag: Lag::new(&context.metrics.sink.delivery_lag),
+        context: context.clone(),
+    };
+    sender.run(inbox).await
 }
+
+/// A request that has ended.
+struct Done {
+    parcel: Parcel,
+    reply: Result<Vec<Answer>, Failure>,
+    /// 401 or 403: perhaps the password was changed.
+    is_unauthorized: bool,
+}
+
+struct Sender {
+    lane: Lane,
+    actions: Actions,
+    mode: Mode,
+    client: Arc<Client>,
+    requests: JoinSet<Done>,
+    reporter: Reporter,
+    dead_letter_rate: Rate,
+    lag: Lag,
+    context: Context,
+}
+
+impl Sender {
+    async fn run<I: Inbox>(mut self, mut inbox: I) -> Result<(), SinkError> {
+        let mut ended = false;
+        loop {
+            self.context.health.progress(PART);
+            let now = Instant::now();
+            self.reporter.update(self.lane.trouble(), now);
+            let (fetch, wake) = self.send_what_may_be_sent(now);
+            if self.lane.is_done() {
+                break;
+            }
+            let wake = wake.map_or(now + PROGRESS_INTERVAL, |wake| wake.min(now + PROGRESS_INTERVAL));
+            tokio::select! {
+                biased;
+                () = self.context.shutdown.abort.cancelled() => break,
+                Some(done) = self.requests.join_next() => match done {
+                    Ok(done) => self.complete(done).await?,
+                    // Requests are not cancelled while this runs: it panicked, and so do we.
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                },
+                batch = fetch_next(&mut inbox, fetch), if !ended && fetch.is_some() => match batch {
+                    Some(batch) => self.admit(batch).await?,
+                    None => {
+                        ended = true;
+                        self.lane.end();
+                    }
+                },
+                () = tokio::time::sleep_until(wake) => {}
+            }
+        }
+        self.context.health.finished(PART);
+        Ok(())
+    }
+
+    /// Answers how much more to take in, and when to look again at the latest.
+    fn send_what_may_be_sent(&mut self, now: Instant) -> (Option<BatchLimits>, Option<Instant>) {
+        loop {
+            match self.lane.next(now) {
+                Turn::Send(parcel) => self.send(parcel),
+                Turn::Fetch(limits, wake) => return (Some(limits), wake),
+                Turn::Wait(wake) => return (None, wake),
+            }
+        }
+    }
+
+    fn send(&mut self, parcel: Parcel) {
+        let body = self.actions.body(&parcel.entries);
+        let (client, metrics) = (self.client.clone(), self.context.metrics.sink.clone());
+        metrics.request_documents.observe(parcel.entries.len() as f64);
+        self.requests.spawn(async move {
+            let timer = metrics.request_duration.start_timer();
+            let path = format!("/_bulk?filter_path={}", response::FILTER_PATH);
+            let host = client.host().to_owned();
+            let answer = client.request(Method::POST, &path, "application/x-ndjson", body).await;
+            timer.stop_and_record();
+            metrics.requests.with_label_values(&[status_label(&answer)]).inc();
+            if answer.as_ref().is_ok_and(|answer| answer.status.is_server_error()) {
+                client.rotate(&host);
+            }
+            let is_unauthorized = matches!(&answer, Ok(answer)
+                if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN));
+            let reply = read(answer, parcel.entries.len(), &host);
+            Done { parcel, reply, is_unauthorized }
+        });
+    }
+
+    async fn complete(&mut self, done: Done) -> Result<(), SinkError> {
+        if let Ok(answers) = &done.reply {
+            self.count(answers);
+        }
+        if done.is_unauthorized {
+            let client = self.client.clone();
+            if let Err(error) = blocking(move || client.reread_password()).await {
+                tracing::warn!("sink.password: {error}; going on with the one from before");
+            }
+        }
+        let random = fastrand::f64();
+        let completion = self.lane.completed(done.parcel, done.reply, Instant::now(), random);
+        self.settle(completion).await
+    }
+
+    fn count(&self, answers: &[Answer]) {
+        let items = &self.context.metrics.sink.items;
+        let mut counts: [(&str, u64); 5] = Default::default();
+        for answer in answers {
+            let label = classify(answer.status, answer.error.as_ref()).label();
+            // As many places as there are labels.
+            if let Some(count) = counts.iter_mut().find(|(other, _)| *other == label || other.is_empty()) {
+                *count = (label, count.1 + 1);
+            }
+        }
+        for (label, count) in counts.iter().filter(|(_, count)| *count > 0) {
+            items.with_label_values(&[label]).inc_by(*count);
+        }
+    }
+
+    async fn settle(&mut self, mut done: Completion) -> Result<(), SinkError> {
+        let mut tally = Tally::default();
+        tally.delivered(Delivered::Created, done.stored);
+        let before = match self.mode {
+            Mode::History => Delivered::Duplicate,
+            Mode::Latest => Delivered::Superseded,
+        };
+        tally.delivered(before, done.delivered.len() as u64 - done.stored);
+        done.delivered_held.settle(&tally);
+        self.lag.acknowledged(done.delivered.iter(), now_micros());
+        self.bury(done.dead, done.dead_held).await
+    }
+
+    /// Takes new documents in; those that OpenSearch could never store are not even sent.
+    async fn admit(&mut self, batch: Batch) -> Result<(), SinkError> {
+        let mut parcel = Parcel::from(batch);
+        let mut dead = Vec::new();
+        parcel.entries.retain(|entry| {
+            let fault = self.actions.fault(&entry.item);
+            dead.extend(fault.map(|fault| (entry.item.clone(), fault, fault_text(fault).to_owned())));
+            fault.is_none()
+        });
+        let held = parcel.held.split(dead.len() as u64);
+        if !parcel.entries.is_empty() {
+            self.lane.admit(parcel);
+        }
+        self.bury(dead, held).await
+    }
+
+    /// Writes dead letters, and settles their events when they are on disk.
+    async fn bury(&mut self, dead: Vec<(Item, Refusal, String)>, mut held: Held) -> Result<(), SinkError> {
+        let Some((_, refusal, detail)) = dead.first() else { return Ok(()) };
+        if let Some(silent) = self.dead_letter_rate.allow(dead.len() as u64, Instant::now()) {
+            tracing::warn!(
+                documents = dead.len(),
+                since_last_logged = silent,
+                reason = refusal.label(),
+                "OpenSearch can never store some documents, and they go to the dead letters: {detail}"
+            );
+        }
+        let letters = self.context.dead_letters.clone();
+        let tally = blocking(move || {
+            let all: Vec<Letter<'_>> = dead.iter().map(letter).collect();
+            letters.write_all(&all)?;
+            let mut tally = Tally::default();
+            all.iter().for_each(|letter| tally.dead_lettered(letters.reason(letter), 1));
+            Ok::<Tally, DeadLetterError>(tally)
+        });
+        held.settle(&tally.await?);
+        Ok(())
+    }
+}
+
+/// The next batch, for a branch of `select!` that is off when there are no limits.
+async fn fetch_next<I: Inbox>(inbox: &mut I, limits: Option<BatchLimits>) -> Option<Batch> {
+    match limits {
+        Some(limits) => inbox.next(limits).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn letter((item, refusal, detail): &(Item, Refusal, String)) -> Letter<'_> {
+    Letter {
+        place: Where::Sink,
+        reason: refusal.label(),
+        detail,
+        source: item.documents.source(item.document()),
+        document: Some(item.body()),
+    }
+}
+
+fn fault_text(fault: Refusal) -> &'static str {
+    match fault {
+        Refusal::IdTooLong => "its _id would be longer than the 512 bytes that OpenSearch allows",
+        _ => {
+            "mode = \"latest\" needs metadata.uid and an integer metadata.resourceVersion, and it has not both"
+        }
+    }
+}
+
+/// The label of `weir_sink_requests_total{status}`.
+fn status_label(answer: &Result<client::Response, TransportError>) -> &'static str {
+    let status = match answer {
+        Ok(answer) => answer.status.as_u16(),
+        Err(error) => return error.label(),
+    };
+    match status {
+        200 => "200",
+        400 => "400",
+        401 => "401",
+        403 => "403",
+        404 => "404",
+        413 => "413",
+        429 => "429",
+        500 => "500",
+        502 => "502",
+        503 => "503",
+        504 => "504",
+        _ => "other",
+    }
+}
+
+/// What an answer to `_bulk` means: one answer an item, or a failure of the whole request.
+fn read(
+    answer: Result<client::Response, TransportError>,
+    sent: usize,
+    host: &str,
+) -> Result<Vec<Answer>, Failure> {
+    let answer = answer.map_err(transport_failure)?;
+    if answer.status == StatusCode::OK {
+        return response::parse(&answer.body, sent)
+            .map_err(|why| Failure::Outage(format!("{host} gave a response that cannot be used: {why}")));
+    }
+    Err(status_failure(answer.status, &answer.body, host))
+}
+
+fn transport_failure(error: TransportError) -> Failure {
+    let text = error.to_string();
+    match error {
+        TransportError::Timeout { .. } => Failure::Timeout(text),
+        TransportError::Tls { .. } => Failure::Refused(text),
+        TransportError::Connect { .. } | TransportError::Io { .. } => Failure::Outage(text),
+    }
+}
+
+/// What a status other than 200 means for the request as a whole.
+fn status_failure(status: StatusCode, body: &[u8], host: &str) -> Failure {
+    let text = format!("{host} answers {}: {}", status.as_u16(), response::whole_error(body));
+    match status.as_u16() {
+        400 => Failure::Rejected(Refusal::Request, text),
+        413 => Failure::Rejected(Refusal::TooLarge, text),
+        401 => Failure::Refused(format!("{text}: check sink.username and sink.password")),
+        403 => Failure::Refused(format!("{text}: the user needs the right `indices:data/write/bulk`")),
+        429 => Failure::TooMany(text),
+        500..=599 => Failure::Outage(text),
+        300..=399 => Failure::Refused(format!(
+            "{text}: redirects are not followed: sink.hosts must name OpenSearch itself"
+        )),
+        _ => Failure::Refused(text),
+    }
+}
+
+#[cfg(test)]
+mod tests;

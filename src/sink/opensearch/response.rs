@@ -1,0 +1,217 @@
+//! Reads the answer to a `_bulk` request. Pure.
+//!
+//! Invariant: exactly one answer an item, in the order of the request, or the whole response is an error:
+//! a guess here would settle a document that was not stored.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+/// What to ask for. The status of every item always, so that the number of items can be checked; the reasons
+/// only where there are any.
+pub(super) const FILTER_PATH: &str =
+    "items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason,error,status";
+
+/// The answer to one item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) error: Option<ItemError>,
+}
+
+/// Why an item failed, in OpenSearch's words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ItemError {
+    pub(super) kind: String,
+    pub(super) reason: String,
+    pub(super) cause: Option<String>,
+}
+
+impl std::fmt::Display for ItemError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.kind, self.reason)?;
+        match &self.cause {
+            // Some reasons repeat their cause.
+            Some(cause) if !self.reason.ends_with(cause.as_str()) => write!(f, ": {cause}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why a response cannot be used: none of its items has an outcome.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unreadable {
+    #[error("it is not the JSON of a _bulk response ({0}); is there a proxy before OpenSearch?")]
+    NotJson(String),
+    #[error("it has {got} items for {sent} documents; is there a proxy before OpenSearch?")]
+    Count { sent: usize, got: usize },
+    #[error("item {0} has no answer, or more than one")]
+    Item(usize),
+    #[error("item {0} has the status {1}, which means nothing in a _bulk response")]
+    Status(usize, u16),
+}
+
+#[derive(Deserialize)]
+struct Bulk<'a> {
+    #[serde(borrow)]
+    items: Vec<RawItem<'a>>,
+}
+
+#[derive(Deserialize)]
+struct RawItem<'a> {
+    #[serde(borrow)]
+    create: Option<RawAnswer<'a>>,
+    #[serde(borrow)]
+    index: Option<RawAnswer<'a>>,
+}
+
+#[derive(Deserialize)]
+struct RawAnswer<'a> {
+    status: u16,
+    #[serde(borrow)]
+    error: Option<RawError<'a>>,
+}
+
+#[derive(Deserialize)]
+struct RawError<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    reason: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    caused_by: Option<RawCause<'a>>,
+}
+
+#[derive(Deserialize)]
+struct RawCause<'a> {
+    #[serde(borrow)]
+    reason: Option<Cow<'a, str>>,
+}
+
+/// One answer for each of `sent` items, or an error.
+pub(super) fn parse(body: &[u8], sent: usize) -> Result<Vec<Answer>, Unreadable> {
+    let bulk: Bulk<'_> =
+        serde_json::from_slice(body).map_err(|error| Unreadable::NotJson(error.to_string()))?;
+    if bulk.items.len() != sent {
+        return Err(Unreadable::Count { sent, got: bulk.items.len() });
+    }
+    bulk.items.into_iter().enumerate().map(|(number, item)| answer(number, item)).collect()
+}
+
+fn answer(number: usize, item: RawItem<'_>) -> Result<Answer, Unreadable> {
+    let answer = match (item.create, item.index) {
+        (Some(answer), None) | (None, Some(answer)) => answer,
+        _ => return Err(Unreadable::Item(number)),
+    };
+    if !matches!(answer.status, 200..=299 | 400..=599) {
+        return Err(Unreadable::Status(number, answer.status));
+    }
+    let error = answer.error.map(|error| ItemError {
+        kind: error.kind.into_owned(),
+        reason: error.reason.unwrap_or_default().into_owned(),
+        cause: error.caused_by.and_then(|cause| cause.reason).map(Cow::into_owned),
+    });
+    Ok(Answer { status: answer.status, error })
+}
+
+/// What a response that is no `_bulk` response says, for people: OpenSearch's own reason, or the text's start.
+pub(super) fn whole_error(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Whole {
+        error: Reason,
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Reason {
+        Structured {
+            #[serde(rename = "type")]
+            kind: String,
+            reason: Option<String>,
+        },
+        Text(String),
+    }
+    let text = match serde_json::from_slice::<Whole>(body) {
+        Ok(Whole { error: Reason::Structured { kind, reason } }) => {
+            format!("{kind}: {}", reason.unwrap_or_default())
+        }
+        Ok(Whole { error: Reason::Text(text) }) => text,
+        Err(_) => String::from_utf8_lossy(&body[..body.len().min(4 * DETAIL_CHARS)]).into_owned(),
+    };
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(DETAIL_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// A page of a proxy or a stack trace is cut here.
+const DETAIL_CHARS: usize = 300;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_refused_item_keeps_the_reason_and_its_cause() {
+        let body = br#"{"items":[{"create":{"status":201}},{"create":{"status":400,"error":{"type":
+            "mapper_parsing_exception","reason":"failed to parse field [d]","caused_by":{"reason":"\"nope\""}}}}]}"#;
+        let answers = parse(body, 2).unwrap();
+        assert_eq!(answers[0], Answer { status: 201, error: None });
+        let error = answers[1].error.as_ref().unwrap().to_string();
+        insta::assert_snapshot!(error, @r#"mapper_parsing_exception: failed to parse field [d]: "nope""#);
+    }
+
+    #[test]
+    fn what_is_no_bulk_response_is_an_error_as_a_whole() {
+        let cases: [(&[u8], &str); 7] = [
+            (b"<html>", "it is not the JSON"),
+            (b"", "it is not the JSON"),
+            (br#"{"items":[{"create":{"status":201}}"#, "it is not the JSON"),
+            (br#"{"items":[{"create":{"status":201}}]}"#, "1 items for 2"),
+            (br#"{"items":[{"create":{"status":201}},{}]}"#, "item 1 has no answer"),
+            (br#"{"items":[{"create":{"status":201},"index":{"status":201}},{}]}"#, "item 0 has no answer"),
+            (br#"{"items":[{"create":{"status":201}},{"index":{"status":302}}]}"#, "the status 302"),
+        ];
+        for (body, expected) in cases {
+            let error = parse(body, 2).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_reason_of_a_whole_error_is_found_or_the_text_is_cut() {
+        let real = br#"{"error":{"root_cause":[],"type":"parse_exception","reason":"request body is required"},"status":400}"#;
+        insta::assert_snapshot!(whole_error(real), @"parse_exception: request body is required");
+        insta::assert_snapshot!(whole_error(b"Unauthorized\n"), @"Unauthorized");
+        assert_eq!(whole_error(&[b'x'; 5000]).chars().count(), DETAIL_CHARS + 1);
+    }
+
+    fn answers() -> impl Strategy<Value = Vec<(bool, u16, Option<(String, String)>)>> {
+        let status = prop_oneof![200u16..300, 400u16..600];
+        proptest::collection::vec((any::<bool>(), status, proptest::option::of((".*", ".*"))), 0..20)
+    }
+
+    proptest! {
+        #[test]
+        fn every_item_has_its_own_answer_whatever_the_texts_are(answers in answers(), cut in any::<usize>()) {
+            let items: Vec<_> = answers.iter().map(|(create, status, error)| {
+                let mut answer = serde_json::json!({ "status": status, "unknown": [1] });
+                if let Some((kind, reason)) = error {
+                    answer["error"] = serde_json::json!({ "type": kind, "reason": reason });
+                }
+                serde_json::json!({ if *create { "create" } else { "index" }: answer })
+            }).collect();
+            let body = serde_json::json!({ "took": 3, "items": items }).to_string();
+            let parsed = parse(body.as_bytes(), answers.len()).unwrap();
+            for (parsed, (_, status, error)) in parsed.iter().zip(&answers) {
+                prop_assert_eq!(parsed.status, *status);
+                let texts = parsed.error.as_ref().map(|error| (error.kind.clone(), error.reason.clone()));
+                prop_assert_eq!(&texts, error);
+            }
+            // And a response that was cut off anywhere is never taken for a whole one.
+            prop_assert!(parse(&body.as_bytes()[..cut % body.len()], answers.len()).is_err());
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The OpenSearch sink against a real node: `make test` starts one and sets WEIR_TEST_OPENSEARCH_URL.
+//! Each test has an index of its own.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+use weir::buffer::{self, Writer};
+use weir::dead_letter::{self, DeadLetters};
+use weir::event::{Document, DocumentIdentity, Documents};
+use weir::handoff::Outbox;
+use weir::health::Health;
+use weir::ledger::{Ledger, Snapshot};
+use weir::metrics::Metrics;
+use weir::shutdown::Shutdown;
+use weir::sink::{self, Context, DateFormat, IndexPattern, Mode, OpenSearchSettings, Settings, Template};
+
+fn url() -> String {
+    std::env::var("WEIR_TEST_OPENSEARCH_URL").expect(
+        "WEIR_TEST_OPENSEARCH_URL is not set: run `make test`, which starts a real OpenSearch, or set it to one",
+    )
+}
+
+/// One test's index, pipeline's end and dead letters.
+struct Bench {
+    http: reqwest::Client,
+    settings: OpenSearchSettings,
+    folder: tempfile::TempDir,
+    ledger: Ledger,
+    context: Context,
+}
+
+impl Bench {
+    fn new(name: &str, date: Option<DateFormat>, mode: Mode) -> Bench {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let unique = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let prefix = format!("weir-test-{name}-{unique}{}", if date.is_some() { "-" } else { "" });
+        let settings = OpenSearchSettings {
+            hosts: vec![url()],
+            username: None,
+            password: None,
+            ca: None,
+            index: IndexPattern { prefix, date, suffix: String::new() },
+            mode,
+            template: Template::Install,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::default();
+        let letters = dead_letter::Settings { path: Some(folder.path().to_owned()) };
+        let context = Context {
+            metrics: Metrics::new(&ledger).unwrap(),
+            health: Health::default(),
+            dead_letters: DeadLetters::open(&letters, &ledger).unwrap(),
+            shutdown: Shutdown::default(),
+        };
+        Bench { http: reqwest::Client::new(), settings, folder, ledger, context }
+    }
+
+    /// Sends these to their end: uid, version and document.
+    async fn store(&self, docs: &[(&str, &str, Value)]) -> Snapshot {
+        let (writer, reader) = buffer::channel(&buffer::Settings::default(), &self.context.metrics);
+        self.put(&writer, docs);
+        drop(writer);
+        let settings = Settings::OpenSearch(self.settings.clone());
+        sink::run(&settings, reader, self.context.clone()).await.unwrap();
+        let snapshot = self.ledger.snapshot();
+        assert!(snapshot.is_balanced() && snapshot.in_flight == 0, "{snapshot:?}");
+        snapshot
+    }
+
+    fn put(&self, writer: &Writer, docs: &[(&str, &str, Value)]) {
+        let mut documents = Documents::default();
+        for (uid, version, body) in docs {
+            let mut put = |text: &str| {
+                let start = documents.bytes.len();
+                documents.bytes.extend_from_slice(text.as_bytes());
+                start..start + text.len()
+            };
+            let body = put(&body.to_string());
+            let identity = DocumentIdentity::Object { uid: put(uid), version: put(version) };
+            let source = body.clone();
+            documents.docs.push(Document {
+                body,
+                source,
+                identity: Some(identity),
+                index_time: 1_760_000_000_000_000,
+                event_time: Some(1_760_000_000_000_000),
+            });
+        }
+        writer.put(documents, self.ledger.receive(docs.len() as u64)).unwrap();
+    }
+
+    async fn ask(&self, method: http::Method, path: &str, body: Value) -> Value {
+        let request = self.http.request(method, format!("{}/{path}", url()));
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        let text = request.send().await.unwrap().text().await.unwrap();
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path}: {text}"))
+    }
+
+    /// How many documents of the test's indices match.
+    async fn count(&self, query: Value) -> u64 {
+        let index = format!("{}*", self.settings.index.prefix);
+        self.ask(http::Method::POST, &format!("{index}/_refresh"), json!({})).await;
+        let query = json!({ "query": query });
+        let answer = self.ask(http::Method::POST, &format!("{index}/_count"), query).await;
+        answer["count"].as_u64().unwrap_or_else(|| panic!("{answer}"))
+    }
+
+    fn dead_letters(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.folder.path().join("00000001.jsonl")).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn event(reason: &str) -> Value {
+    json!({
+        "@timestamp": "2025-10-09T08:53:20.123456Z",
+        "clusterName": "test-eu-1",
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {
+            "name": "web-0.17f", "namespace": "shop-front", "uid": "u", "resourceVersion": "1",
+            "creationTimestamp": "2025-10-09T08:53:20Z",
+            "labels": { "app.kubernetes.io/name": "web", "app": "web", "app.kubernetes.io": "x" },
+            "annotations": { "big": "x".repeat(40_000), "a..b": "", "": "1" },
+        },
+        "involvedObject": { "kind": "Pod", "namespace": "shop-front", "name": "web-0", "labels": { "app": "web" } },
+        "type": "Warning",
+        "reason": reason,
+        "message": "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
+        "firstTimestamp": null,
+        "lastTimestamp": null,
+        "eventTime": "2025-10-09T08:53:20.123456Z",
+        "count": 3,
+        "source": {},
+        "gpu": { "cause": "unschedulable" },
+        "tags": ["gpu-failure"],
+    })
+}
+
+#[tokio::test]
+async fn a_version_is_stored_once_however_often_it_is_sent() {
+    let bench = Bench::new("once", Some(DateFormat::Day), Mode::History);
+    let docs = [("a", "1", event("Killing")), ("a", "2", event("Killing")), ("b", "1", event("Failed"))];
+    assert_eq!(bench.store(&docs).await.delivered, [3, 0, 0, 0]);
+    assert_eq!(bench.store(&docs).await.delivered, [3, 3, 0, 0]);
+    assert_eq!(bench.count(json!({ "match_all": {} })).await, 3);
+    assert!(bench.context.health.readiness().ok);
+}
+
+#[tokio::test]
+async fn latest_keeps_the_newest_version_in_whatever_order_they_come() {
+    let bench = Bench::new("latest", None, Mode::Latest);
+    bench.store(&[("a", "5", event("First"))]).await;
+    let snapshot = bench.store(&[("a", "7", event("Newest")), ("b", "9", event("Other"))]).await;
+    assert_eq!(snapshot.delivered, [3, 0, 0, 0]);
+    assert_eq!(bench.store(&[("a", "6", event("Late")), ("a", "7", event("Newest"))]).await.delivered[2], 2);
+    assert_eq!(bench.count(json!({ "term": { "reason.keyword": "Newest" } })).await, 1);
+    assert_eq!(bench.count(json!({ "match_all": {} })).await, 2);
+}
+
+#[tokio::test]
+async fn one_refused_document_is_dead_lettered_alone() {
+    let bench = Bench::new("refused", Some(DateFormat::Day), Mode::History);
+    let mut bad = event("Bad");
+    bad["involvedObject"] = json!("an object by the template");
+    let snapshot =
+        bench.store(&[("a", "1", event("Good")), ("b", "1", bad.clone()), ("c", "1", event("Good"))]).await;
+    assert_eq!(snapshot.delivered, [2, 0, 0, 0]);
+    assert_eq!(snapshot.dead_lettered, [(("sink".to_owned(), "mapping".to_owned()), 1)]);
+    let letters = bench.dead_letters();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0]["document"], bad);
+    let detail = letters[0]["detail"].as_str().unwrap();
+    assert!(detail.contains("object mapping for [involvedObject] tried to parse"), "{detail}");
+}
+
+#[tokio::test]
+async fn dashboards_made_for_dynamic_mapping_work_on_the_template() {
+    let bench = Bench::new("template", Some(DateFormat::Month), Mode::History);
+    let mut odd = event("FailedScheduling");
+    odd["count"] = json!("many");
+    odd["lastTimestamp"] = json!("yesterday");
+    odd["series"] = json!({ "count": 2, "lastObservedTime": "2025-10-09T08:53:20.123456Z" });
+    let snapshot = bench.store(&[("a", "1", event("FailedScheduling")), ("b", "1", odd)]).await;
+    assert_eq!(snapshot.delivered[0], 2, "a value that does not parse is no reason to refuse a document");
+    let both = [
+        json!({ "term": { "reason.keyword": "FailedScheduling" } }),
+        json!({ "term": { "metadata.namespace.keyword": "shop-front" } }),
+        json!({ "match_phrase": { "message": "nodes are available" } }),
+        json!({ "match_phrase": { "type": "warning" } }),
+        json!({ "term": { "clusterName": "test-eu-1" } }),
+        json!({ "term": { "clusterName.keyword": "test-eu-1" } }),
+        json!({ "term": { "gpu.cause": "unschedulable" } }),
+        json!({ "term": { "gpu.cause.keyword": "unschedulable" } }),
+        json!({ "term": { "tags.keyword": "gpu-failure" } }),
+        json!({ "term": { "metadata.labels.app.kubernetes.io/name": "web" } }),
+        json!({ "term": { "involvedObject.labels.app": "web" } }),
+        json!({ "query_string": { "query": "involvedObject.name:web AND reason:FailedScheduling" } }),
+        json!({ "range": { "@timestamp": { "gte": "2025-10-09T08:53:20.123Z", "lt": "2025-10-09T08:53:20.124Z" } } }),
+    ];
+    for query in both {
+        assert_eq!(bench.count(query.clone()).await, 2, "{query}");
+    }
+    assert_eq!(bench.count(json!({ "range": { "count": { "gte": 3 } } })).await, 1);
+    assert_eq!(bench.count(json!({ "term": { "series.count": 2 } })).await, 1);
+    let index = format!("{}2025.10", bench.settings.index.prefix);
+    let aggregation =
+        json!({ "size": 0, "aggs": { "by": { "terms": { "field": "involvedObject.kind.keyword" } } } });
+    let answer = bench.ask(http::Method::POST, &format!("{index}/_search"), aggregation).await;
+    assert_eq!(answer["aggregations"]["by"]["buckets"][0], json!({ "key": "Pod", "doc_count": 2 }));
+}
+
+#[tokio::test]
+async fn an_alias_is_refused_because_its_writes_move() {
+    let bench = Bench::new("alias", None, Mode::Latest);
+    let alias = &bench.settings.index.prefix;
+    bench.ask(http::Method::PUT, &format!("{alias}-000001"), json!({ "aliases": { alias: {} } })).await;
+    let (_writer, reader) = buffer::channel(&buffer::Settings::default(), &bench.context.metrics);
+    let settings = Settings::OpenSearch(bench.settings.clone());
+    let error = sink::run(&settings, reader, bench.context.clone()).await.unwrap_err().to_string();
+    assert!(error.contains("is an alias: its writes move from index to index"), "{error}");
+}
