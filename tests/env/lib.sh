@@ -1,9 +1,12 @@
 # shellcheck shell=bash
-# What the scripts of this folder share. Source it; it sets only functions and WEIR_CACHE.
+# What the scripts of this folder share. Source it; it sets only functions, WEIR_CACHE and CARGO_DENY.
 
 # Everything slow to get is kept here, in folders named after a hash of what it is made from, so that a
 # fresh clone on a machine that built before starts warm.
 WEIR_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/weir
+
+# Where setup.sh installs cargo-deny, whose version is part of the name.
+CARGO_DENY=$WEIR_CACHE/tools/cargo-deny-0.20.2
 
 # say TEXT...: progress, on stderr: stdout of these scripts is for programs.
 say() { echo "$*" >&2; }

@@ -3,8 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/env/lib.sh
-deny=("$WEIR_CACHE"/tools/cargo-deny-*/bin)
-PATH=${deny[-1]}:$PATH
+PATH=$CARGO_DENY/bin:$PATH
 
 workspace() { # folder, target folder
   cd "$1"

@@ -7,7 +7,6 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
-CARGO_DENY_VERSION=0.20.2
 OPENSEARCH_VERSION=${OS_VERSION:-2.19.4}
 
 missing=()
@@ -143,14 +142,14 @@ node() {
 cargo_deny() {
   rust
   [ ${#missing[@]} = 0 ] || return 0
-  local out=$WEIR_CACHE/tools/cargo-deny-$CARGO_DENY_VERSION
+  local out=$CARGO_DENY version=${CARGO_DENY##*-}
   [ -x "$out/bin/cargo-deny" ] && return 0
   (
     flock 9
     [ ! -x "$out/bin/cargo-deny" ] || exit 0
-    say "setup: building cargo-deny $CARGO_DENY_VERSION (once; some minutes)"
+    say "setup: building cargo-deny $version (once; some minutes)"
     CARGO_TARGET_DIR=$out.target cargo install --locked --quiet --root "$out.new" \
-      cargo-deny --version "$CARGO_DENY_VERSION" >"$WEIR_CACHE/cargo-deny.log" 2>&1 </dev/null ||
+      cargo-deny --version "$version" >"$WEIR_CACHE/cargo-deny.log" 2>&1 </dev/null ||
       { tail -n 20 "$WEIR_CACHE/cargo-deny.log" >&2; exit 1; }
     rm -rf "$out.target"
     rm -rf "$out" && mv -T "$out.new" "$out"
