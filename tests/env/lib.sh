@@ -6,6 +6,7 @@
 WEIR_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/weir
 
 # Where setup.sh installs cargo-deny, whose version is part of the name.
+# shellcheck disable=SC2034
 CARGO_DENY=$WEIR_CACHE/tools/cargo-deny-0.20.2
 
 # say TEXT...: progress, on stderr: stdout of these scripts is for programs.
