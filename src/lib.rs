@@ -30,6 +30,7 @@ pub mod stages;
 pub mod cli;
 pub mod config;
 
+pub mod admin;
 pub mod dead_letter;
 pub mod health;
 pub mod ledger;
