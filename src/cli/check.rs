@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failure, print};
+use super::{Failure, LogArguments, modules, print};
 use crate::config::{self, Environment, Settings, Workers, show_duration, show_index, show_size};
 use crate::sink::{Mode, OpenSearchSettings};
-use crate::stages::{OnError, StageSettings};
+use crate::stages::{Description, OnError, StageSettings};
 use crate::{sink, source};
 
 /// Tell everything that is wrong with a configuration, or what it would run
@@ -21,17 +21,21 @@ use crate::{sink, source};
 pub(super) struct CheckCommand {
     /// The configuration, as `weir run` would take it
     file: PathBuf,
+    #[command(flatten)]
+    log: LogArguments,
 }
 
 impl CheckCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
+        self.log.init()?;
         let config = config::load(&self.file, &Environment::of_process())?;
-        print(&summary(&config.settings))
+        let modules = modules::load(&config)?;
+        print(&summary(&config.settings, &modules))
     }
 }
 
 /// One short line for each part of what would run.
-fn summary(settings: &Settings) -> String {
+fn summary(settings: &Settings, modules: &[Description]) -> String {
     let mut lines = String::new();
     let mut line = |part: &str, text: String| {
         // Writing to a String cannot fail.
@@ -39,8 +43,8 @@ fn summary(settings: &Settings) -> String {
     };
     line("pipeline", pipeline(settings));
     line("source", source(&settings.source));
-    for stage in &settings.stages {
-        line("stage", self::stage(stage));
+    for (stage, module) in settings.stages.iter().zip(modules) {
+        line("stage", self::stage(stage, module));
     }
     line("buffer", format!("{} in memory", show_size(settings.buffer.memory)));
     line("sink", sink(&settings.sink));
@@ -80,7 +84,7 @@ fn source(source: &source::Settings) -> String {
     }
 }
 
-fn stage(stage: &StageSettings) -> String {
+fn stage(stage: &StageSettings, module: &Description) -> String {
     let matches = &stage.matches;
     let keys = [
         ("type", &matches.event_type),
@@ -100,12 +104,24 @@ fn stage(stage: &StageSettings) -> String {
         OnError::DeadLetter => "dead-letter",
     };
     format!(
-        "{}: {}{keys}, {} of CPU time a call, {} of memory, on error {on_error}",
+        "{}: {}, {}{keys}, {} of CPU time a call, {} of memory, on error {on_error}",
         stage.name,
         stage.module.display(),
+        powers(module),
         show_duration(stage.timeout),
         show_size(stage.memory)
     )
+}
+
+/// What the module can do to an event.
+fn powers(module: &Description) -> &'static str {
+    let has = |power: &str| module.powers.iter().any(|name| name == power);
+    match (has("discard"), has("edit")) {
+        (true, true) => "can drop and change events",
+        (true, false) => "can drop events",
+        (false, true) => "can change events",
+        (false, false) => "can only look",
+    }
 }
 
 fn sink(sink: &sink::Settings) -> String {
@@ -139,8 +155,17 @@ mod tests {
     use std::path::Path;
 
     fn summary_of(text: &str) -> String {
-        let environment = Environment { cache: "/home/me/.cache".into() };
-        summary(&config::parse(Path::new("etc/pipeline.toml"), text, &environment).unwrap().settings)
+        let environment = Environment { cache: "/home/me/.cache/weir/modules".into() };
+        let settings = config::parse(Path::new("etc/pipeline.toml"), text, &environment).unwrap().settings;
+        let describe = |(stage, power): (&StageSettings, &str)| Description {
+            name: stage.name.clone(),
+            module: stage.module.clone(),
+            powers: vec!["event".into(), power.into()],
+            reasons: Vec::new(),
+            counters: Vec::new(),
+        };
+        let modules: Vec<_> = settings.stages.iter().zip(["discard", "edit"]).map(describe).collect();
+        summary(&settings, &modules)
     }
 
     #[test]

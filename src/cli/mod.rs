@@ -5,13 +5,16 @@
 
 mod check;
 pub mod filter;
+mod modules;
 
 use std::io::{self, Write};
+use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{self, Problems};
-use crate::telemetry::{LogFormat, TelemetryError};
+use crate::stages;
+use crate::telemetry::{LogFormat, Telemetry, TelemetryError};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -27,10 +30,6 @@ Environment:
 #[derive(Debug, Parser)]
 #[command(name = "weir", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Cli {
-    /// How log lines look
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
-    log_format: LogFormat,
-
     #[command(subcommand)]
     command: Command,
 }
@@ -50,6 +49,23 @@ enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    /// Compile the module on stdin to stdout: what weir starts as a child of its own
+    #[command(name = stages::COMPILE_COMMAND, hide = true)]
+    CompileModule,
+}
+
+/// What commands that log are given.
+#[derive(Debug, Args)]
+struct LogArguments {
+    /// How log lines look: `human`, `json` (one object a line), or `auto`: human on a terminal, json elsewhere
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
+    log_format: LogFormat,
+}
+
+impl LogArguments {
+    fn init(&self) -> Result<Telemetry, TelemetryError> {
+        Telemetry::init(self.log_format)
+    }
 }
 
 /// Why a command did not succeed.
@@ -64,6 +80,9 @@ pub enum Failure {
     /// A filter could not be made.
     #[error("error: {0}")]
     Filter(#[from] filter::FilterError),
+    /// The process cannot be set up.
+    #[error("error: {0}")]
+    Process(String),
     /// stdout cannot be written.
     #[error("error: cannot write to stdout: {0}")]
     Output(#[source] io::Error),
@@ -74,7 +93,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Failure::Filter(filter::FilterError::OneOut(_)) => 2,
-            Failure::Output(_) | Failure::Filter(_) => 1,
+            Failure::Output(_) | Failure::Filter(_) | Failure::Process(_) => 1,
             Failure::Problems(_) | Failure::Telemetry(_) => 2,
         }
     }
@@ -86,19 +105,29 @@ impl Cli {
     /// # Errors
     ///
     /// What went wrong, to be shown on stderr.
-    pub fn run(self) -> Result<(), Failure> {
+    pub fn run(self) -> Result<ExitCode, Failure> {
         match self.command {
-            Command::Check(check) => check.run(),
-            Command::Filter(command) => Ok(filter::run(command)?),
-            Command::Example => print(config::EXAMPLE),
-            Command::Schema => print(&config::schema()),
-            Command::Completions { shell } => {
-                let mut script = Vec::new();
-                clap_complete::generate(shell, &mut Cli::command(), "weir", &mut script);
-                write_out(&script)
-            }
+            Command::Check(check) => check.run()?,
+            Command::Filter(command) => filter::run(command)?,
+            Command::Example => print(config::EXAMPLE)?,
+            Command::Schema => print(&config::schema())?,
+            Command::Completions { shell } => write_out(&completions(shell))?,
+            // Its exit codes are between the child and its parent.
+            Command::CompileModule => return Ok(stages::compile_as_child()),
         }
+        Ok(ExitCode::SUCCESS)
     }
+}
+
+/// A script that completes what the help shows.
+fn completions(shell: clap_complete::Shell) -> Vec<u8> {
+    let command = Cli::command();
+    // A shell's generator may show hidden commands too.
+    let shown = command.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    let mut shown = clap::Command::new("weir").version(env!("CARGO_PKG_VERSION")).subcommands(shown);
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut shown, "weir", &mut script);
+    script
 }
 
 fn print(text: &str) -> Result<(), Failure> {

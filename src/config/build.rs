@@ -36,7 +36,7 @@ pub(super) fn config(walk: &mut Walk<'_>, root: &DeTable<'_>, environment: &Envi
         name: root.text("name")?,
         cluster: root.text("cluster"),
         workers: root.workers("workers")?,
-        cache: root.path("cache").unwrap_or_else(|| environment.cache.join("weir")),
+        cache: root.path("cache").unwrap_or_else(|| environment.cache.clone()),
         admin: admin(&root, &source),
         source,
         stages,
@@ -45,7 +45,8 @@ pub(super) fn config(walk: &mut Walk<'_>, root: &DeTable<'_>, environment: &Envi
         dead_letter: dead_letter::Settings { path: root.section("dead_letter")?.path("path") },
         folder: folder(walk.file),
     };
-    Some(Config { settings, stages: places })
+    let cache = walk.place(root.at("cache"));
+    Some(Config { settings, cache, stages: places })
 }
 
 fn folder(file: &Path) -> PathBuf {

@@ -27,7 +27,8 @@ pub(super) static ROOT: Table = Table {
         key(
             "cache",
             Type::Path,
-            "Folder of compiled modules, for weir alone. Absent: $XDG_CACHE_HOME/weir, else ~/.cache/weir.",
+            "Folder of compiled modules, for weir alone (mode 0700). Absent: weir/modules in $XDG_CACHE_HOME, else in \
+             ~/.cache.",
         ),
         key("source", Type::Section(&SOURCE), SOURCE.doc).required(),
         key("stage", Type::Sections(&STAGE), STAGE.doc),

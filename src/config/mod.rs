@@ -92,12 +92,13 @@ impl Workers {
     }
 }
 
-/// A valid configuration, and where in its file each stage is, for what turns out only when its module is
-/// loaded.
+/// A valid configuration, and the places in its file of what can turn out to be wrong only later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// What to run.
     pub settings: Settings,
+    /// Where `cache` is, or where it could be.
+    pub cache: Place,
     /// For each stage, in order.
     pub stages: Vec<StagePlaces>,
 }
@@ -114,18 +115,19 @@ pub struct StagePlaces {
 /// What defaults depend on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
-    /// The folder of programs' caches.
+    /// The folder of compiled modules.
     pub cache: PathBuf,
 }
 
 impl Environment {
-    /// This process's: `$XDG_CACHE_HOME`, else `~/.cache`, else a folder for temporary files
+    /// This process's: in `$XDG_CACHE_HOME`, else in `~/.cache`, else where temporary files go
     /// ([XDG base directories](https://specifications.freedesktop.org/basedir-spec/latest/): a relative path
-    /// in the variable is ignored).
+    /// in the variable is ignored). It is `weir/modules` there: compiled modules are refused in a folder that is not
+    /// weir's alone, and `weir` itself may hold something else and have been made by somebody else.
     pub fn of_process() -> Environment {
         let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let cache = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")));
-        Environment { cache: cache.unwrap_or_else(std::env::temp_dir) }
+        Environment { cache: cache.unwrap_or_else(std::env::temp_dir).join("weir/modules") }
     }
 }
 

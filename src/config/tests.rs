@@ -3,7 +3,7 @@
 use super::*;
 
 fn parse_toml(text: &str) -> Result<Settings, String> {
-    let environment = Environment { cache: "/home/me/.cache".into() };
+    let environment = Environment { cache: "/home/me/.cache/weir/modules".into() };
     match parse(Path::new("etc/pipeline.toml"), text, &environment) {
         Ok(config) => Ok(config.settings),
         Err(problems) => Err(problems.to_string()),
@@ -264,7 +264,7 @@ mod settings {
             name: "p".into(),
             cluster: None,
             workers: Workers::Auto,
-            cache: "/home/me/.cache/weir".into(),
+            cache: "/home/me/.cache/weir/modules".into(),
             source: source::Settings::Stdin,
             stages: vec![stage],
             buffer: buffer::Settings::default(),

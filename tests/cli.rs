@@ -1,0 +1,345 @@
+//! The command line, through the real binary: what it prints, where, and its exit code.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// What a run of weir left: its exit code, stdout and stderr, with the folder's path as DIR.
+#[derive(Debug, PartialEq, Eq)]
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// A folder to run weir in.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        Folder(TempDir::new().unwrap())
+    }
+
+    /// A folder with these files.
+    fn with(files: &[(&str, &str)]) -> Folder {
+        let folder = Folder::new();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        folder
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn weir(&self, arguments: &[&str]) -> Ended {
+        let output = self.command(arguments).output().unwrap();
+        let text = |bytes: &[u8]| {
+            let text = String::from_utf8(bytes.to_vec()).unwrap();
+            text.replace(&self.path().canonicalize().unwrap().display().to_string(), "DIR")
+        };
+        Ended { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .stdin(Stdio::null())
+            .env("XDG_CACHE_HOME", self.path().join("cache"))
+            .env_remove("WEIR_LOG")
+            .env_remove("COLUMNS");
+        command
+    }
+
+    /// The names of what is in it.
+    fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path()).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+fn help_of(command: &[&str]) -> String {
+    let ended = Folder::new().weir(&[command, &["--help"]].concat());
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    ended.stdout
+}
+
+mod help {
+    use super::*;
+
+    #[test]
+    fn of_weir() {
+        insta::assert_snapshot!(help_of(&[]), @r"
+        Watches a Kubernetes cluster's events, runs each one through WebAssembly modules, and ships what is
+        left to OpenSearch in batches
+
+        Usage: weir <COMMAND>
+
+        Commands:
+          check        Tell everything that is wrong with a configuration, or what it would run
+          filter       Make filters: WebAssembly modules for stages
+          example      Print a configuration that shows every key with what it means
+          schema       Print the JSON Schema of the configuration, for editors
+          completions  Print a shell's completions
+          help         Print this message or the help of the given subcommand(s)
+
+        Options:
+          -h, --help     Print help
+          -V, --version  Print version
+
+        Exit codes:
+          0  success
+          1  a run that failed
+          2  wrong usage or configuration, a module that cannot be loaded included
+
+        Environment:
+          WEIR_LOG  which log lines to show, such as `warn` or `info,weir::sink=debug` (default: info)
+        ");
+    }
+
+    #[test]
+    fn of_check() {
+        insta::assert_snapshot!(help_of(&["check"]), @r"
+        Tell everything that is wrong with a configuration, or what it would run
+
+        Each problem goes to stderr and begins with a line FILE:LINE:COL: error: TEXT. Contacts no server,
+        and writes nothing but the compile cache.
+
+        Usage: weir check [OPTIONS] <FILE>
+
+        Arguments:
+          <FILE>
+                  The configuration, as `weir run` would take it
+
+        Options:
+              --log-format <FORMAT>
+                  How log lines look: `human`, `json` (one object a line), or `auto`: human on a terminal,
+                  json elsewhere
+                  
+                  [default: auto]
+
+          -h, --help
+                  Print help (see a summary with '-h')
+        ");
+    }
+
+    #[test]
+    fn of_example() {
+        insta::assert_snapshot!(help_of(&["example"]), @r"
+        Print a configuration that shows every key with what it means
+
+        Usage: weir example
+
+        Options:
+          -h, --help  Print help
+        ");
+    }
+
+    #[test]
+    fn of_schema() {
+        insta::assert_snapshot!(help_of(&["schema"]), @r"
+        Print the JSON Schema of the configuration, for editors
+
+        Usage: weir schema
+
+        Options:
+          -h, --help  Print help
+        ");
+    }
+
+    #[test]
+    fn of_completions() {
+        insta::assert_snapshot!(help_of(&["completions"]), @r"
+        Print a shell's completions
+
+        Usage: weir completions <SHELL>
+
+        Arguments:
+          <SHELL>  Which shell [possible values: bash, elvish, fish, powershell, zsh]
+
+        Options:
+          -h, --help  Print help
+        ");
+    }
+
+    #[test]
+    fn of_filter() {
+        insta::assert_snapshot!(help_of(&["filter"]), @r"
+        Make filters: WebAssembly modules for stages
+
+        Usage: weir filter <COMMAND>
+
+        Commands:
+          build  Builds filter crates into WebAssembly components
+          help   Print this message or the help of the given subcommand(s)
+
+        Options:
+          -h, --help  Print help
+        ");
+    }
+
+    #[test]
+    fn of_filter_build() {
+        insta::assert_snapshot!(help_of(&["filter", "build"]), @r"
+        Builds filter crates into WebAssembly components.
+
+        Runs cargo for the target wasm32-unknown-unknown, makes a component of each module, checks it, and
+        says what it will be able to do.
+
+        Usage: weir filter build [OPTIONS] <DIR>...
+
+        Arguments:
+          <DIR>...
+                  The folders of the filter crates
+
+        Options:
+              --out <FILE>
+                  Where to write the module, when there is one; default: dist/NAME.wasm beside the
+                  Cargo.toml of DIR's workspace
+
+          -h, --help
+                  Print help (see a summary with '-h')
+        ");
+    }
+}
+
+mod usage {
+    use super::*;
+
+    #[test]
+    fn the_version_is_the_crates() {
+        let ended = Folder::new().weir(&["-V"]);
+        let stdout = format!("weir {}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!(ended, Ended { code: Some(0), stdout, stderr: String::new() });
+    }
+
+    #[test]
+    fn wrong_usage_exits_2_and_prints_nothing_to_stdout() {
+        let arguments: [&[&str]; 5] =
+            [&[], &["nonsense"], &["check"], &["check", "a", "b"], &["check", "--nonsense", "a"]];
+        for arguments in arguments {
+            let ended = Folder::new().weir(arguments);
+            assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{arguments:?}");
+            assert!(!ended.stderr.is_empty());
+        }
+        insta::assert_snapshot!(Folder::new().weir(&["chekc", "x"]).stderr, @r"
+        error: unrecognized subcommand 'chekc'
+
+          tip: some similar subcommands exist: 'schema', 'check'
+
+        Usage: weir <COMMAND>
+
+        For more information, try '--help'.
+        ");
+    }
+
+    #[test]
+    fn a_log_filter_that_is_none_exits_2() {
+        let folder = Folder::with(&[("p.toml", SMALL)]);
+        let output = folder.command(&["check", "p.toml"]).env("WEIR_LOG", "weir=loud").output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @r#"error: the environment variable WEIR_LOG is no filter: error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5; it should be a level such as `warn`, or levels of parts such as `info,weir::sink=debug`"#);
+    }
+}
+
+mod printed {
+    use super::*;
+
+    #[test]
+    fn the_example_and_the_schema_are_those_in_the_repository() {
+        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+        for (command, file) in [("example", "pipeline.toml"), ("schema", "schema.json")] {
+            let ended = Folder::new().weir(&[command]);
+            assert_eq!(ended.code, Some(0));
+            assert!(ended.stdout == std::fs::read_to_string(config.join(file)).unwrap(), "{file}");
+        }
+    }
+
+    #[test]
+    fn completions_are_printed_for_each_shell() {
+        for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+            let ended = Folder::new().weir(&["completions", shell]);
+            assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{shell}");
+            assert!(ended.stdout.contains("completions"), "{shell}");
+            assert!(!ended.stdout.contains("__compile-module"), "{shell}");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_enough_is_no_failure() {
+        let folder = Folder::new();
+        let mut child = folder.command(&["schema"]).stdout(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+const SMALL: &str = "name = 'small'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\nworkers = 1\n";
+
+mod check {
+    use super::*;
+
+    #[test]
+    fn a_valid_configuration_is_summed_up_on_stdout_and_nothing_is_written() {
+        let folder = Folder::with(&[("p.toml", SMALL)]);
+        let ended = folder.weir(&["check", "p.toml"]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+        insta::assert_snapshot!(ended.stdout, @r"
+        pipeline     small, workers 1
+        source       stdin
+        buffer       16MiB in memory
+        sink         stdout
+        dead_letter  none: the first event that needs it stops the run
+        admin        does not listen
+        ");
+        assert_eq!(folder.names(), ["p.toml"]);
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once_on_stderr() {
+        let folder = Folder::with(&[(
+            "p.toml",
+            "nmae = 'x'\nworkers = 0\nsource.kind = 'nats'\nsink.kind = 'stdout'\n",
+        )]);
+        let ended = folder.weir(&["check", "p.toml"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+        insta::assert_snapshot!(ended.stderr, @r#"
+        p.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its directories, its metrics.
+        p.toml:1:1: error: unknown key `nmae` at the top level; did you mean `name`?
+        p.toml:2:11: error: `workers` must be from 1 to 256, not 0
+        p.toml:3:15: error: unknown kind "nats": it may be "kubernetes", "file" or "stdin"
+        "#);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_exits_2() {
+        let ended = Folder::new().weir(&["check", "none.toml"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+        insta::assert_snapshot!(ended.stderr, @"none.toml:1:1: error: cannot read the configuration: No such file or directory (os error 2)");
+    }
+
+    #[test]
+    fn modules_that_cannot_be_loaded_are_told_at_once_where_they_are_named() {
+        let stage = |name: &str, module: &str| format!("[[stage]]\nname = '{name}'\nmodule = '{module}'\n");
+        let config = SMALL.to_owned()
+            + &stage("missing", "missing.wasm")
+            + &stage("text", "text.wasm")
+            + &stage("core", "core.wasm");
+        let folder = Folder::with(&[("p.toml", &config), ("text.wasm", "hello")]);
+        std::fs::write(folder.path().join("core.wasm"), wat::parse_str("(module)").unwrap()).unwrap();
+        let ended = folder.weir(&["check", "p.toml"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+        insta::assert_snapshot!(ended.stderr, @r"
+        p.toml:7:10: error: stage `missing`: missing.wasm: cannot read it: No such file or directory (os error 2)
+        p.toml:10:10: error: stage `text`: text.wasm: it is not WebAssembly
+        p.toml:13:10: error: stage `core`: core.wasm: it is a core module, and weir needs a component: run `weir filter build` on its source
+        ");
+    }
+}
