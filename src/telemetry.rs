@@ -10,6 +10,8 @@ mod progress;
 pub use progress::Progress;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use indicatif::MultiProgress;
 use tracing_subscriber::fmt::{self, MakeWriter};
@@ -80,9 +82,9 @@ impl Telemetry {
         Ok(telemetry)
     }
 
-    /// Shows the progress of reading `bytes` bytes; `None` where nobody is watching.
-    pub fn progress(&self, bytes: u64) -> Option<Progress> {
-        self.bars.as_ref().map(|bars| Progress::new(bars, bytes))
+    /// Shows how far `read` is on its way to `total` bytes, until that is dropped; `None` where nobody is watching.
+    pub fn progress(&self, total: u64, read: &Arc<AtomicU64>) -> Option<Progress> {
+        self.bars.as_ref().map(|bars| Progress::new(bars, total, read.clone()))
     }
 }
 
@@ -135,7 +137,7 @@ impl MakeWriter<'_> for Stderr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     /// What was written to it.
     #[derive(Clone, Default)]

@@ -1,5 +1,7 @@
 //! The command line, through the real binary: what it prints, where, and its exit code.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 

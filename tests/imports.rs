@@ -3,6 +3,8 @@
 //! Dependencies point one way: main -> cli -> {config, pipeline}; pipeline -> the four parts; the four parts -> what
 //! they share, and nothing of each other. Tests may know more: they are not read.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot read the sources fails")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -150,10 +152,12 @@ fn paths(text: &str, depth: usize) -> BTreeSet<Named> {
             "super" if is_root && supers >= depth => {
                 found.extend(heads(&behind[2 * supers..]).map(Named::Module));
             }
-            name if is_root && is_name(name) && name != "super" => {
-                if begins_use || (!in_use && behind.get(1) == Some(&"::")) {
-                    found.insert(Named::Crate(name.to_owned()));
-                }
+            name if is_root
+                && is_name(name)
+                && name != "super"
+                && (begins_use || (!in_use && behind.get(1) == Some(&"::"))) =>
+            {
+                found.insert(Named::Crate(name.to_owned()));
             }
             _ => {}
         }
