@@ -164,13 +164,21 @@ pub(super) fn same_text(content: &[u8], text: &str) -> bool {
 /// The text that stands between a JSON string's quotes, decoded; borrowed where it has no escapes. A lone
 /// surrogate becomes U+FFFD.
 pub(super) fn decode(content: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(content);
+    let text = utf8(content);
     if memchr::memchr(b'\\', content).is_none() {
         return text;
     }
     let mut out = String::with_capacity(text.len());
     unescape(&text, &mut out);
     Cow::Owned(out)
+}
+
+/// Checked JSON as text: it is UTF-8, so this only looks.
+pub(super) fn utf8(json: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(json) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(json),
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::edits::{Edits, Original, ROOT, Value};
 use super::head::{EventType, Span};
+use super::json::decode_bytes;
 use super::pointer::Pointer;
 use super::time::{Micros, parse_rfc3339};
 use super::trusted;
@@ -168,7 +169,7 @@ impl<'a> EventView<'a> {
         let mut steps = pointer.steps();
         let Some(root) = steps.next() else {
             *scanned += self.of.bytes.len();
-            return Some(String::from_utf8_lossy(self.of.bytes));
+            return Some(trusted::utf8(self.of.bytes));
         };
         *scanned += self.of.members.iter().map(|member| 1 + member.key.len()).sum::<usize>();
         let member =
@@ -188,10 +189,11 @@ impl<'a> EventView<'a> {
             *scanned += tree.children(node).map(|child| 1 + tree.node(child).key.len()).sum::<usize>();
             node = tree.child(self.of, node, &step)?;
         }
-        let mut json = Vec::new();
+        let mut json = Vec::with_capacity(128);
         tree.write(self.of, node, &mut json);
         *scanned += json.len();
-        Some(Cow::Owned(String::from_utf8_lossy(&json).into_owned()))
+        let text = String::from_utf8(json);
+        Some(Cow::Owned(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())))
     }
 
     fn get_inside<'p>(
@@ -202,7 +204,7 @@ impl<'a> EventView<'a> {
     ) -> Option<Cow<'a, str>> {
         let range = trusted::find(json, steps, scanned)?;
         *scanned += range.len();
-        Some(String::from_utf8_lossy(&json[range]))
+        Some(trusted::utf8(&json[range]))
     }
 }
 
@@ -223,12 +225,13 @@ fn inner_content<'j>(json: &'j [u8], key: &str) -> &'j [u8] {
 }
 
 /// The time that a head's span holds, with its decoded text.
-pub(super) fn time_at(of: Original<'_>, span: Span) -> Option<(Cow<'_, str>, Micros)> {
+#[inline]
+pub(super) fn time_at(of: Original<'_>, span: Span) -> Option<(Cow<'_, [u8]>, Micros)> {
     if span.is_empty() {
         return None;
     }
-    let text = trusted::decode(&of.bytes[span.range()]);
-    let micros = parse_rfc3339(text.as_bytes())?;
+    let text = decode_bytes(of.bytes, span);
+    let micros = parse_rfc3339(&text)?;
     Some((text, micros))
 }
 

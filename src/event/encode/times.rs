@@ -32,7 +32,7 @@ pub(super) struct Times<'a> {
     /// What is to be said about it.
     pub(super) mark: Mark,
     /// `event` as the event writes it.
-    text: Cow<'a, str>,
+    text: Cow<'a, [u8]>,
 }
 
 impl<'a> Times<'a> {
@@ -50,7 +50,7 @@ impl<'a> Times<'a> {
             Some(_) if plausible => Mark::None,
             Some(_) => Mark::Implausible,
         };
-        Times { event, index, mark, text: chosen.map_or(Cow::Borrowed(""), |(text, _)| text) }
+        Times { event, index, mark, text: chosen.map_or(Cow::Borrowed(&b""[..]), |(text, _)| text) }
     }
 
     /// Appends `@timestamp`'s text: the event's own wherever OpenSearch's `strict_date_optional_time` reads it, else
@@ -59,8 +59,8 @@ impl<'a> Times<'a> {
         let Some(event) = self.event else {
             return out.extend_from_slice(b"1970-01-01T00:00:00Z");
         };
-        if is_strict(self.text.as_bytes()) {
-            return out.extend_from_slice(self.text.as_bytes());
+        if is_strict(&self.text) {
+            return out.extend_from_slice(&self.text);
         }
         // Any time that parse_rfc3339 answers is in jiff's range: years 0 to 9999, and a day's offset.
         let utc = jiff::Timestamp::from_microsecond(event).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
