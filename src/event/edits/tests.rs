@@ -80,6 +80,16 @@ fn of_a_repeated_key_the_last_one_is_read_and_an_edit_leaves_one() {
 }
 
 #[test]
+fn removing_past_the_end_of_an_array_removes_nothing() {
+    let event = event();
+    let mut edits = Edits::default();
+    for nothing in ["/list/2", "/list/3", "/list/99/x", "/list/-", "/list/-/x"] {
+        edits.remove(event.of(), nothing).unwrap();
+        assert!(edits.is_empty(), "{nothing}");
+    }
+}
+
+#[test]
 fn managed_fields_can_be_read_after_an_edit_beside_them() {
     let event = event();
     let mut edits = Edits::default();

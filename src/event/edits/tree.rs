@@ -119,6 +119,8 @@ enum Step {
     Missing {
         last: u32,
     },
+    /// Nothing, and no child can be made there.
+    PastEnd,
 }
 
 impl Tree {
@@ -183,7 +185,8 @@ impl Tree {
             parent = link.node;
             match self.step(of, parent, &step)? {
                 Step::Found(found) => link = found,
-                Step::Missing { .. } if !create => return Ok(false),
+                Step::Missing { .. } | Step::PastEnd if !create => return Ok(false),
+                Step::PastEnd => return Err("the index is past the array's end"),
                 Step::Missing { last } => {
                     let key = self.store_key(of, parent, &step);
                     let node = self.insert(parent, last, key, Value::Object(NONE));
@@ -318,7 +321,7 @@ impl Tree {
             len += 1;
         }
         match index {
-            Some(index) if index > len => Err("the index is past the array's end"),
+            Some(index) if index > len => Ok(Step::PastEnd),
             _ => Ok(Step::Missing { last: before }),
         }
     }
