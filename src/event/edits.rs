@@ -10,6 +10,8 @@
 //! written to an undo log first; [`Edits::commit`] forgets the log, [`Edits::rollback`] plays it back, and a
 //! refused edit plays back its own part.
 
+mod node;
+mod read;
 mod tree;
 mod value;
 
@@ -21,7 +23,8 @@ mod tests;
 use super::DEPTH_MAX;
 use super::head::{Head, Member};
 use super::pointer::Pointer;
-pub(super) use tree::{ROOT, Tree, Value};
+pub(super) use node::{ROOT, Value};
+pub(super) use tree::Tree;
 use tree::{Savepoint, Verb};
 use value::Payload;
 pub(super) use value::write_string;

@@ -202,6 +202,21 @@ fn floats_are_written_in_the_shortest_form() {
     assert_snapshot!(values.map(&mut written).join(" "), @"1.0 0.1 -0.0 1e+300 5e-324 1e+16 123456789.125");
 }
 
+/// The size that the tree keeps count of, against the edited event written down.
+fn check_size(event: &Fixture, edits: &Edits) {
+    let of = event.of();
+    // What is cut out of `metadata` is not part of what is written here.
+    if edits.is_empty() || !of.head.managed_fields.is_empty() {
+        return;
+    }
+    let compact: usize = of.members.iter().map(|member| member.key.len() + member.value.len() + 4).sum();
+    let root_spaces = of.bytes.len() - (compact + 1);
+    let written = whole(event, edits).len() + root_spaces + tree::OWN_MEMBERS_BYTES;
+    let counted = edits.tree().size(of);
+    // One byte too many for each opened container: up to three on the way of each of 15 edits.
+    assert!((written..=written + 45).contains(&counted), "{written} {counted}");
+}
+
 proptest! {
     /// Calls of several edits, each call kept or not, against a plain tree.
     #[test]
@@ -230,6 +245,7 @@ proptest! {
                 edits.rollback();
             }
             prop_assert_eq!(Model::parse(&whole(&fixture, &edits)), committed.clone());
+            check_size(&fixture, &edits);
         }
     }
 }

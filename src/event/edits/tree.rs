@@ -4,78 +4,18 @@
 //! Invariant: node 0 is the root object, and while anything is edited nodes 1.. are its original members in
 //! their order, linked or not.
 
-use super::super::trusted::{Children, same_text};
 use super::Original;
+use super::node::{NONE, Node, ROOT, Text, Value};
+use super::read::MANAGED_FIELDS;
 use crate::event::pointer::{Pointer, array_index};
-
-/// The root's node.
-pub(in crate::event) const ROOT: u32 = 0;
-/// No node.
-const NONE: u32 = u32::MAX;
+use crate::event::trusted::{Children, same_text};
 
 /// What weir itself writes into a document, in bytes, as far as a limit on its size can know it.
-const OWN_MEMBERS_BYTES: usize = 256;
+pub(super) const OWN_MEMBERS_BYTES: usize = 256;
 
 /// `clear` keeps this many nodes' and bytes' memory; an event that needed more gives the rest back.
 const KEPT_NODES: usize = 4096;
 const KEPT_BYTES: usize = 256 << 10;
-
-/// A piece of JSON text: of the event's bytes, or of the tree's own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::event) struct Text {
-    start: u32,
-    /// Length; the top bit says that it is the tree's own text.
-    len: u32,
-}
-
-const OWN: u32 = 1 << 31;
-
-impl Text {
-    fn source(start: usize, len: usize) -> Text {
-        // Events and values are at most a few MiB, far below 2^31.
-        Text { start: start as u32, len: len as u32 }
-    }
-
-    pub(super) fn own(start: usize, len: usize) -> Text {
-        Text { start: start as u32, len: len as u32 | OWN }
-    }
-
-    /// Length in bytes.
-    pub(in crate::event) fn len(self) -> usize {
-        (self.len & !OWN) as usize
-    }
-
-    /// Whether this is the event's own text.
-    pub(in crate::event) fn is_source(self) -> bool {
-        self.len & OWN == 0
-    }
-
-    /// Where in the text that it is part of.
-    pub(in crate::event) fn range(self) -> std::ops::Range<usize> {
-        self.start as usize..self.start as usize + self.len()
-    }
-}
-
-/// A value: text that nobody opened, or an opened container with its first child.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::event) enum Value {
-    /// The text of any one value.
-    Text(Text),
-    /// An opened object.
-    Object(u32),
-    /// An opened array.
-    Array(u32),
-}
-
-/// A member of an object, or an element of an array.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::event) struct Node {
-    /// The key as it stands between its quotes; nothing for an element.
-    pub(in crate::event) key: Text,
-    /// The value.
-    pub(in crate::event) value: Value,
-    next: u32,
-}
 
 /// What an edit does.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +28,7 @@ pub(super) enum Verb {
 /// The opened parts of one event.
 #[derive(Debug, Default)]
 pub(in crate::event) struct Tree {
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     pub(super) text: Vec<u8>,
     /// Nodes as they were, oldest first.
     undo: Vec<(u32, Node)>,
@@ -188,7 +128,7 @@ impl Tree {
                 Step::Missing { .. } | Step::PastEnd if !create => return Ok(false),
                 Step::PastEnd => return Err("the index is past the array's end"),
                 Step::Missing { last } => {
-                    let key = self.store_key(of, parent, &step);
+                    let key = self.store_key(parent, &step);
                     let node = self.insert(parent, last, key, Value::Object(NONE));
                     link = Link { before: last, node };
                     created = true;
@@ -256,12 +196,11 @@ impl Tree {
         let mut raw_size = text.len();
         let first = self.nodes.len() as u32;
         for (key, value) in Children::new(json, 0) {
-            let part = |range: &std::ops::Range<usize>| Text {
-                start: text.start + range.start as u32,
-                len: range.len() as u32 | text.len & OWN,
+            let node = Node {
+                key: text.part(&key),
+                value: Value::Text(text.part(&value)),
+                next: self.nodes.len() as u32 + 1,
             };
-            let node =
-                Node { key: part(&key), value: Value::Text(part(&value)), next: self.nodes.len() as u32 + 1 };
             if has_managed && same_text(&json[key.clone()], MANAGED_FIELDS) {
                 // Part of neither: the document goes without.
                 raw_size -= managed.len();
@@ -327,7 +266,7 @@ impl Tree {
     }
 
     /// Appends the key of a new child to the own text; nothing for an element.
-    fn store_key(&mut self, _of: Original<'_>, parent: u32, step: &str) -> Text {
+    fn store_key(&mut self, parent: u32, step: &str) -> Text {
         if matches!(self.node(parent).value, Value::Array(_)) {
             return Text::default();
         }
@@ -401,82 +340,10 @@ impl Tree {
         }
     }
 
-    fn first(&self, parent: u32) -> u32 {
+    pub(super) fn first(&self, parent: u32) -> u32 {
         match self.node(parent).value {
             Value::Object(first) | Value::Array(first) => first,
             Value::Text(_) => NONE,
         }
-    }
-}
-
-/// The member that documents go without.
-const MANAGED_FIELDS: &str = "managedFields";
-
-/// Reading.
-impl Tree {
-    /// A node. The indices come from the tree itself.
-    pub(in crate::event) fn node(&self, at: u32) -> Node {
-        self.nodes[at as usize]
-    }
-
-    /// The bytes of a text.
-    pub(in crate::event) fn bytes<'t>(&'t self, of: Original<'t>, text: Text) -> &'t [u8] {
-        let whole = if text.is_source() { of.bytes } else { &self.text };
-        &whole[text.range()]
-    }
-
-    /// The children of an opened container, in their order.
-    pub(in crate::event) fn children(&self, parent: u32) -> impl Iterator<Item = u32> + '_ {
-        let some = |at: u32| (at != NONE).then_some(at);
-        std::iter::successors(some(self.first(parent)), move |at| some(self.node(*at).next))
-    }
-
-    /// The member or element that `step` names, of an opened container; of a repeated key the last.
-    pub(in crate::event) fn child(&self, of: Original<'_>, parent: u32, step: &str) -> Option<u32> {
-        match self.node(parent).value {
-            Value::Object(_) => {
-                let same = |at: &u32| same_text(self.bytes(of, self.node(*at).key), step);
-                self.children(parent).filter(same).last()
-            }
-            Value::Array(_) => array_index(step).and_then(|index| self.children(parent).nth(index)),
-            Value::Text(_) => None,
-        }
-    }
-
-    /// Appends a node's value as JSON. Depth is bounded: `DEPTH_MAX` holds for edited events too.
-    pub(in crate::event) fn write(&self, of: Original<'_>, at: u32, out: &mut Vec<u8>) {
-        self.write_without(of, at, None, out);
-    }
-
-    /// Appends `metadata` as documents have it, without managedFields.
-    pub(in crate::event) fn write_metadata(&self, of: Original<'_>, at: u32, out: &mut Vec<u8>) {
-        self.write_without(of, at, Some(MANAGED_FIELDS), out);
-    }
-
-    fn write_without(&self, of: Original<'_>, at: u32, without: Option<&str>, out: &mut Vec<u8>) {
-        let is_object = match self.node(at).value {
-            Value::Text(text) => return out.extend_from_slice(self.bytes(of, text)),
-            Value::Object(_) => true,
-            Value::Array(_) => false,
-        };
-        out.push(if is_object { b'{' } else { b'[' });
-        let mut first = true;
-        for child in self.children(at) {
-            let key = self.bytes(of, self.node(child).key);
-            if without.is_some_and(|without| same_text(key, without)) {
-                continue;
-            }
-            if !first {
-                out.push(b',');
-            }
-            first = false;
-            if is_object {
-                out.push(b'"');
-                out.extend_from_slice(key);
-                out.extend_from_slice(b"\":");
-            }
-            self.write_without(of, child, None, out);
-        }
-        out.push(if is_object { b'}' } else { b']' });
     }
 }

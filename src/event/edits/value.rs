@@ -1,6 +1,7 @@
 //! The values that edits bring, written as JSON text once, when they come.
 
-use super::tree::{Text, Tree};
+use super::node::Text;
+use super::tree::Tree;
 use crate::event::json::{ScanError, Scanner};
 
 /// A value as the module gave it.
