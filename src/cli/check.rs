@@ -173,8 +173,8 @@ mod tests {
         insta::assert_snapshot!(summary_of(config::EXAMPLE), @r#"
         pipeline     events, cluster "prod-eu-1", workers auto
         source       kubernetes, all namespaces
-        stage        drop-normal: etc/../filters/dist/drop-normal.wasm, type Normal, 50ms of CPU time a call, 16MiB of memory, on error keep
-        stage        tag-gpu-failures: etc/../filters/dist/tag-gpu-failures.wasm, 50ms of CPU time a call, 16MiB of memory, on error keep
+        stage        drop-normal: etc/../filters/dist/drop-normal.wasm, can drop events, type Normal, 50ms of CPU time a call, 16MiB of memory, on error keep
+        stage        tag-gpu-failures: etc/../filters/dist/tag-gpu-failures.wasm, can change events, 50ms of CPU time a call, 16MiB of memory, on error keep
         buffer       16MiB in memory
         sink         opensearch https://opensearch.example:9200, index kube-events-{yyyy.MM.dd}, mode history, user "weir", password ***, trusts /etc/weir/ca.pem
         dead_letter  /var/lib/weir/dead-letter
