@@ -1,1 +1,160 @@
+//! Stages as the pipeline runs them: events in through an outlet, documents out at an outbox, and the ledger.
 
+mod healthy;
+mod hostile;
+mod refused;
+
+#[allow(dead_code, unreachable_pub)] // Shared with the integration tests and benches, which are crates of their own.
+#[path = "../../../tests/support/modules.rs"]
+mod modules;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use self::modules::{Guest, chunk};
+use super::clock::Reading;
+use super::load::load_with_clock;
+use super::*;
+use crate::dead_letter::{DeadLetters, Settings};
+use crate::event::{Documents, EncodeSettings};
+use crate::handoff::{Closed, Outbox, Outlet};
+use crate::health::Health;
+use crate::ledger::{Delivered, Held, Ledger, Snapshot, Tally};
+use crate::metrics::Metrics;
+
+/// Short, so that hostile modules cost the tests little.
+const TIMEOUT: Duration = Duration::from_millis(30);
+
+/// A folder with modules, and what loading needs.
+struct Bench {
+    folder: tempfile::TempDir,
+    ledger: Ledger,
+    metrics: Metrics,
+    clock: fn() -> Reading,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let ledger = Ledger::default();
+        let metrics = Metrics::new(&ledger).unwrap();
+        Bench { folder: tempfile::tempdir().unwrap(), ledger, metrics, clock: Reading::now }
+    }
+
+    fn write(&self, name: &str, module: &[u8]) -> PathBuf {
+        let path = self.folder.path().join(format!("{name}.wasm"));
+        std::fs::write(&path, module).unwrap();
+        path
+    }
+
+    /// A stage of this module, as the defaults have it but for the timeout.
+    fn stage(&self, name: &str, guest: Guest<'_>) -> StageSettings {
+        self.stage_of(name, &guest.component())
+    }
+
+    fn stage_of(&self, name: &str, module: &[u8]) -> StageSettings {
+        StageSettings {
+            name: name.to_owned(),
+            module: self.write(name, module),
+            matches: Match::default(),
+            timeout: TIMEOUT,
+            memory: 16 << 20,
+            on_error: OnError::Keep,
+            config: "{}".to_owned(),
+        }
+    }
+
+    fn load(&self, stages: &[StageSettings]) -> Result<Arc<Chain>, Vec<LoadError>> {
+        let context = LoadContext {
+            cache: self.folder.path().join("cache"),
+            compiler: Compiler::InProcess,
+            ledger: self.ledger.clone(),
+            metrics: self.metrics.stage.clone(),
+        };
+        load_with_clock(stages, &context, self.clock)
+    }
+
+    /// Runs chunks of events through the stages, with one worker.
+    fn run<T: AsRef<str>>(&self, stages: &[StageSettings], chunks: &[Vec<T>]) -> Ran {
+        self.run_workers(stages, chunks, 1)
+    }
+
+    fn run_workers<T: AsRef<str>>(&self, stages: &[StageSettings], chunks: &[Vec<T>], workers: usize) -> Ran {
+        let chain = self.load(stages).unwrap_or_else(|errors| panic!("{errors:?}"));
+        let outbox = Collect::default();
+        let letters = Settings { path: Some(self.folder.path().join("letters")) };
+        let dead_letters = DeadLetters::open(&letters, &self.ledger).unwrap();
+        let around = Surroundings {
+            outbox: &outbox,
+            dead_letters: &dead_letters,
+            encode: &EncodeSettings::default(),
+            health: &Health::default(),
+        };
+        let (outlet, works) = Outlet::new(self.ledger.clone(), chunks.len().max(1), workers);
+        for events in chunks {
+            outlet.send(chunk(events)).unwrap();
+        }
+        drop(outlet);
+        std::thread::scope(|scope| {
+            for (number, work) in works.into_iter().enumerate() {
+                let worker = chain.worker(number, workers);
+                scope.spawn(move || worker.run(work, around).unwrap());
+            }
+        });
+        let ledger = self.ledger.snapshot();
+        assert!(ledger.is_balanced(), "{ledger}");
+        assert_eq!(ledger.in_flight, 0, "{ledger}");
+        Ran { documents: outbox.0.into_inner().unwrap(), ledger, chain }
+    }
+}
+
+/// What came out.
+struct Ran {
+    documents: Vec<serde_json::Value>,
+    ledger: Snapshot,
+    chain: Arc<Chain>,
+}
+
+impl Ran {
+    /// `/weir/errors` of a document, as `stage kind`.
+    fn errors(&self, document: usize) -> Vec<String> {
+        let errors = self.documents[document].pointer("/weir/errors").and_then(|errors| errors.as_array());
+        let shown = |error: &serde_json::Value| {
+            format!("{} {}", error["stage"].as_str().unwrap(), error["kind"].as_str().unwrap())
+        };
+        errors.into_iter().flatten().map(shown).collect()
+    }
+
+    /// How many events were filtered, by stage and reason.
+    fn filtered(&self, stage: &str, reason: &str) -> u64 {
+        let labels = (stage.to_owned(), reason.to_owned());
+        self.ledger.filtered.iter().find(|(of, _)| *of == labels).map_or(0, |(_, count)| *count)
+    }
+
+    fn dead_lettered(&self, stage: &str, reason: &str) -> u64 {
+        let labels = (stage.to_owned(), reason.to_owned());
+        self.ledger.dead_lettered.iter().find(|(of, _)| *of == labels).map_or(0, |(_, count)| *count)
+    }
+}
+
+/// An outbox that settles at once and keeps the documents.
+#[derive(Default)]
+struct Collect(Mutex<Vec<serde_json::Value>>);
+
+impl Outbox for Collect {
+    fn put(&self, documents: Documents, mut held: Held) -> Result<(), Closed> {
+        assert_eq!(held.count(), documents.docs.len() as u64);
+        let bodies = documents.docs.iter().map(|doc| serde_json::from_slice(documents.body(doc)).unwrap());
+        self.0.lock().unwrap().extend(bodies);
+        let mut tally = Tally::default();
+        tally.delivered(Delivered::Written, held.count());
+        held.settle(&tally);
+        Ok(())
+    }
+}
+
+/// An event of core/v1 with these members besides its kind.
+fn event(members: &str) -> String {
+    let comma = if members.is_empty() { "" } else { "," };
+    format!(r#"{{"apiVersion":"v1","kind":"Event"{comma}{members}}}"#)
+}

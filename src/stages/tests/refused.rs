@@ -1,0 +1,162 @@
+//! Modules that are not loaded, and what is said about them.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::modules::of_wit;
+use super::*;
+
+/// What is said about a module, without the path of the test's folder.
+fn refusal(bench: &Bench, stages: &[StageSettings]) -> String {
+    let errors = bench.load(stages).map(|_| ()).unwrap_err();
+    let folder = format!("{}/", bench.folder.path().display());
+    errors.iter().map(|error| error.to_string().replace(&folder, "")).collect::<Vec<_>>().join("\n")
+}
+
+fn refusal_of(module: &[u8]) -> String {
+    let bench = Bench::new();
+    let stage = bench.stage_of("it", module);
+    refusal(&bench, &[stage])
+}
+
+#[test]
+fn files_that_are_no_component() {
+    insta::assert_snapshot!(refusal_of(b"#!/bin/sh"), @"");
+    insta::assert_snapshot!(refusal_of(&wat::parse_str("(module)").unwrap()), @"");
+    insta::assert_snapshot!(refusal_of(b"\0asm\x0d\0\x01\0\xff\xff"), @"");
+    let bench = Bench::new();
+    let mut missing = bench.stage("it", Guest::default());
+    missing.module = bench.folder.path().join("no.wasm");
+    let mut folder = missing.clone();
+    folder.module = bench.folder.path().to_owned();
+    insta::assert_snapshot!(refusal(&bench, &[missing, folder]).replace(&bench.folder.path().display().to_string(), "FOLDER"), @"");
+}
+
+#[test]
+fn all_imports_that_are_not_offered_are_said_at_once() {
+    let wit = r#"
+        package other:world@1.0.0;
+        world module {
+            import wasi:cli/environment@0.2.6;
+            import wasi:clocks/wall-clock@0.2.6;
+            import weir:pipeline/event@0.1.7;
+            import weir:pipeline/lookup@0.1.0;
+            import weir:pipeline/discard@0.2.0;
+            import acme:things/shop;
+            import now: func() -> u64;
+            export weir:pipeline/stage@0.1.0;
+        }
+        package wasi:cli@0.2.6 { interface environment {
+            get-environment: func() -> list<tuple<string, string>>; get-arguments: func() -> list<string>; } }
+        package wasi:clocks@0.2.6 { interface wall-clock { now: func() -> u64; } }
+        package weir:pipeline@0.1.7 { interface event { reason: func() -> string; mood: func() -> string; } }
+        package weir:pipeline@0.1.0 {
+            interface lookup { labels: func() -> string; }
+            interface stage { configure: func(config: string) -> result<_, string>; process: func() -> result; } }
+        package weir:pipeline@0.2.0 { interface discard { discard: func(reason: u32); } }
+        package acme:things { interface shop { buy: func(); } }
+    "#;
+    insta::assert_snapshot!(refusal_of(&of_wit(wit, "module")), @"");
+}
+
+#[test]
+fn components_that_are_no_stage() {
+    let other = "package acme:it; world module { export run: func(); }";
+    insta::assert_snapshot!(refusal_of(&of_wit(other, "module")), @"");
+    let newer = "package weir:pipeline@0.2.0; interface stage { process: func(); } world module { export stage; }";
+    insta::assert_snapshot!(refusal_of(&of_wit(newer, "module")), @"");
+    let half = "package weir:pipeline@0.1.0; interface stage { process: func() -> result; } world module { export stage; }";
+    insta::assert_snapshot!(refusal_of(&of_wit(half, "module")), @"");
+    let wrong = "package weir:pipeline@0.1.0;
+        interface stage { configure: func(config: string) -> result<_, string>; process: func() -> u32; }
+        world module { export stage; }";
+    insta::assert_snapshot!(refusal_of(&of_wit(wrong, "module")), @"");
+    let typed = "package weir:pipeline@0.1.0;
+        interface event { reason: func() -> u32; }
+        interface stage { configure: func(config: string) -> result<_, string>; process: func() -> result; }
+        world module { import event; export stage; }";
+    insta::assert_snapshot!(refusal_of(&of_wit(typed, "module")), @"");
+}
+
+#[test]
+fn modules_that_do_not_start_are_said_all_at_once() {
+    let bench = Bench::new();
+    let refuses = Guest {
+        items: r#"(data (i32.const 1024) "`keep`: what is that?")"#,
+        configure: "(i32.store8 (i32.const 16) (i32.const 1))
+            (i32.store (i32.const 20) (i32.const 1024)) (i32.store (i32.const 24) (i32.const 21))",
+        ..Guest::default()
+    };
+    let loops = Guest { configure: "(loop $again (br $again))", ..Guest::default() };
+    let traps = Guest { configure: "unreachable", ..Guest::default() };
+    let mut small = bench.stage("small", Guest::default());
+    small.memory = 1_000;
+    let stages = [
+        bench.stage("refuses", refuses),
+        bench.stage("fine", Guest::default()),
+        bench.stage("loops", loops),
+        bench.stage("traps", traps),
+        small,
+    ];
+    insta::assert_snapshot!(refusal(&bench, &stages), @"");
+}
+
+#[test]
+fn declared_names_are_bounded_in_form_and_number() {
+    let bench = Bench::new();
+    // Declares `a`, `b`, ... until it is refused, and traps unless that is after 26, when the letters end.
+    let declares = Guest {
+        imports: r#"(import "weir:pipeline/discard@0.1.0" "declare" (func $declare (param i32 i32 i32)))"#,
+        configure: "(local $c i32) (local.set $c (i32.const 97))
+            (loop $again
+                (i32.store8 (i32.const 1024) (local.get $c))
+                (call $declare (i32.const 1024) (i32.const 1) (i32.const 32))
+                (if (i32.eqz (i32.load8_u (i32.const 32)))
+                    (then (local.set $c (i32.add (local.get $c) (i32.const 1))) (br $again))))
+            (if (i32.ne (local.get $c) (i32.const 123)) (then unreachable))
+            ;; Then `aa`, `ba`, ...: six more.
+            (i32.store8 (i32.const 1025) (i32.const 97))
+            (local.set $c (i32.const 97))
+            (loop $again
+                (i32.store8 (i32.const 1024) (local.get $c))
+                (call $declare (i32.const 1024) (i32.const 2) (i32.const 32))
+                (if (i32.eqz (i32.load8_u (i32.const 32)))
+                    (then (local.set $c (i32.add (local.get $c) (i32.const 1))) (br $again))))
+            (if (i32.ne (local.get $c) (i32.const 103)) (then unreachable))",
+        ..Guest::default()
+    };
+    let chain = bench.load(&[bench.stage("declares", declares)]).unwrap_or_else(|e| panic!("{e:?}"));
+    assert_eq!(chain.describe()[0].reasons.len(), 32);
+}
+
+#[test]
+fn a_cache_that_is_not_ours_alone_is_refused() {
+    let bench = Bench::new();
+    let stage = bench.stage("it", Guest::default());
+    let cache = bench.folder.path().join("cache");
+    std::fs::create_dir(&cache).unwrap();
+    std::fs::set_permissions(&cache, std::fs::Permissions::from_mode(0o755)).unwrap();
+    insta::assert_snapshot!(refusal(&bench, &[stage.clone()]), @"");
+    std::fs::remove_dir(&cache).unwrap();
+    std::fs::write(&cache, "").unwrap();
+    insta::assert_snapshot!(refusal(&bench, &[stage]), @"");
+}
+
+#[test]
+fn a_compiled_module_that_was_tampered_with_is_compiled_again() {
+    let bench = Bench::new();
+    let stage = bench.stage("it", Guest::default());
+    bench.load(&[stage.clone()]).unwrap_or_else(|e| panic!("{e:?}"));
+    let cache = bench.folder.path().join("cache");
+    let compiled = || {
+        let mut names = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path());
+        names.find(|path| path.extension().is_some_and(|e| e == "cwasm")).unwrap()
+    };
+    let whole = std::fs::read(compiled()).unwrap();
+    std::fs::remove_file(compiled().with_extension("sha256")).unwrap();
+    for damaged in [&whole[..whole.len() / 2], b"", &[&whole[..], b"x"].concat()] {
+        std::fs::write(compiled(), damaged).unwrap();
+        bench.load(&[stage.clone()]).unwrap_or_else(|e| panic!("{e:?}"));
+        assert_eq!(std::fs::read(compiled()).unwrap(), whole);
+    }
+    assert_eq!(std::fs::read_dir(&cache).unwrap().count(), 2, "nothing is left behind");
+}
