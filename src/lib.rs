@@ -20,6 +20,10 @@
 //! [`shutdown`] and [`telemetry`] serve the process, [`kube`] makes the API server's client, and
 //! [`cli`] is the command line.
 
+// So that what tests share among crates can say `weir` here too.
+#[cfg(test)]
+extern crate self as weir;
+
 pub mod buffer;
 pub mod event;
 pub mod handoff;

@@ -5,7 +5,6 @@
 //! stdin and the compiled one comes out on stdout, so that what was hashed is what was compiled.
 
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
@@ -27,23 +26,12 @@ const CHILD_WALL: Duration = Duration::from_secs(300);
 const CHILD_ERROR_BYTES: u64 = 8 << 10;
 
 /// Who compiles.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compiler {
-    /// A child: this binary, which must answer [`COMPILE_COMMAND`] by calling [`compile_as_child`].
-    Child(PathBuf),
+    /// A child of the running binary, which must be weir: it answers [`COMPILE_COMMAND`] by [`compile_as_child`].
+    Child,
     /// This process: for tests and benchmarks, whose binary is not weir.
     InProcess,
-}
-
-impl Compiler {
-    /// A child of the running binary.
-    ///
-    /// # Errors
-    ///
-    /// When the system cannot say which file that is.
-    pub fn child_of_this_binary() -> io::Result<Compiler> {
-        Ok(Compiler::Child(std::env::current_exe()?))
-    }
 }
 
 /// Why a module was not compiled.
@@ -53,13 +41,8 @@ pub enum CompileError {
     #[error("it is not a valid component: {0}")]
     Invalid(String),
     /// The child could not be run.
-    #[error("cannot run `{program}` to compile it: {error}")]
-    Spawn {
-        /// Which program.
-        program: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
+    #[error("cannot run weir's own binary to compile it: {0}")]
+    Spawn(io::Error),
     /// The child was stopped by its limits, or crashed.
     #[error(
         "compiling it was given up ({status}): a compiler may use {} GiB of memory, {CHILD_CPU_SECONDS} s of CPU time \
@@ -81,7 +64,7 @@ const INVALID: u8 = 3;
 
 /// Compiles `module` and writes the result to `out`.
 pub(super) fn compile(
-    compiler: &Compiler,
+    compiler: Compiler,
     engine: &Engine,
     module: &[u8],
     out: &mut (impl Write + Send),
@@ -92,15 +75,13 @@ pub(super) fn compile(
                 engine.precompile_component(module).map_err(|e| CompileError::Invalid(text(&e)))?;
             Ok(out.write_all(&compiled)?)
         }
-        Compiler::Child(program) => {
-            let child = Command::new(program)
-                .arg(COMPILE_COMMAND)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .map_err(|error| CompileError::Spawn { program: program.clone(), error })?;
-            run_child(child, module, out)
+        Compiler::Child => {
+            let spawned = std::env::current_exe().and_then(|weir| {
+                let mut command = Command::new(weir);
+                command.arg(COMPILE_COMMAND);
+                command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+            });
+            run_child(spawned.map_err(CompileError::Spawn)?, module, out)
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use wasmtime::Engine;
-use wasmtime::component::types::ComponentItem;
+use wasmtime::component::types::{ComponentFunc, ComponentItem, Type};
 use wasmtime::component::{Component, ComponentExportIndex};
 
 use super::host::{Offer, VERSION};
@@ -40,8 +40,7 @@ impl fmt::Display for UnknownImport {
             Hint::Version => write!(f, ": this weir has version {VERSION}: build the module with its SDK"),
             Hint::Newer => write!(
                 f,
-                ": weir:pipeline {VERSION} as this weir has it is without it: update weir, or build the module with \
-                 this weir's SDK"
+                ": this weir's weir:pipeline {VERSION} is without it: update weir, or build the module with this weir's SDK"
             ),
             Hint::Foreign => write!(f, ": modules get the interfaces of weir:pipeline only"),
         }
@@ -121,9 +120,11 @@ pub enum ExportError {
     )]
     Missing,
     /// Not the functions that it should have.
-    #[error("its `weir:pipeline/stage` is without `{function}`: build the module with this weir's SDK")]
+    #[error(
+        "its `weir:pipeline/stage` has no `{function}` as version {VERSION} has it: build the module with this weir's SDK"
+    )]
     Function {
-        /// Which one it lacks.
+        /// Which one it lacks, or has with another type.
         function: &'static str,
     },
 }
@@ -143,8 +144,30 @@ pub(super) fn stage_exports(
         return Err(ExportError::Version { found: name });
     }
     let stage = component.get_export_index(None, name.as_str()).ok_or(ExportError::Missing)?;
-    let function = |function: &'static str| {
-        component.get_export_index(Some(&stage), function).ok_or(ExportError::Function { function })
+    let function = |function: &'static str, has_type: fn(&ComponentFunc) -> bool| match component
+        .get_export(Some(&stage), function)
+    {
+        Some((ComponentItem::ComponentFunc(found), index)) if has_type(&found) => Ok(index),
+        _ => Err(ExportError::Function { function }),
     };
-    Ok((function("configure")?, function("process")?))
+    Ok((function("configure", is_configure)?, function("process", is_process)?))
+}
+
+/// `func(config: string) -> result<_, string>`
+fn is_configure(function: &ComponentFunc) -> bool {
+    let takes_string = function.params().map(|(_, param)| param).eq([Type::String]);
+    takes_string && is_result(function, Some(Type::String))
+}
+
+/// `func() -> result`
+fn is_process(function: &ComponentFunc) -> bool {
+    function.params().len() == 0 && is_result(function, None)
+}
+
+fn is_result(function: &ComponentFunc, error: Option<Type>) -> bool {
+    let mut results = function.results();
+    match (results.next(), results.next()) {
+        (Some(Type::Result(result)), None) => result.ok().is_none() && result.err() == error,
+        _ => false,
+    }
 }

@@ -171,10 +171,10 @@ fn failure(error: &wasmtime::Error, current: &Current) -> Failure {
     let cause = || trap.map_or_else(|| error.root_cause().to_string(), Trap::to_string);
     let detail = match kind {
         FailureKind::Timeout => {
-            format!("it used more than its timeout of {:?} of CPU time", settings.timeout)
+            format!("it used more CPU time than its `timeout`, {:?}", settings.timeout)
         }
         FailureKind::Memory => {
-            format!("it needs more than its {} bytes of memory: {}", settings.memory, cause())
+            format!("it needs more than its `memory`, {} bytes: {}", settings.memory, cause())
         }
         _ => cause(),
     };

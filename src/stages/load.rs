@@ -123,8 +123,12 @@ fn list(imports: &[UnknownImport]) -> String {
     })
 }
 
-/// All stages in their order, ready to run. Workers are made from it.
-pub struct Chain {
+/// All stages in their order, ready to run. Workers are made from it. Cheap to clone.
+#[derive(Clone)]
+pub struct Chain(pub(super) Arc<Shared>);
+
+/// What the workers of a chain share.
+pub(super) struct Shared {
     pub(super) engine: Engine,
     pub(super) ticker: Ticker,
     /// In order.
@@ -160,28 +164,28 @@ pub struct Description {
 /// # Errors
 ///
 /// All that is wrong with any of them.
-pub fn load(settings: &[StageSettings], context: &LoadContext) -> Result<Arc<Chain>, Vec<LoadError>> {
-    load_with_clock(settings, context, Reading::now)
+pub fn load(settings: &[StageSettings], context: LoadContext) -> Result<Chain, Vec<LoadError>> {
+    load_with_clock(settings, &context, Reading::now)
 }
 
 pub(super) fn load_with_clock(
     settings: &[StageSettings],
     context: &LoadContext,
     clock: fn() -> Reading,
-) -> Result<Arc<Chain>, Vec<LoadError>> {
+) -> Result<Chain, Vec<LoadError>> {
     let broken = |error: String| vec![LoadError::Engine(error)];
     let engine = engine().map_err(|error| broken(text(&error)))?;
     let offer = Offer::new(&engine).map_err(|error| broken(text(&error)))?;
     let ticker = Ticker::start(&engine).map_err(|error| broken(error.to_string()))?;
-    let mut chain = Chain { engine, ticker, stages: Vec::new(), loaded: Vec::new() };
+    let mut chain = Shared { engine, ticker, stages: Vec::new(), loaded: Vec::new() };
     if settings.is_empty() {
-        return Ok(Arc::new(chain)); // Needs no cache.
+        return Ok(Chain(Arc::new(chain))); // Needs no cache.
     }
     let cache = Cache::open(&context.cache).map_err(|error| vec![error.into()])?;
     let mut errors = Vec::new();
     for settings in settings {
         let stage = Stage::new(settings.clone(), &context.ledger, &context.metrics, clock);
-        match chain.load_stage(&stage, &cache, &context.compiler, &offer) {
+        match chain.load_stage(&stage, &cache, context.compiler, &offer) {
             Ok(loaded) => {
                 chain.stages.push(stage);
                 chain.loaded.push(loaded);
@@ -189,7 +193,7 @@ pub(super) fn load_with_clock(
             Err(error) => errors.push(error.of(settings)),
         }
     }
-    if errors.is_empty() { Ok(Arc::new(chain)) } else { Err(errors) }
+    if errors.is_empty() { Ok(Chain(Arc::new(chain))) } else { Err(errors) }
 }
 
 /// A fault found while one stage was loaded.
@@ -214,12 +218,12 @@ impl<E: Into<Problem>> From<E> for Fault {
     }
 }
 
-impl Chain {
+impl Shared {
     fn load_stage(
         &self,
         stage: &Arc<Stage>,
         cache: &Cache,
-        compiler: &Compiler,
+        compiler: Compiler,
         offer: &Offer,
     ) -> Result<Loaded, Fault> {
         let module = read(&stage.settings.module)?;
@@ -245,20 +249,22 @@ impl Chain {
         let pre = offer.linker.instantiate_pre(component).map_err(|error| Problem::Link(text(&error)))?;
         Ok(Template { pre, configure, process })
     }
+}
 
+impl Chain {
     /// One worker of `workers`, with instances of its own. The first one gets those that loading made.
-    pub fn worker(self: &Arc<Chain>, number: usize, workers: usize) -> Worker {
-        let instances = self.loaded.iter().map(|loaded| {
+    pub fn worker(&self, number: usize, workers: usize) -> Worker {
+        let instances = self.0.loaded.iter().map(|loaded| {
             let first = loaded.first.lock().unwrap_or_else(|e| e.into_inner()).take();
             (loaded.template.clone(), first)
         });
         let instances = instances.collect();
-        Worker::new(self.clone(), number, workers, instances)
+        Worker::new(self.0.clone(), number, workers, instances)
     }
 
     /// What its stages are and can do, in order.
     pub fn describe(&self) -> Vec<Description> {
-        let stages = self.stages.iter().zip(&self.loaded);
+        let stages = self.0.stages.iter().zip(&self.0.loaded);
         let describe = |(stage, loaded): (&Arc<Stage>, &Loaded)| Description {
             name: stage.name().to_owned(),
             module: stage.settings.module.clone(),

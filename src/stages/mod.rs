@@ -34,7 +34,7 @@ pub use cache::CacheError;
 pub use compile::{COMPILE_COMMAND, CompileError, Compiler, compile_as_child};
 pub use contract::{ExportError, UnknownImport};
 pub use load::{Chain, Description, LoadContext, LoadError, Problem, load};
-pub use worker::{Surroundings, Worker, WorkerError};
+pub use worker::{Worker, WorkerError};
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::chain::{Slot, Verdict, run_event};
 use super::current::original;
 use super::instance::{Instance, Template};
-use super::load::Chain;
+use super::load::Shared;
 use crate::dead_letter::{DeadLetterError, DeadLetters, Letter, Where};
 use crate::event::{Chunk, Documents, Edits, EncodeSettings, EventView, encode};
 use crate::handoff::{Closed, Outbox, Work};
@@ -35,22 +35,9 @@ pub enum WorkerError {
     Closed(#[from] Closed),
 }
 
-/// What a worker needs besides the chain.
-#[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
-    /// Where documents go.
-    pub outbox: &'a dyn Outbox,
-    /// Where rejects go, and events of stages with `on_error = "dead-letter"`.
-    pub dead_letters: &'a DeadLetters,
-    /// What documents get.
-    pub encode: &'a EncodeSettings,
-    /// Who is told of progress.
-    pub health: &'a Health,
-}
-
 /// One worker with its instances. Runs on an OS thread of its own.
 pub struct Worker {
-    chain: Arc<Chain>,
+    chain: Arc<Shared>,
     number: usize,
     workers: usize,
     slots: Vec<Slot>,
@@ -59,9 +46,18 @@ pub struct Worker {
     bytes_expected: usize,
 }
 
+/// What became of a chunk.
+struct Done {
+    documents: Documents,
+    /// The events of the documents.
+    held: Held,
+    /// The error that ended it early, and the events without an outcome.
+    ended_by: Option<(DeadLetterError, Held)>,
+}
+
 impl Worker {
     pub(super) fn new(
-        chain: Arc<Chain>,
+        chain: Arc<Shared>,
         number: usize,
         workers: usize,
         instances: Vec<(Arc<Template>, Option<Instance>)>,
@@ -75,61 +71,63 @@ impl Worker {
 
     /// Runs until the work ends: until the channel is closed and empty. Blocks this thread.
     ///
+    /// Rejects, and events of stages with `on_error = "dead-letter"`, go to `dead_letters`; the documents of the rest,
+    /// made as `encode` says, to `outbox`.
+    ///
     /// # Errors
     ///
-    /// When an event cannot become a dead letter, and when the buffer has ended. What had an outcome by then is settled.
+    /// When an event cannot become a dead letter, and when the buffer has ended. What had an outcome by then is
+    /// settled, and what had a document by then is handed on.
     pub fn run(
         mut self,
         mut work: mpsc::Receiver<Work>,
-        around: Surroundings<'_>,
+        outbox: &dyn Outbox,
+        dead_letters: &DeadLetters,
+        encode: &EncodeSettings,
+        health: &Health,
     ) -> Result<(), WorkerError> {
         let task = format!("worker-{}", self.number);
         while let Some(work) = work.blocking_recv() {
-            // It stands still only in here: waiting for work, or for room in the buffer, is no fault of its own.
-            around.health.progress(&task);
-            let done = self.run_chunk(work, around);
-            around.health.finished(&task);
-            let (documents, held, failed) = done;
-            if !documents.docs.is_empty() {
-                around.outbox.put(documents, held)?;
+            // It can stall only in between: waiting for work, or for room in the buffer, is no fault of its own.
+            health.progress(&task);
+            let done = self.run_chunk(work, dead_letters, encode);
+            health.finished(&task);
+            if !done.documents.docs.is_empty() {
+                outbox.put(done.documents, done.held)?;
             }
-            if let Some((error, held)) = failed {
+            if let Some((error, held)) = done.ended_by {
                 return Err(WorkerError::DeadLetter { error, held });
             }
         }
         Ok(())
     }
 
-    /// Runs one chunk's share, and answers the documents with their events, and the error that ended it early with
-    /// the events that it left.
-    fn run_chunk(
-        &mut self,
-        mut work: Work,
-        around: Surroundings<'_>,
-    ) -> (Documents, Held, Option<(DeadLetterError, Held)>) {
+    /// Runs one chunk's share. The chunk is back in its pool when this returns.
+    fn run_chunk(&mut self, mut work: Work, dead_letters: &DeadLetters, encode: &EncodeSettings) -> Done {
         let mut documents = Documents::default();
         documents.bytes.reserve(self.bytes_expected);
         let mut tally = Tally::default();
         let chain = self.chain.clone();
         let running = chain.ticker.run();
         let result = self
-            .run_events(&chain, &work.chunk, around, &mut documents, &mut tally)
-            .and_then(|()| self.bury_rejects(&work.chunk, around.dead_letters, &mut tally));
+            .run_events(&chain, &work.chunk, dead_letters, encode, &mut documents, &mut tally)
+            .and_then(|()| self.bury_rejects(&work.chunk, dead_letters, &mut tally));
         drop(running);
         for slot in &mut self.slots {
             slot.end_chunk();
         }
         self.bytes_expected = documents.bytes.len();
         work.held.settle(&tally);
-        let of_documents = work.held.split(documents.docs.len() as u64);
-        (documents, of_documents, result.err().map(|error| (error, work.held)))
+        let held = work.held.split(documents.docs.len() as u64);
+        Done { documents, held, ended_by: result.err().map(|error| (error, work.held)) }
     }
 
     fn run_events(
         &mut self,
-        chain: &Chain,
+        chain: &Shared,
         chunk: &Arc<Chunk>,
-        around: Surroundings<'_>,
+        dead_letters: &DeadLetters,
+        encode_settings: &EncodeSettings,
         documents: &mut Documents,
         tally: &mut Tally,
     ) -> Result<(), DeadLetterError> {
@@ -145,13 +143,13 @@ impl Worker {
                 Verdict::Drop(reason) => tally.filtered(reason, 1),
                 Verdict::Keep => {
                     let view = EventView { of: original(chunk, index), edits: &self.edits };
-                    encode(view, source, &errors, around.encode, documents);
+                    encode(view, source, &errors, encode_settings, documents);
                 }
                 Verdict::DeadLetter { stage, kind, detail } => {
                     let place = Where::Stage(stage);
                     let letter =
                         Letter { place, reason: kind.label(), detail: &detail, source, document: None };
-                    tally.dead_lettered(around.dead_letters.write(&letter)?, 1);
+                    tally.dead_lettered(dead_letters.write(&letter)?, 1);
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! For tests and benches: modules written in WebAssembly text, made into components, and chunks of events.
 
+#![allow(clippy::unwrap_used)] // A test that cannot be set up fails.
+
 use std::path::Path;
 
 use weir::event::{Chunk, Event, Parsed, parse};
@@ -8,15 +10,16 @@ use wit_parser::{ManglingAndAbi, PackageId, Resolve};
 
 /// A core module that keeps to `wit/`, in WebAssembly text. The defaults do nothing.
 #[derive(Clone, Copy, Debug)]
-pub struct Guest<'a> {
+pub(crate) struct Guest<'a> {
     /// Imports.
-    pub imports: &'a str,
+    pub(crate) imports: &'a str,
     /// Data, globals and functions of its own. Addresses from 1024 to 4096 are free for data.
-    pub items: &'a str,
-    /// Of `configure`; the locals 0 and 1 are the configuration's address and length.
-    pub configure: &'a str,
+    pub(crate) items: &'a str,
+    /// Of `configure`; the locals 0 and 1 are the configuration's address and length. It and `process` have a local
+    /// `$i` to use.
+    pub(crate) configure: &'a str,
     /// Of `process`; leaves what it answers: 0 for ok.
-    pub process: &'a str,
+    pub(crate) process: &'a str,
 }
 
 impl Default for Guest<'_> {
@@ -27,7 +30,7 @@ impl Default for Guest<'_> {
 
 impl Guest<'_> {
     /// The component. Its strings come to lie at 8192 and above, from where each call starts over.
-    pub fn component(&self) -> Vec<u8> {
+    pub(crate) fn component(&self) -> Vec<u8> {
         let Guest { imports, items, configure, process } = self;
         let text = format!(
             r#"(module
@@ -43,10 +46,12 @@ impl Guest<'_> {
                             (i32.shr_u (local.get $size) (i32.const 16)))))))
                     (local.get $at))
                 (func (export "weir:pipeline/stage@0.1.0#configure") (param i32 i32) (result i32)
+                    (local $i i32)
                     (global.set $heap (i32.const 8192))
                     {configure}
                     (i32.const 16))
                 (func (export "weir:pipeline/stage@0.1.0#process") (result i32)
+                    (local $i i32)
                     (global.set $heap (i32.const 8192))
                     {process})
                 {items})"#
@@ -57,7 +62,7 @@ impl Guest<'_> {
 }
 
 /// Drops events of type Normal for the reason `normal`, as drop-normal does with empty `keep_reasons`.
-pub const DROP_NORMAL: Guest<'static> = Guest {
+pub(crate) const DROP_NORMAL: Guest<'static> = Guest {
     imports: r#"
         (import "weir:pipeline/event@0.1.0" "type" (func $type (result i32)))
         (import "weir:pipeline/discard@0.1.0" "declare" (func $declare (param i32 i32 i32)))
@@ -68,7 +73,7 @@ pub const DROP_NORMAL: Guest<'static> = Guest {
 };
 
 /// The same, asking each Normal event for its reason, as drop-normal does with some `keep_reasons`.
-pub const DROP_NORMAL_BY_REASON: Guest<'static> = Guest {
+pub(crate) const DROP_NORMAL_BY_REASON: Guest<'static> = Guest {
     imports: r#"
         (import "weir:pipeline/event@0.1.0" "type" (func $type (result i32)))
         (import "weir:pipeline/event@0.1.0" "reason" (func $reason (param i32)))
@@ -82,13 +87,13 @@ pub const DROP_NORMAL_BY_REASON: Guest<'static> = Guest {
 };
 
 /// A component that imports every function that `wit/` has, and traps when it is called.
-pub fn imports_everything() -> Vec<u8> {
+pub(crate) fn imports_everything() -> Vec<u8> {
     let (resolve, package) = contract();
     dummy(resolve, package, "both")
 }
 
 /// A component made from other WIT text, whose functions all trap.
-pub fn of_wit(wit: &str, world: &str) -> Vec<u8> {
+pub(crate) fn of_wit(wit: &str, world: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let package = resolve.push_source("test.wit", wit).unwrap();
     dummy(resolve, package, world)
@@ -115,7 +120,7 @@ fn encode(resolve: &Resolve, package: PackageId, world: &str, mut core: Vec<u8>)
 }
 
 /// A chunk of these events.
-pub fn chunk<T: AsRef<str>>(events: impl IntoIterator<Item = T>) -> Chunk {
+pub(crate) fn chunk<T: AsRef<str>>(events: impl IntoIterator<Item = T>) -> Chunk {
     let mut chunk = Chunk::default();
     for event in events {
         let start = chunk.bytes.len();
@@ -132,7 +137,7 @@ pub fn chunk<T: AsRef<str>>(events: impl IntoIterator<Item = T>) -> Chunk {
 }
 
 /// An event of about 1.1 KB, as a kubelet writes it.
-pub fn event(number: usize, event_type: &str, reason: &str) -> String {
+pub(crate) fn event(number: usize, event_type: &str, reason: &str) -> String {
     let filler = "x".repeat(450);
     format!(
         r#"{{"kind":"Event","apiVersion":"v1","metadata":{{"name":"web-{number}.17c9a8b1","namespace":"shop","uid":"0f1e2d3c-0000-4000-8000-{number:012}","resourceVersion":"{number}","creationTimestamp":"2026-01-02T03:04:05Z"}},"involvedObject":{{"kind":"Pod","namespace":"shop","name":"web-{}","uid":"9a8b7c6d-0000-4000-8000-000000000000","apiVersion":"v1","resourceVersion":"1","fieldPath":"spec.containers{{web}}"}},"reason":"{reason}","message":"Pulling image \"registry.example/web:1.2.3\" {filler}","source":{{"component":"kubelet","host":"node-1"}},"firstTimestamp":"2026-01-02T03:04:05Z","lastTimestamp":"2026-01-02T03:04:05Z","count":1,"type":"{event_type}","eventTime":null,"reportingComponent":"kubelet","reportingInstance":"node-1"}}"#,

@@ -9,7 +9,8 @@ mod refused;
 mod modules;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
+
 use std::time::Duration;
 
 use self::modules::{Guest, chunk};
@@ -64,7 +65,7 @@ impl Bench {
         }
     }
 
-    fn load(&self, stages: &[StageSettings]) -> Result<Arc<Chain>, Vec<LoadError>> {
+    fn load(&self, stages: &[StageSettings]) -> Result<Chain, Vec<LoadError>> {
         let context = LoadContext {
             cache: self.folder.path().join("cache"),
             compiler: Compiler::InProcess,
@@ -81,15 +82,14 @@ impl Bench {
 
     fn run_workers<T: AsRef<str>>(&self, stages: &[StageSettings], chunks: &[Vec<T>], workers: usize) -> Ran {
         let chain = self.load(stages).unwrap_or_else(|errors| panic!("{errors:?}"));
+        self.run_chain(chain, chunks, workers)
+    }
+
+    fn run_chain<T: AsRef<str>>(&self, chain: Chain, chunks: &[Vec<T>], workers: usize) -> Ran {
         let outbox = Collect::default();
         let letters = Settings { path: Some(self.folder.path().join("letters")) };
         let dead_letters = DeadLetters::open(&letters, &self.ledger).unwrap();
-        let around = Surroundings {
-            outbox: &outbox,
-            dead_letters: &dead_letters,
-            encode: &EncodeSettings::default(),
-            health: &Health::default(),
-        };
+        let (encode, health) = (EncodeSettings::default(), Health::default());
         let (outlet, works) = Outlet::new(self.ledger.clone(), chunks.len().max(1), workers);
         for events in chunks {
             outlet.send(chunk(events)).unwrap();
@@ -98,7 +98,8 @@ impl Bench {
         std::thread::scope(|scope| {
             for (number, work) in works.into_iter().enumerate() {
                 let worker = chain.worker(number, workers);
-                scope.spawn(move || worker.run(work, around).unwrap());
+                let run = || worker.run(work, &outbox, &dead_letters, &encode, &health).unwrap();
+                scope.spawn(run);
             }
         });
         let ledger = self.ledger.snapshot();
@@ -112,7 +113,7 @@ impl Bench {
 struct Ran {
     documents: Vec<serde_json::Value>,
     ledger: Snapshot,
-    chain: Arc<Chain>,
+    chain: Chain,
 }
 
 impl Ran {

@@ -20,21 +20,24 @@ fn refusal_of(module: &[u8]) -> String {
 
 #[test]
 fn files_that_are_no_component() {
-    insta::assert_snapshot!(refusal_of(b"#!/bin/sh"), @"");
-    insta::assert_snapshot!(refusal_of(&wat::parse_str("(module)").unwrap()), @"");
-    insta::assert_snapshot!(refusal_of(b"\0asm\x0d\0\x01\0\xff\xff"), @"");
+    insta::assert_snapshot!(refusal_of(b"#!/bin/sh"), @"stage `it`: it.wasm: it is not WebAssembly");
+    insta::assert_snapshot!(refusal_of(&wat::parse_str("(module)").unwrap()), @"stage `it`: it.wasm: it is a core module, and weir needs a component: run `weir filter build` on its source");
+    insta::assert_snapshot!(refusal_of(b"\0asm\x0d\0\x01\0\xff\xff"), @"stage `it`: it.wasm: it is not a valid component: failed to parse WebAssembly module: malformed section id (at offset 0x8)");
     let bench = Bench::new();
     let mut missing = bench.stage("it", Guest::default());
     missing.module = bench.folder.path().join("no.wasm");
     let mut folder = missing.clone();
     folder.module = bench.folder.path().to_owned();
-    insta::assert_snapshot!(refusal(&bench, &[missing, folder]).replace(&bench.folder.path().display().to_string(), "FOLDER"), @"");
+    insta::assert_snapshot!(refusal(&bench, &[missing, folder]).replace(&bench.folder.path().display().to_string(), "FOLDER"), @"
+    stage `it`: no.wasm: cannot read it: No such file or directory (os error 2)
+    stage `it`: FOLDER: it is not a file
+    ");
 }
 
 #[test]
 fn all_imports_that_are_not_offered_are_said_at_once() {
     let wit = r#"
-        package other:world@1.0.0;
+        package acme:it@1.0.0;
         world module {
             import wasi:cli/environment@0.2.6;
             import wasi:clocks/wall-clock@0.2.6;
@@ -55,26 +58,36 @@ fn all_imports_that_are_not_offered_are_said_at_once() {
         package weir:pipeline@0.2.0 { interface discard { discard: func(reason: u32); } }
         package acme:things { interface shop { buy: func(); } }
     "#;
-    insta::assert_snapshot!(refusal_of(&of_wit(wit, "module")), @"");
+    insta::assert_snapshot!(refusal_of(&of_wit(wit, "module")), @"
+    stage `it`: it.wasm: it imports what modules do not get:
+      `wasi:cli/environment@0.2.6` (get-environment, get-arguments): modules get no WASI: build for wasm32-unknown-unknown
+      `wasi:clocks/wall-clock@0.2.6` (now): modules get no WASI: build for wasm32-unknown-unknown
+      `weir:pipeline/event@0.1.7` (mood): this weir's weir:pipeline 0.1.0 is without it: update weir, or build the module with this weir's SDK
+      `weir:pipeline/lookup@0.1.0` (labels): this weir's weir:pipeline 0.1.0 is without it: update weir, or build the module with this weir's SDK
+      `weir:pipeline/discard@0.2.0` (discard): this weir has version 0.1.0: build the module with its SDK
+      `acme:things/shop` (buy): modules get the interfaces of weir:pipeline only
+      `now`: modules get the interfaces of weir:pipeline only
+    ");
 }
 
 #[test]
 fn components_that_are_no_stage() {
     let other = "package acme:it; world module { export run: func(); }";
-    insta::assert_snapshot!(refusal_of(&of_wit(other, "module")), @"");
-    let newer = "package weir:pipeline@0.2.0; interface stage { process: func(); } world module { export stage; }";
-    insta::assert_snapshot!(refusal_of(&of_wit(newer, "module")), @"");
+    insta::assert_snapshot!(refusal_of(&of_wit(other, "module")), @"stage `it`: it.wasm: it does not export `weir:pipeline/stage@0.1.0`, so it is no weir module: see `weir filter new` for one that is");
+    let newer =
+        "package weir:pipeline@0.2.0; interface stage { process: func(); } world module { export stage; }";
+    insta::assert_snapshot!(refusal_of(&of_wit(newer, "module")), @"stage `it`: it.wasm: it exports `weir:pipeline/stage@0.2.0`, and this weir has version 0.1.0 of weir:pipeline: build the module with this weir's SDK");
     let half = "package weir:pipeline@0.1.0; interface stage { process: func() -> result; } world module { export stage; }";
-    insta::assert_snapshot!(refusal_of(&of_wit(half, "module")), @"");
+    insta::assert_snapshot!(refusal_of(&of_wit(half, "module")), @"stage `it`: it.wasm: its `weir:pipeline/stage` has no `configure` as version 0.1.0 has it: build the module with this weir's SDK");
     let wrong = "package weir:pipeline@0.1.0;
         interface stage { configure: func(config: string) -> result<_, string>; process: func() -> u32; }
         world module { export stage; }";
-    insta::assert_snapshot!(refusal_of(&of_wit(wrong, "module")), @"");
+    insta::assert_snapshot!(refusal_of(&of_wit(wrong, "module")), @"stage `it`: it.wasm: its `weir:pipeline/stage` has no `process` as version 0.1.0 has it: build the module with this weir's SDK");
     let typed = "package weir:pipeline@0.1.0;
         interface event { reason: func() -> u32; }
         interface stage { configure: func(config: string) -> result<_, string>; process: func() -> result; }
         world module { import event; export stage; }";
-    insta::assert_snapshot!(refusal_of(&of_wit(typed, "module")), @"");
+    insta::assert_snapshot!(refusal_of(&of_wit(typed, "module")), @"stage `it`: it.wasm: it was built for another weir:pipeline than this weir's: component imports instance `weir:pipeline/event@0.1.0`, but a matching implementation was not found in the linker: instance export `reason` has the wrong type: type mismatch with results: expected `string` found `u32`: build the module with this weir's SDK");
 }
 
 #[test]
@@ -97,7 +110,12 @@ fn modules_that_do_not_start_are_said_all_at_once() {
         bench.stage("traps", traps),
         small,
     ];
-    insta::assert_snapshot!(refusal(&bench, &stages), @"");
+    insta::assert_snapshot!(refusal(&bench, &stages), @"
+    stage `refuses`: refuses.wasm: it refused [stage.config]: `keep`: what is that?
+    stage `loops`: loops.wasm: it failed to start (timeout): it used more CPU time than its `timeout`, 30ms
+    stage `traps`: traps.wasm: it failed to start (trap): wasm trap: wasm `unreachable` instruction executed
+    stage `small`: small.wasm: it failed to start (memory): it needs more than its `memory`, 1000 bytes: memory minimum size of 1 pages exceeds memory limits
+    ");
 }
 
 #[test]
@@ -106,22 +124,22 @@ fn declared_names_are_bounded_in_form_and_number() {
     // Declares `a`, `b`, ... until it is refused, and traps unless that is after 26, when the letters end.
     let declares = Guest {
         imports: r#"(import "weir:pipeline/discard@0.1.0" "declare" (func $declare (param i32 i32 i32)))"#,
-        configure: "(local $c i32) (local.set $c (i32.const 97))
+        configure: "(local.set $i (i32.const 97))
             (loop $again
-                (i32.store8 (i32.const 1024) (local.get $c))
+                (i32.store8 (i32.const 1024) (local.get $i))
                 (call $declare (i32.const 1024) (i32.const 1) (i32.const 32))
                 (if (i32.eqz (i32.load8_u (i32.const 32)))
-                    (then (local.set $c (i32.add (local.get $c) (i32.const 1))) (br $again))))
-            (if (i32.ne (local.get $c) (i32.const 123)) (then unreachable))
+                    (then (local.set $i (i32.add (local.get $i) (i32.const 1))) (br $again))))
+            (if (i32.ne (local.get $i) (i32.const 123)) (then unreachable))
             ;; Then `aa`, `ba`, ...: six more.
             (i32.store8 (i32.const 1025) (i32.const 97))
-            (local.set $c (i32.const 97))
+            (local.set $i (i32.const 97))
             (loop $again
-                (i32.store8 (i32.const 1024) (local.get $c))
+                (i32.store8 (i32.const 1024) (local.get $i))
                 (call $declare (i32.const 1024) (i32.const 2) (i32.const 32))
                 (if (i32.eqz (i32.load8_u (i32.const 32)))
-                    (then (local.set $c (i32.add (local.get $c) (i32.const 1))) (br $again))))
-            (if (i32.ne (local.get $c) (i32.const 103)) (then unreachable))",
+                    (then (local.set $i (i32.add (local.get $i) (i32.const 1))) (br $again))))
+            (if (i32.ne (local.get $i) (i32.const 103)) (then unreachable))",
         ..Guest::default()
     };
     let chain = bench.load(&[bench.stage("declares", declares)]).unwrap_or_else(|e| panic!("{e:?}"));
@@ -135,10 +153,10 @@ fn a_cache_that_is_not_ours_alone_is_refused() {
     let cache = bench.folder.path().join("cache");
     std::fs::create_dir(&cache).unwrap();
     std::fs::set_permissions(&cache, std::fs::Permissions::from_mode(0o755)).unwrap();
-    insta::assert_snapshot!(refusal(&bench, &[stage.clone()]), @"");
+    insta::assert_snapshot!(refusal(&bench, &[stage.clone()]), @"the compile cache cache has mode 755: what is in it runs inside of weir, so it must be weir's alone: chmod 700 cache");
     std::fs::remove_dir(&cache).unwrap();
     std::fs::write(&cache, "").unwrap();
-    insta::assert_snapshot!(refusal(&bench, &[stage]), @"");
+    insta::assert_snapshot!(refusal(&bench, &[stage]), @"the compile cache cache is not a folder: move it away, or set `cache`");
 }
 
 #[test]

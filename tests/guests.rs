@@ -1,0 +1,192 @@
+//! The modules of `filters/` in the host. `make filters` builds them, and `make test` calls it first.
+
+#![allow(clippy::unwrap_used)] // A test that cannot be set up fails.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use weir::dead_letter::{DeadLetters, Settings};
+use weir::event::{Documents, EncodeSettings};
+use weir::handoff::{Closed, Outbox, Outlet};
+use weir::health::Health;
+use weir::ledger::{Held, Ledger};
+use weir::metrics::Metrics;
+use weir::stages::{Compiler, LoadContext, Match, OnError, StageSettings, load};
+
+#[allow(dead_code)] // Shared with other test crates, which use other parts.
+#[path = "support/modules.rs"]
+mod modules;
+
+fn here(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn stage(module: &str, config: &str) -> StageSettings {
+    let path = here("filters/dist").join(format!("{module}.wasm"));
+    assert!(path.exists(), "{} is missing: run `make filters`", path.display());
+    StageSettings {
+        name: module.to_owned(),
+        module: path,
+        matches: Match::default(),
+        timeout: Duration::from_secs(5),
+        memory: 16 << 20,
+        on_error: OnError::Keep,
+        config: config.to_owned(),
+    }
+}
+
+/// Keeps the documents as text.
+#[derive(Default)]
+struct Collect(Mutex<Vec<String>>);
+
+impl Outbox for Collect {
+    fn put(&self, documents: Documents, _held: Held) -> Result<(), Closed> {
+        let texts = documents.docs.iter().map(|doc| String::from_utf8(documents.body(doc).to_vec()).unwrap());
+        self.0.lock().unwrap().extend(texts);
+        Ok(())
+    }
+}
+
+/// The documents that come out, and how many events the stages dropped, by stage and reason.
+fn run(stages: &[StageSettings], events: &[String]) -> (Vec<String>, Vec<((String, String), u64)>) {
+    let ledger = Ledger::default();
+    let metrics = Metrics::new(&ledger).unwrap().stage;
+    // One cache for all tests: each module is compiled once.
+    let cache = here("target/tmp/compiled");
+    let context = LoadContext { cache, compiler: Compiler::InProcess, ledger: ledger.clone(), metrics };
+    let chain = load(stages, context).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let dead_letters = DeadLetters::open(&Settings { path: None }, &ledger).unwrap();
+    let (outlet, mut works) = Outlet::new(ledger.clone(), 1, 1);
+    outlet.send(modules::chunk(events)).unwrap();
+    drop(outlet);
+    let outbox = Collect::default();
+    let (encode, health) = (EncodeSettings::default(), Health::default());
+    chain.worker(0, 1).run(works.remove(0), &outbox, &dead_letters, &encode, &health).unwrap();
+    let mut filtered = ledger.snapshot().filtered;
+    filtered.retain(|(_, count)| *count > 0);
+    (outbox.0.into_inner().unwrap(), filtered)
+}
+
+fn pointer<'a>(document: &'a str, pointer: &str) -> Option<&'a str> {
+    let mut value = document;
+    for step in pointer.split('/').skip(1) {
+        let step = step.replace("~1", "/").replace("~0", "~");
+        value = match step.parse::<usize>() {
+            Ok(index) if value.starts_with('[') => {
+                serde_json::from_str::<Vec<&RawValue>>(value).unwrap().get(index).map(|v| v.get())?
+            }
+            _ => {
+                let members: Vec<(String, &RawValue)> = members(value)?;
+                members.into_iter().rev().find(|(key, _)| *key == step).map(|(_, v)| v.get())?
+            }
+        };
+    }
+    Some(value)
+}
+
+fn members(object: &str) -> Option<Vec<(String, &RawValue)>> {
+    let map: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(object).ok()?;
+    Some(map.into_iter().collect())
+}
+
+/// The case's own event or the file's, as raw text: untouched text must come out byte for byte.
+fn conformance_cases() -> Vec<(Value, String)> {
+    let text = std::fs::read_to_string(here("tests/conformance/edits.json")).unwrap();
+    let raw_cases: Vec<&RawValue> = serde_json::from_str(pointer(&text, "/cases").unwrap()).unwrap();
+    let common = pointer(&text, "/event").unwrap();
+    let case = |raw: &&RawValue| {
+        let event = pointer(raw.get(), "/event").unwrap_or(common);
+        (serde_json::from_str(raw.get()).unwrap(), event.replace('\n', " "))
+    };
+    raw_cases.iter().map(case).collect()
+}
+
+#[test]
+fn a_guest_reads_and_edits_as_the_conformance_file_says() {
+    let mut faults = Vec::new();
+    for (case, event) in conformance_cases() {
+        let name = case["name"].as_str().unwrap();
+        let config = json!({ "steps": case["steps"], "end": case.get("end").unwrap_or(&json!("keep")) });
+        let (documents, filtered) =
+            run(&[stage("conformance-guest", &config.to_string())], &[event.clone(), event.clone()]);
+        let discarded = case["end"] == "discard";
+        assert_eq!(filtered.iter().map(|(_, count)| count).sum::<u64>(), u64::from(discarded), "{name}");
+        if !discarded {
+            check_document(&case, &documents[0], &mut faults);
+        }
+        let answers = pointer(documents.last().unwrap(), "/results").unwrap_or("[]");
+        let answers: Vec<Value> = serde_json::from_str(answers).unwrap();
+        check_answers(&case, &answers, &mut faults);
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+fn check_document(case: &Value, document: &str, faults: &mut Vec<String>) {
+    for expected in case["document"].as_array().into_iter().flatten() {
+        let path = expected["pointer"].as_str().unwrap();
+        let found = pointer(document, path);
+        let fits = match (expected.get("text"), expected.get("json")) {
+            (Some(text), _) => found == text.as_str(),
+            (None, Some(value)) => {
+                found.is_some_and(|found| same(&serde_json::from_str(found).unwrap(), value))
+            }
+            (None, None) => found.is_none(),
+        };
+        if !fits {
+            faults.push(format!("{}: {expected}, but found {found:?}", case["name"]));
+        }
+    }
+}
+
+fn check_answers(case: &Value, answers: &[Value], faults: &mut Vec<String>) {
+    let steps = case["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), answers.len(), "{}", case["name"]);
+    for (step, answer) in steps.iter().zip(answers) {
+        let fits = match (step.get("expect"), step.get("expect-json")) {
+            (Some(expected), _) => same(answer, expected),
+            (None, Some(expected)) => {
+                answer.as_str().is_some_and(|text| same(&serde_json::from_str(text).unwrap(), expected))
+            }
+            (None, None) => true,
+        };
+        if !fits {
+            faults.push(format!("{}: {step}, but it answered {answer}", case["name"]));
+        }
+    }
+}
+
+/// Equal as JSON, numbers by value.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        }
+        _ => a == b,
+    }
+}
+
+#[test]
+fn drop_normal_and_tag_gpu_failures_run_as_a_chain() {
+    let stages = [stage("drop-normal", r#"{"keep_reasons":["Killing"]}"#), stage("tag-gpu-failures", "{}")];
+    let unschedulable = modules::event(3, "Warning", "FailedScheduling")
+        .replace("Pulling image", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.");
+    let events = [
+        modules::event(1, "Normal", "Pulled"),
+        modules::event(2, "Normal", "Killing"),
+        unschedulable,
+        modules::event(4, "Warning", "BackOff"),
+    ];
+    let (documents, filtered) = run(&stages, &events);
+    assert_eq!(filtered, [(("drop-normal".to_owned(), "normal".to_owned()), 1)]);
+    let documents: Vec<Value> = documents.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    assert_eq!(documents.len(), 3);
+    assert_eq!(documents[0]["reason"], "Killing");
+    assert_eq!(documents[1]["tags"], json!(["gpu-failure"]));
+    assert_eq!(documents[1]["gpu"], json!({ "cause": "unschedulable", "resource": "nvidia.com/gpu" }));
+    assert_eq!(documents[2].get("tags"), None);
+}
