@@ -50,8 +50,11 @@ impl Outbox for Collect {
     }
 }
 
+/// How many events were dropped, by stage and reason.
+type Filtered = Vec<((String, String), u64)>;
+
 /// The documents that come out, and how many events the stages dropped, by stage and reason.
-fn run(stages: &[StageSettings], events: &[String]) -> (Vec<String>, Vec<((String, String), u64)>) {
+fn run(stages: &[StageSettings], events: &[String]) -> (Vec<String>, Filtered) {
     let ledger = Ledger::default();
     let metrics = Metrics::new(&ledger).unwrap().stage;
     // One cache for all tests: each module is compiled once.

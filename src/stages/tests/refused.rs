@@ -153,7 +153,7 @@ fn a_cache_that_is_not_ours_alone_is_refused() {
     let cache = bench.folder.path().join("cache");
     std::fs::create_dir(&cache).unwrap();
     std::fs::set_permissions(&cache, std::fs::Permissions::from_mode(0o755)).unwrap();
-    insta::assert_snapshot!(refusal(&bench, &[stage.clone()]), @"the compile cache cache has mode 755: what is in it runs inside of weir, so it must be weir's alone: chmod 700 cache");
+    insta::assert_snapshot!(refusal(&bench, std::slice::from_ref(&stage)), @"the compile cache cache has mode 755: what is in it runs inside of weir, so it must be weir's alone: chmod 700 cache");
     std::fs::remove_dir(&cache).unwrap();
     std::fs::write(&cache, "").unwrap();
     insta::assert_snapshot!(refusal(&bench, &[stage]), @"the compile cache cache is not a folder: move it away, or set `cache`");
@@ -163,7 +163,7 @@ fn a_cache_that_is_not_ours_alone_is_refused() {
 fn a_compiled_module_that_was_tampered_with_is_compiled_again() {
     let bench = Bench::new();
     let stage = bench.stage("it", Guest::default());
-    bench.load(&[stage.clone()]).unwrap_or_else(|e| panic!("{e:?}"));
+    bench.load(std::slice::from_ref(&stage)).unwrap_or_else(|e| panic!("{e:?}"));
     let cache = bench.folder.path().join("cache");
     let compiled = || {
         let mut names = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path());
@@ -173,7 +173,7 @@ fn a_compiled_module_that_was_tampered_with_is_compiled_again() {
     std::fs::remove_file(compiled().with_extension("sha256")).unwrap();
     for damaged in [&whole[..whole.len() / 2], b"", &[&whole[..], b"x"].concat()] {
         std::fs::write(compiled(), damaged).unwrap();
-        bench.load(&[stage.clone()]).unwrap_or_else(|e| panic!("{e:?}"));
+        bench.load(std::slice::from_ref(&stage)).unwrap_or_else(|e| panic!("{e:?}"));
         assert_eq!(std::fs::read(compiled()).unwrap(), whole);
     }
     assert_eq!(std::fs::read_dir(&cache).unwrap().count(), 2, "nothing is left behind");
