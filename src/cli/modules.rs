@@ -12,11 +12,11 @@ pub(super) fn load(config: &Config) -> Result<Vec<Description>, Failure> {
     let ledger = Ledger::default();
     let context = LoadContext {
         cache: config.settings.cache.clone(),
-        compiler: Compiler::child_of_this_binary().map_err(|error| process(&error))?,
+        compiler: Compiler::Child,
         metrics: Metrics::new(&ledger).map_err(|error| process(&error))?.stage,
         ledger,
     };
-    match stages::load(&config.settings.stages, &context) {
+    match stages::load(&config.settings.stages, context) {
         Ok(chain) => Ok(chain.describe()),
         Err(errors) => Err(failure(config, &errors)),
     }
