@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex};
 
 use super::head::{Head, Member};
-use super::{CHUNK_BYTES, DEAD_LETTER_HEAD_BYTES};
+use super::{CHUNK_BYTES, CHUNK_EVENTS_MAX, DEAD_LETTER_HEAD_BYTES, EVENT_BYTES_MAX};
 
 /// One valid event of a chunk.
 #[derive(Clone, Debug)]
@@ -83,8 +83,12 @@ pub struct Reject {
 impl Reject {
     /// Keeps what a dead letter keeps of `bytes`.
     pub fn new(bytes: &[u8], place: String, kind: MalformedKind, detail: String) -> Reject {
-        let bytes = bytes[..bytes.len().min(DEAD_LETTER_HEAD_BYTES)].to_vec();
-        Reject { bytes, place, kind, detail }
+        let kept = if bytes.len() > EVENT_BYTES_MAX || kind == MalformedKind::TooLarge {
+            &bytes[..bytes.len().min(DEAD_LETTER_HEAD_BYTES)]
+        } else {
+            bytes
+        };
+        Reject { bytes: kept.to_vec(), place, kind, detail }
     }
 }
 
@@ -160,8 +164,11 @@ pub struct PoolMetrics {
 
 impl PoolState {
     fn put(&self, mut chunk: Chunk) {
-        // A chunk that grew for one huge event does not keep that memory.
+        // A chunk that grew for one huge event, or for very many members, does not keep that memory.
         chunk.bytes.shrink_to(CHUNK_BYTES);
+        chunk.events.shrink_to(CHUNK_EVENTS_MAX);
+        chunk.members.shrink_to(CHUNK_BYTES / size_of::<Member>());
+        chunk.rejects.shrink_to(0);
         self.free.lock().unwrap_or_else(|e| e.into_inner()).push(chunk);
         self.returned.notify_one();
         self.notify.notify_one();
