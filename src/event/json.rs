@@ -183,7 +183,10 @@ impl<'a> Scanner<'a> {
                     }
                 }
             }
-            Some(_) => return Err(self.syntax("unknown escape in a string")),
+            Some(_) => {
+                self.at += 1;
+                return Err(self.syntax("unknown escape in a string"));
+            }
             None => return Err(ScanError::End),
         }
         Ok(())

@@ -22,16 +22,6 @@ impl Json {
         Json::String(text.to_owned())
     }
 
-    /// The last member of that name, as parsers have it.
-    pub(crate) fn get(&self, key: &str) -> Option<&Json> {
-        match self {
-            Json::Object(members) => {
-                members.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
-            }
-            _ => None,
-        }
-    }
-
     /// The text as serde_json has it compactly.
     pub(crate) fn compact(&self) -> String {
         self.write(&mut Style { seed: 0, spaces: false, escapes: false })
@@ -199,5 +189,50 @@ impl<'de> Deserialize<'de> for Json {
             }
         }
         deserializer.deserialize_any(Tree)
+    }
+}
+
+/// One way to spoil a text.
+#[derive(Clone, Debug)]
+pub(crate) struct Damage {
+    at: prop::sample::Index,
+    how: How,
+}
+
+#[derive(Clone, Debug)]
+enum How {
+    Replace(u8),
+    Insert(u8),
+    Remove,
+    Cut,
+}
+
+/// Any damage, most often one that JSON's grammar notices.
+pub(crate) fn damaged() -> impl Strategy<Value = Damage> {
+    let byte = prop_oneof![any::<u8>(), prop::sample::select(b"{}[]\",:\\u0019-+.eE tfn\n\x00".to_vec())];
+    let how = prop_oneof![
+        byte.clone().prop_map(How::Replace),
+        byte.prop_map(How::Insert),
+        Just(How::Remove),
+        Just(How::Cut)
+    ];
+    (any::<prop::sample::Index>(), how).prop_map(|(at, how)| Damage { at, how })
+}
+
+impl Damage {
+    /// Spoils `bytes`.
+    pub(crate) fn apply(&self, bytes: &mut Vec<u8>) {
+        if bytes.is_empty() {
+            return;
+        }
+        let at = self.at.index(bytes.len());
+        match self.how {
+            How::Replace(byte) => bytes[at] = byte,
+            How::Insert(byte) => bytes.insert(at, byte),
+            How::Remove => {
+                bytes.remove(at);
+            }
+            How::Cut => bytes.truncate(at),
+        }
     }
 }

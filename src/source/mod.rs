@@ -4,6 +4,7 @@
 //! exactly once through an [`Outlet`](crate::handoff::Outlet).
 
 mod context;
+pub mod framer;
 
 use std::path::PathBuf;
 

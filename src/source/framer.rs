@@ -1,0 +1,412 @@
+//! Cuts a stream of bytes into the events of chunks: what a file or stdin holds (bare Events, List objects, watch
+//! envelopes, one a line or pretty-printed, one behind the other), and what the API server sends (the body of a
+//! list or of a watch). No I/O.
+//!
+//! Constraints: input is copied once, into the chunk; an event is parsed once, but for the one that a chunk's end
+//! cuts in two, whose beginning is carried over to the next chunk. A List's items are framed as they come: it may
+//! be larger than memory. An object larger than a chunk has the chunk to itself, which grows to [`UNIT_BYTES_MAX`].
+//!
+//! Invariant: what is found does not depend on how the input was cut into pieces.
+//!
+//! How to use it:
+//!
+//! ```text
+//! loop { let push = framer.push(input, &mut chunk, &mut visitor);      // input: what was not taken before
+//!        if push.is_full { framer.detach(&mut chunk); send(chunk); chunk = another() } else { break } }
+//! framer.finish(&mut chunk, &mut visitor);                              // at the end of the input
+//! framer.detach(&mut chunk); send(chunk)                                // whenever a chunk is to go
+//! ```
+
+mod lines;
+mod outcome;
+mod recover;
+mod shape;
+mod skim;
+mod units;
+
+pub use lines::Place;
+
+use lines::Lines;
+use recover::Recover;
+use shape::resource_version;
+use skim::Skim;
+
+use crate::event::{CHUNK_BYTES, CHUNK_EVENTS_MAX, Chunk, EVENT_BYTES_MAX, Head, MalformedKind};
+
+/// The largest top-level object that is held whole: an event and the envelope around it.
+pub const UNIT_BYTES_MAX: usize = EVENT_BYTES_MAX + (4 << 10);
+
+/// In what an event came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameType {
+    /// An item of a List.
+    Item,
+    /// A watch's `ADDED`.
+    Added,
+    /// A watch's `MODIFIED`.
+    Modified,
+    /// An event on its own, or nothing that is known.
+    Bare,
+}
+
+impl FrameType {
+    /// The `type` label of `weir_source_frames_total`.
+    pub fn label(self) -> &'static str {
+        match self {
+            FrameType::Item => "item",
+            FrameType::Added => "added",
+            FrameType::Modified => "modified",
+            FrameType::Bare => "bare",
+        }
+    }
+}
+
+/// A frame that is no event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Other<'a> {
+    /// A watch's `DELETED`: an event expired, which is no occurrence.
+    Deleted {
+        /// The version of the deletion; empty where it was not to be read.
+        resource_version: &'a str,
+    },
+    /// A watch's `BOOKMARK`.
+    Bookmark {
+        /// Everything up to it was sent.
+        resource_version: &'a str,
+        /// It ends the initial events of a WatchList.
+        initial_events_end: bool,
+    },
+    /// A watch's `ERROR`: a Status.
+    Error {
+        /// As an HTTP status; 0 where there is none.
+        code: u16,
+        /// `Expired`, for one.
+        reason: &'a str,
+        /// For people.
+        message: &'a str,
+    },
+    /// The `metadata` of a List, before its items or behind them.
+    ListMeta {
+        /// The list's version.
+        resource_version: &'a str,
+        /// Where the next page begins; empty on the last one.
+        continue_token: &'a str,
+        /// How many items come behind this page, where the server says so.
+        remaining: Option<u64>,
+    },
+    /// A List has ended, whole.
+    ListEnd,
+}
+
+/// Something that is no valid event.
+#[derive(Debug)]
+pub struct Refused<'a> {
+    /// In what it came.
+    pub frame: FrameType,
+    /// Its bytes; of one that is too large its beginning, of a broken List the rest of the List.
+    pub bytes: &'a [u8],
+    /// Which kind of fault.
+    pub kind: MalformedKind,
+    /// What is wrong, for people.
+    pub detail: &'a str,
+    /// Where the fault stands in the input.
+    pub place: Place,
+}
+
+impl Refused<'_> {
+    /// Its `metadata.resourceVersion`, where that can be read.
+    pub fn resource_version(&self) -> Option<String> {
+        resource_version(self.bytes)
+    }
+}
+
+/// The owner of a framer: it is told what is met, and decides.
+pub trait Visitor {
+    /// A valid event. `false`: not wanted (seen before); it does not become one of the chunk's.
+    fn event(&mut self, frame: FrameType, bytes: &[u8], head: &Head) -> bool;
+
+    /// A frame that is no event.
+    fn other(&mut self, other: Other<'_>);
+
+    /// Something that was to be an event. Answers its place for people, or `None`: not wanted (seen before).
+    fn reject(&mut self, refused: &Refused<'_>) -> Option<String>;
+}
+
+/// What became of a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Push {
+    /// How many bytes of the input were taken.
+    pub taken: usize,
+    /// The chunk must be detached and sent, and another one pushed into. Else all input was taken.
+    pub is_full: bool,
+}
+
+/// The machine. See the module's text.
+#[derive(Debug, Default)]
+pub struct Framer {
+    state: State,
+    /// The chunk's bytes are framed up to here.
+    at: usize,
+    /// Whether a chunk is being filled, and `carry` has gone into it.
+    is_attached: bool,
+    /// The beginning of what a chunk's end cut in two.
+    carry: Vec<u8>,
+    /// How far the unit that begins at `at` was looked through, once it was found to be incomplete.
+    skim: Option<(Skim, usize)>,
+    /// The last top-level object was a bare event, so the next one is probably one too.
+    expects_bare: bool,
+    /// Rewritten events, to go behind the chunk's other bytes, and which of the chunk's events they are.
+    rewritten: Vec<u8>,
+    rewritten_events: Vec<usize>,
+    lines: Lines,
+}
+
+/// Where in the input's structure `at` stands. A *unit* is what is taken whole: a top-level object but a List, an
+/// item, or what stands in a List behind its items.
+#[derive(Debug, Default)]
+enum State {
+    /// Before a top-level object.
+    #[default]
+    Top,
+    /// Before an item of a List, or, before the first, its end.
+    Item { is_first: bool },
+    /// Behind an item.
+    BehindItem,
+    /// Behind a List's items.
+    BehindItems,
+    /// Inside a unit that is too large.
+    Skip { then: Then },
+    /// Behind a fault of syntax.
+    Recover(Box<Recover>),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    Top,
+    BehindItem,
+}
+
+/// Whether a step got somewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Done,
+    NeedsMore,
+}
+
+/// A chunk and the owner: what every step works on.
+struct Sides<'a> {
+    chunk: &'a mut Chunk,
+    visitor: &'a mut dyn Visitor,
+}
+
+impl Framer {
+    /// At the start of an input.
+    pub fn new() -> Framer {
+        Framer::default()
+    }
+
+    /// Takes as much of `input` as the chunk has room for, and frames it. The first push into a chunk may do so with
+    /// an empty one.
+    pub fn push(&mut self, input: &[u8], chunk: &mut Chunk, visitor: &mut dyn Visitor) -> Push {
+        self.attach(chunk);
+        let mut taken = 0;
+        loop {
+            self.scan(&mut Sides { chunk, visitor });
+            let room = self.room(chunk);
+            if room == 0 || taken == input.len() {
+                return Push { taken, is_full: room == 0 };
+            }
+            let end = input.len().min(taken + room);
+            chunk.bytes.extend_from_slice(&input[taken..end]);
+            taken = end;
+        }
+    }
+
+    /// Makes room for the owner to append input to `chunk.bytes` itself, and answers how much; a `push` of nothing
+    /// then frames it. 0: the chunk is full.
+    pub fn room(&mut self, chunk: &mut Chunk) -> usize {
+        self.attach(chunk);
+        if self.is_full_of_events(chunk) {
+            return 0;
+        }
+        let mut limit = CHUNK_BYTES;
+        if chunk.received() == 0 && chunk.bytes.len() >= CHUNK_BYTES {
+            // Nothing in it is wanted but the unit at its end: that one may have it all, and twice as much.
+            self.lines.release(&chunk.bytes, self.at);
+            chunk.bytes.drain(..self.at);
+            self.at = 0;
+            limit = (2 * chunk.bytes.len()).clamp(CHUNK_BYTES, UNIT_BYTES_MAX);
+        }
+        let room = limit.saturating_sub(chunk.bytes.len());
+        chunk.bytes.reserve_exact(room);
+        room
+    }
+
+    /// Makes the chunk ready to be sent: what is not framed yet is carried over to the next one.
+    pub fn detach(&mut self, chunk: &mut Chunk) {
+        self.attach(chunk);
+        self.lines.release(&chunk.bytes, self.at);
+        self.carry.extend_from_slice(&chunk.bytes[self.at..]);
+        chunk.bytes.truncate(self.at);
+        let shift = chunk.bytes.len();
+        chunk.bytes.append(&mut self.rewritten);
+        for index in self.rewritten_events.drain(..) {
+            let bytes = &mut chunk.events[index].bytes;
+            *bytes = bytes.start + shift..bytes.end + shift;
+        }
+        self.at = 0;
+        self.is_attached = false;
+    }
+
+    /// Whether the input so far ends between two top-level objects: nothing would be lost if it ended here.
+    pub fn is_between_objects(&self, chunk: &Chunk) -> bool {
+        let unframed = if self.is_attached { chunk.bytes.len() - self.at } else { self.carry.len() };
+        matches!(self.state, State::Top) && unframed == 0
+    }
+
+    /// The end of the input: what is not whole is refused. Afterwards the framer is at the start of an input.
+    pub fn finish(&mut self, chunk: &mut Chunk, visitor: &mut dyn Visitor) {
+        self.attach(chunk);
+        let sides = &mut Sides { chunk, visitor };
+        loop {
+            // The skim knows no limit of depth; the parser may have an answer where it still waits for an end.
+            if !matches!(self.state, State::Skip { .. }) {
+                self.skim = None;
+            }
+            while self.step(sides) == Step::Done {}
+            let is_all = self.at == sides.chunk.bytes.len();
+            match std::mem::take(&mut self.state) {
+                State::Top if is_all => break,
+                State::Skip { .. } => {}
+                State::Recover(recover) => self.refuse_recovered(*recover, sides),
+                State::Top => self.truncated(sides, FrameType::Bare, "the input ends inside this object"),
+                _ => self.truncated(sides, FrameType::Item, "the input ends inside a List"),
+            }
+        }
+        self.skim = None;
+        self.expects_bare = false;
+    }
+
+    fn attach(&mut self, chunk: &mut Chunk) {
+        if !self.is_attached {
+            debug_assert!(chunk.bytes.is_empty(), "a chunk was changed without `detach`");
+            chunk.bytes.reserve_exact(CHUNK_BYTES.max(self.carry.len()));
+            chunk.bytes.append(&mut self.carry);
+            self.carry.shrink_to(CHUNK_BYTES);
+            self.is_attached = true;
+        }
+    }
+
+    fn is_full_of_events(&self, chunk: &Chunk) -> bool {
+        chunk.received() >= CHUNK_EVENTS_MAX as u64
+    }
+
+    fn scan(&mut self, sides: &mut Sides<'_>) {
+        while !self.is_full_of_events(sides.chunk) && self.step(sides) == Step::Done {}
+    }
+
+    fn step(&mut self, sides: &mut Sides<'_>) -> Step {
+        let bytes = &sides.chunk.bytes;
+        match &mut self.state {
+            State::Skip { then } => {
+                let then = *then;
+                self.skip(then, sides)
+            }
+            State::Recover(recover) => {
+                let (passed, is_found) = recover.take(&bytes[self.at..]);
+                self.at += passed;
+                if !is_found {
+                    return Step::NeedsMore;
+                }
+                if let State::Recover(recover) = std::mem::take(&mut self.state) {
+                    self.refuse_recovered(*recover, sides);
+                }
+                Step::Done
+            }
+            State::BehindItems => self.unit(sides),
+            State::Top | State::Item { .. } | State::BehindItem => self.token(sides),
+        }
+    }
+
+    /// At the first byte of something.
+    fn token(&mut self, sides: &mut Sides<'_>) -> Step {
+        let bytes = &sides.chunk.bytes;
+        if self.lines.is_start(self.at) && matches!(self.state, State::Top) {
+            const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+            match &bytes[self.at..] {
+                begun if begun.len() < 3 && BYTE_ORDER_MARK.starts_with(begun) => return Step::NeedsMore,
+                begun if begun.starts_with(BYTE_ORDER_MARK) => self.at += BYTE_ORDER_MARK.len(),
+                _ => {}
+            }
+        }
+        let space =
+            bytes[self.at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
+        self.at += space;
+        let Some(&first) = bytes.get(self.at) else { return Step::NeedsMore };
+        match (&self.state, first) {
+            (State::Top, b'{') => self.unit(sides),
+            (State::Top, _) => {
+                self.broken(sides, FrameType::Bare, "expected an object, which begins with `{`")
+            }
+            (State::Item { is_first: true } | State::BehindItem, b']') => {
+                self.at += 1;
+                self.state = State::BehindItems;
+                Step::Done
+            }
+            (State::BehindItem, b',') => {
+                self.at += 1;
+                self.state = State::Item { is_first: false };
+                Step::Done
+            }
+            (State::BehindItem, _) => {
+                self.broken(sides, FrameType::Item, "expected `,` or `]` behind an item of a List")
+            }
+            _ => self.unit(sides),
+        }
+    }
+
+    /// At the first byte of a unit. Frames it if it is whole.
+    fn unit(&mut self, sides: &mut Sides<'_>) -> Step {
+        let is_top = matches!(self.state, State::Top);
+        let start = self.at;
+        let end = sides.chunk.bytes.len().min(start + UNIT_BYTES_MAX);
+        let is_at_limit = end - start == UNIT_BYTES_MAX;
+        if let Some((skim, skimmed)) = &mut self.skim {
+            skim.met_root_array = false;
+            let has_stopped = skim.take(&sides.chunk.bytes[start + *skimmed..end]).is_some();
+            *skimmed = end - start;
+            // An array in the root may be a List's items: those are not waited for.
+            let may_be_list = is_top && skim.met_root_array;
+            if !(has_stopped || may_be_list || is_at_limit) {
+                return Step::NeedsMore;
+            }
+        }
+        let step = match &self.state {
+            State::Top => self.object(sides, end),
+            State::Item { .. } => self.item(sides, end),
+            _ => self.list_end(sides, end),
+        };
+        if step == Step::Done {
+            self.skim = None;
+            return Step::Done;
+        }
+        if is_at_limit {
+            return self.too_large(sides, end);
+        }
+        if self.skim.is_none() {
+            let mut skim = self.new_skim();
+            // It cannot stop where the parser saw no end. If it did, the parser would be asked again at each read.
+            if skim.take(&sides.chunk.bytes[start..end]).is_none() {
+                self.skim = Some((skim, end - start));
+            }
+        }
+        Step::NeedsMore
+    }
+
+    fn new_skim(&self) -> Skim {
+        if matches!(self.state, State::BehindItems) { Skim::in_object() } else { Skim::at_value() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

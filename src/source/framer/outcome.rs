@@ -1,0 +1,193 @@
+//! What becomes of what was framed: an event of the chunk, a refusal, a way on behind a fault.
+
+use std::ops::Range;
+
+use super::recover::{Fault, Recover};
+use super::{FrameType, Framer, Refused, Sides, State, Step, Then};
+use crate::event::{
+    DEAD_LETTER_HEAD_BYTES, EVENT_BYTES_MAX, Event, Head, Malformed, MalformedKind, Parsed, Reject,
+    ScanError, join_lines, parse, rewrite,
+};
+
+impl Framer {
+    /// A valid event at `source`.
+    pub(super) fn event(
+        &mut self,
+        sides: &mut Sides<'_>,
+        frame: FrameType,
+        source: Range<usize>,
+        head: Head,
+        needs_rewrite: bool,
+        has_line_breaks: bool,
+    ) {
+        if source.len() > EVENT_BYTES_MAX {
+            sides.chunk.members.truncate(head.members.start as usize);
+            return self.refuse(sides, frame, source.clone(), source.start, too_large());
+        }
+        if has_line_breaks {
+            self.lines.count(&sides.chunk.bytes, source.end);
+            join_lines(&mut sides.chunk.bytes[source.clone()]);
+        }
+        if needs_rewrite {
+            return self.event_of_other_names(sides, frame, source, head);
+        }
+        let first_member = head.members.start as usize;
+        if sides.visitor.event(frame, &sides.chunk.bytes[source.clone()], &head) {
+            sides.chunk.events.push(Event { bytes: source.clone(), source_bytes: source, head });
+        } else {
+            sides.chunk.members.truncate(first_member);
+        }
+    }
+
+    /// An event of events.k8s.io/v1: its core/v1 form is kept aside until the chunk is detached.
+    fn event_of_other_names(
+        &mut self,
+        sides: &mut Sides<'_>,
+        frame: FrameType,
+        source: Range<usize>,
+        head: Head,
+    ) {
+        let chunk = &mut *sides.chunk;
+        let first_member = head.members.start as usize;
+        let start = self.rewritten.len();
+        rewrite(&chunk.bytes[source.clone()], &chunk.members[first_member..], &mut self.rewritten);
+        chunk.members.truncate(first_member);
+        match parse(&mut self.rewritten[start..], &mut chunk.members) {
+            Parsed::Event { len, head, .. }
+                if sides.visitor.event(frame, &self.rewritten[start..], &head) =>
+            {
+                self.rewritten_events.push(chunk.events.len());
+                chunk.events.push(Event { bytes: start..start + len, source_bytes: source, head });
+                return;
+            }
+            Parsed::Event { .. } => chunk.members.truncate(first_member),
+            Parsed::Malformed(malformed) => {
+                let detail = format!("as core/v1 has it: {}", malformed.detail);
+                let malformed = Malformed { detail, ..malformed };
+                self.refuse(sides, frame, source.clone(), source.start, malformed);
+            }
+            // The rewritten form of a whole object is whole.
+            Parsed::Incomplete => {}
+        }
+        self.rewritten.truncate(start);
+    }
+
+    /// Something whole that is no valid event, with its fault at `at`.
+    pub(super) fn refuse(
+        &mut self,
+        sides: &mut Sides<'_>,
+        frame: FrameType,
+        range: Range<usize>,
+        at: usize,
+        malformed: Malformed,
+    ) {
+        self.lines.count(&sides.chunk.bytes, range.start);
+        let place = self.lines.place(&sides.chunk.bytes, at);
+        let fault = Fault { frame, kind: malformed.kind, detail: malformed.detail, place };
+        let bytes = &sides.chunk.bytes[range];
+        tell(fault, bytes, sides.visitor, &mut sides.chunk.rejects);
+    }
+
+    /// A fault of syntax at `at`, in the unit that begins at `self.at`: its end is not known, so it goes on at the
+    /// next line that begins with `{`. That is looked for from the unit's start: a line that was torn off may have
+    /// taken the next one in as a value before anything was wrong.
+    pub(super) fn recover(
+        &mut self,
+        sides: &mut Sides<'_>,
+        frame: FrameType,
+        at: usize,
+        malformed: Malformed,
+    ) -> Step {
+        let start = self.at;
+        let bytes = &sides.chunk.bytes;
+        self.lines.count(bytes, start);
+        let place = self.lines.place(bytes, at);
+        let fault = Fault { frame, kind: malformed.kind, detail: malformed.detail, place };
+        // A unit's own first byte is no way on, unless it is no part of the unit.
+        self.at = if at > start { start + 1 } else { start };
+        let is_line_start = at == start && place.column == 1;
+        let recover = Recover::new(Some(fault), &bytes[start..self.at], is_line_start);
+        self.state = State::Recover(Box::new(recover));
+        self.expects_bare = false;
+        Step::Done
+    }
+
+    /// A fault of syntax in an object that was refused already.
+    pub(super) fn recover_silently(&mut self, sides: &mut Sides<'_>) {
+        let place = self.lines.place(&sides.chunk.bytes, self.at);
+        self.state = State::Recover(Box::new(Recover::new(None, &[], place.column == 1)));
+    }
+
+    /// A byte at `self.at` that cannot stand there.
+    pub(super) fn broken(&mut self, sides: &mut Sides<'_>, frame: FrameType, what: &'static str) -> Step {
+        self.broken_scan(sides, frame, ScanError::Syntax { at: 0, what })
+    }
+
+    /// A scan from `self.at` that stopped.
+    pub(super) fn broken_scan(&mut self, sides: &mut Sides<'_>, frame: FrameType, error: ScanError) -> Step {
+        match Malformed::of_scan(error) {
+            None => Step::NeedsMore,
+            Some(malformed) => self.recover(sides, frame, self.at + malformed.at, malformed),
+        }
+    }
+
+    /// What was passed over on the way to the next line to go on with.
+    pub(super) fn refuse_recovered(&mut self, recover: Recover, sides: &mut Sides<'_>) {
+        if let Some(fault) = recover.fault.clone() {
+            tell(fault, recover.kept(), sides.visitor, &mut sides.chunk.rejects);
+        }
+    }
+
+    /// What the end of the input cut off.
+    pub(super) fn truncated(&mut self, sides: &mut Sides<'_>, frame: FrameType, what: &str) {
+        let malformed =
+            Malformed { at: 0, len: None, kind: MalformedKind::Truncated, detail: what.to_owned() };
+        // Between two items, there is nothing of which it is a part.
+        let at = self.at;
+        self.recover(sides, frame, at, malformed);
+        if let (State::Recover(recover), Some(&first)) = (&mut self.state, sides.chunk.bytes.get(at)) {
+            recover.pass(first);
+            self.at += 1;
+        }
+    }
+
+    /// A unit that does not end before `end`, the largest that is held.
+    pub(super) fn too_large(&mut self, sides: &mut Sides<'_>, end: usize) -> Step {
+        let (then, frame) = match self.state {
+            State::Item { .. } => (Then::BehindItem, FrameType::Item),
+            _ => (Then::Top, FrameType::Bare),
+        };
+        let (mut skim, skimmed) = self.skim.take().unwrap_or_else(|| (self.new_skim(), 0));
+        let start = self.at;
+        let stop = skim.take(&sides.chunk.bytes[start + skimmed..end]);
+        let head = start..end.min(start + DEAD_LETTER_HEAD_BYTES);
+        self.refuse(sides, frame, head, start, too_large());
+        self.at = end;
+        self.expects_bare = false;
+        match stop {
+            None => {
+                self.skim = Some((skim, 0));
+                self.state = State::Skip { then };
+            }
+            Some(_) => self.recover_silently(sides),
+        }
+        Step::Done
+    }
+}
+
+fn too_large() -> Malformed {
+    Malformed {
+        at: 0,
+        len: None,
+        kind: MalformedKind::TooLarge,
+        detail: format!("larger than {EVENT_BYTES_MAX} bytes"),
+    }
+}
+
+fn tell(fault: Fault, bytes: &[u8], visitor: &mut dyn super::Visitor, rejects: &mut Vec<Reject>) {
+    let Fault { frame, kind, detail, place } = fault;
+    let refused = Refused { frame, bytes, kind, detail: &detail, place };
+    if let Some(place) = visitor.reject(&refused) {
+        rejects.push(Reject::new(bytes, place, kind, detail));
+    }
+}

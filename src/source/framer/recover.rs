@@ -1,0 +1,69 @@
+//! After a fault of syntax: where to go on, and what is kept of what is passed over.
+
+use memchr::memchr;
+
+use super::FrameType;
+use super::lines::Place;
+use crate::event::{EVENT_BYTES_MAX, MalformedKind};
+
+/// A fault whose end is not known yet.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    pub(super) frame: FrameType,
+    pub(super) kind: MalformedKind,
+    pub(super) detail: String,
+    pub(super) place: Place,
+}
+
+/// On the way to the next line that begins with `{`.
+#[derive(Debug)]
+pub(super) struct Recover {
+    /// `None` where the fault is that of an object that was refused already.
+    pub(super) fault: Option<Fault>,
+    kept: Vec<u8>,
+    at_line_start: bool,
+}
+
+impl Recover {
+    /// From behind `passed`, which is malformed.
+    pub(super) fn new(fault: Option<Fault>, passed: &[u8], at_line_start: bool) -> Recover {
+        let mut recover = Recover { fault, kept: Vec::new(), at_line_start };
+        recover.keep(passed);
+        recover
+    }
+
+    /// Passes over the next bytes. Answers how many, and whether the line to go on with begins there.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> (usize, bool) {
+        let mut at = 0;
+        while at < bytes.len() {
+            if self.at_line_start && bytes[at] == b'{' {
+                return (at, true);
+            }
+            let end = memchr(b'\n', &bytes[at..]).map(|line_break| at + line_break + 1);
+            self.at_line_start = end.is_some();
+            let end = end.unwrap_or(bytes.len());
+            self.keep(&bytes[at..end]);
+            at = end;
+        }
+        (at, false)
+    }
+
+    /// What was passed over, without the white space at its end; one byte more than an event may have when it
+    /// was more than that.
+    pub(super) fn kept(&self) -> &[u8] {
+        self.kept.trim_ascii_end()
+    }
+
+    /// Passes over one byte, which is not to go on with.
+    pub(super) fn pass(&mut self, byte: u8) {
+        self.at_line_start = byte == b'\n';
+        self.keep(&[byte]);
+    }
+
+    fn keep(&mut self, passed: &[u8]) {
+        if self.fault.is_some() {
+            let room = EVENT_BYTES_MAX + 1 - self.kept.len();
+            self.kept.extend_from_slice(&passed[..passed.len().min(room)]);
+        }
+    }
+}
