@@ -127,7 +127,7 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let mut escaped = false;
         loop {
-            match self.to_special()? {
+            match self.find_special()? {
                 b'"' => break,
                 b'\\' => {
                     escaped = true;
@@ -143,7 +143,7 @@ impl<'a> Scanner<'a> {
 
     /// Moves to the next quote, backslash or control character, and answers it.
     #[inline(always)]
-    fn to_special(&mut self) -> Result<u8, ScanError> {
+    fn find_special(&mut self) -> Result<u8, ScanError> {
         let mut at = self.at;
         while let Some(block) = self.bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
             let special = special_bytes(block);
@@ -154,12 +154,12 @@ impl<'a> Scanner<'a> {
             at += BLOCK;
         }
         self.at = at;
-        self.to_special_by_byte()
+        self.find_special_by_byte()
     }
 
     /// The same, in the last seven bytes.
     #[cold]
-    fn to_special_by_byte(&mut self) -> Result<u8, ScanError> {
+    fn find_special_by_byte(&mut self) -> Result<u8, ScanError> {
         while let Some(&byte) = self.bytes.get(self.at) {
             if matches!(byte, b'"' | b'\\' | 0..0x20) {
                 return Ok(byte);

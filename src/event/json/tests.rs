@@ -146,7 +146,7 @@ fn specials_are_found_at_every_offset_of_a_word() {
                 bytes[at] = special;
                 bytes[at + 1] = b'"';
                 let mut scanner = Scanner::new(&bytes, 0);
-                assert_eq!(scanner.to_special(), Ok(special));
+                assert_eq!(scanner.find_special(), Ok(special));
                 assert_eq!(scanner.position(), at);
             }
         }

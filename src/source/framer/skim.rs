@@ -67,7 +67,7 @@ impl Skim {
         while let Some(&byte) = piece.get(at) {
             if let State::String { .. } = self.state {
                 at += plain_len(&piece[at..]);
-                let Some(&byte) = piece.get(at) else { return None };
+                let byte = *piece.get(at)?;
                 if !self.string(byte) {
                     return Some(Stop::Error(at));
                 }
