@@ -1,50 +1,42 @@
 //! Copies an event's root members, in as few pieces as its gaps allow.
 
 use crate::event::edits::{Original, ROOT, Tree, Value};
+use crate::event::json::decode_bytes;
 use crate::event::trusted::same_text;
 use crate::event::view::EventView;
 
 /// Appends the root members that weir does not write itself, each run of them behind a comma.
 pub(super) fn write_members(event: EventView<'_>, cluster: bool, out: &mut Vec<u8>) {
-    let mut splice = Splice { of: event.of, run: 0..0, out };
+    let mut splice = Splice { of: event.of, cluster, run: 0..0, out };
     if event.edits.is_empty() {
         for at in 0..event.of.members.len() {
-            if !is_own(splice.key(at), cluster) {
-                splice.member(at);
-            }
+            splice.member(at);
         }
     } else {
-        splice.edited(event.edits.tree(), cluster);
+        splice.edited(event.edits.tree());
     }
     splice.flush();
 }
 
-/// Whether weir writes a member of this name itself.
-#[inline]
-fn is_own(key: &[u8], cluster: bool) -> bool {
-    const OWN: [&str; 4] = ["@timestamp", "weir", "apiVersion", "kind"];
-    // Most keys are longer or shorter than all of them.
-    if !matches!(key.len(), 4 | 10 | 11) && !key.contains(&b'\\') {
-        return false;
-    }
-    OWN.iter().any(|own| same_text(key, own)) || (cluster && same_text(key, "clusterName"))
-}
-
 struct Splice<'s> {
     of: Original<'s>,
+    /// Whether weir writes `clusterName`.
+    cluster: bool,
     /// Root members that follow each other and are not yet copied, by their indices.
     run: std::ops::Range<usize>,
     out: &'s mut Vec<u8>,
 }
 
 impl Splice<'_> {
-    fn key(&self, at: usize) -> &[u8] {
-        &self.of.bytes[self.of.members[at].key.range()]
-    }
-
-    /// Takes an original member as it is.
+    /// Takes an original member as it is, unless weir writes one of this name itself.
     #[inline]
     fn member(&mut self, at: usize) {
+        let key = decode_bytes(self.of.bytes, self.of.members[at].key);
+        match &*key {
+            b"@timestamp" | b"weir" | b"apiVersion" | b"kind" => return,
+            b"clusterName" if self.cluster => return,
+            _ => {}
+        }
         if self.run.end != at || self.run.is_empty() {
             self.flush();
             self.run = at..at;
@@ -69,18 +61,12 @@ impl Splice<'_> {
         }
     }
 
-    fn edited(&mut self, tree: &Tree, cluster: bool) {
+    fn edited(&mut self, tree: &Tree) {
         for node in tree.children(ROOT) {
-            let Value::Text(text) = tree.node(node).value else {
-                self.write(tree, node);
-                continue;
-            };
-            let key = tree.bytes(self.of, tree.node(node).key);
-            if !text.is_source() {
-                self.write(tree, node);
-            } else if !is_own(key, cluster) {
+            match tree.node(node).value {
                 // Nodes 1.. are the original's members.
-                self.member(node as usize - 1);
+                Value::Text(text) if text.is_source() => self.member(node as usize - 1),
+                _ => self.write(tree, node),
             }
         }
     }
