@@ -1,5 +1,6 @@
 //! weir: reads its arguments, does what they ask, and turns how that ended into an exit code.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -17,7 +18,8 @@ fn main() -> ExitCode {
     match cli.run() {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("{failure}");
+            // Without a stderr there is nobody to tell.
+            let _ = writeln!(io::stderr(), "{failure}");
             ExitCode::from(failure.exit_code())
         }
     }

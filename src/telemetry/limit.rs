@@ -20,7 +20,8 @@ const BURST: u32 = 10;
 /// After a burst, one line in that time.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Which lines are the same: those of one place in the code, about one stage.
+/// Which lines are the same: those of one place in the code, about one stage. (All lines of crates that use `log` come
+/// from one place per level: their own target tells them apart.)
 type Key = (Identifier, String);
 
 /// Whether to show a line.
@@ -78,11 +79,11 @@ impl<F> RateLimited<F> {
     }
 
     fn decide(&self, event: &Event<'_>) -> Decision {
-        let mut stage = Stage::default();
-        event.record(&mut stage);
+        let mut about = About::default();
+        event.record(&mut about);
         let now = (self.now)();
         let mut buckets = self.buckets.lock().unwrap_or_else(|e| e.into_inner());
-        buckets.entry((event.metadata().callsite(), stage.0)).or_insert_with(|| Bucket::new(now)).decide(now)
+        buckets.entry((event.metadata().callsite(), about.0)).or_insert_with(|| Bucket::new(now)).decide(now)
     }
 }
 
@@ -114,13 +115,13 @@ where
     }
 }
 
-/// Reads the field `stage`.
+/// Reads what tells lines from one place apart.
 #[derive(Default)]
-struct Stage(String);
+struct About(String);
 
-impl Visit for Stage {
+impl Visit for About {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "stage" {
+        if matches!(field.name(), "stage" | "log.target") {
             // Writing to a String cannot fail.
             let _ = write!(self.0, "{value:?}");
         }
