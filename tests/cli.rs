@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
+#[allow(dead_code, unused_imports)] // Shared with other test crates, which use other parts.
+#[path = "support/modules.rs"]
+mod modules;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -343,5 +347,39 @@ mod check {
         p.toml:10:10: error: stage `text`: text.wasm: it is not WebAssembly
         p.toml:13:10: error: stage `core`: core.wasm: it is a core module, and weir needs a component: run `weir filter build` on its source
         ");
+    }
+
+    #[test]
+    fn modules_are_loaded_and_configured_and_only_the_compile_cache_is_written() {
+        let refuses = modules::Guest {
+            items: r#"(data (i32.const 1024) "`keep`: what is that?")"#,
+            configure: "(i32.store8 (i32.const 16) (i32.const 1))
+                (i32.store (i32.const 20) (i32.const 1024)) (i32.store (i32.const 24) (i32.const 21))",
+            ..modules::Guest::default()
+        };
+        let stage = |name: &str| format!("[[stage]]\nname = '{name}'\nmodule = '{name}.wasm'\n");
+        let fine =
+            SMALL.to_owned() + &stage("drop") + "match = { type = ['Normal'], kind = ['Pod', 'Node'] }\n";
+        let wrong = fine.clone() + &stage("refuses") + "[stage.config]\nkeep = 1\n";
+        let folder = Folder::with(&[("fine.toml", &fine), ("wrong.toml", &wrong)]);
+        std::fs::write(folder.path().join("drop.wasm"), modules::DROP_NORMAL.component()).unwrap();
+        std::fs::write(folder.path().join("refuses.wasm"), refuses.component()).unwrap();
+
+        let ended = folder.weir(&["check", "fine.toml"]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+        insta::assert_snapshot!(ended.stdout, @r"
+        pipeline     small, workers 1
+        source       stdin
+        stage        drop: drop.wasm, can drop events, type Normal, kind Pod|Node, 50ms of CPU time a call, 16MiB of memory, on error keep
+        buffer       16MiB in memory
+        sink         stdout
+        dead_letter  none: the first event that needs it stops the run
+        admin        does not listen
+        ");
+        assert_eq!(folder.names(), ["cache", "drop.wasm", "fine.toml", "refuses.wasm", "wrong.toml"]);
+
+        let ended = folder.weir(&["check", "wrong.toml"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+        insta::assert_snapshot!(ended.stderr, @"wrong.toml:12:1: error: stage `refuses`: refuses.wasm: it refused [stage.config]: `keep`: what is that?");
     }
 }
