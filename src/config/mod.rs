@@ -4,8 +4,8 @@
 //! contacts nobody. Invariant: whatever comes out as [`Settings`] can be run; no other part checks
 //! a setting again.
 //!
-//! How: [`keys`] declares every key; [`walk`] reads the file against that; [`build`] makes the parts'
-//! settings out of it and checks what concerns several keys; [`schema`] writes the same declaration
+//! How: `keys` declares every key; `walk` reads the file against that; `build` makes the parts'
+//! settings out of it and checks what concerns several keys; `schema` writes the same declaration
 //! as JSON Schema.
 
 mod build;
