@@ -1,5 +1,6 @@
 //! The OpenSearch sink against a real node: `make test` starts one and sets WEIR_TEST_OPENSEARCH_URL.
 //! Each test has an index of its own.
+#![allow(clippy::unwrap_used, reason = "the helpers of tests")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

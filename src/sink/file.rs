@@ -76,13 +76,7 @@ impl Output {
         let file = match &target {
             Target::File(path) => {
                 let failed = |error| SinkError::File { path: path.clone(), error };
-                let file = OpenOptions::new().create(true).append(true).read(true).open(path);
-                let file = file.or_else(|error| match error.kind() {
-                    // A pipe or a device that may only be written.
-                    io::ErrorKind::PermissionDenied => OpenOptions::new().append(true).open(path),
-                    _ => Err(error),
-                });
-                let file = file.map_err(failed)?;
+                let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
                 if file.metadata().map_err(failed)?.is_file() {
                     take_over(path, &file)?;
                 }
@@ -129,7 +123,8 @@ fn take_over(path: &Path, file: &File) -> Result<(), SinkError> {
         Err(rustix::io::Errno::WOULDBLOCK) => return Err(SinkError::Locked(path.to_owned())),
         Err(error) => return Err(failed(error.into())),
     }
-    if let Some(whole) = crate::lines::whole_lines_bytes(file).map_err(failed)? {
+    let reader = File::open(path).map_err(failed)?;
+    if let Some(whole) = crate::lines::whole_lines_bytes(&reader).map_err(failed)? {
         let torn = file.metadata().map_err(failed)?.len() - whole;
         file.set_len(whole).map_err(failed)?;
         tracing::warn!(

@@ -225,6 +225,9 @@ fn transport_error(host: &str, error: &reqwest::Error) -> TransportError {
         TransportError::Connect { host, detail }
     } else if error.is_timeout() {
         TransportError::Timeout { host }
+    } else if host.starts_with("http://") && detail.contains("connection closed before message completed") {
+        // What a node that speaks TLS does with plain HTTP.
+        TransportError::Io { host, detail: format!("{detail} (if it is an https port, write https://)") }
     } else {
         TransportError::Io { host, detail }
     }
@@ -267,7 +270,7 @@ fn tls_text(error: &rustls::Error) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             format!("the server's certificate is not valid yet: are both clocks right? ({fault})")
         }
-        CertificateError::UnknownIssuer => {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "the server's certificate is signed by an authority that is not trusted: set sink.ca to a PEM file with that authority's certificate".to_owned()
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
@@ -276,3 +279,6 @@ fn tls_text(error: &rustls::Error) -> String {
         other => format!("the server's certificate is refused: {other}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

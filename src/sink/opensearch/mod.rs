@@ -26,7 +26,7 @@ use tokio::time::Instant;
 
 use self::client::{Client, TransportError};
 use self::lane::{Completion, Failure, Lane, Turn};
-use self::outcome::{Refusal, classify};
+use self::outcome::{Class, Refusal, classify};
 use self::parcel::Parcel;
 use self::report::{Rate, Reporter};
 use self::request::Actions;
@@ -50,6 +50,9 @@ pub(super) async fn run<I: Inbox>(
         prepared = target::prepare(&client, settings, context) => prepared,
     };
     prepared?;
+    for class in Class::LABELS {
+        context.metrics.sink.items.with_label_values(&[class]);
+    }
     let sender = Sender {
         lane: Lane::new(),
         actions: Actions::new(settings.index.clone(), settings.mode),
@@ -166,17 +169,12 @@ impl Sender {
     }
 
     fn count(&self, answers: &[Answer]) {
-        let items = &self.context.metrics.sink.items;
-        let mut counts: [(&str, u64); 5] = Default::default();
+        let mut counts = [0; Class::LABELS.len()];
         for answer in answers {
-            let label = classify(answer.status, answer.error.as_ref()).label();
-            // As many places as there are labels.
-            if let Some(count) = counts.iter_mut().find(|(other, _)| *other == label || other.is_empty()) {
-                *count = (label, count.1 + 1);
-            }
+            counts[classify(answer.status, answer.error.as_ref()).number()] += 1;
         }
-        for (label, count) in counts.iter().filter(|(_, count)| *count > 0) {
-            items.with_label_values(&[label]).inc_by(*count);
+        for (label, count) in Class::LABELS.iter().zip(counts).filter(|(_, count)| *count > 0) {
+            self.context.metrics.sink.items.with_label_values(&[label]).inc_by(count);
         }
     }
 
@@ -322,5 +320,7 @@ fn status_failure(status: StatusCode, body: &[u8], host: &str) -> Failure {
     }
 }
 
+#[cfg(test)]
+mod scenarios;
 #[cfg(test)]
 mod tests;

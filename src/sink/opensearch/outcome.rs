@@ -67,14 +67,17 @@ pub(super) enum Pressure {
 }
 
 impl Class {
-    /// The label of `weir_sink_items_total{class}`.
-    pub(super) fn label(self) -> &'static str {
+    /// The labels of `weir_sink_items_total{class}`.
+    pub(super) const LABELS: [&str; 5] = ["ok", "settled", "document", "target", "pressure"];
+
+    /// Which of [`Class::LABELS`] this is.
+    pub(super) fn number(self) -> usize {
         match self {
-            Class::Stored => "ok",
-            Class::Conflict => "settled",
-            Class::Document(_) => "document",
-            Class::Target => "target",
-            Class::Pressure(_) => "pressure",
+            Class::Stored => 0,
+            Class::Conflict => 1,
+            Class::Document(_) => 2,
+            Class::Target => 3,
+            Class::Pressure(_) => 4,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the tests of OpenSearch's sink share, and scenarios against a fake server.
+//! What the tests of OpenSearch's sink share.
 
 use std::sync::Arc;
 
