@@ -222,3 +222,57 @@ async fn an_alias_is_refused_because_its_writes_move() {
     let error = sink::run(&settings, reader, bench.context.clone()).await.unwrap_err().to_string();
     assert!(error.contains("is an alias: its writes move from index to index"), "{error}");
 }
+
+#[tokio::test]
+async fn a_data_stream_is_refused_because_its_writes_move() {
+    let bench = Bench::new("stream", None, Mode::History);
+    let stream = &bench.settings.index.prefix;
+    let template = json!({ "index_patterns": [stream], "priority": 200, "data_stream": {} });
+    bench.ask(http::Method::PUT, &format!("_index_template/{stream}"), template).await;
+    bench.ask(http::Method::PUT, &format!("_data_stream/{stream}"), json!({})).await;
+    let (_writer, reader) = buffer::channel(&buffer::Settings::default(), &bench.context.metrics);
+    let settings = Settings::OpenSearch(bench.settings.clone());
+    let error = sink::run(&settings, reader, bench.context.clone()).await.unwrap_err().to_string();
+    assert!(error.contains("is a data stream: its writes move from index to index"), "{error}");
+}
+
+#[tokio::test]
+async fn documents_wait_for_an_index_that_is_read_only_and_readiness_says_so() {
+    let bench = Bench::new("blocked", Some(DateFormat::Year), Mode::History);
+    bench.store(&[("a", "1", event("Before"))]).await;
+    let settings = format!("{}2025/_settings", bench.settings.index.prefix);
+    bench.ask(http::Method::PUT, &settings, json!({ "index.blocks.write": true })).await;
+    let docs = [("b", "1", event("During")), ("c", "1", event("During"))];
+    let unblock = async {
+        while bench.context.health.readiness().ok {
+            tokio::task::yield_now().await;
+        }
+        let why = bench.context.health.readiness().lines.join(" ");
+        assert!(why.contains("403 cluster_block_exception"), "{why}");
+        bench.ask(http::Method::PUT, &settings, json!({ "index.blocks.write": false })).await;
+    };
+    let (snapshot, ()) = tokio::join!(bench.store(&docs), unblock);
+    assert_eq!(snapshot.delivered, [3, 0, 0, 0]);
+    assert_eq!(snapshot.dead_lettered, []);
+    assert!(bench.context.health.readiness().ok);
+}
+
+#[tokio::test]
+async fn an_index_out_of_fields_holds_its_documents_until_it_gets_more() {
+    let bench = Bench::new("fields", Some(DateFormat::Year), Mode::History);
+    let index = format!("{}2025", bench.settings.index.prefix);
+    let limit = |fields: u32| json!({ "index.mapping.total_fields.limit": fields });
+    bench.store(&[("a", "1", event("Before"))]).await;
+    bench.ask(http::Method::PUT, &format!("{index}/_settings"), limit(1)).await;
+    let mut wide = event("Wide");
+    wide["new-field"] = json!({ "from": "a module" });
+    let docs = [("b", "1", wide)];
+    let raise = async {
+        while bench.context.health.readiness().ok {
+            tokio::task::yield_now().await;
+        }
+        bench.ask(http::Method::PUT, &format!("{index}/_settings"), limit(1000)).await;
+    };
+    let (snapshot, ()) = tokio::join!(bench.store(&docs), raise);
+    assert_eq!(snapshot.delivered, [2, 0, 0, 0]);
+}

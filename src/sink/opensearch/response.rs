@@ -188,7 +188,10 @@ mod tests {
         assert_eq!(whole_error(&[b'x'; 5000]).chars().count(), DETAIL_CHARS + 1);
     }
 
-    fn answers() -> impl Strategy<Value = Vec<(bool, u16, Option<(String, String)>)>> {
+    /// Whether it is a `create`, its status, and its error's type and reason.
+    type AnyAnswer = (bool, u16, Option<(String, String)>);
+
+    fn answers() -> impl Strategy<Value = Vec<AnyAnswer>> {
         let status = prop_oneof![200u16..300, 400u16..600];
         proptest::collection::vec((any::<bool>(), status, proptest::option::of((".*", ".*"))), 0..20)
     }

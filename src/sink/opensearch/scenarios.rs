@@ -97,7 +97,7 @@ impl Server {
         let (status, kind) = match self.scenario {
             Scenario::BulkRefusesOneItem if id == CULPRIT => (400, "mapper_parsing_exception"),
             Scenario::AllItems429 if self.is_at_first() => (429, "rejected_execution_exception"),
-            Scenario::SomeItems429 if self.is_at_first() && number % 2 == 0 => {
+            Scenario::SomeItems429 if self.is_at_first() && number.is_multiple_of(2) => {
                 (429, "rejected_execution_exception")
             }
             Scenario::IndexReadOnly if self.is_at_first() => (403, "cluster_block_exception"),
@@ -291,21 +291,16 @@ async fn a_password_that_was_changed_is_read_again() {
     std::fs::write(&path, "old-password\n").unwrap();
     run.settings.username = Some("weir".into());
     run.settings.password = Some(Secret::File(path.clone()));
-    let (health, rotate) = (run.context.health.clone(), async {
+    let rotate = async {
         while run.context.health.readiness().ok {
             tokio::task::yield_now().await;
         }
         std::fs::write(&path, format!("{PASSWORD}\n")).unwrap();
-        health_line(&run.context)
-    });
+        run.context.health.readiness().lines.join("\n")
+    };
     let (snapshot, line) = tokio::join!(run.send(20), rotate);
     assert_eq!((delivered(&snapshot), server.stored().len()), (20, 20));
     assert!(line.ends_with("answers 401: Unauthorized: check sink.username and sink.password; events are held, and it is tried again"), "{line}");
-    drop(health);
-}
-
-fn health_line(context: &Context) -> String {
-    context.health.readiness().lines.join("\n")
 }
 
 #[tokio::test(start_paused = true)]
