@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot be set up fails.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use weir::handoff::{Closed, Outbox, Outlet};
 use weir::health::Health;
 use weir::ledger::{Held, Ledger};
 use weir::metrics::Metrics;
-use weir::stages::{Compiler, LoadContext, Match, OnError, StageSettings, load};
+use weir::stages::{COMPILE_COMMAND, Compiler, LoadContext, Match, OnError, StageSettings, load};
 
 #[allow(dead_code)] // Shared with other test crates, which use other parts.
 #[path = "support/modules.rs"]
@@ -192,4 +194,29 @@ fn drop_normal_and_tag_gpu_failures_run_as_a_chain() {
     assert_eq!(documents[1]["tags"], json!(["gpu-failure"]));
     assert_eq!(documents[1]["gpu"], json!({ "cause": "unschedulable", "resource": "nvidia.com/gpu" }));
     assert_eq!(documents[2].get("tags"), None);
+}
+
+/// Gives `module` to the hidden subcommand that compiles in a child: its exit code, and what it wrote.
+fn compile_child(module: &[u8]) -> (Option<i32>, Vec<u8>, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .arg(COMPILE_COMMAND)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(module).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), output.stdout, String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_child_compiles_what_it_is_given_or_says_what_is_wrong_with_it() {
+    let (code, compiled, _) = compile_child(&modules::DROP_NORMAL.component());
+    assert_eq!(code, Some(0));
+    assert!(compiled.starts_with(b"\x7fELF"));
+    let (code, compiled, why) = compile_child(b"\0asm\x0d\0\x01\0\xff\xff");
+    assert_eq!(code, Some(3));
+    assert!(compiled.is_empty());
+    insta::assert_snapshot!(why, @"failed to parse WebAssembly module: malformed section id (at offset 0x8)");
 }

@@ -102,7 +102,7 @@ impl Slot {
             return Ran::Passed;
         }
         if !self.breaker.is_closed() && !self.breaker.admits(Instant::now()) {
-            self.stage.failed(FailureKind::Breaker, "it is not called, because it failed too often", None);
+            self.stage.count_failure(FailureKind::Breaker);
             return Ran::Failed(FailureKind::Breaker, "the breaker is open".into());
         }
         match self.call(chunk, index, edits) {
@@ -157,11 +157,12 @@ impl Slot {
     }
 
     fn fail(&mut self, failure: Failure) -> Ran {
-        let trace = failure.trace.as_ref().map(|trace| trace as &dyn std::fmt::Display);
-        self.stage.failed(failure.kind, &failure.detail, trace);
+        self.stage.failed(failure.kind, &failure.detail, failure.trace.as_deref());
         let changed = match &self.instance {
             Some(instance) => {
-                let cost = instance.first_tick().map(|tick| TICK + (self.stage.clock)().cpu - tick.cpu);
+                let cost = instance
+                    .first_tick()
+                    .map(|tick| (TICK + (self.stage.clock)().cpu).saturating_sub(tick.cpu));
                 self.give_up(match failure.kind {
                     FailureKind::Timeout => Cause::Timeout,
                     FailureKind::Memory => Cause::Memory,

@@ -5,18 +5,21 @@
 
 use std::sync::Arc;
 
+use rustc_demangle::demangle;
 use wasmtime::component::{ComponentExportIndex, InstancePre, TypedFunc};
-use wasmtime::{Engine, Store, Trap, UpdateDeadline, WasmBacktrace};
+use wasmtime::{Engine, FrameInfo, Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use super::clock::{AtTick, Reading};
 use super::current::{Current, Phase};
 use super::limits::HANDLES_MAX;
-use super::stage::{Cause, FailureKind, Stage};
+use super::stage::{Cause, FailureKind, Stage, printable};
 use crate::event::{Chunk, Edits};
 use crate::ledger::ReasonId;
 
 /// Bytes of a module's own error that are shown.
 const ERROR_BYTES_MAX: usize = 4 << 10;
+/// Bytes of a guest's function name that are shown in a backtrace; a longer one is not.
+const NAME_BYTES_MAX: usize = 512;
 
 /// A module that was compiled and linked: what instances are made from.
 pub(super) struct Template {
@@ -40,7 +43,7 @@ pub(super) struct Failure {
     pub(super) kind: FailureKind,
     /// What happened, for people.
     pub(super) detail: String,
-    /// Where in the guest.
+    /// Where in the guest: its functions, the innermost first.
     pub(super) trace: Option<String>,
 }
 
@@ -63,14 +66,16 @@ impl Template {
         stage: &Arc<Stage>,
         cause: Cause,
     ) -> Result<Instance, Failure> {
-        stage.count_start(cause);
         let mut store = new_store(engine, stage);
         store.data_mut().begin(Phase::Idle);
         store.set_epoch_deadline(1);
         let started = self.configure(&mut store);
         store.data_mut().end();
         match started {
-            Ok(Ok(process)) => Ok(Instance { store, process }),
+            Ok(Ok(process)) => {
+                stage.count_start(cause);
+                Ok(Instance { store, process })
+            }
             Ok(Err(refusal)) => Err(Failure { kind: FailureKind::Error, detail: refusal, trace: None }),
             Err(error) => Err(failure(&error, store.data())),
         }
@@ -178,6 +183,15 @@ fn failure(error: &wasmtime::Error, current: &Current) -> Failure {
         }
         _ => cause(),
     };
-    let trace = error.downcast_ref::<WasmBacktrace>().map(|trace| trace.to_string());
+    let trace = error.downcast_ref::<WasmBacktrace>().map(trace);
     Failure { kind, detail, trace }
+}
+
+/// The guest's functions from the innermost outwards, on one line. Their names are the guest's: they are bounded.
+fn trace(backtrace: &WasmBacktrace) -> String {
+    let name = |frame: &FrameInfo| match frame.func_name() {
+        Some(name) if name.len() <= NAME_BYTES_MAX => printable(&format!("{:#}", demangle(name))),
+        _ => format!("function {}", frame.func_index()),
+    };
+    backtrace.frames().iter().map(name).collect::<Vec<_>>().join(" < ")
 }

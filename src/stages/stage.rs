@@ -1,6 +1,6 @@
 //! What all instances of one stage share: its settings, its metrics, what its module declared, its log.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -202,24 +202,27 @@ impl Stage {
         lock(&self.log).lines.admits((self.clock)().wall.as_secs_f64())
     }
 
+    pub(super) fn count_failure(&self, kind: FailureKind) {
+        self.counters.failures[kind as usize].inc();
+    }
+
     /// Counts a failure, and logs it if none of its kind was logged within [`FAILURE_LOG_INTERVAL`]. The first
     /// line of a kind has `trace`: the guest's backtrace.
-    pub(super) fn failed(&self, kind: FailureKind, detail: impl Display, trace: Option<&dyn Display>) {
-        self.counters.failures[kind as usize].inc();
+    pub(super) fn failed(&self, kind: FailureKind, detail: impl Display, trace: Option<&str>) {
+        self.count_failure(kind);
         let now = Instant::now();
         let log = &mut lock(&self.log).failures[kind as usize];
         if log.last.is_some_and(|last| now.saturating_duration_since(last) < FAILURE_LOG_INTERVAL) {
             log.unsaid += 1;
             return;
         }
-        let first = log.last.replace(now).is_none();
-        let unsaid = std::mem::take(&mut log.unsaid);
-        let mut detail = detail.to_string();
-        if let Some(trace) = trace.filter(|_| first) {
-            // Writing to a String cannot fail.
-            let _ = write!(detail, "\n{trace}");
+        let is_first = log.last.replace(now).is_none();
+        let (stage, kind, unsaid) = (self.name(), kind.label(), std::mem::take(&mut log.unsaid));
+        let on_error = self.settings.on_error;
+        match trace.filter(|_| is_first) {
+            Some(backtrace) => warn!(stage, kind, ?on_error, backtrace, "a call failed: {detail}"),
+            None => warn!(stage, kind, ?on_error, unsaid, "a call failed: {detail}"),
         }
-        warn!(stage = self.name(), kind = kind.label(), unsaid, on_error = ?self.settings.on_error, "{detail}");
     }
 
     /// How many failures of a kind there were, for tests.

@@ -19,6 +19,9 @@ use crate::handoff::{Closed, Outbox, Work};
 use crate::health::Health;
 use crate::ledger::{Held, Tally};
 
+/// Bytes of documents that may be taken in vain: they would be held until the sink has the documents.
+const SPARE_BYTES_MAX: usize = 16 << 10;
+
 /// Why a worker ended before its work did.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
@@ -105,7 +108,7 @@ impl Worker {
     /// Runs one chunk's share. The chunk is back in its pool when this returns.
     fn run_chunk(&mut self, mut work: Work, dead_letters: &DeadLetters, encode: &EncodeSettings) -> Done {
         let mut documents = Documents::default();
-        documents.bytes.reserve(self.bytes_expected);
+        documents.bytes.reserve(self.bytes_expected.min(work.chunk.bytes.len()));
         let mut tally = Tally::default();
         let chain = self.chain.clone();
         let running = chain.ticker.run();
@@ -117,6 +120,9 @@ impl Worker {
             slot.end_chunk();
         }
         self.bytes_expected = documents.bytes.len();
+        if documents.bytes.capacity() - documents.bytes.len() > SPARE_BYTES_MAX {
+            documents.bytes.shrink_to_fit();
+        }
         work.held.settle(&tally);
         let held = work.held.split(documents.docs.len() as u64);
         Done { documents, held, ended_by: result.err().map(|error| (error, work.held)) }

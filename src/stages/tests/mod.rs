@@ -95,12 +95,17 @@ impl Bench {
             outlet.send(chunk(events)).unwrap();
         }
         drop(outlet);
+        let mut works: Vec<_> = works.into_iter().enumerate().collect();
+        let run = |(number, work)| {
+            chain.worker(number, workers).run(work, &outbox, &dead_letters, &encode, &health).unwrap();
+        };
         std::thread::scope(|scope| {
-            for (number, work) in works.into_iter().enumerate() {
-                let worker = chain.worker(number, workers);
-                let run = || worker.run(work, &outbox, &dead_letters, &encode, &health).unwrap();
-                scope.spawn(run);
+            // The first one on this thread, where the test may listen to the log.
+            let first = works.remove(0);
+            for work in works {
+                scope.spawn(|| run(work));
             }
+            run(first);
         });
         let ledger = self.ledger.snapshot();
         assert!(ledger.is_balanced(), "{ledger}");

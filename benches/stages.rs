@@ -1,0 +1,125 @@
+//! What a stage adds to an event: `cargo bench --bench stages`, after `make filters`.
+//!
+//! Each figure is the CPU time of one chunk of events through a worker: the chain and, for an event that is kept, its
+//! encoding. The difference to `no stage` is what the modules cost.
+
+#![allow(clippy::unwrap_used)] // A bench that cannot be set up fails.
+
+use std::path::Path;
+use std::time::Duration;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use rustix::time::{ClockId, clock_gettime};
+use weir::dead_letter::{DeadLetters, Settings};
+use weir::event::{Documents, EncodeSettings};
+use weir::handoff::{Closed, Outbox, Outlet};
+use weir::health::Health;
+use weir::ledger::{Held, Ledger};
+use weir::metrics::Metrics;
+use weir::stages::{Chain, Compiler, LoadContext, Match, OnError, StageSettings, load};
+
+#[allow(dead_code)] // Shared with the tests, which use other parts.
+#[path = "../tests/support/modules.rs"]
+mod modules;
+
+/// Events of about 1.1 KB in a chunk of 256 KiB.
+const CHUNK_EVENTS: usize = 230;
+
+/// A module of `filters/` and its configuration.
+type Module<'a> = (&'a str, &'a str);
+
+struct Away;
+
+impl Outbox for Away {
+    fn put(&self, documents: Documents, _held: Held) -> Result<(), Closed> {
+        std::hint::black_box(documents);
+        Ok(())
+    }
+}
+
+fn chain(ledger: &Ledger, stages: &[Module<'_>]) -> Chain {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let settings = |(module, config): &Module<'_>| StageSettings {
+        name: (*module).to_owned(),
+        module: here.join(format!("filters/dist/{module}.wasm")),
+        matches: Match::default(),
+        timeout: Duration::from_millis(50),
+        memory: 16 << 20,
+        on_error: OnError::Keep,
+        config: (*config).to_owned(),
+    };
+    let settings: Vec<_> = stages.iter().map(settings).collect();
+    let context = LoadContext {
+        cache: here.join("target/tmp/compiled"),
+        compiler: Compiler::InProcess,
+        ledger: ledger.clone(),
+        metrics: Metrics::new(ledger).unwrap().stage,
+    };
+    load(&settings, context).unwrap_or_else(|errors| panic!("{errors:?}: run `make filters`"))
+}
+
+/// Chunks that wait for the worker at once: bounds the memory of the bench.
+const CHUNKS_MAX: usize = 64;
+
+/// CPU time of this thread: it does not depend on what else the machine does.
+fn cpu_time() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+/// The CPU time that a worker takes for `chunks` chunks of one event, again and again.
+fn time(ledger: &Ledger, chain: &Chain, event: &str, chunks: usize) -> Duration {
+    let (outlet, mut works) = Outlet::new(ledger.clone(), chunks, 1);
+    for _ in 0..chunks {
+        outlet.send(modules::chunk((0..CHUNK_EVENTS).map(|_| event))).unwrap();
+    }
+    drop(outlet);
+    let dead_letters = DeadLetters::open(&Settings { path: None }, ledger).unwrap();
+    let (encode, health) = (EncodeSettings::default(), Health::default());
+    let (worker, work) = (chain.worker(0, 1), works.remove(0));
+    let start = cpu_time();
+    worker.run(work, &Away, &dead_letters, &encode, &health).unwrap();
+    cpu_time() - start
+}
+
+fn stages(criterion: &mut Criterion) {
+    let normal = modules::event(1, "Normal", "Pulled");
+    let warning = modules::event(1, "Warning", "BackOff");
+    let gpu = modules::event(1, "Warning", "FailedScheduling")
+        .replace("Pulling image", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.");
+    let drop_normal = ("drop-normal", "{}");
+    let drop_some = ("drop-normal", r#"{"keep_reasons":["Killing"]}"#);
+    let tag = ("tag-gpu-failures", "{}");
+    let cases: [(&str, &[Module<'_>], &str); 8] = [
+        ("no stage", &[], &warning),
+        ("drop-normal drops by type", &[drop_normal], &normal),
+        ("drop-normal drops by reason", &[drop_some], &normal),
+        ("drop-normal keeps", &[drop_normal], &warning),
+        ("tag-gpu-failures does not match", &[tag], &warning),
+        ("no stage, GPU", &[], &gpu),
+        ("tag-gpu-failures tags", &[tag], &gpu),
+        ("both, tags", &[drop_normal, tag], &gpu),
+    ];
+    let mut group = criterion.benchmark_group("stages");
+    group.throughput(Throughput::Elements(CHUNK_EVENTS as u64));
+    for (name, stages, event) in cases {
+        let ledger = Ledger::default();
+        let chain = chain(&ledger, stages);
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|chunks| {
+                let rounds = (0..chunks).step_by(CHUNKS_MAX);
+                rounds
+                    .map(|done| time(&ledger, &chain, event, CHUNKS_MAX.min((chunks - done) as usize)))
+                    .sum()
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
+    targets = stages
+}
+criterion_main!(benches);
