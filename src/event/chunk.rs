@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use super::head::{Head, Member};
 use super::{CHUNK_BYTES, CHUNK_EVENTS_MAX, DEAD_LETTER_HEAD_BYTES, EVENT_BYTES_MAX};
@@ -205,6 +206,21 @@ impl ChunkPool {
                 return chunk;
             }
             free = self.0.returned.wait(free).unwrap_or_else(|e| e.into_inner());
+        }
+    }
+
+    /// [`ChunkPool::take_blocking`] that looks up at least every `period`, and gives up when `go_on` says so.
+    pub fn take_blocking_while(&self, period: Duration, mut go_on: impl FnMut() -> bool) -> Option<Chunk> {
+        let mut free = self.0.free.lock().unwrap_or_else(|e| e.into_inner());
+        loop {
+            if let Some(mut chunk) = free.pop() {
+                chunk.pool = Some(self.0.clone());
+                return Some(chunk);
+            }
+            if !go_on() {
+                return None;
+            }
+            free = self.0.returned.wait_timeout(free, period).unwrap_or_else(|e| e.into_inner()).0;
         }
     }
 

@@ -4,11 +4,14 @@
 //! exactly once through an [`Outlet`](crate::handoff::Outlet).
 
 mod context;
+mod file;
 pub mod framer;
+mod frames;
 
 use std::path::PathBuf;
 
 pub use context::Context;
+pub use file::{FileError, run_file, run_stdin};
 
 /// `[source]` of `pipeline.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,197 @@
+use std::fs;
+use std::io::Write;
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::handoff::{Outlet, Work};
+use crate::ledger::{Ledger, Tally};
+use crate::metrics::Metrics;
+use crate::shutdown::Shutdown;
+
+/// A source's surroundings, with a worker that only takes notes.
+struct Bench {
+    context: Context,
+    work: mpsc::Receiver<Work>,
+    ledger: Ledger,
+    metrics: Metrics,
+}
+
+fn bench(chunks: usize) -> Bench {
+    let ledger = Ledger::default();
+    let metrics = Metrics::new(&ledger).unwrap();
+    let (outlet, mut workers) = Outlet::new(ledger.clone(), chunks, 1);
+    let source = metrics.source.clone();
+    let context =
+        Context { outlet, metrics: source, health: Default::default(), shutdown: Shutdown::default() };
+    Bench { context, work: workers.remove(0), ledger, metrics }
+}
+
+impl Bench {
+    fn follow(&self, path: &Path) -> JoinHandle<Result<(), FileError>> {
+        let (path, context) = (path.to_owned(), self.context.clone());
+        thread::spawn(move || run_file(&path, true, context, |_| {}))
+    }
+
+    /// Waits for the next chunk and answers its events' names and its rejects' places.
+    fn next(&mut self) -> (Vec<String>, Vec<String>) {
+        let mut work = self.work.blocking_recv().unwrap();
+        work.held.settle(&Tally::default());
+        notes(&work)
+    }
+
+    /// Everything that comes until the source has ended.
+    fn rest(mut self) -> (Vec<String>, Vec<String>) {
+        drop(self.context);
+        let mut all = (Vec::new(), Vec::new());
+        while let Some(work) = self.work.blocking_recv() {
+            let (names, places) = notes(&work);
+            all.0.extend(names);
+            all.1.extend(places);
+        }
+        all
+    }
+}
+
+fn notes(work: &Work) -> (Vec<String>, Vec<String>) {
+    let chunk = &work.chunk;
+    let name = |event: &crate::event::Event| {
+        let bytes = &chunk.event_bytes(event)[event.head.name.range()];
+        String::from_utf8(bytes.to_vec()).unwrap()
+    };
+    (
+        chunk.events.iter().map(name).collect(),
+        chunk.rejects.iter().map(|reject| reject.place.clone()).collect(),
+    )
+}
+
+fn event(name: impl std::fmt::Display) -> String {
+    format!("{{\"kind\":\"Event\",\"apiVersion\":\"v1\",\"metadata\":{{\"name\":\"{name}\"}}}}\n")
+}
+
+fn append(path: &Path, text: &str) {
+    fs::OpenOptions::new().append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+#[test]
+fn a_file_is_read_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.json");
+    let names: Vec<String> = (0..20_000).map(|n| n.to_string()).collect();
+    fs::write(&path, names.iter().map(event).collect::<String>() + "oops\n" + &event("last")[..30]).unwrap();
+    let bench = bench(64);
+    let (ledger, metrics, context) = (bench.ledger.clone(), bench.metrics.clone(), bench.context.clone());
+    let mut read = 0;
+    run_file(&path, false, context, |bytes| read += bytes).unwrap();
+    assert_eq!(read, fs::metadata(&path).unwrap().len());
+    let snapshot = ledger.snapshot();
+    assert_eq!((snapshot.received, snapshot.in_flight), (20_002, 20_002));
+    let (found, places) = bench.rest();
+    assert_eq!(found, names);
+    assert_eq!(places, ["line 20001, column 1", "line 20002, column 1"]);
+    assert!(
+        metrics.render().contains("weir_source_frames_total{type=\"bare\"} 20002"),
+        "{}",
+        metrics.render()
+    );
+}
+
+#[test]
+fn a_file_larger_than_the_pool_waits_for_chunks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.json");
+    fs::write(&path, (0..20_000).map(event).collect::<String>()).unwrap();
+    let bench = bench(1);
+    let context = bench.context.clone();
+    let source = thread::spawn(move || run_file(&path, false, context, |_| {}));
+    assert_eq!(bench.rest().0.len(), 20_000);
+    source.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_drain_ends_a_source_that_waits_for_a_chunk() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.json");
+    fs::write(&path, (0..20_000).map(event).collect::<String>()).unwrap();
+    let mut bench = bench(1);
+    let context = bench.context.clone();
+    let source = thread::spawn(move || run_file(&path, false, context, |_| {}));
+    let held_back = bench.work.blocking_recv().unwrap();
+    bench.context.shutdown.drain.cancel();
+    source.join().unwrap().unwrap();
+    assert_eq!(bench.ledger.snapshot().received, held_back.held.count());
+}
+
+#[test]
+fn a_followed_file_is_read_as_it_grows_is_truncated_and_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.json");
+    fs::write(&path, event("a")).unwrap();
+    let mut bench = bench(4);
+    let source = bench.follow(&path);
+    assert_eq!(bench.next().0, ["a"]);
+    append(&path, &event("b"));
+    assert_eq!(bench.next().0, ["b"]);
+    let (head, tail) = (&event("in two halves")[..20], &event("in two halves")[20..]);
+    append(&path, &(event("c") + head));
+    assert_eq!(bench.next().0, ["c"]);
+    append(&path, tail);
+    assert_eq!(bench.next().0, ["in two halves"]);
+    fs::write(&path, event("d")).unwrap();
+    assert_eq!(bench.next().0, ["d"]);
+    fs::rename(&path, folder.path().join("events.json.1")).unwrap();
+    append(&folder.path().join("events.json.1"), &(event("e") + "{"));
+    assert_eq!(bench.next().0, ["e"]);
+    fs::write(&path, event("f")).unwrap();
+    assert_eq!(bench.next(), (vec![], vec!["line 3, column 1".to_owned()]));
+    assert_eq!(bench.next().0, ["f"]);
+    bench.context.shutdown.drain.cancel();
+    source.join().unwrap().unwrap();
+}
+
+#[test]
+fn live_input_is_handed_on_when_no_more_is_there() {
+    let (input, mut output) = std::io::pipe().unwrap();
+    let mut bench = bench(4);
+    let context = bench.context.clone();
+    let source = thread::spawn(move || run_live("pipe", input, context, |_| {}));
+    for name in ["a", "b"] {
+        output.write_all(event(name).as_bytes()).unwrap();
+        assert_eq!(bench.next().0, [name]);
+    }
+    output.write_all(&event("c").as_bytes()[..20]).unwrap();
+    drop(output);
+    assert_eq!(bench.next().1, ["line 3, column 1"]);
+    source.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_drain_ends_a_source_that_waits_for_input() {
+    let (input, mut output) = std::io::pipe().unwrap();
+    let mut bench = bench(4);
+    let context = bench.context.clone();
+    let source = thread::spawn(move || run_live("pipe", input, context, |_| {}));
+    output.write_all((event("a") + "{\"half\":").as_bytes()).unwrap();
+    assert_eq!(bench.next().0, ["a"]);
+    bench.context.shutdown.drain.cancel();
+    source.join().unwrap().unwrap();
+    // The half was not received; it is not malformed.
+    assert_eq!(bench.ledger.snapshot().received, 1);
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_is_named() {
+    let error = run_file(Path::new("/no/such/file"), false, bench(1).context, |_| {}).unwrap_err();
+    insta::assert_snapshot!(error, @"cannot open the source's file /no/such/file: No such file or directory (os error 2); check `path` in [source], and that weir may read the file");
+}
+
+#[test]
+fn workers_that_have_ended_end_the_source() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.json");
+    fs::write(&path, event("a")).unwrap();
+    let Bench { context, work, .. } = bench(1);
+    drop(work);
+    assert!(matches!(run_file(&path, false, context, |_| {}), Err(FileError::Closed(Closed))));
+}
