@@ -29,8 +29,8 @@ const MODE: u32 = 0o700;
 pub enum CacheError {
     /// It belongs to somebody else.
     #[error(
-        "the compile cache {path} belongs to user {owner} and weir runs as {user}: what is in it runs inside of weir, so \
-         set `cache` to a folder of weir's own"
+        "the compile cache {path} belongs to user {owner} and weir runs as {user}: what is in it runs inside of \
+         weir, so set `cache` to a folder of weir's own"
     )]
     Owner {
         /// The folder.

@@ -45,8 +45,8 @@ pub enum CompileError {
     Spawn(io::Error),
     /// The child was stopped by its limits, or crashed.
     #[error(
-        "compiling it was given up ({status}): a compiler may use {} GiB of memory, {CHILD_CPU_SECONDS} s of CPU time \
-         and {} s of time: {stderr}", CHILD_MEMORY_BYTES >> 30, CHILD_WALL.as_secs()
+        "compiling it was given up ({status}): a compiler may use {} GiB of memory, {CHILD_CPU_SECONDS} s of CPU \
+         time and {} s of time: {stderr}", CHILD_MEMORY_BYTES >> 30, CHILD_WALL.as_secs()
     )]
     GivenUp {
         /// How it ended.

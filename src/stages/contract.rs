@@ -40,7 +40,8 @@ impl fmt::Display for UnknownImport {
             Hint::Version => write!(f, ": this weir has version {VERSION}: build the module with its SDK"),
             Hint::Newer => write!(
                 f,
-                ": this weir's weir:pipeline {VERSION} is without it: update weir, or build the module with this weir's SDK"
+                ": this weir's weir:pipeline {VERSION} is without it: update weir, or build the module with this \
+                 weir's SDK"
             ),
             Hint::Foreign => write!(f, ": modules get the interfaces of weir:pipeline only"),
         }
@@ -108,7 +109,8 @@ fn is_compatible(version: &str) -> bool {
 pub enum ExportError {
     /// Another version of it.
     #[error(
-        "it exports `{found}`, and this weir has version {VERSION} of weir:pipeline: build the module with this weir's SDK"
+        "it exports `{found}`, and this weir has version {VERSION} of weir:pipeline: build the module with this \
+         weir's SDK"
     )]
     Version {
         /// What it exports.
@@ -116,12 +118,14 @@ pub enum ExportError {
     },
     /// Nothing of the kind.
     #[error(
-        "it does not export `weir:pipeline/stage@{VERSION}`, so it is no weir module: see `weir filter new` for one that is"
+        "it does not export `weir:pipeline/stage@{VERSION}`, so it is no weir module: see `weir filter new` for one \
+         that is"
     )]
     Missing,
     /// Not the functions that it should have.
     #[error(
-        "its `weir:pipeline/stage` has no `{function}` as version {VERSION} has it: build the module with this weir's SDK"
+        "its `weir:pipeline/stage` has no `{function}` as version {VERSION} has it: build the module with this \
+         weir's SDK"
     )]
     Function {
         /// Which one it lacks, or has with another type.

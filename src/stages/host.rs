@@ -2,7 +2,8 @@
 //!
 //! They are linked by hand and not generated, for one reason: generated ones take every string as a `String`,
 //! copied from the guest before the host sees it, so a guest could make the host copy megabytes. A [`WasmStr`] is
-//! looked at in place (a UTF-16 guest's is decoded, to at most half as much again as the guest's memory holds). That this file and `wit/` agree is tested with a module that imports everything.
+//! looked at in place (a UTF-16 guest's is decoded, to at most half as much again as its memory holds). That this file
+//! and `wit/` agree is tested with a module that imports everything.
 //!
 //! No host function fails: a fault of the guest is an answer to the guest.
 

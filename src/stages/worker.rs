@@ -74,8 +74,8 @@ impl Worker {
 
     /// Runs until the work ends: until the channel is closed and empty. Blocks this thread.
     ///
-    /// Rejects, and events of stages with `on_error = "dead-letter"`, go to `dead_letters`; the documents of the rest,
-    /// made as `encode` says, to `outbox`.
+    /// Rejects, and events of stages with `on_error = "dead-letter"`, go to `dead_letters`; the documents of the
+    /// rest, made as `encode` says, to `outbox`.
     ///
     /// # Errors
     ///

@@ -124,6 +124,20 @@ fn workers_share_the_events_and_have_instances_of_their_own() {
 }
 
 #[test]
+fn what_the_source_refused_becomes_a_dead_letter_of_the_first_worker() {
+    let bench = Bench::new();
+    let chain = bench.load(&[]).unwrap_or_else(|e| panic!("{e:?}"));
+    let mut events = chunk([event(r#""reason":"Good""#)]);
+    let kind = crate::event::MalformedKind::Syntax;
+    events.rejects.push(crate::event::Reject::new(b"{", "line 7".into(), kind, "no end".into()));
+    let letters = Settings { path: Some(bench.folder.path().join("letters")) };
+    let (ran, ends) = bench.run_chunks(chain, vec![events], 2, &letters);
+    assert!(ends.iter().all(Result::is_ok));
+    assert_eq!(ran.dead_lettered("source", "syntax"), 1);
+    assert_eq!(ran.documents.len(), 1);
+}
+
+#[test]
 fn getters_answer_nothing_outside_of_process() {
     let bench = Bench::new();
     let asks = Guest {

@@ -250,6 +250,22 @@ fn on_error_drop_filters_and_dead_letter_buries() {
 }
 
 #[test]
+fn an_event_for_which_there_is_no_dead_letter_is_given_back_and_the_others_have_their_outcomes() {
+    let bench = Bench::new();
+    let mut traps = bench.stage("traps", TRAPS);
+    traps.on_error = OnError::DeadLetter;
+    traps.matches.reason = Some(vec!["Bad".to_owned()]);
+    let chain =
+        bench.load(&[bench.stage("drop-normal", DROP_NORMAL), traps]).unwrap_or_else(|e| panic!("{e:?}"));
+    let events = ["Good", "Bad", "Good"].map(|reason| modules::event(1, "Warning", reason));
+    let events = chunk(std::iter::once(modules::event(0, "Normal", "Bad")).chain(events));
+    let (ran, ends) = bench.run_chunks(chain, vec![events], 1, &Settings { path: None });
+    assert_eq!((ran.documents.len(), ran.filtered("drop-normal", "normal")), (1, 1));
+    assert_eq!(ran.ledger.in_flight, 2, "the event, and the one behind it");
+    insta::assert_snapshot!(ends[0].as_ref().unwrap_err(), @"an event needs the dead letters (traps: trap: wasm trap: wasm `unreachable` instruction executed), and there is no [dead_letter] path in the configuration: set dead_letter.path to a folder that weir may write to");
+}
+
+#[test]
 fn a_new_instance_that_cannot_be_configured_opens_the_breaker() {
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
     static IS_SLOW: AtomicBool = AtomicBool::new(false);

@@ -18,7 +18,7 @@ use super::clock::Reading;
 use super::load::load_with_clock;
 use super::*;
 use crate::dead_letter::{DeadLetters, Settings};
-use crate::event::{Documents, EncodeSettings};
+use crate::event::{Chunk, Documents, EncodeSettings};
 use crate::handoff::{Closed, Outbox, Outlet};
 use crate::health::Health;
 use crate::ledger::{Delivered, Held, Ledger, Snapshot, Tally};
@@ -86,33 +86,49 @@ impl Bench {
     }
 
     fn run_chain<T: AsRef<str>>(&self, chain: Chain, chunks: &[Vec<T>], workers: usize) -> Ran {
-        let outbox = Collect::default();
+        let chunks = chunks.iter().map(chunk).collect();
         let letters = Settings { path: Some(self.folder.path().join("letters")) };
-        let dead_letters = DeadLetters::open(&letters, &self.ledger).unwrap();
+        let (ran, ends) = self.run_chunks(chain, chunks, workers, &letters);
+        ends.into_iter().for_each(|end| end.unwrap());
+        assert_eq!(ran.ledger.in_flight, 0, "{}", ran.ledger);
+        ran
+    }
+
+    /// As the pipeline does, with dead letters as `letters` says; and how each worker ended.
+    fn run_chunks(
+        &self,
+        chain: Chain,
+        chunks: Vec<Chunk>,
+        workers: usize,
+        letters: &Settings,
+    ) -> (Ran, Ends) {
+        let outbox = Collect::default();
+        let dead_letters = DeadLetters::open(letters, &self.ledger).unwrap();
         let (encode, health) = (EncodeSettings::default(), Health::default());
         let (outlet, works) = Outlet::new(self.ledger.clone(), chunks.len().max(1), workers);
-        for events in chunks {
-            outlet.send(chunk(events)).unwrap();
+        for chunk in chunks {
+            outlet.send(chunk).unwrap();
         }
         drop(outlet);
         let mut works: Vec<_> = works.into_iter().enumerate().collect();
         let run = |(number, work)| {
-            chain.worker(number, workers).run(work, &outbox, &dead_letters, &encode, &health).unwrap();
+            chain.worker(number, workers).run(work, &outbox, &dead_letters, &encode, &health)
         };
-        std::thread::scope(|scope| {
+        let ends = std::thread::scope(|scope| {
             // The first one on this thread, where the test may listen to the log.
             let first = works.remove(0);
-            for work in works {
-                scope.spawn(|| run(work));
-            }
-            run(first);
+            let threads: Vec<_> = works.into_iter().map(|work| scope.spawn(|| run(work))).collect();
+            let mut ends = vec![run(first)];
+            ends.extend(threads.into_iter().map(|thread| thread.join().unwrap()));
+            ends
         });
         let ledger = self.ledger.snapshot();
         assert!(ledger.is_balanced(), "{ledger}");
-        assert_eq!(ledger.in_flight, 0, "{ledger}");
-        Ran { documents: outbox.0.into_inner().unwrap(), ledger, chain }
+        (Ran { documents: outbox.0.into_inner().unwrap(), ledger, chain }, ends)
     }
 }
+
+type Ends = Vec<Result<(), WorkerError>>;
 
 /// What came out.
 struct Ran {
