@@ -7,6 +7,7 @@ mod context;
 mod file;
 pub mod framer;
 mod frames;
+pub mod kubernetes;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,204 @@
+//! A paged list on its way: which page is next, and which items earlier tries have already given.
+//!
+//! A list can lose its snapshot (410 on `continue`), its connection, or be abandoned because there is no room
+//! for its items. It then begins again and skips what it gave before. An API server lists in the order of
+//! the keys, `namespace/name`, from one snapshot: so a try that came to key K of snapshot V gave every
+//! object with a key up to K in its state of V, and in a later try an item with a key up to K and a version up to V
+//! is one of those. One pair (K, V) a try remembers it all, however long the list.
+//!
+//! Invariant: an item is only skipped when it was given. A server that does not list in key order is noticed
+//! at the first item out of order, and then nothing is skipped.
+
+use super::version::Version;
+
+/// Tries that are remembered. Forgetting one is harmless: its items are given again, and have the same ids.
+const TRIES_MAX: usize = 8;
+
+/// Everything with a key up to `key` was given in its state of `version`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Given {
+    key: String,
+    version: u64,
+}
+
+/// A list that has not completed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Listing {
+    /// The snapshot's version, once a page has said it.
+    version: Option<Version>,
+    /// The `continue` of the page that is asked for; `None`: the first page.
+    token: Option<String>,
+    /// The `continue` of the page after it, if there is one.
+    next_token: Option<String>,
+    /// The last key that this try has come to, and the one when its current page began.
+    key: String,
+    page_start_key: String,
+    /// Memory for the key before.
+    previous_key: String,
+    /// An item of this list came out of key order: nothing can be concluded from keys.
+    unordered: bool,
+    given: Vec<Given>,
+    /// Something was skipped for the cursor's sake before this list's version was known.
+    pub(super) skipped_unversioned: bool,
+    /// Items that were accepted, all tries together.
+    pub(super) accepted: u64,
+    /// Items that were skipped, all tries together.
+    pub(super) skipped: u64,
+}
+
+impl Listing {
+    /// The `continue` to ask with.
+    pub(super) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// The snapshot's version.
+    pub(super) fn version(&self) -> Option<&Version> {
+        self.version.as_ref()
+    }
+
+    /// The list's metadata, as one page says it. Pages of one snapshot say the same version; should they not, the
+    /// first holds, because to watch from too early a version loses nothing.
+    pub(super) fn metadata(&mut self, version: Option<Version>, next_token: &str) {
+        if self.version.is_none() {
+            self.version = version;
+        }
+        self.next_token = Some(next_token.to_owned()).filter(|token| !token.is_empty());
+    }
+
+    /// Whether an earlier try, or this page before it was abandoned, has given this item. To be asked once an
+    /// item, in the order of the items.
+    pub(super) fn was_given(&mut self, namespace: &str, name: &str, version: Option<u64>) -> bool {
+        std::mem::swap(&mut self.key, &mut self.previous_key);
+        self.key.clear();
+        // As the store has them: `team-a/x` comes before `team/x`.
+        self.key.extend([namespace, "/", name]);
+        if self.key <= self.previous_key && !self.unordered {
+            self.unordered = true;
+            self.given.clear();
+        }
+        let Some(version) = version else { return false };
+        self.given.iter().any(|given| version <= given.version && self.key <= given.key)
+    }
+
+    /// The page has been read to its end. True: there is another one to ask for.
+    pub(super) fn page_done(&mut self) -> bool {
+        self.token = self.next_token.take();
+        self.page_start_key.clone_from(&self.key);
+        self.token.is_some()
+    }
+
+    /// The page could not be read to its end: it will be asked for again.
+    pub(super) fn page_abandoned(&mut self) {
+        if self.token.is_none() {
+            // Asking for the first page again gives another snapshot.
+            return self.snapshot_lost();
+        }
+        self.remember();
+        self.key.clone_from(&self.page_start_key);
+        self.next_token = None;
+    }
+
+    /// The snapshot is lost: the next page to ask for is the first, of a new one.
+    pub(super) fn snapshot_lost(&mut self) {
+        self.remember();
+        *self = Listing {
+            given: std::mem::take(&mut self.given),
+            unordered: self.unordered,
+            accepted: self.accepted,
+            skipped: self.skipped,
+            ..Listing::default()
+        };
+    }
+
+    /// The cluster was restored: what earlier tries gave says nothing any more.
+    pub(super) fn forget_given(&mut self) {
+        self.given.clear();
+    }
+
+    fn remember(&mut self) {
+        let Some(version) = self.version.as_ref().and_then(Version::number) else { return };
+        if self.unordered || self.key.is_empty() {
+            return;
+        }
+        let new = Given { key: self.key.clone(), version };
+        self.given.retain(|old| old.key > new.key || old.version > new.version);
+        self.given.push(new);
+        if self.given.len() > TRIES_MAX {
+            // The one that came least far saves least.
+            self.given.sort_by(|a, b| b.key.cmp(&a.key));
+            self.given.truncate(TRIES_MAX);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A list of snapshot `version` that was given `items` and then lost its snapshot.
+    fn after_losing(version: u64, items: &[(&str, u64)]) -> Listing {
+        let mut listing = Listing::default();
+        listing.metadata(Some(Version::Number(version)), "more");
+        for (name, version) in items {
+            listing.was_given("ns", name, Some(*version));
+        }
+        listing.snapshot_lost();
+        listing
+    }
+
+    #[test]
+    fn a_second_try_skips_what_the_first_one_gave_and_not_what_changed_since() {
+        let mut listing = after_losing(10, &[("a", 3), ("b", 9), ("c", 4)]);
+        listing.metadata(Some(Version::Number(20)), "");
+        let given: Vec<bool> = [("a", 3), ("b", 15), ("bb", 12), ("c", 4), ("d", 5)]
+            .iter()
+            .map(|(name, version)| listing.was_given("ns", name, Some(*version)))
+            .collect();
+        assert_eq!(given, [true, false, false, true, false]);
+    }
+
+    #[test]
+    fn a_try_that_came_less_far_does_not_make_the_earlier_one_forgotten() {
+        let mut listing = after_losing(10, &[("a", 3), ("m", 4)]);
+        listing.metadata(Some(Version::Number(20)), "more");
+        listing.was_given("ns", "a", Some(15));
+        listing.snapshot_lost();
+        assert!(listing.was_given("ns", "a", Some(15)));
+        assert!(listing.was_given("ns", "m", Some(4)));
+        assert!(!listing.was_given("ns", "n", Some(4)));
+    }
+
+    #[test]
+    fn a_page_that_is_asked_for_again_skips_what_it_gave() {
+        let mut listing = Listing::default();
+        listing.metadata(Some(Version::Number(10)), "page 2");
+        assert!(!listing.was_given("ns", "a", Some(1)));
+        assert!(listing.page_done());
+        assert!(!listing.was_given("ns", "b", Some(2)));
+        listing.page_abandoned();
+        assert_eq!(listing.token(), Some("page 2"));
+        assert!(listing.was_given("ns", "b", Some(2)));
+        assert!(!listing.was_given("ns", "c", Some(3)));
+    }
+
+    #[test]
+    fn a_server_that_does_not_list_in_key_order_makes_nothing_skipped() {
+        let mut listing = after_losing(10, &[("a", 3), ("c", 4)]);
+        assert!(listing.was_given("ns", "a", Some(3)));
+        assert!(listing.was_given("ns", "c", Some(4)));
+        assert!(
+            !listing.was_given("ns", "b", Some(2)),
+            "it comes after c: the first try may not have seen it"
+        );
+    }
+
+    #[test]
+    fn keys_are_compared_as_namespace_slash_name() {
+        let mut listing = Listing::default();
+        // '-' sorts before '/'.
+        listing.was_given("team-a", "x", Some(1));
+        listing.was_given("team", "x", Some(2));
+        assert!(!listing.unordered);
+    }
+}

@@ -1,0 +1,406 @@
+//! The list/watch machine of one scope: state + input -> state + action. Pure: it reads no clock, draws no
+//! random number and does no I/O; time and randomness come with each input.
+//!
+//! ```text
+//!            ┌────────── next page ───────────┐
+//!            ▼                                │
+//!   start ─> Listing ── last page read ──> Opening ── 200 ──> Watching ── ended in good order ──┐
+//!            ▲  │                             ▲                │ │ │                            │
+//!            │  │ failed                      └────────────────┼─┼─┼── from the cursor ─────────┘
+//!            │  ▼                                              │ │ │
+//!            │ Backoff <── failed ─────────────────────────────┘ │ └── no room ──> Full ── room ──> (where it was)
+//!            │  └─ time is over ─> (where it was, or Checking)   │
+//!            └──────────── 410 in any form, or quiet ────────────┘
+//! ```
+//!
+//! Invariants:
+//!
+//! - The **cursor** is a version such that every version up to it was accepted, or was overwritten or deleted
+//!   before it could be seen. It moves with each frame of a watch, and to a list's version when the last item
+//!   of its last page was judged; never during a list.
+//! - A listed item is skipped only if its version is not above the cursor, or an earlier try of the same list
+//!   gave it. A watched event is always accepted.
+//! - Every state but [`State::Full`] and [`State::Stopped`] ends by a deadline, so nothing can silently hang.
+
+use std::time::{Duration, Instant};
+
+use super::backoff;
+use super::failure::{Cause, Failure};
+use super::listing::Listing;
+use super::state::{State, Then};
+use super::step::{Action, Input, Note, Request, Step};
+use super::version::Version;
+
+/// Items a page. client-go's pager asks for as many.
+pub const PAGE_ITEMS: u32 = 500;
+/// A watch that delivered nothing for so long is closed, and the scope is listed.
+pub const QUIET_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long the API server may be silent before its answer, or within a list. Its own limit for one request is
+/// 60 s (`--request-timeout`), so it answers before this if it answers at all.
+pub const SILENCE_MAX: Duration = Duration::from_secs(75);
+/// A watch that ended so soon with nothing was told that its version is stale, without saying so.
+const AT_ONCE: Duration = Duration::from_secs(5);
+/// A watch that was opened after a pause is given so long to deliver what happened meanwhile, before the pause counts as
+/// its silence.
+const GRACE: Duration = Duration::from_secs(10);
+/// The least time between two openings of a watch, whatever the server does.
+const REOPEN_INTERVAL: Duration = Duration::from_secs(1);
+/// After so many watches in a row that failed without a frame, the scope is listed: whatever is wrong with that
+/// version, a list gives another.
+const FAILED_WATCHES_MAX: u32 = 3;
+
+/// The machine of one scope.
+#[derive(Debug)]
+pub struct Machine {
+    state: State,
+    cursor: Option<Version>,
+    listing: Listing,
+    /// Failures in a row; a frame of a watch, or a watch that lived, ends the row.
+    failures: u32,
+    /// Watches in a row that failed without a frame.
+    failed_watches: u32,
+    /// The last byte of an answer, or when it was asked for.
+    stirred: Instant,
+    /// The last frame of a watch, or the last completed list.
+    alive: Instant,
+    /// Since when a watch has been open, but for ends in good order.
+    unbroken: Option<Instant>,
+    listed: bool,
+    /// This list was begun because a watch was open all the time and quiet.
+    suspicious: bool,
+    notes: Vec<Note>,
+}
+
+impl Machine {
+    /// A machine at its beginning; `cursor` is a saved one.
+    pub fn new(cursor: Option<Version>, now: Instant) -> Machine {
+        Machine {
+            state: State::Stopped,
+            cursor,
+            listing: Listing::default(),
+            failures: 0,
+            failed_watches: 0,
+            stirred: now,
+            alive: now,
+            unbroken: None,
+            listed: false,
+            suspicious: false,
+            notes: Vec::new(),
+        }
+    }
+
+    /// What it is doing.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The version up to which nothing is missing.
+    pub fn cursor(&self) -> Option<&Version> {
+        self.cursor.as_ref()
+    }
+
+    /// When [`Input::Deadline`] is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Listing | State::Checking | State::Opening => Some(self.stirred + SILENCE_MAX),
+            State::Watching { opened, .. } => Some((self.alive + QUIET_TIMEOUT).max(*opened + GRACE)),
+            State::Backoff { until, .. } => Some(*until),
+            State::Full { .. } | State::Stopped => None,
+        }
+    }
+
+    /// Some bytes of the answer have come.
+    pub fn stirred(&mut self, now: Instant) {
+        self.stirred = now;
+    }
+
+    /// A list's metadata has been read.
+    pub fn list_metadata(&mut self, version: &str, next_token: &str) {
+        self.listing.metadata(Version::parse(version), next_token);
+        if let (Some(version), Some(cursor)) = (self.listing.version(), &self.cursor)
+            && version.is_below(cursor)
+        {
+            self.notes.push(Note::Restored { cursor: cursor.clone(), version: version.clone() });
+            self.cursor = None;
+            self.listing.forget_given();
+        }
+    }
+
+    /// An item of a list has been read. True: it is accepted; false: it was accepted before.
+    pub fn listed(&mut self, namespace: &str, name: &str, version: &str) -> bool {
+        if self.state != State::Listing {
+            return false;
+        }
+        let version = Version::parse(version).as_ref().and_then(Version::number);
+        let given = self.listing.was_given(namespace, name, version);
+        let seen = match (version, self.cursor.as_ref().and_then(Version::number)) {
+            (Some(version), Some(cursor)) => version <= cursor,
+            _ => false,
+        };
+        // Should a server say its version only behind the items, it may turn out to be a restored one.
+        self.listing.skipped_unversioned |= seen && self.listing.version().is_none();
+        let accept = !given && !seen;
+        *(if accept { &mut self.listing.accepted } else { &mut self.listing.skipped }) += 1;
+        accept
+    }
+
+    /// A frame of a watch has been read, event or not; `version` is its object's, where it has one.
+    pub fn watched(&mut self, now: Instant, version: &str) {
+        if let State::Watching { frames, .. } = &mut self.state {
+            *frames += 1;
+            self.alive = now;
+            self.failures = 0;
+            self.failed_watches = 0;
+            // Frames come in the order of their versions; several may share one.
+            if let Some(version) = Version::parse(version)
+                && !self.cursor.as_ref().is_some_and(|cursor| version.is_below(cursor))
+            {
+                self.cursor = Some(version);
+            }
+        }
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, now: Instant, random: u64, input: Input) -> Step {
+        let action = match input {
+            Input::Start if self.cursor.is_some() => self.check(now, random),
+            Input::Start => self.list(now),
+            Input::Opened => self.opened(now),
+            Input::Refused { status, retry_after, message } => {
+                self.refused(now, random, Failure::of_status(status, retry_after, message))
+            }
+            Input::Ended { whole: true } => self.ended(now, random),
+            Input::Ended { whole: false } => self.failed(
+                now,
+                random,
+                Failure::broken("the answer ended in the middle of an object".into()),
+            ),
+            Input::Broke(why) => self.failed(now, random, Failure::broken(why)),
+            Input::Deadline => self.deadline_passed(now, random),
+            Input::NoRoom => self.full(),
+            Input::Room => self.go_on(now, random),
+            Input::Stop => {
+                self.state = State::Stopped;
+                Action::End
+            }
+        };
+        Step { action, notes: std::mem::take(&mut self.notes) }
+    }
+
+    fn opened(&mut self, now: Instant) -> Action {
+        self.stirred = now;
+        if let (State::Opening, Some(cursor)) = (&self.state, &self.cursor) {
+            self.notes.push(Note::Watching(cursor.clone()));
+            self.unbroken.get_or_insert(now);
+            self.state = State::Watching { opened: now, frames: 0 };
+        }
+        Action::Read
+    }
+
+    fn refused(&mut self, now: Instant, random: u64, failure: Failure) -> Action {
+        match (&self.state, failure.cause) {
+            (State::Opening | State::Watching { .. }, Cause::Gone) => self.relist(now, random, Cause::Gone),
+            (State::Listing, Cause::Gone | Cause::Refused) if self.listing.token().is_some() => {
+                self.listing.snapshot_lost();
+                self.failed(now, random, failure)
+            }
+            _ => self.failed(now, random, failure),
+        }
+    }
+
+    fn ended(&mut self, now: Instant, random: u64) -> Action {
+        match self.state {
+            State::Watching { opened, frames } => {
+                let lived = now.saturating_duration_since(opened);
+                if frames == 0 && lived < AT_ONCE {
+                    return self.relist(now, random, Cause::ClosedAtOnce);
+                }
+                self.failures = 0;
+                self.failed_watches = 0;
+                self.notes.push(Note::Restarted(Cause::Closed));
+                self.wait_for(now, opened + REOPEN_INTERVAL, Cause::Closed, random)
+            }
+            State::Checking if self.listing.version().is_some() => {
+                let restored = self.cursor.is_none();
+                self.listing = Listing::default();
+                if restored { self.list(now) } else { self.watch(now, random) }
+            }
+            State::Listing if self.cursor.is_none() && self.listing.skipped_unversioned => {
+                self.listing = Listing::default();
+                self.list(now)
+            }
+            State::Listing if self.listing.version().is_some() => {
+                if self.listing.page_done() {
+                    return self.list(now);
+                }
+                self.list_completed(now, random)
+            }
+            _ => self.failed(
+                now,
+                random,
+                Failure::protocol("the answer was not a list with a resourceVersion"),
+            ),
+        }
+    }
+
+    /// Goes on with a watch at `at`, at once if that is over.
+    fn wait_for(&mut self, now: Instant, at: Instant, cause: Cause, random: u64) -> Action {
+        if at <= now {
+            return self.watch(now, random);
+        }
+        self.state = State::Backoff { cause, until: at, then: Then::Watch };
+        Action::Sleep
+    }
+
+    fn list_completed(&mut self, now: Instant, random: u64) -> Action {
+        let listing = std::mem::take(&mut self.listing);
+        // `ended` has seen that there is a version.
+        let Some(version) = listing.version().cloned() else { return self.list(now) };
+        if std::mem::take(&mut self.suspicious) && listing.accepted > 0 && self.cursor.is_some() {
+            self.notes.push(Note::Lied { missed: listing.accepted });
+        }
+        self.notes.push(Note::Listed {
+            first: !self.listed,
+            accepted: listing.accepted,
+            skipped: listing.skipped,
+            version: version.clone(),
+        });
+        self.listed = true;
+        self.alive = now;
+        self.cursor = Some(version);
+        self.watch(now, random)
+    }
+
+    fn deadline_passed(&mut self, now: Instant, random: u64) -> Action {
+        match &self.state {
+            State::Backoff { .. } => self.go_on(now, random),
+            State::Watching { .. } => {
+                self.suspicious =
+                    self.unbroken.is_some_and(|since| now.saturating_duration_since(since) >= QUIET_TIMEOUT);
+                self.relist(now, random, Cause::Quiet)
+            }
+            State::Listing | State::Checking | State::Opening => {
+                let why = format!("nothing came for {} s", SILENCE_MAX.as_secs());
+                self.failed(now, random, Failure::broken(why))
+            }
+            State::Full { .. } => Action::AwaitRoom,
+            State::Stopped => Action::End,
+        }
+    }
+
+    fn full(&mut self) -> Action {
+        self.unbroken = None;
+        let then = match self.state {
+            State::Listing => {
+                self.listing.page_abandoned();
+                Then::List
+            }
+            _ => Then::Watch,
+        };
+        self.notes.push(Note::Restarted(Cause::Full));
+        self.state = State::Full { then };
+        Action::AwaitRoom
+    }
+
+    fn go_on(&mut self, now: Instant, random: u64) -> Action {
+        match self.state {
+            State::Backoff { then, .. } | State::Full { then } => match then {
+                Then::List => self.list(now),
+                Then::Check => self.check(now, random),
+                Then::Watch => self.watch(now, random),
+            },
+            _ => Action::Read,
+        }
+    }
+
+    /// The version is stale, or suspected to be: lists, at once when this is not one of a row of failures.
+    fn relist(&mut self, now: Instant, random: u64, cause: Cause) -> Action {
+        self.notes.push(Note::Restarted(cause));
+        self.unbroken = None;
+        self.listing = Listing::default();
+        let first = self.failures == 0;
+        self.failures += u32::from(cause != Cause::Quiet);
+        if first {
+            return self.list(now);
+        }
+        let until = now + backoff::wait(self.failures, None, random);
+        self.state = State::Backoff { cause, until, then: Then::List };
+        Action::Sleep
+    }
+
+    fn failed(&mut self, now: Instant, random: u64, failure: Failure) -> Action {
+        let then = match self.state {
+            State::Listing => {
+                self.listing.page_abandoned();
+                Then::List
+            }
+            State::Watching { opened, frames } => {
+                if now.saturating_duration_since(opened) >= AT_ONCE {
+                    self.failures = 0;
+                }
+                self.after_failed_watch(frames == 0, &failure)
+            }
+            State::Opening => {
+                // What an API server answers to a version that it cannot read, or from the future. Other failures
+                // say nothing about the version.
+                let version = failure.cause == Cause::Refused || matches!(failure.status, Some(500 | 504));
+                self.after_failed_watch(version, &failure)
+            }
+            State::Checking => {
+                self.listing = Listing::default();
+                Then::Check
+            }
+            State::Backoff { then, .. } | State::Full { then } => then,
+            State::Stopped => return Action::End,
+        };
+        self.unbroken = None;
+        // Whatever this list finds may have happened while it could not be read.
+        self.suspicious = false;
+        self.failures += 1;
+        let wait = backoff::wait(self.failures, failure.retry_after, random);
+        let (state, cause) = (self.state.name(), failure.cause);
+        self.notes.push(Note::Failed { state, failure, failures: self.failures, wait });
+        self.state = State::Backoff { cause, until: now + wait, then };
+        Action::Sleep
+    }
+
+    fn after_failed_watch(&mut self, version_may_be_why: bool, failure: &Failure) -> Then {
+        self.failed_watches += u32::from(version_may_be_why);
+        if self.failed_watches >= FAILED_WATCHES_MAX {
+            self.failed_watches = 0;
+            self.listing = Listing::default();
+            return Then::List;
+        }
+        match failure.cause {
+            Cause::Connection | Cause::ServerError => Then::Check,
+            _ => Then::Watch,
+        }
+    }
+
+    fn list(&mut self, now: Instant) -> Action {
+        self.stirred = now;
+        self.state = State::Listing;
+        let token = self.listing.token().map(str::to_owned);
+        Action::Request(Request::List { limit: PAGE_ITEMS, token })
+    }
+
+    fn check(&mut self, now: Instant, random: u64) -> Action {
+        if self.cursor.as_ref().and_then(Version::number).is_none() {
+            return self.watch(now, random);
+        }
+        self.stirred = now;
+        self.listing = Listing::default();
+        self.state = State::Checking;
+        Action::Request(Request::List { limit: 1, token: None })
+    }
+
+    fn watch(&mut self, now: Instant, random: u64) -> Action {
+        let Some(from) = self.cursor.clone() else { return self.list(now) };
+        self.stirred = now;
+        self.state = State::Opening;
+        // Spread over time, so that the watches of many clients do not end together. Below quiet_timeout, so
+        // that a watch of a quiet cluster ends by the server's word at least once before it is suspected.
+        let timeout = Duration::from_secs(240 + random % 51);
+        Action::Request(Request::Watch { from, timeout })
+    }
+}

@@ -1,0 +1,99 @@
+//! What one machine lists and watches, and the requests for it.
+
+use std::time::Duration;
+
+use kube::api::{ListParams, WatchParams};
+use kube::client::Body;
+
+use super::step::Request;
+
+/// All namespaces, or one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All namespaces, in one watch.
+    All,
+    /// One namespace.
+    Namespace(String),
+}
+
+impl Scope {
+    /// The scopes of the setting `namespaces`: one for each, or one for all.
+    pub fn of(namespaces: &[String]) -> Vec<Scope> {
+        if namespaces.is_empty() {
+            return vec![Scope::All];
+        }
+        namespaces.iter().cloned().map(Scope::Namespace).collect()
+    }
+
+    /// How `kubectl` is told.
+    pub fn kubectl_flag(&self) -> String {
+        match self {
+            Scope::All => "--all-namespaces".to_owned(),
+            Scope::Namespace(name) => format!("--namespace {name}"),
+        }
+    }
+
+    /// The HTTP request; an error for what cannot be a URL, such as a namespace with a space.
+    pub(super) fn request(&self, request: &Request) -> Result<http::Request<Body>, String> {
+        let path = match self {
+            Scope::All => "/api/v1/events".to_owned(),
+            Scope::Namespace(name) => format!("/api/v1/namespaces/{name}/events"),
+        };
+        let url = kube::core::Request::new(path);
+        let made = match request {
+            Request::List { limit, token } => {
+                let mut params = ListParams::default().limit(*limit);
+                params.continue_token.clone_from(token);
+                url.list(&params)
+            }
+            Request::Watch { from, timeout } => url.watch(&watch_params(*timeout), &from.to_string()),
+        };
+        let mut made = made.map_err(|e| e.to_string())?.map(Body::from);
+        let headers = made.headers_mut();
+        headers.insert(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
+        headers.insert(http::header::USER_AGENT, http::HeaderValue::from_static(USER_AGENT));
+        Ok(made)
+    }
+}
+
+const USER_AGENT: &str = concat!("weir/", env!("CARGO_PKG_VERSION"));
+
+fn watch_params(timeout: Duration) -> WatchParams {
+    // An API server that keeps a watch cache for events sends bookmarks; others ignore the wish.
+    WatchParams { bookmarks: true, ..WatchParams::default() }.timeout(timeout.as_secs() as u32)
+}
+
+impl std::fmt::Display for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Scope::All => f.write_str("all namespaces"),
+            Scope::Namespace(name) => write!(f, "namespace {name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::version::Version;
+    use super::*;
+
+    fn url(scope: &Scope, request: &Request) -> String {
+        scope.request(request).unwrap().uri().to_string()
+    }
+
+    #[test]
+    fn requests_ask_for_pages_and_for_watches_with_bookmarks() {
+        let team = Scope::Namespace("team-a".into());
+        let first = Request::List { limit: 500, token: None };
+        insta::assert_snapshot!(url(&Scope::All, &first), @"/api/v1/events?&limit=500");
+        let next = Request::List { limit: 500, token: Some("a+b=".into()) };
+        insta::assert_snapshot!(url(&team, &next), @"/api/v1/namespaces/team-a/events?&limit=500&continue=a%2Bb%3D");
+        let watch = Request::Watch { from: Version::Number(41), timeout: Duration::from_secs(250) };
+        insta::assert_snapshot!(url(&Scope::All, &watch), @"/api/v1/events?&watch=true&timeoutSeconds=250&allowWatchBookmarks=true&resourceVersion=41");
+    }
+
+    #[test]
+    fn a_namespace_that_cannot_stand_in_a_url_is_an_error_and_no_request() {
+        assert!(Scope::Namespace("a b".into()).request(&Request::List { limit: 1, token: None }).is_err());
+    }
+}
