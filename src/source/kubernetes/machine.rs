@@ -275,6 +275,7 @@ impl Machine {
         match &self.state {
             State::Backoff { .. } => self.go_on(now, random),
             State::Watching { .. } => {
+                self.failures = 0;
                 self.suspicious =
                     self.unbroken.is_some_and(|since| now.saturating_duration_since(since) >= QUIET_TIMEOUT);
                 self.relist(now, random, Cause::Quiet)

@@ -14,4 +14,6 @@ mod step;
 mod version;
 
 #[cfg(test)]
+mod machine_test;
+#[cfg(test)]
 mod model_test;
