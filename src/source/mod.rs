@@ -11,6 +11,9 @@ pub mod kubernetes;
 
 use std::path::PathBuf;
 
+use crate::handoff::Closed;
+use crate::kube::ClientError;
+
 pub use context::Context;
 pub use file::{FileError, run_file, run_stdin};
 
@@ -35,4 +38,15 @@ pub enum Settings {
 pub struct KubernetesSettings {
     /// Namespaces; empty means all, in one watch.
     pub namespaces: Vec<String>,
+}
+
+/// Why a source ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The next part of the pipeline has ended: its own error says why.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    /// There is no usable API server.
+    #[error(transparent)]
+    Client(#[from] ClientError),
 }

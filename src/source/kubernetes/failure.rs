@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Why a list or watch was begun again: the label of `weir_source_restarts_total{cause}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cause {
+pub(super) enum Cause {
     /// The server ended a watch in good order.
     Closed,
     /// 410, as a status or in an `ERROR` line: the version, or the list's snapshot, is compacted.
@@ -37,7 +37,7 @@ pub enum Cause {
 
 impl Cause {
     /// All of them, in the order of their labels' registration.
-    pub const ALL: [Cause; 14] = [
+    pub(super) const ALL: [Cause; 14] = [
         Cause::Closed,
         Cause::Gone,
         Cause::ClosedAtOnce,
@@ -55,7 +55,7 @@ impl Cause {
     ];
 
     /// The metric's label.
-    pub fn label(self) -> &'static str {
+    pub(super) fn label(self) -> &'static str {
         match self {
             Cause::Closed => "closed",
             Cause::Gone => "gone",
@@ -77,20 +77,20 @@ impl Cause {
 
 /// One failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub(super) struct Failure {
     /// What kind.
-    pub cause: Cause,
+    pub(super) cause: Cause,
     /// The HTTP status, where there was one.
-    pub status: Option<u16>,
+    pub(super) status: Option<u16>,
     /// The least time until the next try, as the server asks.
-    pub retry_after: Option<Duration>,
+    pub(super) retry_after: Option<Duration>,
     /// What the server, or the connection, says.
-    pub message: String,
+    pub(super) message: String,
 }
 
 impl Failure {
     /// An answer that is not 200.
-    pub fn of_status(status: u16, retry_after: Option<Duration>, message: String) -> Failure {
+    pub(super) fn of_status(status: u16, retry_after: Option<Duration>, message: String) -> Failure {
         let cause = match status {
             401 => Cause::Unauthorized,
             403 => Cause::Forbidden,
@@ -103,12 +103,12 @@ impl Failure {
     }
 
     /// No answer, or half of one.
-    pub fn broken(message: String) -> Failure {
+    pub(super) fn broken(message: String) -> Failure {
         Failure { cause: Cause::Connection, status: None, retry_after: None, message }
     }
 
     /// An answer that is no list or watch.
-    pub fn protocol(message: &str) -> Failure {
+    pub(super) fn protocol(message: &str) -> Failure {
         Failure { cause: Cause::Protocol, status: None, retry_after: None, message: message.to_owned() }
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Listing {
     page_start_key: String,
     /// Memory for the key before.
     previous_key: String,
-    /// An item of this list came out of key order: nothing can be concluded from keys.
+    /// Nothing can be concluded from keys: an item came out of their order, or was skipped and should not have been.
     unordered: bool,
     given: Vec<Given>,
     /// Something was skipped for the cursor's sake before this list's version was known.
@@ -111,9 +111,10 @@ impl Listing {
         };
     }
 
-    /// The cluster was restored: what earlier tries gave says nothing any more.
+    /// The cluster was restored: what earlier tries gave says nothing any more, nor does what this one skipped.
     pub(super) fn forget_given(&mut self) {
         self.given.clear();
+        self.unordered |= self.skipped_unversioned;
     }
 
     fn remember(&mut self) {

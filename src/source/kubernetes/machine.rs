@@ -32,12 +32,12 @@ use super::step::{Action, Input, Note, Request, Step};
 use super::version::Version;
 
 /// Items a page. client-go's pager asks for as many.
-pub const PAGE_ITEMS: u32 = 500;
+pub(super) const PAGE_ITEMS: u32 = 500;
 /// A watch that delivered nothing for so long is closed, and the scope is listed.
-pub const QUIET_TIMEOUT: Duration = Duration::from_secs(300);
+pub(super) const QUIET_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long the API server may be silent before its answer, or within a list. Its own limit for one request is
 /// 60 s (`--request-timeout`), so it answers before this if it answers at all.
-pub const SILENCE_MAX: Duration = Duration::from_secs(75);
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(75);
 /// A watch that ended so soon with nothing was told that its version is stale, without saying so.
 const AT_ONCE: Duration = Duration::from_secs(5);
 /// A watch that was opened after a pause is given so long to deliver what happened meanwhile, before the pause counts as
@@ -51,7 +51,7 @@ const FAILED_WATCHES_MAX: u32 = 3;
 
 /// The machine of one scope.
 #[derive(Debug)]
-pub struct Machine {
+pub(super) struct Machine {
     state: State,
     cursor: Option<Version>,
     listing: Listing,
@@ -73,7 +73,7 @@ pub struct Machine {
 
 impl Machine {
     /// A machine at its beginning; `cursor` is a saved one.
-    pub fn new(cursor: Option<Version>, now: Instant) -> Machine {
+    pub(super) fn new(cursor: Option<Version>, now: Instant) -> Machine {
         Machine {
             state: State::Stopped,
             cursor,
@@ -90,17 +90,32 @@ impl Machine {
     }
 
     /// What it is doing.
-    pub fn state(&self) -> &State {
+    pub(super) fn state(&self) -> &State {
         &self.state
     }
 
+    /// Whether a watch is open.
+    pub(super) fn is_watching(&self) -> bool {
+        matches!(self.state, State::Watching { .. })
+    }
+
     /// The version up to which nothing is missing.
-    pub fn cursor(&self) -> Option<&Version> {
+    #[cfg(test)]
+    pub(super) fn cursor(&self) -> Option<&Version> {
         self.cursor.as_ref()
     }
 
+    /// Where it is in `scope`, for people.
+    pub(super) fn place(&self, scope: &str) -> String {
+        let doing = if self.is_watching() { "watch" } else { "list" };
+        match &self.cursor {
+            Some(cursor) => format!("{doing} of {scope}, after version {cursor}"),
+            None => format!("{doing} of {scope}"),
+        }
+    }
+
     /// When [`Input::Deadline`] is due.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Listing | State::Checking | State::Opening => Some(self.stirred + SILENCE_MAX),
             State::Watching { opened, .. } => Some((self.alive + QUIET_TIMEOUT).max(*opened + GRACE)),
@@ -110,12 +125,12 @@ impl Machine {
     }
 
     /// Some bytes of the answer have come.
-    pub fn stirred(&mut self, now: Instant) {
+    pub(super) fn stirred(&mut self, now: Instant) {
         self.stirred = now;
     }
 
     /// A list's metadata has been read.
-    pub fn list_metadata(&mut self, version: &str, next_token: &str) {
+    pub(super) fn list_metadata(&mut self, version: &str, next_token: &str) {
         self.listing.metadata(Version::parse(version), next_token);
         if let (Some(version), Some(cursor)) = (self.listing.version(), &self.cursor)
             && version.is_below(cursor)
@@ -127,12 +142,23 @@ impl Machine {
     }
 
     /// An item of a list has been read. True: it is accepted; false: it was accepted before.
-    pub fn listed(&mut self, namespace: &str, name: &str, version: &str) -> bool {
+    pub(super) fn listed(&mut self, namespace: &str, name: &str, version: &str) -> bool {
         if self.state != State::Listing {
             return false;
         }
         let version = Version::parse(version).as_ref().and_then(Version::number);
         let given = self.listing.was_given(namespace, name, version);
+        self.judge(given, version)
+    }
+
+    /// An item of a list has been read that is no valid event: like [`Machine::listed`], but what it is called may not
+    /// be known.
+    pub(super) fn listed_malformed(&mut self, version: &str) -> bool {
+        self.state == State::Listing
+            && self.judge(false, Version::parse(version).as_ref().and_then(Version::number))
+    }
+
+    fn judge(&mut self, given: bool, version: Option<u64>) -> bool {
         let seen = match (version, self.cursor.as_ref().and_then(Version::number)) {
             (Some(version), Some(cursor)) => version <= cursor,
             _ => false,
@@ -145,7 +171,7 @@ impl Machine {
     }
 
     /// A frame of a watch has been read, event or not; `version` is its object's, where it has one.
-    pub fn watched(&mut self, now: Instant, version: &str) {
+    pub(super) fn watched(&mut self, now: Instant, version: &str) {
         if let State::Watching { frames, .. } = &mut self.state {
             *frames += 1;
             self.alive = now;
@@ -161,7 +187,7 @@ impl Machine {
     }
 
     /// Takes one input.
-    pub fn handle(&mut self, now: Instant, random: u64, input: Input) -> Step {
+    pub(super) fn handle(&mut self, now: Instant, random: u64, input: Input) -> Step {
         let action = match input {
             Input::Start if self.cursor.is_some() => self.check(now, random),
             Input::Start => self.list(now),
@@ -176,6 +202,7 @@ impl Machine {
                 Failure::broken("the answer ended in the middle of an object".into()),
             ),
             Input::Broke(why) => self.failed(now, random, Failure::broken(why)),
+            Input::Nonsense(why) => self.failed(now, random, Failure::protocol(why)),
             Input::Deadline => self.deadline_passed(now, random),
             Input::NoRoom => self.full(),
             Input::Room => self.go_on(now, random),
@@ -296,6 +323,7 @@ impl Machine {
                 self.listing.page_abandoned();
                 Then::List
             }
+            State::Checking => Then::Check,
             _ => Then::Watch,
         };
         self.notes.push(Note::Restarted(Cause::Full));

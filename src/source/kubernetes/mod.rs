@@ -1,19 +1,61 @@
 //! The Kubernetes source: lists the events that a cluster holds, then watches for more, for ever.
 //!
-//! [`machine`] decides everything, and is pure. [`listing`] remembers what an unfinished list gave.
-//! [`report`] shows what goes on.
+//! Each scope (all namespaces, or one of several) has a [`machine`] that decides everything and is pure: it lists,
+//! watches, resumes, relists and waits. [`runner`] is its I/O, [`frames`] tells it what the framer finds in an
+//! answer, [`report`] shows what goes on. [`listing`] remembers what an unfinished list gave.
+//!
+//! Invariant: every version that a watch delivered, and of every object held when a list was made its version then, is
+//! handed on; and between relists nothing is handed on twice (design/delivery.md section 1).
 
 mod backoff;
 mod failure;
+mod frames;
 mod listing;
 mod machine;
 mod report;
+mod runner;
 mod scope;
 mod state;
 mod step;
 mod version;
 
+use tokio::task::JoinSet;
+
+use self::report::{Readiness, Reporter};
+use self::runner::Runner;
+use self::scope::Scope;
+use super::{Context, KubernetesSettings, SourceError};
+
+/// Lists and watches until the drain begins. Failures of the API server are retried for ever, and shown.
+///
+/// # Errors
+///
+/// When the next part of the pipeline has ended.
+pub async fn run(
+    settings: &KubernetesSettings,
+    client: kube::Client,
+    context: Context,
+) -> Result<(), SourceError> {
+    let scopes = Scope::of(&settings.namespaces);
+    let readiness = Readiness::new(context.health.clone(), &scopes);
+    let mut tasks = JoinSet::new();
+    for (index, scope) in scopes.into_iter().enumerate() {
+        let reporter = Reporter::new(scope.clone(), index, context.metrics.clone(), readiness.clone());
+        tasks.spawn(Runner::new(scope, client.clone(), context.clone(), reporter).run());
+    }
+    while let Some(ended) = tasks.join_next().await {
+        match ended {
+            Ok(result) => result?,
+            // Nobody cancels these tasks, so this one has panicked: so does the source.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod machine_test;
 #[cfg(test)]
 mod model_test;
+#[cfg(test)]
+mod scenario_test;

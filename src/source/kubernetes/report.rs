@@ -165,7 +165,7 @@ impl Reporter {
         let scope = &self.scope;
         match cause {
             Cause::Closed => tracing::debug!(%scope, state = "watching", "the server ended the watch"),
-            Cause::Full => tracing::warn!(
+            Cause::Full => tracing::info!(
                 %scope, state = "full",
                 "no room for more events: nothing is read from the API server until there is"
             ),

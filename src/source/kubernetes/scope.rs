@@ -9,7 +9,7 @@ use super::step::Request;
 
 /// All namespaces, or one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub(super) enum Scope {
     /// All namespaces, in one watch.
     All,
     /// One namespace.
@@ -18,7 +18,7 @@ pub enum Scope {
 
 impl Scope {
     /// The scopes of the setting `namespaces`: one for each, or one for all.
-    pub fn of(namespaces: &[String]) -> Vec<Scope> {
+    pub(super) fn of(namespaces: &[String]) -> Vec<Scope> {
         if namespaces.is_empty() {
             return vec![Scope::All];
         }
@@ -26,7 +26,7 @@ impl Scope {
     }
 
     /// How `kubectl` is told.
-    pub fn kubectl_flag(&self) -> String {
+    pub(super) fn kubectl_flag(&self) -> String {
         match self {
             Scope::All => "--all-namespaces".to_owned(),
             Scope::Namespace(name) => format!("--namespace {name}"),

@@ -6,7 +6,7 @@ use super::failure::Cause;
 
 /// What the machine is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
+pub(super) enum State {
     /// Asking for a page of a list, or reading it.
     Listing,
     /// Asking for a list of one item, only to see its version: after a connection was lost, an API server whose version is
@@ -42,7 +42,7 @@ pub enum State {
 
 /// Where a state that waits goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
+pub(super) enum Then {
     /// With the list, at the page where it was.
     List,
     /// With a look at the server's version, then with a watch.
@@ -53,11 +53,11 @@ pub enum Then {
 
 impl State {
     /// All names, in the order of the metric's labels.
-    pub const NAMES: [&'static str; 7] =
+    pub(super) const NAMES: [&'static str; 7] =
         ["listing", "checking", "opening", "watching", "backoff", "full", "stopped"];
 
     /// The metric's label, and the name in log lines.
-    pub fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self {
             State::Listing => "listing",
             State::Checking => "checking",

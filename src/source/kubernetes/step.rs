@@ -7,7 +7,7 @@ use super::version::Version;
 
 /// What happened outside.
 #[derive(Clone, Debug)]
-pub enum Input {
+pub(super) enum Input {
     /// Begin.
     Start,
     /// The answer to the request began with 200.
@@ -28,6 +28,8 @@ pub enum Input {
     },
     /// No answer, or it broke off.
     Broke(String),
+    /// The answer is neither a list nor a watch.
+    Nonsense(&'static str),
     /// [`Machine::deadline`](super::machine::Machine::deadline) has passed.
     Deadline,
     /// What was read has found no room in time.
@@ -40,7 +42,7 @@ pub enum Input {
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(super) enum Action {
     /// Go on reading the answer.
     Read,
     /// Close what is open, and ask this.
@@ -55,7 +57,7 @@ pub enum Action {
 
 /// A request to the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
+pub(super) enum Request {
     /// A page of a list.
     List {
         /// At most so many items.
@@ -74,7 +76,7 @@ pub enum Request {
 
 /// What people should know of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
+pub(super) enum Note {
     /// Something failed; it is tried again.
     Failed {
         /// In which state.
@@ -117,9 +119,9 @@ pub enum Note {
 
 /// The outcome of an input.
 #[derive(Clone, Debug)]
-pub struct Step {
+pub(super) struct Step {
     /// What is to be done.
-    pub action: Action,
+    pub(super) action: Action,
     /// What people should know.
-    pub notes: Vec<Note>,
+    pub(super) notes: Vec<Note>,
 }

@@ -6,7 +6,7 @@
 
 /// A `resourceVersion`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Version {
+pub(super) enum Version {
     /// An integer.
     Number(u64),
     /// Anything else: usable as a place to watch from, and for nothing else.
@@ -15,7 +15,7 @@ pub enum Version {
 
 impl Version {
     /// Reads a version; `None` for the empty one, which means that there is none.
-    pub fn parse(text: &str) -> Option<Version> {
+    pub(super) fn parse(text: &str) -> Option<Version> {
         let canonical = !text.is_empty() && !text.starts_with(['0', '+']);
         match text.parse() {
             Ok(number) if canonical => Some(Version::Number(number)),
@@ -25,7 +25,7 @@ impl Version {
     }
 
     /// The integer, where it is one.
-    pub fn number(&self) -> Option<u64> {
+    pub(super) fn number(&self) -> Option<u64> {
         match self {
             Version::Number(number) => Some(*number),
             Version::Opaque(_) => None,
@@ -33,7 +33,7 @@ impl Version {
     }
 
     /// Whether this is known to be older than `other`.
-    pub fn is_below(&self, other: &Version) -> bool {
+    pub(super) fn is_below(&self, other: &Version) -> bool {
         matches!((self, other), (Version::Number(a), Version::Number(b)) if a < b)
     }
 }

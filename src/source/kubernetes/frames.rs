@@ -1,0 +1,150 @@
+//! What the framer finds in an answer, judged by the machine and counted.
+
+use std::time::Instant;
+
+use prometheus::IntCounter;
+
+use super::super::framer::{FrameType, Other, Refused, Visitor};
+use super::machine::Machine;
+use super::scope::Scope;
+use super::step::Input;
+use crate::event::{Head, MalformedKind, decode};
+use crate::metrics::SourceMetrics;
+
+/// The counters of `weir_source_frames_total{type}`, looked up once.
+#[derive(Clone, Debug)]
+pub(super) struct FrameCounts {
+    added: IntCounter,
+    modified: IntCounter,
+    deleted: IntCounter,
+    bookmark: IntCounter,
+    error: IntCounter,
+    malformed: IntCounter,
+    /// An accepted item of a list.
+    item: IntCounter,
+    /// An item of a list that was accepted before.
+    item_seen: IntCounter,
+}
+
+impl FrameCounts {
+    pub(super) fn new(metrics: &SourceMetrics) -> FrameCounts {
+        let count = |frame: &str| metrics.frames.with_label_values(&[frame]);
+        FrameCounts {
+            added: count("added"),
+            modified: count("modified"),
+            deleted: count("deleted"),
+            bookmark: count("bookmark"),
+            error: count("error"),
+            malformed: count("malformed"),
+            item: count("item"),
+            item_seen: count("item_seen"),
+        }
+    }
+}
+
+/// The framer's visitor for some bytes that came together.
+pub(super) struct Frames<'a> {
+    machine: &'a mut Machine,
+    counts: &'a FrameCounts,
+    scope: &'a Scope,
+    now: Instant,
+    seen: Seen,
+}
+
+/// What was met, besides events.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// The end of the list.
+    pub(super) list_end: bool,
+    /// What ends the reading: an `ERROR` line, or what no API server sends.
+    pub(super) over: Option<Input>,
+}
+
+impl<'a> Frames<'a> {
+    pub(super) fn new(machine: &'a mut Machine, counts: &'a FrameCounts, scope: &'a Scope) -> Frames<'a> {
+        let now = tokio::time::Instant::now().into_std();
+        Frames { machine, counts, scope, now, seen: Seen::default() }
+    }
+
+    /// What was met.
+    pub(super) fn seen(self) -> Seen {
+        self.seen
+    }
+
+    fn bare(&mut self) {
+        let why = "the answer holds something that is neither a watch's frame nor a list's item";
+        self.seen.over.get_or_insert(Input::Nonsense(why));
+    }
+}
+
+impl Visitor for Frames<'_> {
+    fn event(&mut self, frame: FrameType, bytes: &[u8], head: &Head) -> bool {
+        let version = decode(bytes, head.resource_version);
+        let count = match frame {
+            FrameType::Item => {
+                let (namespace, name) = (decode(bytes, head.namespace), decode(bytes, head.name));
+                let wanted = self.machine.listed(&namespace, &name, &version);
+                (if wanted { &self.counts.item } else { &self.counts.item_seen }).inc();
+                return wanted;
+            }
+            FrameType::Added => &self.counts.added,
+            FrameType::Modified => &self.counts.modified,
+            FrameType::Bare => {
+                self.bare();
+                return false;
+            }
+        };
+        count.inc();
+        self.machine.watched(self.now, &version);
+        true
+    }
+
+    fn other(&mut self, other: Other<'_>) {
+        match other {
+            Other::Deleted { resource_version } => {
+                self.counts.deleted.inc();
+                self.machine.watched(self.now, resource_version);
+            }
+            Other::Bookmark { resource_version, .. } => {
+                self.counts.bookmark.inc();
+                self.machine.watched(self.now, resource_version);
+            }
+            Other::Error { code, reason, message } => {
+                self.counts.error.inc();
+                let message = format!("{reason}: {message}");
+                self.seen.over.get_or_insert(Input::Refused { status: code, retry_after: None, message });
+            }
+            Other::ListMeta { resource_version, continue_token, .. } => {
+                self.machine.list_metadata(resource_version, continue_token);
+            }
+            Other::ListEnd => self.seen.list_end = true,
+        }
+    }
+
+    fn reject(&mut self, refused: &Refused<'_>) -> Option<String> {
+        let place = self.machine.place(&self.scope.to_string());
+        let version = refused.resource_version().unwrap_or_default();
+        match refused.frame {
+            FrameType::Item if !self.machine.listed_malformed(&version) => {
+                self.counts.item_seen.inc();
+                return None;
+            }
+            FrameType::Item => {}
+            FrameType::Added | FrameType::Modified => self.machine.watched(self.now, &version),
+            // A watch's frame that is too large is never held whole, so nobody knows what it is.
+            FrameType::Bare if refused.kind == MalformedKind::TooLarge && self.machine.is_watching() => {
+                self.machine.watched(self.now, "");
+                if refused.bytes.starts_with(br#"{"type":"DELETED""#) {
+                    self.counts.deleted.inc();
+                    return None;
+                }
+            }
+            FrameType::Bare => {
+                self.bare();
+                return None;
+            }
+        }
+        self.counts.malformed.inc();
+        Some(place)
+    }
+}

@@ -1,0 +1,560 @@
+//! Incidents replayed against a scripted API server, through kube's client and the whole source, on a clock that only
+//! moves when everybody waits.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::super::Context;
+use super::super::KubernetesSettings;
+use crate::handoff::{Outlet, Work};
+use crate::health::Health;
+use crate::ledger::Ledger;
+use crate::metrics::Metrics;
+use crate::shutdown::Shutdown;
+
+/// What the API server does, from request to request. When the script is over it answers no more.
+#[derive(Clone, Copy, Debug)]
+enum Scenario {
+    ListPagesThenWatch,
+    ResumesAfterTheServerEndsAWatch,
+    GoneAsStatus,
+    GoneAsErrorLine,
+    StaleVersionClosesAtOnce,
+    SnapshotLostBetweenPages,
+    TooManyRequestsWithRetryAfter,
+    Forbidden,
+    TokenRotates,
+    ServerRestarts,
+    HalfALine,
+    HalfAList,
+    ObjectThatIsNoEvent,
+    ObjectOfManyMegabytes,
+    LineInPieces,
+    DeletedAndBookmarksMoveTheCursor,
+    SilentServer,
+}
+
+/// One answer.
+enum Answer {
+    /// A page: its version, the next page's token, its items as (name, version).
+    Page(&'static str, &'static str, &'static [(&'static str, &'static str)]),
+    /// A watch.
+    Watch(Vec<Part>),
+    /// Another status, with `Retry-After` in seconds.
+    Status(u16, Option<u32>, &'static str),
+    /// A body as it is.
+    Raw(String),
+    /// Connecting fails.
+    Refuses,
+    /// Nothing, for ever.
+    Hangs,
+}
+
+/// Part of a watch.
+enum Part {
+    Added(&'static str, &'static str),
+    Line(String),
+    After(Duration),
+    Breaks,
+    StaysOpen,
+}
+
+use Answer::*;
+use Part::*;
+
+impl Scenario {
+    fn script(self) -> Vec<Answer> {
+        let page: Answer = Page("100", "", &[("a", "90")]);
+        let resumed = Watch(vec![Added("z", "300"), StaysOpen]);
+        match self {
+            Scenario::ListPagesThenWatch => vec![
+                Page("100", "second", &[("a", "7"), ("b", "90")]),
+                Page("100", "", &[("c", "8")]),
+                Watch(vec![After(Duration::from_millis(5)), Added("d", "101"), StaysOpen]),
+            ],
+            Scenario::ResumesAfterTheServerEndsAWatch => {
+                vec![page, Watch(vec![Added("b", "101"), After(Duration::from_secs(250))]), resumed]
+            }
+            Scenario::GoneAsStatus => {
+                vec![
+                    page,
+                    Watch(vec![Added("b", "101"), After(Duration::from_secs(250))]),
+                    gone(),
+                    relisted(),
+                    resumed,
+                ]
+            }
+            Scenario::GoneAsErrorLine => vec![page, Watch(vec![Line(expired())]), relisted(), resumed],
+            Scenario::StaleVersionClosesAtOnce => {
+                vec![page, Watch(vec![]), relisted(), Watch(vec![]), relisted(), resumed]
+            }
+            Scenario::SnapshotLostBetweenPages => vec![
+                Page("100", "second", &[("a", "7"), ("b", "90")]),
+                gone(),
+                Page("120", "second", &[("a", "7"), ("b", "110"), ("c", "8")]),
+                Page("120", "", &[("d", "9")]),
+                resumed,
+            ],
+            Scenario::TooManyRequestsWithRetryAfter => {
+                vec![Status(429, Some(20), "slow down"), page, resumed]
+            }
+            Scenario::Forbidden => vec![
+                Status(
+                    403,
+                    None,
+                    r#"{"message":"events is forbidden: User \"me\" cannot list resource \"events\""}"#,
+                ),
+                page,
+                resumed,
+            ],
+            Scenario::TokenRotates => vec![page, Status(401, None, "Unauthorized"), resumed],
+            Scenario::ServerRestarts => {
+                vec![
+                    page,
+                    Watch(vec![Added("b", "101"), Breaks]),
+                    Refuses,
+                    Status(503, None, ""),
+                    Page("101", "more", &[]),
+                    resumed,
+                ]
+            }
+            Scenario::HalfALine => {
+                let line = frame("ADDED", &event("c", "102"));
+                let half = line[..line.len() / 2].to_owned();
+                vec![page, Watch(vec![Added("b", "101"), Line(half), Breaks]), Page("102", "", &[]), resumed]
+            }
+            Scenario::HalfAList => {
+                let whole = list("100", "", &[("a", "90"), ("b", "91")]);
+                vec![
+                    Raw(whole[..whole.len() - 20].to_owned()),
+                    Page("100", "", &[("a", "90"), ("b", "91")]),
+                    resumed,
+                ]
+            }
+            Scenario::ObjectThatIsNoEvent => {
+                let pod =
+                    r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"p","resourceVersion":"101"}}"#;
+                vec![page, Watch(vec![Line(frame("ADDED", pod)), Added("b", "102"), StaysOpen])]
+            }
+            Scenario::ObjectOfManyMegabytes => {
+                let huge = event("huge", "101")
+                    .replace(r#""message":"m""#, &format!(r#""message":"{}""#, "m".repeat(5 << 20)));
+                vec![page, Watch(vec![Line(frame("ADDED", &huge)), Added("b", "102"), StaysOpen])]
+            }
+            Scenario::LineInPieces => {
+                let line = frame("ADDED", &event("b", "101"));
+                let (first, second) = line.split_at(line.len() / 2);
+                let pause = After(Duration::from_secs(60));
+                vec![page, Watch(vec![Line(first.into()), pause, Line(second.into()), StaysOpen])]
+            }
+            Scenario::DeletedAndBookmarksMoveTheCursor => vec![
+                page,
+                Watch(vec![
+                    Line(frame("DELETED", &event("a", "150"))),
+                    Line(frame(
+                        "BOOKMARK",
+                        r#"{"kind":"Event","apiVersion":"v1","metadata":{"resourceVersion":"160"}}"#,
+                    )),
+                    After(Duration::from_secs(250)),
+                ]),
+                resumed,
+            ],
+            Scenario::SilentServer => vec![Hangs, page, resumed],
+        }
+    }
+}
+
+fn gone() -> Answer {
+    Status(410, None, r#"{"message":"The provided continue parameter is too old"}"#)
+}
+
+fn relisted() -> Answer {
+    Page("200", "", &[("a", "90"), ("y", "180")])
+}
+
+fn expired() -> String {
+    let status = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old resource version","reason":"Expired","code":410}"#;
+    frame("ERROR", status)
+}
+
+fn frame(kind: &str, object: &str) -> String {
+    format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n")
+}
+
+fn members(name: &str, version: &str) -> String {
+    format!(
+        r#""metadata":{{"name":"{name}","namespace":"ns","uid":"u-{name}","resourceVersion":"{version}"}},"involvedObject":{{"kind":"Pod","namespace":"ns","name":"p"}},"reason":"R","message":"m","type":"Normal""#
+    )
+}
+
+fn event(name: &str, version: &str) -> String {
+    format!(r#"{{"kind":"Event","apiVersion":"v1",{}}}"#, members(name, version))
+}
+
+fn list(version: &str, next: &str, items: &[(&str, &str)]) -> String {
+    let items: Vec<String> =
+        items.iter().map(|(name, version)| format!("{{{}}}", members(name, version))).collect();
+    format!(
+        r#"{{"kind":"EventList","apiVersion":"v1","metadata":{{"resourceVersion":"{version}","continue":"{next}"}},"items":[{}]}}"#,
+        items.join(",")
+    )
+}
+
+/// The server's side: answers by the script, and writes down when it was asked what.
+#[derive(Clone)]
+struct Server {
+    script: Arc<Mutex<VecDeque<Answer>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+    started: Instant,
+}
+
+impl Server {
+    async fn answer(self, uri: http::Uri) -> Response {
+        let query = uri.query().unwrap_or("").trim_start_matches('&').to_owned();
+        // The watch's own timeout is random.
+        let query =
+            query.split('&').filter(|pair| !pair.starts_with("timeoutSeconds")).collect::<Vec<_>>().join("&");
+        let at = self.started.elapsed().as_secs();
+        self.asked.lock().unwrap().push(format!("{at:>3} s  {}?{query}", uri.path()));
+        let answer = self.script.lock().unwrap().pop_front();
+        let respond = |status: u16| Response::builder().status(status);
+        match answer.unwrap_or(Hangs) {
+            Page(version, next, items) => respond(200).body(Body::from(list(version, next, items))).unwrap(),
+            Raw(body) => respond(200).body(Body::from(body)).unwrap(),
+            Watch(parts) => respond(200).body(stream_of(parts)).unwrap(),
+            Status(status, retry_after, message) => {
+                let mut response = respond(status);
+                if let Some(seconds) = retry_after {
+                    response = response.header("retry-after", seconds.to_string());
+                }
+                response.body(Body::from(message)).unwrap()
+            }
+            // The nearest to it that a service can do: an answer that breaks at its first byte.
+            Refuses => respond(200).body(stream_of(vec![Breaks])).unwrap(),
+            Hangs => std::future::pending().await,
+        }
+    }
+}
+
+fn stream_of(parts: Vec<Part>) -> Body {
+    Body::from_stream(stream::unfold(VecDeque::from(parts), |mut parts| async move {
+        loop {
+            let bytes = match parts.pop_front()? {
+                Added(name, version) => frame("ADDED", &event(name, version)),
+                Line(line) => line,
+                After(time) => {
+                    tokio::time::sleep(time).await;
+                    continue;
+                }
+                Breaks => return Some((Err(std::io::Error::other("connection reset")), parts)),
+                StaysOpen => std::future::pending().await,
+            };
+            return Some((Ok(Bytes::from(bytes)), parts));
+        }
+    }))
+}
+
+/// What a run has shown.
+struct Seen {
+    /// What was asked, when.
+    asked: String,
+    /// `name@version` of each event, in the order of arrival.
+    events: Vec<String>,
+    rejects: usize,
+    metrics: String,
+    readiness: Vec<String>,
+}
+
+struct Run {
+    server: Server,
+    work: mpsc::Receiver<Work>,
+    metrics: Metrics,
+    health: Health,
+    shutdown: Shutdown,
+    source: tokio::task::JoinHandle<Result<(), super::super::SourceError>>,
+}
+
+fn start(script: Vec<Answer>, chunks: usize) -> Run {
+    start_in(&[], script, chunks)
+}
+
+fn start_in(namespaces: &[&str], script: Vec<Answer>, chunks: usize) -> Run {
+    let settings =
+        KubernetesSettings { namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect() };
+    let server = Server {
+        script: Arc::new(Mutex::new(script.into())),
+        asked: Arc::default(),
+        started: Instant::now(),
+    };
+    let answering = server.clone();
+    let router = axum::Router::new().fallback(move |uri: http::Uri| answering.answer(uri));
+    let client = kube::Client::new(router, "default");
+    let ledger = Ledger::default();
+    let metrics = Metrics::new(&ledger).unwrap();
+    let (outlet, mut workers) = Outlet::new(ledger, chunks, 1);
+    let (health, shutdown) = (Health::default(), Shutdown::default());
+    let context = Context {
+        outlet,
+        metrics: metrics.source.clone(),
+        health: health.clone(),
+        shutdown: shutdown.clone(),
+    };
+    let source = tokio::spawn(async move { super::run(&settings, client, context).await });
+    Run { server, work: workers.remove(0), metrics, health, shutdown, source }
+}
+
+fn texts(work: &Work) -> Vec<String> {
+    let chunk = &work.chunk;
+    let text = |event: &crate::event::Event| {
+        let (bytes, head) = (chunk.event_bytes(event), &event.head);
+        let part = |span: crate::event::Span| String::from_utf8_lossy(&bytes[span.range()]).into_owned();
+        format!("{}@{}", part(head.name), part(head.resource_version))
+    };
+    chunk.events.iter().map(text).collect()
+}
+
+/// Runs a scenario until nothing has come for a while at its end.
+async fn play(scenario: Scenario) -> Seen {
+    let mut run = start(scenario.script(), 4);
+    let (mut events, mut rejects) = (Vec::new(), 0);
+    while !run.server.script.lock().unwrap().is_empty() || run.work.is_empty() && events.last().is_none() {
+        tokio::select! {
+            work = run.work.recv() => {
+                let work = work.unwrap();
+                events.extend(texts(&work));
+                rejects += work.chunk.rejects.len();
+            }
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    }
+    while let Ok(Some(work)) = tokio::time::timeout(Duration::from_secs(100), run.work.recv()).await {
+        events.extend(texts(&work));
+        rejects += work.chunk.rejects.len();
+    }
+    let asked = run.server.asked.lock().unwrap().join("\n");
+    let seen = Seen {
+        asked,
+        events,
+        rejects,
+        metrics: run.metrics.render(),
+        readiness: run.health.readiness().lines,
+    };
+    run.shutdown.drain.cancel();
+    run.source.await.unwrap().unwrap();
+    seen
+}
+
+impl Seen {
+    fn counts(&self, line: &str) -> bool {
+        self.metrics.lines().any(|have| have == line)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn list_pages_then_watch() {
+    let seen = play(Scenario::ListPagesThenWatch).await;
+    assert_eq!(seen.events, ["a@7", "b@90", "c@8", "d@101"]);
+    insta::assert_snapshot!(seen.asked, @r"
+    0 s  /api/v1/events?limit=500
+    0 s  /api/v1/events?limit=500&continue=second
+    0 s  /api/v1/events?watch=true&allowWatchBookmarks=true&resourceVersion=100
+    ");
+    assert!(seen.counts(r#"weir_source_state{state="watching"} 1"#));
+    assert!(seen.counts(r#"weir_source_frames_total{type="item"} 3"#));
+    assert!(seen.counts(r#"weir_source_frames_total{type="added"} 1"#));
+    assert_eq!(seen.readiness, ["source: ok"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn resumes_after_the_server_ends_a_watch() {
+    let seen = play(Scenario::ResumesAfterTheServerEndsAWatch).await;
+    assert_eq!(seen.events, ["a@90", "b@101", "z@300"]);
+    insta::assert_snapshot!(seen.asked, @r"
+      0 s  /api/v1/events?limit=500
+      0 s  /api/v1/events?watch=true&allowWatchBookmarks=true&resourceVersion=100
+    250 s  /api/v1/events?watch=true&allowWatchBookmarks=true&resourceVersion=101
+    ");
+    assert!(seen.counts(r#"weir_source_restarts_total{cause="closed"} 1"#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn gone_as_status() {
+    let seen = play(Scenario::GoneAsStatus).await;
+    assert_eq!(seen.events, ["a@90", "b@101", "y@180", "z@300"], "what was accepted before is skipped");
+    insta::assert_snapshot!(seen.asked, @r"
+      0 s  /api/v1/events?limit=500
+      0 s  /api/v1/events?watch=true&allowWatchBookmarks=true&resourceVersion=100
+    250 s  /api/v1/events?watch=true&allowWatchBookmarks=true&resourceVersion=101
+    250 s  /api/v1/events?limit=500
+    250 s  /api/v1/events?watch=true&allowWatchBookmarks=true&resourceVersion=200
+    ");
+    assert!(seen.counts(r#"weir_source_restarts_total{cause="gone"} 1"#));
+    assert!(seen.counts(r#"weir_source_frames_total{type="item_seen"} 1"#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn gone_as_error_line() {
+    let seen = play(Scenario::GoneAsErrorLine).await;
+    assert_eq!(seen.events, ["a@90", "y@180", "z@300"]);
+    insta::assert_snapshot!(seen.asked, @r"
+    0 s  /api/v1/events?limit=500
+    0 s  /api/v1/events?watch=true&allowWatchBookmarks=true&resourceVersion=100
+    0 s  /api/v1/events?limit=500
+    0 s  /api/v1/events?watch=true&allowWatchBookmarks=true&resourceVersion=200
+    ");
+    assert!(seen.counts(r#"weir_source_frames_total{type="error"} 1"#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stale_version_closes_at_once() {
+    let seen = play(Scenario::StaleVersionClosesAtOnce).await;
+    assert_eq!(seen.events, ["a@90", "y@180", "z@300"]);
+    assert!(seen.counts(r#"weir_source_restarts_total{cause="closed_at_once"} 2"#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn snapshot_lost_between_pages() {
+    let seen = play(Scenario::SnapshotLostBetweenPages).await;
+    assert_eq!(seen.events, ["a@7", "b@90", "b@110", "c@8", "d@9", "z@300"], "a@7 is not given twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_many_requests_with_retry_after() {
+    let seen = play(Scenario::TooManyRequestsWithRetryAfter).await;
+    assert_eq!(seen.events, ["a@90", "z@300"]);
+    let second = seen.asked.lines().nth(1).unwrap();
+    assert!(second.starts_with(" 20 s") || second.starts_with(" 21 s"), "{second}");
+    assert!(seen.counts(r#"weir_source_restarts_total{cause="throttled"} 1"#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_right_fails_readiness_until_it_is_granted() {
+    let mut script = Scenario::Forbidden.script();
+    script.truncate(1);
+    let mut run = start(script, 4);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(!run.health.readiness().ok);
+    insta::assert_snapshot!(run.health.readiness().lines[0], @r#"source: not ok: the first list of all namespaces has not completed: weir may not list events in all namespaces (status 403: events is forbidden: User "me" cannot list resource "events"): grant `get`, `list` and `watch` on `events` of the core API group, and see whether `kubectl auth can-i list events --all-namespaces --as me` says yes"#);
+    run.work.close();
+    let seen = play(Scenario::Forbidden).await;
+    assert_eq!(seen.readiness, ["source: ok"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn token_rotates() {
+    let seen = play(Scenario::TokenRotates).await;
+    assert_eq!(seen.events, ["a@90", "z@300"]);
+    assert!(seen.counts(r#"weir_source_restarts_total{cause="unauthorized"} 1"#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn server_restarts() {
+    let seen = play(Scenario::ServerRestarts).await;
+    assert_eq!(seen.events, ["a@90", "b@101", "z@300"]);
+    let asked: Vec<&str> = seen.asked.lines().map(|line| line.split("  ").last().unwrap()).collect();
+    insta::assert_snapshot!(asked.join("\n"), @r"
+    /api/v1/events?limit=500
+    /api/v1/events?watch=true&allowWatchBookmarks=true&resourceVersion=100
+    /api/v1/events?limit=1
+    /api/v1/events?limit=1
+    /api/v1/events?limit=1
+    /api/v1/events?watch=true&allowWatchBookmarks=true&resourceVersion=101
+    ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_line() {
+    let seen = play(Scenario::HalfALine).await;
+    assert_eq!((seen.events, seen.rejects), (vec!["a@90".into(), "b@101".into(), "z@300".into()], 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_list() {
+    let seen = play(Scenario::HalfAList).await;
+    assert_eq!((seen.events, seen.rejects), (vec!["a@90".into(), "b@91".into(), "z@300".into()], 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn object_that_is_no_event() {
+    let seen = play(Scenario::ObjectThatIsNoEvent).await;
+    assert_eq!((seen.events, seen.rejects), (vec!["a@90".into(), "b@102".into()], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn object_of_many_megabytes() {
+    let seen = play(Scenario::ObjectOfManyMegabytes).await;
+    assert_eq!((&seen.events[..], seen.rejects), (&["a@90".into(), "b@102".into()][..], 1));
+    assert!(seen.counts(r#"weir_source_frames_total{type="malformed"} 1"#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn line_in_pieces() {
+    let seen = play(Scenario::LineInPieces).await;
+    assert_eq!((seen.events, seen.rejects), (vec!["a@90".into(), "b@101".into()], 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn deleted_and_bookmarks_move_the_cursor() {
+    let seen = play(Scenario::DeletedAndBookmarksMoveTheCursor).await;
+    assert_eq!(seen.events, ["a@90", "z@300"]);
+    assert!(seen.asked.lines().last().unwrap().contains("resourceVersion=160"), "{}", seen.asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_server_is_asked_again() {
+    let seen = play(Scenario::SilentServer).await;
+    assert_eq!(seen.events, ["a@90", "z@300"]);
+    assert!(seen.counts(r#"weir_source_restarts_total{cause="connection"} 1"#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_nobody_takes_events_the_watch_is_closed_and_resumed_without_a_gap() {
+    let pause = After(Duration::from_secs(10));
+    let watch = Watch(vec![Added("b", "101"), pause, Added("c", "102"), Added("d", "103"), StaysOpen]);
+    let resumed = Watch(vec![Added("c", "102"), Added("d", "103"), StaysOpen]);
+    // Two chunks: one for the list, one for the first line of the watch.
+    let mut run = start(vec![Page("100", "", &[("a", "90")]), watch, resumed], 2);
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert!(run.metrics.render().contains(r#"weir_source_state{state="full"} 1"#));
+    assert_eq!(run.server.asked.lock().unwrap().len(), 2);
+    let mut events = Vec::new();
+    while events.len() < 4 {
+        events.extend(texts(&run.work.recv().await.unwrap()));
+    }
+    assert_eq!(events, ["a@90", "b@101", "c@102", "d@103"]);
+    assert!(run.server.asked.lock().unwrap()[2].ends_with("resourceVersion=101"));
+    let live = run.health.liveness(std::time::Instant::now());
+    assert!(live.ok, "{:?}", live.lines);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_of_the_next_part_ends_the_source() {
+    let run = start(vec![Page("100", "", &[("a", "90")])], 2);
+    drop(run.work);
+    assert!(run.source.await.unwrap().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_namespaces_are_scopes_of_their_own_and_ready_when_all_are_listed() {
+    let pages = vec![Page("100", "", &[("a", "90")]), Status(503, None, "")];
+    let run = start_in(&["team-a", "team-b"], pages, 4);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let asked = run.server.asked.lock().unwrap().join("\n");
+    assert!(
+        asked.contains("/namespaces/team-a/events?limit")
+            && asked.contains("/namespaces/team-b/events?limit")
+    );
+    assert!(!run.health.readiness().ok, "{:?}", run.health.readiness().lines);
+    assert!(run.metrics.render().contains(r#"weir_source_state{state="backoff"} 1"#));
+    run.server.script.lock().unwrap().extend([Page("100", "", &[]), Page("100", "", &[])]);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(run.health.readiness().ok, "{:?}", run.health.readiness().lines);
+}
