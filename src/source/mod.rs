@@ -2,6 +2,10 @@
 //!
 //! A source reads raw bytes into pooled chunks, and hands on each valid event and each malformed one
 //! exactly once through an [`Outlet`](crate::handoff::Outlet).
+//!
+//! - [`framer`] finds events in bytes, whatever they come in; pure.
+//! - [`kubernetes`] lists and watches.
+//! - `file` reads files and stdin.
 
 mod context;
 mod file;
@@ -11,11 +15,11 @@ pub mod kubernetes;
 
 use std::path::PathBuf;
 
-use crate::handoff::Closed;
-use crate::kube::ClientError;
-
 pub use context::Context;
 pub use file::{FileError, run_file, run_stdin};
+
+use crate::handoff::Closed;
+use crate::kube::ClientError;
 
 /// `[source]` of `pipeline.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,4 +53,51 @@ pub enum SourceError {
     /// There is no usable API server.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The file or stdin cannot be read.
+    #[error(transparent)]
+    File(FileError),
+}
+
+impl From<FileError> for SourceError {
+    fn from(error: FileError) -> SourceError {
+        match error {
+            FileError::Closed(closed) => SourceError::Closed(closed),
+            error => SourceError::File(error),
+        }
+    }
+}
+
+/// Runs the configured source until its input ends or the drain begins; every event it has received by then has
+/// gone into the outlet. A file or stdin tells `on_read` how many bytes each read gave.
+///
+/// # Errors
+///
+/// When there is no usable API server, the file or stdin cannot be read, or the next part of the pipeline has ended.
+/// An API server that cannot be reached, or refuses, is no error: that is retried, and shown.
+pub async fn run(
+    settings: &Settings,
+    context: Context,
+    on_read: impl FnMut(u64) + Send + 'static,
+) -> Result<(), SourceError> {
+    match settings {
+        Settings::Kubernetes(settings) => {
+            let client = crate::kube::client().await?;
+            kubernetes::run(settings, client, context).await
+        }
+        Settings::File { path, follow } => {
+            let (path, follow) = (path.clone(), *follow);
+            on_a_thread(move || run_file(&path, follow, context, on_read)).await
+        }
+        Settings::Stdin => on_a_thread(move || run_stdin(context, on_read)).await,
+    }
+}
+
+async fn on_a_thread(
+    read: impl FnOnce() -> Result<(), FileError> + Send + 'static,
+) -> Result<(), SourceError> {
+    match tokio::task::spawn_blocking(read).await {
+        Ok(result) => Ok(result?),
+        // Nobody cancels it, so it has panicked: so does the source.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }
