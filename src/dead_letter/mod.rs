@@ -3,7 +3,7 @@
 //! Constraints: a letter is on disk before its event counts as dead-lettered; what is kept is bounded
 //! ([`BYTES_MAX`]); one process owns the folder.
 //!
-//! Invariant: every line of every `*.jsonl` file in the folder is one whole [`record`], but for the last line
+//! Invariant: every line of every `*.jsonl` file in the folder is one whole `record`, but for the last line
 //! of the last file after a crash, which was never acknowledged and is moved aside when the folder is opened.
 //!
 //! The letters hold whatever the events held, so the folder is 0700 and its files are 0600.

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::response::ItemError;
+use super::super::parcel::Entry;
+use super::super::response::{Answer, ItemError};
 use super::super::tests::{Doc, entries};
 use super::*;
 use crate::ledger::{Delivered, Ledger, Tally};

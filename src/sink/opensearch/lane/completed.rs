@@ -1,0 +1,242 @@
+//! What to do with what came back: settle, dead-letter, or try again, and whether the target takes anything.
+
+use tokio::time::Instant;
+
+use super::super::outcome::{Class, Pressure, Refusal, classify};
+use super::super::parcel::{Entry, Parcel};
+use super::super::response::Answer;
+use super::super::retry::backoff;
+use super::{Completion, Failure, Gate, Lane, SERVER_ERROR_FOR, Trouble};
+
+impl Lane {
+    /// A request has ended. `random` is in 0..1.
+    pub(in crate::sink::opensearch) fn completed(
+        &mut self,
+        mut parcel: Parcel,
+        reply: Result<Vec<Answer>, Failure>,
+        now: Instant,
+        random: f64,
+    ) -> Completion {
+        self.in_flight -= 1;
+        let mut done = Completion {
+            delivered: Vec::new(),
+            stored: 0,
+            delivered_held: parcel.held.split(0),
+            dead: Vec::new(),
+            dead_held: parcel.held.split(0),
+        };
+        match reply {
+            Ok(answers) => self.answered(parcel, answers, &mut done, now, random),
+            Err(failure) => self.failed(parcel, failure, &mut done, now, random),
+        }
+        done
+    }
+
+    fn failed(&mut self, parcel: Parcel, failure: Failure, done: &mut Completion, now: Instant, random: f64) {
+        if let Failure::Rejected(refusal, detail) = failure {
+            return self.rejected(parcel, refusal, detail, done, now, random);
+        }
+        if matches!(failure, Failure::Timeout(_) | Failure::TooMany(_)) {
+            self.window.pressed();
+            if parcel.entries.len() > 1 {
+                self.size.too_much(parcel.bytes());
+            }
+        }
+        self.wait_again(parcel);
+        self.close(failure.into_trouble(), now, random);
+    }
+
+    /// 413 or 400 for the whole request: halves until the culprit is alone.
+    fn rejected(
+        &mut self,
+        mut parcel: Parcel,
+        refusal: Refusal,
+        detail: String,
+        done: &mut Completion,
+        now: Instant,
+        random: f64,
+    ) {
+        if parcel.entries.len() > 1 {
+            if refusal == Refusal::TooLarge {
+                self.size.too_much(parcel.bytes());
+            }
+            let half = parcel.split_front(parcel.entries.len() / 2);
+            self.waiting.push_front(parcel);
+            self.waiting.push_front(half);
+            return;
+        }
+        let mut sorted = Sorted::default();
+        if refusal == Refusal::Request && self.stored_last.is_none() {
+            // Nothing was stored yet: it may be a proxy that refuses everything.
+            parcel.entries.drain(..).for_each(|entry| sorted.target(entry, || detail.clone()));
+        }
+        sorted.documents.extend(parcel.entries.drain(..).map(|entry| (entry, refusal, detail.clone())));
+        self.conclude(parcel, sorted, done, now, random);
+    }
+
+    fn answered(
+        &mut self,
+        mut parcel: Parcel,
+        answers: Vec<Answer>,
+        done: &mut Completion,
+        now: Instant,
+        random: f64,
+    ) {
+        let sent = parcel.bytes();
+        let mut sorted = Sorted::default();
+        for (entry, answer) in parcel.entries.drain(..).zip(answers) {
+            self.sort(entry, &answer, &mut sorted, done, now);
+        }
+        if !done.delivered.is_empty() {
+            self.stored_last = Some(now);
+        }
+        if sorted.too_many {
+            self.window.pressed();
+        } else if !done.delivered.is_empty() {
+            self.window.eased();
+            self.size.fine(sent);
+        }
+        self.conclude(parcel, sorted, done, now, random);
+    }
+
+    fn sort(
+        &self,
+        mut entry: Entry,
+        answer: &Answer,
+        sorted: &mut Sorted,
+        done: &mut Completion,
+        now: Instant,
+    ) {
+        let detail = || answer.error.as_ref().map_or_else(String::new, ToString::to_string);
+        match classify(answer.status, answer.error.as_ref()) {
+            Class::Stored => {
+                done.stored += 1;
+                done.delivered.push(entry.item);
+            }
+            Class::Conflict => done.delivered.push(entry.item),
+            Class::Document(refusal) => sorted.documents.push((entry, refusal, detail())),
+            Class::Target => sorted.target(entry, || format!("{} {}", answer.status, detail())),
+            Class::Pressure(kind) => {
+                sorted.too_many |= kind == Pressure::TooMany;
+                if self.is_poison(&mut entry, kind, now) {
+                    done.dead.push((entry.item, Refusal::ServerError, detail()));
+                } else {
+                    sorted.pressure(entry, || format!("{} {}", answer.status, detail()));
+                }
+            }
+        }
+    }
+
+    /// Whether a document has answered 5xx for so long, while others were stored, that it is the cause.
+    fn is_poison(&self, entry: &mut Entry, kind: Pressure, now: Instant) -> bool {
+        if kind == Pressure::TooMany {
+            entry.failing_since = None;
+            return false;
+        }
+        let since = *entry.failing_since.get_or_insert(now);
+        now - since >= SERVER_ERROR_FOR && self.stored_last.is_some_and(|stored| stored > since)
+    }
+
+    /// Decides over what was not stored, and over the gate.
+    fn conclude(
+        &mut self,
+        mut parcel: Parcel,
+        mut sorted: Sorted,
+        done: &mut Completion,
+        now: Instant,
+        random: f64,
+    ) {
+        let delivered = done.delivered.len() as u64;
+        let refused = sorted.documents.len() as u64;
+        if self.storm.believes(delivered, refused, now) {
+            let dead = sorted.documents.drain(..).map(|(entry, why, detail)| (entry.item, why, detail));
+            done.dead.extend(dead);
+        } else {
+            for (entry, _, detail) in std::mem::take(&mut sorted.documents) {
+                sorted.target(entry, || format!("it refuses too many documents for their content: {detail}"));
+            }
+        }
+        done.delivered_held.merge(parcel.held.split(delivered));
+        done.dead_held.merge(parcel.held.split(done.dead.len() as u64));
+        // What was refused before while others were stored says nothing about the target when it is refused again.
+        let tells = parcel.attempt == 0 || parcel.is_probe;
+        if delivered > 0 || !done.dead.is_empty() {
+            self.open(parcel.is_probe);
+        } else if !tells {
+            // It waits on its own.
+        } else if let Some(why) = sorted.target_why.clone() {
+            self.close(Trouble::Refused(why), now, random);
+        } else if let Some(why) = sorted.pressure_why {
+            self.close(Trouble::Outage(why), now, random);
+        }
+        let due = Some(now + backoff(parcel.attempt, random));
+        for (entries, refused) in [(sorted.pressure, None), (sorted.target, sorted.target_why)] {
+            if entries.is_empty() {
+                continue;
+            }
+            let held = parcel.held.split(entries.len() as u64);
+            let again = Parcel {
+                is_probe: parcel.is_probe,
+                refused,
+                due,
+                attempt: parcel.attempt + 1,
+                ..Parcel::new(entries, held)
+            };
+            self.wait_again(again);
+        }
+    }
+
+    fn wait_again(&mut self, mut parcel: Parcel) {
+        if std::mem::take(&mut parcel.is_probe)
+            && let Some(last) = self.waiting.back_mut()
+        {
+            // Else a long outage would leave as many parcels of one document as there were probes.
+            return last.append(parcel);
+        }
+        self.waiting.push_back(parcel);
+    }
+
+    fn open(&mut self, by_probe: bool) {
+        if by_probe {
+            self.storm.over();
+        } else {
+            self.closed_in_a_row = 0;
+        }
+        self.gate = Gate::Open;
+    }
+
+    fn close(&mut self, trouble: Trouble, now: Instant, random: f64) {
+        // Of several requests in flight that fail together, the first one counts.
+        let until = match self.gate {
+            Gate::Closed { until, .. } if until > now => until,
+            _ => {
+                self.closed_in_a_row += 1;
+                now + backoff(self.closed_in_a_row - 1, random)
+            }
+        };
+        self.gate = Gate::Closed { trouble, until };
+    }
+}
+
+/// What was not stored, by what to do with it.
+#[derive(Debug, Default)]
+struct Sorted {
+    documents: Vec<(Entry, Refusal, String)>,
+    target: Vec<Entry>,
+    target_why: Option<String>,
+    pressure: Vec<Entry>,
+    pressure_why: Option<String>,
+    too_many: bool,
+}
+
+impl Sorted {
+    fn target(&mut self, entry: Entry, why: impl FnOnce() -> String) {
+        self.target.push(entry);
+        self.target_why.get_or_insert_with(why);
+    }
+
+    fn pressure(&mut self, entry: Entry, why: impl FnOnce() -> String) {
+        self.pressure.push(entry);
+        self.pressure_why.get_or_insert_with(why);
+    }
+}
