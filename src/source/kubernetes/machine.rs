@@ -2,15 +2,14 @@
 //! random number and does no I/O; time and randomness come with each input.
 //!
 //! ```text
-//!            ┌────────── next page ───────────┐
-//!            ▼                                │
-//!   start ─> Listing ── last page read ──> Opening ── 200 ──> Watching ── ended in good order ──┐
-//!            ▲  │                             ▲                │ │ │                            │
-//!            │  │ failed                      └────────────────┼─┼─┼── from the cursor ─────────┘
-//!            │  ▼                                              │ │ │
-//!            │ Backoff <── failed ─────────────────────────────┘ │ └── no room ──> Full ── room ──> (where it was)
-//!            │  └─ time is over ─> (where it was, or Checking)   │
-//!            └──────────── 410 in any form, or quiet ────────────┘
+//!   start ──> Listing ── last page ──> Opening ── 200 ──> Watching
+//!
+//!   Watching ── the server ends it ─────────────────────> Opening, from the cursor
+//!   Watching, Opening ── 410 in any form; quiet ────────> Listing
+//!   Watching, Listing ── no room ──> Full ── room ──────> Opening; Listing, the same page
+//!   any ── failed ──> Backoff ── its time is over ──────> where it was
+//!                     after a lost connection or 5xx ───> Checking ── 200 ──> Opening; Listing after a restore
+//!   start, with a saved cursor ─────────────────────────> Checking
 //! ```
 //!
 //! Invariants:

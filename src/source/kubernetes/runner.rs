@@ -174,7 +174,9 @@ impl Runner {
             if let Ok(piece) = tokio::time::timeout(patience, reading.body.next()).await {
                 return Ok(Some(piece));
             }
-            self.hand_on(reading)?;
+            if !reading.is_inside_a_huge_object() {
+                self.hand_on(reading)?;
+            }
         }
         Ok(tokio::time::timeout_at(self.deadline(), reading.body.next()).await.ok())
     }
@@ -206,11 +208,6 @@ impl Runner {
 
     fn hand_on(&self, reading: &mut Reading) -> Result<(), Closed> {
         let Some(mut chunk) = reading.chunk.take() else { return Ok(()) };
-        if chunk.received() == 0 && chunk.bytes.len() > CARRIED_BYTES_MAX {
-            // The beginning of a huge object: carrying it from chunk to chunk would copy it for every piece.
-            reading.chunk = Some(chunk);
-            return Ok(());
-        }
         reading.framer.detach(&mut chunk);
         if chunk.received() == 0 {
             return Ok(());
@@ -241,6 +238,14 @@ impl Reading {
             is_list,
             list_end: false,
         }
+    }
+
+    /// Whether the chunk holds nothing but the beginning of a huge object: carrying that from chunk to chunk would copy it
+    /// for every piece.
+    fn is_inside_a_huge_object(&self) -> bool {
+        self.chunk
+            .as_ref()
+            .is_some_and(|chunk| chunk.received() == 0 && chunk.bytes.len() > CARRIED_BYTES_MAX)
     }
 
     /// Whether the answer could end here.
