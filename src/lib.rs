@@ -31,6 +31,8 @@ pub mod sink;
 pub mod source;
 pub mod stages;
 
+pub mod pipeline;
+
 pub mod cli;
 pub mod config;
 

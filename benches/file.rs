@@ -1,0 +1,291 @@
+//! `make bench`: what an event costs, from a file through both modules to a file, on the whole process.
+//!
+//! Makes N events of about 1.1 KB (three quarters Normal), runs the release binary over them with no
+//! stage, one stage and both, and parses the same file with serde_json into borrowed fields in between, so that
+//! all figures are of one machine at one time. CPU is user and system time of the process and its children,
+//! from start to exit, as the kernel accounts it.
+//!
+//! Usage: `cargo bench --bench file -- [--events N] [--runs N] [--workers N]`
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+fn main() {
+    let options = Options::from_args();
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let input = folder.path().join("events.jsonl");
+    let bytes = write_events(&input, options.events);
+    println!(
+        "{} events of {} B, {} MB; workers = {}; best and median of {} runs\n",
+        options.events,
+        bytes / options.events,
+        bytes / 1_000_000,
+        options.workers,
+        options.runs
+    );
+    let chains: [(&str, &[&str]); 4] = [
+        ("no stage", &[]),
+        ("drop-normal", &["drop-normal"]),
+        ("tag-gpu-failures", &["tag-gpu-failures"]),
+        ("drop-normal, tag-gpu-failures", &["drop-normal", "tag-gpu-failures"]),
+    ];
+    let mut parse = Vec::new();
+    let mut runs: Vec<Vec<Run>> = chains.iter().map(|_| Vec::new()).collect();
+    // One run that is not counted warms the compile cache and the page cache; the cold one shows what that costs.
+    let cold = run(folder.path(), &input, chains[3].1, options.workers);
+    for _ in 0..options.runs {
+        parse.push(parse_with_serde_json(&input));
+        for (chain, (_, stages)) in runs.iter_mut().zip(&chains) {
+            chain.push(run(folder.path(), &input, stages, options.workers));
+        }
+    }
+    report(&options, &chains, &mut parse, &mut runs, &cold);
+}
+
+struct Options {
+    events: usize,
+    runs: usize,
+    workers: usize,
+}
+
+impl Options {
+    fn from_args() -> Options {
+        let mut options = Options { events: 300_000, runs: 5, workers: 1 };
+        let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+        for pair in args.chunks(2) {
+            let value = pair.get(1).and_then(|v| v.parse().ok()).expect("each option takes a number");
+            match pair[0].as_str() {
+                "--events" => options.events = value,
+                "--runs" => options.runs = value,
+                "--workers" => options.workers = value,
+                other => panic!("unknown option {other}: --events N, --runs N and --workers N are known"),
+            }
+        }
+        options
+    }
+}
+
+/// Figures of one run of the binary.
+struct Run {
+    cpu: Duration,
+    wall: Duration,
+    peak_memory_kib: u64,
+}
+
+fn run(folder: &Path, input: &Path, stages: &[&str], workers: usize) -> Run {
+    let output = folder.join("out.ndjson");
+    let _ = fs::remove_file(&output);
+    let config = folder.join("pipeline.toml");
+    fs::write(&config, configuration(input, &output, stages, workers)).expect("the configuration can be written");
+    let children_before = cpu_of_children();
+    let begin = Instant::now();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["run", "--config"])
+        .arg(&config)
+        .env("XDG_CACHE_HOME", folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("weir can be started");
+    let mut peak_memory_kib = 0;
+    let status = loop {
+        // The peak only grows, so the last reading before the end is the peak.
+        peak_memory_kib = peak_memory(child.id()).unwrap_or(peak_memory_kib).max(peak_memory_kib);
+        if let Some(status) = child.try_wait().expect("weir can be waited for") {
+            break status;
+        }
+        std::thread::park_timeout(Duration::from_millis(2));
+    };
+    assert!(status.success(), "weir failed: run it by hand with a configuration like\n{}", {
+        fs::read_to_string(&config).unwrap_or_default()
+    });
+    Run { cpu: cpu_of_children() - children_before, wall: begin.elapsed(), peak_memory_kib }
+}
+
+fn configuration(input: &Path, output: &Path, stages: &[&str], workers: usize) -> String {
+    let modules = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("filters/dist");
+    let mut text = format!(
+        "name = \"bench\"\nworkers = {workers}\n[source]\nkind = \"file\"\npath = {input:?}\n\
+         [sink]\nkind = \"file\"\npath = {output:?}\n"
+    );
+    for stage in stages {
+        let module = modules.join(format!("{stage}.wasm"));
+        let _ = write!(text, "[[stage]]\nname = \"{stage}\"\nmodule = {module:?}\n");
+    }
+    text
+}
+
+/// User and system time of all children that were waited for, from `/proc/self/stat` (proc(5): fields 16 and 17, in
+/// ticks of 10 ms).
+fn cpu_of_children() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").expect("Linux has /proc/self/stat");
+    let after_name = stat.rsplit(") ").next().unwrap_or_default();
+    let ticks: u64 = after_name.split(' ').skip(13).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+fn peak_memory(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// CPU time of reading the file and parsing each line into borrowed fields: what a program pays that uses serde_json well.
+fn parse_with_serde_json(input: &Path) -> Duration {
+    let begin = thread_cpu();
+    let text = fs::read(input).expect("the events can be read");
+    let mut warnings = 0;
+    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let event: Borrowed<'_> = serde_json::from_slice(line).expect("the events are JSON");
+        warnings += usize::from(event.event_type == "Warning" && !event.message.is_empty());
+        std::hint::black_box(&event);
+    }
+    assert!(warnings > 0);
+    thread_cpu() - begin
+}
+
+fn thread_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code)]
+struct Borrowed<'a> {
+    #[serde(rename = "type", borrow)]
+    event_type: Cow<'a, str>,
+    #[serde(borrow)]
+    reason: Cow<'a, str>,
+    #[serde(borrow)]
+    message: Cow<'a, str>,
+    #[serde(borrow)]
+    metadata: BorrowedMetadata<'a>,
+    #[serde(borrow)]
+    involved_object: BorrowedObject<'a>,
+    #[serde(borrow)]
+    first_timestamp: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    last_timestamp: Option<Cow<'a, str>>,
+    count: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code)]
+struct BorrowedMetadata<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    namespace: Cow<'a, str>,
+    #[serde(borrow)]
+    uid: Cow<'a, str>,
+    #[serde(borrow)]
+    resource_version: Cow<'a, str>,
+    #[serde(borrow)]
+    creation_timestamp: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code)]
+struct BorrowedObject<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    namespace: Cow<'a, str>,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+}
+
+fn report(options: &Options, chains: &[(&str, &[&str])], parse: &mut [Duration], runs: &mut [Vec<Run>], cold: &Run) {
+    parse.sort();
+    let per_event = |d: Duration| d.as_secs_f64() * 1e6 / options.events as f64;
+    let parse = (per_event(parse[0]), per_event(parse[parse.len() / 2]));
+    println!("{:<42}{:>12}{:>12}{:>12}{:>10}", "µs an event", "CPU best", "CPU median", "wall median", "peak MiB");
+    println!("{:<42}{:>12.2}{:>12.2}", "serde_json, borrowed fields, alone", parse.0, parse.1);
+    let mut medians = Vec::new();
+    for ((name, _), runs) in chains.iter().zip(runs) {
+        let peak = runs.iter().map(|run| run.peak_memory_kib).max().unwrap_or(0) as f64 / 1024.0;
+        runs.sort_by_key(|run| run.wall);
+        let wall = per_event(runs[runs.len() / 2].wall);
+        runs.sort_by_key(|run| run.cpu);
+        let (best, median) = (per_event(runs[0].cpu), per_event(runs[runs.len() / 2].cpu));
+        println!("weir, {name:<36}{best:>12.2}{median:>12.2}{wall:>12.2}{peak:>10.1}");
+        medians.push(median);
+    }
+    let cold_peak = cold.peak_memory_kib as f64 / 1024.0;
+    println!("weir, the same, compile cache cold: peak {cold_peak:.1} MiB, wall {:.2} s", cold.wall.as_secs_f64());
+    println!("\nboth stages / serde_json alone: {:.2}", medians[3] / parse.1);
+    println!(
+        "drop-normal on every event costs {:.2} µs less what it saves in writing; tag-gpu-failures on every event {:.2} µs",
+        medians[1] - medians[0],
+        medians[2] - medians[0]
+    );
+    println!("the cost of each part alone: cargo bench --bench event --bench stages");
+}
+
+/// Writes the events, and answers how many bytes that is.
+fn write_events(path: &Path, count: usize) -> usize {
+    let mut file = std::io::BufWriter::new(fs::File::create(path).expect("the events can be written"));
+    let mut line = String::new();
+    let mut bytes = 0;
+    for number in 0..count {
+        line.clear();
+        write_event(&mut line, number);
+        bytes += line.len();
+        file.write_all(line.as_bytes()).expect("the events can be written");
+    }
+    file.flush().expect("the events can be written");
+    bytes
+}
+
+/// What a Deployment's Pods go through; every fourth is a Warning, every eighth of those wants a GPU.
+fn write_event(line: &mut String, number: usize) {
+    let (event_type, reason, message, component) = match number % 32 {
+        3 => (
+            "Warning",
+            "FailedScheduling",
+            "0/12 nodes are available: 12 Insufficient nvidia.com/gpu. preemption: 0/12 nodes are available: \
+             12 No preemption victims found for incoming pod.",
+            "default-scheduler",
+        ),
+        n if n % 4 == 3 => (
+            "Warning",
+            "BackOff",
+            "Back-off restarting failed container app in pod checkout-7d9c5b5f6c-abcde_shop(0f3c): CrashLoopBackOff",
+            "kubelet",
+        ),
+        n if n % 4 == 0 => (
+            "Normal",
+            "Pulled",
+            "Container image \\\"registry.example/shop/checkout:1.14.2\\\" already present on machine",
+            "kubelet",
+        ),
+        n if n % 4 == 1 => ("Normal", "Created", "Created container: app", "kubelet"),
+        _ => ("Normal", "Started", "Started container app", "kubelet"),
+    };
+    let (pod, version, second) = (number % 5000, 100_000 + number, number % 60);
+    let _ = writeln!(
+        line,
+        "{{\"kind\":\"Event\",\"apiVersion\":\"v1\",\"metadata\":{{\"name\":\"checkout-7d9c5b5f6c-{pod:05}.17f1c7a2{number:08x}\",\
+         \"namespace\":\"shop\",\"uid\":\"5f0d7c1e-7a6b-4f6e-9d3a-{number:012x}\",\"resourceVersion\":\"{version}\",\
+         \"creationTimestamp\":\"2026-03-01T10:20:{second:02}Z\",\"managedFields\":[{{\"manager\":\"{component}\",\
+         \"operation\":\"Update\",\"apiVersion\":\"v1\",\"time\":\"2026-03-01T10:20:{second:02}Z\",\"fieldsType\":\"FieldsV1\",\
+         \"fieldsV1\":{{\"f:count\":{{}},\"f:firstTimestamp\":{{}},\"f:involvedObject\":{{}},\"f:lastTimestamp\":{{}},\
+         \"f:message\":{{}},\"f:reason\":{{}},\"f:reportingComponent\":{{}},\"f:reportingInstance\":{{}},\
+         \"f:source\":{{\"f:component\":{{}},\"f:host\":{{}}}},\"f:type\":{{}}}}}}]}},\"involvedObject\":{{\"kind\":\"Pod\",\
+         \"namespace\":\"shop\",\"name\":\"checkout-7d9c5b5f6c-{pod:05}\",\"uid\":\"9b2f8f4e-1c1d-4f6e-8a3a-{pod:012x}\",\
+         \"apiVersion\":\"v1\",\"resourceVersion\":\"{version}\",\"fieldPath\":\"spec.containers{{app}}\"}},\
+         \"reason\":\"{reason}\",\"message\":\"{message}\",\"source\":{{\"component\":\"{component}\",\"host\":\"node-a-17\"}},\
+         \"firstTimestamp\":\"2026-03-01T10:20:{second:02}Z\",\"lastTimestamp\":\"2026-03-01T10:20:{second:02}Z\",\"count\":1,\
+         \"type\":\"{event_type}\",\"eventTime\":null,\"reportingComponent\":\"{component}\",\"reportingInstance\":\"node-a-17\"}}"
+    );
+}

@@ -1,0 +1,292 @@
+//! Wires source, stages, buffer and sink together, and takes them down in the order of the flow. The only
+//! file that names all four; it decides nothing about events.
+//!
+//! ```text
+//!   source ──Outlet──> workers ──Outbox──> buffer ──Inbox──> sink
+//!    task               threads                               task
+//! ```
+//!
+//! A part ends when the one before it has ended and everything handed over is done: that is the whole
+//! drain. A part that fails stops the others; what has no outcome then is still held by the source's side
+//! (the cluster, the file), and the ledger says how much that is.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::admin::{self, BindError};
+use crate::buffer;
+use crate::config::Settings;
+use crate::dead_letter::{DeadLetterError, DeadLetters};
+use crate::event::EncodeSettings;
+use crate::handoff::{Outlet, Work};
+use crate::health::{Condition, Health};
+use crate::ledger::{Ledger, Snapshot};
+use crate::metrics::Metrics;
+use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
+use crate::sink::{self, SinkError};
+use crate::source::{self, SourceError};
+use crate::stages::{self, Chain, LoadError, Worker, WorkerError};
+
+/// Chunks of raw events for each worker: one that it works on, one that waits, and so that the source can
+/// read on meanwhile, one in its hands.
+const CHUNKS_PER_WORKER: usize = 2;
+/// Chunks that the source itself needs.
+const CHUNKS_OF_SOURCE: usize = 2;
+
+/// Why a run did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Modules that cannot be loaded: a mistake in the configuration.
+    #[error("{}", lines(.0))]
+    Modules(Vec<LoadError>),
+    /// The process could not be set up.
+    #[error("cannot start: {0}")]
+    Start(io::Error),
+    /// The admin address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] BindError),
+    /// The dead letters cannot be used.
+    #[error(transparent)]
+    DeadLetters(#[from] DeadLetterError),
+    /// The source failed.
+    #[error("the source failed: {0}")]
+    Source(#[from] SourceError),
+    /// A worker failed.
+    #[error("a worker failed: {0}")]
+    Worker(#[from] WorkerError),
+    /// The sink failed.
+    #[error("the sink failed: {0}")]
+    Sink(#[from] SinkError),
+    /// A thread or task panicked: a bug in weir.
+    #[error("a bug in weir: {0} panicked; its message is above")]
+    Panicked(&'static str),
+    /// A signal ended the run before everything had an outcome.
+    #[error(
+        "stopped before everything was delivered: {0} events have no outcome; a Kubernetes source reads them again"
+    )]
+    Abandoned(u64),
+}
+
+fn lines(errors: &[LoadError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// The last reading of the ledger.
+    pub ledger: Snapshot,
+    /// Why, when it did not end well.
+    pub result: Result<(), RunError>,
+}
+
+/// Runs a pipeline until its source ends or a signal stops it. Blocks the calling thread. A source adds what
+/// it has read, in bytes, to `read`.
+pub fn run(settings: Settings, read: Arc<AtomicU64>) -> Finished {
+    let ledger = Ledger::default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let result = match runtime {
+        Err(error) => Err(RunError::Start(error)),
+        Ok(runtime) => {
+            let result = runtime.block_on(Pipeline::start_and_finish(settings, read, ledger.clone()));
+            // A read of stdin may still block a thread: it must not hold up the exit.
+            runtime.shutdown_background();
+            result
+        }
+    };
+    Finished { ledger: ledger.snapshot(), result }
+}
+
+/// Everything that the parts share.
+#[derive(Clone)]
+struct Shared {
+    ledger: Ledger,
+    metrics: Metrics,
+    health: Health,
+    dead_letters: DeadLetters,
+    shutdown: Shutdown,
+}
+
+struct Pipeline;
+
+impl Pipeline {
+    async fn start_and_finish(settings: Settings, read: Arc<AtomicU64>, ledger: Ledger) -> Result<(), RunError> {
+        let shutdown = Shutdown::on_signals().map_err(RunError::Start)?;
+        let metrics = Metrics::new(&ledger).map_err(io::Error::other).map_err(RunError::Start)?;
+        let health = Health::default();
+        let admin = start_admin(settings.admin, &metrics, &health, &shutdown).await?;
+        let dead_letters = DeadLetters::open(&settings.dead_letter, &ledger)?;
+        let shared = Shared { ledger, metrics, health, dead_letters, shutdown };
+
+        let chain = load(&settings, &shared).await?;
+        let result = flow(settings, chain, read, &shared).await;
+        shared.shutdown.abort.cancel();
+        if let Some(admin) = admin {
+            // It ends with the abort above; nothing can fail there that matters now.
+            let _ = admin.await;
+        }
+        result
+    }
+}
+
+async fn start_admin(
+    address: Option<SocketAddr>,
+    metrics: &Metrics,
+    health: &Health,
+    shutdown: &Shutdown,
+) -> Result<Option<JoinHandle<()>>, RunError> {
+    let Some(address) = address else { return Ok(None) };
+    let listener = admin::bind(address).await?;
+    let (metrics, health) = (metrics.clone(), health.clone());
+    let stop = shutdown.abort.clone();
+    Ok(Some(tokio::spawn(admin::serve(listener, metrics, health, stop))))
+}
+
+async fn load(settings: &Settings, shared: &Shared) -> Result<Chain, RunError> {
+    shared.health.set("modules", Condition::NotReady("modules are being compiled and configured".into()));
+    let context = stages::LoadContext {
+        cache: settings.cache.clone(),
+        ledger: shared.ledger.clone(),
+        metrics: shared.metrics.stage.clone(),
+        compiler: stages::Compiler::Child,
+    };
+    let stages = settings.stages.clone();
+    let loaded = tokio::task::spawn_blocking(move || stages::load(&stages, context)).await;
+    let chain = loaded.map_err(|_| RunError::Panicked("loading modules"))?.map_err(RunError::Modules)?;
+    shared.health.set("modules", Condition::Ready);
+    Ok(chain)
+}
+
+/// Starts the parts from the sink to the source, and waits for them from the source to the sink.
+async fn flow(settings: Settings, chain: Chain, read: Arc<AtomicU64>, shared: &Shared) -> Result<(), RunError> {
+    let workers = settings.workers.count();
+    let chunks = CHUNKS_OF_SOURCE + CHUNKS_PER_WORKER * workers;
+    let (outlet, queues) = Outlet::new(shared.ledger.clone(), chunks, workers);
+    let (writer, reader) = buffer::channel(&settings.buffer, &shared.metrics);
+    let encode = EncodeSettings { cluster: settings.cluster.clone(), ..settings.sink.encode_settings() };
+    let (failed, failures) = mpsc::channel(workers + 2);
+    let sink = {
+        let context = sink::Context {
+            metrics: shared.metrics.clone(),
+            health: shared.health.clone(),
+            dead_letters: shared.dead_letters.clone(),
+            shutdown: shared.shutdown.clone(),
+        };
+        let settings = settings.sink.clone();
+        tokio::spawn(async move { sink::run(&settings, reader, context).await })
+    };
+    for (number, queue) in queues.into_iter().enumerate() {
+        let worker = chain.worker(number, workers);
+        spawn_worker(worker, number, queue, writer.clone(), encode.clone(), shared, failed.clone())?;
+    }
+    // From here on only the workers hold it: the sink's inbox ends when they do.
+    drop((writer, chain));
+    let source = {
+        let context = source::Context {
+            outlet,
+            metrics: shared.metrics.source.clone(),
+            health: shared.health.clone(),
+            shutdown: shared.shutdown.clone(),
+        };
+        let settings = settings.source.clone();
+        let on_read = move |bytes| {
+            read.fetch_add(bytes, Ordering::Relaxed);
+        };
+        tokio::spawn(async move { source::run(&settings, context, on_read).await })
+    };
+    drop(failed);
+    finish(source, failures, sink, shared).await
+}
+
+type WorkerEnd = Result<(), RunError>;
+
+fn spawn_worker(
+    worker: Worker,
+    number: usize,
+    queue: mpsc::Receiver<Work>,
+    writer: buffer::Writer,
+    encode: EncodeSettings,
+    shared: &Shared,
+    failed: mpsc::Sender<WorkerEnd>,
+) -> Result<(), RunError> {
+    let (dead_letters, health) = (shared.dead_letters.clone(), shared.health.clone());
+    thread::Builder::new()
+        .name(format!("worker-{number}"))
+        .spawn(move || {
+            let run = || worker.run(queue, &writer, &dead_letters, &encode, &health);
+            let end = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
+                Ok(end) => end.map_err(RunError::Worker),
+                Err(_) => Err(RunError::Panicked("a worker")),
+            };
+            // Nobody listens any more only when the run is over already.
+            let _ = failed.blocking_send(end);
+        })
+        .map_err(RunError::Start)?;
+    Ok(())
+}
+
+/// Waits for all parts. The first failure starts a drain of what is left; its error is the run's.
+async fn finish(
+    mut source: JoinHandle<Result<(), SourceError>>,
+    mut workers: mpsc::Receiver<WorkerEnd>,
+    mut sink: JoinHandle<Result<(), SinkError>>,
+    shared: &Shared,
+) -> Result<(), RunError> {
+    let (mut source_ended, mut workers_ended) = (false, false);
+    let mut first_failure = None;
+    let mut note = |end: WorkerEnd| {
+        if let Err(error) = end {
+            shared.shutdown.drain.cancel();
+            first_failure.get_or_insert(error);
+        }
+    };
+    let time_is_up = drain_is_over(&shared.shutdown);
+    tokio::pin!(time_is_up);
+    loop {
+        tokio::select! {
+            end = &mut source, if !source_ended => {
+                source_ended = true;
+                note(ended("the source", end));
+            }
+            end = workers.recv(), if !workers_ended => match end {
+                Some(end) => note(end),
+                None => workers_ended = true,
+            },
+            end = &mut sink => {
+                note(ended("the sink", end));
+                break;
+            }
+            () = &mut time_is_up => break,
+        }
+    }
+    shared.shutdown.abort.cancel();
+    match (first_failure, shared.ledger.snapshot().in_flight) {
+        (Some(error), _) => Err(error),
+        (None, 0) => Ok(()),
+        (None, abandoned) => Err(RunError::Abandoned(abandoned)),
+    }
+}
+
+fn ended<E>(part: &'static str, end: Result<Result<(), E>, tokio::task::JoinError>) -> WorkerEnd
+where
+    RunError: From<E>,
+{
+    end.map_err(|_| RunError::Panicked(part))?.map_err(RunError::from)
+}
+
+/// Returns when a drain has begun and has taken its time, or a second signal has come.
+async fn drain_is_over(shutdown: &Shutdown) {
+    tokio::select! {
+        () = async {
+            shutdown.drain.cancelled().await;
+            tokio::time::sleep(DRAIN_TIMEOUT).await;
+        } => {}
+        () = shutdown.abort.cancelled() => {}
+    }
+}

@@ -1,0 +1,111 @@
+//! Asking OpenSearch, and starting a node of a test's own.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::{repository, unique, variable};
+
+pub struct Search {
+    pub url: String,
+    pub index: String,
+    client: reqwest::Client,
+}
+
+impl Search {
+    /// The shared node, and an index name of the test's own.
+    pub fn shared() -> Search {
+        Search::at(variable("WEIR_TEST_OPENSEARCH_URL"))
+    }
+
+    pub fn at(url: String) -> Search {
+        // Whoever comes first installs it; the others find it installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Search { url, index: unique("kube-events-e2e"), client: reqwest::Client::new() }
+    }
+
+    async fn ask(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> (u16, Value) {
+        let mut request = self.client.request(method, format!("{}/{path}", self.url));
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let Ok(response) = request.send().await else { return (0, Value::Null) };
+        let status = response.status().as_u16();
+        let text = response.text().await.unwrap_or_default();
+        (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    /// Makes the index by hand, with these mappings.
+    pub async fn create_index(&self, mappings: Value) {
+        let body = json!({"settings": {"number_of_replicas": 0}, "mappings": mappings});
+        let (status, answer) = self.ask(reqwest::Method::PUT, &self.index, Some(body)).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// Every document, by id.
+    pub async fn documents(&self) -> Vec<(String, Value)> {
+        self.ask(reqwest::Method::POST, &format!("{}/_refresh", self.index), None).await;
+        let query = json!({"size": 10_000, "query": {"match_all": {}}});
+        let (status, answer) =
+            self.ask(reqwest::Method::POST, &format!("{}/_search", self.index), Some(query)).await;
+        if status != 200 {
+            return Vec::new();
+        }
+        let hits = answer["hits"]["hits"].as_array().cloned().unwrap_or_default();
+        hits.into_iter().map(|hit| (hit["_id"].as_str().unwrap().to_owned(), hit["_source"].clone())).collect()
+    }
+
+    /// The index's mapping of one field.
+    pub async fn mapping(&self) -> Value {
+        let (_, answer) = self.ask(reqwest::Method::GET, &format!("{}/_mapping", self.index), None).await;
+        answer[&self.index]["mappings"].clone()
+    }
+}
+
+/// A node that the test may stop and start; stopped for good when dropped.
+pub struct OwnNode {
+    port: u16,
+    folder: PathBuf,
+}
+
+impl OwnNode {
+    pub fn start() -> OwnNode {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // Not a temporary folder of this user's: OpenSearch runs as another one.
+        let folder = PathBuf::from("/tmp").join(unique("weir-e2e-opensearch"));
+        let node = OwnNode { port, folder };
+        node.start_again();
+        node
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub fn start_again(&self) {
+        self.script("up.sh", &[&self.port.to_string(), &self.folder.display().to_string()], &[]);
+    }
+
+    /// SIGKILL; the data stays.
+    pub fn kill(&self) {
+        self.script("down.sh", &[&self.folder.display().to_string()], &[("KEEP", "1"), ("HARD", "1")]);
+    }
+
+    fn script(&self, name: &str, args: &[&str], variables: &[(&str, &str)]) {
+        let script = repository().join("tests/env/opensearch").join(name);
+        let output = Command::new(script)
+            .args(args)
+            .env("OS_HEAP", "256m")
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+impl Drop for OwnNode {
+    fn drop(&mut self) {
+        self.script("down.sh", &[&self.folder.display().to_string()], &[("HARD", "1")]);
+    }
+}
