@@ -89,6 +89,7 @@ mod help {
         Usage: weir <COMMAND>
 
         Commands:
+          run          Run a pipeline until its source ends or a signal stops it
           check        Tell everything that is wrong with a configuration, or what it would run
           filter       Make filters: WebAssembly modules for stages
           example      Print a configuration that shows every key with what it means
@@ -107,6 +108,33 @@ mod help {
 
         Environment:
           WEIR_LOG  which log lines to show, such as `warn` or `info,weir::sink=debug` (default: info)
+        ");
+    }
+
+    #[test]
+    fn of_run() {
+        insta::assert_snapshot!(help_of(&["run"]), @r"
+        Run a pipeline until its source ends or a signal stops it
+
+        SIGTERM or SIGINT stops reading and finishes what is in flight within 25 seconds; a second one ends
+        at once. A run ends with one line on stderr that accounts for every event: `ledger received=N
+        recovered=N replayed=N delivered=N filtered=N dead_lettered=N in_flight=N`. stdout carries nothing
+        but the documents of a stdout sink.
+
+        Usage: weir run [OPTIONS] --config <FILE>
+
+        Options:
+              --config <FILE>
+                  The configuration; `weir example` prints one, `weir check` tells what is wrong with one
+
+              --log-format <FORMAT>
+                  How log lines look: `human`, `json` (one object a line), or `auto`: human on a terminal,
+                  json elsewhere
+                  
+                  [default: auto]
+
+          -h, --help
+                  Print help (see a summary with '-h')
         ");
     }
 
@@ -381,5 +409,68 @@ mod check {
         let ended = folder.weir(&["check", "wrong.toml"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
         insta::assert_snapshot!(ended.stderr, @"wrong.toml:12:1: error: stage `refuses`: refuses.wasm: it refused [stage.config]: `keep`: what is that?");
+    }
+}
+
+mod run {
+    use super::*;
+
+    const EVENT: &str = r#"{"apiVersion":"v1","kind":"Event","metadata":{"name":"a","namespace":"n","uid":"u","resourceVersion":"1"},"involvedObject":{"kind":"Pod","name":"p","namespace":"n"},"reason":"Killing","type":"Normal","lastTimestamp":"2024-01-02T03:04:05Z"}"#;
+
+    const FILE_TO_FILE: &str =
+        "name = 'p'\n[source]\nkind = 'file'\npath = 'in.json'\n[sink]\nkind = 'file'\npath = 'out.json'\n";
+
+    #[test]
+    fn a_file_is_read_to_its_end_and_the_last_line_is_the_ledger() {
+        let folder = Folder::with(&[("p.toml", FILE_TO_FILE), ("in.json", &format!("{EVENT}\n{EVENT}\n"))]);
+        let ended = folder.weir(&["run", "--config", "p.toml"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""), "{}", ended.stderr);
+        insta::assert_snapshot!(ended.stderr.lines().last().unwrap(), @"ledger received=2 recovered=0 replayed=0 delivered=2 filtered=0 dead_lettered=0 in_flight=0");
+        let out = std::fs::read_to_string(folder.path().join("out.json")).unwrap();
+        assert_eq!(out.lines().count(), 2);
+    }
+
+    #[test]
+    fn stdout_carries_only_documents() {
+        let folder = Folder::with(&[("p.toml", SMALL), ("in.json", EVENT)]);
+        let input = std::fs::File::open(folder.path().join("in.json")).unwrap();
+        let output = folder.command(&["run", "--config", "p.toml"]).stdin(input).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(document["reason"], "Killing");
+    }
+
+    #[test]
+    fn a_wrong_configuration_exits_2_with_the_diagnostics_of_check() {
+        let folder = Folder::with(&[("p.toml", "name = 'A'\nsource.kind = 'stdin'\nsink.kind = 'x'\n")]);
+        let run = folder.weir(&["run", "--config", "p.toml"]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        assert_eq!(run, folder.weir(&["check", "p.toml"]));
+    }
+
+    #[test]
+    fn a_module_that_cannot_be_loaded_exits_2() {
+        let config = SMALL.to_owned() + "[[stage]]\nname = 'a'\nmodule = 'none.wasm'\n";
+        let folder = Folder::with(&[("p.toml", &config)]);
+        let ended = folder.weir(&["run", "--config", "p.toml"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+        insta::assert_snapshot!(ended.stderr.lines().last().unwrap(), @"p.toml:7:10: error: stage `a`: none.wasm: cannot read it: No such file or directory (os error 2)");
+    }
+
+    #[test]
+    fn a_malformed_event_without_dead_letters_fails_the_run_and_loses_nothing() {
+        let folder = Folder::with(&[("p.toml", FILE_TO_FILE), ("in.json", "{\"kind\":\"Pod\"}\n")]);
+        let ended = folder.weir(&["run", "--config", "p.toml"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
+        assert!(ended.stderr.contains("set dead_letter.path"), "{}", ended.stderr);
+        assert!(ended.stderr.lines().last().unwrap().starts_with("ledger received="), "{}", ended.stderr);
+    }
+
+    #[test]
+    fn a_source_file_that_is_not_there_exits_1() {
+        let folder = Folder::with(&[("p.toml", FILE_TO_FILE)]);
+        let ended = folder.weir(&["run", "--config", "p.toml"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
+        assert!(ended.stderr.contains("in.json"), "{}", ended.stderr);
     }
 }

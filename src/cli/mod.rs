@@ -6,6 +6,7 @@
 mod check;
 pub mod filter;
 mod modules;
+mod run;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -13,6 +14,8 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{self, Problems};
+use crate::ledger::Snapshot;
+use crate::pipeline::RunError;
 use crate::stages;
 use crate::telemetry::{LogFormat, Telemetry, TelemetryError};
 
@@ -36,6 +39,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::RunCommand),
     Check(check::CheckCommand),
     /// Make filters: WebAssembly modules for stages
     #[command(subcommand)]
@@ -83,6 +87,14 @@ pub enum Failure {
     /// The process cannot be set up.
     #[error("error: {0}")]
     Process(String),
+    /// A run did not end well.
+    #[error("error: {error}\n{ledger}")]
+    Run {
+        /// Why.
+        error: Box<RunError>,
+        /// The last reading of its ledger.
+        ledger: Box<Snapshot>,
+    },
     /// stdout cannot be written.
     #[error("error: cannot write to stdout: {0}")]
     Output(#[source] io::Error),
@@ -93,7 +105,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Failure::Filter(filter::FilterError::OneOut(_)) => 2,
-            Failure::Output(_) | Failure::Filter(_) | Failure::Process(_) => 1,
+            Failure::Output(_) | Failure::Filter(_) | Failure::Process(_) | Failure::Run { .. } => 1,
             Failure::Problems(_) | Failure::Telemetry(_) => 2,
         }
     }
@@ -107,6 +119,7 @@ impl Cli {
     /// What went wrong, to be shown on stderr.
     pub fn run(self) -> Result<ExitCode, Failure> {
         match self.command {
+            Command::Run(run) => run.run()?,
             Command::Check(check) => check.run()?,
             Command::Filter(command) => filter::run(command)?,
             Command::Example => print(config::EXAMPLE)?,

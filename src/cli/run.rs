@@ -1,0 +1,57 @@
+//! `weir run --config FILE`: runs a pipeline in the foreground, and says how it ended.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use clap::Args;
+
+use super::{Failure, LogArguments, modules};
+use crate::config::{self, Environment};
+use crate::pipeline::{self, Finished, RunError};
+use crate::source;
+
+/// Run a pipeline until its source ends or a signal stops it
+///
+/// SIGTERM or SIGINT stops reading and finishes what is in flight within 25 seconds; a second one ends at once. A run
+/// ends with one line on stderr that accounts for every event: `ledger received=N recovered=N replayed=N delivered=N
+/// filtered=N dead_lettered=N in_flight=N`. stdout carries nothing but the documents of a stdout sink.
+#[derive(Debug, Args)]
+pub(super) struct RunCommand {
+    /// The configuration; `weir example` prints one, `weir check` tells what is wrong with one
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    #[command(flatten)]
+    log: LogArguments,
+}
+
+impl RunCommand {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let telemetry = self.log.init()?;
+        let config = config::load(&self.config, &Environment::of_process())?;
+        let read = Arc::new(AtomicU64::new(0));
+        let total = bytes_to_read(&config.settings.source);
+        let progress = total.and_then(|total| telemetry.progress(total, &read));
+        let Finished { ledger, result } = pipeline::run(config.settings.clone(), read);
+        drop(progress);
+        match result {
+            Ok(()) => {
+                // Without a stderr there is nobody to tell.
+                let _ = writeln!(io::stderr(), "{ledger}");
+                Ok(())
+            }
+            Err(RunError::Modules(errors)) => Err(modules::failure(&config, &errors)),
+            Err(error) => Err(Failure::Run { error: error.into(), ledger: ledger.into() }),
+        }
+    }
+}
+
+/// How much there is to read, of a source that ends.
+fn bytes_to_read(source: &source::Settings) -> Option<u64> {
+    match source {
+        // A file that cannot be looked at is the source's to report.
+        source::Settings::File { path, follow: false } => std::fs::metadata(path).ok().map(|file| file.len()),
+        _ => None,
+    }
+}
