@@ -94,8 +94,43 @@ impl<'a> Scanner<'a> {
     /// Takes a string (white space before its quote is skipped).
     #[inline(always)]
     pub fn string(&mut self) -> Result<Span, ScanError> {
-        self.take(b'"', "expected a string")?;
-        self.string_behind_quote()
+        if self.peek()? != b'"' {
+            return Err(self.syntax("expected a string"));
+        }
+        let start = self.at + 1;
+        match find_special(self.bytes, start) {
+            // One store of the position for the whole string: each is read again by what comes next.
+            Some(end) if self.bytes[end] == b'"' => {
+                self.at = end + 1;
+                Ok(Span::plain(start, end))
+            }
+            at => self.string_with_specials(start, at),
+        }
+    }
+
+    /// Takes a member's key and its colon.
+    #[inline(always)]
+    pub(super) fn key(&mut self) -> Result<Span, ScanError> {
+        if self.bytes.get(self.at) == Some(&b'"') {
+            let start = self.at + 1;
+            if let Some(end) = find_special(self.bytes, start)
+                && let Some([b'"', b':']) = self.bytes.get(end..end + 2)
+            {
+                self.at = end + 2;
+                return Ok(Span::plain(start, end));
+            }
+        }
+        self.key_with_specials()
+    }
+
+    #[inline(never)]
+    fn key_with_specials(&mut self) -> Result<Span, ScanError> {
+        if self.peek()? != b'"' {
+            return Err(self.syntax("expected a key"));
+        }
+        let key = self.string()?;
+        self.take(b':', "expected `:`")?;
+        Ok(key)
     }
 
     /// Takes any one value, checked, and answers the span of its text, a string's quotes included.
@@ -110,6 +145,7 @@ impl<'a> Scanner<'a> {
         let first = self.peek()?;
         let start = self.at;
         match first {
+            b'"' => self.string().map(|_| ())?,
             b'{' | b'[' => self.container(depth)?,
             _ => self.scalar(first)?,
         }
@@ -121,52 +157,20 @@ impl<'a> Scanner<'a> {
         ScanError::Syntax { at: self.at, what }
     }
 
-    /// The rest of a string; the scanner stands behind the opening quote.
-    #[inline]
-    pub(super) fn string_behind_quote(&mut self) -> Result<Span, ScanError> {
-        let start = self.at;
-        let mut escaped = false;
+    /// The rest of a string that begins at `start` and whose first special byte, at `at`, does not end it.
+    #[inline(never)]
+    fn string_with_specials(&mut self, start: usize, at: Option<usize>) -> Result<Span, ScanError> {
+        self.at = at.ok_or(ScanError::End)?;
         loop {
-            match self.find_special()? {
+            match self.bytes[self.at] {
                 b'"' => break,
-                b'\\' => {
-                    escaped = true;
-                    self.escape()?;
-                }
+                b'\\' => self.escape()?,
                 _ => return Err(self.syntax("control character in a string")),
             }
+            self.at = find_special(self.bytes, self.at).ok_or(ScanError::End)?;
         }
-        let end = self.at;
         self.at += 1;
-        Ok(if escaped { Span::escaped(start, end) } else { Span::plain(start, end) })
-    }
-
-    /// Moves to the next quote, backslash or control character, and answers it.
-    #[inline(always)]
-    fn find_special(&mut self) -> Result<u8, ScanError> {
-        let mut at = self.at;
-        while let Some(block) = self.bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
-            let special = special_bytes(block);
-            if special != 0 {
-                self.at = at + special.trailing_zeros() as usize;
-                return Ok(block[special.trailing_zeros() as usize]);
-            }
-            at += BLOCK;
-        }
-        self.at = at;
-        self.find_special_by_byte()
-    }
-
-    /// The same, in the last seven bytes.
-    #[cold]
-    fn find_special_by_byte(&mut self) -> Result<u8, ScanError> {
-        while let Some(&byte) = self.bytes.get(self.at) {
-            if matches!(byte, b'"' | b'\\' | 0..0x20) {
-                return Ok(byte);
-            }
-            self.at += 1;
-        }
-        Err(ScanError::End)
+        Ok(Span::escaped(start, self.at - 1))
     }
 
     /// One escape; `at` is at its backslash.
@@ -192,14 +196,10 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// A string, number or literal that begins with `first`.
-    #[inline]
+    /// A number or literal that begins with `first`.
+    #[inline(always)]
     fn scalar(&mut self, first: u8) -> Result<(), ScanError> {
         match first {
-            b'"' => {
-                self.at += 1;
-                self.string_behind_quote().map(|_| ())
-            }
             b'-' | b'0'..=b'9' => self.number(),
             b't' => self.literal(b"true"),
             b'f' => self.literal(b"false"),
@@ -208,71 +208,111 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// An object or array inside `depth` open containers; `at` is at its bracket.
+    /// An object or array inside `depth` open containers; the scanner stands at its bracket.
     ///
     /// `open` holds one bit for each container that is open here: 1 for an object. `DEPTH_MAX` is its width.
+    /// The position is kept in a register: stored and read back at each token, it is what everything waits for.
     fn container(&mut self, depth: usize) -> Result<(), ScanError> {
+        let mut at = self.at;
         let mut open: u128 = 0;
         let mut levels = 0;
         loop {
-            let first = self.peek()?;
+            let first;
+            (first, at) = self.peek_at(at)?;
             match first {
+                b'"' => at = self.string_at(at)?,
                 b'{' | b'[' => {
                     if depth + levels == DEPTH_MAX {
-                        return Err(ScanError::Depth { at: self.at });
+                        return Err(ScanError::Depth { at });
                     }
-                    self.at += 1;
                     let is_object = first == b'{';
                     open = open << 1 | u128::from(is_object);
                     levels += 1;
+                    let second;
+                    (second, at) = self.peek_at(at + 1)?;
                     // The closing bracket stands two behind the opening one in ASCII.
-                    if self.peek()? != first + 2 {
+                    if second != first + 2 {
                         if is_object {
-                            self.key()?;
+                            at = self.key_at(at)?;
                         }
                         continue;
                     }
                 }
-                _ => self.scalar(first)?,
+                _ => at = self.scalar_at(at, first)?,
             }
-            if self.behind_value(&mut open, &mut levels)? {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Closes what ends behind a value. Answers whether everything is closed; else a value comes next.
-    #[inline(always)]
-    fn behind_value(&mut self, open: &mut u128, levels: &mut usize) -> Result<bool, ScanError> {
-        loop {
-            let in_object = *open & 1 == 1;
-            match self.peek()? {
-                b',' => {
-                    self.at += 1;
-                    if in_object {
-                        self.key()?;
+            loop {
+                let in_object = open & 1 == 1;
+                let next;
+                (next, at) = self.peek_at(at)?;
+                at += 1;
+                match next {
+                    b',' if in_object => {
+                        at = self.key_at(at)?;
+                        break;
                     }
-                    return Ok(false);
+                    b',' => break,
+                    b'}' if in_object => {}
+                    b']' if !in_object => {}
+                    _ if in_object => {
+                        return Err(ScanError::Syntax { at: at - 1, what: "expected `,` or `}`" });
+                    }
+                    _ => return Err(ScanError::Syntax { at: at - 1, what: "expected `,` or `]`" }),
                 }
-                b'}' if in_object => {}
-                b']' if !in_object => {}
-                _ if in_object => return Err(self.syntax("expected `,` or `}`")),
-                _ => return Err(self.syntax("expected `,` or `]`")),
-            }
-            self.at += 1;
-            *open >>= 1;
-            *levels -= 1;
-            if *levels == 0 {
-                return Ok(true);
+                open >>= 1;
+                levels -= 1;
+                if levels == 0 {
+                    self.at = at;
+                    return Ok(());
+                }
             }
         }
     }
 
+    /// [`Scanner::peek`] from `at`, with where it came to.
     #[inline(always)]
-    fn key(&mut self) -> Result<(), ScanError> {
-        self.take(b'"', "expected a key")?;
-        self.string_behind_quote()?;
-        self.take(b':', "expected `:`")
+    fn peek_at(&mut self, at: usize) -> Result<(u8, usize), ScanError> {
+        match self.bytes.get(at) {
+            Some(&byte) if byte > b' ' => Ok((byte, at)),
+            _ => {
+                self.at = at;
+                let byte = self.peek_behind_space()?;
+                Ok((byte, self.at))
+            }
+        }
+    }
+
+    /// Takes the string whose quote is at `at`, and answers the position behind it.
+    #[inline(always)]
+    fn string_at(&mut self, at: usize) -> Result<usize, ScanError> {
+        match find_special(self.bytes, at + 1) {
+            Some(end) if self.bytes[end] == b'"' => Ok(end + 1),
+            end => {
+                self.string_with_specials(at + 1, end)?;
+                Ok(self.at)
+            }
+        }
+    }
+
+    /// [`Scanner::key`] from `at`, and answers the position behind it.
+    #[inline(always)]
+    fn key_at(&mut self, at: usize) -> Result<usize, ScanError> {
+        if self.bytes.get(at) == Some(&b'"')
+            && let Some(end) = find_special(self.bytes, at + 1)
+            && let Some([b'"', b':']) = self.bytes.get(end..end + 2)
+        {
+            return Ok(end + 2);
+        }
+        self.at = at;
+        self.key_with_specials()?;
+        Ok(self.at)
+    }
+
+    /// [`Scanner::scalar`] from `at`, and answers the position behind it.
+    #[inline(always)]
+    fn scalar_at(&mut self, at: usize, first: u8) -> Result<usize, ScanError> {
+        self.at = at;
+        self.scalar(first)?;
+        Ok(self.at)
     }
 
     fn number(&mut self) -> Result<(), ScanError> {
@@ -315,7 +355,17 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    #[inline(always)]
     fn literal(&mut self, literal: &'static [u8]) -> Result<(), ScanError> {
+        if self.bytes[self.at..].starts_with(literal) {
+            self.at += literal.len();
+            return Ok(());
+        }
+        self.broken_literal(literal)
+    }
+
+    #[cold]
+    fn broken_literal(&mut self, literal: &'static [u8]) -> Result<(), ScanError> {
         for expected in literal {
             match self.bytes.get(self.at) {
                 Some(byte) if byte == expected => self.at += 1,
@@ -325,6 +375,26 @@ impl<'a> Scanner<'a> {
         }
         Ok(())
     }
+}
+
+/// The position of the next quote, backslash or control character from `at` on.
+#[inline(always)]
+fn find_special(bytes: &[u8], mut at: usize) -> Option<usize> {
+    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
+        let special = special_bytes(block);
+        if special != 0 {
+            return Some(at + special.trailing_zeros() as usize);
+        }
+        at += BLOCK;
+    }
+    find_special_by_byte(bytes, at)
+}
+
+/// The same, in the last few bytes.
+#[cold]
+fn find_special_by_byte(bytes: &[u8], at: usize) -> Option<usize> {
+    let special = bytes[at..].iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+    special.map(|special| at + special)
 }
 
 /// How many bytes are looked at together: the width of SSE2 and NEON, which every processor of theirs has.

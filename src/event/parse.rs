@@ -298,9 +298,7 @@ impl<'a> Pass<'a, '_> {
         let mut from = self.scan.position();
         let mut is_first = true;
         loop {
-            self.scan.take(b'"', "expected a key")?;
-            let span = self.scan.string_behind_quote()?;
-            self.scan.take(b':', "expected `:`")?;
+            let span = self.scan.key()?;
             member(self, Key { span, from, is_first })?;
             is_first = false;
             if self.scan.peek()? == b'}' {

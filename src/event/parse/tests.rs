@@ -1,3 +1,6 @@
+use proptest::prelude::*;
+
+use super::super::testing::{Json, damaged, styles, values};
 use super::*;
 
 /// As the API server writes it to a watch.
@@ -237,6 +240,157 @@ fn a_part_of_an_event_is_incomplete_wherever_it_is_cut() {
             let mut members = Vec::new();
             assert!(matches!(parse(&mut text.as_bytes()[..cut].to_vec(), &mut members), Parsed::Incomplete));
             assert!(members.is_empty());
+        }
+    }
+}
+
+/// Root objects of which many are events, with all the names that matter, some of them twice.
+fn roots() -> impl Strategy<Value = Json> {
+    let strings = |all: &'static [&'static str]| prop::sample::select(all).prop_map(Json::text);
+    let inner = |keys: &'static [&'static str]| {
+        let value = prop_oneof![4 => strings(&["", "a", "Pod", "default"]), 1 => values()];
+        prop::collection::vec((prop::sample::select(keys), value), 0..4).prop_map(object)
+    };
+    let key_and_value = prop_oneof![
+        6 => strings(&["Event", "Event", "Event", "Pod"]).prop_map(|value| ("kind", value)),
+        6 => strings(&["v1", "v1", "events.k8s.io/v1", "v2"]).prop_map(|value| ("apiVersion", value)),
+        4 => inner(&["name", "namespace", "uid", "resourceVersion", "managedFields", "labels", "x", "y"]).prop_map(|value| ("metadata", value)),
+        4 => inner(&["kind", "name", "namespace", "fieldPath", "x"]).prop_map(|value| ("involvedObject", value)),
+        1 => inner(&["kind", "name"]).prop_map(|value| ("regarding", value)),
+        2 => inner(&["component", "host", "x"]).prop_map(|value| ("source", value)),
+        4 => strings(&["Normal", "Warning", "", "normal"]).prop_map(|value| ("type", value)),
+        4 => (0..9u32).prop_map(|count| ("count", Json::Number(count.to_string()))),
+        2 => Just(("reason", Json::Null)),
+        1 => (prop::sample::select(vec!["reason", "message", "series", "eventTime", "x", "y"]), values()),
+    ];
+    prop::collection::vec(key_and_value, 0..9).prop_map(object)
+}
+
+fn object(members: Vec<(&'static str, Json)>) -> Json {
+    Json::Object(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
+fn members(json: &Json) -> &[(String, Json)] {
+    if let Json::Object(members) = json { members } else { &[] }
+}
+
+/// The last member of that name that is not null.
+fn get<'a>(json: &'a Json, key: &str) -> Option<&'a Json> {
+    let last = members(json).iter().rev().find(|(name, _)| name == key).map(|(_, value)| value);
+    last.filter(|value| **value != Json::Null)
+}
+
+/// The faults of meaning that an object has, by the plainest reading of the rules.
+fn faults(root: &Json) -> Vec<MalformedKind> {
+    let mut faults = Vec::new();
+    let all =
+        |key: &'static str| members(root).iter().filter(move |(name, _)| name == key).map(|(_, value)| value);
+    let has_duplicates = |object: &Json| {
+        let mut keys: Vec<&str> = members(object).iter().map(|(key, _)| key.as_str()).collect();
+        keys.sort_unstable();
+        keys.windows(2).any(|pair| pair[0] == pair[1])
+    };
+    if has_duplicates(root) || all("metadata").chain(all("involvedObject")).any(has_duplicates) {
+        faults.push(MalformedKind::DuplicateKey);
+    }
+    let is_string = |value: &Json| matches!(value, Json::String(_) | Json::Null);
+    let is_object = |value: &Json| matches!(value, Json::Object(_) | Json::Null);
+    let is_number = |value: &Json| matches!(value, Json::Number(_) | Json::Null);
+    let is_wrong_in = |object: &Json, keys: &[&str], is_right: fn(&Json) -> bool| {
+        members(object).iter().any(|(name, value)| keys.contains(&name.as_str()) && !is_right(value))
+    };
+    let is_wrong =
+        is_wrong_in(root, &["kind", "apiVersion", "type", "reason", "message", "eventTime"], is_string)
+            || is_wrong_in(root, &["metadata", "involvedObject", "source", "series"], is_object)
+            || is_wrong_in(root, &["count"], is_number)
+            || all("series").any(|series| is_wrong_in(series, &["count"], is_number))
+            || all("metadata").any(|metadata| {
+                is_wrong_in(metadata, &["name", "namespace", "uid", "resourceVersion"], is_string)
+            })
+            || all("involvedObject")
+                .any(|object| is_wrong_in(object, &["kind", "name", "namespace", "fieldPath"], is_string))
+            || all("source").any(|source| is_wrong_in(source, &["component", "host"], is_string));
+    if is_wrong {
+        faults.push(MalformedKind::WrongType);
+    }
+    let text = |key: &str| get(root, key);
+    let is_kind = match text("kind") {
+        None => get(root, "regarding").is_some() || get(root, "involvedObject").is_some(),
+        Some(kind) => *kind == Json::text("Event"),
+    };
+    let is_version = text("apiVersion")
+        .is_none_or(|version| [Json::text("v1"), Json::text("events.k8s.io/v1")].contains(version));
+    if !(is_kind && is_version) {
+        faults.push(MalformedKind::NotAnEvent);
+    }
+    faults
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn an_object_is_an_event_by_the_plainest_reading_of_the_rules(root in roots(), mut style in styles(), behind in "[ ,}x\n]{0,3}") {
+        let text = root.write(&mut style);
+        let mut bytes = format!("{text}{behind}").into_bytes();
+        let mut found = Vec::new();
+        match (parse(&mut bytes, &mut found), faults(&root)) {
+            (Parsed::Malformed(malformed), faults) => {
+                prop_assert!(faults.contains(&malformed.kind), "{:?} is not one of {:?} in {}", malformed, faults, text);
+                prop_assert_eq!(malformed.len, Some(text.len()));
+                prop_assert!(found.is_empty());
+            }
+            (Parsed::Event { len, head, .. }, faults) => {
+                prop_assert!(faults.is_empty(), "{:?} in {}", faults, text);
+                prop_assert_eq!(len, text.len());
+                let event = &bytes[..len];
+                prop_assert!(!event.contains(&b'\n') && !event.contains(&b'\r'));
+                prop_assert_eq!(found.len(), members(&root).len());
+                for (member, (key, value)) in found.iter().zip(members(&root)) {
+                    prop_assert_eq!(&*decode(event, member.key), key.as_str());
+                    let value_text = std::str::from_utf8(&event[member.value.range()]).unwrap();
+                    let value_read: serde_json::Value = serde_json::from_str(value_text).unwrap();
+                    prop_assert_eq!(value_read, serde_json::from_str::<serde_json::Value>(&value.compact()).unwrap());
+                }
+                let at = |outer: Option<&Json>, key: &str| match outer.and_then(|outer| get(outer, key)) {
+                    Some(Json::String(text)) => text.clone(),
+                    _ => String::new(),
+                };
+                let (metadata, object) = (get(&root, "metadata"), get(&root, "involvedObject"));
+                for (span, expected) in [
+                    (head.type_text, at(Some(&root), "type")),
+                    (head.reason, at(Some(&root), "reason")),
+                    (head.name, at(metadata, "name")),
+                    (head.resource_version, at(metadata, "resourceVersion")),
+                    (head.regarding_kind, at(object, "kind")),
+                    (head.regarding_field_path, at(object, "fieldPath")),
+                    (head.component, at(get(&root, "source"), "component")),
+                ] {
+                    prop_assert_eq!(decode(event, span), expected);
+                }
+            }
+            (Parsed::Incomplete, _) => prop_assert!(false, "incomplete: {}", text),
+        }
+    }
+
+    #[test]
+    fn damage_never_makes_more_than_json_has(root in roots(), mut style in styles(), damage in damaged()) {
+        let mut bytes = root.write(&mut style).into_bytes();
+        damage.apply(&mut bytes);
+        prop_assume!(bytes.first() == Some(&b'{'));
+        let before = bytes.clone();
+        match parse(&mut bytes, &mut Vec::new()) {
+            Parsed::Event { len, .. } => prop_assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&before[..len]).is_ok()),
+            Parsed::Malformed(Malformed { len: Some(len), kind, at, .. }) => {
+                prop_assert!(at <= len);
+                let text = std::str::from_utf8(&before[..len]);
+                prop_assert_eq!(text.is_err(), kind == MalformedKind::Utf8);
+                prop_assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&before[..len]).is_ok());
+            }
+            Parsed::Malformed(malformed) => {
+                prop_assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&before).is_err(), "{:?}", malformed);
+            }
+            Parsed::Incomplete => prop_assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&before).is_err()),
         }
     }
 }

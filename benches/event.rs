@@ -1,0 +1,140 @@
+//! What an event costs on its way in: parsing it, framing it, against serde_json's borrowed parse of the same bytes.
+//!
+//! `cargo bench --bench event`
+
+use std::borrow::Cow;
+use std::hint::black_box;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use serde::Deserialize;
+use weir::event::{Chunk, Head, Member, Scanner, parse, parse_rfc3339};
+use weir::source::framer::{FrameType, Framer, Other, Refused, Visitor};
+
+/// A kubelet's event as a real API server's watch gave it: 1,100 bytes, a third of them `managedFields`.
+const EVENT: &[u8] = include_bytes!("event.json");
+
+/// The members that weir decodes, as one would write them down for serde.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only parsing them is measured")]
+struct Borrowed<'a> {
+    kind: Option<&'a str>,
+    api_version: Option<&'a str>,
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
+    #[serde(borrow)]
+    involved_object: InvolvedObject<'a>,
+    #[serde(borrow)]
+    reason: Cow<'a, str>,
+    #[serde(borrow)]
+    message: Cow<'a, str>,
+    #[serde(borrow)]
+    source: Source<'a>,
+    first_timestamp: Option<&'a str>,
+    last_timestamp: Option<&'a str>,
+    count: Option<u32>,
+    r#type: &'a str,
+    event_time: Option<&'a str>,
+    reporting_component: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only parsing them is measured")]
+struct Metadata<'a> {
+    name: &'a str,
+    namespace: &'a str,
+    uid: &'a str,
+    resource_version: &'a str,
+    creation_timestamp: &'a str,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only parsing them is measured")]
+struct InvolvedObject<'a> {
+    kind: &'a str,
+    namespace: Option<&'a str>,
+    name: &'a str,
+    uid: Option<&'a str>,
+    api_version: Option<&'a str>,
+    field_path: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only parsing them is measured")]
+struct Source<'a> {
+    component: Option<&'a str>,
+    host: Option<&'a str>,
+}
+
+struct Everything;
+
+impl Visitor for Everything {
+    fn event(&mut self, _: FrameType, _: &[u8], _: &Head) -> bool {
+        true
+    }
+
+    fn other(&mut self, _: Other<'_>) {}
+
+    fn reject(&mut self, refused: &Refused<'_>) -> Option<String> {
+        panic!("{}: {}", refused.place, refused.detail)
+    }
+}
+
+fn parsing(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("parse");
+    group.throughput(Throughput::Bytes(EVENT.len() as u64));
+    let mut bytes = [EVENT, b"\n{\"kind\":\"Event\""].concat();
+    let mut members: Vec<Member> = Vec::new();
+    group.bench_function("weir", |bencher| {
+        bencher.iter(|| {
+            members.clear();
+            black_box(parse(black_box(&mut bytes), &mut members))
+        });
+    });
+    group.bench_function("weir, structure only", |bencher| {
+        bencher.iter(|| Scanner::new(black_box(&bytes), 0).value());
+    });
+    group.bench_function("UTF-8 only", |bencher| {
+        bencher.iter(|| std::str::from_utf8(black_box(EVENT)).is_ok());
+    });
+    group.bench_function("serde_json, borrowed", |bencher| {
+        bencher.iter(|| serde_json::from_slice::<Borrowed<'_>>(black_box(EVENT)).is_ok());
+    });
+    group.finish();
+    criterion.bench_function("time", |bencher| {
+        bencher.iter(|| parse_rfc3339(black_box(b"2026-11-22T19:03:27Z")));
+    });
+}
+
+/// Bytes to chunks, 200 events at a time.
+fn framing(criterion: &mut Criterion) {
+    let text = std::str::from_utf8(EVENT).expect("the sample is UTF-8");
+    let pretty: serde_json::Value = serde_json::from_str(text).expect("the sample is JSON");
+    let inputs = [
+        ("one a line", vec![text; 200].join("\n")),
+        ("a List", format!("{{\"kind\":\"List\",\"items\":[{}]}}", vec![text; 200].join(","))),
+        ("a watch", format!("{{\"type\":\"ADDED\",\"object\":{text}}}\n").repeat(200)),
+        ("pretty-printed", format!("{pretty:#}\n").repeat(150)),
+    ];
+    let mut group = criterion.benchmark_group("frame");
+    for (name, input) in &inputs {
+        group.throughput(Throughput::Bytes(input.len() as u64));
+        group.bench_function(*name, |bencher| {
+            bencher.iter_batched_ref(
+                || (Framer::new(), Chunk::default()),
+                |(framer, chunk)| {
+                    framer.push(input.as_bytes(), chunk, &mut Everything);
+                    framer.detach(chunk);
+                    chunk.events.len()
+                },
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, parsing, framing);
+criterion_main!(benches);
