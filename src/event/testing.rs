@@ -133,9 +133,9 @@ pub(crate) fn values() -> impl Strategy<Value = Json> {
     })
 }
 
-/// Text of a JSON number.
+/// Text of a JSON number that an f64 can hold: serde_json, which many tests compare with, refuses others.
 pub(crate) fn numbers() -> impl Strategy<Value = String> {
-    prop_oneof!["-?(0|[1-9][0-9]{0,3})", "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?"]
+    prop_oneof!["-?(0|[1-9][0-9]{0,3})", "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?"]
 }
 
 impl<'de> Deserialize<'de> for Json {

@@ -441,7 +441,7 @@ proptest! {
         let input = format!("{}{broken}\n{}", lines(&before), lines(&after));
         let found = frame(&input);
         prop_assert_eq!((found.events.len(), found.rejects.len()), (before.len() + after.len(), 1), "{}", &input);
-        prop_assert_eq!(&found.rejects[0].1, broken.trim_end());
+        prop_assert_eq!(&found.rejects[0].1, broken.trim_ascii_end());
     }
 
     #[test]
