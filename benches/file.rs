@@ -83,7 +83,8 @@ fn run(folder: &Path, input: &Path, stages: &[&str], workers: usize) -> Run {
     let output = folder.join("out.ndjson");
     let _ = fs::remove_file(&output);
     let config = folder.join("pipeline.toml");
-    fs::write(&config, configuration(input, &output, stages, workers)).expect("the configuration can be written");
+    fs::write(&config, configuration(input, &output, stages, workers))
+        .expect("the configuration can be written");
     let children_before = cpu_of_children();
     let begin = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
@@ -205,11 +206,20 @@ struct BorrowedObject<'a> {
     name: Cow<'a, str>,
 }
 
-fn report(options: &Options, chains: &[(&str, &[&str])], parse: &mut [Duration], runs: &mut [Vec<Run>], cold: &Run) {
+fn report(
+    options: &Options,
+    chains: &[(&str, &[&str])],
+    parse: &mut [Duration],
+    runs: &mut [Vec<Run>],
+    cold: &Run,
+) {
     parse.sort();
     let per_event = |d: Duration| d.as_secs_f64() * 1e6 / options.events as f64;
     let parse = (per_event(parse[0]), per_event(parse[parse.len() / 2]));
-    println!("{:<42}{:>12}{:>12}{:>12}{:>10}", "µs an event", "CPU best", "CPU median", "wall median", "peak MiB");
+    println!(
+        "{:<42}{:>12}{:>12}{:>12}{:>10}",
+        "µs an event", "CPU best", "CPU median", "wall median", "peak MiB"
+    );
     println!("{:<42}{:>12.2}{:>12.2}", "serde_json, borrowed fields, alone", parse.0, parse.1);
     let mut medians = Vec::new();
     for ((name, _), runs) in chains.iter().zip(runs) {
@@ -222,7 +232,10 @@ fn report(options: &Options, chains: &[(&str, &[&str])], parse: &mut [Duration],
         medians.push(median);
     }
     let cold_peak = cold.peak_memory_kib as f64 / 1024.0;
-    println!("weir, the same, compile cache cold: peak {cold_peak:.1} MiB, wall {:.2} s", cold.wall.as_secs_f64());
+    println!(
+        "weir, the same, compile cache cold: peak {cold_peak:.1} MiB, wall {:.2} s",
+        cold.wall.as_secs_f64()
+    );
     println!("\nboth stages / serde_json alone: {:.2}", medians[3] / parse.1);
     println!(
         "drop-normal on every event costs {:.2} µs less what it saves in writing; tag-gpu-failures on every event {:.2} µs",

@@ -116,7 +116,11 @@ struct Shared {
 struct Pipeline;
 
 impl Pipeline {
-    async fn start_and_finish(settings: Settings, read: Arc<AtomicU64>, ledger: Ledger) -> Result<(), RunError> {
+    async fn start_and_finish(
+        settings: Settings,
+        read: Arc<AtomicU64>,
+        ledger: Ledger,
+    ) -> Result<(), RunError> {
         let shutdown = Shutdown::on_signals().map_err(RunError::Start)?;
         let metrics = Metrics::new(&ledger).map_err(io::Error::other).map_err(RunError::Start)?;
         let health = Health::default();
@@ -164,7 +168,12 @@ async fn load(settings: &Settings, shared: &Shared) -> Result<Chain, RunError> {
 }
 
 /// Starts the parts from the sink to the source, and waits for them from the source to the sink.
-async fn flow(settings: Settings, chain: Chain, read: Arc<AtomicU64>, shared: &Shared) -> Result<(), RunError> {
+async fn flow(
+    settings: Settings,
+    chain: Chain,
+    read: Arc<AtomicU64>,
+    shared: &Shared,
+) -> Result<(), RunError> {
     let workers = settings.workers.count();
     let chunks = CHUNKS_OF_SOURCE + CHUNKS_PER_WORKER * workers;
     let (outlet, queues) = Outlet::new(shared.ledger.clone(), chunks, workers);

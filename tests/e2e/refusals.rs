@@ -47,7 +47,10 @@ async fn without_the_right_to_watch_readiness_names_it() {
         (status == 503 && text.contains("403")).then_some(text)
     })
     .await;
-    assert!(report.contains("source: not ok") && report.contains("list") && report.contains("events"), "{report}");
+    assert!(
+        report.contains("source: not ok") && report.contains("list") && report.contains("events"),
+        "{report}"
+    );
 }
 
 #[tokio::test]

@@ -9,14 +9,14 @@ use serde_json::json;
 
 use super::{unique, variable};
 
-pub struct Cluster {
-    pub client: Client,
-    pub namespace: String,
+pub(crate) struct Cluster {
+    pub(crate) client: Client,
+    pub(crate) namespace: String,
 }
 
 impl Cluster {
     /// Connects, and makes a namespace.
-    pub async fn with_namespace() -> Cluster {
+    pub(crate) async fn with_namespace() -> Cluster {
         let kubeconfig = Kubeconfig::read_from(variable("WEIR_TEST_KUBECONFIG")).unwrap();
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
         let client = Client::try_from(config).unwrap();
@@ -26,12 +26,19 @@ impl Cluster {
         Cluster { client, namespace }
     }
 
-    pub fn events(&self) -> Api<Event> {
+    pub(crate) fn events(&self) -> Api<Event> {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
     /// Creates an event as the kubelet would write it.
-    pub async fn report(&self, name: &str, event_type: &str, reason: &str, message: &str, count: i32) -> Event {
+    pub(crate) async fn report(
+        &self,
+        name: &str,
+        event_type: &str,
+        reason: &str,
+        message: &str,
+        count: i32,
+    ) -> Event {
         let now = Time(k8s_openapi::jiff::Timestamp::now());
         let event = Event {
             metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
@@ -55,13 +62,14 @@ impl Cluster {
     }
 
     /// A kubeconfig for the same server with the token of a ServiceAccount that has no rights at all.
-    pub async fn kubeconfig_of_nobody(&self) -> String {
+    pub(crate) async fn kubeconfig_of_nobody(&self) -> String {
         use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
         use k8s_openapi::api::core::v1::ServiceAccount;
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), &self.namespace);
-        let account: ServiceAccount = serde_json::from_value(json!({"metadata": {"name": "nobody"}})).unwrap();
+        let account: ServiceAccount =
+            serde_json::from_value(json!({"metadata": {"name": "nobody"}})).unwrap();
         accounts.create(&PostParams::default(), &account).await.unwrap();
-        let request = TokenRequest { spec: TokenRequestSpec::default(), ..TokenRequest::default() };
+        let request = TokenRequest { spec: Some(TokenRequestSpec::default()), ..TokenRequest::default() };
         let answer = accounts.create_token_request("nobody", &PostParams::default(), &request).await.unwrap();
         let token = answer.status.unwrap().token;
 
@@ -77,14 +85,14 @@ impl Cluster {
     }
 
     /// Raises an event's count, as a reporter does when it happens again.
-    pub async fn repeat(&self, name: &str, count: i32) -> Event {
+    pub(crate) async fn repeat(&self, name: &str, count: i32) -> Event {
         let patch = Patch::Merge(json!({"count": count}));
         self.events().patch(name, &PatchParams::default(), &patch).await.unwrap()
     }
 }
 
 /// `{uid}.{resourceVersion}`, the id of a version's document.
-pub fn id_of(event: &Event) -> String {
+pub(crate) fn id_of(event: &Event) -> String {
     format!(
         "{}.{}",
         event.metadata.uid.as_deref().unwrap(),

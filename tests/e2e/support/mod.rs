@@ -4,21 +4,17 @@ mod cluster;
 mod search;
 mod weir;
 
-pub use cluster::{Cluster, id_of};
-pub use search::{OwnNode, Search};
-pub use weir::{Weir, both_stages, stage};
+pub(crate) use cluster::{Cluster, id_of};
+pub(crate) use search::{OwnNode, Search};
+pub(crate) use weir::{Weir, both_stages, stage};
 
-use std::future::Future;
 use std::time::{Duration, Instant};
 
 /// Generous: two cores, and everything else that runs on them.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Asks again until the answer is `Some`; fails with what was awaited.
-pub async fn eventually<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
-where
-    F: Future<Output = Option<T>>,
-{
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let begin = Instant::now();
     loop {
         if let Some(answer) = ask().await {
@@ -30,17 +26,18 @@ where
 }
 
 /// A name that no other test run uses.
-pub fn unique(prefix: &str) -> String {
+pub(crate) fn unique(prefix: &str) -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros() as u64;
     format!("{prefix}-{since:x}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-pub fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `make test`, which starts the servers"))
+pub(crate) fn variable(name: &str) -> String {
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: run `make test`, which starts the servers"))
 }
 
-pub fn repository() -> &'static std::path::Path {
+pub(crate) fn repository() -> &'static std::path::Path {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
 }

@@ -7,19 +7,19 @@ use serde_json::{Value, json};
 
 use super::{repository, unique, variable};
 
-pub struct Search {
-    pub url: String,
-    pub index: String,
+pub(crate) struct Search {
+    pub(crate) url: String,
+    pub(crate) index: String,
     client: reqwest::Client,
 }
 
 impl Search {
     /// The shared node, and an index name of the test's own.
-    pub fn shared() -> Search {
+    pub(crate) fn shared() -> Search {
         Search::at(variable("WEIR_TEST_OPENSEARCH_URL"))
     }
 
-    pub fn at(url: String) -> Search {
+    pub(crate) fn at(url: String) -> Search {
         // Whoever comes first installs it; the others find it installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Search { url, index: unique("kube-events-e2e"), client: reqwest::Client::new() }
@@ -37,14 +37,14 @@ impl Search {
     }
 
     /// Makes the index by hand, with these mappings.
-    pub async fn create_index(&self, mappings: Value) {
+    pub(crate) async fn create_index(&self, mappings: Value) {
         let body = json!({"settings": {"number_of_replicas": 0}, "mappings": mappings});
         let (status, answer) = self.ask(reqwest::Method::PUT, &self.index, Some(body)).await;
         assert_eq!(status, 200, "{answer}");
     }
 
     /// Every document, by id.
-    pub async fn documents(&self) -> Vec<(String, Value)> {
+    pub(crate) async fn documents(&self) -> Vec<(String, Value)> {
         self.ask(reqwest::Method::POST, &format!("{}/_refresh", self.index), None).await;
         let query = json!({"size": 10_000, "query": {"match_all": {}}});
         let (status, answer) =
@@ -53,24 +53,20 @@ impl Search {
             return Vec::new();
         }
         let hits = answer["hits"]["hits"].as_array().cloned().unwrap_or_default();
-        hits.into_iter().map(|hit| (hit["_id"].as_str().unwrap().to_owned(), hit["_source"].clone())).collect()
-    }
-
-    /// The index's mapping of one field.
-    pub async fn mapping(&self) -> Value {
-        let (_, answer) = self.ask(reqwest::Method::GET, &format!("{}/_mapping", self.index), None).await;
-        answer[&self.index]["mappings"].clone()
+        hits.into_iter()
+            .map(|hit| (hit["_id"].as_str().unwrap().to_owned(), hit["_source"].clone()))
+            .collect()
     }
 }
 
 /// A node that the test may stop and start; stopped for good when dropped.
-pub struct OwnNode {
+pub(crate) struct OwnNode {
     port: u16,
     folder: PathBuf,
 }
 
 impl OwnNode {
-    pub fn start() -> OwnNode {
+    pub(crate) fn start() -> OwnNode {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         // Not a temporary folder of this user's: OpenSearch runs as another one.
         let folder = PathBuf::from("/tmp").join(unique("weir-e2e-opensearch"));
@@ -79,16 +75,16 @@ impl OwnNode {
         node
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    pub fn start_again(&self) {
+    pub(crate) fn start_again(&self) {
         self.script("up.sh", &[&self.port.to_string(), &self.folder.display().to_string()], &[]);
     }
 
     /// SIGKILL; the data stays.
-    pub fn kill(&self) {
+    pub(crate) fn kill(&self) {
         self.script("down.sh", &[&self.folder.display().to_string()], &[("KEEP", "1"), ("HARD", "1")]);
     }
 

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{eventually, repository};
 
-pub struct Weir {
+pub(crate) struct Weir {
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
     admin: String,
@@ -20,11 +20,11 @@ pub struct Weir {
 impl Weir {
     /// Starts it and waits until its admin address is known. `config` is the part of `pipeline.toml` without name, admin
     /// and dead letters.
-    pub async fn start(config: &str) -> Weir {
+    pub(crate) async fn start(config: &str) -> Weir {
         Weir::start_with(config, &[]).await
     }
 
-    pub async fn start_with(config: &str, variables: &[(&str, &str)]) -> Weir {
+    pub(crate) async fn start_with(config: &str, variables: &[(&str, &str)]) -> Weir {
         let folder = tempfile::tempdir().unwrap();
         let text = format!(
             "name = \"e2e\"\ncluster = \"e2e-cluster\"\n{config}\n[dead_letter]\npath = \"dead\"\n\
@@ -61,7 +61,7 @@ impl Weir {
         Some(log[at..at + end].to_owned())
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().join("\n")
     }
 
@@ -73,40 +73,46 @@ impl Weir {
     }
 
     /// `/readyz?verbose`
-    pub async fn readiness(&self) -> (u16, String) {
+    pub(crate) async fn readiness(&self) -> (u16, String) {
         self.get("/readyz?verbose").await
     }
 
-    pub async fn until_ready(&self) {
+    pub(crate) async fn until_ready(&self) {
         eventually("weir is ready", async || (self.readiness().await.0 == 200).then_some(())).await;
     }
 
     /// All samples of `/metrics`, by `name{labels}`.
-    pub async fn metrics(&self) -> BTreeMap<String, f64> {
+    pub(crate) async fn metrics(&self) -> BTreeMap<String, f64> {
         let (_, text) = self.get("/metrics").await;
         let samples = text.lines().filter(|line| !line.starts_with('#'));
-        samples.filter_map(|line| line.rsplit_once(' ')).map(|(k, v)| (k.to_owned(), v.parse().unwrap())).collect()
+        samples
+            .filter_map(|line| line.rsplit_once(' '))
+            .map(|(k, v)| (k.to_owned(), v.parse().unwrap()))
+            .collect()
     }
 
     /// The sum of a family's samples.
-    pub async fn metric(&self, family: &str) -> f64 {
+    pub(crate) async fn metric(&self, family: &str) -> f64 {
         let samples = self.metrics().await;
         let of_family = |name: &str| name.split('{').next() == Some(family);
         samples.iter().filter(|(name, _)| of_family(name)).map(|(_, value)| value).sum()
     }
 
-    pub fn dead_letters(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn dead_letters(&self) -> Vec<serde_json::Value> {
         let Ok(folder) = std::fs::read_dir(self.folder.path().join("dead")) else { return Vec::new() };
         let mut letters = Vec::new();
-        for path in folder.map(|entry| entry.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "jsonl")) {
+        for path in
+            folder.map(|entry| entry.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "jsonl"))
+        {
             let lines = BufReader::new(File::open(path).unwrap()).lines();
-            letters.extend(lines.map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap()));
+            letters
+                .extend(lines.map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap()));
         }
         letters
     }
 
     /// `/metrics` balances, now.
-    pub async fn assert_balanced(&self) {
+    pub(crate) async fn assert_balanced(&self) {
         let m = self.metrics().await;
         let sum = |family: &str| -> f64 {
             m.iter().filter(|(k, _)| k.split('{').next() == Some(family)).map(|(_, v)| v).sum()
@@ -122,18 +128,23 @@ impl Weir {
     }
 
     /// SIGTERM; it drains, ends well, and its last ledger has nothing in flight.
-    pub async fn stop(mut self) -> String {
+    pub(crate) async fn stop(mut self) -> String {
         self.assert_balanced().await;
         self.signal(Signal::TERM);
         let status = eventually("weir ends", async || self.child.try_wait().unwrap()).await;
         let log = self.log();
         assert!(status.success(), "{status}: {log}");
-        let ledger = log.lines().rev().find(|line| line.starts_with("ledger ")).expect("a last ledger line").to_owned();
+        let ledger = log
+            .lines()
+            .rev()
+            .find(|line| line.starts_with("ledger "))
+            .expect("a last ledger line")
+            .to_owned();
         assert!(ledger.ends_with("in_flight=0"), "{ledger}");
         ledger
     }
 
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id() as i32).unwrap();
         let _ = kill_process(pid, signal);
     }
@@ -150,12 +161,12 @@ impl Drop for Weir {
 }
 
 /// `[[stage]]`s of both modules that the repository ships.
-pub fn both_stages() -> String {
+pub(crate) fn both_stages() -> String {
     ["drop-normal", "tag-gpu-failures"].map(stage).concat()
 }
 
 /// One `[[stage]]` of a module in `filters/dist`.
-pub fn stage(name: &str) -> String {
+pub(crate) fn stage(name: &str) -> String {
     let module = repository().join("filters/dist").join(format!("{name}.wasm"));
     assert!(module.exists(), "{} is missing: run `make filters`", module.display());
     format!("[[stage]]\nname = {name:?}\nmodule = {module:?}\n")
