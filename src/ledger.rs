@@ -6,7 +6,8 @@
 //! - Every event that a source receives enters by [`Ledger::receive`] and is from then on part of exactly
 //!   one [`Held`], which travels with it through queues, batches and retries.
 //! - `in_flight` is the sum of all `Held` there are; it is never computed as the difference.
-//!   A `Held` that is dropped with events in it therefore unbalances the ledger, and shows.
+//!   A `Held` that is dropped with events in it therefore unbalances the ledger, and shows; but for the end of
+//!   a run that is cut short ([`Ledger::cut_short`]), when what was in flight has no outcome and stays in flight.
 //! - Everything moves under one lock, a chunk or a response at a time, and is read in one snapshot.
 
 use std::fmt;
@@ -101,6 +102,7 @@ struct Account {
     replayed: u64,
     settled: Tally,
     held: u64,
+    is_cut_short: bool,
     filter_labels: Vec<(String, String)>,
     dead_letter_labels: Vec<(String, String)>,
 }
@@ -123,6 +125,12 @@ impl Ledger {
         account.held += count;
         drop(account);
         Held { count, ledger: self.clone() }
+    }
+
+    /// The run ends before all events have an outcome: those that are dropped from now on stay in flight, so that
+    /// the last reading says how many they were.
+    pub fn cut_short(&self) {
+        self.lock().is_cut_short = true;
     }
 
     /// All counts at one moment.
@@ -221,7 +229,10 @@ fn add_all(sums: &mut Vec<u64>, counts: &[u64]) {
 impl Drop for Held {
     fn drop(&mut self) {
         if self.count > 0 {
-            self.ledger.lock().held -= self.count;
+            let mut account = self.ledger.lock();
+            if !account.is_cut_short {
+                account.held -= self.count;
+            }
         }
     }
 }
@@ -311,6 +322,16 @@ mod tests {
         let ledger = Ledger::default();
         drop(ledger.receive(2));
         assert!(!ledger.snapshot().is_balanced());
+    }
+
+    #[test]
+    fn events_that_a_run_leaves_behind_stay_in_flight() {
+        let ledger = Ledger::default();
+        let held = ledger.receive(2);
+        ledger.cut_short();
+        drop(held);
+        assert!(ledger.snapshot().is_balanced());
+        assert_eq!(ledger.snapshot().in_flight, 2);
     }
 
     #[test]

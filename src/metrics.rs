@@ -26,7 +26,7 @@ pub struct Metrics {
 /// Metrics of the source.
 #[derive(Clone, Debug)]
 pub struct SourceMetrics {
-    /// `weir_source_state{state}`: 1 for the state that it is in, 0 for the others.
+    /// `weir_source_state{state}`: how many scopes are in it.
     pub state: IntGaugeVec,
     /// `weir_source_frames_total{type}`
     pub frames: IntCounterVec,
@@ -95,7 +95,9 @@ impl Metrics {
         metrics.registry.register(Box::new(build))?;
         metrics.registry.register(Box::new(LedgerCollector::new(ledger.clone())?))?;
         #[cfg(target_os = "linux")]
-        metrics.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        metrics
+            .registry
+            .register(Box::new(Process(prometheus::process_collector::ProcessCollector::for_self())))?;
         Ok(metrics)
     }
 
@@ -103,6 +105,29 @@ impl Metrics {
     pub fn render(&self) -> String {
         // Encoding fails only for a family without a name; none of ours is.
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+}
+
+/// The standard metrics of a process. The library counts CPU time in whole seconds; this one does not.
+#[cfg(target_os = "linux")]
+struct Process(prometheus::process_collector::ProcessCollector);
+
+#[cfg(target_os = "linux")]
+impl Collector for Process {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        let mut families = self.0.collect();
+        let cpu = families.iter_mut().find(|family| family.name() == "process_cpu_seconds_total");
+        if let Some(metric) = cpu.and_then(|family| family.mut_metric().first_mut()) {
+            let mut counter = Counter::default();
+            counter.set_value(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9);
+            metric.set_counter(counter);
+        }
+        families
     }
 }
 
@@ -131,7 +156,7 @@ impl Maker {
         Ok(SourceMetrics {
             state: self.gauges(
                 "weir_source_state",
-                "1 for the state that the source is in, 0 for the others.",
+                "How many scopes of the source (all namespaces, or each configured one) are in the state.",
                 &["state"],
             )?,
             frames: self.counters(

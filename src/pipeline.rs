@@ -121,7 +121,8 @@ impl Pipeline {
         read: Arc<AtomicU64>,
         ledger: Ledger,
     ) -> Result<(), RunError> {
-        let shutdown = Shutdown::on_signals().map_err(RunError::Start)?;
+        let of_signals = ledger.clone();
+        let shutdown = Shutdown::on_signals(move || of_signals.cut_short()).map_err(RunError::Start)?;
         let metrics = Metrics::new(&ledger).map_err(io::Error::other).map_err(RunError::Start)?;
         let health = Health::default();
         let admin = start_admin(settings.admin, &metrics, &health, &shutdown).await?;
@@ -251,6 +252,7 @@ async fn finish(
     let mut first_failure = None;
     let mut note = |end: WorkerEnd| {
         if let Err(error) = end {
+            shared.ledger.cut_short();
             shared.shutdown.drain.cancel();
             first_failure.get_or_insert(error);
         }
@@ -274,6 +276,7 @@ async fn finish(
             () = &mut time_is_up => break,
         }
     }
+    shared.ledger.cut_short();
     shared.shutdown.abort.cancel();
     match (first_failure, shared.ledger.snapshot().in_flight) {
         (Some(error), _) => Err(error),

@@ -22,12 +22,12 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Listens for SIGINT and SIGTERM from now on.
+    /// Listens for SIGINT and SIGTERM from now on. Calls `before_abort` before anything is told to stop at once.
     ///
     /// # Errors
     ///
     /// When the process may not install signal handlers.
-    pub fn on_signals() -> std::io::Result<Shutdown> {
+    pub fn on_signals(before_abort: impl Fn() + Send + 'static) -> std::io::Result<Shutdown> {
         let shutdown = Shutdown::default();
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -45,6 +45,7 @@ impl Shutdown {
                     );
                     on_signal.drain.cancel();
                 } else {
+                    before_abort();
                     on_signal.abort.cancel();
                 }
             }

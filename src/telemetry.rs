@@ -23,7 +23,8 @@ use limit::RateLimited;
 
 /// The environment variable that says which lines to show.
 pub const FILTER_VARIABLE: &str = "WEIR_LOG";
-const FILTER_DEFAULT: &str = "info";
+/// The libraries that are off log each retry of theirs as an error, without a bound; weir says the same once.
+const FILTER_DEFAULT: &str = "info,kube_client=off,rustls_platform_verifier=off";
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

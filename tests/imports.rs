@@ -103,9 +103,10 @@ fn rust_files(folder: PathBuf) -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            // `tests` and `testing` are compiled for tests only.
+            // These names are of what is compiled for tests only.
             match path.file_stem().and_then(|stem| stem.to_str()) {
-                Some("tests" | "testing") => {}
+                Some("tests" | "testing" | "scenarios") => {}
+                Some(stem) if stem.ends_with("_test") => {}
                 _ if path.is_dir() => folders.push(path),
                 _ if path.extension().is_some_and(|extension| extension == "rs") => files.push(path),
                 _ => {}

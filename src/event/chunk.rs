@@ -224,11 +224,15 @@ impl ChunkPool {
         }
     }
 
-    /// Waits for a free chunk. Cancel-safe. For one taker at a time.
+    /// Waits for a free chunk. Cancel-safe.
     pub async fn take(&self) -> Chunk {
         loop {
             // notify_one stores a permit, so a return between these two lines is not missed.
             if let Some(chunk) = self.try_take() {
+                // It stores only one: two chunks that came back while two waited must wake both.
+                if self.metrics().taken < self.0.size {
+                    self.0.notify.notify_one();
+                }
                 return chunk;
             }
             self.0.notify.notified().await;

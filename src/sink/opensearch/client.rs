@@ -94,8 +94,7 @@ impl std::fmt::Debug for Password {
 impl Client {
     /// Reads the CA and the password; connects to nothing.
     pub(super) fn new(settings: &OpenSearchSettings) -> Result<Client, SinkError> {
-        // Fails when the process has one already, which then serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        crate::tls::install_crypto_provider();
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("weir/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())

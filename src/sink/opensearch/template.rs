@@ -86,6 +86,7 @@ fn mappings() -> Value {
             "involvedObject": object(),
             "related": object(),
             "weir": { "properties": {
+                "timestamp": keyword(),
                 "errors": { "properties": { "stage": keyword(), "kind": keyword() } },
             } },
         },
