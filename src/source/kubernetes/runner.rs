@@ -1,7 +1,7 @@
 //! The I/O of one machine: sends its requests, reads answers into chunks, tells it what happened.
 //!
-//! Constraints: an event of a watch goes on as soon as the bytes that end it have come: only what is here already shares its
-//! chunk. What the machine has accepted is handed on whatever becomes of the answer; ending this task may drop a chunk, of
+//! Constraints: an event of a watch goes on as soon as the bytes that end it have come, but that chunks follow each other at
+//! least [`WATCH_PACE`] apart: in a burst, waking three threads for each event would be most of its cost. What the machine has accepted is handed on whatever becomes of the answer; ending this task may drop a chunk, of
 //! which nothing was counted as received. A watch that finds no room is closed within [`WATCH_ROOM_WAIT`], a list within
 //! [`LIST_ROOM_WAIT`].
 
@@ -32,6 +32,8 @@ const WATCH_ROOM_WAIT: Duration = Duration::from_secs(1);
 const LIST_ROOM_WAIT: Duration = Duration::from_secs(10);
 /// How long a list's items may wait for more to come, so that they go on together.
 const LIST_PATIENCE: Duration = Duration::from_millis(20);
+/// The least time between two chunks of a watch; the first event after quiet does not wait.
+const WATCH_PACE: Duration = Duration::from_millis(5);
 /// What is cheap to copy from one chunk to the next.
 const CARRIED_BYTES_MAX: usize = 64 << 10;
 /// How often a task that waits says that it is alive.
@@ -170,7 +172,12 @@ impl Runner {
             // hyper decodes one piece at a time, in a task of its own: let it, so that pieces that are here already share a
             // chunk. The API server writes a list in pieces of a few items.
             let patience = if reading.is_list { LIST_PATIENCE } else { Duration::ZERO };
-            tokio::task::yield_now().await;
+            match reading.handed_on {
+                Some(last) if !reading.is_list && last.elapsed() < WATCH_PACE => {
+                    tokio::time::sleep_until(last + WATCH_PACE).await;
+                }
+                _ => tokio::task::yield_now().await,
+            }
             if let Ok(piece) = tokio::time::timeout(patience, reading.body.next()).await {
                 return Ok(Some(piece));
             }
@@ -212,6 +219,7 @@ impl Runner {
         if chunk.received() == 0 {
             return Ok(());
         }
+        reading.handed_on = Some(Instant::now());
         self.context.outlet.send(chunk)
     }
 }
@@ -225,6 +233,8 @@ struct Reading {
     framer: Framer,
     /// What was framed and not handed on yet.
     chunk: Option<Chunk>,
+    /// When a chunk was handed on last.
+    handed_on: Option<Instant>,
     is_list: bool,
     list_end: bool,
 }
@@ -235,6 +245,7 @@ impl Reading {
             body: body.into_data_stream(),
             framer: Framer::new(),
             chunk: None,
+            handed_on: None,
             is_list,
             list_end: false,
         }
