@@ -58,6 +58,11 @@ pub use stage::{Stage, Verdict};
 #[doc = include_str!("../../README.md")]
 struct Guide;
 
+/// So is the first filter that the repository's front page shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct FrontPage;
+
 /// What [`export!`] expands to. Not part of the API.
 #[doc(hidden)]
 pub mod __module {

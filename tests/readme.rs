@@ -1,0 +1,72 @@
+//! What README.md shows is true: its configuration is accepted, its commands and metrics exist.
+
+#![allow(clippy::unwrap_used)] // A test that cannot be set up fails.
+
+use std::path::Path;
+use std::process::Command;
+
+use weir::ledger::Ledger;
+use weir::metrics::Metrics;
+
+const README: &str = include_str!("../README.md");
+
+/// The text of the fenced blocks of one language.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let open = format!("```{language}\n");
+    README.split(&open as &str).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+#[test]
+fn its_configuration_passes_check() {
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(repository().join("filters"), folder.path().join("filters")).unwrap();
+    let config = folder.path().join("pipeline.toml");
+    std::fs::write(&config, blocks("toml")[0]).unwrap();
+    let weir = Command::new(env!("CARGO_BIN_EXE_weir")).arg("check").arg(&config).output().unwrap();
+    assert!(weir.status.success(), "{}", String::from_utf8_lossy(&weir.stderr));
+}
+
+#[test]
+fn its_commands_exist() {
+    let makefile = std::fs::read_to_string(repository().join("Makefile")).unwrap();
+    let help = Command::new(env!("CARGO_BIN_EXE_weir")).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let mut commands = 0;
+    for line in blocks("sh").concat().lines().map(str::trim) {
+        let mut words = line.split_whitespace();
+        let found = match (words.next(), words.next()) {
+            (Some("make"), Some(target)) => makefile.contains(&format!("\n{target}: ## ")),
+            (Some("weir"), Some(command)) => help.contains(&format!("\n  {command} ")),
+            other => panic!("the README shows {other:?}, which no test knows"),
+        };
+        assert!(found, "there is no such command: {line}");
+        commands += 1;
+    }
+    assert_eq!(commands, 4);
+}
+
+#[test]
+fn its_metrics_exist() {
+    let metrics = Metrics::new(&Ledger::default()).unwrap();
+    // A family without a sample is not shown: these have labels that only a run knows.
+    metrics.stage.calls.with_label_values(&["s"]);
+    metrics.stage.module_counter.with_label_values(&["s", "c"]);
+    metrics.sink.requests.with_label_values(&["200"]);
+    metrics.source.state.with_label_values(&["watching"]);
+    metrics.buffer_bytes.with_label_values(&["memory"]);
+    let shown = metrics.render();
+    let names = README.split('`').filter(|text| text.starts_with("weir_"));
+    let mut count = 0;
+    for name in names.map(|text| text.split('{').next().unwrap()) {
+        let family = format!("# TYPE {name} ");
+        let is_labelled_only =
+            ["weir_events_filtered_total", "weir_events_dead_lettered_total"].contains(&name);
+        assert!(shown.contains(&family) || is_labelled_only, "{name} is not on /metrics");
+        count += 1;
+    }
+    assert!(count >= 9, "only {count} metrics are named");
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
