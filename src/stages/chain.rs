@@ -22,6 +22,11 @@ use crate::ledger::ReasonId;
 /// One call in this many is timed: a clock costs a third of a short call.
 const SAMPLE: u32 = 64;
 
+/// An instance that works is not replaced more often than this, nor than the time in which it takes a tenth: making
+/// it and configuring it may take a timeout each.
+const REPLACED_EVERY_MIN: Duration = Duration::from_secs(1);
+const REPLACED_EVERY_TIMEOUTS: u32 = 20;
+
 /// What became of an event.
 #[derive(Debug)]
 pub(super) enum Verdict<'a> {
@@ -66,6 +71,10 @@ pub(super) struct Slot {
     /// Why the next instance will be made.
     cause: Cause,
     breaker: Breaker,
+    /// Whether the instance has reached its `memory` and is to be replaced.
+    is_full: bool,
+    /// When one was last replaced for that, on the stage's wall clock.
+    replaced_full: Option<Duration>,
     /// Calls since the metrics were last told.
     calls: u64,
     until_sample: u32,
@@ -92,6 +101,8 @@ impl Slot {
             engine: engine.clone(),
             instance,
             cause: Cause::Start,
+            is_full: false,
+            replaced_full: None,
             calls: 0,
             until_sample: SAMPLE,
         }
@@ -114,7 +125,13 @@ impl Slot {
     fn call(&mut self, chunk: &Arc<Chunk>, index: usize, edits: &mut Box<Edits>) -> Result<Ran, Failure> {
         let instance = match &mut self.instance {
             Some(instance) => instance,
-            none => none.insert(self.template.start(&self.engine, &self.stage, self.cause)?),
+            none => {
+                let (instance, cost) = self.template.start(&self.engine, &self.stage, self.cause)?;
+                if self.cause != Cause::Start {
+                    self.breaker.replaced(cost, Instant::now());
+                }
+                none.insert(instance)
+            }
         };
         self.calls += 1;
         self.until_sample -= 1;
@@ -133,27 +150,46 @@ impl Slot {
             self.stage.counters.duration.observe(after_tick.as_secs_f64());
         }
         let processed = processed?;
-        if instance.is_used_up() {
-            self.replace_used_up();
-        } else if !self.breaker.is_closed() {
-            self.breaker.succeeded(Instant::now());
-            info!(stage = self.stage.name(), "the module works again");
+        if instance.is_full() {
+            self.is_full = true;
+            self.replace_full();
         }
         Ok(match processed {
-            Processed::Kept => Ran::Passed,
-            Processed::Dropped(reason) => Ran::Dropped(reason),
-            Processed::Refused => {
-                self.stage.failed(FailureKind::Error, "the module answered an error", None);
-                Ran::Failed(FailureKind::Error, "the module answered an error".into())
-            }
+            Processed::Kept => self.answered(Ran::Passed),
+            Processed::Dropped(reason) => self.answered(Ran::Dropped(reason)),
+            Processed::Refused => self.errored(),
         })
     }
 
-    /// The module coped with memory that it did not get, but it will not get more: a new instance has it all.
-    fn replace_used_up(&mut self) {
-        self.give_up(Cause::Memory);
-        let changed = self.breaker.failed(Duration::ZERO, Instant::now());
+    fn answered(&mut self, ran: Ran) -> Ran {
+        if self.breaker.is_closed() {
+            self.breaker.answered();
+        } else {
+            self.breaker.succeeded(Instant::now());
+            info!(stage = self.stage.name(), "the module works again");
+        }
+        ran
+    }
+
+    fn errored(&mut self) -> Ran {
+        let detail = "the module answered an error";
+        self.stage.failed(FailureKind::Error, detail, None);
+        let changed = self.breaker.errored(Instant::now());
         self.log_opened(changed);
+        Ran::Failed(FailureKind::Error, detail.into())
+    }
+
+    /// The module coped with memory that it did not get, but it will not get more: a new instance has it all. That
+    /// is no failure: where instances fill up faster than they may be replaced, the full one is used meanwhile.
+    fn replace_full(&mut self) {
+        let every =
+            REPLACED_EVERY_MIN.max(self.stage.settings.timeout.saturating_mul(REPLACED_EVERY_TIMEOUTS));
+        let now = (self.stage.clock)().wall;
+        if self.replaced_full.is_none_or(|at| now.saturating_sub(at) >= every) {
+            self.replaced_full = Some(now);
+            self.stage.replaced_full();
+            self.give_up(Cause::Memory);
+        }
     }
 
     fn fail(&mut self, failure: Failure) -> Ran {
@@ -190,6 +226,7 @@ impl Slot {
 
     fn give_up(&mut self, cause: Cause) {
         self.cause = cause;
+        self.is_full = false;
         if let Some(mut instance) = self.instance.take() {
             instance.end_chunk(); // Its counters counted what happened.
         }
@@ -203,5 +240,13 @@ impl Slot {
         if let Some(instance) = &mut self.instance {
             instance.end_chunk();
         }
+        if self.is_full {
+            self.replace_full();
+        }
+    }
+
+    /// The worker ends: says what the log has not said yet.
+    pub(super) fn end(&self) {
+        self.stage.say_rest();
     }
 }

@@ -17,7 +17,7 @@ use wasmtime::Engine;
 /// Between two looks at a running call.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 /// Wall time that a call may take, in timeouts.
-const WALL_FACTOR: u32 = 20;
+pub(super) const WALL_FACTOR: u32 = 20;
 
 /// Both clocks at one moment, from zero points that do not matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,33 +51,47 @@ pub(super) enum AtTick {
     Kill,
 }
 
+/// Which of its two budgets a call has used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Budget {
+    Cpu,
+    /// It did not get the CPU time to use that one.
+    Wall,
+}
+
 /// The time account of the current call.
 #[derive(Debug)]
 pub(super) struct Deadline {
     timeout: Duration,
     first: Option<Reading>,
+    used: Option<Budget>,
 }
 
 impl Deadline {
     pub(super) fn new(timeout: Duration) -> Deadline {
-        Deadline { timeout, first: None }
+        Deadline { timeout, first: None, used: None }
     }
 
     /// A call begins.
     pub(super) fn begin(&mut self) {
         self.first = None;
+        self.used = None;
     }
 
     /// A tick has passed during the call.
     pub(super) fn tick(&mut self, now: Reading) -> AtTick {
         let first = *self.first.get_or_insert(now);
-        let used = |from: Duration, to: Duration| to.saturating_sub(from);
-        if used(first.cpu, now.cpu) >= self.timeout
-            || used(first.wall, now.wall) >= self.timeout.saturating_mul(WALL_FACTOR)
-        {
-            return AtTick::Kill;
+        if now.cpu.saturating_sub(first.cpu) >= self.timeout {
+            self.used = Some(Budget::Cpu);
+        } else if now.wall.saturating_sub(first.wall) >= self.timeout.saturating_mul(WALL_FACTOR) {
+            self.used = Some(Budget::Wall);
         }
-        AtTick::Extend
+        if self.used.is_some() { AtTick::Kill } else { AtTick::Extend }
+    }
+
+    /// Which budget the call was killed for.
+    pub(super) fn used(&self) -> Option<Budget> {
+        self.used
     }
 
     /// When the first tick of the call was, if it has lasted that long.
@@ -199,6 +213,18 @@ mod tests {
     #[test]
     fn a_call_that_uses_no_cpu_is_killed_in_the_end() {
         assert_eq!(killed_at(TIMEOUT, 0.0, 1_000).unwrap().wall, TIMEOUT * WALL_FACTOR);
+    }
+
+    #[test]
+    fn the_budget_that_was_used_is_known_until_the_next_call() {
+        let mut deadline = Deadline::new(TIMEOUT);
+        for (cpu, wall, used) in [(TIMEOUT, TIMEOUT, Budget::Cpu), (TICK, TIMEOUT * 20, Budget::Wall)] {
+            deadline.tick(Reading::default());
+            assert_eq!(deadline.used(), None);
+            assert_eq!(deadline.tick(Reading { cpu, wall }), AtTick::Kill);
+            assert_eq!(deadline.used(), Some(used));
+            deadline.begin();
+        }
     }
 
     proptest! {

@@ -13,6 +13,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use wasmtime::Engine;
 
 use super::engine::engine;
+use super::text::{indented, printable};
 
 /// The hidden subcommand that the child runs.
 pub const COMPILE_COMMAND: &str = "__compile-module";
@@ -131,7 +132,7 @@ fn read_error(stderr: Option<impl Read>) -> String {
         // What could be read before an error is what there is to show.
         let _ = stderr.take(CHILD_ERROR_BYTES).read_to_end(&mut text);
     }
-    String::from_utf8_lossy(&text).trim().to_owned()
+    indented(&String::from_utf8_lossy(&text))
 }
 
 fn judge(status: ExitStatus, stderr: String) -> Result<(), CompileError> {
@@ -173,8 +174,19 @@ fn compile_stdin() -> Result<(), (u8, String)> {
     io::stdout().lock().write_all(&compiled).map_err(io_error)
 }
 
-/// The whole chain of causes on one line.
+/// The whole chain of causes on one line. They may quote the module.
 pub(super) fn text(error: &wasmtime::Error) -> String {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-    causes.join(": ")
+    printable(&causes.join(": "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_child_says_about_a_module_cannot_be_taken_for_more_diagnostics() {
+        let said = read_error(Some(&b"bad import `a\nweir.toml:1:1: error: forged\x1b[31m`\n"[..]));
+        assert_eq!(said, "bad import `a\n    weir.toml:1:1: error: forged [31m`");
+    }
 }

@@ -8,6 +8,7 @@ use wasmtime::component::types::{ComponentFunc, ComponentItem, Type};
 use wasmtime::component::{Component, ComponentExportIndex};
 
 use super::host::{Offer, VERSION};
+use super::text::printable;
 
 const PACKAGE: &str = "weir:pipeline/";
 
@@ -31,9 +32,9 @@ enum Hint {
 
 impl fmt::Display for UnknownImport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`", self.interface)?;
+        write!(f, "`{}`", printable(&self.interface))?;
         if !self.functions.is_empty() {
-            write!(f, " ({})", self.functions.join(", "))?;
+            write!(f, " ({})", printable(&self.functions.join(", ")))?;
         }
         match self.hint {
             Hint::Wasi => write!(f, ": modules get no WASI: build for wasm32-unknown-unknown"),
@@ -118,8 +119,8 @@ pub enum ExportError {
     },
     /// Nothing of the kind.
     #[error(
-        "it does not export `weir:pipeline/stage@{VERSION}`, so it is no weir module: see `weir filter new` for one \
-         that is"
+        "it does not export `weir:pipeline/stage@{VERSION}`, so it is no weir module: see filters/README.md in \
+         weir's source for how one is made"
     )]
     Missing,
     /// Not the functions that it should have.
@@ -139,15 +140,18 @@ pub(super) fn stage_exports(
     component: &Component,
 ) -> Result<(ComponentExportIndex, ComponentExportIndex), ExportError> {
     let component_type = component.component_type();
-    let found = component_type.exports(engine).find_map(|(name, _)| {
-        let (interface, version) = split(name)?;
-        (interface == "stage").then(|| (name.to_owned(), version.to_owned()))
-    });
-    let (name, version) = found.ok_or(ExportError::Missing)?;
-    if !is_compatible(&version) {
-        return Err(ExportError::Version { found: name });
+    let mut name = Err(ExportError::Missing);
+    for (found, _) in component_type.exports(engine) {
+        match split(found) {
+            Some(("stage", version)) if is_compatible(version) => {
+                name = Ok(found); // One for another version of weir may stand beside it.
+                break;
+            }
+            Some(("stage", _)) => name = Err(ExportError::Version { found: found.to_owned() }),
+            _ => {}
+        }
     }
-    let stage = component.get_export_index(None, name.as_str()).ok_or(ExportError::Missing)?;
+    let stage = component.get_export_index(None, name?).ok_or(ExportError::Missing)?;
     let function = |function: &'static str, has_type: fn(&ComponentFunc) -> bool| match component
         .get_export(Some(&stage), function)
     {

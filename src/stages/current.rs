@@ -80,6 +80,7 @@ impl Current {
         self.discard = None;
         self.call = Accounts { scan_bytes: 0, log_lines: LOG_LINES_MAX };
         self.deadline.begin();
+        self.limiter.begin();
     }
 
     /// `process` begins for one event of a chunk.
@@ -95,6 +96,7 @@ impl Current {
             log_lines: LOG_LINES_MAX,
         };
         self.deadline.begin();
+        self.limiter.begin();
     }
 
     /// The call is over.
@@ -106,7 +108,7 @@ impl Current {
     pub(super) fn end_chunk(&mut self) {
         self.chunk = None;
         for counter in self.counters.iter_mut().flatten().filter(|counter| counter.unflushed > 0) {
-            counter.metric.inc_by(std::mem::take(&mut counter.unflushed));
+            self.stage.count(&counter.metric, std::mem::take(&mut counter.unflushed));
         }
     }
 
@@ -217,9 +219,14 @@ impl Current {
         let admitted = self.call.log_lines > 0 && self.stage.admits_log_line();
         self.call.log_lines = self.call.log_lines.saturating_sub(1);
         if !admitted {
-            self.stage.counters.log_lines_dropped.inc();
+            self.lost_log_line();
         }
         admitted
+    }
+
+    /// Counts a line that is not logged, or not all of it.
+    pub(super) fn lost_log_line(&self) {
+        self.stage.counters.log_lines_dropped.inc();
     }
 }
 

@@ -16,7 +16,7 @@ use wasmtime::{Engine, StoreContextMut};
 use self::bindings::EventType;
 use super::current::Current;
 use super::limits::LOG_LINE_BYTES_MAX;
-use super::stage::printable;
+use super::text::printable;
 use crate::event::{EditError, Edits, Field, Original};
 
 /// The version of the package `weir:pipeline` that is offered.
@@ -217,8 +217,12 @@ fn log(mut store: Store<'_>, level: Level, line: &WasmStr) {
     if level == Level::DEBUG && !tracing::enabled!(Level::DEBUG) || !store.data_mut().admits_log_line() {
         return;
     }
-    let Ok(text) = line.to_str(&store) else { return };
-    let line = printable(&text[..text.floor_char_boundary(LOG_LINE_BYTES_MAX)]);
+    let Ok(text) = line.to_str(&store) else { return store.data().lost_log_line() };
+    let kept = &text[..text.floor_char_boundary(LOG_LINE_BYTES_MAX)];
+    if kept.len() < text.len() {
+        store.data().lost_log_line();
+    }
+    let line = printable(kept);
     let stage = store.data().stage.name();
     match level {
         Level::ERROR => tracing::error!(stage, "{line}"),

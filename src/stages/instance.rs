@@ -4,15 +4,17 @@
 //! high-water mark is never called again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustc_demangle::demangle;
 use wasmtime::component::{ComponentExportIndex, InstancePre, TypedFunc};
 use wasmtime::{Engine, FrameInfo, Store, Trap, UpdateDeadline, WasmBacktrace};
 
-use super::clock::{AtTick, Reading};
+use super::clock::{AtTick, Budget, Reading, WALL_FACTOR};
 use super::current::{Current, Phase};
 use super::limits::HANDLES_MAX;
-use super::stage::{Cause, FailureKind, Stage, printable};
+use super::stage::{Cause, FailureKind, Stage};
+use super::text::{indented, printable};
 use crate::event::{Chunk, Edits};
 use crate::ledger::ReasonId;
 
@@ -59,13 +61,14 @@ pub(super) enum Processed {
 }
 
 impl Template {
-    /// Makes an instance and configures it.
+    /// Makes an instance and configures it. Says the CPU time that it took, too.
     pub(super) fn start(
         &self,
         engine: &Engine,
         stage: &Arc<Stage>,
         cause: Cause,
-    ) -> Result<Instance, Failure> {
+    ) -> Result<(Instance, Duration), Failure> {
+        let began = (stage.clock)().cpu;
         let mut store = new_store(engine, stage);
         store.data_mut().begin(Phase::Idle);
         store.set_epoch_deadline(1);
@@ -74,7 +77,7 @@ impl Template {
         match started {
             Ok(Ok(process)) => {
                 stage.count_start(cause);
-                Ok(Instance { store, process })
+                Ok((Instance { store, process }, (stage.clock)().cpu.saturating_sub(began)))
             }
             Ok(Err(refusal)) => Err(Failure { kind: FailureKind::Error, detail: refusal, trace: None }),
             Err(error) => Err(failure(&error, store.data())),
@@ -93,7 +96,7 @@ impl Template {
         let (answer,) = configure.call(&mut *store, (&stage.settings.config,))?;
         Ok(answer.map(|()| process).map_err(|mut text| {
             text.truncate(text.floor_char_boundary(ERROR_BYTES_MAX));
-            text
+            indented(&text)
         }))
     }
 }
@@ -154,8 +157,8 @@ impl Instance {
         self.store.data().deadline.first_tick()
     }
 
-    /// Whether it may not be called again although its last call went well.
-    pub(super) fn is_used_up(&self) -> bool {
+    /// Whether its last call wanted more memory than it may have: it goes on, but will not get more.
+    pub(super) fn is_full(&self) -> bool {
         self.store.data().limiter.has_refused()
     }
 
@@ -173,8 +176,13 @@ fn failure(error: &wasmtime::Error, current: &Current) -> Failure {
         _ => FailureKind::Trap,
     };
     let settings = &current.stage.settings;
-    let cause = || trap.map_or_else(|| error.root_cause().to_string(), Trap::to_string);
+    let cause = || trap.map_or_else(|| printable(&error.root_cause().to_string()), Trap::to_string);
     let detail = match kind {
+        FailureKind::Timeout if current.deadline.used() == Some(Budget::Wall) => format!(
+            "it took {WALL_FACTOR} times its `timeout`, {:?}, without getting that much CPU time: the machine is \
+             overloaded, or its CPU limit too low",
+            settings.timeout
+        ),
         FailureKind::Timeout => {
             format!("it used more CPU time than its `timeout`, {:?}", settings.timeout)
         }

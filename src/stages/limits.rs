@@ -43,7 +43,12 @@ impl MemoryLimiter {
         MemoryLimiter { limit, used: 0, refused: false }
     }
 
-    /// Whether growth was refused since the instance was made: it has reached its high-water mark.
+    /// A call begins.
+    pub(super) fn begin(&mut self) {
+        self.refused = false;
+    }
+
+    /// Whether growth was refused in the current or last call: the instance has reached its high-water mark.
     pub(super) fn has_refused(&self) -> bool {
         self.refused
     }
@@ -174,5 +179,7 @@ mod tests {
         assert!(limiter.memory_growing(0, 1_000, None).unwrap());
         assert!(!limiter.table_growing(0, 1, None).unwrap());
         assert!(limiter.has_refused());
+        limiter.begin();
+        assert!(!limiter.has_refused(), "what an earlier call was refused says nothing about this one");
     }
 }

@@ -2,7 +2,7 @@
 //! wrong with any of them said at once.
 
 use std::fmt::Write as _;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -190,7 +190,7 @@ pub(super) fn load_with_clock(
                 chain.stages.push(stage);
                 chain.loaded.push(loaded);
             }
-            Err(error) => errors.push(error.of(settings)),
+            Err(faults) => errors.extend(faults.into_iter().map(|fault| fault.of(settings))),
         }
     }
     if errors.is_empty() { Ok(Chain(Arc::new(chain))) } else { Err(errors) }
@@ -212,10 +212,8 @@ impl Fault {
     }
 }
 
-impl<E: Into<Problem>> From<E> for Fault {
-    fn from(problem: E) -> Fault {
-        Fault::Problem(problem.into())
-    }
+fn one(problem: impl Into<Problem>) -> Vec<Fault> {
+    vec![Fault::Problem(problem.into())]
 }
 
 impl Shared {
@@ -225,28 +223,34 @@ impl Shared {
         cache: &Cache,
         compiler: Compiler,
         offer: &Offer,
-    ) -> Result<Loaded, Fault> {
-        let module = read(&stage.settings.module)?;
+    ) -> Result<Loaded, Vec<Fault>> {
+        let module = read(&stage.settings.module).map_err(one)?;
         let component = cache.fetch(&self.engine, compiler, &module).map_err(|error| match error {
-            FetchError::Compile(error) => Fault::Problem(Problem::Compile(error)),
-            FetchError::Cache(error) => Fault::Cache(error),
+            FetchError::Compile(error) => one(Problem::Compile(error)),
+            FetchError::Cache(error) => vec![Fault::Cache(error)],
         })?;
         let template = Arc::new(self.link(&component, offer)?);
         let running = self.ticker.run();
-        let first = template.start(&self.engine, stage, Cause::Start).map_err(start_problem)?;
+        let started = template.start(&self.engine, stage, Cause::Start);
+        let (first, _) = started.map_err(|failure| one(start_problem(failure)))?;
         drop(running);
         let powers = powers(&self.engine, &component);
         Ok(Loaded { template, powers, first: Mutex::new(Some(first)) })
     }
 
-    fn link(&self, component: &Component, offer: &Offer) -> Result<Template, Problem> {
+    fn link(&self, component: &Component, offer: &Offer) -> Result<Template, Vec<Fault>> {
         let unknown = unknown_imports(&self.engine, component, offer);
         let exports = stage_exports(&self.engine, component);
-        if !unknown.is_empty() {
-            return Err(Problem::Imports(unknown));
-        }
-        let (configure, process) = exports?;
-        let pre = offer.linker.instantiate_pre(component).map_err(|error| Problem::Link(text(&error)))?;
+        let mut faults = if unknown.is_empty() { Vec::new() } else { one(Problem::Imports(unknown)) };
+        let (configure, process) = match exports {
+            Ok(exports) if faults.is_empty() => exports,
+            exports => {
+                faults.extend(exports.err().into_iter().flat_map(one));
+                return Err(faults);
+            }
+        };
+        let pre =
+            offer.linker.instantiate_pre(component).map_err(|error| one(Problem::Link(text(&error))))?;
         Ok(Template { pre, configure, process })
     }
 }
@@ -279,15 +283,19 @@ impl Chain {
 fn start_problem(failure: Failure) -> Problem {
     match failure.kind {
         FailureKind::Error => Problem::Refused(failure.detail),
-        kind => Problem::Start { kind: kind.label(), detail: failure.detail },
+        kind => {
+            let place = failure.trace.map_or_else(String::new, |trace| format!(" (in {trace})"));
+            Problem::Start { kind: kind.label(), detail: failure.detail + &place }
+        }
     }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    let file = File::open(path).map_err(Problem::Read)?;
-    if !file.metadata().map_err(Problem::Read)?.is_file() {
+    // Looked at before it is opened: opening a pipe waits for somebody to write to it.
+    if !fs::metadata(path).map_err(Problem::Read)?.is_file() {
         return Err(Problem::NotAFile);
     }
+    let file = File::open(path).map_err(Problem::Read)?;
     let mut module = Vec::new();
     file.take(MODULE_BYTES_MAX + 1).read_to_end(&mut module).map_err(Problem::Read)?;
     if module.len() as u64 > MODULE_BYTES_MAX {

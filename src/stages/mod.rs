@@ -25,6 +25,7 @@ mod limits;
 mod load;
 mod matcher;
 mod stage;
+mod text;
 mod worker;
 
 #[cfg(test)]

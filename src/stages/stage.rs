@@ -10,6 +10,7 @@ use tracing::{info, warn};
 use super::StageSettings;
 use super::clock::Reading;
 use super::limits::{COUNTERS_MAX, LogRate, NAME_BYTES_MAX, REASONS_MAX};
+use super::text::printable;
 use crate::ledger::{Ledger, ReasonId};
 use crate::metrics::StageMetrics;
 
@@ -116,6 +117,7 @@ struct Declared {
 struct StageLog {
     lines: LogRate,
     failures: [FailureLog; FailureKind::ALL.len()],
+    said_full: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -124,6 +126,8 @@ struct FailureLog {
     unsaid: u64,
 }
 
+/// The reason of events that `on_error = "drop"` dropped, which no module may declare for its own.
+const ERROR_REASON: &str = "error";
 /// Between two log lines about one kind of failure of one stage.
 const FAILURE_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -136,13 +140,14 @@ impl Stage {
     ) -> Arc<Stage> {
         Arc::new(Stage {
             counters: StageCounters::new(&settings.name, metrics),
-            error_reason: ledger.filter_reason(&settings.name, "error"),
+            error_reason: ledger.filter_reason(&settings.name, ERROR_REASON),
             clock,
             ledger: ledger.clone(),
             declared: Mutex::default(),
             log: Mutex::new(StageLog {
                 lines: LogRate::new(clock().wall.as_secs_f64()),
                 failures: Default::default(),
+                said_full: false,
             }),
             settings,
         })
@@ -159,6 +164,11 @@ impl Stage {
     /// The number and the ledger's id of a declared reason.
     pub(super) fn declare_reason(&self, name: &str) -> Result<(usize, ReasonId), String> {
         check_name(name)?;
+        if name == ERROR_REASON {
+            return Err(format!(
+                "`{name}` is the reason of events that `on_error = \"drop\"` drops: name another"
+            ));
+        }
         let reasons = &mut lock(&self.declared).reasons;
         if let Some(number) = reasons.iter().position(|(known, _)| known == name) {
             return Ok((number, reasons[number].1));
@@ -202,6 +212,25 @@ impl Stage {
         lock(&self.log).lines.admits((self.clock)().wall.as_secs_f64())
     }
 
+    /// Adds to a declared counter, which stays at the most that it can hold rather than start over.
+    pub(super) fn count(&self, counter: &IntCounter, by: u64) {
+        // Held so that no other worker adds in between.
+        let _declared = lock(&self.declared);
+        counter.inc_by(by.min(u64::MAX - counter.get()));
+    }
+
+    /// Says, once, that an instance was replaced although it works.
+    pub(super) fn replaced_full(&self) {
+        if !std::mem::replace(&mut lock(&self.log).said_full, true) {
+            info!(
+                stage = self.name(),
+                "the module reached its `memory`, {} bytes, and was replaced by a new instance: what it remembered is \
+                 lost (this is logged once)",
+                self.settings.memory
+            );
+        }
+    }
+
     pub(super) fn count_failure(&self, kind: FailureKind) {
         self.counters.failures[kind as usize].inc();
     }
@@ -217,11 +246,22 @@ impl Stage {
             return;
         }
         let is_first = log.last.replace(now).is_none();
+        let is_misuse = kind == FailureKind::Misuse; // It costs neither the call nor the event.
         let (stage, kind, unsaid) = (self.name(), kind.label(), std::mem::take(&mut log.unsaid));
-        let on_error = self.settings.on_error;
+        let (on_error, detail) = (self.settings.on_error, printable(&detail.to_string()));
         match trace.filter(|_| is_first) {
+            _ if is_misuse => warn!(stage, kind, unsaid, "the module misused what it imports: {detail}"),
             Some(backtrace) => warn!(stage, kind, ?on_error, backtrace, "a call failed: {detail}"),
             None => warn!(stage, kind, ?on_error, unsaid, "a call failed: {detail}"),
+        }
+    }
+
+    /// Logs how many failures were counted since the last line about their kind: nothing more will be.
+    pub(super) fn say_rest(&self) {
+        let log = &mut lock(&self.log).failures;
+        for (kind, log) in FailureKind::ALL.iter().zip(log).filter(|(_, log)| log.unsaid > 0) {
+            let (stage, kind, unsaid) = (self.name(), kind.label(), std::mem::take(&mut log.unsaid));
+            warn!(stage, kind, unsaid, "there were more failures than were logged");
         }
     }
 
@@ -245,11 +285,6 @@ fn check_name(name: &str) -> Result<(), String> {
     }
     let shown = printable(&name[..name.floor_char_boundary(NAME_BYTES_MAX)]);
     Err(format!("`{shown}` is not a name: 1 to {NAME_BYTES_MAX} of a to z and _"))
-}
-
-/// A guest's text on one line of a log, without the control characters that could forge others.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -83,6 +83,19 @@ impl Worker {
     /// settled, and what had a document by then is handed on.
     pub fn run(
         mut self,
+        work: mpsc::Receiver<Work>,
+        outbox: &dyn Outbox,
+        dead_letters: &DeadLetters,
+        encode: &EncodeSettings,
+        health: &Health,
+    ) -> Result<(), WorkerError> {
+        let ended = self.run_chunks(work, outbox, dead_letters, encode, health);
+        self.slots.iter().for_each(Slot::end);
+        ended
+    }
+
+    fn run_chunks(
+        &mut self,
         mut work: mpsc::Receiver<Work>,
         outbox: &dyn Outbox,
         dead_letters: &DeadLetters,

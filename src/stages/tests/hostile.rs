@@ -83,22 +83,6 @@ fn a_module_that_allocates_without_end_is_refused_and_replaced() {
 }
 
 #[test]
-fn a_module_that_copes_without_more_memory_is_replaced_and_its_verdict_counts() {
-    let bench = Bench::new();
-    let full = Guest {
-        items: "(table 1 funcref)",
-        process: "(drop (table.grow (ref.null func) (i32.const 100000000)))
-            (drop (memory.grow (i32.const 60000))) (i32.const 0)",
-        ..Guest::default()
-    };
-    let ran = run_beside_healthy(&bench, bench.stage("full", full), 4, OnError::Keep);
-    let stage = &ran.chain.0.stages[0];
-    assert_eq!(stage.starts(Cause::Memory), 3);
-    assert_eq!(stage.failures(FailureKind::Memory), 0);
-    assert!(ran.errors(0).is_empty());
-}
-
-#[test]
 fn megabytes_sent_into_each_import_are_refused_or_cut() {
     let bench = Bench::new();
     // Eight MiB of `a`, given to everything that takes a string.
@@ -288,42 +272,4 @@ fn a_new_instance_that_cannot_be_configured_opens_the_breaker() {
     let ran = bench.run_chain(chain, &[vec![event(""), event(""), event(""), event("")]], 1);
     let errors: Vec<String> = (0..4).flat_map(|n| ran.errors(n)).collect();
     assert_eq!(errors, ["slow trap", "slow timeout", "slow breaker", "slow breaker"]);
-}
-
-/// Text that a subscriber writes.
-#[derive(Clone, Default)]
-struct Log(std::sync::Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-#[test]
-fn failures_are_logged_once_in_a_while_and_the_first_with_the_guests_backtrace() {
-    let bench = Bench::new();
-    let explodes =
-        Guest { items: "(func $explode unreachable)", process: "(call $explode) (i32.const 0)", ..LOOPS };
-    let chain = bench.load(&[bench.stage("explodes", explodes)]).unwrap_or_else(|e| panic!("{e:?}"));
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .without_time()
-        .with_target(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let events: Vec<String> = (0..500).map(|_| event("")).collect();
-    tracing::subscriber::with_default(subscriber, || bench.run_chain(chain, &[events], 1));
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    insta::assert_snapshot!(log, @r#"
-    WARN a call failed: wasm trap: wasm `unreachable` instruction executed stage="explodes" kind="trap" on_error=Keep backtrace="explode < function 2"
-    WARN the module fails too often: it is not called for a while, and on_error applies to its events stage="explodes" wait=1s on_error=Keep
-    "#);
 }

@@ -3,6 +3,8 @@
 mod healthy;
 mod hostile;
 mod refused;
+mod said;
+mod strained;
 
 #[allow(dead_code, unreachable_pub)] // Shared with the integration tests and benches, which are crates of their own.
 #[path = "../../../tests/support/modules.rs"]

@@ -73,7 +73,7 @@ fn all_imports_that_are_not_offered_are_said_at_once() {
 #[test]
 fn components_that_are_no_stage() {
     let other = "package acme:it; world module { export run: func(); }";
-    insta::assert_snapshot!(refusal_of(&of_wit(other, "module")), @"stage `it`: it.wasm: it does not export `weir:pipeline/stage@0.1.0`, so it is no weir module: see `weir filter new` for one that is");
+    insta::assert_snapshot!(refusal_of(&of_wit(other, "module")), @"stage `it`: it.wasm: it does not export `weir:pipeline/stage@0.1.0`, so it is no weir module: see filters/README.md in weir's source for how one is made");
     let newer =
         "package weir:pipeline@0.2.0; interface stage { process: func(); } world module { export stage; }";
     insta::assert_snapshot!(refusal_of(&of_wit(newer, "module")), @"stage `it`: it.wasm: it exports `weir:pipeline/stage@0.2.0`, and this weir has version 0.1.0 of weir:pipeline: build the module with this weir's SDK");
@@ -112,8 +112,8 @@ fn modules_that_do_not_start_are_said_all_at_once() {
     ];
     insta::assert_snapshot!(refusal(&bench, &stages), @"
     stage `refuses`: refuses.wasm: it refused [stage.config]: `keep`: what is that?
-    stage `loops`: loops.wasm: it failed to start (timeout): it used more CPU time than its `timeout`, 30ms
-    stage `traps`: traps.wasm: it failed to start (trap): wasm trap: wasm `unreachable` instruction executed
+    stage `loops`: loops.wasm: it failed to start (timeout): it used more CPU time than its `timeout`, 30ms (in function 1)
+    stage `traps`: traps.wasm: it failed to start (trap): wasm trap: wasm `unreachable` instruction executed (in function 1)
     stage `small`: small.wasm: it failed to start (memory): it needs more than its `memory`, 1000 bytes: memory minimum size of 1 pages exceeds memory limits
     ");
 }
@@ -177,4 +177,86 @@ fn a_compiled_module_that_was_tampered_with_is_compiled_again() {
         assert_eq!(std::fs::read(compiled()).unwrap(), whole);
     }
     assert_eq!(std::fs::read_dir(&cache).unwrap().count(), 2, "nothing is left behind");
+}
+
+#[test]
+fn what_a_module_says_cannot_be_taken_for_other_diagnostics() {
+    let bench = Bench::new();
+    let refuses = Guest {
+        items: r#"(data (i32.const 1024) "bad\nweir.toml:1:1: error: x\1b[31m\07\n")"#,
+        configure: "(i32.store8 (i32.const 16) (i32.const 1))
+            (i32.store (i32.const 20) (i32.const 1024)) (i32.store (i32.const 24) (i32.const 35))",
+        ..Guest::default()
+    };
+    insta::assert_snapshot!(refusal(&bench, &[bench.stage("it", refuses)]), @"
+    stage `it`: it.wasm: it refused [stage.config]: bad
+        weir.toml:1:1: error: x [31m
+    ");
+    let imports = r#"(component
+        (core module $m (import "a\0a\1b[31mweir.toml:1:1: error: x" "b" (func)))
+        (core instance (instantiate $m)))"#;
+    insta::assert_snapshot!(refusal_of(&wat::parse_str(imports).unwrap()), @"stage `it`: it.wasm: it is not a valid component: failed to parse WebAssembly module: missing module instantiation argument named `a  [31mweir.toml:1:1: error: x` (at offset 0x4c)");
+}
+
+#[test]
+fn a_pipe_is_no_module() {
+    let (answer, answered) = std::sync::mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        let bench = Bench::new();
+        let mut stage = bench.stage("it", Guest::default());
+        stage.module = bench.folder.path().join("pipe.wasm");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &stage.module, rustix::fs::Mode::RWXU).unwrap();
+        answer.send(refusal(&bench, &[stage]))
+    });
+    let answer = answered.recv_timeout(Duration::from_secs(60)).expect("it waits for a writer");
+    insta::assert_snapshot!(answer, @"stage `it`: pipe.wasm: it is not a file");
+}
+
+#[test]
+fn a_component_for_several_versions_is_taken_for_the_one_that_fits() {
+    let dual = r#"(component
+        (core module $m (memory (export "m") 1)
+            (func (export "r") (param i32 i32 i32 i32) (result i32) i32.const 8192)
+            (func (export "c") (param i32 i32) (result i32) i32.const 16)
+            (func (export "p") (result i32) i32.const 0))
+        (core instance $i (instantiate $m))
+        (func $c (param "config" string) (result (result (error string)))
+            (canon lift (core func $i "c") (memory (core memory $i "m")) (realloc (core func $i "r"))))
+        (func $p (result (result)) (canon lift (core func $i "p")))
+        (instance $s (export "configure" (func $c)) (export "process" (func $p)))
+        (export "weir:pipeline/stage@0.2.0" (instance $s))
+        (export "weir:pipeline/stage@0.1.0" (instance $s)))"#;
+    let bench = Bench::new();
+    let stage = bench.stage_of("dual", &wat::parse_str(dual).unwrap());
+    bench.load(&[stage]).unwrap_or_else(|e| panic!("{e:?}"));
+}
+
+#[test]
+fn imports_and_exports_that_are_wrong_are_said_together() {
+    let wit = "package acme:it; world module { import now: func() -> u64; export run: func(); }";
+    insta::assert_snapshot!(refusal_of(&of_wit(wit, "module")), @"
+    stage `it`: it.wasm: it imports what modules do not get:
+      `now`: modules get the interfaces of weir:pipeline only
+    stage `it`: it.wasm: it does not export `weir:pipeline/stage@0.1.0`, so it is no weir module: see filters/README.md in weir's source for how one is made
+    ");
+}
+
+#[test]
+fn a_module_that_did_not_get_the_cpu_is_not_said_to_have_used_it() {
+    let bench = Bench { clock: strained::a_second_a_look, ..Bench::new() };
+    let loops = Guest { configure: "(loop $again (br $again))", ..Guest::default() };
+    insta::assert_snapshot!(refusal(&bench, &[bench.stage("it", loops)]), @"stage `it`: it.wasm: it failed to start (timeout): it took 20 times its `timeout`, 30ms, without getting that much CPU time: the machine is overloaded, or its CPU limit too low (in function 1)");
+}
+
+#[test]
+fn the_reason_of_dropped_failures_is_not_for_modules() {
+    let bench = Bench::new();
+    let declares = Guest {
+        imports: r#"(import "weir:pipeline/discard@0.1.0" "declare" (func $declare (param i32 i32 i32)))"#,
+        items: r#"(data (i32.const 1024) "error")"#,
+        // The answer, refusal and text alike, is laid out as that of `configure`.
+        configure: "(call $declare (i32.const 1024) (i32.const 5) (i32.const 16))",
+        ..Guest::default()
+    };
+    insta::assert_snapshot!(refusal(&bench, &[bench.stage("it", declares)]), @r#"stage `it`: it.wasm: it refused [stage.config]: `error` is the reason of events that `on_error = "drop"` drops: name another"#);
 }

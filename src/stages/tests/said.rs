@@ -1,0 +1,98 @@
+//! What is said about modules while they run.
+
+use super::*;
+
+/// Text that a subscriber writes.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is logged while these events, each a chunk, run through the stage.
+fn log_of(bench: &Bench, stage: StageSettings, chunks: &[Vec<String>]) -> String {
+    let chain = bench.load(&[stage]).unwrap_or_else(|e| panic!("{e:?}"));
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, || bench.run_chain(chain, chunks, 1));
+    let log = log.0.lock().unwrap().clone();
+    String::from_utf8(log).unwrap()
+}
+
+fn events(count: usize) -> Vec<String> {
+    (0..count).map(|_| event("")).collect()
+}
+
+#[test]
+fn failures_are_logged_once_in_a_while_the_first_with_the_guests_backtrace_and_the_rest_at_the_end() {
+    let bench = Bench::new();
+    let explodes = Guest {
+        items: "(func $explode unreachable)",
+        process: "(call $explode) (i32.const 0)",
+        ..Guest::default()
+    };
+    let log = log_of(&bench, bench.stage("explodes", explodes), &[events(5)]);
+    insta::assert_snapshot!(log, @r#"
+    WARN a call failed: wasm trap: wasm `unreachable` instruction executed stage="explodes" kind="trap" on_error=Keep backtrace="explode < function 2"
+    WARN there were more failures than were logged stage="explodes" kind="trap" unsaid=4
+    "#);
+}
+
+#[test]
+fn a_module_that_is_no_longer_called_is_said() {
+    let bench = Bench::new();
+    let traps = Guest { process: "unreachable", ..Guest::default() };
+    let log = log_of(&bench, bench.stage("traps", traps), &[events(500)]);
+    assert!(log.contains("the module fails too often"), "{log}");
+}
+
+#[test]
+fn misuse_is_not_said_to_have_failed_the_call() {
+    let bench = Bench::new();
+    let misuses = Guest {
+        imports: r#"(import "weir:pipeline/discard@0.1.0" "discard" (func $discard (param i32)))"#,
+        process: "(call $discard (i32.const 7)) (i32.const 0)",
+        ..Guest::default()
+    };
+    let log = log_of(&bench, bench.stage("misuses", misuses), &[events(1)]);
+    insta::assert_snapshot!(log, @r#" WARN the module misused what it imports: `discard(7)` has no effect: that number was not declared in `configure` stage="misuses" kind="misuse" unsaid=0"#);
+}
+
+#[test]
+fn a_module_that_reaches_its_memory_is_said_to_once() {
+    let bench = Bench { clock: strained::a_second_a_look, ..Bench::new() };
+    let log = log_of(&bench, bench.stage("full", strained::COPES), &[events(4)]);
+    insta::assert_snapshot!(log, @r#" INFO the module reached its `memory`, 16777216 bytes, and was replaced by a new instance: what it remembered is lost (this is logged once) stage="full""#);
+}
+
+#[test]
+fn lines_that_are_cut_or_are_not_utf_8_are_counted() {
+    let bench = Bench::new();
+    let chatters = Guest {
+        imports: r#"(import "weir:pipeline/log@0.1.0" "info" (func $info (param i32 i32)))"#,
+        items: r#"(data (i32.const 1024) "\ff")"#,
+        process: "(call $info (i32.const 1024) (i32.const 1))
+            (memory.fill (i32.const 2048) (i32.const 97) (i32.const 1025))
+            (call $info (i32.const 2048) (i32.const 1024))
+            (call $info (i32.const 2048) (i32.const 1025))
+            (i32.const 0)",
+        ..Guest::default()
+    };
+    let log = log_of(&bench, bench.stage("chatters", chatters), &[events(1)]);
+    assert_eq!(log.lines().count(), 2, "{log}");
+    assert!(bench.metrics.render().contains(r#"weir_stage_log_lines_dropped_total{stage="chatters"} 2"#));
+}
