@@ -25,10 +25,13 @@ impl Cause {
             return Some(Self::Runtime);
         }
         signs.resource?;
+        if tells_of_allocation(message) {
+            return Some(Self::Admission);
+        }
         match reason().as_str() {
             "UnexpectedAdmissionError" => Some(Self::Admission),
             "FailedScheduling" | "NotTriggerScaleUp" => signs.insufficient.then_some(Self::Unschedulable),
-            _ => tells_of_allocation(message).then_some(Self::Admission),
+            _ => None,
         }
     }
 

@@ -8,6 +8,7 @@
 //! for, the message, and looked at once.
 
 mod cause;
+mod names;
 mod resource;
 mod signs;
 mod words;

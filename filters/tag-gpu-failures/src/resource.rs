@@ -1,11 +1,7 @@
 //! Names of GPU resources: <https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/>, and those
 //! of NVIDIA's time slicing and MIG, and of Intel's device plugin.
 
-use crate::words;
-
-/// What a resource's name is not: these words before it say what else it names.
-const OTHER_THINGS: &[&str] =
-    &["taint", "taints", "toleration", "label", "annotation", "selector", "image", "key"];
+use crate::{names, words};
 
 /// The GPU resource whose name begins at `at`, as one whole name.
 pub(crate) fn at(text: &str, at: usize) -> Option<&str> {
@@ -16,7 +12,7 @@ pub(crate) fn at(text: &str, at: usize) -> Option<&str> {
     let end = rest.bytes().position(|byte| !words::in_name(byte)).unwrap_or(rest.len());
     let (name, after) = rest.split_at(end);
     let name = name.trim_end_matches('.');
-    (is_gpu(name) && !names_another_thing(&text[..at], after)).then_some(name)
+    (is_gpu(name) && !names_another_thing(text, at, after)).then_some(name)
 }
 
 fn is_gpu(name: &str) -> bool {
@@ -28,15 +24,23 @@ fn is_gpu(name: &str) -> bool {
 }
 
 /// Taints, labels and images have names that look like a resource's: `{nvidia.com/gpu: true}`,
-/// `nvidia.com/gpu=present:NoSchedule`, `nvidia.com/gpu:v1`, `nvidia.com/gpu@sha256:…`.
-fn names_another_thing(before: &str, after: &str) -> bool {
+/// `nvidia.com/gpu=present:NoSchedule`, `nvidia.com/gpu:v1`, `nvidia.com/gpu@sha256:…`. A number is
+/// how much of a resource: `map[nvidia.com/gpu:1]`, `{nvidia.com/gpu: 2}`.
+fn names_another_thing(text: &str, at: usize, after: &str) -> bool {
+    let before = &text[..at];
     let in_braces = before.rfind(['{', '}']).is_some_and(|at| before[at..].starts_with('{'));
     let another = match *after.as_bytes() {
         [b'@', ..] => true,
-        [b':', next, ..] => in_braces || !next.is_ascii_whitespace(),
-        [b'=', next, ..] => in_braces || !next.is_ascii_digit(),
+        [b':', next, ..] => !is_quantity(&after[1..]) && (in_braces || !next.is_ascii_whitespace()),
+        [b'=', ..] => !is_quantity(&after[1..]),
         [b'}', ..] => in_braces,
         _ => false,
     };
-    another || OTHER_THINGS.contains(&words::before(before, before.len()).trim_end_matches(':'))
+    another || names::follows(before) || names::surround(text, at)
+}
+
+fn is_quantity(text: &str) -> bool {
+    let text = text.trim_start_matches([' ', '"']);
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    digits > 0 && words::ends(text, digits) && !text[digits..].starts_with(':')
 }

@@ -3,7 +3,7 @@
 //! Every sign holds one of a few rare pairs of letters. The pass looks at 16 places at a time for
 //! such a pair, and only where it sees one at what stands there. There is no allocation.
 
-use crate::{resource, words};
+use crate::{names, resource, words};
 
 /// Places looked at together: a vector of WebAssembly's.
 const BLOCK: usize = 16;
@@ -35,18 +35,17 @@ impl<'a> Signs<'a> {
     /// What stands at `at`, or around it.
     fn look(&mut self, message: &'a str, at: usize) {
         match message.as_bytes()[at..] {
-            [b'X', b'i' | b'I', ..] => self.device |= is_xid_report(message, at),
-            [b'G', b'P', ..] => self.device |= words::phrase_at(message, at, "GPU is lost"),
-            [b'b', b'u', ..] => {
+            [b'X' | b'x', b'I' | b'i', ..] => self.device |= is_xid_report(message, at),
+            [b'B' | b'b', b'U' | b'u', ..] => {
                 let begin = at.checked_sub("fallen off the ".len());
-                self.device |= begin.is_some_and(|at| words::phrase_at(message, at, "fallen off the bus"));
+                self.device |= begin.is_some_and(|at| is_device_failure(message, at, "fallen off the bus"));
             }
-            [b'N', b'V', ..] => self.runtime |= is_nvml_error(message, at),
-            [b'n', b'v', ..] => {
+            [b'N' | b'n', b'V' | b'v', ..] => {
                 self.runtime |= is_nvml_error(message, at) || is_container_cli_error(message, at);
                 self.name(message, at);
             }
-            [b'g', b'p', ..] => {
+            [b'G' | b'g', b'P' | b'p', ..] => {
+                self.device |= is_device_failure(message, at, "GPU is lost");
                 self.name(message, at);
                 if let Some(begin) =
                     at.checked_sub("amd.com/".len()).filter(|at| words::has_at(message, *at, "amd."))
@@ -67,8 +66,8 @@ impl<'a> Signs<'a> {
     }
 }
 
-/// The first block at or after `from` in which a sign may begin: where one of the pairs `Xi`, `XI`,
-/// `GP`, `gp`, `NV`, `nv`, `bu` stands, and a few more that are as rare.
+/// The first block at or after `from` in which a sign may begin: where one of the pairs `xi`,
+/// `gp`, `nv` and `bu` stands, in any case.
 ///
 /// The loop over a block has no branch, so that it becomes a handful of vector instructions.
 /// Calling it is safe on wasm32 whatever else the module is built with: a component that uses
@@ -90,32 +89,73 @@ fn next_hint(text: &[u8], mut from: usize) -> Option<usize> {
 
 #[inline(always)]
 fn is_hint(first: u8, second: u8) -> u8 {
-    let (first_folded, second_folded) = (first | 0x20, second | 0x20);
-    u8::from((first == b'X') & (second_folded == b'i'))
-        | u8::from((first_folded == b'g') & (second_folded == b'p'))
-        | u8::from((first_folded == b'n') & (second_folded == b'v'))
+    let (first, second) = (first | 0x20, second | 0x20);
+    u8::from((first == b'x') & (second == b'i'))
+        | u8::from((first == b'g') & (second == b'p'))
+        | u8::from((first == b'n') & (second == b'v'))
         | u8::from((first == b'b') & (second == b'u'))
 }
 
+/// What a driver says of a device, in any case; and not a name.
+fn is_device_failure(message: &str, at: usize, phrase: &str) -> bool {
+    words::phrase_at_in_any_case(message, at, phrase)
+        && !names::follows(&message[..at])
+        && !names::surround(message, at)
+}
+
 /// As NVIDIA's driver prints it (`NVRM: Xid (PCI:0000:3b:00): 79, …`), and as others pass it on
-/// (`Xid=79`, `XID error 79`, `Xid: 48`). <https://docs.nvidia.com/deploy/xid-errors/>
+/// (`Xid=79`, `XID error 79`, `Xid event: 63`). <https://docs.nvidia.com/deploy/xid-errors/>
+///
+/// Databases number transactions by an xid too. In small letters it is taken for NVIDIA's only where
+/// the message speaks of GPUs.
 fn is_xid_report(message: &str, at: usize) -> bool {
-    const WORDS: &[&str] = &["errors", "error", "Errors", "Error", "code"];
-    if !(words::phrase_at(message, at, "Xid") || words::phrase_at(message, at, "XID")) {
+    const WORDS: &[&str] = &["errors", "error", "codes", "code", "events", "event"];
+    let Some(after) = strip_prefix_in_any_case(&message[at..], "xid") else {
+        return false;
+    };
+    let after = after.strip_prefix(['s', 'S']).unwrap_or(after);
+    if !words::begins(message, at) || !words::ends(after, 0) || is_named_xid(message, at) {
         return false;
     }
-    if words::before(message, at) == "NVRM:" {
+    if message[..at].ends_with("NVRM: ") {
         return true;
     }
-    let mut rest = &message[at + "Xid".len()..];
+    if is_transaction(&message[..at]) {
+        return false;
+    }
+    let usual = message[at..].starts_with("Xid") || message[at..].starts_with("XID");
+    if !usual && !["gpu", "nvidia", "nvrm", "pci"].iter().any(|word| words::mentions(message, word)) {
+        return false;
+    }
+    let mut rest = after;
     loop {
-        rest = rest.trim_start_matches([' ', ':', '=', '#']);
-        match WORDS.iter().find_map(|word| rest.strip_prefix(word)) {
+        rest = rest.trim_start_matches([' ', ':', '=', '#', '[']);
+        match WORDS.iter().find_map(|word| strip_prefix_in_any_case(rest, word)) {
             Some(after) => rest = after,
             None => break,
         }
     }
     is_xid_code(rest) || rest.strip_prefix('(').is_some_and(is_pci_address)
+}
+
+/// Within a name (`image "x:Xid=79"`), or behind an image's colon (`image x:Xid=79`).
+fn is_named_xid(message: &str, at: usize) -> bool {
+    let before = message[..at].strip_suffix([':', '@']);
+    let image = before.map(|before| before.trim_end_matches(|c: char| !c.is_whitespace()));
+    image.is_some_and(names::follows) || names::surround(message, at)
+}
+
+/// Whether one of the last three words is `transaction`.
+fn is_transaction(before: &str) -> bool {
+    let words = before.rsplit(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.take(3).any(|word| {
+        ["transaction", "transactions", "txn"].iter().any(|known| known.eq_ignore_ascii_case(word))
+    })
+}
+
+fn strip_prefix_in_any_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (found, rest) = text.split_at_checked(prefix.len())?;
+    found.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
 /// One to three digits; a transaction's xid is longer.
@@ -131,34 +171,59 @@ fn is_pci_address(text: &str) -> bool {
     digits > 0 && text[digits..].starts_with(':')
 }
 
-/// NVML, NVIDIA's management library, and that something is wrong with it. In small letters it
+/// NVML, NVIDIA's management library, and that something is wrong with it, in the same clause:
+/// `Failed to initialize NVML: …`, `nvml: Unknown Error`, `nvmlInit failed: …`. In small letters it
 /// may be a Pod, an image or a container, so more is asked of what stands around it.
 fn is_nvml_error(message: &str, at: usize) -> bool {
     let upper = words::has_at(message, at, "NVML");
     if !(upper || words::has_at(message, at, "nvml")) || !words::begins(message, at) {
         return false;
     }
-    if words::has_at(message, at, "NVML_ERROR") {
+    let (before, after) = (&message[..at], &message[at + "NVML".len()..]);
+    let quoted = before.ends_with(['"', '\'']) && after.starts_with(['"', '\'']);
+    if quoted || before.ends_with('{') || names::follows(before) || names::surround(message, at) {
+        return false;
+    }
+    if upper && after.starts_with("_ERROR") {
         return true;
     }
-    let (text, after) = (&message[..at], &message[at + "NVML".len()..]);
-    let quoted = text.ends_with(['"', '\'']) && after.starts_with(['"', '\'']);
-    if quoted || !words::ends(after, 0) {
+    let is_function = !upper && after.starts_with(|c: char| c.is_ascii_uppercase());
+    let after = match is_function {
+        true => after.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_()".contains(c)),
+        false => after.strip_prefix("/RM").unwrap_or(after),
+    };
+    if !words::ends(after, 0) {
         return false;
     }
-    let before = words::before(message, at);
-    let loading = matches!(before, "initialize" | "initializing" | "init" | "load" | "loading");
-    let doing = after.starts_with(" error") || after.starts_with(" init");
-    let named = matches!(before, "key" | "secret" | "configmap" | "container" | "pod" | "image" | "volume");
-    (loading || doing || (upper && !named)) && words::tells_of_failure(message)
+    let loading =
+        matches!(words::last(before, &[' ']), "initialize" | "initializing" | "init" | "load" | "loading");
+    let speaks = [" error", " init", ": "].iter().any(|says| after.starts_with(says));
+    (upper || is_function || loading || speaks) && fails(before, after)
 }
 
-/// `nvidia-container-cli: initialization error: …`, which is how it begins what it prints.
+/// Whether the clause around something says that it failed.
+fn fails(before: &str, after: &str) -> bool {
+    words::tells_of_failure(words::clause_before(before, before.len()))
+        || words::tells_of_failure(words::clause_after(after))
+}
+
+/// `nvidia-container-cli: initialization error: …`, which is how it begins what it prints, and what
+/// others say of it: `exec: "nvidia-container-cli": executable file not found`.
 fn is_container_cli_error(message: &str, at: usize) -> bool {
-    if !words::begins(message, at) {
+    let Some(after) = message[at..].strip_prefix("nvidia-container-cli") else {
+        return false;
+    };
+    let after = after.strip_prefix(".real").unwrap_or(after);
+    // A path is absolute; `registry/nvidia-container-cli` is an image.
+    let before = message[..at].trim_end_matches(|c: char| c.is_ascii() && words::in_name(c as u8));
+    let begins = words::begins(message, at) || message[before.len()..at].starts_with('/');
+    if !begins || names::follows(before) || names::surround(message, at) {
         return false;
     }
-    let after = message[at..].strip_prefix("nvidia-container-cli");
-    let after = after.map(|after| after.strip_prefix(".real").unwrap_or(after));
-    after.and_then(|after| after.strip_prefix(": ")).is_some_and(words::tells_of_failure)
+    let after = after.trim_start_matches(['"', '\'', '\\', '`']);
+    let speaks = after.is_empty() || after.starts_with([' ', '.', ',', ';', '\n']) || after.starts_with(": ");
+    let called = ["run", "running", "exec", "execute", "executing", "call", "calling"]
+        .contains(&words::last(before, &[' ', ':', '"', '\'', '\\']));
+    let before = if called { before } else { "" };
+    speaks && fails(before, after)
 }

@@ -247,6 +247,123 @@ fn what_merely_has_gpu_or_nvidia_in_its_name_is_not_a_failure() {
 }
 
 #[test]
+fn a_name_is_not_a_failure_whatever_it_is() {
+    let refused = "UnexpectedAdmissionError";
+    check(&[
+        (refused, r#"image "nvidia.com/gpu" not allowed"#, "-"),
+        (refused, "image 'nvidia.com/gpu' not allowed", "-"),
+        (refused, "image nvidia.com/gpu:1 not allowed", "-"),
+        (refused, r#"image "nvidia.com/gpu:1" not allowed"#, "-"),
+        (refused, r#"taint "nvidia.com/gpu" not tolerated"#, "-"),
+        (refused, "{key: nvidia.com/gpu, effect: NoSchedule} not tolerated", "-"),
+        (refused, r#"{"key":"nvidia.com/gpu","effect":"NoSchedule"} not tolerated"#, "-"),
+        (refused, "taint {nvidia.com/gpu: 1} not tolerated", "-"),
+        (refused, "taint nvidia.com/gpu=1:NoSchedule not tolerated", "-"),
+        (refused, "volume nvidia.com/gpu is not there", "-"),
+        (refused, r#"volume "nvidia.com/gpu" is not there"#, "-"),
+        (refused, "secret nvidia.com/gpu is not there", "-"),
+        (refused, "configmap: nvidia.com/gpu is not there", "-"),
+        (refused, "Pod nvidia.com/gpu is not wanted", "-"),
+        ("Failed", r#"cannot find volume "Xid 79""#, "-"),
+        ("Failed", r#"cannot find volume "GPU is lost""#, "-"),
+        ("Failed", r#"pull image "x:Xid=79""#, "-"),
+        ("Failed", "pull image x:Xid=79", "-"),
+        ("Failed", r#"pull image "nvidia-container-cli: latest error""#, "-"),
+        ("Failed", r#"stderr: "failed to pull image \"nvidia-container-cli: error\"""#, "-"),
+        ("Failed", "2 node(s) had untolerated taint {NVML: true}, persistentvolumeclaim not found", "-"),
+        ("Failed", "Pod didn't start, secret 'NVML error' not found", "-"),
+    ]);
+}
+
+#[test]
+fn a_quoted_error_is_not_a_name_and_quotes_before_it_do_not_matter() {
+    check(&[
+        ("Failed", r#"container "cuda" failed: Xid 79"#, "device"),
+        ("Failed", r#"failed to start container "cuda": stderr: "GPU is lost""#, "device"),
+        ("Failed", "container cuda's driver couldn't start: GPU is lost", "device"),
+        (
+            "UnexpectedAdmissionError",
+            r#"Pod "a": "nvidia.com/gpu" is unavailable"#,
+            "admission nvidia.com/gpu",
+        ),
+        (
+            "UnexpectedAdmissionError",
+            "cannot admit pod: nvidia.com/gpu unavailable",
+            "admission nvidia.com/gpu",
+        ),
+    ]);
+}
+
+#[test]
+fn a_transaction_is_not_a_device() {
+    check(&[
+        ("Failed", "database transaction XID 79 not found", "-"),
+        ("Failed", "cannot commit transaction; Xid: 731", "-"),
+        ("Failed", "rolled back transaction id xid=12", "-"),
+        ("Failed", "xid 79 is prepared", "-"),
+    ]);
+}
+
+#[test]
+fn xids_are_reported_in_many_words() {
+    check(&[
+        ("Any", "Received Xid event: 63 on GPU-abc", "device"),
+        ("Any", "GPU Xid event 79", "device"),
+        ("Any", "critical Xids: 79", "device"),
+        ("Any", "xid 79 detected on GPU 0", "device"),
+        ("Any", "NVIDIA driver reports xIDs [79]", "device"),
+        ("Any", "gpu is lost", "device"),
+        ("Any", "Gpu Is Lost", "device"),
+        ("Any", "Fallen off the bus", "device"),
+        ("Any", "THE GPU HAS FALLEN OFF THE BUS", "device"),
+    ]);
+}
+
+#[test]
+fn the_container_cli_fails_under_any_path_and_in_others_words() {
+    check(&[
+        ("Failed", r#"exec: "nvidia-container-cli": executable file not found in $PATH"#, "runtime"),
+        ("Failed", r#"error: "exec: \"nvidia-container-cli\": executable file not found""#, "runtime"),
+        ("Failed", "/usr/bin/nvidia-container-cli: initialization error: driver rpc error", "runtime"),
+        ("Failed", "nvidia-container-cli error: driver rpc error", "runtime"),
+        ("Failed", "nvidia-container-cli failed: exit status 1", "runtime"),
+        ("Failed", "running nvidia-container-cli returned error", "runtime"),
+        ("Failed", "failed to run nvidia-container-cli", "runtime"),
+        ("Started", "nvidia-container-cli is ready, probe failed", "-"),
+        ("Failed", "pull registry/nvidia-container-cli: not found", "-"),
+        ("Failed", "pull nvidia-container-cli:1.0 failed", "-"),
+    ]);
+}
+
+#[test]
+fn nvml_fails_in_its_own_clause() {
+    check(&[
+        ("Failed", "nvml: Unknown Error", "runtime"),
+        ("Failed", "NVML: Driver Not Loaded", "runtime"),
+        ("Failed", "nvmlInit failed: Driver Not Loaded", "runtime"),
+        ("Failed", "nvmlInit_v2(): Driver Not Loaded", "runtime"),
+        ("Failed", "nvmlDeviceGetHandleByIndex failed", "runtime"),
+        ("Failed", "RM has detected an NVML/RM version mismatch", "runtime"),
+        ("Unhealthy", "Readiness probe failed: exporter says NVML is fine", "-"),
+        ("Unhealthy", "NVML is ready; probe failed", "-"),
+        ("Unhealthy", "NVML is fine: probe failed", "-"),
+        ("Failed", "nvmlexporter failed", "-"),
+        ("Failed", r#"couldn't find key "NVML_ERROR" in ConfigMap"#, "-"),
+    ]);
+}
+
+#[test]
+fn an_allocation_that_failed_is_an_admission_failure_whatever_the_reason() {
+    check(&[
+        ("FailedScheduling", "device plugin failed to allocate nvidia.com/gpu", "admission nvidia.com/gpu"),
+        ("UnexpectedAdmissionError", "cannot admit map[nvidia.com/gpu:1]", "admission nvidia.com/gpu"),
+        ("UnexpectedAdmissionError", "{nvidia.com/gpu: 2} unavailable", "admission nvidia.com/gpu"),
+        ("UnexpectedAdmissionError", "nvidia.com/gpu:1 unavailable", "admission nvidia.com/gpu"),
+        ("UnexpectedAdmissionError", "nvidia.com/gpu=1 unavailable", "admission nvidia.com/gpu"),
+    ]);
+}
+
+#[test]
 fn a_scheduling_failure_for_another_reason_is_not_a_gpu_failure() {
     check(&[
         (
@@ -326,6 +443,9 @@ fn an_event_that_is_not_about_gpus_costs_one_call() {
         .process(r#"{"reason":"BackOff","message":"Back-off restarting failed container app in pod app-0"}"#);
     assert_eq!(filter.calls(), ["message"]);
     let _ = filter.process(r#"{"reason":"Pulling","message":"Pulling image \"nvcr.io/nvidia/cuda:12\""}"#);
+    assert_eq!(filter.calls(), ["message"]);
+    // Near a sign, and none.
+    let _ = filter.process(r#"{"reason":"Failed","message":"exit code 1, maximum exists, bus, BUILD, GPU"}"#);
     assert_eq!(filter.calls(), ["message"]);
 }
 

@@ -1,7 +1,8 @@
 //! Where words begin and end in a message.
 //!
 //! Names of Pods, images, secrets and volumes are made of letters, digits, `-`, `.`, `_` and `/`: a
-//! word that touches one of these is a part of a name, and a name says nothing about a failure.
+//! word that touches one of these is a part of a name, and a name says nothing about a failure. What
+//! else is a name is in [`names`](crate::names).
 
 /// Whether a word may begin at `at`. In a quoted error, an escaped line break stands before it.
 pub(crate) fn begins(text: &str, at: usize) -> bool {
@@ -31,20 +32,48 @@ pub(crate) fn has_at(text: &str, at: usize, part: &str) -> bool {
     text.as_bytes()[at..].starts_with(part.as_bytes())
 }
 
-/// The word that ends before `at`, with one blank between.
-pub(crate) fn before(text: &str, at: usize) -> &str {
-    let Some(text) = text.get(..at).and_then(|text| text.strip_suffix(' ')) else {
-        return "";
-    };
-    text.rsplit([' ', '(', '"', '\'', '\n']).next().unwrap_or_default()
+/// As [`phrase_at`], in any case.
+pub(crate) fn phrase_at_in_any_case(text: &str, at: usize, phrase: &str) -> bool {
+    let found = text.as_bytes().get(at..at + phrase.len());
+    found.is_some_and(|found| found.eq_ignore_ascii_case(phrase.as_bytes()))
+        && begins(text, at)
+        && ends(text, at + phrase.len())
 }
+
+/// The last word of `text`: letters and digits, behind them nothing but `gap`.
+pub(crate) fn last<'a>(text: &'a str, gap: &[char]) -> &'a str {
+    let text = text.trim_end_matches(gap);
+    text.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default()
+}
+
+/// What is said before `end`, without what other clauses say.
+pub(crate) fn clause_before(text: &str, end: usize) -> &str {
+    let text = &text[..end];
+    let begin = CLAUSE_ENDS.iter().chain(&[": "]).filter_map(|end| Some(text.rfind(end)? + end.len()));
+    &text[begin.max().unwrap_or_default()..]
+}
+
+/// What is said in `text`, up to where the next clause begins. A colon begins one, but for a colon that
+/// belongs to what spoke: `NVML: Unknown Error`, `nvidia-container-cli error: …`.
+pub(crate) fn clause_after(text: &str) -> &str {
+    let end = CLAUSE_ENDS.iter().filter_map(|end| text.find(end)).min().unwrap_or(text.len());
+    let clause = &text[..end];
+    match clause.find(": ") {
+        Some(colon) if clause[..colon].split_ascii_whitespace().count() > 1 => &clause[..colon],
+        _ => clause,
+    }
+}
+
+/// Between clauses; the last one is a line break in a quoted error.
+const CLAUSE_ENDS: &[&str] = &[",", ";", "\n", ". ", "\\n"];
 
 /// Whether `part`, in lower case, is anywhere in `text`, in any case.
 pub(crate) fn mentions(text: &str, part: &str) -> bool {
     text.as_bytes().windows(part.len()).any(|window| window.eq_ignore_ascii_case(part.as_bytes()))
 }
 
-/// Whether `text` says that something went wrong.
+/// Whether `text` says that something went wrong. The later ones are how NVML says it:
+/// <https://docs.nvidia.com/deploy/nvml-api/group__nvmlDeviceEnumvs.html>
 pub(crate) fn tells_of_failure(text: &str) -> bool {
     const WORDS: &[&str] = &[
         "error",
@@ -58,6 +87,16 @@ pub(crate) fn tells_of_failure(text: &str) -> bool {
         "not found",
         "timed out",
         "timeout",
+        "not loaded",
+        "not supported",
+        "not available",
+        "unavailable",
+        "uninitialized",
+        "insufficient",
+        "invalid",
+        "corrupt",
+        "blocked",
+        "unsatisfied",
     ];
     WORDS.iter().any(|word| mentions(text, word))
 }
