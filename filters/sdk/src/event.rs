@@ -30,8 +30,8 @@ pub struct Event {
     _current: (),
 }
 
-/// A value that can be put into an event: strings, booleans, integers and floats. Anything else is
-/// JSON text: [`Event::set_json`].
+/// A value that can be put into an event: strings, booleans, integers and floats. weir's integers are
+/// those of `i64`; a larger one is refused. Anything else is JSON text: [`Event::set_json`].
 pub trait Value: sealed::Value {}
 
 impl<V: sealed::Value> Value for V {}
@@ -176,6 +176,8 @@ impl Event {
 }
 
 mod sealed {
+    use std::borrow::Cow;
+
     use crate::sys;
 
     pub trait Value {
@@ -194,6 +196,18 @@ mod sealed {
         }
     }
 
+    impl Value for String {
+        fn set(self, pointer: &str) -> Result<(), String> {
+            sys::set_string(pointer, &self)
+        }
+    }
+
+    impl Value for Cow<'_, str> {
+        fn set(self, pointer: &str) -> Result<(), String> {
+            sys::set_string(pointer, &self)
+        }
+    }
+
     impl Value for bool {
         fn set(self, pointer: &str) -> Result<(), String> {
             sys::set_bool(pointer, self)
@@ -203,6 +217,16 @@ mod sealed {
     impl Value for f64 {
         fn set(self, pointer: &str) -> Result<(), String> {
             sys::set_float(pointer, self)
+        }
+    }
+
+    impl Value for f32 {
+        /// In its own shortest form: as a `f64`, 0.1 would become 0.10000000149011612.
+        fn set(self, pointer: &str) -> Result<(), String> {
+            match self.is_finite() {
+                true => sys::set_json(pointer, &format!("{self:?}")),
+                false => sys::set_float(pointer, self.into()),
+            }
         }
     }
 
@@ -217,4 +241,19 @@ mod sealed {
     }
 
     integers!(i8, i16, i32, i64, u8, u16, u32);
+
+    macro_rules! checked_integers {
+        ($($integer:ty),*) => { $(
+            impl Value for $integer {
+                fn set(self, pointer: &str) -> Result<(), String> {
+                    match self.try_into() {
+                        Ok(value) => sys::set_integer(pointer, value),
+                        Err(_) => Err(format!("`{pointer}`: {self} is not within what an i64 holds")),
+                    }
+                }
+            }
+        )* };
+    }
+
+    checked_integers!(u64, usize, isize);
 }

@@ -90,7 +90,7 @@ fn state_counters_and_calls_are_seen() {
 }
 
 #[test]
-fn a_reason_of_another_stage_is_misuse() {
+fn a_reason_of_another_stage_is_misuse_and_has_no_effect() {
     struct Borrower;
 
     thread_local! {
@@ -121,8 +121,12 @@ fn a_reason_of_another_stage_is_misuse() {
     }
 
     Harness::<Lender>::new("{}").unwrap();
-    let outcome = Harness::<Borrower>::new("{}").unwrap().process("{}");
-    assert!(matches!(outcome, Outcome::Misused(_)), "{outcome:?}");
+    let mut borrower = Harness::<Borrower>::new("{}").unwrap();
+    assert_eq!(borrower.process("{}"), Outcome::Kept("{}".into()), "the event goes on");
+    assert_eq!(
+        borrower.misuse(),
+        ["`discard(0)` has no effect: that number was not declared in `configure`"]
+    );
 }
 
 #[test]
@@ -143,7 +147,78 @@ fn names_of_reasons_and_counters_are_checked() {
     let declare = |name: &str| Harness::<Named>::new(&format!("{name:?}")).map(drop);
     assert!(declare("not_ready").is_ok());
     assert!(declare(&"a".repeat(64)).is_ok());
-    for name in ["", "Normal", "not-ready", "code_1", &"a".repeat(65)] {
+    for name in ["error", "", "Normal", "not-ready", "code_1", &"a".repeat(65)] {
         assert!(declare(name).is_err(), "{name}");
     }
+}
+
+/// Does to an event what a test says.
+struct Does(fn(&mut Event) -> Result<(), Error>);
+
+thread_local! {
+    static DOES: Cell<fn(&mut Event) -> Result<(), Error>> = const { Cell::new(|_| Ok(())) };
+}
+
+impl Stage for Does {
+    fn configure(_: &Config) -> Result<Self, Error> {
+        Ok(Self(DOES.get()))
+    }
+
+    fn process(&mut self, event: &mut Event) -> Result<Verdict, Error> {
+        (self.0)(event)?;
+        Ok(Verdict::Keep)
+    }
+}
+
+fn does(to: fn(&mut Event) -> Result<(), Error>, event: &str) -> Outcome {
+    DOES.set(to);
+    Harness::<Does>::new("{}").unwrap().process(event)
+}
+
+#[test]
+fn get_may_scan_64_times_the_event_in_a_call() {
+    let event = format!(r#"{{"a":{{"b":"{}"}}}}"#, "x".repeat(1000));
+    let ask = |event: &mut Event| {
+        let found = (0..100).take_while(|_| event.get("").is_some()).count();
+        let after = event.get("/a/b").is_some();
+        event.set("/found", found)?;
+        event.set("/after", after)?;
+        Ok(())
+    };
+    let outcome = does(ask, &event);
+    assert_eq!(outcome.get("/found").as_deref(), Some("64"));
+    assert_eq!(outcome.get("/after").as_deref(), Some("false"));
+}
+
+#[test]
+fn every_plain_value_can_be_set() {
+    let set = |event: &mut Event| {
+        event.set("/v/string", String::from("s"))?;
+        event.set("/v/cow", std::borrow::Cow::Borrowed("c"))?;
+        event.set("/v/f32", 0.1_f32)?;
+        event.set("/v/large", 1e30_f32)?;
+        event.set("/v/u64", 7_u64)?;
+        event.set("/v/usize", 8_usize)?;
+        event.set("/v/isize", -9_isize)?;
+        Ok(())
+    };
+    assert_eq!(
+        does(set, "{}").get("/v").as_deref(),
+        Some(r#"{"string":"s","cow":"c","f32":0.1,"large":1e30,"u64":7,"usize":8,"isize":-9}"#)
+    );
+}
+
+#[test]
+fn a_number_that_weir_cannot_hold_is_refused() {
+    let Outcome::Failed(why) = does(|event| Ok(event.set("/a", u64::MAX)?), "{}") else {
+        panic!("it was set");
+    };
+    assert_eq!(why, "`/a`: 18446744073709551615 is not within what an i64 holds");
+    assert!(matches!(does(|event| Ok(event.set("/a", f32::NAN)?), "{}"), Outcome::Failed(_)));
+}
+
+#[test]
+#[should_panic(expected = "write it as one of core/v1")]
+fn an_event_with_names_that_no_filter_sees_is_a_wrong_test() {
+    let _ = does(|_| Ok(()), r#"{"apiVersion":"events.k8s.io/v1","note":"x"}"#);
 }

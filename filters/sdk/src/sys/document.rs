@@ -2,7 +2,7 @@
 //!
 //! Nothing is parsed further than the pointer goes: what an edit does not touch keeps its bytes.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -45,15 +45,39 @@ pub(crate) enum Edit<'a> {
 
 /// The member that `pointer` names, as JSON text.
 pub(crate) fn get<'a>(document: &'a str, pointer: &str) -> Option<&'a str> {
+    get_counted(document, pointer).0
+}
+
+/// The member that `pointer` names, and how many bytes weir would scan and copy for it, nearly: the
+/// root's keys are known to it, and every container further in is walked.
+pub(crate) fn get_counted<'a>(document: &'a str, pointer: &str) -> (Option<&'a str>, usize) {
+    let mut scanned = pointer.len();
+    let Ok(path) = steps(pointer) else {
+        return (None, scanned);
+    };
     let mut value = document;
-    for step in steps(pointer).ok()? {
-        value = match value.as_bytes().first() {
-            Some(b'{') => members(value).into_iter().rev().find(|(key, _)| *key == step)?.1,
-            Some(b'[') => elements(value).get(index(&step)?).copied()?,
-            _ => return None,
+    for (depth, step) in path.iter().enumerate() {
+        let child = match value.as_bytes().first() {
+            Some(b'{') => {
+                let members = members(value);
+                scanned += match depth {
+                    0 => members.iter().map(|member| member.key.len()).sum(),
+                    _ => value.len(),
+                };
+                members.into_iter().rev().find(|member| member.is(step)).map(|member| member.value)
+            }
+            Some(b'[') => {
+                scanned += value.len();
+                index(step).and_then(|index| elements(value).get(index).copied())
+            }
+            _ => None,
         };
+        match child {
+            Some(child) => value = child,
+            None => return (None, scanned),
+        }
     }
-    Some(value)
+    (Some(value), scanned + value.len())
 }
 
 /// The document with one edit made; the error says why it is refused.
@@ -65,29 +89,39 @@ pub(crate) fn edited(document: &str, pointer: &str, edit: Edit<'_>) -> Result<St
     if let Some(owned) = PROTECTED.iter().find(|owned| owned.iter().zip(&path).all(|(a, b)| a == b)) {
         return Err(format!("`{pointer}` is protected: weir owns `/{}`", owned.join("/")));
     }
-    let document = apply(document, &path, edit).map_err(|why| format!("`{pointer}`: {why}"))?;
-    if document.len() > DOCUMENT_BYTES_MAX {
+    let Some(edited) = apply(document, &path, edit).map_err(|why| format!("`{pointer}`: {why}"))? else {
+        return Ok(document.to_owned());
+    };
+    // One that was too large already may become smaller.
+    if edited.len() > DOCUMENT_BYTES_MAX && edited.len() > document.len() {
         return Err(format!("`{pointer}`: the document would be larger than {DOCUMENT_BYTES_MAX} bytes"));
     }
-    if depth(&document) > DEPTH_MAX {
+    if depth(&edited) > DEPTH_MAX {
         return Err(format!("`{pointer}`: the document would nest deeper than {DEPTH_MAX} levels"));
     }
-    Ok(document)
+    Ok(edited)
 }
 
-/// Exactly one JSON value, without whitespace between its tokens.
+/// Exactly one JSON value, without whitespace between its tokens. Numbers are text: they keep their
+/// digits, and may be of any size. Half a surrogate pair is no text, so no string either.
 pub(crate) fn compact(json: &str) -> Result<String, String> {
-    serde_json::from_str::<serde_json::Value>(json)
-        .map_err(|error| format!("not one JSON value: {error}"))?;
-    let mut in_string = false;
-    let mut escaped = false;
-    let outside_or_within = |c: &char| {
-        let keep = in_string || !c.is_ascii_whitespace();
-        in_string ^= *c == '"' && !escaped;
-        escaped = in_string && *c == '\\' && !escaped;
-        keep
-    };
-    Ok(json.chars().filter(outside_or_within).collect())
+    let refused = |error| format!("not one JSON value: {error}");
+    serde_json::from_str::<&RawValue>(json).map_err(refused)?;
+    let mut compact = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(open) = rest.find('"') {
+        let (before, string) = rest.split_at(open);
+        compact.extend(before.split_ascii_whitespace());
+        let mut strings = serde_json::Deserializer::from_str(string).into_iter::<String>();
+        if let Some(Err(error)) = strings.next() {
+            return Err(refused(error));
+        }
+        let (string, after) = string.split_at(strings.byte_offset());
+        compact.push_str(string);
+        rest = after;
+    }
+    compact.extend(rest.split_ascii_whitespace());
+    Ok(compact)
 }
 
 /// A string as JSON text.
@@ -95,9 +129,10 @@ pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn apply(value: &str, path: &[String], edit: Edit<'_>) -> Result<String, String> {
+/// `None` where nothing is to be changed, which leaves every byte as it was.
+fn apply(value: &str, path: &[String], edit: Edit<'_>) -> Result<Option<String>, String> {
     let Some((step, rest)) = path.split_first() else {
-        return at_the_end(value, edit);
+        return at_the_end(value, edit).map(Some);
     };
     match value.as_bytes().first() {
         Some(b'{') => in_object(value, step, rest, edit),
@@ -106,21 +141,32 @@ fn apply(value: &str, path: &[String], edit: Edit<'_>) -> Result<String, String>
     }
 }
 
-fn in_object(object: &str, step: &str, rest: &[String], edit: Edit<'_>) -> Result<String, String> {
-    let mut members: Vec<(String, String)> =
-        members(object).into_iter().map(|(key, value)| (key, value.to_owned())).collect();
-    match (members.iter().position(|(key, _)| key == step), rest, edit) {
-        (Some(at), [], Edit::Remove) => drop(members.remove(at)),
-        (Some(at), ..) => members[at].1 = apply(&members[at].1, rest, edit)?,
-        (None, _, Edit::Remove) => return Ok(object.to_owned()),
-        (None, ..) => members.push((step.to_owned(), made(rest, edit))),
+/// Of a key that stands there more than once the last counts, and an edit through it removes the
+/// others.
+fn in_object(object: &str, step: &str, rest: &[String], edit: Edit<'_>) -> Result<Option<String>, String> {
+    let members = members(object);
+    let last = members.iter().rposition(|member| member.is(step));
+    let edited = match (last, rest, edit) {
+        (Some(_), [], Edit::Remove) => String::new(),
+        (Some(at), ..) => match apply(members[at].value, rest, edit)? {
+            Some(value) => format!("{}:{value}", members[at].key),
+            None => return Ok(None),
+        },
+        (None, _, Edit::Remove) => return Ok(None),
+        (None, ..) => format!("{}:{}", quoted(step), made(rest, edit)),
+    };
+    let kept = |(at, member): (usize, &Member<'_>)| match Some(at) == last {
+        true => Some(edited.clone()).filter(|edited| !edited.is_empty()),
+        false => (!member.is(step)).then(|| format!("{}:{}", member.key, member.value)),
+    };
+    let mut texts: Vec<String> = members.iter().enumerate().filter_map(kept).collect();
+    if last.is_none() {
+        texts.push(edited);
     }
-    let members: Vec<String> =
-        members.iter().map(|(key, value)| format!("{}:{value}", quoted(key))).collect();
-    Ok(format!("{{{}}}", members.join(",")))
+    Ok(Some(format!("{{{}}}", texts.join(","))))
 }
 
-fn in_array(array: &str, step: &str, rest: &[String], edit: Edit<'_>) -> Result<String, String> {
+fn in_array(array: &str, step: &str, rest: &[String], edit: Edit<'_>) -> Result<Option<String>, String> {
     let mut elements: Vec<String> = elements(array).into_iter().map(str::to_owned).collect();
     let at = match step {
         "-" => elements.len(),
@@ -128,12 +174,15 @@ fn in_array(array: &str, step: &str, rest: &[String], edit: Edit<'_>) -> Result<
     };
     match (at < elements.len(), rest, edit) {
         (true, [], Edit::Remove) => drop(elements.remove(at)),
-        (true, ..) => elements[at] = apply(&elements[at], rest, edit)?,
-        (false, _, Edit::Remove) => return Ok(array.to_owned()),
+        (true, ..) => match apply(&elements[at], rest, edit)? {
+            Some(element) => elements[at] = element,
+            None => return Ok(None),
+        },
+        (false, _, Edit::Remove) => return Ok(None),
         (false, ..) if at == elements.len() => elements.push(made(rest, edit)),
         (false, ..) => return Err(format!("`{step}` is past the end of an array of {}", elements.len())),
     }
-    Ok(format!("[{}]", elements.join(",")))
+    Ok(Some(format!("[{}]", elements.join(","))))
 }
 
 /// What an edit leaves where something is already. `Remove` ends in the parent.
@@ -179,10 +228,10 @@ fn steps(pointer: &str) -> Result<Vec<String>, String> {
         .collect()
 }
 
-/// An array's index: digits, without leading zeros.
+/// An array's index: digits, without leading zeros. More than fits is past any array's end.
 fn index(step: &str) -> Option<usize> {
     let digits = !step.is_empty() && step.bytes().all(|b| b.is_ascii_digit());
-    (digits && (step == "0" || !step.starts_with('0'))).then(|| step.parse().ok())?
+    (digits && (step == "0" || !step.starts_with('0'))).then(|| step.parse().unwrap_or(usize::MAX))
 }
 
 fn depth(json: &str) -> usize {
@@ -200,9 +249,21 @@ fn depth(json: &str) -> usize {
     deepest
 }
 
+/// A member of an object; the key as it stands there, with its quotes.
+struct Member<'a> {
+    key: &'a str,
+    value: &'a str,
+}
+
+impl Member<'_> {
+    fn is(&self, step: &str) -> bool {
+        serde_json::from_str::<Cow<'_, str>>(self.key).is_ok_and(|key| key == step)
+    }
+}
+
 /// The members of an object's text, in order. Text in a document has been validated, so this
 /// cannot fail on it; anything else has no members.
-fn members(object: &str) -> Vec<(String, &str)> {
+fn members(object: &str) -> Vec<Member<'_>> {
     serde_json::from_str::<Members<'_>>(object).map_or_else(|_| Vec::new(), |members| members.0)
 }
 
@@ -212,7 +273,7 @@ fn elements(array: &str) -> Vec<&str> {
         .map_or_else(|_| Vec::new(), |elements| elements.into_iter().map(RawValue::get).collect())
 }
 
-struct Members<'a>(Vec<(String, &'a str)>);
+struct Members<'a>(Vec<Member<'a>>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -227,8 +288,8 @@ impl<'de> Deserialize<'de> for Members<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
-                while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
-                    members.push((key, value.get()));
+                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                    members.push(Member { key: key.get(), value: value.get() });
                 }
                 Ok(Members(members))
             }
@@ -254,5 +315,26 @@ mod tests {
         assert_eq!(compact(" { \"a b\" : [ 1 , \"\\\" \\\\\" ] } ").unwrap(), "{\"a b\":[1,\"\\\" \\\\\"]}");
         assert!(compact("1 2").is_err());
         assert!(compact("").is_err());
+        assert!(compact(r#"{"a":"\ud800"}"#).is_err());
+        assert_eq!(compact("[1e999, -0.0]").unwrap(), "[1e999,-0.0]");
+    }
+
+    #[test]
+    fn of_a_repeated_key_the_last_is_edited_and_the_others_go() {
+        let document = r#"{"o":{"a":{"x":1},"b":0,"\u0061":{"x":2}}}"#;
+        let set = edited(document, "/o/a/x", Edit::Set("3")).unwrap();
+        assert_eq!(set, r#"{"o":{"b":0,"\u0061":{"x":3}}}"#);
+        assert_eq!(get(&set, "/o/a/x"), Some("3"));
+        assert_eq!(edited(document, "/o/a", Edit::Remove).unwrap(), r#"{"o":{"b":0}}"#);
+        assert_eq!(edited(document, "/o/a/y", Edit::Remove).unwrap(), document);
+        assert!(edited(document, "/o/a/x/y", Edit::Set("3")).is_err());
+    }
+
+    #[test]
+    fn a_document_that_is_too_large_may_become_smaller() {
+        let large = format!(r#"{{"a":"{}","b":"{}"}}"#, "x".repeat(1 << 20), "x".repeat(1 << 10));
+        assert!(edited(&large, "/c", Edit::Set("1")).is_err());
+        assert!(edited(&large, "/b", Edit::Set("1")).is_ok());
+        assert!(edited(&large, "/b", Edit::Remove).is_ok());
     }
 }

@@ -14,6 +14,8 @@ const NAME_BYTES_MAX: usize = 64;
 /// Of one call, as are all that follow.
 const EDITS_MAX: usize = 256;
 const EDIT_BYTES_MAX: usize = 256 * 1024;
+/// Times the event's size.
+const SCAN_FACTOR: usize = 64;
 const LOG_LINES_MAX: usize = 16;
 const LOG_LINE_BYTES_MAX: usize = 1024;
 
@@ -38,10 +40,12 @@ pub(crate) struct Host {
     document: String,
     edits: usize,
     edit_bytes: usize,
+    /// How much `get` may scan yet.
+    scan_bytes: usize,
     reasons: Vec<String>,
     pub(crate) counters: Vec<(String, u64)>,
     pub(crate) discarded: Option<u32>,
-    pub(crate) misuse: Option<String>,
+    pub(crate) misuse: Vec<String>,
     pub(crate) refused: Vec<String>,
     pub(crate) log: Vec<String>,
     pub(crate) calls: Vec<&'static str>,
@@ -62,7 +66,9 @@ impl Host {
         self.phase = phase;
         document.clone_into(&mut self.document);
         (self.edits, self.edit_bytes) = (0, 0);
-        (self.discarded, self.misuse) = (None, None);
+        self.scan_bytes = document.len().saturating_mul(SCAN_FACTOR);
+        self.discarded = None;
+        self.misuse.clear();
         self.refused.clear();
         self.log.clear();
         self.calls.clear();
@@ -82,13 +88,14 @@ impl Host {
         if self.phase == Phase::Process { &self.document } else { NO_EVENT }
     }
 
+    /// Makes one edit whose value counts for so many bytes.
     fn edit(
         &mut self,
         pointer: &str,
-        value: &str,
+        bytes: usize,
         edit: impl FnOnce(&str) -> Result<String, String>,
     ) -> Result<(), String> {
-        let edited = self.within_limits(pointer, value).and_then(|()| edit(&self.document));
+        let edited = self.within_limits(pointer.len() + bytes).and_then(|()| edit(&self.document));
         match edited {
             Ok(document) => self.document = document,
             Err(why) => {
@@ -99,19 +106,38 @@ impl Host {
         Ok(())
     }
 
-    fn within_limits(&mut self, pointer: &str, value: &str) -> Result<(), String> {
+    /// A refused edit counts as one, but one that is refused for its bytes uses none of them up.
+    fn within_limits(&mut self, bytes: usize) -> Result<(), String> {
         if self.phase != Phase::Process {
             return Err("there is no event to edit outside of `process`".into());
         }
         if self.edits == EDITS_MAX {
             return Err(format!("more than {EDITS_MAX} edits in one call"));
         }
-        if self.edit_bytes + pointer.len() + value.len() > EDIT_BYTES_MAX {
+        self.edits += 1;
+        if self.edit_bytes + bytes > EDIT_BYTES_MAX {
             return Err(format!("more than {EDIT_BYTES_MAX} bytes of edits in one call"));
         }
-        self.edits += 1;
-        self.edit_bytes += pointer.len() + value.len();
+        self.edit_bytes += bytes;
         Ok(())
+    }
+
+    fn get(&mut self, pointer: &str) -> Option<String> {
+        if self.phase != Phase::Process || pointer.len() >= self.scan_bytes {
+            return None;
+        }
+        let (found, scanned) = document::get_counted(&self.document, pointer);
+        let found = found.map(str::to_owned);
+        self.scan_bytes = self.scan_bytes.saturating_sub(scanned);
+        found
+    }
+
+    fn misused(&mut self, function: &str, number: u32) {
+        let why = match self.phase {
+            Phase::Process => "that number was not declared in `configure`",
+            Phase::Idle | Phase::Configure => "it may be called in `process` only",
+        };
+        self.misuse.push(format!("`{function}({number})` has no effect: {why}"));
     }
 
     fn declared(&self, name: &str) -> Result<(), String> {
@@ -208,30 +234,31 @@ pub(crate) fn last_seen() -> Option<i64> {
 }
 
 pub(crate) fn get(pointer: &str) -> Option<String> {
-    call("get", |host| document::get(host.event(), pointer).map(str::to_owned))
+    call("get", |host| host.get(pointer))
 }
 
-fn set(name: &'static str, pointer: &str, json: &str) -> Result<(), String> {
+/// Sets a member to valid JSON text, which counts for `bytes`: what weir is given, not what it becomes.
+fn set(name: &'static str, pointer: &str, json: &str, bytes: usize) -> Result<(), String> {
     call(name, |host| {
-        host.edit(pointer, json, |document| document::edited(document, pointer, Edit::Set(json)))
+        host.edit(pointer, bytes, |document| document::edited(document, pointer, Edit::Set(json)))
     })
 }
 
 pub(crate) fn set_string(pointer: &str, value: &str) -> Result<(), String> {
-    set("set-string", pointer, &document::quoted(value))
+    set("set-string", pointer, &document::quoted(value), value.len())
 }
 
 pub(crate) fn set_bool(pointer: &str, value: bool) -> Result<(), String> {
-    set("set-bool", pointer, if value { "true" } else { "false" })
+    set("set-bool", pointer, if value { "true" } else { "false" }, 1)
 }
 
 pub(crate) fn set_integer(pointer: &str, value: i64) -> Result<(), String> {
-    set("set-integer", pointer, &value.to_string())
+    set("set-integer", pointer, &value.to_string(), size_of_val(&value))
 }
 
 pub(crate) fn set_float(pointer: &str, value: f64) -> Result<(), String> {
     call("set-float", |host| {
-        host.edit(pointer, "", |document| match serde_json::Number::from_f64(value) {
+        host.edit(pointer, size_of_val(&value), |document| match serde_json::Number::from_f64(value) {
             Some(number) => document::edited(document, pointer, Edit::Set(&number.to_string())),
             None => Err(format!("`{pointer}`: JSON has no {value}")),
         })
@@ -240,7 +267,7 @@ pub(crate) fn set_float(pointer: &str, value: f64) -> Result<(), String> {
 
 pub(crate) fn set_json(pointer: &str, json: &str) -> Result<(), String> {
     call("set-json", |host| {
-        host.edit(pointer, json, |document| {
+        host.edit(pointer, json.len(), |document| {
             document::edited(document, pointer, Edit::Set(&document::compact(json)?))
         })
     })
@@ -249,22 +276,20 @@ pub(crate) fn set_json(pointer: &str, json: &str) -> Result<(), String> {
 pub(crate) fn append_string(pointer: &str, value: &str) -> Result<(), String> {
     let json = document::quoted(value);
     call("append-string", |host| {
-        host.edit(pointer, value, |document| document::edited(document, pointer, Edit::Append(&json)))
+        host.edit(pointer, value.len(), |document| document::edited(document, pointer, Edit::Append(&json)))
     })
 }
 
 pub(crate) fn append_json(pointer: &str, json: &str) -> Result<(), String> {
     call("append-json", |host| {
-        host.edit(pointer, json, |document| {
+        host.edit(pointer, json.len(), |document| {
             document::edited(document, pointer, Edit::Append(&document::compact(json)?))
         })
     })
 }
 
 pub(crate) fn remove(pointer: &str) -> Result<(), String> {
-    call("remove", |host| {
-        host.edit(pointer, "", |document| document::edited(document, pointer, Edit::Remove))
-    })
+    call("remove", |host| host.edit(pointer, 0, |document| document::edited(document, pointer, Edit::Remove)))
 }
 
 pub(crate) fn declare_reason(name: &str) -> Result<u32, String> {
@@ -284,7 +309,7 @@ pub(crate) fn declare_reason(name: &str) -> Result<u32, String> {
 pub(crate) fn discard(reason: u32) {
     call("discard", |host| match host.phase == Phase::Process && host.reason(reason).is_some() {
         true => host.discarded = Some(reason),
-        false => host.misuse = Some(format!("discard: {reason} was not declared, or this is not `process`")),
+        false => host.misused("discard", reason),
     });
 }
 
@@ -305,7 +330,7 @@ pub(crate) fn declare_counter(name: &str, _help: &str) -> Result<u32, String> {
 pub(crate) fn add(counter: u32, by: u64) {
     call("add", |host| match (host.phase, host.counters.get_mut(counter as usize)) {
         (Phase::Process, Some((_, value))) => *value = value.saturating_add(by),
-        _ => host.misuse = Some(format!("add: {counter} was not declared, or this is not `process`")),
+        _ => host.misused("add", counter),
     });
 }
 
