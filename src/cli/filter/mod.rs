@@ -7,7 +7,11 @@ mod toolchain;
 pub use build::{BuildError, BuiltModule, build};
 pub use powers::Powers;
 
-use std::path::PathBuf;
+use std::{
+    fmt,
+    io::{self, Write},
+    path::PathBuf,
+};
 
 /// The commands under `weir filter`.
 #[derive(Debug, clap::Subcommand)]
@@ -42,6 +46,9 @@ pub enum FilterError {
         "--out names one file, and there are {0} filters to build: build them one by one, or leave --out away"
     )]
     OneOut(usize),
+    /// stdout cannot be written.
+    #[error("cannot write to stdout: {0}")]
+    Output(#[source] io::Error),
 }
 
 /// Runs a command under `weir filter`. What it was asked to print goes to stdout.
@@ -53,9 +60,45 @@ pub fn run(command: FilterCommand) -> Result<(), FilterError> {
             }
             for dir in &args.dirs {
                 let module = build(dir, args.out.as_deref())?;
-                println!("{module}");
+                say(&mut io::stdout().lock(), &module).map_err(FilterError::Output)?;
             }
             Ok(())
         }
+    }
+}
+
+/// Writes a line. A reader that has enough (`weir filter build … | head -1`) is no failure: the modules are built all
+/// the same.
+fn say(out: &mut impl Write, line: &dyn fmt::Display) -> io::Result<()> {
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cannot be written to.
+    struct Broken(io::ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_enough_is_no_failure_and_a_full_disk_is_one() {
+        let mut out = Vec::new();
+        say(&mut out, &"a line").unwrap();
+        assert_eq!(out, b"a line\n");
+        say(&mut Broken(io::ErrorKind::BrokenPipe), &"a line").unwrap();
+        assert!(say(&mut Broken(io::ErrorKind::StorageFull), &"a line").is_err());
     }
 }

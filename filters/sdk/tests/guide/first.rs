@@ -1,0 +1,27 @@
+use weir_filter::{Config, Error, Event, EventType, Reason, Stage, Verdict};
+
+struct DropNormal(Reason);
+
+impl Stage for DropNormal {
+    fn configure(_: &Config) -> Result<Self, Error> {
+        Ok(Self(Reason::declare("normal")?))
+    }
+    fn process(&mut self, event: &mut Event) -> Result<Verdict, Error> {
+        Ok(if event.event_type() == EventType::Normal { Verdict::Drop(self.0) } else { Verdict::Keep })
+    }
+}
+
+weir_filter::export!(DropNormal);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_filter::testing::{Harness, Outcome};
+
+    #[test]
+    fn normal_events_are_dropped() {
+        let mut filter = Harness::<DropNormal>::new("{}").unwrap();
+        assert_eq!(filter.process(r#"{"type":"Normal"}"#), Outcome::Dropped("normal".into()));
+        assert_eq!(filter.calls(), ["type", "discard"]);
+    }
+}
