@@ -153,10 +153,12 @@ fn names_of_reasons_and_counters_are_checked() {
 }
 
 /// Does to an event what a test says.
-struct Does(fn(&mut Event) -> Result<(), Error>);
+struct Does(Deed);
+
+type Deed = fn(&mut Event) -> Result<(), Error>;
 
 thread_local! {
-    static DOES: Cell<fn(&mut Event) -> Result<(), Error>> = const { Cell::new(|_| Ok(())) };
+    static DOES: Cell<Deed> = const { Cell::new(|_| Ok(())) };
 }
 
 impl Stage for Does {
@@ -170,7 +172,7 @@ impl Stage for Does {
     }
 }
 
-fn does(to: fn(&mut Event) -> Result<(), Error>, event: &str) -> Outcome {
+fn does(to: Deed, event: &str) -> Outcome {
     DOES.set(to);
     Harness::<Does>::new("{}").unwrap().process(event)
 }

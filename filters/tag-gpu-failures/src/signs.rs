@@ -141,13 +141,13 @@ fn is_xid_report(message: &str, at: usize) -> bool {
 /// Within a name (`image "x:Xid=79"`), or behind an image's colon (`image x:Xid=79`).
 fn is_named_xid(message: &str, at: usize) -> bool {
     let before = message[..at].strip_suffix([':', '@']);
-    let image = before.map(|before| before.trim_end_matches(|c: char| !c.is_whitespace()));
+    let image = before.map(|before| before.trim_end_matches(|c: char| !c.is_ascii_whitespace()));
     image.is_some_and(names::follows) || names::surround(message, at)
 }
 
 /// Whether one of the last three words is `transaction`.
 fn is_transaction(before: &str) -> bool {
-    let words = before.rsplit(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let words = before.rsplit(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.take(3).any(|word| {
         ["transaction", "transactions", "txn"].iter().any(|known| known.eq_ignore_ascii_case(word))
     })

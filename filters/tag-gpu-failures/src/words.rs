@@ -43,7 +43,7 @@ pub(crate) fn phrase_at_in_any_case(text: &str, at: usize, phrase: &str) -> bool
 /// The last word of `text`: letters and digits, behind them nothing but `gap`.
 pub(crate) fn last<'a>(text: &'a str, gap: &[char]) -> &'a str {
     let text = text.trim_end_matches(gap);
-    text.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default()
+    text.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default()
 }
 
 /// What is said before `end`, without what other clauses say.
