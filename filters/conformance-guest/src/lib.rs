@@ -86,7 +86,7 @@ impl Step {
         let pointer = &self.pointer;
         let text = || self.value.as_str().unwrap_or_default().repeat(self.value_times.unwrap_or(1));
         let answer = match self.op.as_str() {
-            "set-string" => event.set(pointer, &text()),
+            "set-string" => event.set(pointer, text()),
             "set-bool" => event.set(pointer, self.value == Value::Bool(true)),
             "set-integer" => event.set(pointer, self.value.as_i64().unwrap_or_default()),
             "set-float" => event.set(pointer, self.float()),

@@ -35,17 +35,19 @@ impl<'a> Signs<'a> {
     /// What stands at `at`, or around it.
     fn look(&mut self, message: &'a str, at: usize) {
         match message.as_bytes()[at..] {
-            [b'X' | b'x', b'I' | b'i', ..] => self.device |= is_xid_report(message, at),
+            [b'X' | b'x', b'I' | b'i', ..] => self.device = self.device || is_xid_report(message, at),
             [b'B' | b'b', b'U' | b'u', ..] => {
                 let begin = at.checked_sub("fallen off the ".len());
-                self.device |= begin.is_some_and(|at| is_device_failure(message, at, "fallen off the bus"));
+                self.device = self.device
+                    || begin.is_some_and(|at| is_device_failure(message, at, "fallen off the bus"));
             }
             [b'N' | b'n', b'V' | b'v', ..] => {
-                self.runtime |= is_nvml_error(message, at) || is_container_cli_error(message, at);
+                self.runtime =
+                    self.runtime || is_nvml_error(message, at) || is_container_cli_error(message, at);
                 self.name(message, at);
             }
             [b'G' | b'g', b'P' | b'p', ..] => {
-                self.device |= is_device_failure(message, at, "GPU is lost");
+                self.device = self.device || is_device_failure(message, at, "GPU is lost");
                 self.name(message, at);
                 if let Some(begin) =
                     at.checked_sub("amd.com/".len()).filter(|at| words::has_at(message, *at, "amd."))
@@ -109,24 +111,25 @@ fn is_device_failure(message: &str, at: usize, phrase: &str) -> bool {
 /// Databases number transactions by an xid too. In small letters it is taken for NVIDIA's only where
 /// the message speaks of GPUs.
 fn is_xid_report(message: &str, at: usize) -> bool {
-    const WORDS: &[&str] = &["errors", "error", "codes", "code", "events", "event"];
     let Some(after) = strip_prefix_in_any_case(&message[at..], "xid") else {
         return false;
     };
     let after = after.strip_prefix(['s', 'S']).unwrap_or(after);
-    if !words::begins(message, at) || !words::ends(after, 0) || is_named_xid(message, at) {
+    if !words::begins(message, at) || !words::ends(after, 0) {
         return false;
     }
-    if message[..at].ends_with("NVRM: ") {
-        return true;
-    }
-    if is_transaction(&message[..at]) {
+    let printed = message[..at].ends_with("NVRM: ");
+    if !printed && (!has_xid(after) || is_transaction(&message[..at])) {
         return false;
     }
-    let usual = message[at..].starts_with("Xid") || message[at..].starts_with("XID");
-    if !usual && !["gpu", "nvidia", "nvrm", "pci"].iter().any(|word| words::mentions(message, word)) {
-        return false;
-    }
+    let usual = printed || message[at..].starts_with("Xid") || message[at..].starts_with("XID");
+    let about_gpus = || ["gpu", "nvidia", "nvrm", "pci"].iter().any(|word| words::mentions(message, word));
+    (usual || about_gpus()) && !is_named_xid(message, at)
+}
+
+/// Whether an Xid, or the device that it is of, is what follows the word.
+fn has_xid(after: &str) -> bool {
+    const WORDS: &[&str] = &["errors", "error", "codes", "code", "events", "event"];
     let mut rest = after;
     loop {
         rest = rest.trim_start_matches([' ', ':', '=', '#', '[']);

@@ -348,6 +348,8 @@ fn nvml_fails_in_its_own_clause() {
         ("Unhealthy", "NVML is ready; probe failed", "-"),
         ("Unhealthy", "NVML is fine: probe failed", "-"),
         ("Failed", "nvmlexporter failed", "-"),
+        ("Failed", &format!("NVML {} failed", "é".repeat(400)), "-"),
+        ("Failed", &format!("failed {}to load nvml", "é".repeat(400)), "-"),
         ("Failed", r#"couldn't find key "NVML_ERROR" in ConfigMap"#, "-"),
     ]);
 }

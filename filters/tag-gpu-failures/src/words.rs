@@ -48,7 +48,7 @@ pub(crate) fn last<'a>(text: &'a str, gap: &[char]) -> &'a str {
 
 /// What is said before `end`, without what other clauses say.
 pub(crate) fn clause_before(text: &str, end: usize) -> &str {
-    let text = &text[..end];
+    let text = &text[text.ceil_char_boundary(end.saturating_sub(CLAUSE_BYTES_MAX))..end];
     let begin = CLAUSE_ENDS.iter().chain(&[": "]).filter_map(|end| Some(text.rfind(end)? + end.len()));
     &text[begin.max().unwrap_or_default()..]
 }
@@ -56,6 +56,7 @@ pub(crate) fn clause_before(text: &str, end: usize) -> &str {
 /// What is said in `text`, up to where the next clause begins. A colon begins one, but for a colon that
 /// belongs to what spoke: `NVML: Unknown Error`, `nvidia-container-cli error: …`.
 pub(crate) fn clause_after(text: &str) -> &str {
+    let text = &text[..text.floor_char_boundary(CLAUSE_BYTES_MAX)];
     let end = CLAUSE_ENDS.iter().filter_map(|end| text.find(end)).min().unwrap_or(text.len());
     let clause = &text[..end];
     match clause.find(": ") {
@@ -63,6 +64,9 @@ pub(crate) fn clause_after(text: &str) -> &str {
         _ => clause,
     }
 }
+
+/// No clause is longer, so that a message full of signs does not cost its length for each of them.
+const CLAUSE_BYTES_MAX: usize = 512;
 
 /// Between clauses; the last one is a line break in a quoted error.
 const CLAUSE_ENDS: &[&str] = &[",", ";", "\n", ". ", "\\n"];
