@@ -6,8 +6,8 @@
 //! - Every event that a source receives enters by [`Ledger::receive`] and is from then on part of exactly
 //!   one [`Held`], which travels with it through queues, batches and retries.
 //! - `in_flight` is the sum of all `Held` there are; it is never computed as the difference.
-//!   A `Held` that is dropped with events in it therefore unbalances the ledger, and shows; but for the end of
-//!   a run that is cut short ([`Ledger::cut_short`]), when what was in flight has no outcome and stays in flight.
+//!   A `Held` that is dropped with events in it therefore unbalances the ledger, and shows. When a run is cut
+//!   short ([`Ledger::cut_short`]) those have no outcome and count as in flight: the last reading says how many.
 //! - Everything moves under one lock, a chunk or a response at a time, and is read in one snapshot.
 
 use std::fmt;
@@ -102,6 +102,8 @@ struct Account {
     replayed: u64,
     settled: Tally,
     held: u64,
+    /// Events of `Held`s that were dropped with events in them.
+    dropped: u64,
     is_cut_short: bool,
     filter_labels: Vec<(String, String)>,
     dead_letter_labels: Vec<(String, String)>,
@@ -127,8 +129,8 @@ impl Ledger {
         Held { count, ledger: self.clone() }
     }
 
-    /// The run ends before all events have an outcome: those that are dropped from now on stay in flight, so that
-    /// the last reading says how many they were.
+    /// The run ends before all events have an outcome: those whose holders have ended, or end from now on, count as in
+    /// flight, so that the last reading says how many they were.
     pub fn cut_short(&self) {
         self.lock().is_cut_short = true;
     }
@@ -147,7 +149,7 @@ impl Ledger {
             delivered: account.settled.delivered,
             filtered: labelled(&account.filter_labels, &account.settled.filtered),
             dead_lettered: labelled(&account.dead_letter_labels, &account.settled.dead_lettered),
-            in_flight: account.held,
+            in_flight: account.held + if account.is_cut_short { account.dropped } else { 0 },
         }
     }
 
@@ -230,9 +232,8 @@ impl Drop for Held {
     fn drop(&mut self) {
         if self.count > 0 {
             let mut account = self.ledger.lock();
-            if !account.is_cut_short {
-                account.held -= self.count;
-            }
+            account.held -= self.count;
+            account.dropped += self.count;
         }
     }
 }
@@ -327,11 +328,12 @@ mod tests {
     #[test]
     fn events_that_a_run_leaves_behind_stay_in_flight() {
         let ledger = Ledger::default();
-        let held = ledger.receive(2);
+        let (before, after) = (ledger.receive(2), ledger.receive(3));
+        drop(before);
         ledger.cut_short();
-        drop(held);
+        drop(after);
         assert!(ledger.snapshot().is_balanced());
-        assert_eq!(ledger.snapshot().in_flight, 2);
+        assert_eq!(ledger.snapshot().in_flight, 5);
     }
 
     #[test]

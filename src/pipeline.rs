@@ -68,7 +68,8 @@ pub enum RunError {
     Panicked(&'static str),
     /// A signal ended the run before everything had an outcome.
     #[error(
-        "stopped before everything was delivered: {0} events have no outcome; a Kubernetes source reads them again"
+        "stopped before everything was delivered: {0} events have no outcome; the next run reads them again from a \
+         Kubernetes API server or a file, but not from stdin"
     )]
     Abandoned(u64),
 }
@@ -125,6 +126,9 @@ impl Pipeline {
         let shutdown = Shutdown::on_signals(move || of_signals.cut_short()).map_err(RunError::Start)?;
         let metrics = Metrics::new(&ledger).map_err(io::Error::other).map_err(RunError::Start)?;
         let health = Health::default();
+        for part in ["modules", "sink", "source"] {
+            health.set(part, Condition::NotReady("starting".into()));
+        }
         let admin = start_admin(settings.admin, &metrics, &health, &shutdown).await?;
         let dead_letters = DeadLetters::open(&settings.dead_letter, &ledger)?;
         let shared = Shared { ledger, metrics, health, dead_letters, shutdown };

@@ -22,7 +22,7 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Listens for SIGINT and SIGTERM from now on. Calls `before_abort` before anything is told to stop at once.
+    /// Listens for SIGINT, SIGTERM and SIGHUP (a terminal that is closed) from now on. Calls `before_abort` before anything is told to stop at once.
     ///
     /// # Errors
     ///
@@ -31,12 +31,14 @@ impl Shutdown {
         let shutdown = Shutdown::default();
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
         let on_signal = shutdown.clone();
         tokio::spawn(async move {
             for count in 1u32.. {
                 tokio::select! {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
+                    _ = hangup.recv() => {}
                 }
                 if count == 1 {
                     tracing::info!(

@@ -23,8 +23,10 @@ use limit::RateLimited;
 
 /// The environment variable that says which lines to show.
 pub const FILTER_VARIABLE: &str = "WEIR_LOG";
-/// The libraries that are off log each retry of theirs as an error, without a bound; weir says the same once.
-const FILTER_DEFAULT: &str = "info,kube_client=off,rustls_platform_verifier=off";
+const FILTER_DEFAULT: &str = "info";
+/// These libraries log each retry of theirs as an error, without a bound; weir says the same once. A filter that names them
+/// turns them on.
+const FILTER_QUIET: &str = "kube_client=off,rustls_platform_verifier=off";
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -65,10 +67,9 @@ impl Telemetry {
     ///
     /// When `WEIR_LOG` is no filter, or logs were set up before.
     pub fn init(format: LogFormat) -> Result<Telemetry, TelemetryError> {
-        let filter = match std::env::var(FILTER_VARIABLE) {
-            Ok(text) => EnvFilter::try_new(text),
-            Err(_) => EnvFilter::try_new(FILTER_DEFAULT),
-        };
+        let asked = std::env::var(FILTER_VARIABLE);
+        let asked = asked.as_deref().unwrap_or(FILTER_DEFAULT);
+        let filter = EnvFilter::try_new(format!("{FILTER_QUIET},{asked}"));
         let filter = filter.map_err(|error| TelemetryError::Filter(error.to_string()))?;
         let is_terminal = io::stderr().is_terminal();
         let telemetry = Telemetry { bars: is_terminal.then(MultiProgress::new) };
