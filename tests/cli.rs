@@ -348,7 +348,7 @@ mod check {
         p.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its directories, its metrics.
         p.toml:1:1: error: unknown key `nmae` at the top level; did you mean `name`?
         p.toml:2:11: error: `workers` must be from 1 to 256, not 0
-        p.toml:3:15: error: unknown kind "nats": it may be "kubernetes", "file" or "stdin"
+        p.toml:3:15: error: kind "nats" is not in this version: it may be "kubernetes", "file" or "stdin"
         "#);
     }
 

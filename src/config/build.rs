@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use toml::de::DeTable;
@@ -30,6 +30,9 @@ pub(super) fn config(walk: &mut Walk<'_>, root: &DeTable<'_>, environment: &Envi
     unique_names(walk, stages);
     let stages: Vec<_> = stages.iter().map(|section| stage(walk, section)).collect();
     let sink = root.section("sink").and_then(|section| sink(walk, section));
+    if let (Some(source), Some(sink), Some(section)) = (&source, &sink, root.section("sink")) {
+        not_into_itself(walk, source, sink, section);
+    }
     let source = source?;
     let (stages, places) = stages.into_iter().collect::<Option<Vec<_>>>()?.into_iter().unzip();
     let settings = Settings {
@@ -47,6 +50,32 @@ pub(super) fn config(walk: &mut Walk<'_>, root: &DeTable<'_>, environment: &Envi
     };
     let cache = walk.place(root.at("cache"));
     Some(Config { settings, cache, stages: places })
+}
+
+/// What is written to the file that is read is read again, without end.
+fn not_into_itself(walk: &mut Walk<'_>, source: &source::Settings, sink: &sink::Settings, section: &Section) {
+    if let (source::Settings::File { path: from, .. }, sink::Settings::File { path: to }) = (source, sink)
+        && normal(from) == normal(to)
+    {
+        walk.error(section.at("path"), super::SAME_FILE);
+    }
+}
+
+/// The path without `.` and `..`, as far as it can be told without looking at the disk.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(normal.components().next_back(), Some(Component::Normal(_))) => {
+                normal.pop();
+            }
+            // The root's parent is the root.
+            Component::ParentDir if normal.has_root() => {}
+            other => normal.push(other),
+        }
+    }
+    normal
 }
 
 fn folder(file: &Path) -> PathBuf {

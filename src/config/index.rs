@@ -29,6 +29,13 @@ pub(super) fn parse(text: &str) -> Result<IndexPattern, String> {
     if text.is_empty() || text == "." || text == ".." {
         return Err("must be an index name, such as \"kube-events-{yyyy.MM.dd}\"".into());
     }
+    // The index template matches everything that begins so: `*` would be the whole cluster.
+    if date.is_some() && !prefix.contains(char::is_alphanumeric) {
+        return Err(
+            "must begin with a name of its own before the date, such as \"kube-events-{yyyy.MM.dd}\": the index template is for every index that begins so"
+                .into(),
+        );
+    }
     if text.starts_with(['-', '_', '+']) {
         return Err("must not begin with `-`, `_` or `+`: OpenSearch refuses such an index name".into());
     }
@@ -62,7 +69,14 @@ mod tests {
         assert_eq!(parse("kube-{yyyy.MM}").unwrap().date, Some(DateFormat::Month));
         assert_eq!(parse("kube-{yyyy}").unwrap().date, Some(DateFormat::Year));
         assert_eq!(parse("kube").unwrap().date, None);
-        assert_eq!(parse("{yyyy}").unwrap().date, Some(DateFormat::Year));
+    }
+
+    #[test]
+    fn a_date_alone_would_make_a_template_for_the_whole_cluster_and_is_refused() {
+        for text in ["{yyyy.MM.dd}", "{yyyy}", ".{yyyy.MM}", "{yyyy}-kube", ".-_{yyyy}"] {
+            assert!(parse(text).unwrap_err().contains("before the date"), "{text}");
+        }
+        assert!(parse(".k{yyyy}").is_ok() && parse("7{yyyy}").is_ok());
     }
 
     #[test]

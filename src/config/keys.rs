@@ -53,7 +53,8 @@ static SOURCE: Table = Table {
             ]),
             "What to read.",
         )
-        .required(),
+        .required()
+        .later(Later::Text("nats")),
         key(
             "namespaces",
             Type::Texts { rule: NAMESPACE, may_be_empty: true },
@@ -83,8 +84,13 @@ static STAGE: Table = Table {
     header: "[[stage]]",
     doc: "A WebAssembly module that each event passes; stages run in the order of the file.",
     keys: &[
-        key("name", Type::Text(STAGE_NAME), "Its name, unique in the pipeline: a metric label.").required(),
-        key("module", Type::Path, "The component to load.").required(),
+        key(
+            "name",
+            Type::Text(STAGE_NAME),
+            "Its name, unique in the pipeline: a metric label; neither source nor sink.",
+        )
+        .required(),
+        key("module", Type::Path, "The component to load.").required().later(Later::Scheme("oci://")),
         key(
             "match",
             Type::Section(&MATCH),
@@ -173,7 +179,8 @@ static SINK: Table = Table {
             ]),
             "What to write to.",
         )
-        .required(),
+        .required()
+        .later(Later::Text("nats")),
         key(
             "hosts",
             Type::Texts { rule: HOST, may_be_empty: false },
@@ -189,7 +196,8 @@ static SINK: Table = Table {
         key(
             "index",
             Type::Text(INDEX),
-            "Index name, with at most one of {yyyy.MM.dd}, {yyyy.MM} and {yyyy} for the event's date (UTC).",
+            "Index name, with at most one of {yyyy.MM.dd}, {yyyy.MM} and {yyyy} for the event's date (UTC), not at its \
+             beginning.",
         )
         .default("\"kube-events-{yyyy.MM.dd}\"")
         .only(OPENSEARCH),

@@ -39,6 +39,9 @@ use crate::{buffer, dead_letter, sink, source, stages};
 /// The annotated configuration, with every key: `config/pipeline.toml`.
 pub const EXAMPLE: &str = include_str!("../../config/pipeline.toml");
 
+/// What is wrong with a sink that writes to what the source reads.
+pub(crate) const SAME_FILE: &str = "the sink would write to the file that the source reads, and read it again without end: give the sink a file of its own";
+
 /// With `workers = "auto"` no more than this: each has an instance of every module, and four keep up
 /// with any one cluster.
 const AUTO_WORKERS_MAX: usize = 4;
@@ -164,7 +167,13 @@ pub fn parse(file: &Path, text: &str, environment: &Environment) -> Result<Confi
     let (root, errors) = DeTable::parse_recoverable(text);
     let mut walk = walk::Walk { file, text, diagnostics: Vec::new() };
     for error in &errors {
-        walk.error(error.span().map_or(0, |span| span.start), error.message());
+        let span = error.span().unwrap_or_default();
+        match (error.message(), text.get(span.clone())) {
+            ("duplicate key", Some(key)) => {
+                walk.error(span.start, format!("duplicate key `{}`", key.escape_debug()))
+            }
+            (message, _) => walk.error(span.start, message),
+        }
     }
     let config = if errors.is_empty() { build::config(&mut walk, root.get_ref(), environment) } else { None };
     match (Problems::of(walk.diagnostics), config) {

@@ -19,7 +19,7 @@ pub(super) const NAME: Rule = Rule { check: label, pattern: Some("^[a-z0-9]([a-z
 /// <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names>
 pub(super) const NAMESPACE: Rule = NAME;
 
-/// A stage's name: a metric label.
+/// A stage's name: a metric label. It stands beside `source` and `sink` as what refused a dead letter.
 pub(super) const STAGE_NAME: Rule = Rule { check: stage_name, pattern: Some("^[a-z0-9-]{1,63}$") };
 
 /// Text of one line that goes into every document.
@@ -49,6 +49,9 @@ fn label(text: &str) -> Result<(), String> {
 }
 
 fn stage_name(text: &str) -> Result<(), String> {
+    if matches!(text, "source" | "sink") {
+        return Err(format!("must not be \"{text}\": dead letters would not tell the stage from the {text}"));
+    }
     if is_word(text) { Ok(()) } else { Err("must be 1 to 63 of a-z, 0-9 and `-`".into()) }
 }
 
@@ -109,6 +112,14 @@ mod tests {
             assert!(label(name).is_err(), "{name}");
         }
         assert!(stage_name("-a-").is_ok());
+    }
+
+    #[test]
+    fn a_stage_is_not_called_like_the_source_or_the_sink() {
+        for name in ["source", "sink"] {
+            assert!(stage_name(name).unwrap_err().contains("dead letters"), "{name}");
+        }
+        assert!(stage_name("sinks").is_ok());
     }
 
     #[test]

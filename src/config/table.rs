@@ -47,6 +47,8 @@ pub(super) enum Later {
     Key,
     /// This value of a text.
     Text(&'static str),
+    /// Texts that begin so.
+    Scheme(&'static str),
     /// The value `true`.
     True,
 }

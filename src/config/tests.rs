@@ -42,7 +42,7 @@ mod diagnostics {
         etc/pipeline.toml:2:1: error: missing required key `path` in [source]: The file to read.
         etc/pipeline.toml:4:1: error: missing required key `hosts` in [sink]: Base URLs of nodes of one cluster, http or https.
         etc/pipeline.toml:6:1: error: missing required key `module` in [[stage]]: The component to load.
-        etc/pipeline.toml:6:1: error: missing required key `name` in [[stage]]: Its name, unique in the pipeline: a metric label.
+        etc/pipeline.toml:6:1: error: missing required key `name` in [[stage]]: Its name, unique in the pipeline: a metric label; neither source nor sink.
         ");
         insta::assert_snapshot!(problems("name='p'\n[source]\nfollow = true\n[sink]\n"), @r"
         etc/pipeline.toml:2:1: error: missing required key `kind` in [source]: What to read.
@@ -75,8 +75,8 @@ mod diagnostics {
     #[test]
     fn an_unknown_kind_is_answered_with_those_there_are() {
         insta::assert_snapshot!(problems("name='p'\nsource = { kind = 'nats' }\nsink = { kind = 'nats' }"), @r#"
-        etc/pipeline.toml:2:19: error: unknown kind "nats": it may be "kubernetes", "file" or "stdin"
-        etc/pipeline.toml:3:17: error: unknown kind "nats": it may be "opensearch", "file" or "stdout"
+        etc/pipeline.toml:2:19: error: kind "nats" is not in this version: it may be "kubernetes", "file" or "stdin"
+        etc/pipeline.toml:3:17: error: kind "nats" is not in this version: it may be "opensearch", "file" or "stdout"
         "#);
         insta::assert_snapshot!(problems("name='p'\nsource = { kind = 'kubernets' }\nsink = { kind = 'Opensearch' }"), @r#"
         etc/pipeline.toml:2:19: error: unknown kind "kubernets": it may be "kubernetes", "file" or "stdin"; did you mean `kubernetes`?
@@ -209,6 +209,23 @@ mod diagnostics {
         etc/pipeline.toml:9:8: error: `disk` is not in this version: leave it out
         etc/pipeline.toml:11:11: error: `enabled = true` is not in this version: leave it out
         "#);
+        insta::assert_snapshot!(problems_with("[[stage]]\nname = 'a'\nmodule = 'oci://example.org/a:1'"), @r#"etc/pipeline.toml:6:10: error: `module = "oci://…"` is not in this version: name a file"#);
+    }
+
+    #[test]
+    fn a_sink_does_not_write_to_what_the_source_reads() {
+        let of = |from: &str, to: &str| {
+            parse_toml(&format!(
+                "name = 'p'\nsource = {{ kind = 'file', path = '{from}' }}\n[sink]\nkind = 'file'\npath = '{to}'"
+            ))
+        };
+        insta::assert_snapshot!(of("in", "in").unwrap_err(), @"etc/pipeline.toml:5:8: error: the sink would write to the file that the source reads, and read it again without end: give the sink a file of its own");
+        for (from, to) in [("in", "./in"), ("a/../in", "in"), ("../etc/in", "in"), ("/a/in", "/../a//./in")] {
+            assert!(of(from, to).is_err(), "{from} {to}");
+        }
+        for (from, to) in [("in", "out"), ("../in", "in"), ("../../in", "../in")] {
+            assert!(of(from, to).is_ok(), "{from} {to}");
+        }
     }
 
     #[test]
@@ -216,7 +233,7 @@ mod diagnostics {
         insta::assert_snapshot!(problems("name = \nb = 'x\nc = 1\nc = 2\n[source\nkidn = 1\npassword = hunter2"), @r"
         etc/pipeline.toml:1:8: error: string values must be quoted, expected literal string
         etc/pipeline.toml:2:7: error: invalid literal string, expected `'`
-        etc/pipeline.toml:4:1: error: duplicate key
+        etc/pipeline.toml:4:1: error: duplicate key `c`
         etc/pipeline.toml:5:8: error: unclosed table, expected `]`
         ");
     }

@@ -97,8 +97,9 @@ impl Walk<'_> {
             }
             section.in_file.insert(key.name);
             let at = value.span().start;
+            let scheme = value.get_ref().as_str().is_some_and(|text| is_later_scheme(key, text));
             if let Some(value) = self.value(key, value) {
-                self.not_yet(key, &value, at);
+                self.not_yet(key, &value, scheme, at);
                 section.values.insert(key.name, At { value, at, given: true });
             }
         }
@@ -157,11 +158,14 @@ impl Walk<'_> {
         self.error(at, text);
     }
 
-    fn not_yet(&mut self, key: &Key, value: &Value, at: usize) {
+    fn not_yet(&mut self, key: &Key, value: &Value, is_later_scheme: bool, at: usize) {
         let text = match (&key.later, value) {
             (Later::Key, _) => format!("`{}` is not in this version: leave it out", key.name),
             (Later::Text(later), Value::Text(text)) if text == later => {
                 format!("`{} = \"{later}\"` is not in this version: leave it out", key.name)
+            }
+            (Later::Scheme(scheme), _) if is_later_scheme => {
+                format!("`{} = \"{scheme}…\"` is not in this version: name a file", key.name)
             }
             (Later::True, Value::Flag(true)) => {
                 format!("`{} = true` is not in this version: leave it out", key.name)
@@ -182,6 +186,12 @@ impl Walk<'_> {
         let words = || choices.iter().map(|(word, _)| *word);
         if words().any(|word| word == text) {
             return Some(Value::Text(text.to_owned()));
+        }
+        if matches!(key.later, Later::Text(later) if later == text) {
+            let text =
+                format!("{} {text:?} is not in this version: it may be {}", key.name, alternatives(words()));
+            self.error(at, text);
+            return None;
         }
         let mut message = format!("unknown {} {text:?}: it may be {}", key.name, alternatives(words()));
         if let Some(near) = nearest(text, words()) {
@@ -218,6 +228,10 @@ fn kind_of<'t>(spec: &Table, table: &'t DeTable<'_>) -> Option<&'t str> {
     let Type::OneOf(kinds) = &spec.key("kind")?.kind else { return None };
     let kind = table.get("kind")?.get_ref().as_str()?;
     kinds.iter().any(|(known, _)| *known == kind).then_some(kind)
+}
+
+fn is_later_scheme(key: &Key, text: &str) -> bool {
+    matches!(key.later, Later::Scheme(scheme) if text.starts_with(scheme))
 }
 
 fn applies(key: &Key, kind: &str) -> bool {
