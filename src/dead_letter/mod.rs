@@ -81,7 +81,9 @@ pub enum DeadLetterError {
         detail: String,
     },
     /// The folder or a file in it cannot be read or written.
-    #[error("cannot write the dead letters in {path}: {error}")]
+    #[error(
+        "cannot write the dead letters in {path}: {error}: dead_letter.path must name a folder that weir may write to, or could make, on a disk with room; no event is lost by this"
+    )]
     Io {
         /// Which file or folder.
         path: PathBuf,

@@ -148,7 +148,8 @@ fn lock(folder: &Path) -> Result<File, DeadLetterError> {
             let mut text = String::new();
             let holder = match file.read_to_string(&mut text) {
                 Ok(_) if !text.trim().is_empty() => format!("process {}", text.trim()),
-                _ => "process unknown".to_owned(),
+                // It has the lock, and has not come to write its number yet.
+                _ => format!("`fuser {}` shows which", path.display()),
             };
             Err(DeadLetterError::Locked { path: folder.to_owned(), holder })
         }

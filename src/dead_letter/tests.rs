@@ -66,6 +66,24 @@ fn a_second_process_is_told_who_has_the_folder() {
 }
 
 #[test]
+fn a_lock_whose_holder_has_not_said_its_number_says_how_to_find_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let _first = open(folder.path()).unwrap();
+    std::fs::write(folder.path().join("lock"), "").unwrap();
+    let error = open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains(&format!("`fuser {}/lock` shows which", folder.path().display())), "{error}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = open(&file.join("dead-letter")).unwrap_err().to_string();
+    insta::assert_snapshot!(error.replace(&folder.path().display().to_string(), "FOLDER"), @"cannot write the dead letters in FOLDER/file/dead-letter: Not a directory (os error 20): dead_letter.path must name a folder that weir may write to, or could make, on a disk with room; no event is lost by this");
+}
+
+#[test]
 fn a_torn_last_line_is_moved_aside_and_the_rest_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     open(folder.path()).unwrap().write(&LETTER).unwrap();

@@ -4,12 +4,14 @@
 //! A file is synced to the disk when nothing has come for [`IDLE`] and at the end of the run.
 //!
 //! Invariant: nothing is settled that was not written whole. After a crash or a full disk the last line may be
-//! torn; opening the file cuts it off, so every line of it is one document. (Delivery is at least once: what was
+//! torn; opening the file cuts it off if it is the beginning of a document (else the file is not ours, and is left
+//! alone), so every line of it is one document. (Delivery is at least once: what was
 //! written and not settled is written again.)
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -125,6 +127,11 @@ fn take_over(path: &Path, file: &File) -> Result<(), SinkError> {
     }
     let reader = File::open(path).map_err(failed)?;
     if let Some(whole) = crate::lines::whole_lines_bytes(&reader).map_err(failed)? {
+        let mut first = [0];
+        reader.read_exact_at(&mut first, whole).map_err(failed)?;
+        if first != *b"{" {
+            return Err(SinkError::NotOurs(path.to_owned()));
+        }
         let torn = file.metadata().map_err(failed)?.len() - whole;
         file.set_len(whole).map_err(failed)?;
         tracing::warn!(

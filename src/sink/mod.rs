@@ -40,13 +40,20 @@ pub struct Context {
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
     /// The file cannot be opened or written.
-    #[error("cannot write the sink's file {path}: {error}")]
+    #[error(
+        "cannot write the sink's file {path}: {error}: its folder must exist, weir must have the right to write to it, and its disk must have room; nothing that was not written counts as delivered"
+    )]
     File {
         /// Which file.
         path: PathBuf,
         /// Why.
         error: std::io::Error,
     },
+    /// What weir tears is a document, and this is none: the file is somebody else's.
+    #[error(
+        "the sink's file {0} does not end in a line break, and what its last line holds is not weir's: end it with a line break, or name another file"
+    )]
+    NotOurs(PathBuf),
     /// Two sinks would tear each other's lines.
     #[error(
         "the sink's file {0} is being written by another running weir: stop it, or give each pipeline a file of its own"

@@ -60,6 +60,18 @@ async fn a_line_torn_by_a_crash_is_cut_off_before_appending() {
 }
 
 #[tokio::test]
+async fn a_file_whose_last_line_is_not_a_torn_document_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    for precious in ["precious text", "{\"a\":1}\nprecious {text}"] {
+        std::fs::write(&path, precious).unwrap();
+        let error = write(&path, &["{\"c\":3}"]).await.unwrap_err();
+        assert!(matches!(error, SinkError::NotOurs(_)), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), precious);
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_another_process_writes_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.jsonl");
@@ -74,14 +86,14 @@ async fn a_full_disk_is_named_and_nothing_is_settled() {
     let (writer, reader) = buffer::channel(&buffer::Settings::default(), &context.metrics);
     writer.put(documents(&[("{}", true)]), ledger.receive(1)).unwrap();
     let error = run(Target::File("/dev/full".into()), reader, &context).await.unwrap_err();
-    insta::assert_snapshot!(error, @"cannot write the sink's file /dev/full: No space left on device (os error 28)");
+    insta::assert_snapshot!(error, @"cannot write the sink's file /dev/full: No space left on device (os error 28): its folder must exist, weir must have the right to write to it, and its disk must have room; nothing that was not written counts as delivered");
     assert_eq!(ledger.snapshot().delivered, [0; 4]);
 }
 
 #[tokio::test]
 async fn a_folder_that_is_missing_is_named() {
     let error = write(Path::new("/nowhere/out.jsonl"), &["{}"]).await.unwrap_err();
-    insta::assert_snapshot!(error, @"cannot write the sink's file /nowhere/out.jsonl: No such file or directory (os error 2)");
+    insta::assert_snapshot!(error, @"cannot write the sink's file /nowhere/out.jsonl: No such file or directory (os error 2): its folder must exist, weir must have the right to write to it, and its disk must have room; nothing that was not written counts as delivered");
 }
 
 /// Counts calls, because the price of the file sink is the number of its writes.

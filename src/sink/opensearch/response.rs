@@ -132,12 +132,15 @@ pub(super) fn whole_error(body: &[u8]) -> String {
     }
     let text = match serde_json::from_slice::<Whole>(body) {
         Ok(Whole { error: Reason::Structured { kind, reason } }) => {
-            format!("{kind}: {}", reason.unwrap_or_default())
+            reason.map_or(kind.clone(), |reason| format!("{kind}: {reason}"))
         }
         Ok(Whole { error: Reason::Text(text) }) => text,
         Err(_) => String::from_utf8_lossy(&body[..body.len().min(4 * DETAIL_CHARS)]).into_owned(),
     };
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.is_empty() || text == "{}" {
+        return "it gives no reason".to_owned();
+    }
     match text.char_indices().nth(DETAIL_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
@@ -185,6 +188,9 @@ mod tests {
         let real = br#"{"error":{"root_cause":[],"type":"parse_exception","reason":"request body is required"},"status":400}"#;
         insta::assert_snapshot!(whole_error(real), @"parse_exception: request body is required");
         insta::assert_snapshot!(whole_error(b"Unauthorized\n"), @"Unauthorized");
+        insta::assert_snapshot!(whole_error(b"{}"), @"it gives no reason");
+        insta::assert_snapshot!(whole_error(b""), @"it gives no reason");
+        insta::assert_snapshot!(whole_error(br#"{"error":{"type":"circuit_breaking_exception"}}"#), @"circuit_breaking_exception");
         assert_eq!(whole_error(&[b'x'; 5000]).chars().count(), DETAIL_CHARS + 1);
     }
 
