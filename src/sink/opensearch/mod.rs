@@ -40,30 +40,47 @@ use crate::sink::Mode;
 
 pub(super) async fn run<I: Inbox>(
     settings: &OpenSearchSettings,
-    inbox: I,
+    mut inbox: I,
     context: &Context,
 ) -> Result<(), SinkError> {
     let own = settings.clone();
     let client = Arc::new(blocking(move || Client::new(&own)).await?);
-    let prepared = tokio::select! {
-        () = context.shutdown.abort.cancelled() => return Ok(()),
-        prepared = target::prepare(&client, settings, context) => prepared,
-    };
-    prepared?;
     for class in Class::LABELS {
         context.metrics.sink.items.with_label_values(&[class]);
     }
-    let sender = Sender {
+    let mut sender = Sender {
         lane: Lane::new(),
         actions: Actions::new(settings.index.clone(), settings.mode),
         mode: settings.mode,
-        client,
+        client: client.clone(),
         requests: JoinSet::new(),
         reporter: Reporter::new(context.health.clone()),
         dead_letter_rate: Rate::default(),
         lag: Lag::new(&context.metrics.sink.delivery_lag),
         context: context.clone(),
     };
+    let (limits, _) = sender.send_what_may_be_sent(Instant::now());
+    let mut first = None;
+    let prepare = target::prepare(&client, settings, context);
+    tokio::pin!(prepare);
+    loop {
+        tokio::select! {
+            biased;
+            () = context.shutdown.abort.cancelled() => return Ok(()),
+            prepared = &mut prepare => break prepared?,
+            // If nothing ever comes, nothing needs an OpenSearch that is down.
+            batch = fetch_next(&mut inbox, limits), if first.is_none() => match batch {
+                Some(batch) => first = Some(batch),
+                None => {
+                    context.health.finished(PART);
+                    return Ok(());
+                }
+            },
+        }
+    }
+    if let Some(batch) = first {
+        sender.admit(batch).await?;
+    }
     sender.run(inbox).await
 }
 

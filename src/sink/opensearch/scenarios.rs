@@ -328,8 +328,25 @@ async fn abort_ends_an_outage_and_what_was_not_stored_stays_in_flight() {
     };
     let (ended, ()) = tokio::join!(super::run(&run.settings, reader, &run.context), abort);
     ended.unwrap();
+    assert!(run.context.metrics.sink.requests.with_label_values(&["connect"]).get() > 0, "it is counted");
     assert!(health.readiness().ok, "an outage needs no person");
     assert_eq!(run.ledger.snapshot().delivered, [0; 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_without_events_ends_the_run_although_opensearch_is_down() {
+    let run = Run::new("http://127.0.0.1:1".into());
+    let (writer, reader) = buffer::channel(&buffer::Settings::default(), &run.context.metrics);
+    let end = async {
+        while !run.context.health.readiness().lines.iter().any(|line| line.contains("cannot be reached")) {
+            tokio::task::yield_now().await;
+        }
+        drop(writer);
+    };
+    let sink = super::run(&run.settings, reader, &run.context);
+    let ended =
+        tokio::time::timeout(std::time::Duration::from_secs(3600), async { tokio::join!(sink, end).0 });
+    ended.await.expect("it ends").unwrap();
 }
 
 #[tokio::test(start_paused = true)]

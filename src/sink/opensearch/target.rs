@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
+use prometheus::IntCounterVec;
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -35,7 +36,8 @@ pub(super) async fn prepare(
     let mut reporter = Reporter::new(context.health.clone());
     for attempt in 0.. {
         context.health.progress(PART);
-        let trouble = match prepare_once(client, settings).await {
+        let asker = Asker { client, requests: &context.metrics.sink.requests };
+        let trouble = match prepare_once(&asker, settings).await {
             Ok(()) => {
                 reporter.update(None, Instant::now());
                 break;
@@ -56,20 +58,20 @@ pub(super) async fn prepare(
     Ok(())
 }
 
-async fn prepare_once(client: &Client, settings: &OpenSearchSettings) -> Result<(), Problem> {
+async fn prepare_once(asker: &Asker<'_>, settings: &OpenSearchSettings) -> Result<(), Problem> {
     if settings.template == Template::Install {
-        install_template(client, &settings.index).await?;
+        install_template(asker, &settings.index).await?;
     }
     if settings.index.date.is_none() {
-        check_index(client, &settings.index.prefix, settings.mode).await?;
+        check_index(asker, &settings.index.prefix, settings.mode).await?;
     }
     Ok(())
 }
 
-async fn install_template(client: &Client, pattern: &IndexPattern) -> Result<(), Problem> {
+async fn install_template(asker: &Asker<'_>, pattern: &IndexPattern) -> Result<(), Problem> {
     let name = template::name(pattern);
     let path = format!("/_index_template/{name}");
-    let found = ask(client, Method::GET, &path, Vec::new()).await?;
+    let found = asker.ask(Method::GET, &path, Vec::new()).await?;
     match found.status {
         StatusCode::OK => return Ok(()),
         StatusCode::NOT_FOUND => {}
@@ -80,7 +82,7 @@ async fn install_template(client: &Client, pattern: &IndexPattern) -> Result<(),
     }
     // `create`: if another weir was faster, its template stays.
     let body = template::body(pattern).to_string().into_bytes();
-    let put = ask(client, Method::PUT, &format!("{path}?create=true"), body).await?;
+    let put = asker.ask(Method::PUT, &format!("{path}?create=true"), body).await?;
     if put.status.is_success() {
         tracing::info!(template = name, "installed the index template, which was missing");
     } else if !response::whole_error(&put.body).contains("already exists") {
@@ -120,8 +122,8 @@ struct Name {
 }
 
 /// A document's id protects it only inside one index. Behind an alias or a data stream there are several.
-async fn check_index(client: &Client, index: &str, mode: Mode) -> Result<(), Problem> {
-    let answer = ask(client, Method::GET, &format!("/_resolve/index/{index}"), Vec::new()).await?;
+async fn check_index(asker: &Asker<'_>, index: &str, mode: Mode) -> Result<(), Problem> {
+    let answer = asker.ask(Method::GET, &format!("/_resolve/index/{index}"), Vec::new()).await?;
     if answer.status != StatusCode::OK {
         tracing::warn!(
             index,
@@ -147,18 +149,28 @@ async fn check_index(client: &Client, index: &str, mode: Mode) -> Result<(), Pro
     ))))
 }
 
-/// One request; what is an outage or a refusal of the user is a [`Problem`], everything else an answer.
-async fn ask(client: &Client, method: Method, path: &str, body: Vec<u8>) -> Result<Response, Problem> {
-    let host = client.host().to_owned();
-    let answer = client.request(method, path, "application/json", body).await;
-    let answer = answer.map_err(|error| Problem::Again(super::transport_failure(error).into_trouble()))?;
-    let failure = || super::status_failure(answer.status, &answer.body, &host).into_trouble();
-    match answer.status.as_u16() {
-        401 => Err(Problem::Unauthorized(failure())),
-        300..=399 | 429 | 500..=599 => {
-            client.rotate(&host);
-            Err(Problem::Again(failure()))
+/// Asks, and counts what it asks as what is sent later is counted.
+struct Asker<'a> {
+    client: &'a Client,
+    requests: &'a IntCounterVec,
+}
+
+impl Asker<'_> {
+    /// One request; what is an outage or a refusal of the user is a [`Problem`], everything else an answer.
+    async fn ask(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Response, Problem> {
+        let host = self.client.host().to_owned();
+        let answer = self.client.request(method, path, "application/json", body).await;
+        self.requests.with_label_values(&[super::status_label(&answer)]).inc();
+        let answer =
+            answer.map_err(|error| Problem::Again(super::transport_failure(error).into_trouble()))?;
+        let failure = || super::status_failure(answer.status, &answer.body, &host).into_trouble();
+        match answer.status.as_u16() {
+            401 => Err(Problem::Unauthorized(failure())),
+            300..=399 | 429 | 500..=599 => {
+                self.client.rotate(&host);
+                Err(Problem::Again(failure()))
+            }
+            _ => Ok(answer),
         }
-        _ => Ok(answer),
     }
 }
