@@ -1,5 +1,5 @@
-//! Cuts a stream of bytes into the events of chunks: what a file or stdin holds (bare Events, List objects, watch
-//! envelopes, one a line or pretty-printed, one behind the other), and what the API server sends (the body of a
+//! Cuts a stream of bytes into the events of chunks: what a file or stdin holds (bare Events, List objects, arrays
+//! of Events, watch envelopes, one a line or pretty-printed, one behind the other), and what the API server sends (the body of a
 //! list or of a watch). No I/O.
 //!
 //! Constraints: input is copied once, into the chunk; an event is parsed once, but for the one that a chunk's end
@@ -39,7 +39,7 @@ pub const UNIT_BYTES_MAX: usize = EVENT_BYTES_MAX + (4 << 10);
 /// In what an event came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameType {
-    /// An item of a List.
+    /// An item of a List, or of an array at the top.
     Item,
     /// A watch's `ADDED`.
     Added,
@@ -155,6 +155,10 @@ pub struct Framer {
     skim: Option<(Skim, usize)>,
     /// The last top-level object was a bare event, so the next one is probably one too.
     expects_bare: bool,
+    /// The items are those of an array at the top, behind whose end nothing more belongs to it.
+    in_array: bool,
+    /// A List was broken: what separated and closed its items stands between objects, and is nothing of its own.
+    is_list_broken: bool,
     /// Rewritten events, to go behind the chunk's other bytes, and which of the chunk's events they are.
     rewritten: Vec<u8>,
     rewritten_events: Vec<usize>,
@@ -264,6 +268,24 @@ impl Framer {
         matches!(self.state, State::Top) && unframed == 0
     }
 
+    /// How many bytes of input would be lost if it ended here: those of an object that is not whole.
+    pub fn unfinished(&self, chunk: Option<&Chunk>) -> usize {
+        match chunk {
+            Some(chunk) if self.is_attached => chunk.bytes.len() - self.at,
+            _ => self.carry.len(),
+        }
+    }
+
+    /// Input that will not come again is given up here: a fault whose end was waited for is refused as it is.
+    pub fn give_up(&mut self, chunk: &mut Chunk, visitor: &mut dyn Visitor) {
+        self.attach(chunk);
+        if let State::Recover(recover) = &mut self.state {
+            let recover = std::mem::take(&mut **recover);
+            self.state = State::Top;
+            self.refuse_recovered(recover, &mut Sides { chunk, visitor });
+        }
+    }
+
     /// The end of the input: what is not whole is refused. Afterwards the framer is at the start of an input.
     pub fn finish(&mut self, chunk: &mut Chunk, visitor: &mut dyn Visitor) {
         self.attach(chunk);
@@ -285,6 +307,8 @@ impl Framer {
         }
         self.skim = None;
         self.expects_bare = false;
+        self.in_array = false;
+        self.is_list_broken = false;
     }
 
     fn attach(&mut self, chunk: &mut Chunk) {
@@ -345,12 +369,17 @@ impl Framer {
         let Some(&first) = bytes.get(self.at) else { return Step::NeedsMore };
         match (&self.state, first) {
             (State::Top, b'{') => self.unit(sides),
+            (State::Top, b',' | b']' | b'}') if self.is_list_broken => {
+                self.at += 1;
+                Step::Done
+            }
+            (State::Top, b'[') => self.array(sides),
             (State::Top, _) => {
                 self.broken(sides, FrameType::Bare, "expected an object, which begins with `{`")
             }
             (State::Item { is_first: true } | State::BehindItem, b']') => {
                 self.at += 1;
-                self.state = State::BehindItems;
+                self.state = if std::mem::take(&mut self.in_array) { State::Top } else { State::BehindItems };
                 Step::Done
             }
             (State::BehindItem, b',') => {
@@ -363,6 +392,28 @@ impl Framer {
             }
             _ => self.unit(sides),
         }
+    }
+
+    /// At a bracket where an object might begin: the array that `jq -s` makes of events, or noise.
+    fn array(&mut self, sides: &mut Sides<'_>) -> Step {
+        let behind = &sides.chunk.bytes[self.at + 1..];
+        match behind.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {
+            Some(b'{' | b']') => {
+                self.at += 1;
+                self.enter_items();
+                self.in_array = true;
+                Step::Done
+            }
+            None if behind.len() + 1 < UNIT_BYTES_MAX => Step::NeedsMore,
+            _ => self.broken(sides, FrameType::Bare, "expected an array of objects, as it begins with `[`"),
+        }
+    }
+
+    /// Before the first item of a List or an array.
+    fn enter_items(&mut self) {
+        self.state = State::Item { is_first: true };
+        self.expects_bare = false;
+        self.is_list_broken = false;
     }
 
     /// At the first byte of a unit. Frames it if it is whole.

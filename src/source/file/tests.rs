@@ -155,7 +155,7 @@ fn live_input_is_handed_on_when_no_more_is_there() {
     let (input, mut output) = std::io::pipe().unwrap();
     let mut bench = bench(4);
     let context = bench.context.clone();
-    let source = thread::spawn(move || run_live("pipe", input, context, |_| {}));
+    let source = thread::spawn(move || run_live("pipe".to_owned(), input, context, |_| {}));
     for name in ["a", "b"] {
         output.write_all(event(name).as_bytes()).unwrap();
         assert_eq!(bench.next().0, [name]);
@@ -171,13 +171,90 @@ fn a_drain_ends_a_source_that_waits_for_input() {
     let (input, mut output) = std::io::pipe().unwrap();
     let mut bench = bench(4);
     let context = bench.context.clone();
-    let source = thread::spawn(move || run_live("pipe", input, context, |_| {}));
+    let source = thread::spawn(move || run_live("pipe".to_owned(), input, context, |_| {}));
     output.write_all((event("a") + "{\"half\":").as_bytes()).unwrap();
     assert_eq!(bench.next().0, ["a"]);
     bench.context.shutdown.drain.cancel();
     source.join().unwrap().unwrap();
     // The half was not received; it is not malformed.
     assert_eq!(bench.ledger.snapshot().received, 1);
+}
+
+/// Reads live input of which all that there is has been read when the drain begins.
+fn drain_behind(
+    input: std::io::PipeReader,
+    context: Context,
+    bytes: u64,
+) -> JoinHandle<Result<(), FileError>> {
+    let drain = context.shutdown.drain.clone();
+    let mut left = bytes;
+    thread::spawn(move || {
+        run_live("pipe".to_owned(), input, context, move |count| {
+            left -= count;
+            if left == 0 {
+                drain.cancel();
+            }
+        })
+    })
+}
+
+#[test]
+fn a_drain_loses_nothing_that_was_read_of_live_input() {
+    // More events than a chunk holds, in fewer bytes than it holds: those behind are carried over, to a chunk that
+    // there is, or that must be waited for.
+    let count = crate::event::CHUNK_EVENTS_MAX + 1_000;
+    let text = "{\"involvedObject\":{}}\n".repeat(count) + "{\"half\":";
+    for chunks in [1, 4] {
+        let (input, mut output) = std::io::pipe().unwrap();
+        let bench = bench(chunks);
+        let source = drain_behind(input, bench.context.clone(), text.len() as u64);
+        output.write_all(text.as_bytes()).unwrap();
+        let ledger = bench.ledger.clone();
+        assert_eq!(bench.rest().0.len(), count);
+        source.join().unwrap().unwrap();
+        assert_eq!(ledger.snapshot().received, count as u64);
+    }
+}
+
+#[test]
+fn a_fault_whose_end_was_waited_for_is_refused_in_a_drain() {
+    let (input, mut output) = std::io::pipe().unwrap();
+    let bench = bench(2);
+    let text = event("a") + "oops\nmore";
+    output.write_all(text.as_bytes()).unwrap();
+    drain_behind(input, bench.context.clone(), text.len() as u64).join().unwrap().unwrap();
+    assert_eq!(bench.rest(), (vec!["a".to_owned()], vec!["line 2, column 1".to_owned()]));
+}
+
+fn fifo(folder: &tempfile::TempDir) -> PathBuf {
+    let path = folder.path().join("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    path
+}
+
+#[test]
+fn a_drain_ends_a_source_that_waits_for_the_writer_of_a_fifo() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = bench(1);
+    let source = bench.follow(&fifo(&folder));
+    bench.context.shutdown.drain.cancel();
+    source.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_fifo_is_read_live_until_its_writer_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = fifo(&folder);
+    let mut bench = bench(4);
+    let source = bench.follow(&path);
+    let mut output = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    for name in ["a", "b"] {
+        output.write_all(event(name).as_bytes()).unwrap();
+        assert_eq!(bench.next().0, [name]);
+    }
+    drop(output);
+    source.join().unwrap().unwrap();
 }
 
 #[test]

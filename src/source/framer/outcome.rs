@@ -109,13 +109,21 @@ impl Framer {
         let recover = Recover::new(Some(fault), &bytes[start..self.at], is_line_start);
         self.state = State::Recover(Box::new(recover));
         self.expects_bare = false;
+        self.leave_items(frame);
         Step::Done
     }
 
     /// A fault of syntax in an object that was refused already.
-    pub(super) fn recover_silently(&mut self, sides: &mut Sides<'_>) {
+    pub(super) fn recover_silently(&mut self, sides: &mut Sides<'_>, frame: FrameType) {
+        self.leave_items(frame);
         let place = self.lines.place(&sides.chunk.bytes, self.at);
         self.state = State::Recover(Box::new(Recover::new(None, &[], place.column == 1)));
+    }
+
+    /// After a fault in `frame` what comes next is looked for at the top.
+    fn leave_items(&mut self, frame: FrameType) {
+        self.in_array = false;
+        self.is_list_broken |= frame == FrameType::Item;
     }
 
     /// A byte at `self.at` that cannot stand there.
@@ -169,7 +177,7 @@ impl Framer {
                 self.skim = Some((skim, 0));
                 self.state = State::Skip { then };
             }
-            Some(_) => self.recover_silently(sides),
+            Some(_) => self.recover_silently(sides, frame),
         }
         Step::Done
     }

@@ -16,7 +16,7 @@ pub(super) struct Fault {
 }
 
 /// On the way to the next line that begins with `{`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Recover {
     /// `None` where the fault is that of an object that was refused already.
     pub(super) fault: Option<Fault>,

@@ -10,6 +10,8 @@ pub(super) enum Shape {
     Bare,
     /// A List; its items begin here, behind the bracket. `metadata` is there if it stood before them.
     List { items: usize, metadata: Option<Span> },
+    /// A whole List whose items are `null`, which is how Go writes a slice that was never made: as if it were empty.
+    NullList { len: usize, metadata: Option<Span> },
     /// A watch envelope: its object begins here; its type is there if it stood before.
     Envelope { object: usize, kind: Option<EnvelopeType> },
 }
@@ -41,8 +43,8 @@ impl EnvelopeType {
 /// Looks at the object that begins at `window[0]`.
 ///
 /// The rule: whose kind, seen so far, is Event is a bare event whatever other members it has; otherwise an array
-/// member `items` makes it a List; otherwise an object member `object` makes it a watch envelope. `End`: not
-/// decided yet. What is no JSON is called bare: parsing it says what is wrong.
+/// member `items` makes it a List, and so does `null` where the kind ends in List; otherwise an object member
+/// `object` makes it a watch envelope. `End`: not decided yet. What is no JSON is called bare: parsing it says what is wrong.
 pub(super) fn shape(window: &[u8]) -> Result<Shape, ScanError> {
     match find_shape(window) {
         Err(ScanError::Syntax { .. } | ScanError::Depth { .. }) => Ok(Shape::Bare),
@@ -54,7 +56,8 @@ fn find_shape(window: &[u8]) -> Result<Shape, ScanError> {
     let mut metadata = None;
     let mut kind = None;
     let mut found = None;
-    members(window, 1, |key, first, scan| {
+    let (mut has_null_items, mut is_kind_of_list) = (false, false);
+    let end = members(window, 1, |key, first, scan| {
         let start = scan.position();
         found = match (key, first) {
             ("items", b'[') => Some(Shape::List { items: start + 1, metadata }),
@@ -66,14 +69,20 @@ fn find_shape(window: &[u8]) -> Result<Shape, ScanError> {
         }
         let value = scan.value()?;
         match (key, first) {
-            ("kind", b'"') if text(window, value) == "Event" => found = Some(Shape::Bare),
+            ("kind", b'"') => match text(window, value) {
+                kind if kind == "Event" => found = Some(Shape::Bare),
+                kind => is_kind_of_list = kind.ends_with("List"),
+            },
+            ("items", b'n') => has_null_items = true,
             ("metadata", b'{') => metadata = Some(value),
             ("type", b'"') => kind = EnvelopeType::of_text(&text(window, value)),
             _ => {}
         }
         Ok(found.is_none())
     })?;
-    Ok(found.unwrap_or(Shape::Bare))
+    let whole =
+        if has_null_items && is_kind_of_list { Shape::NullList { len: end, metadata } } else { Shape::Bare };
+    Ok(found.unwrap_or(whole))
 }
 
 /// The decoded text of a string's value, quotes included in the span.

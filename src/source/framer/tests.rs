@@ -238,6 +238,64 @@ fn the_rest_of_a_broken_list_is_one_malformed_item() {
 }
 
 #[test]
+fn a_broken_item_on_a_line_of_its_own_costs_no_other() {
+    for (open, close) in [("{\"items\":[", "]}"), ("[", "]"), ("{\"items\":[", " ] }")] {
+        let found = frame(format!(
+            "{open}\n{},\n{{oops}},\n{},\n{}\n{close}\n{}\n{}",
+            event("a"),
+            event("b"),
+            event("c"),
+            event("d"),
+            "[]\n}"
+        ));
+        assert_eq!(names(&found), ["\"a\"", "\"b\"", "\"c\"", "\"d\""]);
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(found.refusals().join("\n"), @r"
+            line 3, column 2 Syntax: expected a key
+            line 9, column 1 Syntax: expected an object, which begins with `{`
+            ");
+        }
+    }
+}
+
+#[test]
+fn an_array_of_events_is_read_like_the_items_of_a_list() {
+    let found = frame(format!("[{},\n {},7]\n[ ] {} [{}", event("a"), event("b"), event("c"), event("d")));
+    assert_eq!(names(&found), ["\"a\"", "\"b\"", "\"c\"", "\"d\""]);
+    assert_eq!(found.frames[..3], ["item a", "item b", "item refused"]);
+    insta::assert_snapshot!(found.refusals().join("\n"), @r"
+    line 2, column 71 NotAnEvent: an item of a List that is no object
+    line 3, column 143 Truncated: the input ends inside a List
+    ");
+    insta::assert_snapshot!(frame(format!("[INFO] begun\n[1,2]\n{}\n[", event("a"))).refusals().join("\n"), @r"
+    line 1, column 1 Syntax: expected an array of objects, as it begins with `[`
+    line 4, column 1 Truncated: the input ends inside this object
+    ");
+}
+
+#[test]
+fn a_bracket_without_an_end_of_white_space_is_given_up() {
+    let found = frame(format!("[{}\n{}", " ".repeat(UNIT_BYTES_MAX + CHUNK_BYTES), event("a")));
+    assert_eq!((names(&found).len(), found.rejects.len()), (1, 1));
+}
+
+#[test]
+fn a_list_whose_items_are_null_is_empty() {
+    let meta = "ListMeta { resource_version: \"7\", continue_token: \"\", remaining: None }";
+    for list in [
+        r#"{"kind":"EventList","apiVersion":"v1","metadata":{"resourceVersion":"7"},"items":null}"#,
+        r#"{"items": null, "metadata":{"resourceVersion":"7"},"kind":"List"}"#,
+    ] {
+        let found = frame(format!("{list}\n{}", event("a")));
+        assert_eq!(found.frames, [meta, "ListEnd", "bare a"]);
+        let pieces: Vec<_> = list.as_bytes().chunks(1).map(|byte| (byte, false)).collect();
+        assert_eq!(frame_pieces(&pieces).frames, [meta, "ListEnd"]);
+    }
+    assert_eq!(frame(r#"{"kind":"Pod","items":null}"#).frames, ["bare refused"]);
+    assert_eq!(frame(r#"{"items":null,"involvedObject":{}}"#).frames, ["bare "]);
+}
+
+#[test]
 fn what_the_end_of_the_input_cuts_off_is_refused() {
     let found = frame(format!("{}\n{}", event("a"), &event("b")[..40]));
     assert_eq!(found.refusals(), ["line 2, column 1 Truncated: the input ends inside this object"]);
@@ -360,6 +418,11 @@ fn parts() -> impl Strategy<Value = Part> {
         frames.push("ListEnd".to_owned());
         Part { json: object(&members), frames, events: items.into_iter().map(|(_, item)| item).collect() }
     });
+    let array = prop::collection::vec(events(), 0..4).prop_map(|items| Part {
+        json: Json::Array(items.iter().map(|(_, item)| item.clone()).collect()),
+        frames: items.iter().map(|(name, _)| format!("item {name}")).collect(),
+        events: items.into_iter().map(|(_, item)| item).collect(),
+    });
     let kind = prop::sample::select(vec!["ADDED", "MODIFIED", "DELETED"]);
     let envelope = (events(), kind, any::<bool>()).prop_map(|((name, event), kind, type_first)| {
         let mut members = vec![("object", event.clone())];
@@ -371,7 +434,7 @@ fn parts() -> impl Strategy<Value = Part> {
         let events = if kind == "DELETED" { vec![] } else { vec![event] };
         Part { json: object(&members), frames: vec![frame], events }
     });
-    prop_oneof![3 => bare, 1 => list, 2 => envelope]
+    prop_oneof![3 => bare, 1 => list, 1 => array, 2 => envelope]
 }
 
 type Cuts = Vec<(prop::sample::Index, bool)>;

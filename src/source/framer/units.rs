@@ -40,12 +40,20 @@ impl Framer {
                 self.take_object(object, None, sides)
             }
             Ok(Shape::List { items, metadata }) => {
-                self.expects_bare = false;
                 if let Some(metadata) = metadata {
                     shape::tell_list(&window[metadata.range()], |other| sides.visitor.other(other));
                 }
                 self.at += items;
-                self.state = State::Item { is_first: true };
+                self.enter_items();
+                Step::Done
+            }
+            Ok(Shape::NullList { len, metadata }) => {
+                if let Some(metadata) = metadata {
+                    shape::tell_list(&window[metadata.range()], |other| sides.visitor.other(other));
+                }
+                sides.visitor.other(Other::ListEnd);
+                self.enter_items();
+                self.behind_list(self.at + len);
                 Step::Done
             }
             Ok(Shape::Envelope { object, kind }) => {
@@ -152,8 +160,7 @@ impl Framer {
                     shape::tell_list(&window[metadata.range()], |other| sides.visitor.other(other));
                 }
                 sides.visitor.other(Other::ListEnd);
-                self.at += len;
-                self.state = State::Top;
+                self.behind_list(self.at + len);
                 Step::Done
             }
             Err(error) => self.broken_scan(sides, FrameType::Item, error),
@@ -184,6 +191,11 @@ impl Framer {
         Step::Done
     }
 
+    fn behind_list(&mut self, end: usize) {
+        self.at = end;
+        self.state = State::Top;
+    }
+
     /// Goes on behind a unit that was taken.
     pub(super) fn behind_unit(&mut self, end: usize) {
         self.at = end;
@@ -211,7 +223,11 @@ impl Framer {
             }
             Some(Stop::Error(len)) => {
                 self.at += len;
-                self.recover_silently(sides);
+                let frame = match then {
+                    Then::Top => FrameType::Bare,
+                    Then::BehindItem => FrameType::Item,
+                };
+                self.recover_silently(sides, frame);
             }
         }
         self.skim = None;

@@ -1,0 +1,225 @@
+//! Reads what is open into chunks and hands them on.
+//!
+//! Constraint: nothing is taken from the input before there is room for it in a chunk.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use rustix::buffer::spare_capacity;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use tokio_util::sync::CancellationToken;
+
+use super::super::context::Context;
+use super::super::framer::Framer;
+use super::super::frames::Frames;
+use super::{FileError, LOOK_UP, TASK};
+use crate::event::Chunk;
+use crate::health::Condition;
+
+/// What is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Input {
+    /// A regular file: never waits, and the next run reads it from its start.
+    File,
+    /// Anything else: may wait, and cannot be read again.
+    Live,
+}
+
+/// Why a reader stopped reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopped {
+    AtEnd,
+    ByDrain,
+}
+
+pub(super) struct Reader<F> {
+    name: String,
+    input: Input,
+    context: Context,
+    framer: Framer,
+    frames: Frames,
+    /// The chunk that is being filled; none when none was needed yet, or to be had before it was too late.
+    chunk: Option<Chunk>,
+    on_read: F,
+}
+
+impl<F: FnMut(u64)> Reader<F> {
+    pub(super) fn new(name: String, input: Input, context: Context, on_read: F) -> Reader<F> {
+        let frames = Frames::new(name.clone(), context.metrics.clone());
+        Reader { name, input, context, framer: Framer::new(), frames, chunk: None, on_read }
+    }
+
+    /// What is read, for people.
+    pub(super) fn input(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn start(&mut self) {
+        self.context.health.set("source", Condition::Ready);
+        self.context.metrics.state.with_label_values(&["reading"]).set(1);
+    }
+
+    /// Reads until the input ends or the drain begins.
+    pub(super) fn read_to_end(&mut self, input: &impl AsFd) -> Result<Stopped, FileError> {
+        while self.goes_on() {
+            if self.input == Input::Live && !self.wait_for_input(input)? {
+                continue;
+            }
+            let Some(chunk) = self.roomy_chunk()? else { return Ok(Stopped::ByDrain) };
+            let count = match rustix::io::read(input, spare_capacity(&mut chunk.bytes)) {
+                Ok(0) => return Ok(Stopped::AtEnd),
+                Ok(count) => count,
+                // AGAIN: another process that has the input too was faster.
+                Err(Errno::INTR | Errno::AGAIN) => continue,
+                Err(error) => {
+                    self.send_what_is_there()?;
+                    return Err(self.read_error(error.into()));
+                }
+            };
+            self.frame();
+            (self.on_read)(count as u64);
+        }
+        Ok(Stopped::ByDrain)
+    }
+
+    /// Whether there is input, or its end; while there is none, what was framed is on its way.
+    fn wait_for_input(&mut self, input: &impl AsFd) -> Result<bool, FileError> {
+        let is_there =
+            |for_long: Timespec| match poll(&mut [PollFd::new(input, PollFlags::IN)], Some(&for_long)) {
+                Ok(count) => Ok(count > 0),
+                Err(Errno::INTR) => Ok(false),
+                Err(error) => Err(error),
+            };
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let later = Timespec { tv_sec: 0, tv_nsec: LOOK_UP.subsec_nanos().into() };
+        if is_there(now).map_err(|error| self.read_error(error.into()))? {
+            return Ok(true);
+        }
+        self.send_what_is_there()?;
+        is_there(later).map_err(|error| self.read_error(error.into()))
+    }
+
+    /// Frames what the chunk holds.
+    fn frame(&mut self) {
+        if let Some(chunk) = &mut self.chunk {
+            self.framer.push(&[], chunk, &mut self.frames);
+        }
+    }
+
+    /// A chunk with room, after sending full ones. `None`: it is too late to wait for one.
+    fn roomy_chunk(&mut self) -> Result<Option<&mut Chunk>, FileError> {
+        loop {
+            if self.chunk.is_none() && !self.take_chunk() {
+                return Ok(None);
+            }
+            if self.chunk.as_mut().is_some_and(|chunk| self.framer.room(chunk) > 0) {
+                return Ok(self.chunk.as_mut());
+            }
+            self.send()?;
+        }
+    }
+
+    /// Waits for a chunk and puts into it what was carried over. `false`: it is too late.
+    fn take_chunk(&mut self) -> bool {
+        let until = self.chunks_until();
+        let Context { outlet, health, .. } = &self.context;
+        let taken = outlet.pool().take_blocking_while(LOOK_UP, || {
+            // Waiting for the next part is no stall of this one.
+            health.progress(TASK);
+            !until.is_cancelled()
+        });
+        self.chunk = taken;
+        self.frame();
+        self.chunk.is_some()
+    }
+
+    /// Until when chunks are waited for: what cannot be read again is worth waiting for in a drain.
+    fn chunks_until(&self) -> CancellationToken {
+        let shutdown = &self.context.shutdown;
+        match self.input {
+            Input::File => shutdown.drain.clone(),
+            Input::Live => shutdown.abort.clone(),
+        }
+    }
+
+    pub(super) fn send_what_is_there(&mut self) -> Result<(), FileError> {
+        match &self.chunk {
+            Some(chunk) if chunk.received() > 0 => self.send(),
+            _ => Ok(()),
+        }
+    }
+
+    fn send(&mut self) -> Result<(), FileError> {
+        self.frames.flush();
+        if let Some(mut chunk) = self.chunk.take() {
+            self.framer.detach(&mut chunk);
+            self.context.outlet.send(chunk)?;
+        }
+        Ok(())
+    }
+
+    /// The input has ended for good: what is half there is malformed.
+    pub(super) fn finish_input(&mut self) -> Result<(), FileError> {
+        // Without a chunk what was carried over was never received.
+        self.roomy_chunk()?;
+        if let Some(chunk) = &mut self.chunk {
+            self.framer.finish(chunk, &mut self.frames);
+        } else {
+            self.log_unfinished();
+        }
+        self.send_what_is_there()?;
+        self.framer = Framer::new();
+        self.chunk = None;
+        Ok(())
+    }
+
+    /// The source ends: at the input's end, or in a drain with what was whole.
+    pub(super) fn end(mut self, stopped: Stopped) -> Result<(), FileError> {
+        match (self.input, stopped) {
+            (Input::Live, Stopped::ByDrain) => self.drain()?,
+            (Input::File, _) if self.is_draining() => self.send_what_is_there()?,
+            _ => self.finish_input()?,
+        }
+        self.frames.flush();
+        self.context.metrics.state.with_label_values(&["reading"]).set(0);
+        self.context.health.finished(TASK);
+        Ok(())
+    }
+
+    /// Hands on everything that was read, but for an object that is not whole.
+    fn drain(&mut self) -> Result<(), FileError> {
+        // What was carried over may hold whole events, and more than one chunk of them.
+        self.roomy_chunk()?;
+        if let Some(chunk) = &mut self.chunk {
+            self.framer.give_up(chunk, &mut self.frames);
+        }
+        self.log_unfinished();
+        self.send_what_is_there()
+    }
+
+    fn log_unfinished(&self) {
+        let bytes = self.framer.unfinished(self.chunk.as_ref());
+        if bytes > 0 && self.input == Input::Live {
+            tracing::warn!(
+                input = self.name,
+                bytes,
+                "stopped before the last object was whole: what was read of it is lost"
+            );
+        }
+    }
+
+    /// Says that it waits, which is no stall. `false`: the drain has begun.
+    pub(super) fn goes_on(&self) -> bool {
+        self.context.health.progress(TASK);
+        !self.is_draining()
+    }
+
+    fn is_draining(&self) -> bool {
+        self.context.shutdown.drain.is_cancelled()
+    }
+
+    pub(super) fn read_error(&self, error: io::Error) -> FileError {
+        FileError::Read { input: self.name.clone(), error }
+    }
+}
