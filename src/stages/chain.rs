@@ -14,8 +14,9 @@ use super::OnError;
 use super::breaker::{Breaker, Changed};
 use super::clock::TICK;
 use super::current::original;
+use super::failure::FailureKind;
 use super::instance::{Failure, Instance, Processed, Template};
-use super::stage::{Cause, FailureKind, Stage};
+use super::stage::{Cause, Stage};
 use crate::event::{Chunk, Edits, EventView, StageError};
 use crate::ledger::ReasonId;
 

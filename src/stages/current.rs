@@ -10,8 +10,9 @@ use std::sync::Arc;
 use prometheus::IntCounter;
 
 use super::clock::Deadline;
+use super::failure::FailureKind;
 use super::limits::{LOG_LINES_MAX, MemoryLimiter, SCAN_FACTOR};
-use super::stage::{FailureKind, Stage};
+use super::stage::Stage;
 use crate::event::{Chunk, EditError, Edits, EventType, EventView, Field, Original};
 use crate::ledger::ReasonId;
 

@@ -12,8 +12,9 @@ use wasmtime::{Engine, FrameInfo, Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use super::clock::{AtTick, Budget, Reading, WALL_FACTOR};
 use super::current::{Current, Phase};
+use super::failure::FailureKind;
 use super::limits::HANDLES_MAX;
-use super::stage::{Cause, FailureKind, Stage};
+use super::stage::{Cause, Stage};
 use super::text::{indented, printable};
 use crate::event::{Chunk, Edits};
 use crate::ledger::ReasonId;

@@ -19,6 +19,7 @@ mod compile;
 mod contract;
 mod current;
 mod engine;
+mod failure;
 mod host;
 mod instance;
 mod limits;

@@ -2,56 +2,18 @@
 
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use prometheus::{Histogram, IntCounter, IntCounterVec};
 use tracing::{info, warn};
 
 use super::StageSettings;
 use super::clock::Reading;
+use super::failure::{FailureKind, FailureLog, Line};
 use super::limits::{COUNTERS_MAX, LogRate, NAME_BYTES_MAX, REASONS_MAX};
 use super::text::printable;
 use crate::ledger::{Ledger, ReasonId};
 use crate::metrics::StageMetrics;
-
-/// How a call failed: the `kind` label of `weir_stage_failures_total`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FailureKind {
-    /// The guest trapped: a panic, a wrong access, too deep a recursion.
-    Trap,
-    /// It used its CPU time.
-    Timeout,
-    /// It trapped after its memory was refused to grow.
-    Memory,
-    /// It dropped or counted with a number that it did not declare. The call goes on.
-    Misuse,
-    /// `process` answered an error.
-    Error,
-    /// It was not called: the breaker is open.
-    Breaker,
-}
-
-impl FailureKind {
-    const ALL: [FailureKind; 6] = [
-        FailureKind::Trap,
-        FailureKind::Timeout,
-        FailureKind::Memory,
-        FailureKind::Misuse,
-        FailureKind::Error,
-        FailureKind::Breaker,
-    ];
-
-    pub(super) fn label(self) -> &'static str {
-        match self {
-            FailureKind::Trap => "trap",
-            FailureKind::Timeout => "timeout",
-            FailureKind::Memory => "memory",
-            FailureKind::Misuse => "misuse",
-            FailureKind::Error => "error",
-            FailureKind::Breaker => "breaker",
-        }
-    }
-}
 
 /// Why an instance was made: the `cause` label of `weir_stage_instance_starts_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,21 +78,12 @@ struct Declared {
 #[derive(Debug)]
 struct StageLog {
     lines: LogRate,
-    failures: [FailureLog; FailureKind::ALL.len()],
+    failures: FailureLog,
     said_full: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct FailureLog {
-    last: Option<Instant>,
-    unsaid: u64,
 }
 
 /// The reason of events that `on_error = "drop"` dropped, which no module may declare for its own.
 const ERROR_REASON: &str = "error";
-/// Between two log lines about one kind of failure of one stage.
-const FAILURE_LOG_INTERVAL: Duration = Duration::from_secs(10);
-
 impl Stage {
     pub(super) fn new(
         settings: StageSettings,
@@ -146,7 +99,7 @@ impl Stage {
             declared: Mutex::default(),
             log: Mutex::new(StageLog {
                 lines: LogRate::new(clock().wall.as_secs_f64()),
-                failures: Default::default(),
+                failures: FailureLog::default(),
                 said_full: false,
             }),
             settings,
@@ -235,19 +188,14 @@ impl Stage {
         self.counters.failures[kind as usize].inc();
     }
 
-    /// Counts a failure, and logs it if none of its kind was logged within [`FAILURE_LOG_INTERVAL`]. The first
+    /// Counts a failure, and logs it if its kind was not logged lately. The first
     /// line of a kind has `trace`: the guest's backtrace.
     pub(super) fn failed(&self, kind: FailureKind, detail: impl Display, trace: Option<&str>) {
         self.count_failure(kind);
-        let now = Instant::now();
-        let log = &mut lock(&self.log).failures[kind as usize];
-        if log.last.is_some_and(|last| now.saturating_duration_since(last) < FAILURE_LOG_INTERVAL) {
-            log.unsaid += 1;
-            return;
-        }
-        let is_first = log.last.replace(now).is_none();
+        let line = lock(&self.log).failures.line(kind, Instant::now());
+        let Some(Line { is_first, unsaid }) = line else { return };
         let is_misuse = kind == FailureKind::Misuse; // It costs neither the call nor the event.
-        let (stage, kind, unsaid) = (self.name(), kind.label(), std::mem::take(&mut log.unsaid));
+        let (stage, kind) = (self.name(), kind.label());
         let (on_error, detail) = (self.settings.on_error, printable(&detail.to_string()));
         match trace.filter(|_| is_first) {
             _ if is_misuse => warn!(stage, kind, unsaid, "the module misused what it imports: {detail}"),
@@ -258,9 +206,8 @@ impl Stage {
 
     /// Logs how many failures were counted since the last line about their kind: nothing more will be.
     pub(super) fn say_rest(&self) {
-        let log = &mut lock(&self.log).failures;
-        for (kind, log) in FailureKind::ALL.iter().zip(log).filter(|(_, log)| log.unsaid > 0) {
-            let (stage, kind, unsaid) = (self.name(), kind.label(), std::mem::take(&mut log.unsaid));
+        for (kind, unsaid) in lock(&self.log).failures.take_rest() {
+            let (stage, kind) = (self.name(), kind.label());
             warn!(stage, kind, unsaid, "there were more failures than were logged");
         }
     }

@@ -2,7 +2,8 @@
 
 use super::modules::{DROP_NORMAL, imports_everything};
 use super::*;
-use crate::stages::stage::{Cause, FailureKind};
+use crate::stages::failure::FailureKind;
+use crate::stages::stage::Cause;
 
 fn normal(number: usize) -> String {
     modules::event(number, "Normal", "Pulled")

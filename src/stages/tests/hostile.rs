@@ -2,7 +2,8 @@
 
 use super::modules::DROP_NORMAL;
 use super::*;
-use crate::stages::stage::{Cause, FailureKind};
+use crate::stages::failure::FailureKind;
+use crate::stages::stage::Cause;
 
 /// Runs `count` events, every second one Normal, through the hostile module and then drop-normal, and checks
 /// that the latter was not disturbed.

@@ -224,11 +224,14 @@ fn a_component_for_several_versions_is_taken_for_the_one_that_fits() {
             (canon lift (core func $i "c") (memory (core memory $i "m")) (realloc (core func $i "r"))))
         (func $p (result (result)) (canon lift (core func $i "p")))
         (instance $s (export "configure" (func $c)) (export "process" (func $p)))
-        (export "weir:pipeline/stage@0.2.0" (instance $s))
-        (export "weir:pipeline/stage@0.1.0" (instance $s)))"#;
+        (export "weir:pipeline/stage@0.FIRST.0" (instance $s))
+        (export "weir:pipeline/stage@0.SECOND.0" (instance $s)))"#;
     let bench = Bench::new();
-    let stage = bench.stage_of("dual", &wat::parse_str(dual).unwrap());
-    bench.load(&[stage]).unwrap_or_else(|e| panic!("{e:?}"));
+    for (first, second) in [("1", "2"), ("2", "1")] {
+        let dual = dual.replace("FIRST", first).replace("SECOND", second);
+        let stage = bench.stage_of("dual", &wat::parse_str(dual).unwrap());
+        bench.load(&[stage]).unwrap_or_else(|e| panic!("{e:?}"));
+    }
 }
 
 #[test]
