@@ -204,7 +204,7 @@ impl Maker {
             )?,
             log_lines_dropped: self.counters(
                 "weir_stage_log_lines_dropped_total",
-                "Log lines of a module beyond its caps.",
+                "Log lines of a module that were cut, dropped beyond its caps, or not UTF-8.",
                 &["stage"],
             )?,
             module_counter: self.counters(
