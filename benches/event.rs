@@ -1,4 +1,5 @@
-//! What an event costs on its way in: parsing it, framing it, against serde_json's borrowed parse of the same bytes.
+//! What an event costs on its way in and out: parsing it, framing it, editing and encoding it, against serde_json's borrowed
+//! parse of the same bytes.
 //!
 //! `cargo bench --bench event`
 
@@ -7,7 +8,10 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use serde::Deserialize;
-use weir::event::{Chunk, Head, Member, Scanner, parse, parse_rfc3339};
+use weir::event::{
+    Chunk, Documents, Edits, EncodeSettings, EventView, Head, Member, Original, Parsed, Scanner, encode,
+    parse, parse_rfc3339,
+};
 use weir::source::framer::{FrameType, Framer, Other, Refused, Visitor};
 
 /// A kubelet's event as a real API server's watch gave it: 1,100 bytes, a third of them `managedFields`.
@@ -136,5 +140,46 @@ fn framing(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, parsing, framing);
+/// One event to its document.
+fn encoding(criterion: &mut Criterion) {
+    let mut bytes = EVENT.to_vec();
+    let mut members = Vec::new();
+    let Parsed::Event { head, .. } = parse(&mut bytes, &mut members) else {
+        panic!("the sample is an event");
+    };
+    let of = Original { bytes: &bytes, head: &head, members: &members };
+    let mut edits = Edits::default();
+    let mut out = Documents::default();
+    let mut group = criterion.benchmark_group("encode");
+    let settings = EncodeSettings { cluster: Some("bench".into()), ..EncodeSettings::default() };
+    group.bench_function("unedited", |bencher| {
+        bencher.iter(|| {
+            (out.bytes.clear(), out.docs.clear());
+            encode(EventView { of, edits: &edits }, of.bytes, &[], &settings, &mut out);
+        });
+    });
+    let addressed = EncodeSettings { identity: true, keep_source: true, ..settings.clone() };
+    group.bench_function("unedited, for OpenSearch", |bencher| {
+        bencher.iter(|| {
+            (out.bytes.clear(), out.docs.clear());
+            encode(EventView { of, edits: &edits }, of.bytes, &[], &addressed, &mut out);
+        });
+    });
+    group.bench_function("with the edits of tag-gpu-failures", |bencher| {
+        bencher.iter(|| {
+            edits.clear();
+            let edited = edits
+                .append_string(of, "/tags", "gpu-failure")
+                .and_then(|()| edits.set_string(of, "/gpu/cause", "unschedulable"))
+                .and_then(|()| edits.set_string(of, "/gpu/resource", "nvidia.com/gpu"));
+            assert_eq!(edited, Ok(()));
+            edits.commit();
+            (out.bytes.clear(), out.docs.clear());
+            encode(EventView { of, edits: &edits }, of.bytes, &[], &settings, &mut out);
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, parsing, framing, encoding);
 criterion_main!(benches);
