@@ -154,14 +154,16 @@ fn encoding(criterion: &mut Criterion) {
     let settings = EncodeSettings { cluster: Some("bench".into()), ..EncodeSettings::default() };
     group.bench_function("unedited", |bencher| {
         bencher.iter(|| {
-            (out.bytes.clear(), out.docs.clear());
+            out.bytes.clear();
+            out.docs.clear();
             encode(EventView { of, edits: &edits }, of.bytes, &[], &settings, &mut out);
         });
     });
     let addressed = EncodeSettings { identity: true, keep_source: true, ..settings.clone() };
     group.bench_function("unedited, for OpenSearch", |bencher| {
         bencher.iter(|| {
-            (out.bytes.clear(), out.docs.clear());
+            out.bytes.clear();
+            out.docs.clear();
             encode(EventView { of, edits: &edits }, of.bytes, &[], &addressed, &mut out);
         });
     });
@@ -174,7 +176,8 @@ fn encoding(criterion: &mut Criterion) {
                 .and_then(|()| edits.set_string(of, "/gpu/resource", "nvidia.com/gpu"));
             assert_eq!(edited, Ok(()));
             edits.commit();
-            (out.bytes.clear(), out.docs.clear());
+            out.bytes.clear();
+            out.docs.clear();
             encode(EventView { of, edits: &edits }, of.bytes, &[], &settings, &mut out);
         });
     });
