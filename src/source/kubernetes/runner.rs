@@ -32,8 +32,9 @@ const WATCH_ROOM_WAIT: Duration = Duration::from_secs(1);
 const LIST_ROOM_WAIT: Duration = Duration::from_secs(10);
 /// How long a list's items may wait for more to come, so that they go on together.
 const LIST_PATIENCE: Duration = Duration::from_millis(20);
-/// The least time between two chunks of a watch; the first event after quiet does not wait.
-const WATCH_PACE: Duration = Duration::from_millis(5);
+/// The least time between two chunks of a watch; the first event after quiet does not wait. Well below the 50 ms between two
+/// requests of the sink, so that nothing is stored later for it.
+const WATCH_PACE: Duration = Duration::from_millis(20);
 /// What is cheap to copy from one chunk to the next.
 const CARRIED_BYTES_MAX: usize = 64 << 10;
 /// How often a task that waits says that it is alive.
