@@ -74,6 +74,16 @@ pub enum RunError {
     Abandoned(u64),
 }
 
+impl RunError {
+    /// Whether the configuration is to be mended, and not the world around it.
+    pub fn is_of_configuration(&self) -> bool {
+        let of_sink = |error: &SinkError| {
+            matches!(error, SinkError::Secret(_) | SinkError::Ca { .. } | SinkError::Client(_))
+        };
+        matches!(self, RunError::Modules(_)) || matches!(self, RunError::Sink(error) if of_sink(error))
+    }
+}
+
 fn lines(errors: &[LoadError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

@@ -360,6 +360,18 @@ mod check {
     }
 
     #[test]
+    fn what_is_wrong_with_modules_is_told_together_with_what_is_wrong_with_the_rest() {
+        let config = "name = 'p'\nworkerz = 2\nsource = { kind = 'stdin' }\nsink = { kind = 'stdout' }\n[[stage]]\nname = 'a'\nmodule = 'a.wasm'\nmatch = { typ = ['Normal'] }\n";
+        let ended = Folder::with(&[("p.toml", config)]).weir(&["check", "p.toml"]);
+        assert_eq!(ended.code, Some(2));
+        insta::assert_snapshot!(ended.stderr, @r"
+        p.toml:2:1: error: unknown key `workerz` at the top level; did you mean `workers`?
+        p.toml:7:10: error: stage `a`: a.wasm: cannot read it: No such file or directory (os error 2)
+        p.toml:8:11: error: unknown key `typ` in [stage.match]; did you mean `type`?
+        ");
+    }
+
+    #[test]
     fn modules_that_cannot_be_loaded_are_told_at_once_where_they_are_named() {
         let stage = |name: &str, module: &str| format!("[[stage]]\nname = '{name}'\nmodule = '{module}'\n");
         let config = SMALL.to_owned()
@@ -464,6 +476,14 @@ mod run {
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
         assert!(ended.stderr.contains("set dead_letter.path"), "{}", ended.stderr);
         assert!(ended.stderr.lines().last().unwrap().starts_with("ledger received="), "{}", ended.stderr);
+    }
+
+    #[test]
+    fn a_secret_that_is_not_there_exits_2() {
+        let config = "name = 'p'\nsource = { kind = 'stdin' }\n[sink]\nkind = 'opensearch'\nhosts = ['http://127.0.0.1:1']\nusername = 'u'\npassword = { env = 'WEIR_NO_SUCH_VARIABLE' }\n";
+        let ended = Folder::with(&[("p.toml", config)]).weir(&["run", "--config", "p.toml"]);
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert!(ended.stderr.contains("sink.password: the environment variable WEIR_NO_SUCH_VARIABLE"));
     }
 
     #[test]

@@ -28,9 +28,17 @@ pub(super) struct CheckCommand {
 impl CheckCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
         self.log.init()?;
-        let config = config::load(&self.file, &Environment::of_process())?;
-        let modules = modules::load(&config)?;
-        print(&summary(&config.settings, &modules))
+        match config::load_parts(&self.file, &Environment::of_process()) {
+            Ok(config) => match modules::load(&config.modules())? {
+                Ok(modules) => print(&summary(&config.settings, &modules)),
+                Err(diagnostics) => Err(modules::failure_of(diagnostics)),
+            },
+            Err((problems, None)) => Err(problems.into()),
+            Err((problems, Some(named))) => {
+                let more = modules::load(&named)?.err().unwrap_or_default();
+                Err(problems.and(more).into())
+            }
+        }
     }
 }
 

@@ -41,7 +41,7 @@ impl RunCommand {
                 let _ = writeln!(io::stderr(), "{ledger}");
                 Ok(())
             }
-            Err(RunError::Modules(errors)) => Err(modules::failure(&config, &errors)),
+            Err(RunError::Modules(errors)) => Err(modules::failure(&config.modules(), &errors)),
             Err(error) => Err(Failure::Run { error: error.into(), ledger: ledger.into() }),
         }
     }

@@ -12,7 +12,7 @@ use toml::de::DeTable;
 use super::keys::ROOT;
 use super::value::Value;
 use super::walk::{Section, Walk};
-use super::{Config, Environment, Settings, StagePlaces, Workers, index};
+use super::{Config, Environment, Modules, Settings, StagePlaces, Workers, index};
 use crate::secret::Secret;
 use crate::sink::{Mode, OpenSearchSettings, Template};
 use crate::source::KubernetesSettings;
@@ -23,33 +23,52 @@ use crate::{buffer, dead_letter, sink, source};
 const ADMIN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9464);
 
 /// Builds everything, so that everything wrong is found.
-pub(super) fn config(walk: &mut Walk<'_>, root: &DeTable<'_>, environment: &Environment) -> Option<Config> {
+pub(super) fn config(
+    walk: &mut Walk<'_>,
+    root: &DeTable<'_>,
+    environment: &Environment,
+) -> (Option<Config>, Modules) {
     let root = walk.table(&ROOT, root, 0);
+    let stages: Vec<_> = root.sections("stage").iter().map(|section| stage(walk, section)).collect();
+    let whole: (Vec<_>, Vec<_>) = stages.iter().flatten().cloned().unzip();
+    let modules = Modules {
+        cache: root.path("cache").unwrap_or_else(|| environment.cache.clone()),
+        cache_place: walk.place(root.at("cache")),
+        stages: whole.0,
+        places: whole.1,
+    };
+    let are_whole = stages.iter().all(Option::is_some);
+    let rest = rest(walk, &root);
+    let config = rest.filter(|_| are_whole).map(|settings| Config {
+        settings: Settings { cache: modules.cache.clone(), stages: modules.stages.clone(), ..settings },
+        cache: modules.cache_place.clone(),
+        stages: modules.places.clone(),
+    });
+    (config, modules)
+}
+
+/// The settings but for what [`Modules`] has.
+fn rest(walk: &mut Walk<'_>, root: &Section) -> Option<Settings> {
     let source = root.section("source").and_then(|section| source(walk, section));
-    let stages = root.sections("stage");
-    unique_names(walk, stages);
-    let stages: Vec<_> = stages.iter().map(|section| stage(walk, section)).collect();
+    unique_names(walk, root.sections("stage"));
     let sink = root.section("sink").and_then(|section| sink(walk, section));
     if let (Some(source), Some(sink), Some(section)) = (&source, &sink, root.section("sink")) {
         not_into_itself(walk, source, sink, section);
     }
     let source = source?;
-    let (stages, places) = stages.into_iter().collect::<Option<Vec<_>>>()?.into_iter().unzip();
-    let settings = Settings {
+    Some(Settings {
         name: root.text("name")?,
         cluster: root.text("cluster"),
         workers: root.workers("workers")?,
-        cache: root.path("cache").unwrap_or_else(|| environment.cache.clone()),
-        admin: admin(&root, &source),
+        cache: PathBuf::new(),
+        admin: admin(root, &source),
         source,
-        stages,
+        stages: Vec::new(),
         buffer: buffer::Settings { memory: root.section("buffer")?.size("memory")? },
         sink: sink?,
         dead_letter: dead_letter::Settings { path: root.section("dead_letter")?.path("path") },
         folder: folder(walk.file),
-    };
-    let cache = walk.place(root.at("cache"));
-    Some(Config { settings, cache, stages: places })
+    })
 }
 
 /// What is written to the file that is read is read again, without end.

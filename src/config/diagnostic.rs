@@ -53,6 +53,14 @@ impl fmt::Display for Diagnostic {
 pub struct Problems(Vec<Diagnostic>);
 
 impl Problems {
+    /// These and `more`, sorted by place.
+    pub fn and(mut self, more: Vec<Diagnostic>) -> Problems {
+        self.0.extend(more);
+        self.0.sort();
+        self.0.dedup();
+        self
+    }
+
     /// Sorts `diagnostics` by place; `None` when there are none.
     pub fn of(mut diagnostics: Vec<Diagnostic>) -> Option<Problems> {
         diagnostics.sort();

@@ -106,6 +106,31 @@ pub struct Config {
     pub stages: Vec<StagePlaces>,
 }
 
+/// The part of a configuration that names modules: they can be loaded although other parts are wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Modules {
+    /// The folder of compiled modules.
+    pub cache: PathBuf,
+    /// Where `cache` is, or where it could be.
+    pub cache_place: Place,
+    /// The stages that are whole.
+    pub stages: Vec<stages::StageSettings>,
+    /// Where each of them is.
+    pub places: Vec<StagePlaces>,
+}
+
+impl Config {
+    /// What there is to be loaded.
+    pub fn modules(&self) -> Modules {
+        Modules {
+            cache: self.settings.cache.clone(),
+            cache_place: self.cache.clone(),
+            stages: self.settings.stages.clone(),
+            places: self.stages.clone(),
+        }
+    }
+}
+
 /// Where a stage is in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StagePlaces {
@@ -140,10 +165,20 @@ impl Environment {
 ///
 /// Everything that is wrong with it; that it cannot be read is one such thing.
 pub fn load(file: &Path, environment: &Environment) -> Result<Config, Problems> {
+    load_parts(file, environment).map_err(|(problems, _)| problems)
+}
+
+/// Reads a configuration file.
+///
+/// # Errors
+///
+/// Everything that is wrong with it, and the modules that it names all the same, so that what is wrong with those can be
+/// told together with it.
+pub fn load_parts(file: &Path, environment: &Environment) -> Result<Config, (Problems, Option<Modules>)> {
     let start = Place { file: file.to_owned(), line: 1, column: 1 };
     let problem = |text: String| Problems::of(vec![start.error(text)]);
     let wrong = match std::fs::read(file).map(String::from_utf8) {
-        Ok(Ok(text)) => return parse(file, &text, environment),
+        Ok(Ok(text)) => return parse_parts(file, &text, environment),
         Ok(Err(error)) => {
             let valid = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes());
@@ -154,7 +189,7 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Config, Problems> 
         Err(error) => problem(format!("cannot read the configuration: {error}")),
     };
     // `of` is given one diagnostic, so it is never `None`.
-    Err(wrong.expect("one problem"))
+    Err((wrong.expect("one problem"), None))
 }
 
 /// Reads a configuration's text; `file` says where relative paths begin and what diagnostics name.
@@ -164,6 +199,14 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Config, Problems> 
 /// Everything that is wrong with it. Of a text that is not TOML only that is told: what would stand there
 /// is unknown.
 pub fn parse(file: &Path, text: &str, environment: &Environment) -> Result<Config, Problems> {
+    parse_parts(file, text, environment).map_err(|(problems, _)| problems)
+}
+
+fn parse_parts(
+    file: &Path,
+    text: &str,
+    environment: &Environment,
+) -> Result<Config, (Problems, Option<Modules>)> {
     let (root, errors) = DeTable::parse_recoverable(text);
     let mut walk = walk::Walk { file, text, diagnostics: Vec::new() };
     for error in &errors {
@@ -175,10 +218,15 @@ pub fn parse(file: &Path, text: &str, environment: &Environment) -> Result<Confi
             (message, _) => walk.error(span.start, message),
         }
     }
-    let config = if errors.is_empty() { build::config(&mut walk, root.get_ref(), environment) } else { None };
+    let (config, modules) = if errors.is_empty() {
+        let (config, modules) = build::config(&mut walk, root.get_ref(), environment);
+        (config, Some(modules))
+    } else {
+        (None, None)
+    };
     match (Problems::of(walk.diagnostics), config) {
         (None, Some(config)) => Ok(config),
-        (Some(problems), _) => Err(problems),
+        (Some(problems), _) => Err((problems, modules)),
         (None, None) => unreachable!("what could not be built has been diagnosed: see `walk`"),
     }
 }
