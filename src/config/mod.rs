@@ -174,7 +174,10 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Config, Problems> 
 ///
 /// Everything that is wrong with it, and the modules that it names all the same, so that what is wrong with those can be
 /// told together with it.
-pub fn load_parts(file: &Path, environment: &Environment) -> Result<Config, (Problems, Option<Modules>)> {
+pub fn load_parts(
+    file: &Path,
+    environment: &Environment,
+) -> Result<Config, (Problems, Option<Box<Modules>>)> {
     let start = Place { file: file.to_owned(), line: 1, column: 1 };
     let problem = |text: String| Problems::of(vec![start.error(text)]);
     let wrong = match std::fs::read(file).map(String::from_utf8) {
@@ -206,7 +209,7 @@ fn parse_parts(
     file: &Path,
     text: &str,
     environment: &Environment,
-) -> Result<Config, (Problems, Option<Modules>)> {
+) -> Result<Config, (Problems, Option<Box<Modules>>)> {
     let (root, errors) = DeTable::parse_recoverable(text);
     let mut walk = walk::Walk { file, text, diagnostics: Vec::new() };
     for error in &errors {
@@ -220,7 +223,7 @@ fn parse_parts(
     }
     let (config, modules) = if errors.is_empty() {
         let (config, modules) = build::config(&mut walk, root.get_ref(), environment);
-        (config, Some(modules))
+        (config, Some(Box::new(modules)))
     } else {
         (None, None)
     };
