@@ -461,6 +461,27 @@ mod run {
     }
 
     #[test]
+    fn a_sink_that_is_the_source_by_a_link_is_refused_and_nothing_is_written() {
+        let folder = Folder::with(&[("p.toml", FILE_TO_FILE), ("in.json", EVENT)]);
+        std::os::unix::fs::symlink("in.json", folder.path().join("out.json")).unwrap();
+        let ended = folder.weir(&["run", "--config", "p.toml"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+        insta::assert_snapshot!(ended.stderr, @"p.toml:7:8: error: the sink would write to the file that the source reads, and read it again without end: give the sink a file of its own");
+        assert_eq!(std::fs::read_to_string(folder.path().join("in.json")).unwrap(), EVENT);
+    }
+
+    #[test]
+    fn stdout_that_is_the_file_of_stdin_is_refused() {
+        let folder = Folder::with(&[("p.toml", SMALL), ("in.json", EVENT)]);
+        let path = folder.path().join("in.json");
+        let mut command = folder.command(&["run", "--config", "p.toml"]);
+        command.stdin(std::fs::File::open(&path).unwrap());
+        command.stdout(std::fs::OpenOptions::new().append(true).open(&path).unwrap());
+        assert_eq!(command.status().unwrap().code(), Some(2));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), EVENT);
+    }
+
+    #[test]
     fn a_module_that_cannot_be_loaded_exits_2() {
         let config = SMALL.to_owned() + "[[stage]]\nname = 'a'\nmodule = 'none.wasm'\n";
         let folder = Folder::with(&[("p.toml", &config)]);

@@ -7,6 +7,7 @@ mod check;
 pub mod filter;
 mod modules;
 mod run;
+mod same_file;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 
 use clap::Args;
 
-use super::{Failure, LogArguments, modules};
+use super::{Failure, LogArguments, modules, same_file};
 use crate::config::{self, Environment};
 use crate::pipeline::{self, Finished, RunError};
 use crate::source;
@@ -30,6 +30,9 @@ impl RunCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
         let telemetry = self.log.init()?;
         let config = config::load(&self.config, &Environment::of_process())?;
+        if let Some(problem) = same_file::problem(&config) {
+            return Err(modules::failure_of(vec![problem]));
+        }
         let read = Arc::new(AtomicU64::new(0));
         let total = bytes_to_read(&config.settings.source);
         let progress = total.and_then(|total| telemetry.progress(total, &read));

@@ -43,6 +43,7 @@ pub(super) fn config(
         settings: Settings { cache: modules.cache.clone(), stages: modules.stages.clone(), ..settings },
         cache: modules.cache_place.clone(),
         stages: modules.places.clone(),
+        sink: walk.place(root.section("sink").map_or(0, |section| section.at("path"))),
     });
     (config, modules)
 }

@@ -104,6 +104,8 @@ pub struct Config {
     pub cache: Place,
     /// For each stage, in order.
     pub stages: Vec<StagePlaces>,
+    /// Where the sink's `path` is, or where it could be.
+    pub sink: Place,
 }
 
 /// The part of a configuration that names modules: they can be loaded although other parts are wrong.
