@@ -22,7 +22,8 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Listens for SIGINT, SIGTERM and SIGHUP (a terminal that is closed) from now on. Calls `before_abort` before anything is told to stop at once.
+    /// Listens for SIGINT, SIGTERM and SIGHUP (a terminal that is closed) from now on. Calls `before_abort`
+    /// before anything is told to stop at once.
     ///
     /// # Errors
     ///

@@ -11,7 +11,8 @@
 //!   in the place of members of the same name. What was not edited stays byte for byte.
 //! - A pure function of the event, its edits and failures, and the settings: list and watch, retry and restart
 //!   give the same bytes, because they give the same id.
-//! - The document of a document is that document, as long as the same stages fail.
+//! - The document of a document is that document, as long as the same stages fail and no time in
+//!   `metadata.managedFields`, which a document lacks, was needed to judge `@timestamp`.
 //!
 //! What weir says about an event stands in `/weir`, which is there only when there is something to say:
 //!
