@@ -33,10 +33,9 @@ use crate::sink::{self, SinkError};
 use crate::source::{self, SourceError};
 use crate::stages::{self, Chain, LoadError, Worker, WorkerError};
 
-/// Chunks of raw events for each worker: one that it works on, one that waits, and so that the source can
-/// read on meanwhile, one in its hands.
+/// Chunks of raw events for each worker: one that it works on, and one that waits for it.
 const CHUNKS_PER_WORKER: usize = 2;
-/// Chunks that the source itself needs.
+/// Chunks in the source's hands, so that it can read on meanwhile.
 const CHUNKS_OF_SOURCE: usize = 2;
 
 /// Why a run did not end well.
@@ -105,7 +104,7 @@ pub fn run(settings: Settings, read: Arc<AtomicU64>) -> Finished {
     let result = match runtime {
         Err(error) => Err(RunError::Start(error)),
         Ok(runtime) => {
-            let result = runtime.block_on(Pipeline::start_and_finish(settings, read, ledger.clone()));
+            let result = runtime.block_on(start_and_finish(settings, read, ledger.clone()));
             // A read of stdin may still block a thread: it must not hold up the exit.
             runtime.shutdown_background();
             result
@@ -124,34 +123,26 @@ struct Shared {
     shutdown: Shutdown,
 }
 
-struct Pipeline;
-
-impl Pipeline {
-    async fn start_and_finish(
-        settings: Settings,
-        read: Arc<AtomicU64>,
-        ledger: Ledger,
-    ) -> Result<(), RunError> {
-        let of_signals = ledger.clone();
-        let shutdown = Shutdown::on_signals(move || of_signals.cut_short()).map_err(RunError::Start)?;
-        let metrics = Metrics::new(&ledger).map_err(io::Error::other).map_err(RunError::Start)?;
-        let health = Health::default();
-        for part in ["modules", "sink", "source"] {
-            health.set(part, Condition::NotReady("starting".into()));
-        }
-        let admin = start_admin(settings.admin, &metrics, &health, &shutdown).await?;
-        let dead_letters = DeadLetters::open(&settings.dead_letter, &ledger)?;
-        let shared = Shared { ledger, metrics, health, dead_letters, shutdown };
-
-        let chain = load(&settings, &shared).await?;
-        let result = flow(settings, chain, read, &shared).await;
-        shared.shutdown.abort.cancel();
-        if let Some(admin) = admin {
-            // It ends with the abort above; nothing can fail there that matters now.
-            let _ = admin.await;
-        }
-        result
+async fn start_and_finish(settings: Settings, read: Arc<AtomicU64>, ledger: Ledger) -> Result<(), RunError> {
+    let of_signals = ledger.clone();
+    let shutdown = Shutdown::on_signals(move || of_signals.cut_short()).map_err(RunError::Start)?;
+    let metrics = Metrics::new(&ledger).map_err(io::Error::other).map_err(RunError::Start)?;
+    let health = Health::default();
+    for part in ["modules", "sink", "source"] {
+        health.set(part, Condition::NotReady("starting".into()));
     }
+    let admin = start_admin(settings.admin, &metrics, &health, &shutdown).await?;
+    let dead_letters = DeadLetters::open(&settings.dead_letter, &ledger)?;
+    let shared = Shared { ledger, metrics, health, dead_letters, shutdown };
+
+    let chain = load(&settings, &shared).await?;
+    let result = flow(settings, chain, read, &shared).await;
+    shared.shutdown.abort.cancel();
+    if let Some(admin) = admin {
+        // It ends with the abort above; nothing can fail there that matters now.
+        let _ = admin.await;
+    }
+    result
 }
 
 async fn start_admin(
