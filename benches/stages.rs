@@ -16,6 +16,7 @@ use weir::handoff::{Closed, Outbox, Outlet};
 use weir::health::Health;
 use weir::ledger::{Held, Ledger};
 use weir::metrics::Metrics;
+use weir::shutdown::Shutdown;
 use weir::stages::{Chain, Compiler, LoadContext, Match, OnError, StageSettings, load};
 
 #[allow(dead_code)] // Shared with the tests, which use other parts.
@@ -74,8 +75,9 @@ fn time(ledger: &Ledger, chain: &Chain, event: &str, chunks: usize) -> Duration 
         outlet.send(modules::chunk((0..CHUNK_EVENTS).map(|_| event))).unwrap();
     }
     drop(outlet);
-    let dead_letters = DeadLetters::open(&Settings { path: None }, ledger).unwrap();
     let (encode, health) = (EncodeSettings::default(), Health::default());
+    let none = Settings { path: None };
+    let dead_letters = DeadLetters::open(&none, ledger, &health, &Shutdown::default()).unwrap();
     let (worker, work) = (chain.worker(0, 1), works.remove(0));
     let start = cpu_time();
     worker.run(work, &Away, &dead_letters, &encode, &health).unwrap();

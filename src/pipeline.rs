@@ -132,7 +132,7 @@ async fn start_and_finish(settings: Settings, read: Arc<AtomicU64>, ledger: Ledg
         health.set(part, Condition::NotReady("starting".into()));
     }
     let admin = start_admin(settings.admin, &metrics, &health, &shutdown).await?;
-    let dead_letters = DeadLetters::open(&settings.dead_letter, &ledger)?;
+    let dead_letters = DeadLetters::open(&settings.dead_letter, &ledger, &health, &shutdown)?;
     let shared = Shared { ledger, metrics, health, dead_letters, shutdown };
 
     let chain = load(&settings, &shared).await?;

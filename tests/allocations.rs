@@ -16,6 +16,7 @@ use weir::handoff::{Closed, Outbox, Outlet};
 use weir::health::Health;
 use weir::ledger::{Held, Ledger};
 use weir::metrics::Metrics;
+use weir::shutdown::Shutdown;
 use weir::stages::{Compiler, LoadContext, Match, OnError, StageSettings, load};
 
 thread_local! {
@@ -75,12 +76,13 @@ fn allocations(module: &[u8], config: &str, events: usize) -> u64 {
     let cache = folder.path().join("cache");
     let context = LoadContext { cache, compiler: Compiler::InProcess, ledger: ledger.clone(), metrics };
     let chain = load(&[settings], context).unwrap_or_else(|errors| panic!("{errors:?}"));
-    let dead_letters = DeadLetters::open(&Settings { path: None }, &ledger).unwrap();
     let (outlet, mut works) = Outlet::new(ledger.clone(), 1, 1);
     outlet.send(modules::chunk((0..events).map(|n| modules::event(n, "Normal", "Pulled")))).unwrap();
     drop(outlet);
     let (work, worker) = (works.remove(0), chain.worker(0, 1));
     let (encode, health) = (EncodeSettings::default(), Health::default());
+    let none = Settings { path: None };
+    let dead_letters = DeadLetters::open(&none, &ledger, &health, &Shutdown::default()).unwrap();
 
     let before = ALLOCATIONS.get();
     worker.run(work, &Nothing, &dead_letters, &encode, &health).unwrap();

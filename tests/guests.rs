@@ -16,6 +16,7 @@ use weir::handoff::{Closed, Outbox, Outlet};
 use weir::health::Health;
 use weir::ledger::{Held, Ledger};
 use weir::metrics::Metrics;
+use weir::shutdown::Shutdown;
 use weir::stages::{COMPILE_COMMAND, Compiler, LoadContext, Match, OnError, StageSettings, load};
 
 #[allow(dead_code)] // Shared with other test crates, which use other parts.
@@ -63,12 +64,13 @@ fn run(stages: &[StageSettings], events: &[String]) -> (Vec<String>, Filtered) {
     let cache = here("target/tmp/compiled");
     let context = LoadContext { cache, compiler: Compiler::InProcess, ledger: ledger.clone(), metrics };
     let chain = load(stages, context).unwrap_or_else(|errors| panic!("{errors:?}"));
-    let dead_letters = DeadLetters::open(&Settings { path: None }, &ledger).unwrap();
     let (outlet, mut works) = Outlet::new(ledger.clone(), 1, 1);
     outlet.send(modules::chunk(events)).unwrap();
     drop(outlet);
     let outbox = Collect::default();
     let (encode, health) = (EncodeSettings::default(), Health::default());
+    let none = Settings { path: None };
+    let dead_letters = DeadLetters::open(&none, &ledger, &health, &Shutdown::default()).unwrap();
     chain.worker(0, 1).run(works.remove(0), &outbox, &dead_letters, &encode, &health).unwrap();
     let mut filtered = ledger.snapshot().filtered;
     filtered.retain(|(_, count)| *count > 0);

@@ -48,12 +48,9 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::default();
         let letters = dead_letter::Settings { path: Some(folder.path().to_owned()) };
-        let context = Context {
-            metrics: Metrics::new(&ledger).unwrap(),
-            health: Health::default(),
-            dead_letters: DeadLetters::open(&letters, &ledger).unwrap(),
-            shutdown: Shutdown::default(),
-        };
+        let (health, shutdown) = (Health::default(), Shutdown::default());
+        let dead_letters = DeadLetters::open(&letters, &ledger, &health, &shutdown).unwrap();
+        let context = Context { metrics: Metrics::new(&ledger).unwrap(), health, dead_letters, shutdown };
         Bench { http: reqwest::Client::new(), settings, folder, ledger, context }
     }
 

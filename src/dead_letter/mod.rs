@@ -3,6 +3,9 @@
 //! Constraints: a letter is on disk before its event counts as dead-lettered; what is kept is bounded
 //! ([`BYTES_MAX`]); one process owns the folder.
 //!
+//! When there is no room, neither under the bound nor on the disk, whoever writes waits until somebody has made some, and
+//! with it the pipeline: readiness fails and says what to do. Every other failure ends the run.
+//!
 //! Invariant: every line of every `*.jsonl` file in the folder is one whole `record`, but for the last line
 //! of the last file after a crash, which was never acknowledged and is moved aside when the folder is opened.
 //!
@@ -11,15 +14,25 @@
 mod record;
 mod store;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use self::store::Store;
+use crate::health::{Condition, Health};
 use crate::ledger::{Ledger, ReasonId};
+use crate::shutdown::Shutdown;
 
-/// Bytes that all dead letters of one folder may take. At this bound the run stops with
-/// [`DeadLetterError::Full`] rather than lose one: 1 GiB is about 400,000 events of 1.1 KB with their documents.
+/// Bytes that all dead letters of one folder may take. At this bound the pipeline pauses rather than lose one: 1 GiB is
+/// about 400,000 events of 1.1 KB with their documents.
 pub const BYTES_MAX: u64 = 1 << 30;
+/// How often a full folder is looked at again.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+/// Its name in `/readyz`.
+const PART: &str = "dead letters";
 
 /// `[dead_letter]` of `pipeline.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +78,7 @@ pub struct Letter<'a> {
     pub document: Option<&'a [u8]>,
 }
 
-/// Why a dead letter could not be kept. The run stops with this; the event stays unsettled.
+/// Why a dead letter could not be kept. The event stays unsettled.
 #[derive(Debug, thiserror::Error)]
 pub enum DeadLetterError {
     /// No folder is configured.
@@ -100,7 +113,7 @@ pub enum DeadLetterError {
         /// Who has it, as far as is known.
         holder: String,
     },
-    /// The bound is reached.
+    /// The bound is reached: only the end of the run turns this into an error.
     #[error(
         "the dead letters in {path} are full ({bytes} bytes of at most {bytes_max}), and none is ever thrown away: find out why so many events fail, and move the folder's *.jsonl files elsewhere"
     )]
@@ -114,30 +127,65 @@ pub enum DeadLetterError {
     },
 }
 
+impl DeadLetterError {
+    /// Whether somebody can make room while the pipeline waits.
+    fn is_want_of_room(&self) -> bool {
+        match self {
+            DeadLetterError::Full { .. } => true,
+            DeadLetterError::Io { error, .. } => {
+                matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            DeadLetterError::NotConfigured { .. } | DeadLetterError::Locked { .. } => false,
+        }
+    }
+}
+
 /// The dead letters of one process; cheap to clone, usable from any thread.
 #[derive(Clone, Debug)]
 pub struct DeadLetters {
     store: Option<Arc<Mutex<Store>>>,
     ledger: Ledger,
+    health: Health,
+    abort: CancellationToken,
 }
 
 impl DeadLetters {
-    /// Opens the folder, making it where it is missing, and locks it for this process.
-    pub fn open(settings: &Settings, ledger: &Ledger) -> Result<DeadLetters, DeadLetterError> {
+    /// Opens the folder, making it where it is missing, and locks it for this process. Says in `health` when it is full;
+    /// `shutdown.abort` ends every wait for room.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made, read or locked.
+    pub fn open(
+        settings: &Settings,
+        ledger: &Ledger,
+        health: &Health,
+        shutdown: &Shutdown,
+    ) -> Result<DeadLetters, DeadLetterError> {
         let store = settings.path.as_deref().map(|path| Store::open(path, BYTES_MAX)).transpose()?;
-        Ok(DeadLetters { store: store.map(|store| Arc::new(Mutex::new(store))), ledger: ledger.clone() })
+        Ok(DeadLetters::of(store, ledger, health, shutdown))
     }
 
-    /// Writes one letter durably (it is on disk when this returns), and answers what to count it as.
-    /// Blocks this thread on the disk.
-    pub fn write(&self, letter: &Letter<'_>) -> Result<ReasonId, DeadLetterError> {
-        self.write_all(std::slice::from_ref(letter))?;
-        Ok(self.reason(letter))
+    fn of(store: Option<Store>, ledger: &Ledger, health: &Health, shutdown: &Shutdown) -> DeadLetters {
+        if store.is_some() {
+            health.set(PART, Condition::Ready);
+        }
+        DeadLetters {
+            store: store.map(|store| Arc::new(Mutex::new(store))),
+            ledger: ledger.clone(),
+            health: health.clone(),
+            abort: shutdown.abort.clone(),
+        }
     }
 
-    /// Writes letters durably with one sync for all of them: all are on disk when this returns, and after
-    /// an error none may be counted (some may be there twice after the next run). Blocks on the disk.
-    pub fn write_all(&self, letters: &[Letter<'_>]) -> Result<(), DeadLetterError> {
+    /// Writes letters durably with one sync for all of them: all are on disk when this returns, and after an error none
+    /// may be counted (some may be there twice after the next run). Blocks on the disk, and as long as it has no
+    /// room: `task` then goes on telling the liveness probe that it is alive.
+    ///
+    /// # Errors
+    ///
+    /// When there is no folder, the disk fails, or the run is ended while there is no room.
+    pub fn write_all(&self, task: &str, letters: &[Letter<'_>]) -> Result<(), DeadLetterError> {
         let Some(first) = letters.first() else { return Ok(()) };
         let Some(store) = &self.store else {
             return Err(DeadLetterError::NotConfigured {
@@ -146,18 +194,43 @@ impl DeadLetters {
                 detail: first.detail.to_owned(),
             });
         };
-        let now = jiff::Timestamp::now();
-        let mut store = store.lock().unwrap_or_else(|e| e.into_inner());
-        for letter in letters {
-            store.append(|out| record::encode(letter, now, out))?;
+        let mut rest = letters;
+        let mut is_paused = false;
+        while let Err(error) = append(store, &mut rest) {
+            if !error.is_want_of_room() || self.abort.is_cancelled() {
+                return Err(error);
+            }
+            if !is_paused {
+                tracing::error!("paused, and nothing is lost meanwhile: {error}");
+                is_paused = true;
+            }
+            self.health.progress(task);
+            // Every time: another thread may have found room for its own.
+            self.health.set(PART, Condition::NotReady(error.to_string()));
+            std::thread::sleep(RETRY_INTERVAL);
         }
-        store.sync()
+        if is_paused {
+            tracing::info!("the dead letters have room again: going on");
+            self.health.set(PART, Condition::Ready);
+        }
+        Ok(())
     }
 
     /// What to count a letter as once it is written.
     pub fn reason(&self, letter: &Letter<'_>) -> ReasonId {
         self.ledger.dead_letter_reason(letter.place.label(), letter.reason)
     }
+}
+
+/// Writes as many of `rest` as there is room for, and leaves the others in it. What was written is durable after `Ok`.
+fn append(store: &Mutex<Store>, rest: &mut &[Letter<'_>]) -> Result<(), DeadLetterError> {
+    let now = jiff::Timestamp::now();
+    let mut store = store.lock().unwrap_or_else(|e| e.into_inner());
+    while let Some((letter, others)) = rest.split_first() {
+        store.append(|out| record::encode(letter, now, out))?;
+        *rest = others;
+    }
+    store.sync()
 }
 
 #[cfg(test)]

@@ -14,7 +14,12 @@ const LETTER: Letter<'static> = Letter {
 };
 
 fn open(path: &Path) -> Result<DeadLetters, DeadLetterError> {
-    DeadLetters::open(&Settings { path: Some(path.to_owned()) }, &Ledger::default())
+    open_with(Some(path), &Ledger::default())
+}
+
+fn open_with(path: Option<&Path>, ledger: &Ledger) -> Result<DeadLetters, DeadLetterError> {
+    let settings = Settings { path: path.map(Path::to_owned) };
+    DeadLetters::open(&settings, ledger, &Health::default(), &Shutdown::default())
 }
 
 fn file(folder: &Path) -> String {
@@ -45,10 +50,10 @@ fn letters_are_appended_and_counted_by_where_and_why() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/dead-letter");
     let ledger = Ledger::default();
-    let letters = DeadLetters::open(&Settings { path: Some(path.clone()) }, &ledger).unwrap();
-    let reason = letters.write(&LETTER).unwrap();
-    letters.write_all(&[LETTER, Letter { place: Where::Sink, ..LETTER }]).unwrap();
-    assert_eq!(reason, ledger.dead_letter_reason("source", "syntax"));
+    let letters = open_with(Some(&path), &ledger).unwrap();
+    letters.write_all("task", &[LETTER]).unwrap();
+    letters.write_all("task", &[LETTER, Letter { place: Where::Sink, ..LETTER }]).unwrap();
+    assert_eq!(letters.reason(&LETTER), ledger.dead_letter_reason("source", "syntax"));
     assert_eq!(file(&path).lines().count(), 3);
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&path), 0o700);
@@ -86,10 +91,10 @@ fn a_folder_that_cannot_be_made_says_what_to_do() {
 #[test]
 fn a_torn_last_line_is_moved_aside_and_the_rest_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    open(folder.path()).unwrap().write(&LETTER).unwrap();
+    open(folder.path()).unwrap().write_all("task", &[LETTER]).unwrap();
     let whole = file(folder.path());
     std::fs::write(folder.path().join("00000001.jsonl"), format!("{whole}{{\"vers")).unwrap();
-    open(folder.path()).unwrap().write(&LETTER).unwrap();
+    open(folder.path()).unwrap().write_all("task", &[LETTER]).unwrap();
     assert_eq!(file(folder.path()).lines().count(), 2);
     assert!(file(folder.path()).starts_with(&whole));
     assert_eq!(std::fs::read_to_string(folder.path().join("00000001.torn")).unwrap(), "{\"vers");
@@ -111,6 +116,47 @@ fn a_full_folder_is_an_error_until_somebody_makes_room() {
 
 #[test]
 fn without_a_folder_the_first_letter_is_an_error_that_says_what_to_set() {
-    let letters = DeadLetters::open(&Settings { path: None }, &Ledger::default()).unwrap();
-    insta::assert_snapshot!(letters.write(&LETTER).unwrap_err(), @"an event needs the dead letters (source: syntax: line 7, column 12: expected `:`), and there is no [dead_letter] path in the configuration: set dead_letter.path to a folder that weir may write to");
+    let letters = open_with(None, &Ledger::default()).unwrap();
+    insta::assert_snapshot!(letters.write_all("task", &[LETTER]).unwrap_err(), @"an event needs the dead letters (source: syntax: line 7, column 12: expected `:`), and there is no [dead_letter] path in the configuration: set dead_letter.path to a folder that weir may write to");
+}
+
+/// Letters in a folder that has room for one of them.
+fn with_room_for_one(folder: &Path) -> (DeadLetters, Health, Shutdown) {
+    let (health, shutdown) = (Health::default(), Shutdown::default());
+    let store = store::Store::open(folder, record(&LETTER).len() as u64 + 10).unwrap();
+    (DeadLetters::of(Some(store), &Ledger::default(), &health, &shutdown), health, shutdown)
+}
+
+fn wait_until_paused(health: &Health) {
+    while health.readiness().ok {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn when_it_is_full_writers_wait_readiness_says_so_and_nothing_is_written_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let (letters, health, _shutdown) = with_room_for_one(folder.path());
+    let writer = std::thread::spawn(move || letters.write_all("task", &[LETTER, LETTER]));
+    wait_until_paused(&health);
+    let said = health.readiness().lines.join("\n").replace(&folder.path().display().to_string(), "FOLDER");
+    insta::assert_snapshot!(said, @"dead letters: not ok: the dead letters in FOLDER are full (150 bytes of at most 160), and none is ever thrown away: find out why so many events fail, and move the folder's *.jsonl files elsewhere");
+    assert_eq!(health.liveness(std::time::Instant::now()).lines, ["task: ok"]);
+    let aside = folder.path().join("dealt-with");
+    std::fs::rename(folder.path().join("00000001.jsonl"), &aside).unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(health.readiness().ok);
+    assert_eq!(std::fs::read_to_string(aside).unwrap().lines().count(), 1);
+    let second = std::fs::read_to_string(folder.path().join("00000002.jsonl")).unwrap();
+    assert_eq!(second.lines().count(), 1);
+}
+
+#[test]
+fn the_end_of_the_run_ends_the_wait_for_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let (letters, health, shutdown) = with_room_for_one(folder.path());
+    let writer = std::thread::spawn(move || letters.write_all("task", &[LETTER, LETTER]));
+    wait_until_paused(&health);
+    shutdown.abort.cancel();
+    assert!(matches!(writer.join().unwrap(), Err(DeadLetterError::Full { .. })));
 }

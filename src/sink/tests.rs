@@ -8,7 +8,8 @@ use crate::ledger::Ledger;
 pub(super) fn context() -> (Ledger, Context) {
     let ledger = Ledger::default();
     let metrics = Metrics::new(&ledger).unwrap();
-    let dead_letters = DeadLetters::open(&dead_letter::Settings { path: None }, &ledger).unwrap();
     let (health, shutdown) = (Health::default(), Shutdown::default());
+    let none = dead_letter::Settings { path: None };
+    let dead_letters = DeadLetters::open(&none, &ledger, &health, &shutdown).unwrap();
     (ledger, Context { metrics, health, dead_letters, shutdown })
 }

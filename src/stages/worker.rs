@@ -43,6 +43,8 @@ pub enum WorkerError {
 pub struct Worker {
     chain: Arc<Shared>,
     number: usize,
+    /// Its name for the liveness probe.
+    task: String,
     workers: usize,
     slots: Vec<Slot>,
     edits: Box<Edits>,
@@ -70,7 +72,8 @@ impl Worker {
         let slots =
             stages.map(|(stage, (template, first))| Slot::new(&chain.engine, stage, &template, first));
         let slots = slots.collect();
-        Worker { chain, number, workers, slots, edits: Box::default(), bytes_expected: 0 }
+        let task = format!("worker-{number}");
+        Worker { chain, number, task, workers, slots, edits: Box::default(), bytes_expected: 0 }
     }
 
     /// Runs until the work ends: until the channel is closed and empty. Blocks this thread.
@@ -103,12 +106,11 @@ impl Worker {
         encode: &EncodeSettings,
         health: &Health,
     ) -> Result<(), WorkerError> {
-        let task = format!("worker-{}", self.number);
         while let Some(work) = work.blocking_recv() {
             // It can stall only in between: waiting for work, or for room in the buffer, is no fault of its own.
-            health.progress(&task);
+            health.progress(&self.task);
             let done = self.run_chunk(work, dead_letters, encode);
-            health.finished(&task);
+            health.finished(&self.task);
             if !done.documents.docs.is_empty() {
                 outbox.put(done.documents, done.held)?;
             }
@@ -199,7 +201,7 @@ impl Worker {
             document: None,
         });
         let letters: Vec<Letter<'_>> = of_rejects.chain(of_stages).collect();
-        dead_letters.write_all(&letters)?;
+        dead_letters.write_all(&self.task, &letters)?;
         for letter in &letters {
             tally.dead_lettered(dead_letters.reason(letter), 1);
         }

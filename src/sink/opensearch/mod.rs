@@ -238,7 +238,7 @@ impl Sender {
         let letters = self.context.dead_letters.clone();
         let tally = blocking(move || {
             let all: Vec<Letter<'_>> = dead.iter().map(letter).collect();
-            letters.write_all(&all)?;
+            letters.write_all(PART, &all)?;
             let mut tally = Tally::default();
             all.iter().for_each(|letter| tally.dead_lettered(letters.reason(letter), 1));
             Ok::<Tally, DeadLetterError>(tally)

@@ -25,6 +25,7 @@ use crate::handoff::{Closed, Outbox, Outlet};
 use crate::health::Health;
 use crate::ledger::{Delivered, Held, Ledger, Snapshot, Tally};
 use crate::metrics::Metrics;
+use crate::shutdown::Shutdown;
 
 /// Short, so that hostile modules cost the tests little.
 const TIMEOUT: Duration = Duration::from_millis(30);
@@ -105,8 +106,8 @@ impl Bench {
         letters: &Settings,
     ) -> (Ran, Ends) {
         let outbox = Collect::default();
-        let dead_letters = DeadLetters::open(letters, &self.ledger).unwrap();
         let (encode, health) = (EncodeSettings::default(), Health::default());
+        let dead_letters = DeadLetters::open(letters, &self.ledger, &health, &Shutdown::default()).unwrap();
         let (outlet, works) = Outlet::new(self.ledger.clone(), chunks.len().max(1), workers);
         for chunk in chunks {
             outlet.send(chunk).unwrap();
