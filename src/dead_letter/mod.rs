@@ -207,7 +207,8 @@ impl DeadLetters {
             self.health.progress(task);
             // Every time: another thread may have found room for its own.
             self.health.set(PART, Condition::NotReady(error.to_string()));
-            std::thread::sleep(RETRY_INTERVAL);
+            // Not on the runtime: workers are threads of their own, and the sink lends itself one for this.
+            std::thread::park_timeout(RETRY_INTERVAL);
         }
         if is_paused {
             tracing::info!("the dead letters have room again: going on");
