@@ -38,6 +38,7 @@ pub mod config;
 
 pub mod admin;
 pub mod dead_letter;
+mod files;
 pub mod health;
 pub mod kube;
 pub mod ledger;

@@ -1,8 +1,103 @@
-//! TLS: which cryptography this process uses, said in one place for every client in it.
+//! TLS: which cryptography this process uses and whom it trusts, said in one place for every client in it.
+
+use std::path::{Path, PathBuf};
+
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::files::read_small;
+
+/// The authorities that whole systems trust take a quarter of a MiB.
+const CA_BYTES_MAX: u64 = 4 << 20;
 
 /// Makes ring the cryptography of every TLS client that is made from now on. Call it once, before the
 /// first client: reqwest is built without a default and panics otherwise. Calling it again does nothing.
 pub fn install_crypto_provider() {
     // The error means that one is installed already, which is what this is for.
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Why a file of authorities cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot use the CA file {path}: {detail}: it must be a PEM file with the certificates of the authorities to trust"
+)]
+pub struct CaError {
+    /// Which file.
+    pub path: PathBuf,
+    /// Why.
+    pub detail: String,
+}
+
+/// The certificates of a PEM file: at least one, and each one that TLS can trust.
+///
+/// # Errors
+///
+/// That the file cannot be read, or holds something else.
+pub fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, CaError> {
+    let failed = |detail: String| CaError { path: path.to_owned(), detail };
+    let bytes = read_small(path, CA_BYTES_MAX).map_err(|error| failed(error.to_string()))?;
+    let mut certificates = Vec::new();
+    let mut trusted = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&bytes) {
+        let number = certificates.len() + 1;
+        let certificate = certificate.map_err(|_| failed(format!("its certificate {number} is not PEM")))?;
+        if trusted.add(certificate.clone()).is_err() {
+            return Err(failed(format!("its certificate {number} is damaged")));
+        }
+        certificates.push(certificate);
+    }
+    if certificates.is_empty() {
+        return Err(failed(nothing_in(&bytes).to_owned()));
+    }
+    Ok(certificates)
+}
+
+/// What a file without a certificate is.
+fn nothing_in(bytes: &[u8]) -> &'static str {
+    let holds = |text: &[u8]| memchr::memmem::find(bytes, text).is_some();
+    match bytes {
+        [] => "it is empty",
+        // A DER sequence with a length of two bytes, as every certificate begins (ITU-T X.690, 8.1).
+        [0x30, 0x82, ..] => "it is DER, which `openssl x509 -inform der` makes PEM of",
+        _ if holds(b"PRIVATE KEY-----") => "it holds a private key and no certificate",
+        _ => "there is no certificate in it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(bytes: &[u8]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        std::fs::write(&path, bytes).unwrap();
+        authorities(&path).unwrap_err().detail
+    }
+
+    fn pem() -> rcgen::Certificate {
+        let key = rcgen::KeyPair::generate().unwrap();
+        rcgen::CertificateParams::new(["a".into()]).unwrap().self_signed(&key).unwrap()
+    }
+
+    #[test]
+    fn every_certificate_of_a_bundle_is_read_and_comments_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        std::fs::write(&path, format!("# Two of them\r\n{}\n{}", pem().pem(), pem().pem())).unwrap();
+        assert_eq!(authorities(&path).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_file_that_is_something_else_is_called_what_it_is() {
+        insta::assert_snapshot!(said(b""), @"it is empty");
+        insta::assert_snapshot!(said(b"hello"), @"there is no certificate in it");
+        insta::assert_snapshot!(said(pem().der()), @"it is DER, which `openssl x509 -inform der` makes PEM of");
+        insta::assert_snapshot!(said(rcgen::KeyPair::generate().unwrap().serialize_pem().as_bytes()), @"it holds a private key and no certificate");
+        insta::assert_snapshot!(said(b"-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----\n"), @"its certificate 1 is not PEM");
+        insta::assert_snapshot!(said(b"-----BEGIN CERTIFICATE-----\nAAAA\n"), @"its certificate 1 is not PEM");
+        insta::assert_snapshot!(said(format!("{}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", pem().pem()).as_bytes()), @"its certificate 2 is damaged");
+    }
 }

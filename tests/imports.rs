@@ -18,10 +18,10 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     let only = |modules: &[&'static str]| modules.iter().copied().collect();
     BTreeMap::from([
         ("main", only(&["cli"])),
-        ("cli", shared_and(&["config", "pipeline", "telemetry", "source", "stages", "sink"])),
+        ("cli", shared_and(&["config", "pipeline", "telemetry", "source", "stages", "sink", "tls"])),
         ("pipeline", shared_and(&["admin", "config", "source", "stages", "buffer", "sink", "kube"])),
         // Settings types are the parts' own.
-        ("config", only(&["source", "stages", "buffer", "sink", "dead_letter", "secret"])),
+        ("config", only(&["source", "stages", "buffer", "sink", "dead_letter", "secret", "kube"])),
         // The four parts.
         ("source", shared_and(&["kube"])),
         ("stages", shared_and(&[])),
@@ -29,7 +29,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("sink", shared_and(&["tls"])),
         // Clients that more than one part needs.
         ("kube", only(&["secret", "tls"])),
-        ("tls", only(&["secret"])),
+        ("tls", only(&["files"])),
         // What parts share knows no part.
         ("event", only(&[])),
         ("handoff", only(&["event", "ledger"])),
@@ -37,7 +37,8 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("metrics", only(&["ledger"])),
         ("ledger", only(&[])),
         ("health", only(&[])),
-        ("secret", only(&[])),
+        ("secret", only(&["files"])),
+        ("files", only(&[])),
         ("shutdown", only(&[])),
         ("lines", only(&[])),
         // What shows it.

@@ -16,6 +16,7 @@ use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::secret::{Secret, SecretError};
 use crate::shutdown::Shutdown;
+use crate::tls::CaError;
 
 /// The sink's name in `/readyz` and `/livez`.
 const PART: &str = "sink";
@@ -71,15 +72,8 @@ pub enum SinkError {
     #[error("sink.password: {0}")]
     Secret(#[from] SecretError),
     /// The CA file could not be used.
-    #[error(
-        "sink.ca: cannot use {path}: {detail}: it must be a PEM file with the certificates of the authorities to trust"
-    )]
-    Ca {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        detail: String,
-    },
+    #[error("sink.ca: {0}")]
+    Ca(#[from] CaError),
     /// The HTTP client could not be made.
     #[error("sink.hosts: {0}")]
     Client(String),

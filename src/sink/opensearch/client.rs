@@ -104,19 +104,13 @@ impl Client {
             .tcp_nodelay(true)
             .no_proxy();
         if let Some(path) = &settings.ca {
-            let failed = |detail: String| SinkError::Ca { path: path.clone(), detail };
-            let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-            let certificates =
-                reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| failed(innermost(&error)))?;
-            if certificates.is_empty() {
-                return Err(failed("there is no certificate in it".to_owned()));
-            }
-            builder = builder.tls_certs_only(certificates);
+            let certificates = crate::tls::authorities(path)?;
+            let certificates = certificates.iter().map(|der| reqwest::Certificate::from_der(der));
+            let certificates = certificates.collect::<Result<Vec<_>, _>>();
+            builder =
+                builder.tls_certs_only(certificates.map_err(|error| SinkError::Client(innermost(&error)))?);
         }
-        let http = builder.build().map_err(|error| match &settings.ca {
-            Some(path) => SinkError::Ca { path: path.clone(), detail: innermost(&error) },
-            None => SinkError::Client(innermost(&error)),
-        })?;
+        let http = builder.build().map_err(|error| SinkError::Client(innermost(&error)))?;
         let hosts = settings.hosts.iter().map(|url| Host::new(url)).collect::<Result<Vec<_>, _>>()?;
         let auth = settings.username.as_ref().map(|username| {
             let secret = settings.password.clone();

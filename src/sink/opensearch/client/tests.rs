@@ -141,12 +141,30 @@ async fn a_ca_file_that_cannot_be_used_is_named() {
         let error = get("https://127.0.0.1:1", Some(path.clone())).await.unwrap_err();
         error.replace(&folder.path().display().to_string(), "FOLDER")
     };
-    insta::assert_snapshot!(error().await, @"sink.ca: cannot use FOLDER/ca.pem: No such file or directory (os error 2): it must be a PEM file with the certificates of the authorities to trust");
+    insta::assert_snapshot!(error().await, @"sink.ca: cannot use the CA file FOLDER/ca.pem: No such file or directory (os error 2): it must be a PEM file with the certificates of the authorities to trust");
     std::fs::write(&path, "hello").unwrap();
-    insta::assert_snapshot!(error().await, @"sink.ca: cannot use FOLDER/ca.pem: there is no certificate in it: it must be a PEM file with the certificates of the authorities to trust");
+    insta::assert_snapshot!(error().await, @"sink.ca: cannot use the CA file FOLDER/ca.pem: there is no certificate in it: it must be a PEM file with the certificates of the authorities to trust");
     std::fs::write(&path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
     let error = error().await;
-    assert!(error.starts_with("sink.ca: cannot use FOLDER/ca.pem: "), "{error}");
+    assert!(error.starts_with("sink.ca: cannot use the CA file FOLDER/ca.pem: "), "{error}");
+}
+
+#[test]
+fn a_password_whose_file_vanishes_or_is_emptied_stays_what_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("password");
+    std::fs::write(&path, "one\n").unwrap();
+    let mut settings = settings("http://127.0.0.1:1", None);
+    settings.username = Some("weir".into());
+    settings.password = Some(Secret::File(path.clone()));
+    let client = Client::new(&settings).unwrap();
+    let password = || client.auth.as_ref().unwrap().password.lock().unwrap().0.clone().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert!(client.reread_password().is_err() && password() == "one");
+    std::fs::write(&path, "").unwrap();
+    assert!(client.reread_password().is_err() && password() == "one");
+    std::fs::write(&path, "two\n").unwrap();
+    assert!(client.reread_password().is_ok() && password() == "two");
 }
 
 #[test]
