@@ -372,6 +372,73 @@ mod check {
     }
 
     #[test]
+    fn a_stage_gets_one_line_for_each_problem_at_its_own_place() {
+        let stage = |name: &str, rest: &str| format!("[[stage]]\nname = '{name}'\n{rest}\n");
+        let config = SMALL.to_owned()
+            + &stage("a", "module = 'none.wasm'")
+            + &stage("a", "module = 'none.wasm'")
+            + &stage("b", "module = 'oci://example.org/b:1'")
+            + &stage("C", "module = 'none.wasm'\ntimeout = '1 s'\nmemory = '16MB'\non_error = 'x'")
+            + &stage("d", "module = 'none.wasm'\nconfig = { x = nan }");
+        let folder = Folder::with(&[("p.toml", &config)]);
+        let ended = folder.weir(&["check", "p.toml"]);
+        assert_eq!(ended.code, Some(2));
+        insta::assert_snapshot!(ended.stderr, @r#"
+        p.toml:7:10: error: stage `a`: none.wasm: cannot read it: No such file or directory (os error 2)
+        p.toml:9:8: error: the stage name "a" is taken by the stage in line 6
+        p.toml:10:10: error: stage `a`: none.wasm: cannot read it: No such file or directory (os error 2)
+        p.toml:13:10: error: `module = "oci://…"` is not in this version: name a file
+        p.toml:15:8: error: `name` must be 1 to 63 of a-z, 0-9 and `-`
+        p.toml:16:10: error: stage `number 4`: none.wasm: cannot read it: No such file or directory (os error 2)
+        p.toml:17:11: error: `timeout` must be a duration such as "50ms", "15s", "5m" or "1h"
+        p.toml:18:10: error: `memory` must be a size such as "512KiB", "16MiB", "2GiB" or a number of bytes
+        p.toml:19:12: error: unknown on_error "x": it may be "keep", "drop" or "dead-letter"
+        p.toml:23:16: error: a number must be finite: JSON has no nan and no inf
+        "#);
+        assert_eq!(ended, folder.weir(&["run", "--config", "p.toml"]));
+    }
+
+    #[test]
+    fn a_secret_or_a_ca_that_cannot_be_used_is_told_where_it_is_named() {
+        let config = |password: &str, ca: &str| {
+            format!(
+                "name = 'p'\nsource.kind = 'stdin'\n[sink]\nkind = 'opensearch'\nhosts = ['https://127.0.0.1:1']\nusername = 'u'\npassword = {{ {password} }}\nca = '{ca}'\n"
+            )
+        };
+        let folder = Folder::with(&[("empty", "\n"), ("good", "secret\n")]);
+        let told = |password: &str, ca: &str| {
+            std::fs::write(folder.path().join("p.toml"), config(password, ca)).unwrap();
+            let ended = folder.weir(&["check", "p.toml"]);
+            assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+            assert_eq!(ended, folder.weir(&["run", "--config", "p.toml"]));
+            ended.stderr
+        };
+        insta::assert_snapshot!(told("file = 'none'", "none.pem"), @r"
+        p.toml:7:12: error: cannot read the secret file none: No such file or directory (os error 2): it must be there, and weir's user must have the right to read it
+        p.toml:8:6: error: cannot use the CA file none.pem: No such file or directory (os error 2): it must be a PEM file with the certificates of the authorities to trust
+        ");
+        insta::assert_snapshot!(told("file = 'empty'", "good"), @r"
+        p.toml:7:12: error: the secret file empty is empty: it must hold the secret, on its only line
+        p.toml:8:6: error: cannot use the CA file good: there is no certificate in it: it must be a PEM file with the certificates of the authorities to trust
+        ");
+        insta::assert_snapshot!(told("env = 'WEIR_NO_SUCH_VARIABLE'", "."), @r"
+        p.toml:7:12: error: the environment variable WEIR_NO_SUCH_VARIABLE, which should hold the secret, is not set
+        p.toml:8:6: error: cannot use the CA file .: it is a folder: it must be a PEM file with the certificates of the authorities to trust
+        ");
+    }
+
+    #[test]
+    fn a_sink_that_is_the_source_by_a_link_is_told_by_check_too() {
+        let config =
+            "name = 'p'\nsource = { kind = 'file', path = 'in' }\nsink = { kind = 'file', path = 'out' }\n";
+        let folder = Folder::with(&[("p.toml", config), ("in", "")]);
+        std::os::unix::fs::symlink("in", folder.path().join("out")).unwrap();
+        let ended = folder.weir(&["check", "p.toml"]);
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.stderr.starts_with("p.toml:3:32: error: the sink would write"), "{}", ended.stderr);
+    }
+
+    #[test]
     fn modules_that_cannot_be_loaded_are_told_at_once_where_they_are_named() {
         let stage = |name: &str, module: &str| format!("[[stage]]\nname = '{name}'\nmodule = '{module}'\n");
         let config = SMALL.to_owned()
@@ -500,11 +567,52 @@ mod run {
     }
 
     #[test]
-    fn a_secret_that_is_not_there_exits_2() {
-        let config = "name = 'p'\nsource = { kind = 'stdin' }\n[sink]\nkind = 'opensearch'\nhosts = ['http://127.0.0.1:1']\nusername = 'u'\npassword = { env = 'WEIR_NO_SUCH_VARIABLE' }\n";
-        let ended = Folder::with(&[("p.toml", config)]).weir(&["run", "--config", "p.toml"]);
-        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
-        assert!(ended.stderr.contains("sink.password: the environment variable WEIR_NO_SUCH_VARIABLE"));
+    fn what_check_finds_before_a_run_is_told_by_a_run_too_and_nothing_starts() {
+        let config = "name = 'p'\nworkerz = 2\nsource = { kind = 'file', path = 'in.json' }\n[sink]\nkind = 'opensearch'\nhosts = ['https://127.0.0.1:1']\nca = 'ca.pem'\nusername = 'u'\npassword = { env = 'WEIR_NO_SUCH_VARIABLE' }\n[[stage]]\nname = 'a'\nmodule = 'a.wasm'\n";
+        let folder = Folder::with(&[("p.toml", config), ("ca.pem", "hello"), ("in.json", EVENT)]);
+        let run = folder.weir(&["run", "--config", "p.toml"]);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
+        insta::assert_snapshot!(run.stderr, @r"
+        p.toml:2:1: error: unknown key `workerz` at the top level; did you mean `workers`?
+        p.toml:7:6: error: cannot use the CA file ca.pem: there is no certificate in it: it must be a PEM file with the certificates of the authorities to trust
+        p.toml:9:12: error: the environment variable WEIR_NO_SUCH_VARIABLE, which should hold the secret, is not set
+        p.toml:12:10: error: stage `a`: a.wasm: cannot read it: No such file or directory (os error 2)
+        ");
+        assert_eq!(run, folder.weir(&["check", "p.toml"]));
+
+        std::fs::write(folder.path().join("p.toml"), config.replace("workerz = 2\n", "")).unwrap();
+        let run = folder.weir(&["run", "--config", "p.toml"]);
+        assert_eq!((run.code, run.stderr.lines().count()), (Some(2), 3), "{}", run.stderr);
+        assert_eq!(run, folder.weir(&["check", "p.toml"]));
+    }
+
+    #[test]
+    fn a_closed_stdout_is_refused_before_anything_is_read_and_the_null_device_is_not() {
+        let folder = Folder::with(&[("p.toml", SMALL), ("in.json", EVENT)]);
+        let run = |redirected: &str| {
+            let line = format!("{} run --config p.toml <in.json {redirected}", env!("CARGO_BIN_EXE_weir"));
+            let output = Command::new("sh").args(["-c", &line]).current_dir(folder.path()).output().unwrap();
+            (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        };
+        let (code, stderr) = run(">&-");
+        assert_eq!(code, Some(2));
+        insta::assert_snapshot!(stderr, @"p.toml:3:13: error: stdout is closed (or it is /dev/null, opened for reading too, which looks the same), and every document would be lost: redirect it to a file or a pipe, or with `>/dev/null` to throw the documents away");
+        let (code, stderr) = run(">/dev/null");
+        assert_eq!(code, Some(0), "{stderr}");
+        assert!(stderr.contains("delivered=1"), "{stderr}");
+    }
+
+    #[test]
+    fn a_full_stdout_fails_the_run_and_nothing_counts_as_delivered() {
+        let folder = Folder::with(&[("p.toml", SMALL), ("in.json", EVENT)]);
+        let mut command = folder.command(&["run", "--config", "p.toml"]);
+        command.stdin(std::fs::File::open(folder.path().join("in.json")).unwrap());
+        command.stdout(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr.contains("cannot write documents to stdout: No space left"), "{stderr}");
+        assert!(stderr.contains("delivered=0"), "{stderr}");
     }
 
     #[test]

@@ -20,8 +20,10 @@ fn blocks(language: &str) -> Vec<&'static str> {
 fn its_configuration_passes_check() {
     let folder = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(repository().join("filters"), folder.path().join("filters")).unwrap();
-    let config = folder.path().join("pipeline.toml");
-    std::fs::write(&config, blocks("toml")[0]).unwrap();
+    let (config, password) = (folder.path().join("pipeline.toml"), folder.path().join("password"));
+    std::fs::write(&password, "secret\n").unwrap();
+    let text = blocks("toml")[0].replace("/run/secrets/opensearch/password", password.to_str().unwrap());
+    std::fs::write(&config, text).unwrap();
     let weir = Command::new(env!("CARGO_BIN_EXE_weir")).arg("check").arg(&config).output().unwrap();
     assert!(weir.status.success(), "{}", String::from_utf8_lossy(&weir.stderr));
 }

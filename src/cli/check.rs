@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failure, LogArguments, modules, print};
-use crate::config::{self, Environment, Settings, Workers, show_duration, show_index, show_size};
+use super::{Failure, LogArguments, configuration, print};
+use crate::config::{Settings, Workers, show_duration, show_index, show_size};
 use crate::sink::{Mode, OpenSearchSettings};
 use crate::stages::{Description, OnError, StageSettings};
 use crate::{sink, source};
@@ -28,17 +28,8 @@ pub(super) struct CheckCommand {
 impl CheckCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
         self.log.init()?;
-        match config::load_parts(&self.file, &Environment::of_process()) {
-            Ok(config) => match modules::load(&config.modules())? {
-                Ok(modules) => print(&summary(&config.settings, &modules)),
-                Err(diagnostics) => Err(modules::failure_of(diagnostics)),
-            },
-            Err((problems, None)) => Err(problems.into()),
-            Err((problems, Some(named))) => {
-                let more = modules::load(&named)?.err().unwrap_or_default();
-                Err(problems.and(more).into())
-            }
-        }
+        let (config, modules) = configuration::check(&self.file)?;
+        print(&summary(&config.settings, &modules))
     }
 }
 
@@ -160,6 +151,7 @@ fn opensearch(opensearch: &OpenSearchSettings) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{self, Environment};
     use std::path::Path;
 
     fn summary_of(text: &str) -> String {

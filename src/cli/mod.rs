@@ -4,10 +4,11 @@
 //! A command says how it ended by returning; only `main` makes an exit code of it.
 
 mod check;
+mod configuration;
 pub mod filter;
 mod modules;
+mod outlets;
 mod run;
-mod same_file;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

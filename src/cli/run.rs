@@ -7,8 +7,7 @@ use std::sync::atomic::AtomicU64;
 
 use clap::Args;
 
-use super::{Failure, LogArguments, modules, same_file};
-use crate::config::{self, Environment};
+use super::{Failure, LogArguments, configuration, modules};
 use crate::pipeline::{self, Finished, RunError};
 use crate::source;
 
@@ -29,10 +28,7 @@ pub(super) struct RunCommand {
 impl RunCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
         let telemetry = self.log.init()?;
-        let config = config::load(&self.config, &Environment::of_process())?;
-        if let Some(problem) = same_file::problem(&config) {
-            return Err(modules::failure_of(vec![problem]));
-        }
+        let config = configuration::for_run(&self.config)?;
         let read = Arc::new(AtomicU64::new(0));
         let total = bytes_to_read(&config.settings.source);
         let progress = total.and_then(|total| telemetry.progress(total, &read));
@@ -44,7 +40,9 @@ impl RunCommand {
                 let _ = writeln!(io::stderr(), "{ledger}");
                 Ok(())
             }
-            Err(RunError::Modules(errors)) => Err(modules::failure(&config.modules(), &errors)),
+            Err(RunError::Modules(errors)) => {
+                Err(configuration::failure(modules::diagnostics(&config.named, &errors)))
+            }
             Err(error) => Err(Failure::Run { error: error.into(), ledger: ledger.into() }),
         }
     }

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
-use super::keys::ROOT;
+use super::keys::{ROOT, STAGE_MEMORY_MAX, STAGE_TIMEOUT_MAX};
 use super::value::Value;
 use super::walk::{Section, Walk};
-use super::{Config, Environment, Modules, Settings, StagePlaces, Workers, index};
+use super::{Environment, Named, Settings, StagePlaces, Workers, index};
 use crate::secret::Secret;
 use crate::sink::{Mode, OpenSearchSettings, Template};
 use crate::source::KubernetesSettings;
@@ -22,54 +22,93 @@ use crate::{buffer, dead_letter, sink, source};
 /// Where a Kubernetes source listens when `[admin]` does not say.
 const ADMIN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9464);
 
-/// Builds everything, so that everything wrong is found.
+/// Builds everything, so that everything wrong is found; and what can be looked at all the same.
 pub(super) fn config(
     walk: &mut Walk<'_>,
     root: &DeTable<'_>,
     environment: &Environment,
-) -> (Option<Config>, Modules) {
+) -> (Option<Settings>, Named) {
     let root = walk.table(&ROOT, root, 0);
-    let stages: Vec<_> = root.sections("stage").iter().map(|section| stage(walk, section)).collect();
-    let whole: (Vec<_>, Vec<_>) = stages.iter().flatten().cloned().unzip();
-    let modules = Modules {
-        cache: root.path("cache").unwrap_or_else(|| environment.cache.clone()),
-        cache_place: walk.place(root.at("cache")),
-        stages: whole.0,
-        places: whole.1,
-    };
-    let are_whole = stages.iter().all(Option::is_some);
-    let rest = rest(walk, &root);
-    let config = rest.filter(|_| are_whole).map(|settings| Config {
-        settings: Settings { cache: modules.cache.clone(), stages: modules.stages.clone(), ..settings },
-        cache: modules.cache_place.clone(),
-        stages: modules.places.clone(),
-        sink: walk.place(root.section("sink").map_or(0, |section| section.at("path"))),
-    });
-    (config, modules)
-}
-
-/// The settings but for what [`Modules`] has.
-fn rest(walk: &mut Walk<'_>, root: &Section) -> Option<Settings> {
-    let source = root.section("source").and_then(|section| source(walk, section));
+    let stages: Vec<_> = root.sections("stage").iter().map(stage).collect();
     unique_names(walk, root.sections("stage"));
+    let source = root.section("source").and_then(|section| source(walk, section));
     let sink = root.section("sink").and_then(|section| sink(walk, section));
     if let (Some(source), Some(sink), Some(section)) = (&source, &sink, root.section("sink")) {
         not_into_itself(walk, source, sink, section);
     }
+    let settings = settings(walk, &root, stages, source.clone(), sink.clone(), environment);
+    (settings, Named { source, sink, ..named(walk, &root, environment) })
+}
+
+fn settings(
+    walk: &Walk<'_>,
+    root: &Section,
+    stages: Vec<Option<StageSettings>>,
+    source: Option<source::Settings>,
+    sink: Option<sink::Settings>,
+    environment: &Environment,
+) -> Option<Settings> {
     let source = source?;
     Some(Settings {
         name: root.text("name")?,
         cluster: root.text("cluster"),
         workers: root.workers("workers")?,
-        cache: PathBuf::new(),
+        cache: cache(root, environment),
         admin: admin(root, &source),
         source,
-        stages: Vec::new(),
+        stages: stages.into_iter().collect::<Option<_>>()?,
         buffer: buffer::Settings { memory: root.section("buffer")?.size("memory")? },
         sink: sink?,
         dead_letter: dead_letter::Settings { path: root.section("dead_letter")?.path("path") },
         folder: folder(walk.file),
     })
+}
+
+fn cache(root: &Section, environment: &Environment) -> PathBuf {
+    root.path("cache").unwrap_or_else(|| environment.cache.clone())
+}
+
+/// What there is to look at, but for the source and the sink. A value that has been diagnosed is left out: one line
+/// tells what is wrong with it.
+fn named(walk: &Walk<'_>, root: &Section, environment: &Environment) -> Named {
+    let sink = root.section("sink");
+    let in_sink = |key| walk.place(sink.map_or(0, |sink| sink.at(key)));
+    let unblamed = |key| sink.filter(|sink| !walk.is_wrong(sink.at(key)));
+    let stages = root.sections("stage").iter().enumerate();
+    let (stages, places) = stages.filter_map(|(index, stage)| loadable(walk, index, stage)).unzip();
+    Named {
+        cache: cache(root, environment),
+        cache_place: walk.place(root.at("cache")),
+        stages,
+        places,
+        password: unblamed("password")
+            .and_then(|sink| sink.secret("password"))
+            .map(|it| (it, in_sink("password"))),
+        ca: unblamed("ca").and_then(|sink| sink.path("ca")).map(|it| (it, in_sink("ca"))),
+        source: None,
+        sink: None,
+        sink_path: in_sink("path"),
+        sink_kind: in_sink("kind"),
+    }
+}
+
+/// A stage whose module can be loaded and configured. What is wrong with the bounds that it was given is no reason to say
+/// that the module breaks them.
+fn loadable(walk: &Walk<'_>, index: usize, section: &Section) -> Option<(StageSettings, StagePlaces)> {
+    let place = |key| walk.place(section.at(key));
+    if walk.is_wrong(section.at("module")) {
+        return None;
+    }
+    let settings = StageSettings {
+        name: section.text("name").unwrap_or_else(|| format!("number {}", index + 1)),
+        module: section.path("module")?,
+        matches: Match::default(),
+        timeout: section.duration("timeout").unwrap_or(STAGE_TIMEOUT_MAX),
+        memory: section.size("memory").unwrap_or(STAGE_MEMORY_MAX),
+        on_error: OnError::Keep,
+        config: section.free("config")?,
+    };
+    Some((settings, StagePlaces { module: place("module"), config: place("config") }))
 }
 
 /// What is written to the file that is read is read again, without end.
@@ -141,9 +180,9 @@ fn unique_names(walk: &mut Walk<'_>, stages: &[Section]) {
     }
 }
 
-fn stage(walk: &Walk<'_>, section: &Section) -> Option<(StageSettings, StagePlaces)> {
+fn stage(section: &Section) -> Option<StageSettings> {
     let matches = section.section("match")?;
-    let settings = StageSettings {
+    Some(StageSettings {
         name: section.text("name")?,
         module: section.path("module")?,
         matches: Match {
@@ -162,9 +201,7 @@ fn stage(walk: &Walk<'_>, section: &Section) -> Option<(StageSettings, StagePlac
             _ => OnError::Keep,
         },
         config: section.free("config")?,
-    };
-    let place = |key| walk.place(section.at(key));
-    Some((settings, StagePlaces { module: place("module"), config: place("config") }))
+    })
 }
 
 fn sink(walk: &mut Walk<'_>, section: &Section) -> Option<sink::Settings> {

@@ -6,6 +6,11 @@ use std::time::Duration;
 use super::rules::{ADDRESS, CLUSTER, HOST, INDEX, NAME, NAMESPACE, NOT_EMPTY, STAGE_NAME};
 use super::table::{Key, Later, Table, Type, key};
 
+/// A call that takes longer holds up a worker for all others.
+pub(super) const STAGE_TIMEOUT_MAX: Duration = Duration::from_secs(10);
+/// All that 32-bit memories can address.
+pub(super) const STAGE_MEMORY_MAX: u64 = 4 << 30;
+
 /// The whole file.
 pub(super) static ROOT: Table = Table {
     header: "",
@@ -99,14 +104,14 @@ static STAGE: Table = Table {
         ),
         key(
             "timeout",
-            Type::Duration { min: Duration::from_millis(1), max: Duration::from_secs(10) },
+            Type::Duration { min: Duration::from_millis(1), max: STAGE_TIMEOUT_MAX },
             "CPU time that one call may take.",
         )
         .default("\"50ms\""),
         key(
             "memory",
-            // One page of WebAssembly; all that 32-bit memories can address.
-            Type::Size { min: 64 << 10, max: 4 << 30 },
+            // At least one page of WebAssembly.
+            Type::Size { min: 64 << 10, max: STAGE_MEMORY_MAX },
             "What one instance's memories and tables may take in all; each worker has an instance.",
         )
         .default("\"16MiB\""),

@@ -23,6 +23,8 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -34,6 +36,7 @@ pub use index::show as show_index;
 pub use schema::schema;
 pub use units::{show_duration, show_size};
 
+use crate::secret::Secret;
 use crate::{buffer, dead_letter, sink, source, stages};
 
 /// The annotated configuration, with every key: `config/pipeline.toml`.
@@ -41,6 +44,9 @@ pub const EXAMPLE: &str = include_str!("../../config/pipeline.toml");
 
 /// What is wrong with a sink that writes to what the source reads.
 pub(crate) const SAME_FILE: &str = "the sink would write to the file that the source reads, and read it again without end: give the sink a file of its own";
+
+/// A hundred stages take some tens of KiB; their own settings may be tables.
+const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// With `workers = "auto"` no more than this: each has an instance of every module, and four keep up
 /// with any one cluster.
@@ -95,42 +101,38 @@ impl Workers {
     }
 }
 
-/// A valid configuration, and the places in its file of what can turn out to be wrong only later.
+/// A valid configuration, and what it names outside of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// What to run.
     pub settings: Settings,
-    /// Where `cache` is, or where it could be.
-    pub cache: Place,
-    /// For each stage, in order.
-    pub stages: Vec<StagePlaces>,
-    /// Where the sink's `path` is, or where it could be.
-    pub sink: Place,
+    /// What turns out to be there or not only by looking.
+    pub named: Named,
 }
 
-/// The part of a configuration that names modules: they can be loaded although other parts are wrong.
+/// What a configuration names outside of itself, and where: it can be looked at although other parts are wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Modules {
+pub struct Named {
     /// The folder of compiled modules.
     pub cache: PathBuf,
     /// Where `cache` is, or where it could be.
     pub cache_place: Place,
-    /// The stages that are whole.
+    /// The stages that can be loaded. What is wrong with their other keys has been told: it is as large as it may be here.
     pub stages: Vec<stages::StageSettings>,
     /// Where each of them is.
     pub places: Vec<StagePlaces>,
-}
-
-impl Config {
-    /// What there is to be loaded.
-    pub fn modules(&self) -> Modules {
-        Modules {
-            cache: self.settings.cache.clone(),
-            cache_place: self.cache.clone(),
-            stages: self.settings.stages.clone(),
-            places: self.stages.clone(),
-        }
-    }
+    /// The sink's password.
+    pub password: Option<(Secret, Place)>,
+    /// The sink's authorities.
+    pub ca: Option<(PathBuf, Place)>,
+    /// The source, if it is whole.
+    pub source: Option<source::Settings>,
+    /// The sink, if it is whole.
+    pub sink: Option<sink::Settings>,
+    /// Where the sink's `path` is, or its header.
+    pub sink_path: Place,
+    /// Where the sink's `kind` is, or its header.
+    pub sink_kind: Place,
 }
 
 /// Where a stage is in the file.
@@ -165,36 +167,33 @@ impl Environment {
 ///
 /// # Errors
 ///
-/// Everything that is wrong with it; that it cannot be read is one such thing.
-pub fn load(file: &Path, environment: &Environment) -> Result<Config, Problems> {
-    load_parts(file, environment).map_err(|(problems, _)| problems)
-}
-
-/// Reads a configuration file.
-///
-/// # Errors
-///
-/// Everything that is wrong with it, and the modules that it names all the same, so that what is wrong with those can be
-/// told together with it.
-pub fn load_parts(
-    file: &Path,
-    environment: &Environment,
-) -> Result<Config, (Problems, Option<Box<Modules>>)> {
+/// Everything that is wrong with it, and what it names all the same, so that what is wrong with that can be told together
+/// with it.
+pub fn load(file: &Path, environment: &Environment) -> Result<Config, (Problems, Option<Box<Named>>)> {
     let start = Place { file: file.to_owned(), line: 1, column: 1 };
-    let problem = |text: String| Problems::of(vec![start.error(text)]);
-    let wrong = match std::fs::read(file).map(String::from_utf8) {
+    let wrong = match read(file).map(String::from_utf8) {
         Ok(Ok(text)) => return parse_parts(file, &text, environment),
         Ok(Err(error)) => {
             let valid = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes());
-            Problems::of(vec![
-                Place::new(file, &text, valid).error("the file is not UTF-8 text from here on"),
-            ])
+            Place::new(file, &text, valid).error("the file is not UTF-8 text from here on")
         }
-        Err(error) => problem(format!("cannot read the configuration: {error}")),
+        Err(error) => start.error(format!("cannot read the configuration: {error}")),
     };
+    let wrong = Problems::of(vec![wrong]);
     // `of` is given one diagnostic, so it is never `None`.
     Err((wrong.expect("one problem"), None))
+}
+
+/// The bytes of the configuration, which may come from a pipe (`--config <(…)`).
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        let text = format!("it is larger than {}: is it another file?", show_size(FILE_BYTES_MAX));
+        return Err(io::Error::other(text));
+    }
+    Ok(bytes)
 }
 
 /// Reads a configuration's text; `file` says where relative paths begin and what diagnostics name.
@@ -211,7 +210,7 @@ fn parse_parts(
     file: &Path,
     text: &str,
     environment: &Environment,
-) -> Result<Config, (Problems, Option<Box<Modules>>)> {
+) -> Result<Config, (Problems, Option<Box<Named>>)> {
     let (root, errors) = DeTable::parse_recoverable(text);
     let mut walk = walk::Walk { file, text, diagnostics: Vec::new() };
     for error in &errors {
@@ -223,15 +222,11 @@ fn parse_parts(
             (message, _) => walk.error(span.start, message),
         }
     }
-    let (config, modules) = if errors.is_empty() {
-        let (config, modules) = build::config(&mut walk, root.get_ref(), environment);
-        (config, Some(Box::new(modules)))
-    } else {
-        (None, None)
-    };
-    match (Problems::of(walk.diagnostics), config) {
-        (None, Some(config)) => Ok(config),
-        (Some(problems), _) => Err((problems, modules)),
-        (None, None) => unreachable!("what could not be built has been diagnosed: see `walk`"),
+    let built = errors.is_empty().then(|| build::config(&mut walk, root.get_ref(), environment));
+    let (settings, named) = built.unzip();
+    match (Problems::of(walk.diagnostics), settings.flatten(), named) {
+        (None, Some(settings), Some(named)) => Ok(Config { settings, named }),
+        (Some(problems), _, named) => Err((problems, named.map(Box::new))),
+        (None, ..) => unreachable!("what could not be built has been diagnosed: see `walk`"),
     }
 }

@@ -250,7 +250,7 @@ mod diagnostics {
     fn a_file_that_cannot_be_read_is_a_diagnostic() {
         let folder = tempfile::tempdir().unwrap();
         let of = |name: &str| {
-            let problems = load(&folder.path().join(name), &Environment::default()).unwrap_err();
+            let (problems, _) = load(&folder.path().join(name), &Environment::default()).unwrap_err();
             problems.to_string().replace(&folder.path().display().to_string(), "DIR")
         };
         std::fs::write(folder.path().join("latin.toml"), b"name = 'p'\ncluster = 'M\xfcnchen'").unwrap();

@@ -72,7 +72,9 @@ impl Walk<'_> {
             }
             (Type::Secret, DeValue::Table(table)) => self.secret(key, table, at),
             (Type::Free, DeValue::Table(table)) => {
-                Some(Value::Free(json::object(table, &mut |at, text| self.error(at, text))))
+                let before = self.diagnostics.len();
+                let json = json::object(table, &mut |at, text| self.error(at, text));
+                (self.diagnostics.len() == before).then_some(Value::Free(json))
             }
             (Type::Section(spec), DeValue::Table(table)) => Some(Value::Section(self.table(spec, table, at))),
             (Type::Sections(spec), DeValue::Array(items)) => self.tables(spec, items).map(Value::Sections),

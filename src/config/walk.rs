@@ -70,6 +70,12 @@ impl Walk<'_> {
         self.diagnostics.push(self.place(at).error(text));
     }
 
+    /// Whether something wrong at a byte offset has been noted.
+    pub(super) fn is_wrong(&self, at: usize) -> bool {
+        let place = self.place(at);
+        self.diagnostics.iter().any(|diagnostic| diagnostic.place == place)
+    }
+
     /// The place of a byte offset.
     pub(super) fn place(&self, at: usize) -> Place {
         Place::new(self.file, self.text, at)
