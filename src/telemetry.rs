@@ -19,14 +19,14 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
-use limit::RateLimited;
+use limit::{Kinds, RateLimited};
 
 /// The environment variable that says which lines to show.
 pub const FILTER_VARIABLE: &str = "WEIR_LOG";
 const FILTER_DEFAULT: &str = "info";
 /// These libraries log each retry of theirs as an error, without a bound; weir says the same once. A filter that names them
-/// turns them on.
-const FILTER_QUIET: &str = "kube_client=off,rustls_platform_verifier=off";
+/// turns them on. What lines were left out is said whatever their level was.
+const FILTER_OWN: &str = "kube_client=off,rustls_platform_verifier=off,weir::telemetry=warn";
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -58,6 +58,7 @@ pub enum TelemetryError {
 #[derive(Clone, Debug)]
 pub struct Telemetry {
     bars: Option<MultiProgress>,
+    kinds: Kinds,
 }
 
 impl Telemetry {
@@ -69,19 +70,27 @@ impl Telemetry {
     pub fn init(format: LogFormat) -> Result<Telemetry, TelemetryError> {
         let asked = std::env::var(FILTER_VARIABLE);
         let asked = asked.as_deref().unwrap_or(FILTER_DEFAULT);
-        let filter = EnvFilter::try_new(format!("{FILTER_QUIET},{asked}"));
+        let filter = EnvFilter::try_new(format!("{FILTER_OWN},{asked}"));
         let filter = filter.map_err(|error| TelemetryError::Filter(error.to_string()))?;
         let is_terminal = io::stderr().is_terminal();
-        let telemetry = Telemetry { bars: is_terminal.then(MultiProgress::new) };
+        let telemetry = Telemetry { bars: is_terminal.then(MultiProgress::new), kinds: Kinds::default() };
         let writer = Stderr(telemetry.bars.clone());
         let is_human = match format {
             LogFormat::Auto => is_terminal,
             LogFormat::Human => true,
             LogFormat::Json => false,
         };
-        let lines = if is_human { human(writer, is_terminal).boxed() } else { json(writer).boxed() };
+        let kinds = telemetry.kinds.clone();
+        let lines =
+            if is_human { human(writer, is_terminal, kinds).boxed() } else { json(writer, kinds).boxed() };
         tracing_subscriber::registry().with(lines.with_filter(filter)).try_init()?;
         Ok(telemetry)
+    }
+
+    /// Says how many log lines were left out and not told yet. What is logged from then on is not shown: the command's own
+    /// last line is the last.
+    pub fn end(self) {
+        self.kinds.end();
     }
 
     /// Shows how far `read` is on its way to `total` bytes, until that is dropped; `None` where nobody is watching.
@@ -90,19 +99,19 @@ impl Telemetry {
     }
 }
 
-fn human<W>(writer: W, has_colours: bool) -> impl Layer<Registry> + Send + Sync
+fn human<W>(writer: W, has_colours: bool, kinds: Kinds) -> impl Layer<Registry> + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let format = RateLimited::new(fmt::format().with_target(false).compact());
+    let format = RateLimited::new(fmt::format().with_target(false).compact(), kinds);
     fmt::layer().with_ansi(has_colours).event_format(format).with_writer(writer)
 }
 
-fn json<W>(writer: W) -> impl Layer<Registry> + Send + Sync
+fn json<W>(writer: W, kinds: Kinds) -> impl Layer<Registry> + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let format = RateLimited::new(fmt::format().json().flatten_event(true).with_span_list(false));
+    let format = RateLimited::new(fmt::format().json().flatten_event(true).with_span_list(false), kinds);
     fmt::layer().json().event_format(format).with_writer(writer)
 }
 
@@ -165,7 +174,7 @@ mod tests {
     fn a_json_line_is_one_object_with_the_fields_beside_the_message() {
         let lines = Lines::default();
         let writer = lines.clone();
-        let subscriber = tracing_subscriber::registry().with(json(move || writer.clone()));
+        let subscriber = tracing_subscriber::registry().with(json(move || writer.clone(), Kinds::default()));
         tracing::subscriber::with_default(subscriber, || {
             tracing::warn!(stage = "a", count = 3, "it \"failed\"\nagain")
         });
@@ -178,10 +187,38 @@ mod tests {
     fn a_human_line_has_level_message_and_fields() {
         let lines = Lines::default();
         let writer = lines.clone();
-        let subscriber = tracing_subscriber::registry().with(human(move || writer.clone(), false));
+        let subscriber =
+            tracing_subscriber::registry().with(human(move || writer.clone(), false, Kinds::default()));
         tracing::subscriber::with_default(subscriber, || tracing::warn!(stage = "a", "it failed"));
         let text = lines.text();
         let (_, line) = text.split_once(' ').unwrap();
         insta::assert_snapshot!(line, @r#" WARN it failed stage="a""#);
+    }
+
+    #[test]
+    fn what_was_left_out_is_told_at_the_end_and_nothing_behind_it() {
+        let (lines, kinds) = (Lines::default(), Kinds::default());
+        let writer = lines.clone();
+        let subscriber =
+            tracing_subscriber::registry().with(human(move || writer.clone(), false, kinds.clone()));
+        tracing::subscriber::with_default(subscriber, || {
+            for stage in ["a", "b", "b", "b"] {
+                for number in 0..13 {
+                    tracing::info!(stage, "it failed for the {number}th time");
+                }
+            }
+            tracing::info!("well");
+            kinds.end();
+            tracing::info!("too late");
+            kinds.end();
+        });
+        let text = lines.text();
+        let said: Vec<&str> =
+            text.lines().skip(20).map(|line| line.split_once(' ').unwrap().1.trim()).collect();
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        INFO well
+        WARN log lines of a kind were left out at the end suppressed=29 like="it failed for the 0th time" about="b"
+        WARN log lines of a kind were left out at the end suppressed=3 like="it failed for the 0th time" about="a"
+        "#);
     }
 }

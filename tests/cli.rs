@@ -616,6 +616,18 @@ mod run {
     }
 
     #[test]
+    fn log_lines_that_were_left_out_are_counted_before_the_ledger() {
+        let config = FILE_TO_FILE.to_owned() + "[dead_letter]\npath = 'dead'\n";
+        let folder = Folder::with(&[("p.toml", &config), ("in.json", &"{\"kind\":\"Pod\"}\n".repeat(13))]);
+        let ended = folder.weir(&["run", "--config", "p.toml"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let last: Vec<&str> = ended.stderr.lines().rev().take(2).collect();
+        assert!(last[0].starts_with("ledger received=13 "), "{}", ended.stderr);
+        let line: serde_json::Value = serde_json::from_str(last[1]).unwrap();
+        assert_eq!((&line["suppressed"], &line["like"]), (&3.into(), &"malformed event".into()));
+    }
+
+    #[test]
     fn a_source_file_that_is_not_there_exits_1() {
         let folder = Folder::with(&[("p.toml", FILE_TO_FILE)]);
         let ended = folder.weir(&["run", "--config", "p.toml"]);

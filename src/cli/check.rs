@@ -27,8 +27,10 @@ pub(super) struct CheckCommand {
 
 impl CheckCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
-        self.log.init()?;
-        let (config, modules) = configuration::check(&self.file)?;
+        let telemetry = self.log.init()?;
+        let checked = configuration::check(&self.file);
+        telemetry.end();
+        let (config, modules) = checked?;
         print(&summary(&config.settings, &modules))
     }
 }

@@ -34,6 +34,7 @@ impl RunCommand {
         let progress = total.and_then(|total| telemetry.progress(total, &read));
         let Finished { ledger, result } = pipeline::run(config.settings.clone(), read);
         drop(progress);
+        telemetry.end();
         match result {
             Ok(()) => {
                 // Without a stderr there is nobody to tell.

@@ -1,11 +1,12 @@
 //! A bound on how often the same line is logged.
 //!
 //! Invariants: a line is shown at once when it has been quiet; whatever was left out is counted, and the next line of
-//! its kind says how many; memory is bounded by the places in the code that log, times the configured stages.
+//! its kind says how many, or else the last lines of all do; memory is bounded by the places in the code that log, times
+//! the configured stages.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tracing::callsite::Identifier;
@@ -19,6 +20,10 @@ use tracing_subscriber::registry::LookupSpan;
 const BURST: u32 = 10;
 /// After a burst, one line in that time.
 const INTERVAL: Duration = Duration::from_secs(10);
+/// Where the last lines of all come from: they are not limited themselves.
+const TARGET: &str = module_path!();
+/// How much of a message tells people which kind of line it is.
+const EXAMPLE_CHARS_MAX: usize = 120;
 
 /// Which lines are the same: those of one place in the code, about one stage. (All lines of crates that use `log` come
 /// from one place per level: their own target tells them apart.)
@@ -65,25 +70,80 @@ impl Bucket {
     }
 }
 
+/// Every kind of line that was logged; clones share them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kinds(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    kinds: HashMap<Key, Kind>,
+    has_ended: bool,
+}
+
+#[derive(Debug)]
+struct Kind {
+    bucket: Bucket,
+    /// What the first one said.
+    example: String,
+}
+
+impl Kinds {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Whoever panicked with it has left at most one count too low.
+        self.0.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn decide(&self, event: &Event<'_>, now: Instant) -> Decision {
+        let mut about = About::default();
+        event.record(&mut about);
+        let mut state = self.lock();
+        if state.has_ended {
+            return Decision::Suppress;
+        }
+        let kind = state.kinds.entry((event.metadata().callsite(), about.0)).or_insert_with(|| {
+            let mut example = Example::default();
+            event.record(&mut example);
+            Kind { bucket: Bucket::new(now), example: example.0 }
+        });
+        kind.bucket.decide(now)
+    }
+
+    /// Says how many lines of each kind were left out and not told yet. From then on nothing is shown.
+    pub(super) fn end(&self) {
+        let kinds = {
+            let mut state = self.lock();
+            state.has_ended = true;
+            std::mem::take(&mut state.kinds)
+        };
+        let untold = kinds.into_iter().filter(|(_, kind)| kind.bucket.suppressed > 0);
+        let mut untold: Vec<_> =
+            untold.map(|((_, about), kind)| (kind.bucket.suppressed, about, kind.example)).collect();
+        untold.sort();
+        for (suppressed, about, like) in untold.into_iter().rev() {
+            let about = Some(about.trim_matches('"')).filter(|about| !about.is_empty());
+            tracing::warn!(target: TARGET, suppressed, like, about, "log lines of a kind were left out at the end");
+        }
+    }
+}
+
 /// A format of lines, bounded in rate; a line after others that were left out ends with `suppressed=N`.
 #[derive(Debug)]
 pub(super) struct RateLimited<F> {
     format: F,
-    buckets: Mutex<HashMap<Key, Bucket>>,
+    kinds: Kinds,
     now: fn() -> Instant,
 }
 
 impl<F> RateLimited<F> {
-    pub(super) fn new(format: F) -> RateLimited<F> {
-        RateLimited { format, buckets: Mutex::default(), now: Instant::now }
+    pub(super) fn new(format: F, kinds: Kinds) -> RateLimited<F> {
+        RateLimited { format, kinds, now: Instant::now }
     }
 
     fn decide(&self, event: &Event<'_>) -> Decision {
-        let mut about = About::default();
-        event.record(&mut about);
-        let now = (self.now)();
-        let mut buckets = self.buckets.lock().unwrap_or_else(|e| e.into_inner());
-        buckets.entry((event.metadata().callsite(), about.0)).or_insert_with(|| Bucket::new(now)).decide(now)
+        if event.metadata().target() == TARGET {
+            return Decision::Show { suppressed: 0 };
+        }
+        self.kinds.decide(event, (self.now)())
     }
 }
 
@@ -124,6 +184,22 @@ impl Visit for About {
         if matches!(field.name(), "stage" | "log.target") {
             // Writing to a String cannot fail.
             let _ = write!(self.0, "{value:?}");
+        }
+    }
+}
+
+/// Reads the beginning of what a line says.
+#[derive(Default)]
+struct Example(String);
+
+impl Visit for Example {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+            if let Some((end, _)) = self.0.char_indices().nth(EXAMPLE_CHARS_MAX) {
+                self.0.truncate(end);
+                self.0.push('…');
+            }
         }
     }
 }
