@@ -17,7 +17,7 @@ use weir::health::Health;
 use weir::ledger::{Held, Ledger};
 use weir::metrics::Metrics;
 use weir::shutdown::Shutdown;
-use weir::stages::{Chain, Compiler, LoadContext, Match, OnError, StageSettings, load};
+use weir::stages::{Chain, Compiler, LoadContext, Match, OnError, StageSettings, Wasi, load};
 
 #[allow(dead_code)] // Shared with the tests, which use other parts.
 #[path = "../tests/support/modules.rs"]
@@ -47,6 +47,7 @@ fn chain(ledger: &Ledger, stages: &[Module<'_>]) -> Chain {
         timeout: Duration::from_millis(50),
         memory: 16 << 20,
         on_error: OnError::Keep,
+        wasi: Wasi::None,
         config: (*config).to_owned(),
     };
     let settings: Vec<_> = stages.iter().map(settings).collect();

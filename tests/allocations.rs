@@ -17,7 +17,7 @@ use weir::health::Health;
 use weir::ledger::{Held, Ledger};
 use weir::metrics::Metrics;
 use weir::shutdown::Shutdown;
-use weir::stages::{Compiler, LoadContext, Match, OnError, StageSettings, load};
+use weir::stages::{Compiler, LoadContext, Match, OnError, StageSettings, Wasi, load};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -69,6 +69,7 @@ fn allocations(module: &[u8], config: &str, events: usize) -> u64 {
         timeout: Duration::from_secs(1),
         memory: 16 << 20,
         on_error: OnError::Keep,
+        wasi: Wasi::None,
         config: config.to_owned(),
     };
     let ledger = Ledger::default();

@@ -5,7 +5,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -17,7 +17,7 @@ use weir::health::Health;
 use weir::ledger::{Held, Ledger};
 use weir::metrics::Metrics;
 use weir::shutdown::Shutdown;
-use weir::stages::{COMPILE_COMMAND, Compiler, LoadContext, Match, OnError, StageSettings, load};
+use weir::stages::{COMPILE_COMMAND, Compiler, LoadContext, Match, OnError, StageSettings, Wasi, load};
 
 #[allow(dead_code)] // Shared with other test crates, which use other parts.
 #[path = "support/modules.rs"]
@@ -37,6 +37,7 @@ fn stage(module: &str, config: &str) -> StageSettings {
         timeout: Duration::from_secs(5),
         memory: 16 << 20,
         on_error: OnError::Keep,
+        wasi: Wasi::None,
         config: config.to_owned(),
     }
 }
@@ -196,6 +197,73 @@ fn drop_normal_and_tag_gpu_failures_run_as_a_chain() {
     assert_eq!(documents[1]["tags"], json!(["gpu-failure"]));
     assert_eq!(documents[1]["gpu"], json!({ "cause": "unschedulable", "resource": "nvidia.com/gpu" }));
     assert_eq!(documents[2].get("tags"), None);
+}
+
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The documents of these events, and what is logged meanwhile.
+fn run_logged(stages: &[StageSettings], events: &[String]) -> (Vec<Value>, String) {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let (documents, _) = tracing::subscriber::with_default(subscriber, || run(stages, events));
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    (documents.iter().map(|text| serde_json::from_str(text).unwrap()).collect(), log)
+}
+
+#[test]
+fn a_module_of_rusts_standard_library_for_wasip2_gets_nothing_from_wasi_but_a_log_and_the_events_time() {
+    if !here("filters/dist/wasi-guest.wasm").exists() {
+        eprintln!(
+            "skipped: `make filters` could not build wasi-guest: it needs `rustup target add wasm32-wasip2`"
+        );
+        return;
+    }
+    let stage = StageSettings { wasi: Wasi::Stub, ..stage("wasi-guest", "{}") };
+    let event = |reason| modules::event(1, "Warning", reason);
+    let stages = std::slice::from_ref(&stage);
+    let (documents, log) = run_logged(stages, &[event("BackOff")]);
+    let mut answers = documents[0]["wasi"].clone();
+    let random = answers.as_object_mut().unwrap().remove("random").unwrap();
+    let expected = json!({
+        "environment": 0, "arguments": 0, "stdin": { "Ok": 0 },
+        "read": true, "write": true, "folder": true, "resolve": true, "tcp": true, "udp": true,
+        "now": 1_767_323_045_000_000_u64, "slept": 0,
+    });
+    assert_eq!(answers, expected);
+    insta::assert_snapshot!(log, @r#"
+    INFO configured stage="wasi-guest"
+    INFO with an end stage="wasi-guest"
+    WARN without stage="wasi-guest"
+    "#);
+
+    let (again, _) = run_logged(stages, &[event("BackOff")]);
+    assert_eq!(again[0]["wasi"]["random"], random);
+
+    for (reason, said) in [("Panics", "so it does"), ("Exits", "the module called `exit")] {
+        let (documents, log) = run_logged(stages, &[event(reason), event("BackOff")]);
+        assert_eq!(documents[0]["weir"]["errors"][0]["kind"], "trap");
+        assert_eq!(documents[1]["wasi"]["now"], expected["now"]);
+        assert!(log.contains(said), "{log}");
+    }
 }
 
 /// Gives `module` to the hidden subcommand that compiles in a child: its exit code, and what it wrote.

@@ -16,7 +16,7 @@ use super::{Environment, Named, Settings, StagePlaces, Workers, index};
 use crate::secret::Secret;
 use crate::sink::{Mode, OpenSearchSettings, Template};
 use crate::source::KubernetesSettings;
-use crate::stages::{Match, OnError, StageSettings};
+use crate::stages::{Match, OnError, StageSettings, Wasi};
 use crate::{buffer, dead_letter, sink, source};
 
 /// Where a Kubernetes source listens when `[admin]` does not say.
@@ -106,9 +106,17 @@ fn loadable(walk: &Walk<'_>, index: usize, section: &Section) -> Option<(StageSe
         timeout: section.duration("timeout").unwrap_or(STAGE_TIMEOUT_MAX),
         memory: section.size("memory").unwrap_or(STAGE_MEMORY_MAX),
         on_error: OnError::Keep,
+        wasi: wasi(section).unwrap_or(Wasi::Stub),
         config: section.free("config")?,
     };
     Some((settings, StagePlaces { module: place("module"), config: place("config") }))
+}
+
+fn wasi(section: &Section) -> Option<Wasi> {
+    Some(match section.text("wasi")?.as_str() {
+        "stub" => Wasi::Stub,
+        _ => Wasi::None,
+    })
 }
 
 /// What is written to the file that is read is read again, without end.
@@ -200,6 +208,7 @@ fn stage(section: &Section) -> Option<StageSettings> {
             "dead-letter" => OnError::DeadLetter,
             _ => OnError::Keep,
         },
+        wasi: wasi(section)?,
         config: section.free("config")?,
     })
 }

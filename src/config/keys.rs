@@ -126,6 +126,15 @@ static STAGE: Table = Table {
         )
         .default("\"keep\""),
         key(
+            "wasi",
+            Type::OneOf(&[
+                ("none", "a module that imports WASI is refused"),
+                ("stub", "WASI 0.2 with nothing behind it, for toolchains that always import it"),
+            ]),
+            "What of WASI its module gets.",
+        )
+        .default("\"none\""),
+        key(
             "config",
             Type::Free,
             "The module's own settings: it gets them as one JSON object, dates and times as strings.",

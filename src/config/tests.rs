@@ -85,6 +85,14 @@ mod diagnostics {
     }
 
     #[test]
+    fn an_unknown_wasi_is_answered_with_those_there_are() {
+        insta::assert_snapshot!(problems("name='p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\n[[stage]]\nname = 'a'\nmodule = 'a.wasm'\nwasi = 'stubs'\n[[stage]]\nname = 'b'\nmodule = 'b.wasm'\nwasi = true"), @r#"
+        etc/pipeline.toml:7:8: error: unknown wasi "stubs": it may be "none" or "stub"; did you mean `stub`?
+        etc/pipeline.toml:11:8: error: `wasi` must be a string, not a boolean
+        "#);
+    }
+
+    #[test]
     fn a_key_of_another_kind_is_refused() {
         insta::assert_snapshot!(problems("name='p'\n[source]\nkind = 'kubernetes'\nfollow = true\n[sink]\nkind = 'file'\npath = 'x'\nhosts = ['http://a']\nmode = 'latest'"), @r#"
         etc/pipeline.toml:4:1: error: `follow` is for kind = "file", and this kind is "kubernetes"
@@ -262,7 +270,7 @@ mod diagnostics {
 mod settings {
     use super::*;
     use crate::secret::Secret;
-    use crate::stages::{Match, OnError, StageSettings};
+    use crate::stages::{Match, OnError, StageSettings, Wasi};
     use std::time::Duration;
 
     #[test]
@@ -275,6 +283,7 @@ mod settings {
             timeout: Duration::from_millis(50),
             memory: 16 << 20,
             on_error: OnError::Keep,
+            wasi: Wasi::None,
             config: "{}".into(),
         };
         let expected = Settings {
@@ -291,6 +300,22 @@ mod settings {
             folder: "etc".into(),
         };
         assert_eq!(settings, expected);
+    }
+
+    #[test]
+    fn what_a_stage_says_is_what_it_gets() {
+        let settings = parse_toml("name = 'p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\n[[stage]]\nname = 'a'\nmodule = 'm.wasm'\nmatch = { reason = ['x'] }\ntimeout = '1s'\nmemory = 65536\non_error = 'dead-letter'\nwasi = 'stub'\nconfig = { a = 1 }").unwrap();
+        let stage = StageSettings {
+            name: "a".into(),
+            module: "etc/m.wasm".into(),
+            matches: Match { reason: Some(vec!["x".into()]), ..Match::default() },
+            timeout: Duration::from_secs(1),
+            memory: 64 << 10,
+            on_error: OnError::DeadLetter,
+            wasi: Wasi::Stub,
+            config: r#"{"a":1}"#.into(),
+        };
+        assert_eq!(settings.stages, [stage]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use wasmtime::component::{Component, ComponentExportIndex};
 
 use super::host::{Offer, VERSION};
 use super::text::printable;
+use super::{Wasi, wasi};
 
 const PACKAGE: &str = "weir:pipeline/";
 
@@ -25,6 +26,7 @@ pub struct UnknownImport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hint {
     Wasi,
+    Stub,
     Version,
     Newer,
     Foreign,
@@ -37,7 +39,14 @@ impl fmt::Display for UnknownImport {
             write!(f, " ({})", printable(&self.functions.join(", ")))?;
         }
         match self.hint {
-            Hint::Wasi => write!(f, ": modules get no WASI: build for wasm32-unknown-unknown"),
+            Hint::Wasi => write!(
+                f,
+                ": modules get no WASI: build for wasm32-unknown-unknown, or set `wasi = \"stub\"` in its [[stage]]"
+            ),
+            Hint::Stub => write!(
+                f,
+                ": of WASI, `wasi = \"stub\"` has cli, clocks, filesystem, io, random and sockets in version 0.2"
+            ),
             Hint::Version => write!(f, ": this weir has version {VERSION}: build the module with its SDK"),
             Hint::Newer => write!(
                 f,
@@ -50,15 +59,27 @@ impl fmt::Display for UnknownImport {
 }
 
 /// The imports that are not offered, in the component's order.
-pub(super) fn unknown_imports(engine: &Engine, component: &Component, offer: &Offer) -> Vec<UnknownImport> {
+pub(super) fn unknown_imports(
+    engine: &Engine,
+    component: &Component,
+    offer: &Offer,
+    wasi: Wasi,
+) -> Vec<UnknownImport> {
     let component_type = component.component_type();
     component_type
         .imports(engine)
         .filter_map(|(name, import)| {
+            if wasi == Wasi::Stub && wasi::interface(name).is_some() {
+                return None;
+            }
             let functions = functions(engine, &import.ty);
             let Some((interface, version)) = split(name) else {
-                let wasi = name.starts_with("wasi:") || functions.iter().any(|f| f.starts_with("wasi"));
-                let hint = if wasi { Hint::Wasi } else { Hint::Foreign };
+                let is_wasi = name.starts_with("wasi:") || functions.iter().any(|f| f.starts_with("wasi"));
+                let hint = match wasi {
+                    _ if !is_wasi => Hint::Foreign,
+                    Wasi::None => Hint::Wasi,
+                    Wasi::Stub => Hint::Stub,
+                };
                 return Some(UnknownImport { interface: name.to_owned(), functions, hint });
             };
             if !is_compatible(version) {

@@ -8,11 +8,14 @@
 use std::sync::Arc;
 
 use prometheus::IntCounter;
+use tracing::Level;
 
 use super::clock::Deadline;
 use super::failure::FailureKind;
 use super::limits::{LOG_LINES_MAX, MemoryLimiter, SCAN_FACTOR};
 use super::stage::Stage;
+use super::wasi::{Output, Stub};
+use super::{Wasi, host};
 use crate::event::{Chunk, EditError, Edits, EventType, EventView, Field, Original};
 use crate::ledger::ReasonId;
 
@@ -36,6 +39,8 @@ pub(super) struct Current {
     pub(super) edits: Box<Edits>,
     /// The reason that the call wants the event dropped for.
     pub(super) discard: Option<ReasonId>,
+    /// With `wasi = "stub"`.
+    pub(super) wasi: Option<Box<Stub>>,
     phase: Phase,
     chunk: Option<Arc<Chunk>>,
     index: usize,
@@ -66,6 +71,7 @@ impl Current {
             stage: stage.clone(),
             edits: Box::default(),
             discard: None,
+            wasi: (stage.settings.wasi == Wasi::Stub).then(|| Box::new(Stub::new())),
             phase: Phase::Idle,
             chunk: None,
             index: 0,
@@ -102,6 +108,10 @@ impl Current {
 
     /// The call is over.
     pub(super) fn end(&mut self) {
+        if let Some(mut stub) = self.wasi.take() {
+            stub.flush(|output, line| self.say(output, line));
+            self.wasi = Some(stub);
+        }
         self.phase = Phase::Idle;
     }
 
@@ -140,6 +150,11 @@ impl Current {
 
     pub(super) fn last_seen(&self) -> Option<i64> {
         self.view().and_then(|view| view.last_seen())
+    }
+
+    /// The time of the current event, in microseconds since the epoch; 0 where there is none.
+    pub(super) fn now(&self) -> u64 {
+        self.last_seen().unwrap_or_default().try_into().unwrap_or_default()
     }
 
     /// The member at a pointer, and what to [`Current::charge_scan`] for it.
@@ -223,6 +238,17 @@ impl Current {
             self.lost_log_line();
         }
         admitted
+    }
+
+    /// Logs a line that the module wrote to a stream.
+    pub(super) fn say(&mut self, output: Output, line: &str) {
+        if self.admits_log_line() {
+            host::write_log_line(
+                self,
+                if output == Output::Stderr { Level::WARN } else { Level::INFO },
+                line,
+            );
+        }
     }
 
     /// Counts a line that is not logged, or not all of it.

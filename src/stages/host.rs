@@ -217,13 +217,20 @@ fn log(mut store: Store<'_>, level: Level, line: &WasmStr) {
     if level == Level::DEBUG && !tracing::enabled!(Level::DEBUG) || !store.data_mut().admits_log_line() {
         return;
     }
-    let Ok(text) = line.to_str(&store) else { return store.data().lost_log_line() };
+    match line.to_str(&store) {
+        Ok(text) => write_log_line(store.data(), level, &text),
+        Err(_) => store.data().lost_log_line(),
+    }
+}
+
+/// Writes a line that was admitted to the stage's log, cut to what a line may have.
+pub(super) fn write_log_line(current: &Current, level: Level, text: &str) {
     let kept = &text[..text.floor_char_boundary(LOG_LINE_BYTES_MAX)];
     if kept.len() < text.len() {
-        store.data().lost_log_line();
+        current.lost_log_line();
     }
     let line = printable(kept);
-    let stage = store.data().stage.name();
+    let stage = current.stage.name();
     match level {
         Level::ERROR => tracing::error!(stage, "{line}"),
         Level::WARN => tracing::warn!(stage, "{line}"),

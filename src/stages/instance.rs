@@ -16,6 +16,7 @@ use super::failure::FailureKind;
 use super::limits::HANDLES_MAX;
 use super::stage::{Cause, Stage};
 use super::text::{indented, printable};
+use super::{Wasi, wasi};
 use crate::event::{Chunk, Edits};
 use crate::ledger::ReasonId;
 
@@ -106,6 +107,9 @@ fn new_store(engine: &Engine, stage: &Arc<Stage>) -> Store<Current> {
     let mut store = Store::new(engine, Current::new(stage));
     store.limiter(|current| &mut current.limiter);
     store.set_max_component_handles(HANDLES_MAX);
+    if stage.settings.wasi == Wasi::Stub {
+        store.set_hostcall_fuel(wasi::CALL_BYTES_MAX);
+    }
     store.epoch_deadline_callback(|mut store| {
         let current = store.data_mut();
         let now = (current.stage.clock)();

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::StageSettings;
 use super::cache::{Cache, CacheError, FetchError};
 use super::clock::{Reading, Ticker};
 use super::compile::{CompileError, Compiler, text};
@@ -21,6 +20,7 @@ use super::host::Offer;
 use super::instance::{Failure, Instance, Template};
 use super::stage::{Cause, Stage};
 use super::worker::Worker;
+use super::{StageSettings, Wasi, wasi};
 use crate::ledger::Ledger;
 use crate::metrics::StageMetrics;
 
@@ -100,7 +100,7 @@ pub enum Problem {
     Exports(#[from] ExportError),
     /// A function has another type than here.
     #[error(
-        "it was built for another weir:pipeline than this weir's: {0}: build the module with this weir's SDK"
+        "a function that it imports has another type than this weir's: {0}: build the module with this weir's SDK"
     )]
     Link(String),
     /// It refused its configuration.
@@ -230,7 +230,7 @@ impl Shared {
             FetchError::Compile(error) => one(Problem::Compile(error)),
             FetchError::Cache(error) => vec![Fault::Cache(error)],
         })?;
-        let template = Arc::new(self.link(&component, offer)?);
+        let template = Arc::new(self.link(&component, offer, stage.settings.wasi)?);
         let running = self.ticker.run();
         let started = template.start(&self.engine, stage, Cause::Start);
         let (first, _) = started.map_err(|failure| one(start_problem(failure)))?;
@@ -239,8 +239,8 @@ impl Shared {
         Ok(Loaded { template, powers, first: Mutex::new(Some(first)) })
     }
 
-    fn link(&self, component: &Component, offer: &Offer) -> Result<Template, Vec<Fault>> {
-        let unknown = unknown_imports(&self.engine, component, offer);
+    fn link(&self, component: &Component, offer: &Offer, wasi: Wasi) -> Result<Template, Vec<Fault>> {
+        let unknown = unknown_imports(&self.engine, component, offer, wasi);
         let exports = stage_exports(&self.engine, component);
         let mut faults = if unknown.is_empty() { Vec::new() } else { one(Problem::Imports(unknown)) };
         let (configure, process) = match exports {
@@ -250,8 +250,15 @@ impl Shared {
                 return Err(faults);
             }
         };
-        let pre =
-            offer.linker.instantiate_pre(component).map_err(|error| one(Problem::Link(text(&error))))?;
+        let linked = match wasi {
+            Wasi::None => offer.linker.instantiate_pre(component),
+            Wasi::Stub => {
+                let mut linker = offer.linker.clone();
+                wasi::link(&mut linker, &self.engine, component)
+                    .and_then(|()| linker.instantiate_pre(component))
+            }
+        };
+        let pre = linked.map_err(|error| one(Problem::Link(text(&error))))?;
         Ok(Template { pre, configure, process })
     }
 }

@@ -8,8 +8,8 @@
 //! - No clock is read and nothing is allocated for a call that goes well, but the string that a getter answers.
 //!
 //! [`load`] makes a [`Chain`] (`contract`, `compile`, `cache`), which makes each [`Worker`]; a worker runs events
-//! through its slots (`chain`), one instance each (`instance`), whose imports are in `host` and whose store holds
-//! the current event (`current`). When to stop a call is in `clock`, when to stop calling in `breaker`.
+//! through its slots (`chain`), one instance each (`instance`), whose imports are in `host` (and `wasi`) and whose store
+//! holds the current event (`current`). When to stop a call is in `clock`, when to stop calling in `breaker`.
 
 mod breaker;
 mod cache;
@@ -27,6 +27,7 @@ mod load;
 mod matcher;
 mod stage;
 mod text;
+mod wasi;
 mod worker;
 
 #[cfg(test)]
@@ -56,6 +57,8 @@ pub struct StageSettings {
     pub memory: u64,
     /// What happens to an event that the module failed on.
     pub on_error: OnError,
+    /// What of WASI its module gets.
+    pub wasi: Wasi,
     /// `[stage.config]` as one JSON object.
     pub config: String,
 }
@@ -75,6 +78,16 @@ pub struct Match {
     pub name: Option<Vec<String>>,
     /// `component`: `/source/component`, else `/reportingComponent`
     pub component: Option<Vec<String>>,
+}
+
+/// `wasi`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wasi {
+    /// A module that imports it is refused.
+    #[default]
+    None,
+    /// WASI 0.2 with nothing behind it but the log and the event's time.
+    Stub,
 }
 
 /// `on_error`

@@ -31,6 +31,18 @@ impl Default for Guest<'_> {
 impl Guest<'_> {
     /// The component. Its strings come to lie at 8192 and above, from where each call starts over.
     pub(crate) fn component(&self) -> Vec<u8> {
+        let (resolve, package) = contract();
+        self.component_of(&resolve, package, "both")
+    }
+
+    /// The same for a world of other WIT text, which may include `weir:pipeline/both`.
+    pub(crate) fn component_of_wit(&self, wit: &str, world: &str) -> Vec<u8> {
+        let (mut resolve, _) = contract();
+        let package = resolve.push_source("test.wit", wit).unwrap();
+        self.component_of(&resolve, package, world)
+    }
+
+    fn component_of(&self, resolve: &Resolve, package: PackageId, world: &str) -> Vec<u8> {
         let Guest { imports, items, configure, process } = self;
         let text = format!(
             r#"(module
@@ -56,8 +68,7 @@ impl Guest<'_> {
                     {process})
                 {items})"#
         );
-        let (resolve, package) = contract();
-        encode(&resolve, package, "both", wat::parse_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}")))
+        encode(resolve, package, world, wat::parse_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}")))
     }
 }
 

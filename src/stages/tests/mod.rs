@@ -5,6 +5,7 @@ mod hostile;
 mod refused;
 mod said;
 mod strained;
+mod wasi;
 
 #[allow(dead_code, unreachable_pub)] // Shared with the integration tests and benches, which are crates of their own.
 #[path = "../../../tests/support/modules.rs"]
@@ -64,6 +65,7 @@ impl Bench {
             timeout: TIMEOUT,
             memory: 16 << 20,
             on_error: OnError::Keep,
+            wasi: Wasi::None,
             config: "{}".to_owned(),
         }
     }

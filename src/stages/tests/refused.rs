@@ -58,16 +58,16 @@ fn all_imports_that_are_not_offered_are_said_at_once() {
         package weir:pipeline@0.2.0 { interface discard { discard: func(reason: u32); } }
         package acme:things { interface shop { buy: func(); } }
     "#;
-    insta::assert_snapshot!(refusal_of(&of_wit(wit, "module")), @"
+    insta::assert_snapshot!(refusal_of(&of_wit(wit, "module")), @r#"
     stage `it`: it.wasm: it imports what modules do not get:
-      `wasi:cli/environment@0.2.6` (get-environment, get-arguments): modules get no WASI: build for wasm32-unknown-unknown
-      `wasi:clocks/wall-clock@0.2.6` (now): modules get no WASI: build for wasm32-unknown-unknown
+      `wasi:cli/environment@0.2.6` (get-environment, get-arguments): modules get no WASI: build for wasm32-unknown-unknown, or set `wasi = "stub"` in its [[stage]]
+      `wasi:clocks/wall-clock@0.2.6` (now): modules get no WASI: build for wasm32-unknown-unknown, or set `wasi = "stub"` in its [[stage]]
       `weir:pipeline/event@0.1.7` (mood): this weir's weir:pipeline 0.1.0 is without it: update weir, or build the module with this weir's SDK
       `weir:pipeline/lookup@0.1.0` (labels): this weir's weir:pipeline 0.1.0 is without it: update weir, or build the module with this weir's SDK
       `weir:pipeline/discard@0.2.0` (discard): this weir has version 0.1.0: build the module with its SDK
       `acme:things/shop` (buy): modules get the interfaces of weir:pipeline only
       `now`: modules get the interfaces of weir:pipeline only
-    ");
+    "#);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn components_that_are_no_stage() {
         interface event { reason: func() -> u32; }
         interface stage { configure: func(config: string) -> result<_, string>; process: func() -> result; }
         world module { import event; export stage; }";
-    insta::assert_snapshot!(refusal_of(&of_wit(typed, "module")), @"stage `it`: it.wasm: it was built for another weir:pipeline than this weir's: component imports instance `weir:pipeline/event@0.1.0`, but a matching implementation was not found in the linker: instance export `reason` has the wrong type: type mismatch with results: expected `string` found `u32`: build the module with this weir's SDK");
+    insta::assert_snapshot!(refusal_of(&of_wit(typed, "module")), @"stage `it`: it.wasm: a function that it imports has another type than this weir's: component imports instance `weir:pipeline/event@0.1.0`, but a matching implementation was not found in the linker: instance export `reason` has the wrong type: type mismatch with results: expected `string` found `u32`: build the module with this weir's SDK");
 }
 
 #[test]

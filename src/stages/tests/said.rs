@@ -4,7 +4,7 @@ use super::*;
 
 /// Text that a subscriber writes.
 #[derive(Clone, Default)]
-struct Log(std::sync::Arc<Mutex<Vec<u8>>>);
+pub(super) struct Log(std::sync::Arc<Mutex<Vec<u8>>>);
 
 impl std::io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -18,7 +18,7 @@ impl std::io::Write for Log {
 }
 
 /// What is logged while these events, each a chunk, run through the stage.
-fn log_of(bench: &Bench, stage: StageSettings, chunks: &[Vec<String>]) -> String {
+pub(super) fn log_of(bench: &Bench, stage: StageSettings, chunks: &[Vec<String>]) -> String {
     let chain = bench.load(&[stage]).unwrap_or_else(|e| panic!("{e:?}"));
     let log = Log::default();
     let writer = log.clone();
