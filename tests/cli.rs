@@ -256,8 +256,14 @@ mod usage {
 
     #[test]
     fn wrong_usage_exits_2_and_prints_nothing_to_stdout() {
-        let arguments: [&[&str]; 5] =
-            [&[], &["nonsense"], &["check"], &["check", "a", "b"], &["check", "--nonsense", "a"]];
+        let arguments: [&[&str]; 6] = [
+            &[],
+            &["nonsense"],
+            &["check"],
+            &["check", "a", "b"],
+            &["check", "--nonsense", "a"],
+            &["filter", "build", "nowhere"],
+        ];
         for arguments in arguments {
             let ended = Folder::new().weir(arguments);
             assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{arguments:?}");
@@ -356,7 +362,7 @@ mod check {
     fn a_file_that_is_not_there_exits_2() {
         let ended = Folder::new().weir(&["check", "none.toml"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
-        insta::assert_snapshot!(ended.stderr, @"none.toml:1:1: error: cannot read the configuration: No such file or directory (os error 2)");
+        insta::assert_snapshot!(ended.stderr, @"none.toml:1:1: error: cannot read the configuration: No such file or directory (os error 2); `weir example` prints one to begin with");
     }
 
     #[test]

@@ -107,6 +107,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Failure::Filter(filter::FilterError::OneOut(_)) => 2,
+            Failure::Filter(filter::FilterError::Build(filter::BuildError::NotACrate { .. })) => 2,
             Failure::Run { error, .. } if error.is_of_configuration() => 2,
             Failure::Output(_) | Failure::Filter(_) | Failure::Process(_) | Failure::Run { .. } => 1,
             Failure::Problems(_) | Failure::Telemetry(_) => 2,

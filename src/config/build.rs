@@ -10,6 +10,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::keys::{ROOT, STAGE_MEMORY_MAX, STAGE_TIMEOUT_MAX};
+use super::rules::same_host;
 use super::value::Value;
 use super::walk::{Section, Walk};
 use super::{Environment, Named, Settings, StagePlaces, Workers, index};
@@ -230,9 +231,13 @@ fn opensearch(walk: &mut Walk<'_>, section: &Section) -> Option<OpenSearchSettin
     let hosts = section.texts("hosts");
     if let Some(hosts) = &hosts
         && section.is_given("ca")
-        && hosts.iter().all(|host| host.starts_with("http://"))
+        && hosts.iter().all(|host| same_host(host).starts_with("http://"))
     {
         walk.error(section.at("ca"), "`ca` is for https, and all `hosts` are http");
+    }
+    let distinct: BTreeSet<String> = hosts.iter().flatten().map(|host| same_host(host)).collect();
+    if distinct.len() < hosts.as_ref().map_or(0, Vec::len) {
+        walk.error(section.at("hosts"), "`hosts` names a host twice");
     }
     let mode = match section.text("mode")?.as_str() {
         "latest" => Mode::Latest,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::rules::{ADDRESS, CLUSTER, HOST, INDEX, NAME, NAMESPACE, NOT_EMPTY, STAGE_NAME};
+use super::rules::{ADDRESS, CLUSTER, HOST, INDEX, NAME, NAMESPACE, STAGE_NAME, USERNAME};
 use super::table::{Key, Later, Table, Type, key};
 
 /// A call that takes longer holds up a worker for all others.
@@ -202,7 +202,7 @@ static SINK: Table = Table {
         )
         .required()
         .only(OPENSEARCH),
-        key("username", Type::Text(NOT_EMPTY), "Basic auth; needs password.").only(OPENSEARCH),
+        key("username", Type::Text(USERNAME), "Basic auth; needs password.").only(OPENSEARCH),
         key("password", Type::Secret, "Basic auth: { file = \"…\" }, { env = \"…\" } or the text itself.")
             .only(OPENSEARCH),
         key("ca", Type::Path, "PEM file of the certificates to trust for https, instead of the system's.")

@@ -173,11 +173,19 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Config, (Problems,
     let start = Place { file: file.to_owned(), line: 1, column: 1 };
     let wrong = match read(file).map(String::from_utf8) {
         Ok(Ok(text)) => return parse_parts(file, &text, environment),
+        Ok(Err(error))
+            if error.as_bytes().starts_with(b"\xff\xfe") || error.as_bytes().starts_with(b"\xfe\xff") =>
+        {
+            start.error("the file is UTF-16: save it as UTF-8")
+        }
         Ok(Err(error)) => {
             let valid = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes());
             Place::new(file, &text, valid).error("the file is not UTF-8 text from here on")
         }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => start.error(format!(
+            "cannot read the configuration: {error}; `weir example` prints one to begin with"
+        )),
         Err(error) => start.error(format!("cannot read the configuration: {error}")),
     };
     let wrong = Problems::of(vec![wrong]);
@@ -211,13 +219,23 @@ fn parse_parts(
     text: &str,
     environment: &Environment,
 ) -> Result<Config, (Problems, Option<Box<Named>>)> {
+    // Some editors put a byte order mark before the first character.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (root, errors) = DeTable::parse_recoverable(text);
     let mut walk = walk::Walk { file, text, diagnostics: Vec::new() };
+    let mut second_table = 0..0;
     for error in &errors {
         let span = error.span().unwrap_or_default();
         match (error.message(), text.get(span.clone())) {
+            // The keys of a table that is there twice may all be there twice: that is one mistake.
+            ("duplicate key", Some(_)) if second_table.contains(&span.start) => {}
             ("duplicate key", Some(key)) => {
-                walk.error(span.start, format!("duplicate key `{}`", key.escape_debug()))
+                if text[..span.start].ends_with('[') {
+                    let length = text[span.start..].find("\n[").unwrap_or(text.len() - span.start);
+                    second_table = span.start..span.start + length;
+                }
+                let key = key.escape_debug();
+                walk.error(span.start, format!("duplicate key `{key}`: it may be there once"));
             }
             (message, _) => walk.error(span.start, message),
         }

@@ -1,6 +1,6 @@
 //! What texts in `pipeline.toml` must keep. A rule's message says what is wrong and what would be right.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use http::Uri;
 
@@ -31,6 +31,9 @@ pub(super) const ADDRESS: Rule = Rule { check: address, pattern: Some("^.+:[0-9]
 /// The base URL of a node.
 pub(super) const HOST: Rule = Rule { check: host, pattern: Some("^https?://[^@?#]+$") };
 
+/// The name in basic auth, which ends at the first colon: <https://www.rfc-editor.org/rfc/rfc7617#section-2>
+pub(super) const USERNAME: Rule = Rule { check: username, pattern: Some("^[^:\\u0000-\\u001f]+$") };
+
 /// An index name with at most one date.
 pub(super) const INDEX: Rule = Rule { check: |text| index::parse(text).map(|_| ()), pattern: None };
 
@@ -39,6 +42,13 @@ const CLUSTER_BYTES_MAX: usize = 256;
 
 fn not_empty(text: &str) -> Result<(), String> {
     if text.is_empty() { Err("must not be empty".into()) } else { Ok(()) }
+}
+
+fn username(text: &str) -> Result<(), String> {
+    if text.is_empty() || text.contains(':') || text.chars().any(char::is_control) {
+        return Err("must be a name without `:` and control characters: basic auth has none with them".into());
+    }
+    Ok(())
 }
 
 fn label(text: &str) -> Result<(), String> {
@@ -93,10 +103,38 @@ fn host(text: &str) -> Result<(), String> {
     {
         return wrong("names no valid host and port");
     }
+    if !is_host(authority.host()) {
+        return wrong("names a host that there cannot be");
+    }
+    if uri.path().split('/').any(|part| part.starts_with('_')) {
+        return wrong("must not name an API such as /_bulk: weir adds that itself");
+    }
     if uri.query().is_some() || text.contains('#') {
         return wrong("must not have a query or a fragment");
     }
     Ok(())
+}
+
+/// An address, or a name as DNS has them: what else a URL may hold, no server is called by. A name whose last part is a
+/// number is an address with a mistake: <https://url.spec.whatwg.org/#ends-in-a-number-checker>
+fn is_host(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        return address.parse::<Ipv6Addr>().is_ok();
+    }
+    let mut labels = host.strip_suffix('.').unwrap_or(host).split('.');
+    let is_name = labels.all(|label| {
+        !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    });
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    let is_number = last.bytes().all(|b| b.is_ascii_digit());
+    is_name && (!is_number || host.parse::<Ipv4Addr>().is_ok())
+}
+
+/// What two spellings of one host have in common.
+pub(super) fn same_host(text: &str) -> String {
+    let text = text.trim_end_matches('/').to_ascii_lowercase();
+    let port = if text.starts_with("https:") { ":443" } else { ":80" };
+    text.strip_suffix(port).unwrap_or(&text).to_owned()
 }
 
 #[cfg(test)]
@@ -125,7 +163,7 @@ mod tests {
     #[test]
     fn hosts_are_plain_base_urls() {
         for url in
-            ["http://a", "https://a.b:9200", "https://a/prefix", "http://[::1]:9200/", "http://10.0.0.1:1"]
+            ["http://a", "https://a_1.b.:9200", "https://a/prefix", "http://[::1]:9200/", "http://10.0.0.1:1"]
         {
             assert_eq!(host(url), Ok(()), "{url}");
         }
@@ -140,6 +178,13 @@ mod tests {
             "http://a/?q",
             "http://a/#f",
             "http://a b",
+            "http://*.a",
+            "http://..",
+            "http://a..b",
+            "http://256.1.1.1",
+            "http://1.2.3",
+            "http://[::g]",
+            "http://a/_bulk",
         ] {
             assert!(host(url).is_err(), "{url}");
         }

@@ -196,7 +196,7 @@ mod diagnostics {
     fn a_secret_says_where_it_is() {
         insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { fiel = 'hunter2' }")), @"etc/pipeline.toml:8:14: error: unknown key `fiel` in `password`; did you mean `file`?");
         insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { file = 'a', env = 'B' }")), @"etc/pipeline.toml:8:12: error: `password` must have one of `file` and `env`, and nothing else");
-        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { env = '' }")), @"etc/pipeline.toml:8:20: error: `env` must be a string");
+        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { env = '' }")), @"etc/pipeline.toml:8:20: error: `env` must be a string that is not empty");
         insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = {}")), @"etc/pipeline.toml:8:12: error: `password` must have one of `file` and `env`, and nothing else");
         insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = ''")), @r#"etc/pipeline.toml:8:12: error: `password` must be { file = "…" }, { env = "…" } or a string that is not empty, not an empty string"#);
     }
@@ -221,6 +221,55 @@ mod diagnostics {
     }
 
     #[test]
+    fn a_path_is_one_on_this_machine() {
+        insta::assert_snapshot!(problems_with("cache = '~/cache'\ndead_letter.path = \"a\\u0000b\"\n[[stage]]\nname = 'a'\nmodule = 'https://example.org/a.wasm'"), @r"
+        etc/pipeline.toml:4:9: error: `cache` must be a whole path: `~` stands for nothing here
+        etc/pipeline.toml:5:20: error: `path` must be a path without control characters
+        etc/pipeline.toml:8:10: error: `module` must be a path on this machine, not a URL
+        ");
+    }
+
+    #[test]
+    fn hosts_are_distinct_whatever_their_spelling() {
+        for hosts in ["'http://a', 'http://a/'", "'https://a', 'HTTPS://A:443'", "'http://a:80', 'http://a'"]
+        {
+            insta::allow_duplicates! {
+                insta::assert_snapshot!(problems(&with_opensearch(&format!("hosts=[{hosts}]"))), @"etc/pipeline.toml:6:7: error: `hosts` names a host twice");
+            }
+        }
+        assert!(
+            parse_toml(&with_opensearch("hosts=['http://a', 'https://a', 'http://a:9200', 'http://a/b']"))
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn credentials_that_cannot_be_meant_are_refused_without_showing_them() {
+        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'me:hunter2'\npassword = '${HUNTER2}'")), @r#"
+        etc/pipeline.toml:7:12: error: `username` must be a name without `:` and control characters: basic auth has none with them
+        etc/pipeline.toml:8:12: error: `password` looks like a variable of a shell, and nothing is put in its place: write { env = "NAME" }
+        "#);
+        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { env = '$HUNTER2' }")), @"etc/pipeline.toml:8:20: error: `env` must be a variable's name, without `$`");
+    }
+
+    #[test]
+    fn a_table_that_is_there_twice_is_one_mistake() {
+        insta::assert_snapshot!(problems_with("[buffer]\nmemory = '8MiB'\n[buffer]\nmemory = '9MiB'\n[admin]\nlisten = ':1'\nlisten = ':2'"), @r"
+        etc/pipeline.toml:6:2: error: duplicate key `buffer`: it may be there once
+        etc/pipeline.toml:10:1: error: duplicate key `listen`: it may be there once
+        ");
+    }
+
+    #[test]
+    fn a_byte_order_mark_takes_no_column() {
+        insta::assert_snapshot!(problems("\u{feff}nmae = 'p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\r\nx = 1\r\n"), @r"
+        etc/pipeline.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its directories, its metrics.
+        etc/pipeline.toml:1:1: error: unknown key `nmae` at the top level; did you mean `name`?
+        etc/pipeline.toml:4:1: error: unknown key `x` at the top level; there are `name`, `cluster`, `workers`, `cache`, `source`, `stage`, `buffer`, `sink`, `dead_letter`, `lease`, `admin`
+        ");
+    }
+
+    #[test]
     fn a_sink_does_not_write_to_what_the_source_reads() {
         let of = |from: &str, to: &str| {
             parse_toml(&format!(
@@ -241,7 +290,7 @@ mod diagnostics {
         insta::assert_snapshot!(problems("name = \nb = 'x\nc = 1\nc = 2\n[source\nkidn = 1\npassword = hunter2"), @r"
         etc/pipeline.toml:1:8: error: string values must be quoted, expected literal string
         etc/pipeline.toml:2:7: error: invalid literal string, expected `'`
-        etc/pipeline.toml:4:1: error: duplicate key `c`
+        etc/pipeline.toml:4:1: error: duplicate key `c`: it may be there once
         etc/pipeline.toml:5:8: error: unclosed table, expected `]`
         ");
     }
@@ -262,7 +311,9 @@ mod diagnostics {
             problems.to_string().replace(&folder.path().display().to_string(), "DIR")
         };
         std::fs::write(folder.path().join("latin.toml"), b"name = 'p'\ncluster = 'M\xfcnchen'").unwrap();
-        insta::assert_snapshot!(of("none.toml"), @"DIR/none.toml:1:1: error: cannot read the configuration: No such file or directory (os error 2)");
+        std::fs::write(folder.path().join("wide.toml"), b"\xff\xfen\0").unwrap();
+        insta::assert_snapshot!(of("wide.toml"), @"DIR/wide.toml:1:1: error: the file is UTF-16: save it as UTF-8");
+        insta::assert_snapshot!(of("none.toml"), @"DIR/none.toml:1:1: error: cannot read the configuration: No such file or directory (os error 2); `weir example` prints one to begin with");
         insta::assert_snapshot!(of("latin.toml"), @"DIR/latin.toml:2:13: error: the file is not UTF-8 text from here on");
     }
 }

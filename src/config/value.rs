@@ -10,7 +10,7 @@ use toml::de::{DeInteger, DeTable, DeValue};
 use super::diagnostic::nearest;
 use super::table::{Key, Rule, Type};
 use super::units::{self, DURATION_FORMS, SIZE_FORMS, show_duration, show_size};
-use super::walk::{Section, Walk};
+use super::walk::{Section, Walk, is_later_scheme};
 use super::{Workers, json};
 use crate::secret::Secret;
 
@@ -38,11 +38,9 @@ impl Walk<'_> {
         match (&key.kind, value.get_ref()) {
             (Type::Text(rule), DeValue::String(text)) => self.text(key, *rule, text, at),
             (Type::OneOf(choices), DeValue::String(text)) => self.choice(key, choices, text, at),
-            (Type::Path, DeValue::String(text)) if text.is_empty() => {
-                self.error(at, format!("`{}` must not be empty", key.name));
-                None
+            (Type::Path, DeValue::String(text)) => {
+                self.local(key.name, text, at, is_later_scheme(key, text)).map(Value::Path)
             }
-            (Type::Path, DeValue::String(text)) => Some(Value::Path(self.path(text))),
             (Type::Flag, DeValue::Boolean(flag)) => Some(Value::Flag(*flag)),
             (Type::Workers { .. }, DeValue::String(text)) if text == "auto" => {
                 Some(Value::Workers(Workers::Auto))
@@ -67,9 +65,7 @@ impl Walk<'_> {
             (Type::Texts { rule, may_be_empty }, DeValue::Array(items)) => {
                 self.texts(key, *rule, *may_be_empty, items, at)
             }
-            (Type::Secret, DeValue::String(text)) if !text.is_empty() => {
-                Some(Value::Secret(Secret::Inline(text.clone().into_owned())))
-            }
+            (Type::Secret, DeValue::String(text)) if !text.is_empty() => self.inline(key, text, at),
             (Type::Secret, DeValue::Table(table)) => self.secret(key, table, at),
             (Type::Free, DeValue::Table(table)) => {
                 let before = self.diagnostics.len();
@@ -84,6 +80,33 @@ impl Walk<'_> {
                 None
             }
         }
+    }
+
+    /// A path on this machine; `may_be_url`: what is wrong with a URL is told by who knows why.
+    fn local(&mut self, name: &str, text: &str, at: usize, may_be_url: bool) -> Option<PathBuf> {
+        let wrong = if text.is_empty() {
+            "must not be empty"
+        } else if text.chars().any(char::is_control) {
+            "must be a path without control characters"
+        } else if text.contains("://") && !may_be_url {
+            "must be a path on this machine, not a URL"
+        } else if text == "~" || text.starts_with("~/") {
+            "must be a whole path: `~` stands for nothing here"
+        } else {
+            return Some(self.path(text));
+        };
+        self.error(at, format!("`{name}` {wrong}"));
+        None
+    }
+
+    fn inline(&mut self, key: &Key, text: &str, at: usize) -> Option<Value> {
+        if text.starts_with("${") && text.ends_with('}') {
+            let text =
+                "looks like a variable of a shell, and nothing is put in its place: write { env = \"NAME\" }";
+            self.error(at, format!("`{}` {text}", key.name));
+            return None;
+        }
+        Some(Value::Secret(Secret::Inline(text.to_owned())))
     }
 
     fn text(&mut self, key: &Key, rule: Rule, text: &str, at: usize) -> Option<Value> {
@@ -157,11 +180,16 @@ impl Walk<'_> {
         let mut found = None;
         for (name, value) in table {
             let text = value.get_ref().as_str().filter(|text| !text.is_empty());
+            let at = value.span().start;
             let secret = match (name.get_ref().as_ref(), text) {
-                ("file", Some(path)) => Secret::File(self.path(path)),
+                ("file", Some(path)) => Secret::File(self.local("file", path, at, false)?),
+                ("env", Some(variable)) if variable.contains(['$', '=', '\0', ' ']) => {
+                    self.error(at, "`env` must be a variable's name, without `$`");
+                    return None;
+                }
                 ("env", Some(variable)) => Secret::Env(variable.to_owned()),
                 ("file" | "env", None) => {
-                    self.error(value.span().start, format!("`{}` must be a string", name.get_ref()));
+                    self.error(at, format!("`{}` must be a string that is not empty", name.get_ref()));
                     return None;
                 }
                 (other, _) => {

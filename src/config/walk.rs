@@ -236,7 +236,8 @@ fn kind_of<'t>(spec: &Table, table: &'t DeTable<'_>) -> Option<&'t str> {
     kinds.iter().any(|(known, _)| *known == kind).then_some(kind)
 }
 
-fn is_later_scheme(key: &Key, text: &str) -> bool {
+/// Whether a text is what a later version will know.
+pub(super) fn is_later_scheme(key: &Key, text: &str) -> bool {
     matches!(key.later, Later::Scheme(scheme) if text.starts_with(scheme))
 }
 
