@@ -253,30 +253,37 @@ async fn finish(
     mut sink: JoinHandle<Result<(), SinkError>>,
     shared: &Shared,
 ) -> Result<(), RunError> {
-    let (mut source_ended, mut workers_ended) = (false, false);
+    let (mut source_ended, mut workers_ended, mut sink_ended) = (false, false, false);
     let mut first_failure = None;
-    let mut note = |end: WorkerEnd| {
+    let note = |first: &mut Option<RunError>, end: WorkerEnd| {
         if let Err(error) = end {
             shared.ledger.cut_short();
             shared.shutdown.drain.cancel();
-            first_failure.get_or_insert(error);
+            first.get_or_insert(error);
         }
     };
     let time_is_up = drain_is_over(&shared.shutdown);
     tokio::pin!(time_is_up);
-    loop {
+    // A part may be seen to have ended before the one that made it end: only when all have can it be said that none
+    // failed. Only a failure is not waited for by a source that blocks on stdin.
+    while !(sink_ended && workers_ended && (source_ended || first_failure.is_some())) {
         tokio::select! {
             end = &mut source, if !source_ended => {
                 source_ended = true;
-                note(ended("the source", end));
+                note(&mut first_failure, ended("the source", end));
             }
             end = workers.recv(), if !workers_ended => match end {
-                Some(end) => note(end),
+                Some(end) => note(&mut first_failure, end),
                 None => workers_ended = true,
             },
-            end = &mut sink => {
-                note(ended("the sink", end));
-                break;
+            end = &mut sink, if !sink_ended => {
+                sink_ended = true;
+                let end = ended("the sink", end);
+                let has_failed = end.is_err();
+                note(&mut first_failure, end);
+                if has_failed {
+                    break;
+                }
             }
             () = &mut time_is_up => break,
         }
