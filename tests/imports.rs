@@ -18,7 +18,20 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     let only = |modules: &[&'static str]| modules.iter().copied().collect();
     BTreeMap::from([
         ("main", only(&["cli"])),
-        ("cli", shared_and(&["config", "pipeline", "telemetry", "source", "stages", "sink", "tls"])),
+        (
+            "cli",
+            shared_and(&[
+                "config",
+                "pipeline",
+                "telemetry",
+                "source",
+                "stages",
+                "buffer",
+                "sink",
+                "kube",
+                "tls",
+            ]),
+        ),
         ("pipeline", shared_and(&["admin", "config", "source", "stages", "buffer", "sink", "kube"])),
         // Settings types are the parts' own.
         ("config", only(&["source", "stages", "buffer", "sink", "dead_letter", "secret", "kube"])),
@@ -33,7 +46,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         // What parts share knows no part.
         ("event", only(&[])),
         ("handoff", only(&["event", "ledger"])),
-        ("dead_letter", only(&["event", "ledger", "lines"])),
+        ("dead_letter", only(&["event", "ledger", "lines", "health", "shutdown"])),
         ("metrics", only(&["ledger"])),
         ("ledger", only(&[])),
         ("health", only(&[])),

@@ -134,7 +134,7 @@ impl Source {
             health: health.clone(),
             shutdown: shutdown.clone(),
         };
-        let settings = KubernetesSettings { namespaces: vec![namespace.name.clone()] };
+        let settings = KubernetesSettings { namespaces: vec![namespace.name.clone()], ..Default::default() };
         let task = tokio::spawn(async move { kubernetes::run(&settings, client, context).await });
         Source { work: workers.remove(0), metrics, health, shutdown, task, seen: BTreeMap::new() }
     }

@@ -10,6 +10,7 @@
 mod batcher;
 mod room;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -26,11 +27,23 @@ use crate::metrics::Metrics;
 pub struct Settings {
     /// Bytes of documents in memory, those being sent included.
     pub memory: u64,
+    /// Where to keep what the memory cannot hold; `None`: the source waits instead. (`config` refuses it in this
+    /// version.)
+    pub spool: Option<SpoolSettings>,
+}
+
+/// `path` and `disk` in `[buffer]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpoolSettings {
+    /// A folder for this pipeline alone; need not exist yet.
+    pub path: PathBuf,
+    /// Bytes that it may take; at least [`Settings::memory`], so that all that waits in memory fits.
+    pub disk: u64,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { memory: 16 << 20 }
+        Settings { memory: 16 << 20, spool: None }
     }
 }
 

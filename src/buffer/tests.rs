@@ -27,7 +27,7 @@ const LIMITS: BatchLimits = BatchLimits { bytes: 1 << 20, count: 1000 };
 fn buffer(memory: u64) -> (Ledger, Metrics, Writer, Reader) {
     let ledger = Ledger::default();
     let metrics = Metrics::new(&ledger).unwrap();
-    let (writer, reader) = channel(&Settings { memory }, &metrics);
+    let (writer, reader) = channel(&Settings { memory, spool: None }, &metrics);
     (ledger, metrics, writer, reader)
 }
 

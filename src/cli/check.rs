@@ -9,9 +9,11 @@ use clap::Args;
 
 use super::{Failure, LogArguments, configuration, print};
 use crate::config::{Settings, Workers, show_duration, show_index, show_size};
+use crate::kube::LeaseSettings;
 use crate::sink::{Mode, OpenSearchSettings};
+use crate::source::Start;
 use crate::stages::{Description, OnError, StageSettings};
-use crate::{sink, source};
+use crate::{buffer, sink, source};
 
 /// Tell everything that is wrong with a configuration, or what it would run
 ///
@@ -47,7 +49,7 @@ fn summary(settings: &Settings, modules: &[Description]) -> String {
     for (stage, module) in settings.stages.iter().zip(modules) {
         line("stage", self::stage(stage, module));
     }
-    line("buffer", format!("{} in memory", show_size(settings.buffer.memory)));
+    line("buffer", buffer(&settings.buffer));
     line("sink", sink(&settings.sink));
     let dead_letter = settings.dead_letter.path.as_ref();
     line(
@@ -57,6 +59,9 @@ fn summary(settings: &Settings, modules: &[Description]) -> String {
             |path| path.display().to_string(),
         ),
     );
+    if let Some(lease) = &settings.lease {
+        line("lease", self::lease(lease));
+    }
     line("admin", settings.admin.map_or_else(|| "does not listen".into(), |admin| admin.to_string()));
     lines
 }
@@ -72,11 +77,16 @@ fn pipeline(settings: &Settings) -> String {
 
 fn source(source: &source::Settings) -> String {
     match source {
-        source::Settings::Kubernetes(kubernetes) if kubernetes.namespaces.is_empty() => {
-            "kubernetes, all namespaces".into()
-        }
         source::Settings::Kubernetes(kubernetes) => {
-            format!("kubernetes, namespaces {}", kubernetes.namespaces.join(", "))
+            let namespaces = match &kubernetes.namespaces[..] {
+                [] => "all namespaces".to_owned(),
+                some => format!("namespaces {}", some.join(", ")),
+            };
+            let start = match kubernetes.start {
+                Start::All => "",
+                Start::Now => ", from now on where no position is saved",
+            };
+            format!("kubernetes, {namespaces}{start}")
         }
         source::Settings::File { path, follow } => {
             format!("file {}{}", path.display(), if *follow { ", followed" } else { "" })
@@ -112,6 +122,21 @@ fn stage(stage: &StageSettings, module: &Description) -> String {
         show_duration(stage.timeout),
         show_size(stage.memory)
     )
+}
+
+fn buffer(buffer: &buffer::Settings) -> String {
+    let memory = show_size(buffer.memory);
+    match &buffer.spool {
+        None => format!("{memory} in memory"),
+        Some(spool) => {
+            format!("{memory} in memory, then {} in {}", show_size(spool.disk), spool.path.display())
+        }
+    }
+}
+
+fn lease(lease: &LeaseSettings) -> String {
+    let namespace = lease.namespace.as_deref().unwrap_or("the pod's namespace");
+    format!("{} in {namespace}, held for {}", lease.name, show_duration(lease.duration))
 }
 
 /// What the module can do to an event.
@@ -168,6 +193,29 @@ mod tests {
         };
         let modules: Vec<_> = settings.stages.iter().zip(["discard", "edit"]).map(describe).collect();
         summary(&settings, &modules)
+    }
+
+    #[test]
+    fn a_summary_tells_what_outlives_a_restart() {
+        let environment = Environment::default();
+        let text = "name = 'p'\nsource.kind = 'kubernetes'\nsink.kind = 'stdout'";
+        let mut settings = config::parse(Path::new("p.toml"), text, &environment).unwrap().settings;
+        settings.source = source::Settings::Kubernetes(source::KubernetesSettings {
+            start: Start::Now,
+            ..source::KubernetesSettings::default()
+        });
+        settings.buffer.spool = Some(buffer::SpoolSettings { path: "/spool".into(), disk: 2 << 30 });
+        let duration = std::time::Duration::from_secs(15);
+        settings.lease = Some(LeaseSettings { namespace: None, name: "p".into(), duration });
+        insta::assert_snapshot!(summary(&settings, &[]), @r"
+        pipeline     p, workers auto
+        source       kubernetes, all namespaces, from now on where no position is saved
+        buffer       16MiB in memory, then 2GiB in /spool
+        sink         stdout
+        dead_letter  none: the first event that needs it stops the run
+        lease        p in the pod's namespace, held for 15s
+        admin        0.0.0.0:9464
+        ");
     }
 
     #[test]

@@ -13,10 +13,12 @@ use super::keys::{ROOT, STAGE_MEMORY_MAX, STAGE_TIMEOUT_MAX};
 use super::rules::same_host;
 use super::value::Value;
 use super::walk::{Section, Walk};
-use super::{Environment, Named, Settings, StagePlaces, Workers, index};
+use super::{Environment, Named, Settings, StagePlaces, Workers, index, show_size};
+use crate::buffer::SpoolSettings;
+use crate::kube::LeaseSettings;
 use crate::secret::Secret;
 use crate::sink::{Mode, OpenSearchSettings, Template};
-use crate::source::KubernetesSettings;
+use crate::source::{KubernetesSettings, Start};
 use crate::stages::{Match, OnError, StageSettings, Wasi};
 use crate::{buffer, dead_letter, sink, source};
 
@@ -37,18 +39,25 @@ pub(super) fn config(
     if let (Some(source), Some(sink), Some(section)) = (&source, &sink, root.section("sink")) {
         not_into_itself(walk, source, sink, section);
     }
-    let settings = settings(walk, &root, stages, source.clone(), sink.clone(), environment);
+    let buffer = root.section("buffer").and_then(|section| buffer(walk, section));
+    let lease = root.section("lease").and_then(|section| lease(walk, &root, section));
+    let parts = Parts { source: source.clone(), stages, buffer, sink: sink.clone(), lease };
+    let settings = settings(walk, &root, parts, environment);
     (settings, Named { source, sink, ..named(walk, &root, environment) })
 }
 
-fn settings(
-    walk: &Walk<'_>,
-    root: &Section,
-    stages: Vec<Option<StageSettings>>,
+/// Each part's settings, where there is nothing wrong with them.
+struct Parts {
     source: Option<source::Settings>,
+    stages: Vec<Option<StageSettings>>,
+    buffer: Option<buffer::Settings>,
     sink: Option<sink::Settings>,
-    environment: &Environment,
-) -> Option<Settings> {
+    /// `Some(None)`: none is wanted.
+    lease: Option<Option<LeaseSettings>>,
+}
+
+fn settings(walk: &Walk<'_>, root: &Section, parts: Parts, environment: &Environment) -> Option<Settings> {
+    let Parts { source, stages, buffer, sink, lease } = parts;
     let source = source?;
     Some(Settings {
         name: root.text("name")?,
@@ -58,9 +67,10 @@ fn settings(
         admin: admin(root, &source),
         source,
         stages: stages.into_iter().collect::<Option<_>>()?,
-        buffer: buffer::Settings { memory: root.section("buffer")?.size("memory")? },
+        buffer: buffer?,
         sink: sink?,
         dead_letter: dead_letter::Settings { path: root.section("dead_letter")?.path("path") },
+        lease: lease?,
         folder: folder(walk.file),
     })
 }
@@ -167,11 +177,50 @@ fn source(walk: &mut Walk<'_>, section: &Section) -> Option<source::Settings> {
             if distinct.len() < namespaces.len() {
                 walk.error(section.at("namespaces"), "`namespaces` names a namespace twice");
             }
-            source::Settings::Kubernetes(KubernetesSettings { namespaces })
+            let start = match section.text("start")?.as_str() {
+                "now" => Start::Now,
+                _ => Start::All,
+            };
+            source::Settings::Kubernetes(KubernetesSettings { namespaces, start })
         }
         "file" => source::Settings::File { path: section.path("path")?, follow: section.flag("follow")? },
         _ => source::Settings::Stdin,
     })
+}
+
+fn buffer(walk: &mut Walk<'_>, section: &Section) -> Option<buffer::Settings> {
+    if section.is_given("disk") && !section.is_in_file("path") {
+        walk.error(section.at("disk"), "`disk` needs `path` beside it");
+    }
+    let (memory, disk) = (section.size("memory")?, section.size("disk")?);
+    let spool = section.path("path").map(|path| SpoolSettings { path, disk });
+    if spool.is_some() && disk < memory {
+        let key = if section.is_given("disk") { "disk" } else { "memory" };
+        let text = format!(
+            "`disk`, {}, must be at least `memory`, {}: all that waits in memory must fit",
+            show_size(disk),
+            show_size(memory)
+        );
+        walk.error(section.at(key), text);
+    }
+    Some(buffer::Settings { memory, spool })
+}
+
+fn lease(walk: &mut Walk<'_>, root: &Section, section: &Section) -> Option<Option<LeaseSettings>> {
+    let (is_enabled, duration) = (section.flag("enabled")?, section.duration("duration")?);
+    if duration.subsec_nanos() != 0 {
+        walk.error(section.at("duration"), "`duration` must be whole seconds: a Lease holds no fractions");
+    }
+    if !is_enabled {
+        return Some(None);
+    }
+    let kind = root.section("source").and_then(|source| source.text("kind"));
+    if kind.is_some_and(|kind| kind != "kubernetes") {
+        let text = "`enabled = true` is for a kubernetes source: replicas share no other";
+        walk.error(section.at("enabled"), text);
+    }
+    let name = section.text("name").or_else(|| root.text("name"))?;
+    Some(Some(LeaseSettings { namespace: section.text("namespace"), name, duration }))
 }
 
 fn unique_names(walk: &mut Walk<'_>, stages: &[Section]) {

@@ -173,8 +173,14 @@ static BUFFER: Table = Table {
         )
         .default("\"16MiB\""),
         key("path", Type::Path, "Folder of the spool on disk; absent: nothing is spooled.").later(Later::Key),
-        key("disk", Type::Size { min: 4 << 20, max: 64 << 40 }, "Bytes that the spool may take.")
-            .later(Later::Key),
+        key(
+            "disk",
+            // A spool gives room back in pieces: with fewer than some tens of MiB it would wait for the last event of one.
+            Type::Size { min: 64 << 20, max: 64 << 40 },
+            "Bytes that the spool may take: at least as many as memory.",
+        )
+        .default("\"2GiB\"")
+        .later(Later::Key),
     ],
 };
 
@@ -249,6 +255,12 @@ static DEAD_LETTER: Table = Table {
     )],
 };
 
+/// Renewed every third of it, each with a second for a busy API server to answer. (client-go's own defaults are 15 s, with
+/// 10 s to renew and 2 s between tries: <https://pkg.go.dev/k8s.io/client-go/tools/leaderelection>)
+const LEASE_MIN: Duration = Duration::from_secs(5);
+/// So long may nobody work when the holder is killed; events live for an hour.
+const LEASE_MAX: Duration = Duration::from_secs(300);
+
 static LEASE: Table = Table {
     header: "[lease]",
     doc: "Leader election among replicas.",
@@ -260,8 +272,8 @@ static LEASE: Table = Table {
         key("name", Type::Text(NAME), "The Lease's name; absent: the pipeline's."),
         key(
             "duration",
-            Type::Duration { min: Duration::from_secs(5), max: Duration::from_secs(300) },
-            "How long the Lease is held without renewal.",
+            Type::Duration { min: LEASE_MIN, max: LEASE_MAX },
+            "How long the Lease is held without renewal, in whole seconds: the gap when its holder is killed.",
         )
         .default("\"15s\""),
     ],

@@ -36,6 +36,7 @@ pub use index::show as show_index;
 pub use schema::schema;
 pub use units::{show_duration, show_size};
 
+use crate::kube::LeaseSettings;
 use crate::secret::Secret;
 use crate::{buffer, dead_letter, sink, source, stages};
 
@@ -73,6 +74,8 @@ pub struct Settings {
     pub sink: sink::Settings,
     /// Where events go that could not be processed.
     pub dead_letter: dead_letter::Settings,
+    /// By which Lease replicas agree on who works; `None`: this one always does.
+    pub lease: Option<LeaseSettings>,
     /// Where `/metrics`, `/livez` and `/readyz` are served; `None`: nowhere.
     pub admin: Option<SocketAddr>,
     /// The folder that relative paths were relative to.
@@ -222,7 +225,7 @@ fn parse_parts(
     // Some editors put a byte order mark before the first character.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (root, errors) = DeTable::parse_recoverable(text);
-    let mut walk = walk::Walk { file, text, diagnostics: Vec::new() };
+    let mut walk = walk::Walk::new(file, text);
     let mut second_table = 0..0;
     for error in &errors {
         let span = error.span().unwrap_or_default();
@@ -242,7 +245,7 @@ fn parse_parts(
     }
     let built = errors.is_empty().then(|| build::config(&mut walk, root.get_ref(), environment));
     let (settings, named) = built.unzip();
-    match (Problems::of(walk.diagnostics), settings.flatten(), named) {
+    match (Problems::of(walk.finish()), settings.flatten(), named) {
         (None, Some(settings), Some(named)) => Ok(Config { settings, named }),
         (Some(problems), _, named) => Err((problems, named.map(Box::new))),
         (None, ..) => unreachable!("what could not be built has been diagnosed: see `walk`"),

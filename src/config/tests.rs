@@ -221,6 +221,15 @@ mod diagnostics {
     }
 
     #[test]
+    fn about_a_value_that_comes_later_nothing_else_is_told() {
+        insta::assert_snapshot!(problems_with("buffer.disk = '64MiB'\nbuffer.memory = '1GiB'"), @"etc/pipeline.toml:4:15: error: `disk` is not in this version: leave it out");
+        insta::assert_snapshot!(problems_with("lease = { enabled = true, duration = '5500ms' }"), @r"
+        etc/pipeline.toml:4:21: error: `enabled = true` is not in this version: leave it out
+        etc/pipeline.toml:4:38: error: `duration` must be whole seconds: a Lease holds no fractions
+        ");
+    }
+
+    #[test]
     fn a_path_is_one_on_this_machine() {
         insta::assert_snapshot!(problems_with("cache = '~/cache'\ndead_letter.path = \"a\\u0000b\"\n[[stage]]\nname = 'a'\nmodule = 'https://example.org/a.wasm'"), @r"
         etc/pipeline.toml:4:9: error: `cache` must be a whole path: `~` stands for nothing here
@@ -318,6 +327,71 @@ mod diagnostics {
     }
 }
 
+/// What is refused by name in this version, read as if it were not: to switch it on is to take `later` off its key.
+mod later {
+    use super::*;
+    use crate::buffer::SpoolSettings;
+    use crate::kube::LeaseSettings;
+    use crate::source::{KubernetesSettings, Start};
+    use std::time::Duration;
+
+    fn read(lines: &str) -> (Option<Settings>, String) {
+        let text = format!("name = 'p'\nsink.kind = 'stdout'\n{lines}");
+        let (file, environment) = (Path::new("etc/pipeline.toml"), Environment::default());
+        let mut walk = walk::Walk::new(file, &text);
+        let (settings, _) = build::config(&mut walk, DeTable::parse(&text).unwrap().get_ref(), &environment);
+        let problems = Problems::of(walk.diagnostics);
+        (settings, problems.map(|problems| problems.to_string()).unwrap_or_default())
+    }
+
+    const KUBERNETES: &str = "source = { kind = 'kubernetes', start = 'now' }\n";
+
+    #[test]
+    fn every_part_gets_what_is_set_for_it() {
+        let (settings, problems) = read(&format!(
+            "{KUBERNETES}[buffer]\npath = 'spool'\n[lease]\nenabled = true\nnamespace = 'weir'\nduration = '30s'"
+        ));
+        assert_eq!(problems, "");
+        let settings = settings.unwrap();
+        let source = KubernetesSettings { namespaces: Vec::new(), start: Start::Now };
+        assert_eq!(settings.source, source::Settings::Kubernetes(source));
+        let spool = SpoolSettings { path: "etc/spool".into(), disk: 2 << 30 };
+        assert_eq!(settings.buffer, buffer::Settings { memory: 16 << 20, spool: Some(spool) });
+        let lease = LeaseSettings {
+            namespace: Some("weir".into()),
+            name: "p".into(),
+            duration: Duration::from_secs(30),
+        };
+        assert_eq!(settings.lease, Some(lease));
+    }
+
+    #[test]
+    fn a_lease_that_is_not_enabled_is_none_and_one_may_have_a_name() {
+        assert_eq!(read(&format!("{KUBERNETES}lease.name = 'l'")).0.unwrap().lease, None);
+        let named = read(&format!("{KUBERNETES}lease = {{ enabled = true, name = 'l' }}")).0.unwrap();
+        assert_eq!(named.lease.unwrap().name, "l");
+    }
+
+    #[test]
+    fn a_disk_holds_at_least_the_memory_and_needs_a_path() {
+        insta::assert_snapshot!(read(&format!("{KUBERNETES}buffer = {{ path = 'x', disk = '64MiB', memory = '65MiB' }}")).1, @"etc/pipeline.toml:4:31: error: `disk`, 64MiB, must be at least `memory`, 65MiB: all that waits in memory must fit");
+        insta::assert_snapshot!(read(&format!("{KUBERNETES}buffer = {{ path = 'x', memory = '3GiB' }}")).1, @"etc/pipeline.toml:4:33: error: `disk`, 2GiB, must be at least `memory`, 3GiB: all that waits in memory must fit");
+        insta::assert_snapshot!(read(&format!("{KUBERNETES}buffer.disk = '4GiB'")).1, @"etc/pipeline.toml:4:15: error: `disk` needs `path` beside it");
+        insta::assert_snapshot!(read(&format!("{KUBERNETES}buffer = {{ path = 'x', disk = '63MiB' }}")).1, @"etc/pipeline.toml:4:31: error: `disk` must be from 64MiB to 65536GiB, not 63MiB");
+        assert_eq!(
+            read(&format!("{KUBERNETES}buffer = {{ path = 'x', disk = '64MiB', memory = '64MiB' }}")).1,
+            ""
+        );
+    }
+
+    #[test]
+    fn a_lease_is_held_for_whole_seconds_by_replicas_that_watch() {
+        insta::assert_snapshot!(read(&format!("{KUBERNETES}lease = {{ enabled = true, duration = '5500ms' }}")).1, @"etc/pipeline.toml:4:38: error: `duration` must be whole seconds: a Lease holds no fractions");
+        insta::assert_snapshot!(read(&format!("{KUBERNETES}lease = {{ enabled = true, duration = '4s' }}")).1, @"etc/pipeline.toml:4:38: error: `duration` must be from 5s to 5m, not 4s");
+        insta::assert_snapshot!(read("source = { kind = 'stdin' }\nlease = { enabled = true }").1, @"etc/pipeline.toml:4:21: error: `enabled = true` is for a kubernetes source: replicas share no other");
+    }
+}
+
 mod settings {
     use super::*;
     use crate::secret::Secret;
@@ -347,6 +421,7 @@ mod settings {
             buffer: buffer::Settings::default(),
             sink: sink::Settings::Stdout,
             dead_letter: dead_letter::Settings { path: None },
+            lease: None,
             admin: None,
             folder: "etc".into(),
         };

@@ -62,6 +62,21 @@ pub(super) struct Walk<'a> {
     pub(super) file: &'a Path,
     pub(super) text: &'a str,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// What is not in this version.
+    later: Vec<Diagnostic>,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(file: &'a Path, text: &'a str) -> Walk<'a> {
+        Walk { file, text, diagnostics: Vec::new(), later: Vec::new() }
+    }
+
+    /// Everything that is wrong. About a value that is not in this version nothing else is told.
+    pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+        self.diagnostics.retain(|other| self.later.iter().all(|later| later.place != other.place));
+        self.diagnostics.append(&mut self.later);
+        self.diagnostics
+    }
 }
 
 impl Walk<'_> {
@@ -73,7 +88,7 @@ impl Walk<'_> {
     /// Whether something wrong at a byte offset has been noted.
     pub(super) fn is_wrong(&self, at: usize) -> bool {
         let place = self.place(at);
-        self.diagnostics.iter().any(|diagnostic| diagnostic.place == place)
+        self.diagnostics.iter().chain(&self.later).any(|diagnostic| diagnostic.place == place)
     }
 
     /// The place of a byte offset.
@@ -178,7 +193,7 @@ impl Walk<'_> {
             }
             _ => return,
         };
-        self.error(at, text);
+        self.later.push(self.place(at).error(text));
     }
 
     /// One of a closed set of words.

@@ -1,4 +1,4 @@
-//! The client of the API server, for every part that needs one (source, Lease, lookup).
+//! The client of the API server, for every part that needs one (source, Lease, lookup), and what is set about the Lease.
 //!
 //! kube's `Client` authenticates and connects: client certificates, token files that rotate, exec plugins
 //! and a rotating CA are its own. What is decided here: where the configuration is looked for, that nothing
@@ -7,12 +7,16 @@
 //!
 //! Invariant: a configuration that is there but wrong is an error, never a reason to try the next place.
 
+mod lease;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ::kube::config::{InClusterError, KubeConfigOptions, KubeconfigError};
 use ::kube::{Client, Config};
+
+pub use lease::LeaseSettings;
 
 /// How long connecting to the API server may take, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -42,6 +42,18 @@ pub enum Settings {
 pub struct KubernetesSettings {
     /// Namespaces; empty means all, in one watch.
     pub namespaces: Vec<String>,
+    /// What to do when there is no saved position. (`config` refuses what this version does not do.)
+    pub start: Start,
+}
+
+/// `start`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// List every event that the cluster still holds.
+    #[default]
+    All,
+    /// Only what happens from now on.
+    Now,
 }
 
 /// Why a source ended before it was told to.

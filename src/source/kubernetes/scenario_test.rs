@@ -287,8 +287,10 @@ fn start(script: Vec<Answer>, chunks: usize) -> Run {
 }
 
 fn start_in(namespaces: &[&str], script: Vec<Answer>, chunks: usize) -> Run {
-    let settings =
-        KubernetesSettings { namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect() };
+    let settings = KubernetesSettings {
+        namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
+        ..KubernetesSettings::default()
+    };
     let server = Server {
         script: Arc::new(Mutex::new(script.into())),
         asked: Arc::default(),
