@@ -164,7 +164,7 @@ async fn load(settings: &Settings, shared: &Shared) -> Result<Chain, RunError> {
         cache: settings.cache.clone(),
         ledger: shared.ledger.clone(),
         metrics: shared.metrics.stage.clone(),
-        compiler: stages::Compiler::Child,
+        compiler: stages::Compiler::child(),
     };
     let stages = settings.stages.clone();
     let loaded = tokio::task::spawn_blocking(move || stages::load(&stages, context)).await;

@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot be set up fails.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +15,7 @@ use weir::health::Health;
 use weir::ledger::{Held, Ledger};
 use weir::metrics::Metrics;
 use weir::shutdown::Shutdown;
-use weir::stages::{COMPILE_COMMAND, Compiler, LoadContext, Match, OnError, StageSettings, Wasi, load};
+use weir::stages::{Compiler, LoadContext, Match, OnError, StageSettings, Wasi, load};
 
 #[allow(dead_code)] // Shared with other test crates, which use other parts.
 #[path = "support/modules.rs"]
@@ -264,29 +262,4 @@ fn a_module_of_rusts_standard_library_for_wasip2_gets_nothing_from_wasi_but_a_lo
         assert_eq!(documents[1]["wasi"]["now"], expected["now"]);
         assert!(log.contains(said), "{log}");
     }
-}
-
-/// Gives `module` to the hidden subcommand that compiles in a child: its exit code, and what it wrote.
-fn compile_child(module: &[u8]) -> (Option<i32>, Vec<u8>, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
-        .arg(COMPILE_COMMAND)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(module).unwrap();
-    let output = child.wait_with_output().unwrap();
-    (output.status.code(), output.stdout, String::from_utf8(output.stderr).unwrap())
-}
-
-#[test]
-fn a_child_compiles_what_it_is_given_or_says_what_is_wrong_with_it() {
-    let (code, compiled, _) = compile_child(&modules::DROP_NORMAL.component());
-    assert_eq!(code, Some(0));
-    assert!(compiled.starts_with(b"\x7fELF"));
-    let (code, compiled, why) = compile_child(b"\0asm\x0d\0\x01\0\xff\xff");
-    assert_eq!(code, Some(3));
-    assert!(compiled.is_empty());
-    insta::assert_snapshot!(why, @"failed to parse WebAssembly module: malformed section id (at offset 0x8)");
 }

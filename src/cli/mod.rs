@@ -57,7 +57,12 @@ enum Command {
     },
     /// Compile the module on stdin to stdout: what weir starts as a child of its own
     #[command(name = stages::COMPILE_COMMAND, hide = true)]
-    CompileModule,
+    CompileModule {
+        /// Address space that it may take, in bytes
+        memory: u64,
+        /// CPU time that it may take, in seconds
+        cpu: u64,
+    },
 }
 
 /// What commands that log are given.
@@ -130,7 +135,7 @@ impl Cli {
             Command::Schema => print(&config::schema())?,
             Command::Completions { shell } => write_out(&completions(shell))?,
             // Its exit codes are between the child and its parent.
-            Command::CompileModule => return Ok(stages::compile_as_child()),
+            Command::CompileModule { memory, cpu } => return Ok(stages::compile_as_child(memory, cpu)),
         }
         Ok(ExitCode::SUCCESS)
     }

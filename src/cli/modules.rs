@@ -10,7 +10,7 @@ use crate::stages::{self, Compiler, Description, LoadContext, LoadError, Problem
 pub(super) fn load(named: &Named) -> Result<Result<Vec<Description>, Vec<Diagnostic>>, Failure> {
     let ledger = Ledger::default();
     let metrics = Metrics::new(&ledger).map_err(|error| Failure::Process(error.to_string()))?.stage;
-    let context = LoadContext { cache: named.cache.clone(), compiler: Compiler::Child, metrics, ledger };
+    let context = LoadContext { cache: named.cache.clone(), compiler: Compiler::child(), metrics, ledger };
     let (mut descriptions, mut problems) = (Vec::new(), Vec::new());
     // One by one: in a configuration with mistakes two may have the same name.
     for (stage, places) in named.stages.iter().zip(&named.places) {

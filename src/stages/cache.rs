@@ -111,7 +111,7 @@ impl Cache {
     pub(super) fn fetch(
         &self,
         engine: &Engine,
-        compiler: Compiler,
+        compiler: &Compiler,
         module: &[u8],
     ) -> Result<Component, FetchError> {
         let path = self.folder.join(file_name(engine, module));
@@ -128,7 +128,7 @@ impl Cache {
     fn compile_to(
         &self,
         engine: &Engine,
-        compiler: Compiler,
+        compiler: &Compiler,
         module: &[u8],
         path: &Path,
     ) -> Result<(), FetchError> {

@@ -1,38 +1,64 @@
 //! Compiling a module in a short-lived child of the same binary.
 //!
 //! Cranelift's memory does not stay in the daemon that way, and a module made to hurt the compiler hurts only the
-//! child: it limits its own address space and CPU time, and the parent limits its wall time. The module goes in on
-//! stdin and the compiled one comes out on stdout, so that what was hashed is what was compiled.
+//! child: it limits its own address space and CPU time, as its parent tells it to, and the parent limits its wall time.
+//! The module goes in on stdin and the compiled one comes out on stdout, so that what was hashed is what was compiled.
 
 use std::io::{self, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use wasmtime::Engine;
 
 use super::engine::engine;
 use super::text::{indented, printable};
 
-/// The hidden subcommand that the child runs.
+/// The hidden subcommand that the child runs. Its arguments are `memory_bytes` and `cpu_seconds` of [`CompileLimits`].
 pub const COMPILE_COMMAND: &str = "__compile-module";
-/// Address space of the child.
-const CHILD_MEMORY_BYTES: u64 = 4 << 30;
-/// CPU time of the child, in seconds.
-const CHILD_CPU_SECONDS: u64 = 120;
-/// Wall time that the parent gives the child.
-const CHILD_WALL: Duration = Duration::from_secs(300);
 /// What is shown of the child's error.
 const CHILD_ERROR_BYTES: u64 = 8 << 10;
 
-/// Who compiles.
+/// What compiling one module may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompileLimits {
+    /// Address space.
+    pub memory_bytes: u64,
+    /// CPU time.
+    pub cpu_seconds: u64,
+    /// Wall time: for a child that is stopped, or gets no CPU time to use up.
+    pub wall: Duration,
+}
+
+impl Default for CompileLimits {
+    /// Far beyond what a module of 64 MiB takes that was not made to take long.
+    fn default() -> CompileLimits {
+        CompileLimits { memory_bytes: 4 << 30, cpu_seconds: 120, wall: Duration::from_secs(300) }
+    }
+}
+
+/// Who compiles.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Compiler {
-    /// A child of the running binary, which must be weir: it answers [`COMPILE_COMMAND`] by [`compile_as_child`].
-    Child,
+    /// A child, which answers [`COMPILE_COMMAND`] by [`compile_as_child`].
+    Child {
+        /// The binary, which must be weir; absent: the one that is running.
+        weir: Option<PathBuf>,
+        /// What it may take.
+        limits: CompileLimits,
+    },
     /// This process: for tests and benchmarks, whose binary is not weir.
     InProcess,
+}
+
+impl Compiler {
+    /// A child of the running binary, with the ordinary limits.
+    pub fn child() -> Compiler {
+        Compiler::Child { weir: None, limits: CompileLimits::default() }
+    }
 }
 
 /// Why a module was not compiled.
@@ -44,12 +70,18 @@ pub enum CompileError {
     /// The child could not be run.
     #[error("cannot run weir's own binary to compile it: {0}")]
     Spawn(io::Error),
-    /// The child was stopped by its limits, or crashed.
-    #[error(
-        "compiling it was given up ({status}): a compiler may use {} GiB of memory, {CHILD_CPU_SECONDS} s of CPU \
-         time and {} s of time: {stderr}", CHILD_MEMORY_BYTES >> 30, CHILD_WALL.as_secs()
-    )]
-    GivenUp {
+    /// The child reached the end of its address space.
+    #[error("compiling it takes more than {} MiB of memory, the most that there is for it: make it smaller", .0 >> 20)]
+    Memory(u64),
+    /// The child used its CPU time.
+    #[error("compiling it takes more than {0} s of CPU time, the most that there is for it: make it smaller")]
+    CpuTime(u64),
+    /// The child did not end in time.
+    #[error("compiling it took more than {0:?}: the machine is overloaded, or its CPU limit too low")]
+    WallTime(Duration),
+    /// The child crashed, or was killed.
+    #[error("compiling it ended early ({status}): {stderr}")]
+    Died {
         /// How it ended.
         status: String,
         /// The end of what it wrote.
@@ -63,9 +95,12 @@ pub enum CompileError {
 /// Exit code of a child that found the module invalid; the reason is on its stderr.
 const INVALID: u8 = 3;
 
+/// Begins the line in which Rust's standard library says that there is no more memory, before it aborts.
+const NO_MEMORY: &str = "memory allocation of ";
+
 /// Compiles `module` and writes the result to `out`.
 pub(super) fn compile(
-    compiler: Compiler,
+    compiler: &Compiler,
     engine: &Engine,
     module: &[u8],
     out: &mut (impl Write + Send),
@@ -76,18 +111,24 @@ pub(super) fn compile(
                 engine.precompile_component(module).map_err(|e| CompileError::Invalid(text(&e)))?;
             Ok(out.write_all(&compiled)?)
         }
-        Compiler::Child => {
-            let spawned = std::env::current_exe().and_then(|weir| {
+        Compiler::Child { weir, limits } => {
+            let spawned = weir.clone().map_or_else(std::env::current_exe, Ok).and_then(|weir| {
                 let mut command = Command::new(weir);
                 command.arg(COMPILE_COMMAND);
+                command.args([limits.memory_bytes, limits.cpu_seconds].map(|limit| limit.to_string()));
                 command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
             });
-            run_child(spawned.map_err(CompileError::Spawn)?, module, out)
+            run_child(spawned.map_err(CompileError::Spawn)?, limits, module, out)
         }
     }
 }
 
-fn run_child(mut child: Child, module: &[u8], out: &mut (impl Write + Send)) -> Result<(), CompileError> {
+fn run_child(
+    mut child: Child,
+    limits: &CompileLimits,
+    module: &[u8],
+    out: &mut (impl Write + Send),
+) -> Result<(), CompileError> {
     // All three were asked for as pipes.
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (done, is_done) = sync_channel(1);
@@ -99,13 +140,17 @@ fn run_child(mut child: Child, module: &[u8], out: &mut (impl Write + Send)) -> 
             let _ = done.send(());
             (moved, stderr)
         });
-        if is_done.recv_timeout(CHILD_WALL) == Err(RecvTimeoutError::Timeout) {
+        let is_late = is_done.recv_timeout(limits.wall) == Err(RecvTimeoutError::Timeout);
+        if is_late {
             child.kill()?;
         }
         let status = child.wait()?;
         let (moved, stderr) =
             moved.join().map_err(|_| io::Error::other("the thread that moves it panicked"))?;
-        judge(status, stderr)?;
+        if is_late && !status.success() {
+            return Err(CompileError::WallTime(limits.wall));
+        }
+        judge(status, stderr, limits)?;
         Ok(moved?)
     })
 }
@@ -135,18 +180,22 @@ fn read_error(stderr: Option<impl Read>) -> String {
     indented(&String::from_utf8_lossy(&text))
 }
 
-fn judge(status: ExitStatus, stderr: String) -> Result<(), CompileError> {
-    match status.code() {
-        Some(0) => Ok(()),
-        Some(code) if code == i32::from(INVALID) => Err(CompileError::Invalid(stderr)),
-        _ => Err(CompileError::GivenUp { status: status.to_string(), stderr }),
+fn judge(status: ExitStatus, stderr: String, limits: &CompileLimits) -> Result<(), CompileError> {
+    match (status.code(), status.signal()) {
+        (Some(0), _) => Ok(()),
+        (Some(code), _) if code == i32::from(INVALID) => Err(CompileError::Invalid(stderr)),
+        (_, Some(signal)) if signal == Signal::XCPU.as_raw() => {
+            Err(CompileError::CpuTime(limits.cpu_seconds))
+        }
+        _ if stderr.contains(NO_MEMORY) => Err(CompileError::Memory(limits.memory_bytes)),
+        _ => Err(CompileError::Died { status: status.to_string(), stderr }),
     }
 }
 
 /// What the hidden subcommand [`COMPILE_COMMAND`] does: limits itself, compiles the module on stdin to stdout, and
 /// answers its exit code. The reason for a failure is on stderr.
-pub fn compile_as_child() -> std::process::ExitCode {
-    match limit_this_process().and_then(|()| compile_stdin()) {
+pub fn compile_as_child(memory_bytes: u64, cpu_seconds: u64) -> std::process::ExitCode {
+    match limit_this_process(memory_bytes, cpu_seconds).and_then(|()| compile_stdin()) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err((code, why)) => {
             eprintln!("{why}");
@@ -155,12 +204,16 @@ pub fn compile_as_child() -> std::process::ExitCode {
     }
 }
 
-fn limit_this_process() -> Result<(), (u8, String)> {
-    let limits =
-        [(Resource::As, CHILD_MEMORY_BYTES), (Resource::Cpu, CHILD_CPU_SECONDS), (Resource::Core, 0)];
-    for (resource, most) in limits {
-        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
-            .map_err(|error| (1, format!("cannot limit {resource:?} to {most}: {error}")))?;
+fn limit_this_process(memory_bytes: u64, cpu_seconds: u64) -> Result<(), (u8, String)> {
+    // The signal for CPU time, which tells why, comes a second before the kill that cannot be caught.
+    let limits = [
+        (Resource::As, memory_bytes, memory_bytes),
+        (Resource::Cpu, cpu_seconds, cpu_seconds + 1),
+        (Resource::Core, 0, 0),
+    ];
+    for (resource, current, maximum) in limits {
+        setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) })
+            .map_err(|error| (1, format!("cannot limit {resource:?} to {current}: {error}")))?;
     }
     Ok(())
 }

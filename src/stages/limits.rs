@@ -5,11 +5,11 @@ use std::mem::size_of;
 use wasmtime::ResourceLimiter;
 
 /// Core instances that a component may consist of; one made by wit-component has three or four.
-const CORE_INSTANCES_MAX: usize = 16;
+pub(super) const CORE_INSTANCES_MAX: usize = 16;
 /// Linear memories of all of them.
-const MEMORIES_MAX: usize = 4;
+pub(super) const MEMORIES_MAX: usize = 4;
 /// Tables of all of them.
-const TABLES_MAX: usize = 8;
+pub(super) const TABLES_MAX: usize = 8;
 /// What wasmtime keeps for one element of a table.
 const TABLE_ELEMENT_BYTES: u64 = size_of::<usize>() as u64;
 /// Live resource handles, which wasmtime keeps outside of the guest's memory.

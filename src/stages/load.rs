@@ -18,6 +18,7 @@ use super::engine::engine;
 use super::failure::FailureKind;
 use super::host::Offer;
 use super::instance::{Failure, Instance, Template};
+use super::limits::{CORE_INSTANCES_MAX, HANDLES_MAX, MEMORIES_MAX, TABLES_MAX};
 use super::stage::{Cause, Stage};
 use super::worker::Worker;
 use super::{StageSettings, Wasi, wasi};
@@ -26,6 +27,9 @@ use crate::metrics::StageMetrics;
 
 /// Bytes of a module's file.
 const MODULE_BYTES_MAX: u64 = 64 << 20;
+
+/// How wasmtime's errors about its bounds begin.
+const BOUNDS: [&str; 2] = ["resource limit exceeded", "cannot allocate another handle"];
 
 /// What loading needs besides the settings.
 #[derive(Clone, Debug)]
@@ -106,6 +110,12 @@ pub enum Problem {
     /// It refused its configuration.
     #[error("it refused [stage.config]: {0}")]
     Refused(String),
+    /// It consists of too many parts, or holds too many handles.
+    #[error(
+        "it is or holds more than a module may ({CORE_INSTANCES_MAX} core instances, {MEMORIES_MAX} memories, \
+         {TABLES_MAX} tables, {HANDLES_MAX} handles): {0}"
+    )]
+    TooMany(String),
     /// It trapped, took too long or too much memory before any event.
     #[error("it failed to start ({kind}): {detail}")]
     Start {
@@ -186,7 +196,7 @@ pub(super) fn load_with_clock(
     let mut errors = Vec::new();
     for settings in settings {
         let stage = Stage::new(settings.clone(), &context.ledger, &context.metrics, clock);
-        match chain.load_stage(&stage, &cache, context.compiler, &offer) {
+        match chain.load_stage(&stage, &cache, &context.compiler, &offer) {
             Ok(loaded) => {
                 chain.stages.push(stage);
                 chain.loaded.push(loaded);
@@ -222,7 +232,7 @@ impl Shared {
         &self,
         stage: &Arc<Stage>,
         cache: &Cache,
-        compiler: Compiler,
+        compiler: &Compiler,
         offer: &Offer,
     ) -> Result<Loaded, Vec<Fault>> {
         let module = read(&stage.settings.module).map_err(one)?;
@@ -291,6 +301,10 @@ impl Chain {
 fn start_problem(failure: Failure) -> Problem {
     match failure.kind {
         FailureKind::Error => Problem::Refused(failure.detail),
+        // wasmtime has no type for these.
+        FailureKind::Trap if BOUNDS.iter().any(|bound| failure.detail.starts_with(bound)) => {
+            Problem::TooMany(failure.detail)
+        }
         kind => {
             let place = failure.trace.map_or_else(String::new, |trace| format!(" (in {trace})"));
             Problem::Start { kind: kind.label(), detail: failure.detail + &place }

@@ -34,7 +34,7 @@ mod worker;
 mod tests;
 
 pub use cache::CacheError;
-pub use compile::{COMPILE_COMMAND, CompileError, Compiler, compile_as_child};
+pub use compile::{COMPILE_COMMAND, CompileError, CompileLimits, Compiler, compile_as_child};
 pub use contract::{ExportError, UnknownImport};
 pub use load::{Chain, Description, LoadContext, LoadError, Problem, load};
 pub use worker::{Worker, WorkerError};

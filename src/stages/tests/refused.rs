@@ -234,6 +234,72 @@ fn a_component_for_several_versions_is_taken_for_the_one_that_fits() {
     }
 }
 
+/// A component that consists of so many instances of a core module with these items, besides the one that is the stage.
+fn component_of(count: usize, items: &str) -> Vec<u8> {
+    let parts = format!("(core module $p {items})") + &"(core instance (instantiate $p))".repeat(count);
+    let text = format!(
+        r#"(component
+        {parts}
+        (core module $m (memory (export "m") 1)
+            (func (export "r") (param i32 i32 i32 i32) (result i32) i32.const 8192)
+            (func (export "c") (param i32 i32) (result i32) i32.const 16)
+            (func (export "p") (result i32) i32.const 0))
+        (core instance $i (instantiate $m))
+        (func $c (param "config" string) (result (result (error string)))
+            (canon lift (core func $i "c") (memory (core memory $i "m")) (realloc (core func $i "r"))))
+        (func $p (result (result)) (canon lift (core func $i "p")))
+        (instance $s (export "configure" (func $c)) (export "process" (func $p)))
+        (export "weir:pipeline/stage@0.1.0" (instance $s)))"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
+#[test]
+fn a_component_of_too_many_parts_is_refused_and_the_bound_named() {
+    let bench = Bench::new();
+    for (most, items) in [(15, ""), (3, "(memory 0)"), (8, "(table 0 funcref)")] {
+        let stage = bench.stage_of("it", &component_of(most, items));
+        bench.load(&[stage]).unwrap_or_else(|e| panic!("{items}: {e:?}"));
+    }
+    insta::assert_snapshot!(refusal_of(&component_of(16, "")), @"stage `it`: it.wasm: it is or holds more than a module may (16 core instances, 4 memories, 8 tables, 64 handles): resource limit exceeded: instance count too high at 17");
+    insta::assert_snapshot!(refusal_of(&component_of(4, "(memory 0)")), @"stage `it`: it.wasm: it is or holds more than a module may (16 core instances, 4 memories, 8 tables, 64 handles): resource limit exceeded: memory count too high at 5");
+    insta::assert_snapshot!(refusal_of(&component_of(9, "(table 0 funcref)")), @"stage `it`: it.wasm: it is or holds more than a module may (16 core instances, 4 memories, 8 tables, 64 handles): resource limit exceeded: table count too high at 9");
+}
+
+/// A component whose `configure` makes so many handles of a resource of its own.
+fn holds_handles(count: usize) -> Vec<u8> {
+    let text = format!(
+        r#"(component
+        (type $r (resource (rep i32)))
+        (core func $new (canon resource.new $r))
+        (core instance $host (export "new" (func $new)))
+        (core module $m (import "host" "new" (func $new (param i32) (result i32)))
+            (memory (export "m") 1)
+            (func (export "r") (param i32 i32 i32 i32) (result i32) i32.const 8192)
+            (func (export "c") (param i32 i32) (result i32) (local $i i32)
+                (loop $again
+                    (drop (call $new (local.get $i)))
+                    (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                    (br_if $again (i32.lt_u (local.get $i) (i32.const {count}))))
+                i32.const 16)
+            (func (export "p") (result i32) i32.const 0))
+        (core instance $i (instantiate $m (with "host" (instance $host))))
+        (func $c (param "config" string) (result (result (error string)))
+            (canon lift (core func $i "c") (memory (core memory $i "m")) (realloc (core func $i "r"))))
+        (func $p (result (result)) (canon lift (core func $i "p")))
+        (instance $s (export "configure" (func $c)) (export "process" (func $p)))
+        (export "weir:pipeline/stage@0.1.0" (instance $s)))"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
+#[test]
+fn a_module_that_holds_too_many_handles_is_refused_and_the_bound_named() {
+    let bench = Bench::new();
+    bench.load(&[bench.stage_of("it", &holds_handles(64))]).unwrap_or_else(|e| panic!("{e:?}"));
+    insta::assert_snapshot!(refusal_of(&holds_handles(65)), @"stage `it`: it.wasm: it is or holds more than a module may (16 core instances, 4 memories, 8 tables, 64 handles): cannot allocate another handle: store handle limit exceeded");
+}
+
 #[test]
 fn imports_and_exports_that_are_wrong_are_said_together() {
     let wit = "package acme:it; world module { import now: func() -> u64; export run: func(); }";

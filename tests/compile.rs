@@ -1,0 +1,99 @@
+//! Compiling modules in a child: what it answers, and that it is given up when it takes too much.
+
+#![allow(clippy::unwrap_used)] // A test that cannot be set up fails.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use weir::ledger::Ledger;
+use weir::metrics::Metrics;
+use weir::stages::{
+    COMPILE_COMMAND, CompileLimits, Compiler, LoadContext, Match, OnError, StageSettings, Wasi, load,
+};
+
+#[allow(dead_code)] // Shared with other test crates, which use other parts.
+#[path = "support/modules.rs"]
+mod modules;
+
+use modules::Guest;
+
+/// Gives `module` to the hidden subcommand that compiles in a child: its exit code, and what it wrote.
+fn compile_child(module: &[u8]) -> (Option<i32>, Vec<u8>, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args([COMPILE_COMMAND, "4294967296", "60"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(module).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), output.stdout, String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_child_compiles_what_it_is_given_or_says_what_is_wrong_with_it() {
+    let (code, compiled, _) = compile_child(&modules::DROP_NORMAL.component());
+    assert_eq!(code, Some(0));
+    assert!(compiled.starts_with(b"\x7fELF"));
+    let (code, compiled, why) = compile_child(b"\0asm\x0d\0\x01\0\xff\xff");
+    assert_eq!(code, Some(3));
+    assert!(compiled.is_empty());
+    insta::assert_snapshot!(why, @"failed to parse WebAssembly module: malformed section id (at offset 0x8)");
+}
+
+/// A function that takes a compiler some seconds and some hundred MiB, of less than 1 MiB of WebAssembly.
+fn hard_to_compile() -> Vec<u8> {
+    let mut items = String::from("(func $hard (param i32) (result i32) (local i32 i32 i32 i32)");
+    for n in 0..LINES {
+        let (to, from) = (1 + n % 4, 1 + (n * 7 + 1) % 4);
+        let _ = write!(
+            items,
+            "(if (i32.eq (local.get {from}) (i32.const {n})) (then (local.set {to} (i32.mul (local.get {from}) (local.get 0)))))"
+        );
+    }
+    items.push_str("(i32.add (local.get 1) (i32.add (local.get 2) (i32.add (local.get 3) (local.get 4)))))");
+    Guest { items: &items, process: "(drop (call $hard (i32.const 1))) (i32.const 0)", ..Guest::default() }
+        .component()
+}
+
+const LINES: usize = 16_000;
+
+/// What is said about the module when compiling it may take so much.
+fn refusal(module: &[u8], limits: CompileLimits) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("it.wasm");
+    std::fs::write(&path, module).unwrap();
+    let stage = StageSettings {
+        name: "it".to_owned(),
+        module: path,
+        matches: Match::default(),
+        timeout: Duration::from_secs(5),
+        memory: 16 << 20,
+        on_error: OnError::Keep,
+        wasi: Wasi::None,
+        config: "{}".to_owned(),
+    };
+    let ledger = Ledger::default();
+    let context = LoadContext {
+        cache: folder.path().join("cache"),
+        compiler: Compiler::Child { weir: Some(env!("CARGO_BIN_EXE_weir").into()), limits },
+        metrics: Metrics::new(&ledger).unwrap().stage,
+        ledger,
+    };
+    let errors = load(&[stage], context).err()?;
+    let folder = format!("{}/", folder.path().display());
+    Some(errors.iter().map(|error| error.to_string().replace(&folder, "")).collect())
+}
+
+#[test]
+fn a_module_that_takes_too_much_to_compile_is_refused_and_the_limit_named() {
+    let (module, limits) = (hard_to_compile(), CompileLimits::default());
+    assert_eq!(refusal(&module, limits), None);
+    insta::assert_snapshot!(refusal(&module, CompileLimits { memory_bytes: 192 << 20, ..limits }).unwrap(), @"stage `it`: it.wasm: compiling it takes more than 192 MiB of memory, the most that there is for it: make it smaller");
+    insta::assert_snapshot!(refusal(&module, CompileLimits { cpu_seconds: 1, ..limits }).unwrap(), @"stage `it`: it.wasm: compiling it takes more than 1 s of CPU time, the most that there is for it: make it smaller");
+    let wall = Duration::from_millis(100);
+    insta::assert_snapshot!(refusal(&module, CompileLimits { wall, ..limits }).unwrap(), @"stage `it`: it.wasm: compiling it took more than 100ms: the machine is overloaded, or its CPU limit too low");
+}
