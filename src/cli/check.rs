@@ -17,8 +17,8 @@ use crate::{buffer, sink, source};
 
 /// Tell everything that is wrong with a configuration, or what it would run
 ///
-/// Each problem goes to stderr and begins with a line FILE:LINE:COL: error: TEXT. Contacts no server, and writes
-/// nothing but the compile cache.
+/// Each problem goes to stderr and begins with a line FILE:LINE:COL: error: TEXT. Loads the modules, and reads the
+/// secrets and certificates, that are named; contacts no server, and writes nothing but the compile cache.
 #[derive(Debug, Args)]
 pub(super) struct CheckCommand {
     /// The configuration, as `weir run` would take it

@@ -5,18 +5,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
-use std::time::Duration;
 
 use toml::de::DeTable;
 
-use super::keys::{ROOT, STAGE_MEMORY_MAX, STAGE_TIMEOUT_MAX};
+use super::keys::ROOT;
 use super::rules::same_host;
-use super::value::Value;
-use super::walk::{Section, Walk};
-use super::{Environment, Named, Settings, StagePlaces, Workers, index, show_size};
+use super::section::Section;
+use super::walk::Walk;
+use super::{Environment, Named, Settings, index, named, show_size};
 use crate::buffer::SpoolSettings;
 use crate::kube::LeaseSettings;
-use crate::secret::Secret;
 use crate::sink::{Mode, OpenSearchSettings, Template};
 use crate::source::{KubernetesSettings, Start};
 use crate::stages::{Match, OnError, StageSettings, Wasi};
@@ -43,7 +41,7 @@ pub(super) fn config(
     let lease = root.section("lease").and_then(|section| lease(walk, &root, section));
     let parts = Parts { source: source.clone(), stages, buffer, sink: sink.clone(), lease };
     let settings = settings(walk, &root, parts, environment);
-    (settings, Named { source, sink, ..named(walk, &root, environment) })
+    (settings, Named { source, sink, ..named::named(walk, &root, environment) })
 }
 
 /// Each part's settings, where there is nothing wrong with them.
@@ -75,59 +73,8 @@ fn settings(walk: &Walk<'_>, root: &Section, parts: Parts, environment: &Environ
     })
 }
 
-fn cache(root: &Section, environment: &Environment) -> PathBuf {
+pub(super) fn cache(root: &Section, environment: &Environment) -> PathBuf {
     root.path("cache").unwrap_or_else(|| environment.cache.clone())
-}
-
-/// What there is to look at, but for the source and the sink. A value that has been diagnosed is left out: one line
-/// tells what is wrong with it.
-fn named(walk: &Walk<'_>, root: &Section, environment: &Environment) -> Named {
-    let sink = root.section("sink");
-    let in_sink = |key| walk.place(sink.map_or(0, |sink| sink.at(key)));
-    let unblamed = |key| sink.filter(|sink| !walk.is_wrong(sink.at(key)));
-    let stages = root.sections("stage").iter().enumerate();
-    let (stages, places) = stages.filter_map(|(index, stage)| loadable(walk, index, stage)).unzip();
-    Named {
-        cache: cache(root, environment),
-        cache_place: walk.place(root.at("cache")),
-        stages,
-        places,
-        password: unblamed("password")
-            .and_then(|sink| sink.secret("password"))
-            .map(|it| (it, in_sink("password"))),
-        ca: unblamed("ca").and_then(|sink| sink.path("ca")).map(|it| (it, in_sink("ca"))),
-        source: None,
-        sink: None,
-        sink_path: in_sink("path"),
-        sink_kind: in_sink("kind"),
-    }
-}
-
-/// A stage whose module can be loaded and configured. What is wrong with the bounds that it was given is no reason to say
-/// that the module breaks them.
-fn loadable(walk: &Walk<'_>, index: usize, section: &Section) -> Option<(StageSettings, StagePlaces)> {
-    let place = |key| walk.place(section.at(key));
-    if walk.is_wrong(section.at("module")) {
-        return None;
-    }
-    let settings = StageSettings {
-        name: section.text("name").unwrap_or_else(|| format!("number {}", index + 1)),
-        module: section.path("module")?,
-        matches: Match::default(),
-        timeout: section.duration("timeout").unwrap_or(STAGE_TIMEOUT_MAX),
-        memory: section.size("memory").unwrap_or(STAGE_MEMORY_MAX),
-        on_error: OnError::Keep,
-        wasi: wasi(section).unwrap_or(Wasi::Stub),
-        config: section.free("config")?,
-    };
-    Some((settings, StagePlaces { module: place("module"), config: place("config") }))
-}
-
-fn wasi(section: &Section) -> Option<Wasi> {
-    Some(match section.text("wasi")?.as_str() {
-        "stub" => Wasi::Stub,
-        _ => Wasi::None,
-    })
 }
 
 /// What is written to the file that is read is read again, without end.
@@ -263,6 +210,13 @@ fn stage(section: &Section) -> Option<StageSettings> {
     })
 }
 
+pub(super) fn wasi(section: &Section) -> Option<Wasi> {
+    Some(match section.text("wasi")?.as_str() {
+        "stub" => Wasi::Stub,
+        _ => Wasi::None,
+    })
+}
+
 fn sink(walk: &mut Walk<'_>, section: &Section) -> Option<sink::Settings> {
     Some(match section.text("kind")?.as_str() {
         "opensearch" => sink::Settings::OpenSearch(opensearch(walk, section)?),
@@ -315,85 +269,4 @@ fn opensearch(walk: &mut Walk<'_>, section: &Section) -> Option<OpenSearchSettin
             _ => Template::Install,
         },
     })
-}
-
-/// Values by type. The declaration in `keys` gives each key the type under which it is asked for here; the test that
-/// loads `config/pipeline.toml` would fail otherwise.
-impl Section {
-    fn text(&self, name: &str) -> Option<String> {
-        match self.get(name)? {
-            Value::Text(text) => Some(text.clone()),
-            _ => None,
-        }
-    }
-
-    fn path(&self, name: &str) -> Option<PathBuf> {
-        match self.get(name)? {
-            Value::Path(path) => Some(path.clone()),
-            _ => None,
-        }
-    }
-
-    fn flag(&self, name: &str) -> Option<bool> {
-        match self.get(name)? {
-            Value::Flag(flag) => Some(*flag),
-            _ => None,
-        }
-    }
-
-    fn workers(&self, name: &str) -> Option<Workers> {
-        match self.get(name)? {
-            Value::Workers(workers) => Some(*workers),
-            _ => None,
-        }
-    }
-
-    fn size(&self, name: &str) -> Option<u64> {
-        match self.get(name)? {
-            Value::Size(bytes) => Some(*bytes),
-            _ => None,
-        }
-    }
-
-    fn duration(&self, name: &str) -> Option<Duration> {
-        match self.get(name)? {
-            Value::Duration(duration) => Some(*duration),
-            _ => None,
-        }
-    }
-
-    fn texts(&self, name: &str) -> Option<Vec<String>> {
-        match self.get(name)? {
-            Value::Texts(texts) => Some(texts.clone()),
-            _ => None,
-        }
-    }
-
-    fn secret(&self, name: &str) -> Option<Secret> {
-        match self.get(name)? {
-            Value::Secret(secret) => Some(secret.clone()),
-            _ => None,
-        }
-    }
-
-    fn free(&self, name: &str) -> Option<String> {
-        match self.get(name)? {
-            Value::Free(json) => Some(json.clone()),
-            _ => None,
-        }
-    }
-
-    fn section(&self, name: &str) -> Option<&Section> {
-        match self.get(name)? {
-            Value::Section(section) => Some(section),
-            _ => None,
-        }
-    }
-
-    fn sections(&self, name: &str) -> &[Section] {
-        match self.get(name) {
-            Some(Value::Sections(sections)) => sections,
-            _ => &[],
-        }
-    }
 }

@@ -4,17 +4,19 @@
 //! contacts nobody. Invariant: whatever comes out as [`Settings`] can be run; no other part checks
 //! a setting again.
 //!
-//! How: `keys` declares every key; `walk` reads the file against that; `build` makes the parts'
-//! settings out of it and checks what concerns several keys; `schema` writes the same declaration
-//! as JSON Schema.
+//! How: `keys` declares every key; `walk` reads the file against that into a `section` for each table; `build` makes the
+//! parts' settings out of it and checks what concerns several keys; `named` gathers what others can look at; `schema`
+//! writes the same declaration as JSON Schema.
 
 mod build;
 mod diagnostic;
 mod index;
 mod json;
 mod keys;
+mod named;
 mod rules;
 mod schema;
+mod section;
 mod table;
 mod units;
 mod value;

@@ -8,9 +8,10 @@ use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::diagnostic::nearest;
+use super::section::Section;
 use super::table::{Key, Rule, Type};
 use super::units::{self, DURATION_FORMS, SIZE_FORMS, show_duration, show_size};
-use super::walk::{Section, Walk, is_later_scheme};
+use super::walk::{Walk, is_later_scheme};
 use super::{Workers, json};
 use crate::secret::Secret;
 

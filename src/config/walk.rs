@@ -12,49 +12,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Place, alternatives, nearest};
 use super::keys::ROOT;
+use super::section::{At, Section};
 use super::table::{Key, Later, Presence, Table, Type};
 use super::value::Value;
-
-/// What has been read of a table.
-#[derive(Debug)]
-pub(super) struct Section {
-    /// Byte offset of its header.
-    pub(super) at: usize,
-    values: BTreeMap<&'static str, At>,
-    /// Keys that stand in the file, with valid values or not.
-    in_file: BTreeSet<&'static str>,
-}
-
-#[derive(Debug)]
-struct At {
-    value: Value,
-    /// Byte offset of the value; of the header for a default.
-    at: usize,
-    /// Whether it stands in the file.
-    given: bool,
-}
-
-impl Section {
-    /// The value of a key, given or default.
-    pub(super) fn get(&self, name: &str) -> Option<&Value> {
-        self.values.get(name).map(|found| &found.value)
-    }
-
-    /// Whether the key stands in the file with a valid value.
-    pub(super) fn is_given(&self, name: &str) -> bool {
-        self.values.get(name).is_some_and(|found| found.given)
-    }
-
-    /// Whether the key stands in the file, with a valid value or not.
-    pub(super) fn is_in_file(&self, name: &str) -> bool {
-        self.in_file.contains(name)
-    }
-
-    /// Where the key's value is, or where it would have to be.
-    pub(super) fn at(&self, name: &str) -> usize {
-        self.values.get(name).map_or(self.at, |found| found.at)
-    }
-}
 
 /// One file being read.
 #[derive(Debug)]
