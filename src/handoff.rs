@@ -7,12 +7,12 @@
 use std::any::Any;
 use std::future::Future;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
 
 use crate::event::{Chunk, ChunkPool, Document, Documents};
-use crate::ledger::{Held, Ledger};
+use crate::ledger::{Held, Ledger, Tally};
 
 /// The other side has ended; this side should end too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,8 +82,8 @@ pub trait Outbox: Send + Sync {
 
 /// Where the sink takes documents from.
 pub trait Inbox: Send {
-    /// The next batch; waits for the first document. `None` when no more will come. Cancel-safe.
-    fn next(&mut self, limits: BatchLimits) -> impl Future<Output = Option<Batch>> + Send;
+    /// The next batch, in order; waits for the first document. `None` when no more will come. Cancel-safe.
+    fn next(&mut self, limits: BatchLimits) -> impl Future<Output = Option<Vec<Item>>> + Send;
 }
 
 /// Bounds of one batch; one document larger than `bytes` still makes a batch of its own.
@@ -95,18 +95,25 @@ pub struct BatchLimits {
     pub count: usize,
 }
 
-/// Documents in the buffer, with the room that they take there: both are given back in one moment, when
-/// the last [`Item`] of them is dropped.
+/// Documents in the buffer, with their events and with the room that they take there: both are given back in one
+/// moment, when the last [`Item`] of them is dropped.
 #[derive(Debug)]
 pub struct Stored {
     documents: Documents,
+    /// Those of its events that have no outcome.
+    held: Mutex<Held>,
     _room: Box<dyn Any + Send + Sync>,
 }
 
 impl Stored {
-    /// Ties `documents` to `room`, whatever the buffer means by it.
-    pub fn new(documents: Documents, room: impl Any + Send + Sync) -> Stored {
-        Stored { documents, _room: Box::new(room) }
+    /// Ties `documents` to their events, and to `room`, whatever the buffer means by it.
+    pub fn new(documents: Documents, held: Held, room: impl Any + Send + Sync) -> Stored {
+        debug_assert_eq!(documents.docs.len() as u64, held.count());
+        Stored { documents, held: Mutex::new(held), _room: Box::new(room) }
+    }
+
+    fn split(&self, count: u64) -> Held {
+        self.held.lock().unwrap_or_else(|e| e.into_inner()).split(count)
     }
 }
 
@@ -118,16 +125,37 @@ impl Deref for Stored {
     }
 }
 
-/// One document on its way to the sink. Cheap to clone.
-#[derive(Clone, Debug)]
+/// One document on its way to the sink, and the duty to give its event an outcome: there is one `Item` for each, and it
+/// ends in [`Item::settle_all`]. One that is dropped leaves its event in flight.
+#[derive(Debug)]
 pub struct Item {
-    /// The buffer that it lies in.
-    pub documents: Arc<Stored>,
-    /// Which of them.
-    pub index: u32,
+    documents: Arc<Stored>,
+    index: u32,
 }
 
 impl Item {
+    /// One for each of `documents`, in order.
+    pub fn all_of(documents: Stored) -> impl Iterator<Item = Item> {
+        let count = documents.docs.len() as u32;
+        let documents = Arc::new(documents);
+        (0..count).map(move |index| Item { documents: documents.clone(), index })
+    }
+
+    /// Gives each of `items` its outcome, in one move of the ledger.
+    ///
+    /// # Panics
+    ///
+    /// When `tally` counts more or fewer than they are.
+    pub fn settle_all(items: Vec<Item>, tally: &Tally) {
+        let runs = items.chunk_by(|a, b| Arc::ptr_eq(&a.documents, &b.documents));
+        Held::settle_all(runs.map(|run| run[0].documents.split(run.len() as u64)), tally);
+    }
+
+    /// The buffer that it lies in.
+    pub fn documents(&self) -> &Documents {
+        &self.documents
+    }
+
     /// What addresses it.
     pub fn document(&self) -> &Document {
         &self.documents.docs[self.index as usize]
@@ -137,14 +165,4 @@ impl Item {
     pub fn body(&self) -> &[u8] {
         self.documents.body(self.document())
     }
-}
-
-/// Documents that the sink has taken: their events stay in flight until `held` is settled, and their room
-/// in the buffer taken until their items are dropped.
-#[derive(Debug)]
-pub struct Batch {
-    /// The documents, in order.
-    pub items: Vec<Item>,
-    /// Their events.
-    pub held: Held,
 }

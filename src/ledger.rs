@@ -126,7 +126,7 @@ impl Ledger {
         account.received += count;
         account.held += count;
         drop(account);
-        Held { count, ledger: self.clone() }
+        Held { count, ledger: self.clone(), ticket: None }
     }
 
     /// The run ends before all events have an outcome: those whose holders have ended, or end from now on, count as in
@@ -158,6 +158,17 @@ impl Ledger {
     }
 }
 
+impl Account {
+    fn settle(&mut self, tally: &Tally) {
+        self.held -= tally.total();
+        for (sum, count) in self.settled.delivered.iter_mut().zip(tally.delivered) {
+            *sum += count;
+        }
+        add_all(&mut self.settled.filtered, &tally.filtered);
+        add_all(&mut self.settled.dead_lettered, &tally.dead_lettered);
+    }
+}
+
 fn register(labels: &mut Vec<(String, String)>, first: &str, second: &str) -> ReasonId {
     let found = labels.iter().position(|(a, b)| a == first && b == second);
     let index = found.unwrap_or_else(|| {
@@ -168,11 +179,18 @@ fn register(labels: &mut Vec<(String, String)>, first: &str, second: &str) -> Re
     ReasonId(index as u16)
 }
 
-/// Some events that have no outcome yet. Whoever holds them holds this.
+/// Who wants to know when events have got their outcomes: what remembers how far the source was read.
+pub trait Settlement: fmt::Debug + Send + Sync {
+    /// So many more of its events have got their outcomes.
+    fn settled(&self, count: u64);
+}
+
+/// Some events that have no outcome yet, of one chunk. Whoever holds them holds this.
 #[derive(Debug)]
 pub struct Held {
     count: u64,
     ledger: Ledger,
+    ticket: Option<Arc<dyn Settlement>>,
 }
 
 impl Held {
@@ -189,12 +207,13 @@ impl Held {
     pub fn split(&mut self, count: u64) -> Held {
         assert!(count <= self.count, "cannot split {count} of {} held events", self.count);
         self.count -= count;
-        Held { count, ledger: self.ledger.clone() }
+        Held { count, ledger: self.ledger.clone(), ticket: self.ticket.clone() }
     }
 
-    /// Puts others with these.
-    pub fn merge(&mut self, mut other: Held) {
-        self.count += std::mem::take(&mut other.count);
+    /// The same events, and `ticket` is told when they are settled.
+    pub fn with_ticket(mut self, ticket: Arc<dyn Settlement>) -> Held {
+        self.ticket = Some(ticket);
+        self
     }
 
     /// Gives some of them their outcome.
@@ -204,18 +223,27 @@ impl Held {
     /// When there are fewer than `tally` counts: an event would have two outcomes.
     pub fn settle(&mut self, tally: &Tally) {
         let total = tally.total();
-        if total == 0 {
-            return;
-        }
         assert!(total <= self.count, "{total} outcomes for {} held events", self.count);
-        self.count -= total;
-        let mut account = self.ledger.lock();
-        account.held -= total;
-        for (sum, count) in account.settled.delivered.iter_mut().zip(tally.delivered) {
-            *sum += count;
+        Held::settle_all([self.split(total)], tally);
+    }
+
+    /// Gives all events of `parts` their outcomes, in one move of the ledger.
+    ///
+    /// # Panics
+    ///
+    /// When `tally` counts more or fewer than they are.
+    pub fn settle_all(parts: impl IntoIterator<Item = Held>, tally: &Tally) {
+        let mut parts: Vec<Held> = parts.into_iter().filter(|part| part.count > 0).collect();
+        let (total, held) = (tally.total(), parts.iter().map(|part| part.count).sum::<u64>());
+        assert!(total == held, "{total} outcomes for {held} held events");
+        let Some(first) = parts.first() else { return };
+        first.ledger.lock().settle(tally);
+        for part in &mut parts {
+            let count = std::mem::take(&mut part.count);
+            if let Some(ticket) = &part.ticket {
+                ticket.settled(count);
+            }
         }
-        add_all(&mut account.settled.filtered, &tally.filtered);
-        add_all(&mut account.settled.dead_lettered, &tally.dead_lettered);
     }
 }
 
@@ -348,7 +376,6 @@ mod tests {
     enum Step {
         Receive(u8),
         Split(u8, u8),
-        Merge(u8, u8),
         Settle(u8, u8, u8),
     }
 
@@ -356,7 +383,6 @@ mod tests {
         let step = prop_oneof![
             any::<u8>().prop_map(Step::Receive),
             any::<(u8, u8)>().prop_map(|(a, b)| Step::Split(a, b)),
-            any::<(u8, u8)>().prop_map(|(a, b)| Step::Merge(a, b)),
             any::<(u8, u8, u8)>().prop_map(|(a, b, c)| Step::Settle(a, b, c)),
         ];
         proptest::collection::vec(step, 0..60)
@@ -377,11 +403,6 @@ mod tests {
                         let n = u64::from(n).min(held[i].count());
                         let part = held[i].split(n);
                         held.push(part);
-                    }
-                    Step::Merge(i, j) if held.len() > 1 => {
-                        let one = held.swap_remove(usize::from(i) % held.len());
-                        let j = usize::from(j) % held.len();
-                        held[j].merge(one);
                     }
                     Step::Settle(i, n, how) if !held.is_empty() => {
                         let i = usize::from(i) % held.len();

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use self::batcher::Batcher;
 use self::room::Room;
 use crate::event::{Document, Documents};
-use crate::handoff::{Batch, BatchLimits, Closed, Inbox, Outbox, Stored};
+use crate::handoff::{BatchLimits, Closed, Inbox, Item, Outbox, Stored};
 use crate::ledger::Held;
 use crate::metrics::Metrics;
 
@@ -65,17 +65,16 @@ pub fn channel(settings: &Settings, metrics: &Metrics) -> (Writer, Reader) {
 #[derive(Clone, Debug)]
 pub struct Writer {
     room: Arc<Room>,
-    sender: mpsc::Sender<(Stored, Held)>,
+    sender: mpsc::Sender<Stored>,
 }
 
 impl Outbox for Writer {
     fn put(&self, documents: Documents, held: Held) -> Result<(), Closed> {
-        debug_assert_eq!(documents.docs.len() as u64, held.count());
         if documents.docs.is_empty() {
             return Ok(());
         }
         let share = Room::take_blocking(&self.room, charge(&documents))?;
-        self.sender.try_send((Stored::new(documents, share), held)).map_err(|_| Closed)
+        self.sender.try_send(Stored::new(documents, held, share)).map_err(|_| Closed)
     }
 }
 
@@ -89,22 +88,21 @@ fn charge(documents: &Documents) -> u64 {
 #[derive(Debug)]
 pub struct Reader {
     room: Arc<Room>,
-    arrivals: mpsc::Receiver<(Stored, Held)>,
+    arrivals: mpsc::Receiver<Stored>,
     batcher: Batcher,
 }
 
 impl Inbox for Reader {
-    async fn next(&mut self, limits: BatchLimits) -> Option<Batch> {
+    async fn next(&mut self, limits: BatchLimits) -> Option<Vec<Item>> {
         loop {
-            while let Ok((documents, held)) = self.arrivals.try_recv() {
-                self.batcher.push(documents, held);
+            while let Ok(documents) = self.arrivals.try_recv() {
+                self.batcher.push(documents);
             }
             if let Some(batch) = self.batcher.cut(limits) {
                 return Some(batch);
             }
             // The only await, and recv is cancel-safe.
-            let (documents, held) = self.arrivals.recv().await?;
-            self.batcher.push(documents, held);
+            self.batcher.push(self.arrivals.recv().await?);
         }
     }
 }

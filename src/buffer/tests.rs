@@ -43,7 +43,7 @@ async fn the_reader_ends_after_the_rest_when_the_last_writer_is_gone() {
     drop(writer);
     second.put(documents(&[6]), ledger.receive(1)).unwrap();
     drop(second);
-    assert_eq!(reader.next(LIMITS).await.unwrap().items.len(), 2);
+    assert_eq!(reader.next(LIMITS).await.unwrap().len(), 2);
     assert!(reader.next(LIMITS).await.is_none());
 }
 
@@ -73,8 +73,8 @@ async fn documents_larger_than_the_whole_buffer_pass_alone() {
     writer.put(documents(&[10]), ledger.receive(1)).unwrap();
     let held = ledger.receive(1);
     let waits = std::thread::spawn(move || writer.put(documents(&[50_000]), held));
-    assert_eq!(reader.next(LIMITS).await.unwrap().items[0].body().len(), 10);
-    assert_eq!(reader.next(LIMITS).await.unwrap().items[0].body().len(), 50_000);
+    assert_eq!(reader.next(LIMITS).await.unwrap()[0].body().len(), 10);
+    assert_eq!(reader.next(LIMITS).await.unwrap()[0].body().len(), 50_000);
     waits.join().unwrap().unwrap();
 }
 

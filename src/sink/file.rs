@@ -19,7 +19,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::lag::{Lag, now_micros};
 use super::{Context, PART, PROGRESS_INTERVAL, SinkError, blocking};
-use crate::handoff::{Batch, BatchLimits, Inbox, Item};
+use crate::handoff::{BatchLimits, Inbox, Item};
 use crate::health::Condition;
 use crate::ledger::{Delivered, Tally};
 
@@ -51,20 +51,21 @@ pub(super) async fn run<I: Inbox>(target: Target, mut inbox: I, context: &Contex
                 continue;
             }
         };
-        let Some(mut batch) = batch else { break };
-        (output, batch) = blocking(move || output.write(batch)).await?;
-        lag.acknowledged(batch.items.iter(), now_micros());
-        settle(&mut batch);
+        let Some(batch) = batch else { break };
+        let written;
+        (output, written) = blocking(move || output.write(batch)).await?;
+        lag.acknowledged(written.iter(), now_micros());
+        settle(written);
     }
     blocking(move || output.sync()).await?;
     context.health.finished(PART);
     Ok(())
 }
 
-fn settle(batch: &mut Batch) {
+fn settle(items: Vec<Item>) {
     let mut tally = Tally::default();
-    tally.delivered(Delivered::Written, batch.items.len() as u64);
-    batch.held.settle(&tally);
+    tally.delivered(Delivered::Written, items.len() as u64);
+    Item::settle_all(items, &tally);
 }
 
 struct Output {
@@ -90,10 +91,10 @@ impl Output {
         Ok(Output { target, file, unsynced: false })
     }
 
-    fn write(mut self, batch: Batch) -> Result<(Output, Batch), SinkError> {
+    fn write(mut self, items: Vec<Item>) -> Result<(Output, Vec<Item>), SinkError> {
         self.unsynced = true;
-        match write_lines(&batch.items, &mut self.file) {
-            Ok(()) => Ok((self, batch)),
+        match write_lines(&items, &mut self.file) {
+            Ok(()) => Ok((self, items)),
             Err(error) => Err(self.failed(error)),
         }
     }
@@ -148,9 +149,9 @@ fn take_over(path: &Path, file: &File) -> Result<(), SinkError> {
 fn write_lines(items: &[Item], out: &mut impl Write) -> io::Result<()> {
     let mut rest = items;
     while let Some(first) = rest.first() {
-        let bytes = &first.documents.bytes;
+        let bytes = &first.documents().bytes;
         let run = rest.iter().zip(&rest[1..]).take_while(|(a, b)| {
-            std::ptr::eq(&*a.documents, &*b.documents)
+            std::ptr::eq(a.documents(), b.documents())
                 && b.document().body.start == a.document().body.end + 1
                 && bytes[a.document().body.end] == b'\n'
         });

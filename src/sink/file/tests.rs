@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::buffer;
 use crate::event::{Document, Documents};
-use crate::handoff::Outbox;
+use crate::handoff::{Outbox, Stored};
 use crate::ledger::Ledger;
 use crate::sink::tests::context;
 
@@ -112,9 +112,8 @@ impl Write for Writes {
 }
 
 fn items(documents: Documents) -> Vec<Item> {
-    let count = documents.docs.len() as u32;
-    let documents = std::sync::Arc::new(crate::handoff::Stored::new(documents, ()));
-    (0..count).map(|index| Item { documents: documents.clone(), index }).collect()
+    let held = Ledger::default().receive(documents.docs.len() as u64);
+    Item::all_of(Stored::new(documents, held, ())).collect()
 }
 
 #[test]

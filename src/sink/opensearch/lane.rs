@@ -19,7 +19,6 @@ use super::parcel::Parcel;
 use super::retry::{RequestSize, Window};
 use super::storm::Storm;
 use crate::handoff::{BatchLimits, Item};
-use crate::ledger::Held;
 
 /// Requests in flight at most, and at the start.
 pub(super) const IN_FLIGHT_MAX: usize = 4;
@@ -79,18 +78,14 @@ pub(super) enum Turn {
 }
 
 /// What became of the documents of one request. The others wait in the lane.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Completion {
     /// Stored, now or before.
     pub(super) delivered: Vec<Item>,
     /// How many of them were stored by this request.
     pub(super) stored: u64,
-    /// The events of `delivered`.
-    pub(super) delivered_held: Held,
     /// Never to be stored, and why.
     pub(super) dead: Vec<(Item, Refusal, String)>,
-    /// The events of `dead`.
-    pub(super) dead_held: Held,
 }
 
 #[derive(Debug)]

@@ -34,8 +34,8 @@ use self::response::Answer;
 use super::lag::{Lag, now_micros};
 use super::{Context, OpenSearchSettings, PART, PROGRESS_INTERVAL, SinkError, blocking};
 use crate::dead_letter::{DeadLetterError, Letter, Where};
-use crate::handoff::{Batch, BatchLimits, Inbox, Item};
-use crate::ledger::{Delivered, Held, Tally};
+use crate::handoff::{BatchLimits, Inbox, Item};
+use crate::ledger::{Delivered, Tally};
 use crate::sink::Mode;
 
 pub(super) async fn run<I: Inbox>(
@@ -195,7 +195,7 @@ impl Sender {
         }
     }
 
-    async fn settle(&mut self, mut done: Completion) -> Result<(), SinkError> {
+    async fn settle(&mut self, done: Completion) -> Result<(), SinkError> {
         let mut tally = Tally::default();
         tally.delivered(Delivered::Created, done.stored);
         let before = match self.mode {
@@ -203,29 +203,28 @@ impl Sender {
             Mode::Latest => Delivered::Superseded,
         };
         tally.delivered(before, done.delivered.len() as u64 - done.stored);
-        done.delivered_held.settle(&tally);
         self.lag.acknowledged(done.delivered.iter(), now_micros());
-        self.bury(done.dead, done.dead_held).await
+        Item::settle_all(done.delivered, &tally);
+        self.bury(done.dead).await
     }
 
     /// Takes new documents in; those that OpenSearch could never store are not even sent.
-    async fn admit(&mut self, batch: Batch) -> Result<(), SinkError> {
-        let mut parcel = Parcel::from(batch);
-        let mut dead = Vec::new();
-        parcel.entries.retain(|entry| {
-            let fault = self.actions.fault(&entry.item);
-            dead.extend(fault.map(|fault| (entry.item.clone(), fault, fault_text(fault).to_owned())));
-            fault.is_none()
-        });
-        let held = parcel.held.split(dead.len() as u64);
-        if !parcel.entries.is_empty() {
-            self.lane.admit(parcel);
+    async fn admit(&mut self, items: Vec<Item>) -> Result<(), SinkError> {
+        let (mut dead, mut fit) = (Vec::new(), Vec::with_capacity(items.len()));
+        for item in items {
+            match self.actions.fault(&item) {
+                Some(fault) => dead.push((item, fault, fault_text(fault).to_owned())),
+                None => fit.push(item),
+            }
         }
-        self.bury(dead, held).await
+        if !fit.is_empty() {
+            self.lane.admit(Parcel::from(fit));
+        }
+        self.bury(dead).await
     }
 
     /// Writes dead letters, and settles their events when they are on disk.
-    async fn bury(&mut self, dead: Vec<(Item, Refusal, String)>, mut held: Held) -> Result<(), SinkError> {
+    async fn bury(&mut self, dead: Vec<(Item, Refusal, String)>) -> Result<(), SinkError> {
         let Some((_, refusal, detail)) = dead.first() else { return Ok(()) };
         if let Some(silent) = self.dead_letter_rate.allow(dead.len() as u64, Instant::now()) {
             tracing::warn!(
@@ -236,20 +235,20 @@ impl Sender {
             );
         }
         let letters = self.context.dead_letters.clone();
-        let tally = blocking(move || {
+        let buried = blocking(move || {
             let all: Vec<Letter<'_>> = dead.iter().map(letter).collect();
             letters.write_all(PART, &all)?;
             let mut tally = Tally::default();
             all.iter().for_each(|letter| tally.dead_lettered(letters.reason(letter), 1));
-            Ok::<Tally, DeadLetterError>(tally)
+            Item::settle_all(dead.into_iter().map(|(item, ..)| item).collect(), &tally);
+            Ok::<(), DeadLetterError>(())
         });
-        held.settle(&tally.await?);
-        Ok(())
+        Ok(buried.await?)
     }
 }
 
 /// The next batch, for a branch of `select!` that is off when there are no limits.
-async fn fetch_next<I: Inbox>(inbox: &mut I, limits: Option<BatchLimits>) -> Option<Batch> {
+async fn fetch_next<I: Inbox>(inbox: &mut I, limits: Option<BatchLimits>) -> Option<Vec<Item>> {
     match limits {
         Some(limits) => inbox.next(limits).await,
         None => std::future::pending().await,
@@ -261,7 +260,7 @@ fn letter((item, refusal, detail): &(Item, Refusal, String)) -> Letter<'_> {
         place: Where::Sink,
         reason: refusal.label(),
         detail,
-        source: item.documents.source(item.document()),
+        source: item.documents().source(item.document()),
         document: Some(item.body()),
     }
 }

@@ -2,22 +2,20 @@
 
 use tokio::time::Instant;
 
-use crate::handoff::{Batch, Item};
-use crate::ledger::Held;
+use crate::handoff::Item;
 
 /// One document on its way.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Entry {
     pub(super) item: Item,
     /// Since when it alone answers 5xx.
     pub(super) failing_since: Option<Instant>,
 }
 
-/// Some documents and their events.
+/// Some documents.
 #[derive(Debug)]
 pub(super) struct Parcel {
     pub(super) entries: Vec<Entry>,
-    pub(super) held: Held,
     /// How often it was tried in vain.
     pub(super) attempt: u32,
     /// Not before this.
@@ -29,9 +27,8 @@ pub(super) struct Parcel {
 }
 
 impl Parcel {
-    pub(super) fn new(entries: Vec<Entry>, held: Held) -> Parcel {
-        debug_assert_eq!(entries.len() as u64, held.count());
-        Parcel { entries, held, attempt: 0, due: None, refused: None, is_probe: false }
+    pub(super) fn new(entries: Vec<Entry>) -> Parcel {
+        Parcel { entries, attempt: 0, due: None, refused: None, is_probe: false }
     }
 
     /// Bytes of its documents.
@@ -43,8 +40,7 @@ impl Parcel {
     pub(super) fn split_front(&mut self, count: usize) -> Parcel {
         let rest = self.entries.split_off(count.min(self.entries.len()));
         let front = std::mem::replace(&mut self.entries, rest);
-        let held = self.held.split(front.len() as u64);
-        Parcel { refused: self.refused.clone(), attempt: self.attempt, ..Parcel::new(front, held) }
+        Parcel { refused: self.refused.clone(), attempt: self.attempt, ..Parcel::new(front) }
     }
 
     /// How many of the first documents have at most `bytes`; at least one.
@@ -60,13 +56,11 @@ impl Parcel {
     /// Puts other documents behind these.
     pub(super) fn append(&mut self, mut other: Parcel) {
         self.entries.append(&mut other.entries);
-        self.held.merge(other.held);
     }
 }
 
-impl From<Batch> for Parcel {
-    fn from(batch: Batch) -> Parcel {
-        let entries = batch.items.into_iter().map(|item| Entry { item, failing_since: None }).collect();
-        Parcel::new(entries, batch.held)
+impl From<Vec<Item>> for Parcel {
+    fn from(items: Vec<Item>) -> Parcel {
+        Parcel::new(items.into_iter().map(|item| Entry { item, failing_since: None }).collect())
     }
 }

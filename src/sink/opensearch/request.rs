@@ -31,7 +31,7 @@ impl Actions {
 
     /// Why OpenSearch could never be asked to store this item, if so.
     pub(super) fn fault(&self, item: &Item) -> Option<Refusal> {
-        let bytes = &item.documents.bytes;
+        let bytes = &item.documents().bytes;
         match (&item.document().identity, self.mode) {
             (Some(DocumentIdentity::Object { uid, version }), Mode::History) => {
                 (uid.len() + 1 + version.len() > ID_BYTES_MAX).then_some(Refusal::IdTooLong)
@@ -60,7 +60,7 @@ impl Actions {
     }
 
     fn action(&mut self, item: &Item, out: &mut Vec<u8>) {
-        let bytes = &item.documents.bytes;
+        let bytes = &item.documents().bytes;
         let start: &[u8] = match self.mode {
             Mode::History => br#"{"create":{"_index":""#,
             Mode::Latest => br#"{"index":{"_index":""#,
@@ -139,6 +139,7 @@ mod tests {
 
     use super::super::tests::{Doc, entries};
     use super::*;
+    use crate::ledger::Ledger;
 
     fn pattern(date: Option<DateFormat>) -> IndexPattern {
         IndexPattern { prefix: "kube-events-".into(), date, suffix: "-x".into() }
@@ -146,11 +147,11 @@ mod tests {
 
     fn body(mode: Mode, docs: &[Doc<'_>]) -> String {
         let mut actions = Actions::new(pattern(Some(DateFormat::Day)), mode);
-        String::from_utf8(actions.body(&entries(docs))).unwrap()
+        String::from_utf8(actions.body(&entries(&Ledger::default(), docs))).unwrap()
     }
 
     fn fault(mode: Mode, doc: Doc<'_>) -> Option<Refusal> {
-        Actions::new(pattern(None), mode).fault(&entries(&[doc])[0].item)
+        Actions::new(pattern(None), mode).fault(&entries(&Ledger::default(), &[doc])[0].item)
     }
 
     #[test]

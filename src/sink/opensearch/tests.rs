@@ -1,10 +1,9 @@
 //! What the tests of OpenSearch's sink share.
 
-use std::sync::Arc;
-
 use super::parcel::Entry;
 use crate::event::{Document, DocumentIdentity, Documents};
 use crate::handoff::{Item, Stored};
+use crate::ledger::Ledger;
 
 /// A document of a test.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +54,7 @@ pub(super) fn documents(docs: &[Doc<'_>]) -> Documents {
     documents
 }
 
-pub(super) fn entries(docs: &[Doc<'_>]) -> Vec<Entry> {
-    let documents = Arc::new(Stored::new(documents(docs), ()));
-    let item = |index| Item { documents: documents.clone(), index };
-    (0..docs.len() as u32).map(|index| Entry { item: item(index), failing_since: None }).collect()
+pub(super) fn entries(ledger: &Ledger, docs: &[Doc<'_>]) -> Vec<Entry> {
+    let stored = Stored::new(documents(docs), ledger.receive(docs.len() as u64), ());
+    Item::all_of(stored).map(|item| Entry { item, failing_since: None }).collect()
 }

@@ -12,19 +12,13 @@ impl Lane {
     /// A request has ended. `random` is in 0..1.
     pub(in crate::sink::opensearch) fn completed(
         &mut self,
-        mut parcel: Parcel,
+        parcel: Parcel,
         reply: Result<Vec<Answer>, Failure>,
         now: Instant,
         random: f64,
     ) -> Completion {
         self.in_flight -= 1;
-        let mut done = Completion {
-            delivered: Vec::new(),
-            stored: 0,
-            delivered_held: parcel.held.split(0),
-            dead: Vec::new(),
-            dead_held: parcel.held.split(0),
-        };
+        let mut done = Completion::default();
         match reply {
             Ok(answers) => self.answered(parcel, answers, &mut done, now, random),
             Err(failure) => self.failed(parcel, failure, &mut done, now, random),
@@ -140,7 +134,7 @@ impl Lane {
     /// Decides over what was not stored, and over the gate.
     fn conclude(
         &mut self,
-        mut parcel: Parcel,
+        parcel: Parcel,
         mut sorted: Sorted,
         done: &mut Completion,
         now: Instant,
@@ -156,8 +150,6 @@ impl Lane {
                 sorted.target(entry, || format!("it refuses too many documents for their content: {detail}"));
             }
         }
-        done.delivered_held.merge(parcel.held.split(delivered));
-        done.dead_held.merge(parcel.held.split(done.dead.len() as u64));
         // What was refused before while others were stored says nothing about the target when it is refused again.
         let tells = parcel.attempt == 0 || parcel.is_probe;
         if delivered > 0 || !done.dead.is_empty() {
@@ -174,13 +166,12 @@ impl Lane {
             if entries.is_empty() {
                 continue;
             }
-            let held = parcel.held.split(entries.len() as u64);
             let again = Parcel {
                 is_probe: parcel.is_probe,
                 refused,
                 due,
                 attempt: parcel.attempt + 1,
-                ..Parcel::new(entries, held)
+                ..Parcel::new(entries)
             };
             self.wait_again(again);
         }

@@ -10,7 +10,7 @@ use crate::ledger::{Delivered, Ledger, Tally};
 
 fn parcel(ledger: &Ledger, names: &[String]) -> Parcel {
     let docs: Vec<Doc<'_>> = names.iter().map(|name| Doc::object(name, "1")).collect();
-    Parcel::new(entries(&docs), ledger.receive(docs.len() as u64))
+    Parcel::new(entries(ledger, &docs))
 }
 
 fn names(from: usize, count: usize) -> Vec<String> {
@@ -22,7 +22,7 @@ fn name(item: &Item) -> usize {
     let Some(crate::event::DocumentIdentity::Object { uid, .. }) = &item.document().identity else {
         panic!("a test's document has a uid")
     };
-    std::str::from_utf8(&item.documents.bytes[uid.clone()]).unwrap().parse().unwrap()
+    std::str::from_utf8(&item.documents().bytes[uid.clone()]).unwrap().parse().unwrap()
 }
 
 fn answer(status: u16, kind: &str) -> Answer {
@@ -30,14 +30,16 @@ fn answer(status: u16, kind: &str) -> Answer {
     Answer { status, error }
 }
 
-fn settle(mut done: Completion) -> (Vec<usize>, Vec<usize>) {
+fn settle(done: Completion) -> (Vec<usize>, Vec<usize>) {
+    let names: (Vec<usize>, Vec<usize>) =
+        (done.delivered.iter().map(name).collect(), done.dead.iter().map(|(item, ..)| name(item)).collect());
     let mut tally = Tally::default();
     tally.delivered(Delivered::Created, done.delivered.len() as u64);
-    done.delivered_held.settle(&tally);
+    Item::settle_all(done.delivered, &tally);
     let mut tally = Tally::default();
     tally.delivered(Delivered::Written, done.dead.len() as u64);
-    done.dead_held.settle(&tally);
-    (done.delivered.iter().map(name).collect(), done.dead.iter().map(|(item, ..)| name(item)).collect())
+    Item::settle_all(done.dead.into_iter().map(|(item, ..)| item).collect(), &tally);
+    names
 }
 
 fn sent(turn: Turn) -> Parcel {
