@@ -32,6 +32,7 @@ pub mod source;
 pub mod stages;
 
 pub mod pipeline;
+pub mod position;
 
 pub mod cli;
 pub mod config;

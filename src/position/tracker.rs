@@ -1,0 +1,189 @@
+//! The low-water mark of each scope, over chunks in the order in which they were read. Pure, but for a lock.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::{Position, Positions};
+use crate::ledger::Settlement;
+
+/// Knows which chunks are done with; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Tracker(Arc<Mutex<Vec<Scope>>>);
+
+#[derive(Debug)]
+struct Scope {
+    name: String,
+    mark: Option<Position>,
+    /// Chunks that are not done with, and those behind them.
+    open: VecDeque<Chunk>,
+    /// The number of the first one in `open`.
+    first: u64,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    /// Its events that are not done with.
+    events: u64,
+    /// What is reached when it and all before it are done with.
+    reaches: Option<Position>,
+}
+
+/// One chunk's events; told when they are done with.
+#[derive(Debug)]
+struct Ticket {
+    tracker: Tracker,
+    scope: usize,
+    number: u64,
+}
+
+impl Settlement for Ticket {
+    fn settled(&self, count: u64) {
+        let mut scopes = self.tracker.lock();
+        let scope = &mut scopes[self.scope];
+        // A chunk leaves `open` only when all its events are done with, so its number is not below `first` here.
+        let chunk = &mut scope.open[(self.number - scope.first) as usize];
+        assert!(count <= chunk.events, "an event of {} was settled twice", scope.name);
+        chunk.events -= count;
+        scope.advance();
+    }
+}
+
+impl Tracker {
+    /// Begins where an earlier run's marks were.
+    pub fn new(marks: Positions) -> Tracker {
+        let scope = |(name, mark)| Scope { name, mark: Some(mark), open: VecDeque::new(), first: 0 };
+        Tracker(Arc::new(Mutex::new(marks.into_iter().map(scope).collect())))
+    }
+
+    /// The next chunk of a scope: `events` of it are to be done with, and then `reaches` is reached. `None` where nothing
+    /// new is: in the middle of a list. The answer is told as they are done with.
+    pub fn issue(&self, scope: &str, events: u64, reaches: Option<Position>) -> Option<Arc<dyn Settlement>> {
+        let mut scopes = self.lock();
+        let index = scopes.iter().position(|other| other.name == scope).unwrap_or_else(|| {
+            let name = scope.to_owned();
+            scopes.push(Scope { name, mark: None, open: VecDeque::new(), first: 0 });
+            scopes.len() - 1
+        });
+        let scope = &mut scopes[index];
+        if events == 0 {
+            match scope.open.back_mut() {
+                Some(last) => last.reaches = reaches.or(last.reaches.take()),
+                None => scope.mark = reaches.or(scope.mark.take()),
+            }
+            return None;
+        }
+        scope.open.push_back(Chunk { events, reaches });
+        let number = scope.first + scope.open.len() as u64 - 1;
+        Some(Arc::new(Ticket { tracker: self.clone(), scope: index, number }))
+    }
+
+    /// The marks of all scopes that have one.
+    pub fn marks(&self) -> Positions {
+        self.lock().iter().filter_map(|scope| Some((scope.name.clone(), scope.mark.clone()?))).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Scope>> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+impl Scope {
+    fn advance(&mut self) {
+        while self.open.front().is_some_and(|chunk| chunk.events == 0) {
+            let done = self.open.pop_front();
+            self.first += 1;
+            if let Some(reached) = done.and_then(|chunk| chunk.reaches) {
+                self.mark = Some(reached);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn mark(tracker: &Tracker, scope: &str) -> Option<u64> {
+        tracker.marks().get(scope).map(|mark| mark.parse().unwrap())
+    }
+
+    #[test]
+    fn a_run_begins_with_the_marks_of_the_one_before() {
+        let marks = Positions::from([("team-a".into(), "41".into())]);
+        let tracker = Tracker::new(marks.clone());
+        assert_eq!(tracker.marks(), marks);
+        let ticket = tracker.issue("team-a", 1, Some("42".into())).unwrap();
+        assert_eq!(tracker.marks(), marks);
+        ticket.settled(1);
+        assert_eq!(mark(&tracker, "team-a"), Some(42));
+    }
+
+    #[test]
+    fn a_list_reaches_its_version_when_its_last_item_is_done_with_and_not_before() {
+        let tracker = Tracker::default();
+        let page = tracker.issue("all", 2, None).unwrap();
+        assert!(tracker.issue("all", 0, Some("90".into())).is_none());
+        page.settled(1);
+        assert_eq!(mark(&tracker, "all"), None);
+        page.settled(1);
+        assert_eq!(mark(&tracker, "all"), Some(90));
+    }
+
+    #[test]
+    fn scopes_do_not_wait_for_each_other() {
+        let tracker = Tracker::default();
+        let _stuck = tracker.issue("a", 1, Some("1".into()));
+        tracker.issue("b", 1, Some("2".into())).unwrap().settled(1);
+        assert_eq!(tracker.marks(), Positions::from([("b".into(), "2".into())]));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        /// A chunk of so many events; whether something is reached behind it.
+        Read(u8, bool),
+        /// Of the chunks that are open the so-manieth: so many events.
+        Settle(u8, u8),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            (0u8..4, any::<bool>()).prop_map(|(events, reaches)| Step::Read(events, reaches)),
+            any::<(u8, u8)>().prop_map(|(which, count)| Step::Settle(which, count)),
+        ];
+        proptest::collection::vec(step, 0..80)
+    }
+
+    proptest! {
+        #[test]
+        fn the_mark_is_the_last_position_with_nothing_open_before_it(steps in steps()) {
+            let tracker = Tracker::default();
+            // Each chunk's events that are open, what it reaches, and its ticket.
+            let mut chunks: Vec<(u64, Option<u64>, Option<Arc<dyn Settlement>>)> = Vec::new();
+            for (step, number) in steps.into_iter().zip(0u64..) {
+                match step {
+                    Step::Read(events, reaches) => {
+                        let reaches = reaches.then_some(number);
+                        let position = reaches.map(|number| number.to_string());
+                        let ticket = tracker.issue("all", events.into(), position);
+                        chunks.push((events.into(), reaches, ticket));
+                    }
+                    Step::Settle(which, count) => {
+                        let mut open: Vec<_> = chunks.iter_mut().filter(|chunk| chunk.0 > 0).collect();
+                        if !open.is_empty() {
+                            let index = usize::from(which) % open.len();
+                            let (events, _, ticket) = &mut open[index];
+                            let count = u64::from(count) % *events + 1;
+                            *events -= count;
+                            ticket.as_ref().unwrap().settled(count);
+                        }
+                    }
+                }
+                let done = chunks.iter().take_while(|chunk| chunk.0 == 0);
+                let expected = done.filter_map(|chunk| chunk.1).last();
+                prop_assert_eq!(mark(&tracker, "all"), expected);
+            }
+        }
+    }
+}
