@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::event::{Chunk, ChunkPool, Document, Documents};
 use crate::ledger::{Held, Ledger, Tally};
+use crate::position::{Position, Tracker};
 
 /// The other side has ended; this side should end too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +35,7 @@ pub struct Work {
 pub struct Outlet {
     ledger: Ledger,
     pool: ChunkPool,
+    tracker: Tracker,
     workers: Vec<mpsc::Sender<Work>>,
 }
 
@@ -42,7 +44,34 @@ impl Outlet {
     pub fn new(ledger: Ledger, chunks: usize, workers: usize) -> (Outlet, Vec<mpsc::Receiver<Work>>) {
         // No queue can hold more than all chunks there are, so sending never waits: the pool is the bound.
         let (senders, receivers) = (0..workers).map(|_| mpsc::channel(chunks)).unzip();
-        (Outlet { ledger, pool: ChunkPool::new(chunks), workers: senders }, receivers)
+        let (pool, tracker) = (ChunkPool::new(chunks), Tracker::default());
+        (Outlet { ledger, pool, tracker, workers: senders }, receivers)
+    }
+
+    /// The same outlet, over a tracker that others see too.
+    pub fn with_tracker(mut self, tracker: Tracker) -> Outlet {
+        self.tracker = tracker;
+        self
+    }
+
+    /// Where to go on in a scope: what an earlier run has reached.
+    pub fn start_of(&self, scope: &str) -> Option<Position> {
+        self.tracker.marks().remove(scope)
+    }
+
+    /// Nothing more is to come before `position` in this scope than was sent.
+    pub fn reached(&self, scope: &str, position: Position) {
+        self.tracker.issue(scope, 0, Some(position));
+    }
+
+    /// Hands on a chunk of a source that cannot go on in the middle of its input.
+    ///
+    /// # Errors
+    ///
+    /// When the workers have ended.
+    pub fn send(&self, chunk: Chunk) -> Result<(), Closed> {
+        let held = self.ledger.receive(chunk.received());
+        self.hand_out(chunk, held)
     }
 
     /// Where the source takes its chunks from; waiting there is the back pressure.
@@ -50,9 +79,21 @@ impl Outlet {
         &self.pool
     }
 
-    /// Hands a chunk's events to their workers: from here on they are received. Never waits.
-    pub fn send(&self, chunk: Chunk) -> Result<(), Closed> {
-        let mut held = self.ledger.receive(chunk.received());
+    /// Hands a chunk's events to their workers: from here on they are received. Never waits. When they and all before them
+    /// in `scope` are done with, `reaches` is reached; `None` in the middle of a list.
+    ///
+    /// # Errors
+    ///
+    /// When the workers have ended.
+    pub fn send_of(&self, chunk: Chunk, scope: &str, reaches: Option<Position>) -> Result<(), Closed> {
+        let held = self.ledger.receive(chunk.received());
+        match self.tracker.issue(scope, chunk.received(), reaches) {
+            Some(ticket) => self.hand_out(chunk, held.with_ticket(ticket)),
+            None => Ok(()),
+        }
+    }
+
+    fn hand_out(&self, chunk: Chunk, mut held: Held) -> Result<(), Closed> {
         let chunk = Arc::new(chunk);
         for (worker, sender) in self.workers.iter().enumerate() {
             let count = self.share(&chunk, worker);

@@ -7,8 +7,10 @@
 //! Invariant: of input that cannot be read again, only an object that had not arrived whole when the drain began is
 //! lost, and the log says so. Nothing is read but into a chunk, and what was read waits for chunks until the abort.
 //!
-//! Where a followed file was read up to is not saved in this version: it is read from its start at each run.
+//! A followed file is read from where the run before was, if it is the same file and not shorter; any other file from its
+//! start, every time.
 
+mod place;
 mod reader;
 
 use std::fs::File;
@@ -77,6 +79,9 @@ pub fn run_file(
     }
     let mut reader = Reader::new(name, Input::File, context, on_read);
     reader.start();
+    if follow {
+        reader.go_on(&mut file)?;
+    }
     let mut stopped = reader.read_to_end(&file)?;
     while stopped == Stopped::AtEnd && follow {
         reader.send_what_is_there()?;
@@ -90,6 +95,7 @@ pub fn run_file(
                 );
                 reader.finish_input()?;
                 file.rewind().map_err(|error| reader.read_error(error))?;
+                reader.begin(&file)?;
             }
             Change::Replaced(new) => {
                 // What was written between the last read and the replacement.
@@ -99,6 +105,7 @@ pub fn run_file(
                 tracing::info!(input = reader.input(), "the file was replaced: reading the new one");
                 reader.finish_input()?;
                 file = new;
+                reader.begin(&file)?;
             }
         }
         stopped = reader.read_to_end(&file)?;

@@ -268,6 +268,11 @@ impl Framer {
         matches!(self.state, State::Top) && unframed == 0
     }
 
+    /// Whether what comes next is a top-level object, as at the start of an input: reading could go on from here.
+    pub fn is_at_top(&self) -> bool {
+        matches!(self.state, State::Top) && !self.is_list_broken
+    }
+
     /// How many bytes of input would be lost if it ended here: those of an object that is not whole.
     pub fn unfinished(&self, chunk: Option<&Chunk>) -> usize {
         match chunk {

@@ -2,7 +2,8 @@
 //!
 //! Constraint: nothing is taken from the input before there is room for it in a chunk.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom};
 use std::os::fd::AsFd;
 
 use rustix::buffer::spare_capacity;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::context::Context;
 use super::super::framer::Framer;
 use super::super::frames::Frames;
+use super::place::Place;
 use super::{FileError, LOOK_UP, TASK};
 use crate::event::Chunk;
 use crate::health::Condition;
@@ -41,13 +43,15 @@ pub(super) struct Reader<F> {
     frames: Frames,
     /// The chunk that is being filled; none when none was needed yet, or to be had before it was too late.
     chunk: Option<Chunk>,
+    /// How far a followed file was read.
+    place: Option<Place>,
     on_read: F,
 }
 
 impl<F: FnMut(u64)> Reader<F> {
     pub(super) fn new(name: String, input: Input, context: Context, on_read: F) -> Reader<F> {
         let frames = Frames::new(name.clone(), context.metrics.clone());
-        Reader { name, input, context, framer: Framer::new(), frames, chunk: None, on_read }
+        Reader { name, input, context, framer: Framer::new(), frames, chunk: None, place: None, on_read }
     }
 
     /// What is read, for people.
@@ -58,6 +62,32 @@ impl<F: FnMut(u64)> Reader<F> {
     pub(super) fn start(&mut self) {
         self.context.health.set("source", Condition::Ready);
         self.context.metrics.state.with_label_values(&["reading"]).set(1);
+    }
+
+    /// At the start of a followed file.
+    pub(super) fn begin(&mut self, file: &File) -> Result<(), FileError> {
+        self.place = Some(Place::start_of(file).map_err(|error| self.read_error(error))?);
+        Ok(())
+    }
+
+    /// At the start of a followed file, or where an earlier run was in it.
+    pub(super) fn go_on(&mut self, file: &mut File) -> Result<(), FileError> {
+        self.begin(file)?;
+        let Some(saved) = self.context.outlet.start_of(TASK) else { return Ok(()) };
+        let length = file.metadata().map_err(|error| self.read_error(error))?.len();
+        match (Place::parse(&saved), &mut self.place) {
+            (Some(saved), Some(place)) if saved.is_in(place) && saved.offset <= length => {
+                tracing::info!(input = self.name, offset = saved.offset, "going on where the last run was");
+                file.seek(SeekFrom::Start(saved.offset)).map_err(|error| self.read_error(error))?;
+                self.place = Some(saved);
+            }
+            _ => tracing::warn!(
+                input = self.name,
+                saved,
+                "it is not the file of the last run, or was truncated: reading it from its start"
+            ),
+        }
+        Ok(())
     }
 
     /// Reads until the input ends or the drain begins.
@@ -77,6 +107,9 @@ impl<F: FnMut(u64)> Reader<F> {
                     return Err(self.read_error(error.into()));
                 }
             };
+            if let Some(place) = &mut self.place {
+                place.offset += count as u64;
+            }
             self.frame();
             (self.on_read)(count as u64);
         }
@@ -154,7 +187,15 @@ impl<F: FnMut(u64)> Reader<F> {
         self.frames.flush();
         if let Some(mut chunk) = self.chunk.take() {
             self.framer.detach(&mut chunk);
-            self.context.outlet.send(chunk)?;
+            match &self.place {
+                Some(place) => {
+                    // In the middle of a List, or behind a fault, nobody could go on.
+                    let ahead = self.framer.unfinished(None) as u64;
+                    let reaches = self.framer.is_at_top().then(|| place.before(ahead).to_string());
+                    self.context.outlet.send_of(chunk, TASK, reaches)?;
+                }
+                None => self.context.outlet.send(chunk)?,
+            }
         }
         Ok(())
     }

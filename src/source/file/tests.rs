@@ -8,6 +8,7 @@ use super::*;
 use crate::handoff::{Outlet, Work};
 use crate::ledger::{Ledger, Tally};
 use crate::metrics::Metrics;
+use crate::position::{Positions, Tracker};
 use crate::shutdown::Shutdown;
 
 /// A source's surroundings, with a worker that only takes notes.
@@ -95,6 +96,43 @@ fn a_file_is_read_to_its_end() {
         "{}",
         metrics.render()
     );
+}
+
+/// Follows `path` from `marks` on until these have come and had their outcomes; answers how far it then is.
+fn follow_until(path: &Path, marks: Positions, names: &[&str]) -> Positions {
+    let tracker = Tracker::new(marks);
+    let mut bench = bench(4);
+    bench.context.outlet = bench.context.outlet.clone().with_tracker(tracker.clone());
+    let source = bench.follow(path);
+    let mut seen = Vec::new();
+    while seen.len() < names.len() {
+        let mut work = bench.work.blocking_recv().unwrap();
+        seen.extend(notes(&work).0);
+        let mut tally = Tally::default();
+        tally.delivered(crate::ledger::Delivered::Written, work.held.count());
+        work.held.settle(&tally);
+    }
+    assert_eq!(seen, names);
+    bench.context.shutdown.drain.cancel();
+    source.join().unwrap().unwrap();
+    tracker.marks()
+}
+
+#[test]
+fn a_followed_file_is_read_on_from_where_the_run_before_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.json");
+    let third = event("c");
+    fs::write(&path, event("a") + &event("b") + &third[..20]).unwrap();
+    let marks = follow_until(&path, Positions::new(), &["a", "b"]);
+    append(&path, &third[20..]);
+    let marks = follow_until(&path, marks, &["c"]);
+    // Another file of that name, and one that became shorter, are read from their starts.
+    fs::write(&path, event("d")).unwrap();
+    let marks = follow_until(&path, marks, &["d"]);
+    fs::rename(&path, folder.path().join("old")).unwrap();
+    fs::write(&path, event("e") + &event("f")).unwrap();
+    follow_until(&path, marks, &["e", "f"]);
 }
 
 #[test]

@@ -98,8 +98,7 @@ impl Machine {
         matches!(self.state, State::Watching { .. })
     }
 
-    /// The version up to which nothing is missing.
-    #[cfg(test)]
+    /// The version up to which nothing is missing, once everything that was accepted is done with.
     pub(super) fn cursor(&self) -> Option<&Version> {
         self.cursor.as_ref()
     }

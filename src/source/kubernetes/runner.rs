@@ -23,6 +23,7 @@ use super::machine::Machine;
 use super::report::Reporter;
 use super::scope::Scope;
 use super::step::{Action, Input, Request};
+use super::version::Version;
 use crate::event::Chunk;
 use crate::handoff::Closed;
 
@@ -52,17 +53,20 @@ pub(super) struct Runner {
     machine: Machine,
     reporter: Reporter,
     counts: FrameCounts,
+    /// The machine's cursor that was told last.
+    told: Option<Version>,
     /// Its name for the liveness probe.
     task: String,
 }
 
 impl Runner {
-    /// A runner at the machine's beginning.
+    /// A runner that goes on where an earlier run was.
     pub(super) fn new(scope: Scope, client: Client, context: Context, reporter: Reporter) -> Runner {
-        let machine = Machine::new(None, Instant::now().into_std());
+        let saved = context.outlet.start_of(scope.key()).as_deref().and_then(Version::parse);
+        let machine = Machine::new(saved.clone(), Instant::now().into_std());
         let counts = FrameCounts::new(&context.metrics);
         let task = format!("source ({scope})");
-        Runner { scope, client, context, machine, reporter, counts, task }
+        Runner { scope, client, context, machine, reporter, counts, told: saved, task }
     }
 
     /// Lists and watches until the drain begins, or the next part of the pipeline has ended.
@@ -88,6 +92,8 @@ impl Runner {
         }
         self.reporter.state(self.machine.state());
         self.context.health.progress(&self.task);
+        // Everything that was accepted before has been handed on: reading ends with that.
+        self.tell_cursor();
         step.action
     }
 
@@ -168,7 +174,7 @@ impl Runner {
 
     /// The next piece of the body; the outer `None`: the deadline has passed. What has been read is handed on before a
     /// wait.
-    async fn next_piece(&self, reading: &mut Reading) -> Result<Option<Piece>, Closed> {
+    async fn next_piece(&mut self, reading: &mut Reading) -> Result<Option<Piece>, Closed> {
         if reading.chunk.is_some() {
             // hyper decodes one piece at a time, in a task of its own: let it, so that pieces that are here already share a
             // chunk. The API server writes a list in pieces of a few items.
@@ -214,14 +220,27 @@ impl Runner {
         }
     }
 
-    fn hand_on(&self, reading: &mut Reading) -> Result<(), Closed> {
+    /// Sends what was framed. The cursor is behind all of it: in a list it stands still, on a watch it is the last frame's.
+    fn hand_on(&mut self, reading: &mut Reading) -> Result<(), Closed> {
         let Some(mut chunk) = reading.chunk.take() else { return Ok(()) };
         reading.framer.detach(&mut chunk);
         if chunk.received() == 0 {
+            self.tell_cursor();
             return Ok(());
         }
         reading.handed_on = Some(Instant::now());
-        self.context.outlet.send(chunk)
+        self.told = self.machine.cursor().cloned();
+        let reaches = self.told.as_ref().map(Version::to_string);
+        self.context.outlet.send_of(chunk, self.scope.key(), reaches)
+    }
+
+    fn tell_cursor(&mut self) {
+        if let Some(cursor) = self.machine.cursor()
+            && self.told.as_ref() != Some(cursor)
+        {
+            self.context.outlet.reached(self.scope.key(), cursor.to_string());
+            self.told = Some(cursor.clone());
+        }
     }
 }
 

@@ -25,6 +25,14 @@ impl Scope {
         namespaces.iter().cloned().map(Scope::Namespace).collect()
     }
 
+    /// Its name where positions are saved. No namespace is called `*`.
+    pub(super) fn key(&self) -> &str {
+        match self {
+            Scope::All => "*",
+            Scope::Namespace(name) => name,
+        }
+    }
+
     /// How `kubectl` is told.
     pub(super) fn kubectl_flag(&self) -> String {
         match self {
