@@ -1,4 +1,4 @@
-//! How far the source was read, so that the next run goes on from there. Pure but for [`file`].
+//! How far the source was read, so that the next run goes on from there. Pure but for [`file`], and for [`Keeper`] that uses it.
 //!
 //! ```text
 //!   source ── issue(scope, events, position) ──> [Tracker] ── mark ──> [Record] ──> position.json
@@ -9,16 +9,19 @@
 //! A source reads one or more *scopes* (all namespaces, or each of several; a file), each in an order of its own. It
 //! says with each chunk how many events are in it and which position is reached behind them. The **mark** of a scope is
 //! the last position before which every event has its outcome, or lies safe on this machine's disk: whoever starts
-//! at the mark misses nothing, and reads little twice.
+//! at the mark misses nothing, and reads little twice. The [`Keeper`] saves the marks, and knows whose they are.
 //!
-//! Invariant: a mark never passes an event that is not done with, and never moves back.
+//! Invariant: a mark never passes an event that is not done with, and moves back only when a cluster was
+//! restored or replaced.
 
 pub mod file;
+mod keeper;
 mod record;
 mod tracker;
 
 use std::collections::BTreeMap;
 
+pub use keeper::{KeepError, Keeper};
 pub use record::{Identity, Misfit, Record, RecordError, Target};
 pub use tracker::Tracker;
 

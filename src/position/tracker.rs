@@ -82,6 +82,11 @@ impl Tracker {
         self.lock().iter().filter_map(|scope| Some((scope.name.clone(), scope.mark.clone()?))).collect()
     }
 
+    /// Forgets all marks: they were another cluster's. What is open goes on.
+    pub fn forget(&self) {
+        self.lock().iter_mut().for_each(|scope| scope.mark = None);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Scope>> {
         self.0.lock().unwrap_or_else(|e| e.into_inner())
     }

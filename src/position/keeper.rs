@@ -1,0 +1,259 @@
+//! The positions of a run: loaded when it starts, checked against what it reads and where it sends, saved as they move.
+//!
+//! The identity of a cluster is not known before it answers, so it is checked then: a mark of another cluster means nothing
+//! and is forgotten; another target is for a person to decide on, and ends the run.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::file::{self, FileError, Saved};
+use super::{Identity, Misfit, Positions, Record, Tracker};
+
+/// Why a run cannot go on from what is saved.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// The folder cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The events before the saved position went elsewhere.
+    #[error(
+        "the position in {folder} was saved for another target ({saved}; now {now}): the events before it are there and would not be here. Decide with `weir position keep --config FILE` (go on behind it) or `weir position reset --config FILE` (read everything again that the source still has); `weir position show --config FILE` shows it"
+    )]
+    OtherTarget {
+        /// Where it is saved.
+        folder: PathBuf,
+        /// What the record says.
+        saved: String,
+        /// What this run says.
+        now: String,
+    },
+}
+
+/// Keeps the positions of one run; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Keeper(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    /// Where they are saved; `None`: nowhere.
+    folder: Option<PathBuf>,
+    identity: Identity,
+    tracker: Tracker,
+    /// What the folder said when the run started, as long as it may still turn out to be another cluster's.
+    found: Option<Record>,
+    /// Something was there, and could not be used: then everything is read.
+    is_lost: bool,
+    saved: Option<Record>,
+}
+
+impl Keeper {
+    /// Loads what is saved in `folder`; `None`: nothing ever is. `identity` is what is known before anybody has answered.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read, or was saved for another target.
+    pub fn open(folder: Option<&Path>, identity: Identity) -> Result<Keeper, KeepError> {
+        let saved = folder.map(file::load).transpose()?.unwrap_or(Saved::Nothing);
+        let mut state = State {
+            folder: folder.map(Path::to_owned),
+            identity,
+            tracker: Tracker::default(),
+            found: None,
+            is_lost: false,
+            saved: None,
+        };
+        match saved {
+            Saved::Nothing => {}
+            Saved::Unusable(error) => {
+                tracing::warn!(
+                    "the saved position cannot be used: {error}; everything that the source has is read again"
+                );
+                state.is_lost = true;
+            }
+            Saved::Record(record) => state.take(record)?,
+        }
+        Ok(Keeper(Arc::new(Mutex::new(state))))
+    }
+
+    /// Where the marks are kept.
+    pub fn tracker(&self) -> Tracker {
+        self.lock().tracker.clone()
+    }
+
+    /// Whether something was saved that cannot be used: then `start = "now"` would leave a gap.
+    pub fn is_lost(&self) -> bool {
+        self.lock().is_lost
+    }
+
+    /// The source has told its cluster's UID, or keeps it to itself. `Some`: the marks were another one's, which this
+    /// names, and are forgotten.
+    pub fn source_is(&self, cluster: Option<String>) -> Option<String> {
+        let mut state = self.lock();
+        state.identity.cluster = cluster.or(state.identity.cluster.take());
+        let misfit = state.found.as_ref().and_then(|found| found.fits(&state.identity).err());
+        let Some(Misfit::Source { saved, .. }) = misfit else { return None };
+        state.found = None;
+        state.is_lost = true;
+        state.tracker.forget();
+        Some(saved)
+    }
+
+    /// The target has told its cluster's UUID, or keeps it to itself.
+    ///
+    /// # Errors
+    ///
+    /// When it is not the one that the positions were saved for.
+    pub fn target_is(&self, cluster: Option<String>) -> Result<(), KeepError> {
+        let mut state = self.lock();
+        state.identity.target.cluster = cluster.or(state.identity.target.cluster.take());
+        let misfit = state.found.as_ref().and_then(|found| found.fits(&state.identity).err());
+        match misfit {
+            Some(Misfit::Target { saved, now }) => {
+                let folder = state.folder.clone().unwrap_or_default();
+                Err(KeepError::OtherTarget { folder, saved, now })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Saves the marks if they have moved. Blocks on the disk; waits for it when `durably`.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be written; those from before are still there.
+    pub fn save(&self, durably: bool) -> Result<(), FileError> {
+        let mut state = self.lock();
+        let Some(folder) = state.folder.clone() else { return Ok(()) };
+        let positions = state.tracker.marks();
+        let record = Record::new(state.identity.clone(), positions);
+        if record.positions.is_empty() || state.saved.as_ref() == Some(&record) && !durably {
+            return Ok(());
+        }
+        file::save(&folder, &record, durably)?;
+        state.saved = Some(record);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+impl State {
+    fn take(&mut self, record: Record) -> Result<(), KeepError> {
+        match record.fits(&self.identity) {
+            Ok(()) => {
+                self.tracker = Tracker::new(record.positions.clone());
+                // What this run may not come to know is still known.
+                self.identity.cluster = self.identity.cluster.take().or(record.identity.cluster.clone());
+                let target = &record.identity.target.cluster;
+                self.identity.target.cluster = self.identity.target.cluster.take().or(target.clone());
+                self.found = Some(record);
+                Ok(())
+            }
+            Err(Misfit::Source { saved, now }) => {
+                tracing::warn!(
+                    saved,
+                    now,
+                    "the saved position is of another source: everything that this one has is read"
+                );
+                self.is_lost = true;
+                Ok(())
+            }
+            Err(Misfit::Target { saved, now }) => {
+                let folder = self.folder.clone().unwrap_or_default();
+                Err(KeepError::OtherTarget { folder, saved, now })
+            }
+        }
+    }
+}
+
+/// Without anything to save, and nowhere to save it: for tests, and for sources that begin anew each time.
+impl Default for Keeper {
+    fn default() -> Keeper {
+        let tracker = Tracker::new(Positions::new());
+        Keeper(Arc::new(Mutex::new(State {
+            folder: None,
+            identity: Identity::default(),
+            tracker,
+            found: None,
+            is_lost: false,
+            saved: None,
+        })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::Target;
+
+    fn identity(index: &str) -> Identity {
+        let target = Target { kind: "opensearch".into(), index: Some(index.into()), ..Target::default() };
+        Identity { pipeline: "p".into(), source: "kubernetes".into(), cluster: None, target }
+    }
+
+    /// A folder in which a run of cluster `k1` into OpenSearch `o1` has come to 41.
+    fn saved() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let keeper = Keeper::open(Some(folder.path()), identity("i")).unwrap();
+        keeper.source_is(Some("k1".into()));
+        keeper.target_is(Some("o1".into())).unwrap();
+        keeper.tracker().issue("*", 0, Some("41".into()));
+        keeper.save(false).unwrap();
+        folder
+    }
+
+    fn mark(keeper: &Keeper) -> Option<String> {
+        keeper.tracker().marks().remove("*")
+    }
+
+    #[test]
+    fn the_next_run_goes_on_where_the_last_one_was() {
+        let folder = saved();
+        let keeper = Keeper::open(Some(folder.path()), identity("i")).unwrap();
+        assert_eq!(keeper.source_is(Some("k1".into())), None);
+        keeper.target_is(Some("o1".into())).unwrap();
+        assert_eq!(mark(&keeper).as_deref(), Some("41"));
+    }
+
+    #[test]
+    fn a_run_that_learns_no_identity_keeps_the_one_that_is_known() {
+        let folder = saved();
+        let keeper = Keeper::open(Some(folder.path()), identity("i")).unwrap();
+        assert_eq!(keeper.source_is(None), None);
+        keeper.tracker().issue("*", 0, Some("42".into()));
+        keeper.save(true).unwrap();
+        let keeper = Keeper::open(Some(folder.path()), identity("i")).unwrap();
+        assert!(keeper.source_is(Some("k2".into())).is_some(), "k1 was forgotten");
+    }
+
+    #[test]
+    fn positions_of_another_cluster_are_forgotten_and_everything_is_read() {
+        let folder = saved();
+        let keeper = Keeper::open(Some(folder.path()), identity("i")).unwrap();
+        assert_eq!(keeper.source_is(Some("k2".into())).as_deref(), Some("kubernetes (cluster k1)"));
+        assert_eq!(mark(&keeper), None);
+        assert!(keeper.is_lost());
+    }
+
+    #[test]
+    fn another_target_ends_the_run_with_the_choices_named() {
+        let folder = saved();
+        let hidden = |text: String| text.replace(&folder.path().display().to_string(), "FOLDER");
+        let error = Keeper::open(Some(folder.path()), identity("j")).unwrap_err();
+        insta::assert_snapshot!(hidden(error.to_string()), @"the position in FOLDER was saved for another target (pipeline p, opensearch, index i, cluster o1; now pipeline p, opensearch, index j): the events before it are there and would not be here. Decide with `weir position keep --config FILE` (go on behind it) or `weir position reset --config FILE` (read everything again that the source still has); `weir position show --config FILE` shows it");
+        let keeper = Keeper::open(Some(folder.path()), identity("i")).unwrap();
+        let error = keeper.target_is(Some("o2".into())).unwrap_err();
+        insta::assert_snapshot!(hidden(error.to_string()), @"the position in FOLDER was saved for another target (pipeline p, opensearch, index i, cluster o1; now pipeline p, opensearch, index i, cluster o2): the events before it are there and would not be here. Decide with `weir position keep --config FILE` (go on behind it) or `weir position reset --config FILE` (read everything again that the source still has); `weir position show --config FILE` shows it");
+    }
+
+    #[test]
+    fn a_corrupt_record_means_everything_is_read() {
+        let folder = saved();
+        std::fs::write(folder.path().join("position.json"), "{").unwrap();
+        let keeper = Keeper::open(Some(folder.path()), identity("i")).unwrap();
+        assert!(keeper.is_lost());
+        assert_eq!(mark(&keeper), None);
+    }
+}
