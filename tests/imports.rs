@@ -55,7 +55,8 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("tls", only(&["files"])),
         // What parts share knows no part.
         ("event", only(&[])),
-        ("handoff", only(&["event", "ledger"])),
+        ("handoff", only(&["event", "ledger", "position"])),
+        ("position", only(&["ledger"])),
         ("dead_letter", only(&["event", "ledger", "lines", "health", "shutdown"])),
         ("metrics", only(&["ledger"])),
         ("ledger", only(&[])),

@@ -50,7 +50,13 @@ impl Bench {
         let letters = dead_letter::Settings { path: Some(folder.path().to_owned()) };
         let (health, shutdown) = (Health::default(), Shutdown::default());
         let dead_letters = DeadLetters::open(&letters, &ledger, &health, &shutdown).unwrap();
-        let context = Context { metrics: Metrics::new(&ledger).unwrap(), health, dead_letters, shutdown };
+        let context = Context {
+            metrics: Metrics::new(&ledger).unwrap(),
+            health,
+            dead_letters,
+            keeper: weir::position::Keeper::default(),
+            shutdown,
+        };
         Bench { http: reqwest::Client::new(), settings, folder, ledger, context }
     }
 

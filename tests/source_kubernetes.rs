@@ -130,6 +130,7 @@ impl Source {
         let (health, shutdown) = (Health::default(), Shutdown::default());
         let context = Context {
             outlet,
+            keeper: weir::position::Keeper::default(),
             metrics: metrics.source.clone(),
             health: health.clone(),
             shutdown: shutdown.clone(),

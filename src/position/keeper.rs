@@ -85,17 +85,21 @@ impl Keeper {
         self.lock().is_lost
     }
 
-    /// The source has told its cluster's UID, or keeps it to itself. `Some`: the marks were another one's, which this
-    /// names, and are forgotten.
-    pub fn source_is(&self, cluster: Option<String>) -> Option<String> {
+    /// The source has told its cluster's UID, or keeps it to itself. Marks of another one are forgotten.
+    pub fn source_is(&self, cluster: Option<String>) {
         let mut state = self.lock();
         state.identity.cluster = cluster.or(state.identity.cluster.take());
         let misfit = state.found.as_ref().and_then(|found| found.fits(&state.identity).err());
-        let Some(Misfit::Source { saved, .. }) = misfit else { return None };
-        state.found = None;
-        state.is_lost = true;
-        state.tracker.forget();
-        Some(saved)
+        if let Some(Misfit::Source { saved, now }) = misfit {
+            tracing::warn!(
+                saved,
+                now,
+                "the saved position is of another cluster: everything that this one has is read"
+            );
+            state.found = None;
+            state.is_lost = true;
+            state.tracker.forget();
+        }
     }
 
     /// The target has told its cluster's UUID, or keeps it to itself.
@@ -212,7 +216,7 @@ mod tests {
     fn the_next_run_goes_on_where_the_last_one_was() {
         let folder = saved();
         let keeper = Keeper::open(Some(folder.path()), identity("i")).unwrap();
-        assert_eq!(keeper.source_is(Some("k1".into())), None);
+        keeper.source_is(Some("k1".into()));
         keeper.target_is(Some("o1".into())).unwrap();
         assert_eq!(mark(&keeper).as_deref(), Some("41"));
     }
@@ -221,18 +225,19 @@ mod tests {
     fn a_run_that_learns_no_identity_keeps_the_one_that_is_known() {
         let folder = saved();
         let keeper = Keeper::open(Some(folder.path()), identity("i")).unwrap();
-        assert_eq!(keeper.source_is(None), None);
+        keeper.source_is(None);
         keeper.tracker().issue("*", 0, Some("42".into()));
         keeper.save(true).unwrap();
         let keeper = Keeper::open(Some(folder.path()), identity("i")).unwrap();
-        assert!(keeper.source_is(Some("k2".into())).is_some(), "k1 was forgotten");
+        keeper.source_is(Some("k2".into()));
+        assert!(keeper.is_lost(), "k1 was forgotten");
     }
 
     #[test]
     fn positions_of_another_cluster_are_forgotten_and_everything_is_read() {
         let folder = saved();
         let keeper = Keeper::open(Some(folder.path()), identity("i")).unwrap();
-        assert_eq!(keeper.source_is(Some("k2".into())).as_deref(), Some("kubernetes (cluster k1)"));
+        keeper.source_is(Some("k2".into()));
         assert_eq!(mark(&keeper), None);
         assert!(keeper.is_lost());
     }

@@ -152,6 +152,13 @@ mod tests {
         Settle(u8, u8),
     }
 
+    /// A chunk of the model.
+    struct Issued {
+        open: u64,
+        reaches: Option<u64>,
+        ticket: Option<Arc<dyn Settlement>>,
+    }
+
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let step = prop_oneof![
             (0u8..4, any::<bool>()).prop_map(|(events, reaches)| Step::Read(events, reaches)),
@@ -164,29 +171,27 @@ mod tests {
         #[test]
         fn the_mark_is_the_last_position_with_nothing_open_before_it(steps in steps()) {
             let tracker = Tracker::default();
-            // Each chunk's events that are open, what it reaches, and its ticket.
-            let mut chunks: Vec<(u64, Option<u64>, Option<Arc<dyn Settlement>>)> = Vec::new();
+            let mut chunks: Vec<Issued> = Vec::new();
             for (step, number) in steps.into_iter().zip(0u64..) {
                 match step {
                     Step::Read(events, reaches) => {
                         let reaches = reaches.then_some(number);
                         let position = reaches.map(|number| number.to_string());
                         let ticket = tracker.issue("all", events.into(), position);
-                        chunks.push((events.into(), reaches, ticket));
+                        chunks.push(Issued { open: events.into(), reaches, ticket });
                     }
                     Step::Settle(which, count) => {
-                        let mut open: Vec<_> = chunks.iter_mut().filter(|chunk| chunk.0 > 0).collect();
+                        let mut open: Vec<_> = chunks.iter_mut().filter(|chunk| chunk.open > 0).collect();
                         if !open.is_empty() {
                             let index = usize::from(which) % open.len();
-                            let (events, _, ticket) = &mut open[index];
-                            let count = u64::from(count) % *events + 1;
-                            *events -= count;
-                            ticket.as_ref().unwrap().settled(count);
+                            let count = u64::from(count) % open[index].open + 1;
+                            open[index].open -= count;
+                            open[index].ticket.as_ref().unwrap().settled(count);
                         }
                     }
                 }
-                let done = chunks.iter().take_while(|chunk| chunk.0 == 0);
-                let expected = done.filter_map(|chunk| chunk.1).last();
+                let done = chunks.iter().take_while(|chunk| chunk.open == 0);
+                let expected = done.filter_map(|chunk| chunk.reaches).last();
                 prop_assert_eq!(mark(&tracker, "all"), expected);
             }
         }

@@ -14,6 +14,7 @@ use crate::event::EncodeSettings;
 use crate::handoff::Inbox;
 use crate::health::Health;
 use crate::metrics::Metrics;
+use crate::position::{KeepError, Keeper, Target};
 use crate::secret::{Secret, SecretError};
 use crate::shutdown::Shutdown;
 use crate::tls::CaError;
@@ -33,6 +34,8 @@ pub struct Context {
     pub health: Health,
     /// For documents that can never be stored.
     pub dead_letters: DeadLetters,
+    /// Told which cluster the documents go to.
+    pub keeper: Keeper,
     /// `abort` ends it at once; `drain` means nothing to it: its inbox ends when the drain has come this far.
     pub shutdown: Shutdown,
 }
@@ -77,6 +80,9 @@ pub enum SinkError {
     /// The HTTP client could not be made.
     #[error("sink.hosts: {0}")]
     Client(String),
+    /// The saved position is for another target.
+    #[error(transparent)]
+    Position(#[from] KeepError),
     /// The index cannot be used as configured.
     #[error("sink.index: {0}")]
     Index(String),
@@ -130,6 +136,22 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Where documents go, as far as the settings say.
+    pub fn target(&self) -> Target {
+        let kind = |kind: &str| Target { kind: kind.to_owned(), ..Target::default() };
+        match self {
+            Settings::OpenSearch(settings) => Target {
+                index: Some(settings.index.to_string()),
+                mode: Some(settings.mode.label().to_owned()),
+                ..kind("opensearch")
+            },
+            Settings::File { path } => Target { index: Some(path.display().to_string()), ..kind("file") },
+            Settings::Stdout => kind("stdout"),
+        }
+    }
+}
+
 /// How to reach OpenSearch, and what to store there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenSearchSettings {
@@ -160,6 +182,19 @@ pub struct IndexPattern {
     pub suffix: String,
 }
 
+/// As the configuration has it.
+impl std::fmt::Display for IndexPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let date = match self.date {
+            Some(DateFormat::Day) => "{yyyy.MM.dd}",
+            Some(DateFormat::Month) => "{yyyy.MM}",
+            Some(DateFormat::Year) => "{yyyy}",
+            None => "",
+        };
+        write!(f, "{}{date}{}", self.prefix, self.suffix)
+    }
+}
+
 /// The date placeholders there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DateFormat {
@@ -179,6 +214,16 @@ pub enum Mode {
     History,
     /// One document an event: its latest version.
     Latest,
+}
+
+impl Mode {
+    /// As the configuration has it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Mode::History => "history",
+            Mode::Latest => "latest",
+        }
+    }
 }
 
 /// `template`

@@ -11,5 +11,5 @@ pub(super) fn context() -> (Ledger, Context) {
     let (health, shutdown) = (Health::default(), Shutdown::default());
     let none = dead_letter::Settings { path: None };
     let dead_letters = DeadLetters::open(&none, &ledger, &health, &shutdown).unwrap();
-    (ledger, Context { metrics, health, dead_letters, shutdown })
+    (ledger, Context { metrics, health, dead_letters, keeper: Keeper::default(), shutdown })
 }

@@ -3,6 +3,7 @@
 use crate::handoff::Outlet;
 use crate::health::Health;
 use crate::metrics::SourceMetrics;
+use crate::position::Keeper;
 use crate::shutdown::Shutdown;
 
 /// What a source needs of the rest of the process; cheap to clone.
@@ -10,6 +11,8 @@ use crate::shutdown::Shutdown;
 pub struct Context {
     /// Where chunks come from and go to.
     pub outlet: Outlet,
+    /// Where an earlier run was, and whether that is still of use.
+    pub keeper: Keeper,
     /// Frames, states, restarts.
     pub metrics: SourceMetrics,
     /// What the probes answer.

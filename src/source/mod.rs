@@ -37,22 +37,34 @@ pub enum Settings {
     Stdin,
 }
 
+impl Settings {
+    /// What is read, as saved positions name it.
+    pub fn identity(&self) -> String {
+        match self {
+            Settings::Kubernetes(_) => "kubernetes".to_owned(),
+            Settings::File { path, .. } => format!("file {}", path.display()),
+            Settings::Stdin => "stdin".to_owned(),
+        }
+    }
+}
+
 /// What to watch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KubernetesSettings {
     /// Namespaces; empty means all, in one watch.
     pub namespaces: Vec<String>,
-    /// What to do when there is no saved position. (`config` refuses what this version does not do.)
+    /// Where to begin without a saved position.
     pub start: Start,
 }
 
-/// `start`
+/// `start`: where to begin when no position is saved. One that is saved always wins, and one that cannot be used always
+/// means [`Start::All`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Start {
-    /// List every event that the cluster still holds.
+    /// With everything that the cluster still has.
     #[default]
     All,
-    /// Only what happens from now on.
+    /// Behind everything that there is.
     Now,
 }
 

@@ -1,4 +1,4 @@
-//! Before the first document: the index template is installed where it is missing, and an index without a
+//! Before the first document: the target must be the one that the saved position is for, the index template is installed where it is missing, and an index without a
 //! date is looked at, whether it is an index at all.
 //!
 //! An OpenSearch that is not there, or does not let us in, is waited for, as later on.
@@ -15,6 +15,7 @@ use super::lane::Trouble;
 use super::report::Reporter;
 use super::retry::backoff;
 use super::{response, template};
+use crate::position::Keeper;
 use crate::sink::{Context, IndexPattern, Mode, OpenSearchSettings, PART, SinkError, Template, blocking};
 
 /// Why preparing did not succeed.
@@ -37,7 +38,7 @@ pub(super) async fn prepare(
     for attempt in 0.. {
         context.health.progress(PART);
         let asker = Asker { client, requests: &context.metrics.sink.requests };
-        let trouble = match prepare_once(&asker, settings).await {
+        let trouble = match prepare_once(&asker, settings, &context.keeper).await {
             Ok(()) => {
                 reporter.update(None, Instant::now());
                 break;
@@ -58,7 +59,12 @@ pub(super) async fn prepare(
     Ok(())
 }
 
-async fn prepare_once(asker: &Asker<'_>, settings: &OpenSearchSettings) -> Result<(), Problem> {
+async fn prepare_once(
+    asker: &Asker<'_>,
+    settings: &OpenSearchSettings,
+    keeper: &Keeper,
+) -> Result<(), Problem> {
+    keeper.target_is(cluster_uuid(asker).await?).map_err(|error| Problem::Fatal(error.into()))?;
     if settings.template == Template::Install {
         install_template(asker, &settings.index).await?;
     }
@@ -66,6 +72,21 @@ async fn prepare_once(asker: &Asker<'_>, settings: &OpenSearchSettings) -> Resul
         check_index(asker, &settings.index.prefix, settings.mode).await?;
     }
     Ok(())
+}
+
+/// The `cluster_uuid`, where it may be read. A cluster that is still forming says `_na_`.
+async fn cluster_uuid(asker: &Asker<'_>) -> Result<Option<String>, Problem> {
+    #[derive(Deserialize)]
+    struct Root {
+        cluster_uuid: String,
+    }
+    let answer = asker.ask(Method::GET, "/", Vec::new()).await?;
+    if answer.status != StatusCode::OK {
+        tracing::debug!("the cluster's identity may not be read (the right `cluster:monitor/main`)");
+        return Ok(None);
+    }
+    let root: Option<Root> = serde_json::from_slice(&answer.body).ok();
+    Ok(root.map(|root| root.cluster_uuid).filter(|uuid| uuid != "_na_"))
 }
 
 async fn install_template(asker: &Asker<'_>, pattern: &IndexPattern) -> Result<(), Problem> {
@@ -140,10 +161,7 @@ async fn check_index(asker: &Asker<'_>, index: &str, mode: Mode) -> Result<(), P
         (_, Some(_)) => "a data stream",
         (None, None) => return Ok(()),
     };
-    let mode = match mode {
-        Mode::History => "history",
-        Mode::Latest => "latest",
-    };
+    let mode = mode.label();
     Err(Problem::Fatal(SinkError::Index(format!(
         "`{index}` is {what}: its writes move from index to index, and mode = \"{mode}\" would store documents twice: use the name of one index, or of an index that does not exist yet, or a date such as `{index}-{{yyyy.MM.dd}}` with mode = \"history\""
     ))))

@@ -24,8 +24,13 @@ fn bench(chunks: usize) -> Bench {
     let metrics = Metrics::new(&ledger).unwrap();
     let (outlet, mut workers) = Outlet::new(ledger.clone(), chunks, 1);
     let source = metrics.source.clone();
-    let context =
-        Context { outlet, metrics: source, health: Default::default(), shutdown: Shutdown::default() };
+    let context = Context {
+        outlet,
+        keeper: Default::default(),
+        metrics: source,
+        health: Default::default(),
+        shutdown: Shutdown::default(),
+    };
     Bench { context, work: workers.remove(0), ledger, metrics }
 }
 

@@ -2,14 +2,15 @@
 //! random number and does no I/O; time and randomness come with each input.
 //!
 //! ```text
-//!   start ──> Listing ── last page ──> Opening ── 200 ──> Watching
+//!   start ──> Identifying ──> Listing ── last page ──> Opening ── 200 ──> Watching
+//!                        ├──> Checking ── 200 ───────> Opening, with a saved cursor
+//!                        └──> Checking ── 200 ──> Saving ── saved ──> Opening, with `start = "now"`
 //!
 //!   Watching ── the server ends it ─────────────────────> Opening, from the cursor
 //!   Watching, Opening ── 410 in any form; quiet ────────> Listing
 //!   Watching, Listing ── no room ──> Full ── room ──────> Opening; Listing, the same page
 //!   any ── failed ──> Backoff ── its time is over ──────> where it was
 //!                     after a lost connection or 5xx ───> Checking ── 200 ──> Opening; Listing after a restore
-//!   start, with a saved cursor ─────────────────────────> Checking
 //! ```
 //!
 //! Invariants:
@@ -29,6 +30,7 @@ use super::listing::Listing;
 use super::state::{State, Then};
 use super::step::{Action, Input, Note, Request, Step};
 use super::version::Version;
+use crate::source::Start;
 
 /// Items a page. client-go's pager asks for as many.
 pub(super) const PAGE_ITEMS: u32 = 500;
@@ -67,15 +69,17 @@ pub(super) struct Machine {
     listed: bool,
     /// This list was begun because a watch was open all the time and quiet.
     suspicious: bool,
+    /// The check is for where to begin.
+    begins_now: bool,
     notes: Vec<Note>,
 }
 
 impl Machine {
-    /// A machine at its beginning; `cursor` is a saved one.
-    pub(super) fn new(cursor: Option<Version>, now: Instant) -> Machine {
+    /// A machine at its beginning.
+    pub(super) fn new(now: Instant) -> Machine {
         Machine {
             state: State::Stopped,
-            cursor,
+            cursor: None,
             listing: Listing::default(),
             failures: 0,
             failed_watches: 0,
@@ -84,6 +88,7 @@ impl Machine {
             unbroken: None,
             listed: false,
             suspicious: false,
+            begins_now: false,
             notes: Vec::new(),
         }
     }
@@ -115,7 +120,9 @@ impl Machine {
     /// When [`Input::Deadline`] is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Listing | State::Checking | State::Opening => Some(self.stirred + SILENCE_MAX),
+            State::Identifying | State::Listing | State::Checking | State::Saving | State::Opening => {
+                Some(self.stirred + SILENCE_MAX)
+            }
             State::Watching { opened, .. } => Some((self.alive + QUIET_TIMEOUT).max(*opened + GRACE)),
             State::Backoff { until, .. } => Some(*until),
             State::Full { .. } | State::Stopped => None,
@@ -187,8 +194,9 @@ impl Machine {
     /// Takes one input.
     pub(super) fn handle(&mut self, now: Instant, random: u64, input: Input) -> Step {
         let action = match input {
-            Input::Start if self.cursor.is_some() => self.check(now, random),
-            Input::Start => self.list(now),
+            Input::Start => self.identify(now),
+            Input::Identified { cursor, start } => self.begin(now, random, cursor, start),
+            Input::Saved => self.watch(now, random),
             Input::Opened => self.opened(now),
             Input::Refused { status, retry_after, message } => {
                 self.refused(now, random, Failure::of_status(status, retry_after, message))
@@ -245,11 +253,7 @@ impl Machine {
                 self.notes.push(Note::Restarted(Cause::Closed));
                 self.wait_for(now, opened + REOPEN_INTERVAL, Cause::Closed, random)
             }
-            State::Checking if self.listing.version().is_some() => {
-                let restored = self.cursor.is_none();
-                self.listing = Listing::default();
-                if restored { self.list(now) } else { self.watch(now, random) }
-            }
+            State::Checking if self.listing.version().is_some() => self.checked(now, random),
             State::Listing if self.cursor.is_none() && self.listing.skipped_unversioned => {
                 self.listing = Listing::default();
                 self.list(now)
@@ -266,6 +270,23 @@ impl Machine {
                 Failure::protocol("the answer was not a list with a resourceVersion"),
             ),
         }
+    }
+
+    fn checked(&mut self, now: Instant, random: u64) -> Action {
+        let version = std::mem::take(&mut self.listing).version().cloned();
+        if std::mem::take(&mut self.begins_now)
+            && let Some(version) = version
+        {
+            self.notes.push(Note::Begun(version.clone()));
+            self.listed = true;
+            self.alive = now;
+            self.cursor = Some(version);
+            self.stirred = now;
+            self.state = State::Saving;
+            return Action::Save;
+        }
+        // Without a cursor the server was restored.
+        if self.cursor.is_none() { self.list(now) } else { self.watch(now, random) }
     }
 
     /// Goes on with a watch at `at`, at once if that is over.
@@ -305,7 +326,7 @@ impl Machine {
                     self.unbroken.is_some_and(|since| now.saturating_duration_since(since) >= QUIET_TIMEOUT);
                 self.relist(now, random, Cause::Quiet)
             }
-            State::Listing | State::Checking | State::Opening => {
+            State::Identifying | State::Listing | State::Checking | State::Saving | State::Opening => {
                 let why = format!("nothing came for {} s", SILENCE_MAX.as_secs());
                 self.failed(now, random, Failure::broken(why))
             }
@@ -332,6 +353,7 @@ impl Machine {
     fn go_on(&mut self, now: Instant, random: u64) -> Action {
         match self.state {
             State::Backoff { then, .. } | State::Full { then } => match then {
+                Then::Identify => self.identify(now),
                 Then::List => self.list(now),
                 Then::Check => self.check(now, random),
                 Then::Watch => self.watch(now, random),
@@ -373,8 +395,13 @@ impl Machine {
                 let version = failure.cause == Cause::Refused || matches!(failure.status, Some(500 | 504));
                 self.after_failed_watch(version, &failure)
             }
+            State::Identifying => Then::Identify,
             State::Checking => {
                 self.listing = Listing::default();
+                Then::Check
+            }
+            State::Saving => {
+                self.begins_now = true;
                 Then::Check
             }
             State::Backoff { then, .. } | State::Full { then } => then,
@@ -404,6 +431,19 @@ impl Machine {
         }
     }
 
+    fn identify(&mut self, now: Instant) -> Action {
+        self.stirred = now;
+        self.state = State::Identifying;
+        Action::Request(Request::Identity)
+    }
+
+    fn begin(&mut self, now: Instant, random: u64, cursor: Option<Version>, start: Start) -> Action {
+        self.failures = 0;
+        self.begins_now = cursor.is_none() && start == Start::Now;
+        self.cursor = cursor;
+        if self.cursor.is_some() || self.begins_now { self.check(now, random) } else { self.list(now) }
+    }
+
     fn list(&mut self, now: Instant) -> Action {
         self.stirred = now;
         self.state = State::Listing;
@@ -412,7 +452,7 @@ impl Machine {
     }
 
     fn check(&mut self, now: Instant, random: u64) -> Action {
-        if self.cursor.as_ref().and_then(Version::number).is_none() {
+        if self.cursor.as_ref().and_then(Version::number).is_none() && !self.begins_now {
             return self.watch(now, random);
         }
         self.stirred = now;

@@ -7,6 +7,7 @@ use super::machine::{Machine, QUIET_TIMEOUT, SILENCE_MAX};
 use super::state::{State, Then};
 use super::step::{Action, Input, Note, Request, Step};
 use super::version::Version;
+use crate::source::Start;
 
 /// A machine and a clock that stands until it is moved.
 struct Bench {
@@ -17,8 +18,10 @@ struct Bench {
 impl Bench {
     fn new(cursor: Option<u64>) -> (Bench, Action) {
         let now = Instant::now();
-        let mut bench = Bench { machine: Machine::new(cursor.map(Version::Number), now), now };
-        let action = bench.input(Input::Start).action;
+        let mut bench = Bench { machine: Machine::new(now), now };
+        assert_eq!(bench.input(Input::Start).action, Action::Request(Request::Identity));
+        let cursor = cursor.map(Version::Number);
+        let action = bench.input(Input::Identified { cursor, start: Start::All }).action;
         (bench, action)
     }
 
@@ -334,4 +337,47 @@ fn an_answer_that_is_no_list_is_a_failure_and_not_an_empty_list() {
         &step.notes[..],
         [Note::Failed { failure: Failure { cause: Cause::Protocol, .. }, .. }]
     ));
+}
+
+/// A machine that is told to begin now.
+fn beginning_now() -> Bench {
+    let now = Instant::now();
+    let mut bench = Bench { machine: Machine::new(now), now };
+    bench.input(Input::Start);
+    let step = bench.input(Input::Identified { cursor: None, start: Start::Now });
+    assert_eq!(step.action, Action::Request(Request::List { limit: 1, token: None }));
+    bench
+}
+
+#[test]
+fn start_now_leaves_out_what_there_is_and_watches_when_the_position_is_saved() {
+    let mut bench = beginning_now();
+    let (accepted, step) = bench.list("100", "more", &[("a", "90")]);
+    assert_eq!((accepted, step.action), (vec![false], Action::Save));
+    assert_eq!(step.notes, [Note::Begun(Version::Number(100))]);
+    let Action::Request(Request::Watch { from, .. }) = bench.input(Input::Saved).action else {
+        panic!("it should watch")
+    };
+    assert_eq!(from, Version::Number(100));
+}
+
+#[test]
+fn a_position_that_cannot_be_saved_is_no_reason_to_watch_or_to_give_up() {
+    let mut bench = beginning_now();
+    bench.list("100", "", &[]);
+    assert_eq!(bench.input(Input::Broke("disk full".into())).action, Action::Sleep);
+    assert_eq!(bench.wait(), Action::Request(Request::List { limit: 1, token: None }));
+    let (_, step) = bench.list("120", "", &[]);
+    assert_eq!(step.action, Action::Save, "behind what happened meanwhile, too");
+}
+
+#[test]
+fn a_cluster_that_does_not_answer_is_asked_again_who_it_is() {
+    let now = Instant::now();
+    let mut bench = Bench { machine: Machine::new(now), now };
+    bench.input(Input::Start);
+    for _ in 0..3 {
+        assert_eq!(bench.input(Input::Broke("refused".into())).action, Action::Sleep);
+        assert_eq!(bench.wait(), Action::Request(Request::Identity));
+    }
 }

@@ -41,7 +41,7 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     for (index, scope) in scopes.into_iter().enumerate() {
         let reporter = Reporter::new(scope.clone(), index, context.metrics.clone(), readiness.clone());
-        tasks.spawn(Runner::new(scope, client.clone(), context.clone(), reporter).run());
+        tasks.spawn(Runner::new(scope, settings.start, client.clone(), context.clone(), reporter).run());
     }
     while let Some(ended) = tasks.join_next().await {
         match ended {

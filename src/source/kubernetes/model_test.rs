@@ -10,6 +10,7 @@ use super::machine::Machine;
 use super::state::State;
 use super::step::{Action, Input, Note, Request};
 use super::version::Version;
+use crate::source::Start;
 
 /// What happens to the server, or between it and the machine.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +23,8 @@ enum Event {
     Compact,
     /// The machine's next action is carried out, as far as this.
     Serve(Fault),
+    /// weir is killed and started again, with the position that it had reached.
+    Restart,
 }
 
 /// How an answer goes wrong.
@@ -61,6 +64,10 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Compact),
         8 => fault().prop_map(Event::Serve),
     ]
+}
+
+fn event_or_restart() -> impl Strategy<Value = Event> {
+    prop_oneof![12 => event(), 1 => Just(Event::Restart)]
 }
 
 /// The server's history: for every revision, what happened to which object.
@@ -107,6 +114,8 @@ fn key_order(objects: &BTreeMap<u8, u64>) -> Vec<(u8, u64)> {
 struct World {
     server: Server,
     machine: Machine,
+    /// The position that a machine before this one had reached.
+    saved: Option<Version>,
     action: Action,
     now: Instant,
     random: u64,
@@ -125,7 +134,8 @@ impl World {
         let now = Instant::now();
         let mut world = World {
             server: Server { revision: 10, compacted: 10, ..Server::default() },
-            machine: Machine::new(None, now),
+            machine: Machine::new(now),
+            saved: None,
             action: Action::End,
             now,
             random: 7,
@@ -135,6 +145,12 @@ impl World {
         };
         world.input(Input::Start);
         world
+    }
+
+    fn restart(&mut self) {
+        self.saved = self.machine.cursor().cloned().or(self.saved.take());
+        self.machine = Machine::new(self.now);
+        self.input(Input::Start);
     }
 
     fn cursor(&self) -> u64 {
@@ -171,6 +187,12 @@ impl World {
                 self.now = self.machine.deadline().unwrap();
                 self.input(Input::Deadline);
             }
+            Action::Request(Request::Identity) => match fault {
+                Fault::Status(status) => self.refuse(status),
+                Fault::Breaks(_) => self.input(Input::Broke("reset".into())),
+                _ => self.input(Input::Identified { cursor: self.saved.clone(), start: Start::All }),
+            },
+            Action::Save => unreachable!("it begins with everything"),
             Action::Request(Request::List { limit, token }) => self.serve_list(limit, token, fault),
             Action::Request(Request::Watch { from, .. }) => {
                 self.serve_watch(from.number().unwrap(), fault);
@@ -281,6 +303,7 @@ impl World {
             Event::Delete { object } => self.server.write(object, false),
             Event::Compact => self.server.compacted = self.server.revision,
             Event::Serve(fault) => self.serve(fault),
+            Event::Restart => self.restart(),
         }
     }
 
@@ -325,6 +348,34 @@ proptest! {
         prop_assert!(twice.is_empty(), "accepted more than once: {:?}", twice);
         prop_assert_eq!(world.restored, 0);
         prop_assert_eq!(world.cursor(), world.server.revision);
+    }
+
+    #[test]
+    fn a_run_that_goes_on_from_the_cursor_of_the_one_before_loses_nothing(
+        events in prop::collection::vec(event_or_restart(), 1..120),
+    ) {
+        let mut world = World::new();
+        for event in &events {
+            world.happen(*event);
+        }
+        world.settle();
+        prop_assert_eq!(world.lost(), Vec::<u64>::new());
+        prop_assert_eq!(world.cursor(), world.server.revision);
+    }
+
+    #[test]
+    fn a_run_that_goes_on_with_a_position_asks_for_nothing_that_was_accepted(
+        events in prop::collection::vec(event(), 1..60),
+    ) {
+        let mut world = World::new();
+        for event in &events {
+            world.happen(*event);
+        }
+        world.settle();
+        world.restart();
+        world.settle();
+        let twice: Vec<_> = world.accepted.iter().filter(|(_, times)| **times > 1).collect();
+        prop_assert!(twice.is_empty(), "accepted more than once: {:?}", twice);
     }
 
     #[test]

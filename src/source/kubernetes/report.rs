@@ -137,6 +137,13 @@ impl Reporter {
                 tracing::info!(scope = %self.scope, state = "listing", accepted, skipped, %version, first, "listed");
                 self.readiness.change(self.index, |scope| scope.listed = true);
             }
+            Note::Begun(version) => {
+                tracing::info!(
+                    scope = %self.scope, state = "checking", %version,
+                    "beginning behind everything that the cluster has, as `start = \"now\"` says"
+                );
+                self.readiness.change(self.index, |scope| scope.listed = true);
+            }
             Note::Restored { cursor, version } => {
                 self.count(Cause::Restored);
                 tracing::warn!(

@@ -16,6 +16,7 @@ use kube::Client;
 use kube::client::Body;
 use tokio::time::Instant;
 
+use super::super::Start;
 use super::super::context::Context;
 use super::super::framer::Framer;
 use super::frames::{FrameCounts, Frames};
@@ -40,6 +41,8 @@ const WATCH_PACE: Duration = Duration::from_millis(20);
 const CARRIED_BYTES_MAX: usize = 64 << 10;
 /// How often a task that waits says that it is alive.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
+/// No object is larger (etcd's limit for a request is 1.5 MiB).
+const OBJECT_BYTES_MAX: usize = 2 << 20;
 /// What is read of a refusal, for its message.
 const REFUSAL_BYTES_MAX: usize = 16 << 10;
 /// How long the text of a refusal is waited for.
@@ -50,6 +53,7 @@ pub(super) struct Runner {
     scope: Scope,
     client: Client,
     context: Context,
+    start: Start,
     machine: Machine,
     reporter: Reporter,
     counts: FrameCounts,
@@ -61,12 +65,17 @@ pub(super) struct Runner {
 
 impl Runner {
     /// A runner that goes on where an earlier run was.
-    pub(super) fn new(scope: Scope, client: Client, context: Context, reporter: Reporter) -> Runner {
-        let saved = context.outlet.start_of(scope.key()).as_deref().and_then(Version::parse);
-        let machine = Machine::new(saved.clone(), Instant::now().into_std());
+    pub(super) fn new(
+        scope: Scope,
+        start: Start,
+        client: Client,
+        context: Context,
+        reporter: Reporter,
+    ) -> Runner {
+        let machine = Machine::new(Instant::now().into_std());
         let counts = FrameCounts::new(&context.metrics);
         let task = format!("source ({scope})");
-        Runner { scope, client, context, machine, reporter, counts, told: saved, task }
+        Runner { scope, client, context, start, machine, reporter, counts, told: None, task }
     }
 
     /// Lists and watches until the drain begins, or the next part of the pipeline has ended.
@@ -99,7 +108,9 @@ impl Runner {
 
     async fn perform(&mut self, action: &Action) -> Result<Input, Closed> {
         match action {
+            Action::Request(Request::Identity) => Ok(self.identify().await),
             Action::Request(request) => self.exchange(request).await,
+            Action::Save => Ok(self.save().await),
             Action::AwaitRoom => {
                 // Given back at once: it only shows that there is one.
                 let pool = self.context.outlet.pool().clone();
@@ -123,6 +134,43 @@ impl Runner {
                 Ok(done) => return done,
                 Err(_) => self.context.health.progress(&self.task),
             }
+        }
+    }
+
+    async fn identify(&mut self) -> Input {
+        let http = match self.scope.request(&Request::Identity) {
+            Ok(http) => http,
+            Err(why) => return Input::Refused { status: 400, retry_after: None, message: why },
+        };
+        let answer = match tokio::time::timeout_at(self.deadline(), self.client.send(http)).await {
+            Err(_) => return Input::Deadline,
+            Ok(Err(error)) => return Input::Broke(with_causes(&error)),
+            Ok(Ok(answer)) => answer,
+        };
+        let uid = match answer.status().as_u16() {
+            200 => match uid_of(answer.into_body()).await {
+                Some(uid) => Some(uid),
+                None => return Input::Nonsense("the answer was not the namespace kube-system"),
+            },
+            // It may not be read, or is not there: then one cluster cannot be told from another.
+            403 | 404 => None,
+            _ => return refusal(answer).await,
+        };
+        let keeper = &self.context.keeper;
+        keeper.source_is(uid);
+        let saved = self.context.outlet.start_of(self.scope.key());
+        self.told = saved.as_deref().and_then(Version::parse);
+        let start = if keeper.is_lost() { Start::All } else { self.start };
+        Input::Identified { cursor: self.told.clone(), start }
+    }
+
+    async fn save(&self) -> Input {
+        let keeper = self.context.keeper.clone();
+        match tokio::task::spawn_blocking(move || keeper.save(true)).await {
+            Ok(Ok(())) => Input::Saved,
+            Ok(Err(error)) => Input::Broke(error.to_string()),
+            // Nobody cancels it: it panicked, and so do we.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
 
@@ -285,6 +333,20 @@ impl Reading {
         let chunk = self.chunk.as_ref().unwrap_or(&none);
         self.framer.is_between_objects(chunk) && self.list_end == self.is_list
     }
+}
+
+/// The UID in an object's metadata.
+async fn uid_of(body: Body) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Object {
+        metadata: Metadata,
+    }
+    #[derive(serde::Deserialize)]
+    struct Metadata {
+        uid: String,
+    }
+    let text = http_body_util::Limited::new(body, OBJECT_BYTES_MAX).collect().await.ok()?.to_bytes();
+    serde_json::from_slice(&text).ok().map(|object: Object| object.metadata.uid)
 }
 
 /// What an answer that is not 200 says.

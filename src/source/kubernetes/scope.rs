@@ -55,13 +55,25 @@ impl Scope {
                 url.list(&params)
             }
             Request::Watch { from, timeout } => url.watch(&watch_params(*timeout), &from.to_string()),
+            Request::Identity => return identity_request(),
         };
-        let mut made = made.map_err(|e| e.to_string())?.map(Body::from);
-        let headers = made.headers_mut();
-        headers.insert(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
-        headers.insert(http::header::USER_AGENT, http::HeaderValue::from_static(USER_AGENT));
-        Ok(made)
+        Ok(with_headers(made.map_err(|e| e.to_string())?))
     }
+}
+
+/// The UID of `kube-system` is what the field takes for a cluster's identity: it is made once, and never deleted.
+fn identity_request() -> Result<http::Request<Body>, String> {
+    let url = kube::core::Request::new("/api/v1/namespaces");
+    let made = url.get("kube-system", &kube::api::GetParams::default()).map_err(|e| e.to_string())?;
+    Ok(with_headers(made))
+}
+
+fn with_headers(request: http::Request<Vec<u8>>) -> http::Request<Body> {
+    let mut request = request.map(Body::from);
+    let headers = request.headers_mut();
+    headers.insert(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
+    headers.insert(http::header::USER_AGENT, http::HeaderValue::from_static(USER_AGENT));
+    request
 }
 
 const USER_AGENT: &str = concat!("weir/", env!("CARGO_PKG_VERSION"));

@@ -7,11 +7,17 @@ use super::failure::Cause;
 /// What the machine is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
+    /// Asking which cluster this is: saved positions mean something only for theirs.
+    Identifying,
     /// Asking for a page of a list, or reading it.
     Listing,
-    /// Asking for a list of one item, only to see its version: after a connection was lost, an API server whose version is
-    /// below the cursor was restored from a backup, and a watch from the cursor would be silent.
+    /// Asking for a list of one item, only to see its version: to begin behind everything that there is; and after a
+    /// connection was lost, when an API server whose version is below the cursor was restored from a backup, and a watch
+    /// from the cursor would be silent.
     Checking,
+    /// Waits until the position is saved, before the first watch of a run that begins behind everything there is: if it
+    /// were not, the next run would begin behind what this one has seen.
+    Saving,
     /// Has asked for a watch and waits for the answer.
     Opening,
     /// A watch is open.
@@ -43,6 +49,8 @@ pub(super) enum State {
 /// Where a state that waits goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
+    /// With the cluster's identity.
+    Identify,
     /// With the list, at the page where it was.
     List,
     /// With a look at the server's version, then with a watch.
@@ -53,12 +61,14 @@ pub(super) enum Then {
 
 impl State {
     /// All names, in the order of the metric's labels.
-    pub(super) const NAMES: [&'static str; 7] =
-        ["listing", "checking", "opening", "watching", "backoff", "full", "stopped"];
+    pub(super) const NAMES: [&'static str; 9] =
+        ["identifying", "listing", "checking", "saving", "opening", "watching", "backoff", "full", "stopped"];
 
     /// The metric's label, and the name in log lines.
     pub(super) fn name(&self) -> &'static str {
         match self {
+            State::Identifying => "identifying",
+            State::Saving => "saving",
             State::Listing => "listing",
             State::Checking => "checking",
             State::Opening => "opening",

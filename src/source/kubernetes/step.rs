@@ -4,12 +4,22 @@ use std::time::Duration;
 
 use super::failure::{Cause, Failure};
 use super::version::Version;
+use crate::source::Start;
 
 /// What happened outside.
 #[derive(Clone, Debug)]
 pub(super) enum Input {
     /// Begin.
     Start,
+    /// The cluster is known, or keeps its identity to itself.
+    Identified {
+        /// Where an earlier run was in this very cluster.
+        cursor: Option<Version>,
+        /// Where to begin without.
+        start: Start,
+    },
+    /// The position is saved.
+    Saved,
     /// The answer to the request began with 200.
     Opened,
     /// The answer was another status, or an `ERROR` line of a watch said so.
@@ -47,6 +57,8 @@ pub(super) enum Action {
     Read,
     /// Close what is open, and ask this.
     Request(Request),
+    /// Close what is open, and save the position.
+    Save,
     /// Close what is open, and wait for the deadline.
     Sleep,
     /// Close what is open, and wait for room.
@@ -58,6 +70,8 @@ pub(super) enum Action {
 /// A request to the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Request {
+    /// The namespace whose UID is taken for the cluster's.
+    Identity,
     /// A page of a list.
     List {
         /// At most so many items.
@@ -113,6 +127,8 @@ pub(super) enum Note {
         /// How many.
         missed: u64,
     },
+    /// Everything up to this version is left out, as `start = "now"` has it.
+    Begun(Version),
     /// A watch is open.
     Watching(Version),
 }
