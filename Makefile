@@ -1,7 +1,7 @@
 # Everything that is done with weir's source. `make help` lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-live test filters lint bench bench-live clean-servers
+.PHONY: help demo demo-live test filters lint bench bench-bulk bench-live clean-servers
 
 # Builds go to ~/.cache/weir/target, so that a fresh clone starts warm; set CARGO_TARGET_DIR for another place.
 in_target := tests/env/with-target.sh
@@ -29,6 +29,9 @@ lint: ## Format, clippy, documentation and dependency checks
 bench: ## CPU, wall time and memory an event: file, both modules, file
 	@tests/env/setup.sh rust-wasm
 	@$(in_target) benches/file.sh
+
+bench-bulk: ## Documents a second into a real OpenSearch, against a client that only sends ready-made requests
+	@$(in_target) benches/bulk.sh
 
 bench-live: ## The live figures, with a real API server and OpenSearch
 	@$(in_target) benches/live/run.sh

@@ -1,4 +1,4 @@
-//! How far the source was read, so that the next run goes on from there. Pure but for [`file`], and for [`Keeper`] that uses it.
+//! How far the source was read, so that the next run goes on from there. Pure but for [`mod@file`], and for [`Keeper`] that uses it.
 //!
 //! ```text
 //!   source ── issue(scope, events, position) ──> [Tracker] ── mark ──> [Record] ──> position.json
