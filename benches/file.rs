@@ -3,7 +3,8 @@
 //! Makes N events of about 1.1 KB (three quarters Normal), runs the release binary over them with no
 //! stage, one stage and both, and parses the same file with serde_json into borrowed fields in between, so that
 //! all figures are of one machine at one time. CPU is user and system time of the process and its children,
-//! from start to exit, as the kernel accounts it.
+//! from start to exit, as the kernel accounts it. Last comes a module that is busy itself, with one worker and with two:
+//! how much more two cores do.
 //!
 //! Usage: `cargo bench --bench file -- [--events N] [--runs N] [--workers N]`
 
@@ -18,7 +19,12 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+#[allow(dead_code)] // Shared with the tests, which use other parts.
+#[path = "../tests/support/modules.rs"]
+mod modules;
+
 use self::common::{cpu_of_children, peak_memory, write_events};
+use self::modules::Guest;
 
 fn main() {
     let options = Options::from_args();
@@ -50,6 +56,46 @@ fn main() {
         }
     }
     report(&options, &chains, &mut parse, &mut runs, &cold);
+    workers(&options, folder.path());
+}
+
+/// Turns of an empty loop that take a module about 20 µs: work of its own, as parsing or hashing would be.
+const BUSY_TURNS: usize = 80_000;
+/// Events that the busy module gets: some seconds of work.
+const BUSY_EVENTS: usize = 100_000;
+
+/// The wall time of a module that is busy itself, with one worker and with two: how much more comes out of two cores.
+fn workers(options: &Options, folder: &Path) {
+    let process = format!(
+        "(loop $again (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) \
+         (i32.const {BUSY_TURNS})))) (i32.const 0)"
+    );
+    let module = folder.join("busy.wasm");
+    let component = Guest { process: &process, ..Guest::default() }.component();
+    fs::write(&module, component).expect("the module can be written");
+    let module = module.to_str().expect("temporary folders have names of text");
+    let input = folder.join("busy.jsonl");
+    write_events(&input, BUSY_EVENTS);
+    run(folder, &input, &[module], 1);
+    let mut walls = [Duration::MAX; 2];
+    let mut cpus = [Duration::MAX; 2];
+    for _ in 0..options.runs {
+        for (workers, (wall, cpu)) in (1..).zip(walls.iter_mut().zip(&mut cpus)) {
+            let run = run(folder, &input, &[module], workers);
+            (*wall, *cpu) = ((*wall).min(run.wall), (*cpu).min(run.cpu));
+        }
+    }
+    let of = |d: Duration| d.as_secs_f64() * 1e6 / BUSY_EVENTS as f64;
+    println!(
+        "\na module that is busy itself, µs an event, best: workers = 1: wall {:.1}, CPU {:.1}; workers = 2: wall {:.1}, \
+         CPU {:.1}; {:.2} times as fast on {} cores",
+        of(walls[0]),
+        of(cpus[0]),
+        of(walls[1]),
+        of(cpus[1]),
+        walls[0].as_secs_f64() / walls[1].as_secs_f64(),
+        std::thread::available_parallelism().map_or(0, usize::from)
+    );
 }
 
 struct Options {
@@ -119,9 +165,10 @@ fn configuration(input: &Path, output: &Path, stages: &[&str], workers: usize) -
         "name = \"bench\"\nworkers = {workers}\n[source]\nkind = \"file\"\npath = {input:?}\n\
          [sink]\nkind = \"file\"\npath = {output:?}\n"
     );
-    for stage in stages {
-        let module = modules.join(format!("{stage}.wasm"));
-        let _ = write!(text, "[[stage]]\nname = \"{stage}\"\nmodule = {module:?}\n");
+    for (number, stage) in stages.iter().enumerate() {
+        // A whole path stays what it is.
+        let module = modules.join(stage).with_extension("wasm");
+        let _ = write!(text, "[[stage]]\nname = \"stage-{number}\"\nmodule = {module:?}\n");
     }
     text
 }
