@@ -1,16 +1,18 @@
 //! A validating JSON scanner (RFC 8259) that does not allocate: positions and spans only.
 //!
-//! Constraints: most of what weir spends on an event is spent here, so strings are looked at eight
+//! Constraints: most of what weir spends on an event is spent here, so strings are looked at sixteen
 //! bytes at a time, and containers that nobody asked for are skipped by one loop with a stack of bits
 //! instead of by recursion.
 //!
 //! Invariant: what the scanner accepts is JSON but for its UTF-8. A `\ud800` without its other half
 //! is accepted, as the grammar has it, and decodes to U+FFFD.
 
-use std::borrow::Cow;
+mod decode;
+mod special;
 
-use wide::u8x16;
-
+pub(super) use self::decode::decode_bytes;
+pub use self::decode::{decode, unescape};
+use self::special::find_special;
 use super::DEPTH_MAX;
 use super::head::Span;
 
@@ -374,112 +376,6 @@ impl<'a> Scanner<'a> {
             }
         }
         Ok(())
-    }
-}
-
-/// The position of the next quote, backslash or control character from `at` on.
-#[inline(always)]
-fn find_special(bytes: &[u8], mut at: usize) -> Option<usize> {
-    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
-        let special = special_bytes(block);
-        if special != 0 {
-            return Some(at + special.trailing_zeros() as usize);
-        }
-        at += BLOCK;
-    }
-    find_special_by_byte(bytes, at)
-}
-
-/// The same, in the last few bytes.
-#[cold]
-fn find_special_by_byte(bytes: &[u8], at: usize) -> Option<usize> {
-    let special = bytes[at..].iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
-    special.map(|special| at + special)
-}
-
-/// How many bytes are looked at together: the width of SSE2 and NEON, which every processor of theirs has.
-const BLOCK: usize = 16;
-
-/// One bit for each byte of `block` that ends a run of plain characters: a quote, a backslash, a control
-/// character.
-#[inline(always)]
-fn special_bytes(block: &[u8; BLOCK]) -> u32 {
-    let block = u8x16::new(*block);
-    let control = block.min(u8x16::splat(0x1f)).simd_eq(block);
-    let quote = block.simd_eq(u8x16::splat(b'"'));
-    let backslash = block.simd_eq(u8x16::splat(b'\\'));
-    (control | quote | backslash).to_bitmask()
-}
-
-/// The text of a string's span that was checked as a part of `bytes`. Allocates only where it has escapes.
-///
-/// What is not UTF-8 becomes U+FFFD.
-pub fn decode(bytes: &[u8], span: Span) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(&bytes[span.range()]);
-    if !span.has_escapes() {
-        return text;
-    }
-    let mut out = String::with_capacity(text.len());
-    unescape(&text, &mut out);
-    Cow::Owned(out)
-}
-
-/// [`decode`] for comparisons: what is not UTF-8 stays as it is, where there are no escapes.
-#[inline(always)]
-pub(super) fn decode_bytes(bytes: &[u8], span: Span) -> Cow<'_, [u8]> {
-    #[cold]
-    fn slow(bytes: &[u8], span: Span) -> Cow<'_, [u8]> {
-        Cow::Owned(decode(bytes, span).into_owned().into_bytes())
-    }
-    if span.has_escapes() { slow(bytes, span) } else { Cow::Borrowed(&bytes[span.range()]) }
-}
-
-/// Appends a checked string's text, its escapes decoded, to `out`. Half a surrogate pair becomes U+FFFD.
-pub fn unescape(mut text: &str, out: &mut String) {
-    while let Some((plain, escape)) = text.split_once('\\') {
-        out.push_str(plain);
-        let mut chars = escape.chars();
-        match chars.next() {
-            Some('u') => text = unescape_unicode(&escape[1..], out),
-            simple => {
-                out.push(match simple {
-                    Some('b') => '\u{8}',
-                    Some('f') => '\u{c}',
-                    Some('n') => '\n',
-                    Some('r') => '\r',
-                    Some('t') => '\t',
-                    Some(itself) => itself,
-                    None => char::REPLACEMENT_CHARACTER,
-                });
-                text = chars.as_str();
-            }
-        }
-    }
-    out.push_str(text);
-}
-
-/// Decodes what follows `\u`, and its second half where it is a surrogate; answers the rest.
-fn unescape_unicode<'a>(text: &'a str, out: &mut String) -> &'a str {
-    let (unit, rest) = hex4(text);
-    let low = match unit {
-        0xd800..=0xdbff => {
-            rest.strip_prefix("\\u").map(hex4).filter(|(low, _)| (0xdc00..=0xdfff).contains(low))
-        }
-        _ => None,
-    };
-    let (code, rest) = match low {
-        Some((low, rest)) => (0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00), rest),
-        None => (unit, rest),
-    };
-    out.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
-    rest
-}
-
-/// Four hexadecimal digits and the rest. Text that was not checked reads as half a surrogate.
-fn hex4(text: &str) -> (u32, &str) {
-    match text.split_at_checked(4) {
-        Some((digits, rest)) => (u32::from_str_radix(digits, 16).unwrap_or(0xd800), rest),
-        None => (0xd800, ""),
     }
 }
 
