@@ -8,6 +8,8 @@
 //! then is there alone. Nothing is dropped because the buffer is full: the writer waits.
 
 mod batcher;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the buffer on disk is made of it next"))]
+mod log;
 mod room;
 
 use std::path::PathBuf;

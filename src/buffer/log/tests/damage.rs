@@ -1,0 +1,242 @@
+//! Flipped bytes, truncated, removed and foreign files.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::super::frame::{HEAD_BYTES, Head};
+use super::super::segment::{HEADER_BYTES, encode_format};
+use super::*;
+
+/// Which record each byte of each segment belongs to; `None`: a header.
+fn records_of(disk: &SimulatedDisk) -> Vec<(String, Vec<Option<u64>>)> {
+    let mut files = Vec::new();
+    for (name, bytes) in disk.contents() {
+        if !name.ends_with(".segment") {
+            continue;
+        }
+        let mut owners = vec![None; HEADER_BYTES];
+        while owners.len() < bytes.len() {
+            let head = Head::decode(bytes[owners.len()..][..HEAD_BYTES].try_into().unwrap()).unwrap();
+            owners.resize(owners.len() + head.frame_bytes() as usize, Some(head.start.seq));
+        }
+        files.push((name, owners));
+    }
+    files
+}
+
+fn told(errors: &[ReadError]) -> (u64, u64) {
+    errors.iter().fold((0, 0), |(all_records, all_documents), error| match error {
+        ReadError::Damaged { records, documents, .. } => (all_records + records, all_documents + documents),
+        ReadError::Io(error) => panic!("{error}"),
+    })
+}
+
+fn segments(disk: &SimulatedDisk) -> Vec<String> {
+    disk.contents().into_keys().filter(|name| name.ends_with(".segment")).collect()
+}
+
+proptest! {
+    #[test]
+    fn damage_loses_at_most_the_damaged_records_and_is_told(
+        count in 1u64..30,
+        flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 1u8..), 0..5),
+        cut in proptest::option::weighted(0.3, (any::<prop::sample::Index>(), any::<prop::sample::Index>())),
+        gone in proptest::option::weighted(0.2, any::<prop::sample::Index>()),
+        is_live in any::<bool>(),
+    ) {
+        let (disk, mut log, samples) = with_records(0..count);
+        let files = records_of(&disk);
+        let mut damaged = BTreeSet::new();
+        for (file, at, mask) in flips {
+            let (name, owners) = file.get(&files);
+            let at = at.index(owners.len());
+            disk.damage(name, |bytes| bytes[at] ^= mask);
+            damaged.extend(owners[at]);
+        }
+        if let Some((file, at)) = cut {
+            let (name, owners) = file.get(&files);
+            let at = at.index(owners.len());
+            disk.damage(name, |bytes| bytes.truncate(at));
+            damaged.extend(owners[at..].iter().flatten());
+        }
+        if let Some(file) = gone {
+            let (name, owners) = file.get(&files);
+            disk.lose(name);
+            damaged.extend(owners.iter().flatten());
+        }
+        if !is_live {
+            disk.kill();
+            let opened = open(&disk, LIMITS);
+            prop_assert_eq!(opened.recovered, count * 3);
+            log = opened.log;
+        }
+        let (records, errors) = read_all(&mut log);
+        let numbers = numbers(&records);
+        prop_assert!(numbers.is_sorted());
+        let missing: BTreeSet<u64> = (0..count).filter(|number| !numbers.contains(number)).collect();
+        prop_assert!(missing.is_subset(&damaged), "{missing:?} {damaged:?}");
+        prop_assert_eq!(told(&errors), (missing.len() as u64, missing.len() as u64 * 3));
+        for (_, record) in &records {
+            assert_same(&record.documents, &samples[number_of(record) as usize].documents);
+        }
+        for (seq, _) in records {
+            log.settle(seq, 3);
+        }
+        prop_assert_eq!((log.documents(), log.is_drained()), (0, true));
+        prop_assert_eq!(log.window.settled().seq, count);
+        log.append(&Sample::new(count, 3, 100).record()).unwrap();
+        log.sync().unwrap();
+        let (records, errors) = read_all(&mut log);
+        prop_assert!(errors.is_empty());
+        prop_assert_eq!(self::numbers(&records), [count]);
+    }
+
+    #[test]
+    fn damaged_progress_only_gives_settled_records_again(at in 0usize..8192, mask in 1u8.., settled in 0usize..20) {
+        let (disk, mut log, _) = with_records(0..20);
+        for (seq, _) in read_all(&mut log).0.into_iter().take(settled) {
+            log.settle(seq, 3);
+            log.tidy(true).unwrap();
+        }
+        disk.kill();
+        disk.damage(progress::NAME, |bytes| bytes[at] ^= mask);
+        let (records, errors) = read_all(&mut open(&disk, LIMITS).log);
+        prop_assert!(errors.is_empty());
+        let numbers = numbers(&records);
+        prop_assert!(numbers.first().is_none_or(|first| *first <= settled as u64));
+        prop_assert!(numbers.len() >= 20 - settled && numbers.is_sorted());
+    }
+
+    #[test]
+    fn files_of_anything_at_all_are_opened_and_read_to_an_end(
+        name in "0000000[0-3]\\.[0-9]\\.[0-9]\\.segment",
+        bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(0), prop::sample::select(&frame::MAGIC[..])], 0..400),
+        progress in proptest::collection::vec(any::<u8>(), 0..100),
+    ) {
+        let (disk, log, _) = with_records(0..3);
+        drop(log);
+        disk.damage(&segments(&disk)[0], |file| file.truncate(HEADER_BYTES + 10));
+        disk.put(&name, &bytes);
+        disk.damage(progress::NAME, |file| file[..progress.len()].copy_from_slice(&progress));
+        disk.kill();
+        let mut log = open(&disk, LIMITS).log;
+        read_all(&mut log);
+        log.append(&Sample::new(9, 1, 10).record()).unwrap();
+        prop_assert_eq!(numbers(&read_all(&mut log).0), [9]);
+    }
+}
+
+#[test]
+fn a_damaged_record_is_told_with_its_place_and_what_is_lost() {
+    let (disk, log, _) = with_records(0..20);
+    drop(log);
+    disk.kill();
+    disk.damage(&segments(&disk)[1], |bytes| bytes[HEADER_BYTES + HEAD_BYTES + 20] ^= 1);
+    let errors = read_all(&mut open(&disk, LIMITS).log).1;
+    insta::assert_snapshot!(errors[0], @"the buffer's file /simulated/00000002.5.15.segment is damaged at byte 36 (a record is not what was written): 3 documents in 1 records are lost, which had been read from the source and not delivered; what is behind them goes on. Check the disk: the kernel's log says more");
+    assert_eq!(errors.len(), 1);
+}
+
+#[test]
+fn a_damaged_header_of_the_last_segment_loses_nothing() {
+    let (disk, log, _) = with_records(0..3);
+    drop(log);
+    disk.kill();
+    disk.damage(&segments(&disk)[0], |bytes| bytes[..HEADER_BYTES].fill(0));
+    let mut log = open(&disk, LIMITS).log;
+    log.append(&Sample::new(3, 3, 100).record()).unwrap();
+    let (records, errors) = read_all(&mut log);
+    assert!(errors.is_empty());
+    assert_eq!(numbers(&records), [0, 1, 2, 3]);
+    assert_eq!(segments(&disk).len(), 2, "no record is appended to a damaged file");
+}
+
+#[test]
+fn a_last_segment_without_anything_whole_is_kept_and_told() {
+    let (disk, log, _) = with_records(0..1);
+    drop(log);
+    disk.kill();
+    let name = segments(&disk).remove(0);
+    disk.damage(&name, |bytes| bytes.fill(0));
+    disk.damage(progress::NAME, |bytes| bytes.fill(0));
+    let mut log = open(&disk, LIMITS).log;
+    assert!(segments(&disk).contains(&name));
+    let (records, errors) = read_all(&mut log);
+    assert_eq!((records.len(), told(&errors).0), (0, 1));
+    log.append(&Sample::new(3, 3, 100).record()).unwrap();
+    assert_eq!(numbers(&read_all(&mut log).0), [3]);
+}
+
+#[test]
+fn a_torn_last_record_is_cut_and_told_to_nobody_as_lost() {
+    for torn in 1..200 {
+        let (disk, mut log, _) = with_records(0..3);
+        let name = segments(&disk).remove(0);
+        let durable = disk.contents()[&name].len();
+        log.append(&Sample::new(3, 3, 100).record()).unwrap();
+        disk.kill();
+        disk.damage(&name, |bytes| bytes.truncate(durable + torn));
+        let opened = open(&disk, LIMITS);
+        assert_eq!(opened.marks, Some(Sample::new(2, 0, 0).marks), "it is read from the source again");
+        let (mut log, _) = (opened.log, assert_eq!(opened.recovered, 9));
+        log.append(&Sample::new(4, 3, 100).record()).unwrap();
+        let (records, errors) = read_all(&mut log);
+        assert!(errors.is_empty());
+        assert_eq!(numbers(&records), [0, 1, 2, 4]);
+    }
+}
+
+#[test]
+fn a_whole_record_behind_a_torn_one_is_cut_with_it() {
+    let (disk, mut log, _) = with_records(0..3);
+    let name = segments(&disk).remove(0);
+    let durable = disk.contents()[&name].len();
+    for number in 3..5 {
+        log.append(&Sample::new(number, 3, 100).record()).unwrap();
+    }
+    disk.kill();
+    disk.damage(&name, |bytes| bytes[durable + HEAD_BYTES + 30] ^= 1);
+    let opened = open(&disk, LIMITS);
+    // Marks of a later one would let the source go on behind what is not there.
+    assert_eq!((opened.recovered, opened.marks), (9, Some(Sample::new(2, 0, 0).marks)));
+}
+
+#[test]
+fn files_of_a_newer_weir_are_left_alone() {
+    for (magic, is_progress) in [(*b"weirlog\n", false), (*b"weirprog", true)] {
+        let (disk, log, _) = with_records(0..20);
+        drop(log);
+        disk.kill();
+        let name = if is_progress { progress::NAME.to_owned() } else { segments(&disk).remove(1) };
+        disk.damage(&name, |bytes| bytes[..16].copy_from_slice(&encode_format(magic, 7)));
+        let before = disk.contents();
+        let error = Log::open(disk.clone(), LIMITS).unwrap_err().to_string();
+        assert_eq!(disk.contents(), before);
+        if is_progress {
+            insta::assert_snapshot!(error, @"/simulated/progress was written by a newer weir (format 7; this one reads up to 1): run that one until the buffer is empty, or set buffer.path to another folder and keep this one for later");
+        } else {
+            insta::assert_snapshot!(error, @"/simulated/00000002.5.15.segment was written by a newer weir (format 7; this one reads up to 1): run that one until the buffer is empty, or set buffer.path to another folder and keep this one for later");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_copy_is_not_lost_as_long_as_its_original_is_in_memory() {
+    let disk = SimulatedDisk::default();
+    let mut log = open(&disk, LIMITS).log;
+    for number in 0..6 {
+        let sample = Sample { is_copy: number % 2 == 0, ..Sample::new(number, 3, 100) };
+        log.append(&sample.record()).unwrap();
+    }
+    log.sync().unwrap();
+    let (name, owners) = records_of(&disk).remove(0);
+    let at = |seq: u64| owners.iter().position(|owner| *owner == Some(seq)).unwrap();
+    // The heads of 1 and 2 and 4: only 1 is lost.
+    for seq in [1, 2, 4] {
+        disk.damage(&name, |bytes| bytes[at(seq)] ^= 1);
+    }
+    let (records, errors) = read_all(&mut log);
+    assert_eq!((numbers(&records), told(&errors)), (vec![3, 5], (1, 3)));
+    assert!(log.is_drained());
+}
