@@ -49,7 +49,7 @@ pub(crate) mod simulated;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 pub(crate) use self::disk::{Disk, DiskFile};
 pub(crate) use self::error::{AppendError, IoError, OpenError, ReadError};
@@ -62,9 +62,7 @@ use self::segment::Segment;
 use self::window::Window;
 use self::write::Tip;
 use crate::event::Documents;
-
-/// A position for each of the source's scopes, by the scope's name: nobody here reads it.
-pub(crate) type Positions = BTreeMap<String, String>;
+use crate::position::Positions;
 
 /// What a log may take on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,8 @@ use super::record::{self, Encoder};
 use super::segment::{self, HEADER_BYTES, Header, Segment, Walk};
 use super::window::Window;
 use super::write::Tip;
-use super::{Disk, DiskFile, Limits, Log, OpenError, Point, Positions};
+use super::{Disk, DiskFile, Limits, Log, OpenError, Point};
+use crate::position::Positions;
 
 /// A log, and what it holds.
 #[derive(Debug)]

@@ -6,6 +6,8 @@ use super::frame::{HEAD_BYTES, Head};
 use super::record;
 use super::segment::{Found, HEADER_BYTES, Walk};
 use super::{Disk, IoError, Log, OwnedRecord, Point, ReadError, Seq};
+use crate::event::Documents;
+use crate::position::Positions;
 
 /// A buffer that has grown larger than this for one record is not kept.
 const BUFFER_BYTES_MAX: usize = 1 << 20;
@@ -96,7 +98,7 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    fn give(&mut self, head: Head, documents: crate::event::Documents, marks: super::Positions) -> Next {
+    fn give(&mut self, head: Head, documents: Documents, marks: Positions) -> Next {
         self.window.give(head.start, head.end(), marks);
         Next::Record(head.end(), OwnedRecord { documents })
     }

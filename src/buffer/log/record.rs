@@ -12,9 +12,10 @@ use std::ops::Range;
 
 use lz4_flex::block::{CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size};
 
+use super::Record;
 use super::frame::u32_at;
-use super::{Positions, Record};
 use crate::event::{Document, DocumentIdentity, Documents};
+use crate::position::Positions;
 
 /// Bytes in front of the table: its length, and the length of the documents' bytes before compression.
 const PREFIX_BYTES: usize = 8;

@@ -7,7 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Amount, Point, Positions};
+use super::{Amount, Point};
+use crate::position::Positions;
 
 #[derive(Debug)]
 pub(super) struct Window {

@@ -5,6 +5,7 @@ mod model;
 mod real;
 mod records;
 mod room;
+mod search;
 
 use std::fmt::Write;
 
