@@ -7,12 +7,12 @@
 use std::any::Any;
 use std::future::Future;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::mpsc;
 
 use crate::event::{Chunk, ChunkPool, Document, Documents};
-use crate::ledger::{Held, Ledger, Tally};
+use crate::ledger::{Held, Ledger, Settlement, Tally};
 use crate::position::{Position, Tracker};
 
 /// The other side has ended; this side should end too.
@@ -154,7 +154,21 @@ impl Stored {
     }
 
     fn split(&self, count: u64) -> Held {
-        self.held.lock().unwrap_or_else(|e| e.into_inner()).split(count)
+        self.lock().split(count)
+    }
+
+    /// They are safe on this machine's disk. From now on `ticket`, which is given how many are not settled, is told when
+    /// they are, and nobody else.
+    pub fn hand_over(&self, ticket: impl FnOnce(u64) -> Arc<dyn Settlement>) {
+        let mut held = self.lock();
+        held.hand_over();
+        let count = held.count();
+        let own = held.split(count).with_ticket(ticket(count));
+        *held = own;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(|e| e.into_inner())
     }
 }
 
@@ -176,9 +190,8 @@ pub struct Item {
 
 impl Item {
     /// One for each of `documents`, in order.
-    pub fn all_of(documents: Stored) -> impl Iterator<Item = Item> {
+    pub fn all_of(documents: Arc<Stored>) -> impl Iterator<Item = Item> {
         let count = documents.docs.len() as u32;
-        let documents = Arc::new(documents);
         (0..count).map(move |index| Item { documents: documents.clone(), index })
     }
 

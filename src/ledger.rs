@@ -129,6 +129,15 @@ impl Ledger {
         Held { count, ledger: self.clone(), ticket: None }
     }
 
+    /// Events that an earlier run left on this machine's disk.
+    pub fn recover(&self, count: u64) -> Held {
+        let mut account = self.lock();
+        account.recovered += count;
+        account.held += count;
+        drop(account);
+        Held { count, ledger: self.clone(), ticket: None }
+    }
+
     /// The run ends before all events have an outcome: those whose holders have ended, or end from now on, count as in
     /// flight, so that the last reading says how many they were.
     pub fn cut_short(&self) {
@@ -214,6 +223,24 @@ impl Held {
     pub fn with_ticket(mut self, ticket: Arc<dyn Settlement>) -> Held {
         self.ticket = Some(ticket);
         self
+    }
+
+    /// They are safe on this machine's disk: who waits to know that they are done with is told so now, and nobody when they
+    /// are settled.
+    pub fn hand_over(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            ticket.settled(self.count);
+        }
+    }
+
+    /// Puts others with these.
+    ///
+    /// # Panics
+    ///
+    /// When somebody waits for these or for the others: it would not be known which ones are settled.
+    pub fn merge(&mut self, mut others: Held) {
+        assert!(self.ticket.is_none() && others.ticket.is_none(), "events of two chunks in one holder");
+        self.count += std::mem::take(&mut others.count);
     }
 
     /// Gives some of them their outcome.

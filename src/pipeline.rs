@@ -30,7 +30,7 @@ use crate::health::{Condition, Health};
 use crate::ledger::{Ledger, Snapshot};
 use crate::metrics::Metrics;
 use crate::position::file::FileError as PositionFileError;
-use crate::position::{Identity, KeepError, Keeper};
+use crate::position::{Identity, KeepError, Keeper, Tracker};
 use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
 use crate::sink::{self, SinkError};
 use crate::source::{self, SourceError};
@@ -41,6 +41,8 @@ const CHUNKS_PER_WORKER: usize = 2;
 /// Chunks in the source's hands, so that it can read on meanwhile.
 const CHUNKS_OF_SOURCE: usize = 2;
 
+/// How long a sink may take to notice that it is to end at once.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How far behind the saved position may be: what a run that is killed sends again. Saving costs some 50 µs.
 const SAVE_INTERVAL: Duration = Duration::from_millis(200);
 /// Its name in `/readyz`.
@@ -67,6 +69,9 @@ pub enum RunError {
     /// The position cannot be saved.
     #[error(transparent)]
     NotSaved(#[from] PositionFileError),
+    /// The buffer's folder cannot be used.
+    #[error(transparent)]
+    Buffer(#[from] buffer::OpenError),
     /// The source failed.
     #[error("the source failed: {0}")]
     Source(#[from] SourceError),
@@ -91,9 +96,14 @@ impl RunError {
     /// Whether the configuration is to be mended, and not the world around it.
     pub fn is_of_configuration(&self) -> bool {
         let of_sink = |error: &SinkError| {
-            matches!(error, SinkError::Secret(_) | SinkError::Ca { .. } | SinkError::Client(_))
+            use SinkError::{Ca, Client, Position, Secret};
+            matches!(error, Secret(_) | Ca { .. } | Client(_) | Position(_))
         };
-        matches!(self, RunError::Modules(_)) || matches!(self, RunError::Sink(error) if of_sink(error))
+        match self {
+            RunError::Modules(_) | RunError::Position(KeepError::OtherTarget { .. }) => true,
+            RunError::Sink(error) => of_sink(error),
+            _ => false,
+        }
     }
 }
 
@@ -148,18 +158,24 @@ async fn start_and_finish(settings: Settings, read: Arc<AtomicU64>, ledger: Ledg
     }
     let admin = start_admin(settings.admin, &metrics, &health, &shutdown).await?;
     let dead_letters = DeadLetters::open(&settings.dead_letter, &ledger, &health, &shutdown)?;
+    let context = buffer::Context {
+        ledger: ledger.clone(),
+        tracker: Tracker::default(),
+        health: health.clone(),
+        shutdown: shutdown.clone(),
+    };
+    // First the buffer: it makes the folder, and keeps other processes out of it.
+    let buffer = open_buffer(&settings.buffer, &metrics, &context).await?;
     let folder = settings.buffer.spool.as_ref().map(|spool| spool.path.as_path());
-    let keeper = Keeper::open(folder, identity(&settings))?;
+    let keeper = Keeper::open(folder, !buffer.2.is_new(), identity(&settings), context.tracker)?;
     let shared = Shared { ledger, metrics, health, dead_letters, keeper, shutdown };
 
     let chain = load(&settings, &shared).await?;
     let saving = tokio::spawn(save_positions(shared.keeper.clone(), shared.health.clone()));
-    let result = flow(settings, chain, read, &shared).await;
+    let result = flow(settings, buffer, chain, read, &shared).await;
     saving.abort();
     let keeper = shared.keeper.clone();
-    let saved = tokio::task::spawn_blocking(move || keeper.save(true)).await;
-    let saved = saved.map_err(|_| RunError::Panicked("saving the position")).and_then(|saved| Ok(saved?));
-    let result = result.and(saved);
+    let result = result.and(on_disk(move || keeper.save(true)).await.map_err(RunError::from));
     shared.shutdown.abort.cancel();
     if let Some(admin) = admin {
         // It ends with the abort above; nothing can fail there that matters now.
@@ -233,6 +249,7 @@ async fn save_positions(keeper: Keeper, health: Health) {
 /// Starts the parts from the sink to the source, and waits for them from the source to the sink.
 async fn flow(
     settings: Settings,
+    (writer, reader, guard): Buffer,
     chain: Chain,
     read: Arc<AtomicU64>,
     shared: &Shared,
@@ -241,7 +258,6 @@ async fn flow(
     let chunks = CHUNKS_OF_SOURCE + CHUNKS_PER_WORKER * workers;
     let (outlet, queues) = Outlet::new(shared.ledger.clone(), chunks, workers);
     let outlet = outlet.with_tracker(shared.keeper.tracker());
-    let (writer, reader) = buffer::channel(&settings.buffer, &shared.metrics);
     let encode = EncodeSettings { cluster: settings.cluster.clone(), ..settings.sink.encode_settings() };
     let (failed, failures) = mpsc::channel(workers + 2);
     let sink = {
@@ -276,7 +292,30 @@ async fn flow(
         tokio::spawn(async move { source::run(&settings, context, on_read).await })
     };
     drop(failed);
-    finish(source, failures, sink, shared).await
+    let result = finish(source, failures, sink, &guard, shared).await;
+    on_disk(move || guard.close()).await;
+    result
+}
+
+type Buffer = (buffer::Writer, buffer::Reader, Arc<buffer::Guard>);
+
+async fn open_buffer(
+    settings: &buffer::Settings,
+    metrics: &Metrics,
+    context: &buffer::Context,
+) -> Result<Buffer, RunError> {
+    let (settings, metrics, context) = (settings.clone(), metrics.clone(), context.clone());
+    let (writer, reader, guard) = on_disk(move || buffer::open(&settings, &metrics, &context)).await?;
+    Ok((writer, reader, Arc::new(guard)))
+}
+
+/// Runs what blocks on the disk where it may block.
+async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        // Nobody cancels it: it panicked, and so do we.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }
 
 type WorkerEnd = Result<(), RunError>;
@@ -311,6 +350,7 @@ async fn finish(
     mut source: JoinHandle<Result<(), SourceError>>,
     mut workers: mpsc::Receiver<WorkerEnd>,
     mut sink: JoinHandle<Result<(), SinkError>>,
+    guard: &Arc<buffer::Guard>,
     shared: &Shared,
 ) -> Result<(), RunError> {
     let (mut source_ended, mut workers_ended, mut sink_ended) = (false, false, false);
@@ -349,9 +389,24 @@ async fn finish(
         }
     }
     shared.ledger.cut_short();
+    let own = guard.clone();
+    on_disk(move || own.secure()).await;
     shared.shutdown.abort.cancel();
-    match (first_failure, shared.ledger.snapshot().in_flight) {
+    if !sink_ended {
+        // It settles no more when it has ended; its own end is of no interest any more.
+        let _ = tokio::time::timeout(ABORT_TIMEOUT, &mut sink).await;
+    }
+    let own = guard.clone();
+    let on_disk = on_disk(move || own.documents_on_disk()).await;
+    match (first_failure, shared.ledger.snapshot().in_flight.saturating_sub(on_disk)) {
         (Some(error), _) => Err(error),
+        (None, 0) if on_disk > 0 => {
+            tracing::info!(
+                documents = on_disk,
+                "not delivered yet, and safe in buffer.path: the next run sends them"
+            );
+            Ok(())
+        }
         (None, 0) => Ok(()),
         (None, abandoned) => Err(RunError::Abandoned(abandoned)),
     }

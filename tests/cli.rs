@@ -92,6 +92,7 @@ mod help {
           run          Run a pipeline until its source ends or a signal stops it
           check        Tell everything that is wrong with a configuration, or what it would run
           filter       Make filters: WebAssembly modules for stages
+          position     Show or change how far a pipeline has read its source
           example      Print a configuration that shows every key with what it means
           schema       Print the JSON Schema of the configuration, for editors
           completions  Print a shell's completions
@@ -640,5 +641,74 @@ mod run {
         let ended = folder.weir(&["run", "--config", "p.toml"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
         assert!(ended.stderr.contains("in.json"), "{}", ended.stderr);
+    }
+}
+
+mod position {
+    use super::*;
+
+    const WITH_SPOOL: &str = "name = 'p'\nsource = { kind = 'file', path = 'in' }\nbuffer.path = 'spool'\nsink = { kind = 'file', path = 'out' }\n";
+    fn record(folder: &Folder) -> String {
+        let source = folder.path().canonicalize().unwrap().join("in").display().to_string();
+        format!(
+            r#"{{"version":1,"pipeline":"p","source":"file {source}","target":{{"kind":"file","index":"elsewhere"}},"positions":{{"source":"1:2:3"}}}}"#
+        )
+    }
+
+    fn saved() -> Folder {
+        let folder = Folder::with(&[("p.toml", WITH_SPOOL), ("in", "")]);
+        assert_eq!(folder.weir(&["run", "--config", "p.toml"]).code, Some(0), "it makes the spool");
+        std::fs::write(folder.path().join("spool/position.json"), record(&folder)).unwrap();
+        folder
+    }
+
+    fn position(folder: &Folder, command: &str) -> Ended {
+        folder.weir(&["position", command, "--config", "p.toml"])
+    }
+
+    #[test]
+    fn it_is_shown_and_nothing_is_changed() {
+        let folder = saved();
+        let ended = position(&folder, "show");
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+        insta::assert_snapshot!(ended.stdout, @r"
+        source    file DIR/in
+        target    pipeline p, file, index elsewhere
+        position  source  1:2:3
+        ");
+        assert_eq!(
+            std::fs::read_to_string(folder.path().join("spool/position.json")).unwrap(),
+            record(&folder)
+        );
+    }
+
+    #[test]
+    fn a_run_with_another_target_refuses_to_start_until_one_decides() {
+        let folder = saved();
+        let ended = folder.weir(&["run", "--config", "p.toml", "--log-format", "json"]);
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        insta::assert_snapshot!(ended.stderr.lines().find(|line| line.starts_with("error")).unwrap(), @"error: the position in spool was saved for another target (pipeline p, file, index elsewhere; now pipeline p, file, index DIR/out): the events before it are there and would not be here. Decide with `weir position keep --config FILE` (go on behind it) or `weir position reset --config FILE` (read everything again that the source still has); `weir position show --config FILE` shows it");
+        assert_eq!(position(&folder, "keep").code, Some(0));
+        insta::assert_snapshot!(position(&folder, "show").stdout, @r"
+        source    file DIR/in
+        target    pipeline p, file, index DIR/out
+        position  source  1:2:3
+        ");
+        assert_eq!(
+            position(&folder, "reset").stdout,
+            "forgotten: the next run begins as source.start says\n"
+        );
+        assert_eq!(position(&folder, "reset").stdout, "there was none\n");
+    }
+
+    #[test]
+    fn without_one_or_without_a_folder_it_says_so() {
+        let folder = Folder::with(&[("p.toml", WITH_SPOOL), ("s.toml", SMALL)]);
+        let ended = position(&folder, "show");
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
+        insta::assert_snapshot!(ended.stderr, @"error: no position is saved in spool: no run has come so far yet");
+        let ended = folder.weir(&["position", "show", "--config", "s.toml"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+        insta::assert_snapshot!(ended.stderr, @"error: s.toml has no buffer.path, and so no position is saved on this machine");
     }
 }

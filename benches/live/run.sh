@@ -36,6 +36,8 @@ module = "$root/filters/dist/drop-normal.wasm"
 [[stage]]
 name = "tag-gpu-failures"
 module = "$root/filters/dist/tag-gpu-failures.wasm"
+[buffer]
+path = "$dir/spool-$1"
 [sink]
 kind = "opensearch"
 hosts = ["$opensearch"]
@@ -83,7 +85,18 @@ burst_peak=$(peak_mib)
 stop
 burst_ledger=$ledger
 
-backlog_n=$((n + quiet + 1))
+say "bench-live: SIGKILL, one more event, and a start with the saved position"
+start live
+sleep 2 # the position is saved five times a second
+kill -9 "$pid"
+wait "$pid" 2>/dev/null || true
+run create -n 1 >/dev/null
+start live
+restart=$(run stored -index live -n $((n + quiet + 2)) -since "$began")
+stop
+restart_ledger=$ledger
+
+backlog_n=$((n + quiet + 2))
 say "bench-live: a backlog of $backlog_n events"
 start backlog
 backlog=$(run stored -index backlog -n "$backlog_n" -since "$began")
@@ -94,6 +107,7 @@ stop
 echo
 row "" measured "to reach"
 row "start to the first stored event" "$(value stored_s "$first") s" "0.300 s"
+row "SIGKILL, start, first new document stored" "$(value stored_s "$restart") s" "1 s"
 row "API server's answer to stored, median" "$(value latency_p50_ms "$latency") ms" "50 ms"
 row "  90 % / 99 % / worst" "$(value latency_p90_ms "$latency") / $(value latency_p99_ms "$latency") / $(value latency_max_ms "$latency")" ""
 row "burst: events a second the API server took" "$(value create_rate "$burst")" ""
@@ -104,4 +118,5 @@ row "backlog: all $backlog_n stored after the start" "$(value stored_s "$backlog
 row "backlog: CPU an event / peak memory" "$backlog_cpu µs / $backlog_peak" ""
 echo
 echo "  burst    $burst_ledger"
+echo "  restart  $restart_ledger"
 echo "  backlog  $ledger"

@@ -3,6 +3,7 @@
 //! Invariant: documents leave in the order in which they came, each exactly once; a batch is within its limits unless one document alone is larger.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::handoff::{BatchLimits, Item, Stored};
 
@@ -10,11 +11,18 @@ use crate::handoff::{BatchLimits, Item, Stored};
 #[derive(Debug, Default)]
 pub(super) struct Batcher {
     queue: VecDeque<Item>,
+    bytes: usize,
 }
 
 impl Batcher {
-    pub(super) fn push(&mut self, documents: Stored) {
+    pub(super) fn push(&mut self, documents: Arc<Stored>) {
+        self.bytes += documents.docs.iter().map(|document| document.body.len()).sum::<usize>();
         self.queue.extend(Item::all_of(documents));
+    }
+
+    /// Bytes of the documents that wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// As much as the limits allow of what is there; `None` when nothing is.
@@ -25,7 +33,9 @@ impl Batcher {
             *index == 0 || (bytes <= limits.bytes && *index < limits.count)
         });
         let count = fit.by_ref().count();
-        (count > 0).then(|| self.queue.drain(..count).collect())
+        let batch: Vec<Item> = self.queue.drain(..count).collect();
+        self.bytes -= batch.iter().map(|item| item.body().len()).sum::<usize>();
+        (count > 0).then_some(batch)
     }
 }
 
@@ -46,7 +56,8 @@ mod tests {
             let ledger = Ledger::default();
             let mut batcher = Batcher::default();
             for sizes in &sizes {
-                batcher.push(Stored::new(documents(sizes), ledger.receive(sizes.len() as u64), ()));
+                let held = ledger.receive(sizes.len() as u64);
+                batcher.push(Arc::new(Stored::new(documents(sizes), held, ())));
             }
             let expected: Vec<usize> = sizes.concat();
             let mut seen = Vec::new();
@@ -65,6 +76,7 @@ mod tests {
                 Item::settle_all(batch, &tally);
                 prop_assert!(ledger.snapshot().is_balanced());
             }
+            prop_assert_eq!(batcher.bytes(), 0);
             prop_assert_eq!(seen, expected);
             let rest = batcher.cut(BatchLimits { bytes: 1, count: 1 });
             prop_assert!(rest.is_none());

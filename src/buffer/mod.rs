@@ -1,36 +1,47 @@
-//! What waits for the sink: bounded in bytes, first in first out, and cut into batches.
+//! What waits for the sink: memory first, then disk, both bounded in bytes; first in first out, and cut into batches.
+//!
+//! ```text
+//!   writers ──> memory ──────────────> reader        while the sink keeps up
+//!          └──> spool ──> memory ────┘               once memory is full, until the disk is read to its end
+//!               memory ──> spool                     a copy of what waits for long, so that no crash loses it
+//! ```
 //!
 //! Constraints: writers are OS threads that may sleep, the reader is a task that may not. The bound is on
 //! real memory, so documents are charged with what their buffers have allocated, and the charge ends when
-//! that memory does ([`Stored`]), not when their last request ends.
+//! that memory does ([`Stored`](crate::handoff::Stored)), not when their last request ends.
 //!
 //! Invariant: what is charged is at most `memory`, but for one `Documents` that is larger than all of it and
 //! then is there alone. Nothing is dropped because the buffer is full: the writer waits.
 
 mod batcher;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the buffer on disk is made of it next"))]
 mod log;
+mod memory;
 mod room;
+mod spool;
+mod tiers;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
-
-use self::batcher::Batcher;
+use self::log::{Disk, Folder};
+pub use self::log::{IoError, OpenError};
+use self::memory::{Found, Memory};
 use self::room::Room;
+use self::spool::Spool;
 use crate::event::{Document, Documents};
-use crate::handoff::{BatchLimits, Closed, Inbox, Item, Outbox, Stored};
-use crate::ledger::Held;
+use crate::handoff::{BatchLimits, Closed, Inbox, Item, Outbox};
+use crate::health::Health;
+use crate::ledger::{Held, Ledger};
 use crate::metrics::Metrics;
+use crate::position::{Positions, Tracker};
+use crate::shutdown::Shutdown;
 
 /// `[buffer]` of `pipeline.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Bytes of documents in memory, those being sent included.
     pub memory: u64,
-    /// Where to keep what the memory cannot hold; `None`: the source waits instead. (`config` refuses it in this
-    /// version.)
+    /// Where to keep what the memory cannot hold; `None`: the source waits instead.
     pub spool: Option<SpoolSettings>,
 }
 
@@ -49,34 +60,101 @@ impl Default for Settings {
     }
 }
 
-/// A buffer in memory: the workers' end and the sink's.
+/// What a buffer needs of the rest of the process; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// Where what an earlier run left on disk is entered.
+    pub ledger: Ledger,
+    /// How far the source is read: written with what goes to the disk.
+    pub tracker: Tracker,
+    /// Where it says how it is.
+    pub health: Health,
+    /// In a drain nothing is taken from the disk any more: it is safe there, for the next run.
+    pub shutdown: Shutdown,
+}
+
+/// A buffer in memory alone, whatever the settings say of a disk: the workers' end, and the sink's.
+pub fn channel(settings: &Settings, metrics: &Metrics) -> (Writer, Reader) {
+    let memory = memory(settings, metrics, false);
+    let end = Arc::new(WritersEnd(memory.clone()));
+    (Writer { memory: memory.clone(), spool: None, _end: end }, Reader { memory, spool: None })
+}
+
+fn memory(settings: &Settings, metrics: &Metrics, guarded: bool) -> Arc<Memory> {
+    let gauge = metrics.buffer_bytes.with_label_values(&["memory"]);
+    Arc::new(Memory::new(Arc::new(Room::new(settings.memory, gauge)), guarded))
+}
+
+/// Opens a buffer: the workers' end, the sink's, and who brings it to its end.
 ///
 /// When all writers are dropped, the reader gives the rest and then ends. When the reader is dropped,
 /// writers get [`Closed`], those that wait included.
-pub fn channel(settings: &Settings, metrics: &Metrics) -> (Writer, Reader) {
-    let gauge = metrics.buffer_bytes.with_label_values(&["memory"]);
-    let room = Arc::new(Room::new(settings.memory, gauge));
-    // What is charged is at least the struct itself, so no more messages than this can be on the way,
-    // and sending never waits: the room is the bound.
-    let messages_max = settings.memory / size_of::<Documents>() as u64 + 1;
-    let (sender, arrivals) = mpsc::channel(usize::try_from(messages_max).unwrap_or(usize::MAX >> 4));
-    (Writer { room: room.clone(), sender }, Reader { room, arrivals, batcher: Batcher::default() })
+///
+/// # Errors
+///
+/// When the folder on disk cannot be used.
+pub fn open(
+    settings: &Settings,
+    metrics: &Metrics,
+    context: &Context,
+) -> Result<(Writer, Reader, Guard), OpenError> {
+    let memory = memory(settings, metrics, settings.spool.is_some());
+    let gauge = metrics.buffer_bytes.with_label_values(&["disk"]);
+    let (spool, is_new) = match &settings.spool {
+        None => (None, true),
+        Some(settings) => {
+            let (spool, is_new) = Spool::open(settings, memory.clone(), gauge, context)?;
+            (Some(spool), is_new)
+        }
+    };
+    let end = Arc::new(WritersEnd(memory.clone()));
+    let writer = Writer { memory: memory.clone(), spool: spool.clone(), _end: end };
+    let reader = Reader { memory, spool: spool.clone() };
+    Ok((writer, reader, Guard { spool, is_new }))
+}
+
+/// Takes a spool's folder for this process as long as the answer lives, so that no run has it meanwhile. Makes it where it is
+/// missing.
+///
+/// # Errors
+///
+/// When another process has it, or it cannot be used.
+pub fn lock(folder: &Path) -> Result<FolderLock, OpenError> {
+    let mut folder = Folder::new(folder);
+    folder.lock()?;
+    Ok(FolderLock { _folder: folder })
+}
+
+/// A spool's folder that nobody else has.
+#[derive(Debug)]
+pub struct FolderLock {
+    _folder: Folder,
 }
 
 /// Where workers put documents. Clones share one buffer.
 #[derive(Clone, Debug)]
 pub struct Writer {
-    room: Arc<Room>,
-    sender: mpsc::Sender<Stored>,
+    memory: Arc<Memory>,
+    spool: Option<Arc<Spool>>,
+    _end: Arc<WritersEnd>,
+}
+
+#[derive(Debug)]
+struct WritersEnd(Arc<Memory>);
+
+impl Drop for WritersEnd {
+    fn drop(&mut self) {
+        self.0.writers_ended();
+    }
 }
 
 impl Outbox for Writer {
     fn put(&self, documents: Documents, held: Held) -> Result<(), Closed> {
-        if documents.docs.is_empty() {
-            return Ok(());
+        match &self.spool {
+            _ if documents.docs.is_empty() => Ok(()),
+            None => self.memory.put_blocking(documents, held),
+            Some(spool) => spool.put_blocking(documents, held),
         }
-        let share = Room::take_blocking(&self.room, charge(&documents))?;
-        self.sender.try_send(Stored::new(documents, held, share)).map_err(|_| Closed)
     }
 }
 
@@ -89,29 +167,72 @@ fn charge(documents: &Documents) -> u64 {
 /// Where the sink takes batches from.
 #[derive(Debug)]
 pub struct Reader {
-    room: Arc<Room>,
-    arrivals: mpsc::Receiver<Stored>,
-    batcher: Batcher,
+    memory: Arc<Memory>,
+    spool: Option<Arc<Spool>>,
 }
 
 impl Inbox for Reader {
     async fn next(&mut self, limits: BatchLimits) -> Option<Vec<Item>> {
         loop {
-            while let Ok(documents) = self.arrivals.try_recv() {
-                self.batcher.push(documents);
+            let found = self.memory.find(limits);
+            let more_will_come = self.spool.as_ref().is_some_and(|spool| spool.refill());
+            match found {
+                Found::Batch(batch) => return Some(batch),
+                Found::End if !more_will_come => return None,
+                // The only await, and it is cancel-safe.
+                Found::End | Found::Nothing => self.memory.changed().await,
             }
-            if let Some(batch) = self.batcher.cut(limits) {
-                return Some(batch);
-            }
-            // The only await, and recv is cancel-safe.
-            self.batcher.push(self.arrivals.recv().await?);
         }
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.room.close();
+        self.memory.reader_ended();
+        if let Some(spool) = &self.spool {
+            spool.reader_ended();
+        }
+    }
+}
+
+/// Who brings a buffer to its end.
+#[derive(Debug)]
+pub struct Guard {
+    spool: Option<Arc<Spool>>,
+    is_new: bool,
+}
+
+impl Guard {
+    /// Whether nothing was on disk yet: a position that is saved there is then without what it counts on.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Brings to disk, as far as it can, what is nowhere but in memory. Blocks on the disk.
+    pub fn secure(&self) {
+        if let Some(spool) = &self.spool {
+            spool.secure();
+        }
+    }
+
+    /// Documents without outcome that are on disk, for the next run. Blocks while others use the disk.
+    pub fn documents_on_disk(&self) -> u64 {
+        self.spool.as_ref().map_or(0, |spool| spool.documents())
+    }
+
+    /// How far the source is read, up to where everything has its outcome, and nothing is needed of this machine's disk.
+    pub fn settled_marks(&self, tracker: &Tracker) -> Positions {
+        match &self.spool {
+            Some(spool) => spool.settled_marks(),
+            None => tracker.marks(),
+        }
+    }
+
+    /// Ends it, after the writers and the reader. Blocks on the disk.
+    pub fn close(&self) {
+        if let Some(spool) = &self.spool {
+            spool.close();
+        }
     }
 }
 

@@ -55,6 +55,18 @@ impl Room {
         Ok(Share { room: room.clone(), bytes })
     }
 
+    /// Takes `bytes` if they fit now, or if nothing else is there.
+    pub(super) fn try_take(room: &Arc<Room>, bytes: u64) -> Option<Share> {
+        let mut state = room.lock();
+        if state.closed || (state.bytes > 0 && state.bytes + bytes > room.bytes_max) {
+            return None;
+        }
+        state.bytes += bytes;
+        drop(state);
+        room.gauge.add(bytes as i64);
+        Some(Share { room: room.clone(), bytes })
+    }
+
     /// From now on there is no room for anyone.
     pub(super) fn close(&self) {
         self.lock().closed = true;

@@ -225,7 +225,7 @@ mod tests {
         source       kubernetes, all namespaces
         stage        drop-normal: etc/../filters/dist/drop-normal.wasm, can drop events, type Normal, 50ms of CPU time a call, 16MiB of memory, on error keep
         stage        tag-gpu-failures: etc/../filters/dist/tag-gpu-failures.wasm, can change events, 50ms of CPU time a call, 16MiB of memory, on error keep
-        buffer       16MiB in memory
+        buffer       16MiB in memory, then 2GiB in /var/lib/weir
         sink         opensearch https://opensearch.example:9200, index kube-events-{yyyy.MM.dd}, mode history, user "weir", password ***, trusts /etc/weir/ca.pem
         dead_letter  /var/lib/weir/dead-letter
         admin        0.0.0.0:9464

@@ -8,6 +8,7 @@ mod configuration;
 pub mod filter;
 mod modules;
 mod outlets;
+mod position;
 mod run;
 
 use std::io::{self, Write};
@@ -46,6 +47,8 @@ enum Command {
     /// Make filters: WebAssembly modules for stages
     #[command(subcommand)]
     Filter(filter::FilterCommand),
+    #[command(subcommand)]
+    Position(position::PositionCommand),
     /// Print a configuration that shows every key with what it means
     Example,
     /// Print the JSON Schema of the configuration, for editors
@@ -91,6 +94,9 @@ pub enum Failure {
     /// A filter could not be made.
     #[error("error: {0}")]
     Filter(#[from] filter::FilterError),
+    /// A position could not be shown or changed.
+    #[error("error: {0}")]
+    Position(#[from] position::PositionError),
     /// The process cannot be set up.
     #[error("error: {0}")]
     Process(String),
@@ -113,8 +119,13 @@ impl Failure {
         match self {
             Failure::Filter(filter::FilterError::OneOut(_)) => 2,
             Failure::Filter(filter::FilterError::Build(filter::BuildError::NotACrate { .. })) => 2,
+            Failure::Position(position::PositionError::NoFolder(_)) => 2,
             Failure::Run { error, .. } if error.is_of_configuration() => 2,
-            Failure::Output(_) | Failure::Filter(_) | Failure::Process(_) | Failure::Run { .. } => 1,
+            Failure::Output(_)
+            | Failure::Filter(_)
+            | Failure::Position(_)
+            | Failure::Process(_)
+            | Failure::Run { .. } => 1,
             Failure::Problems(_) | Failure::Telemetry(_) => 2,
         }
     }
@@ -131,6 +142,7 @@ impl Cli {
             Command::Run(run) => run.run()?,
             Command::Check(check) => check.run()?,
             Command::Filter(command) => filter::run(command)?,
+            Command::Position(command) => position::run(command)?,
             Command::Example => print(config::EXAMPLE)?,
             Command::Schema => print(&config::schema())?,
             Command::Completions { shell } => write_out(&completions(shell))?,

@@ -76,8 +76,7 @@ static SOURCE: Table = Table {
             "What to do when there is no saved position.",
         )
         .default("\"all\"")
-        .only(&["kubernetes"])
-        .later(Later::Text("now")),
+        .only(&["kubernetes"]),
         key("path", Type::Path, "The file to read.").required().only(&["file"]),
         key("follow", Type::Flag, "Whether to go on reading as the file grows, until a signal.")
             .default("false")
@@ -172,15 +171,14 @@ static BUFFER: Table = Table {
             "Bytes of documents in memory, those being sent included.",
         )
         .default("\"16MiB\""),
-        key("path", Type::Path, "Folder of the spool on disk; absent: nothing is spooled.").later(Later::Key),
+        key("path", Type::Path, "Folder of the spool on disk; absent: nothing is spooled."),
         key(
             "disk",
             // A spool gives room back in pieces: with fewer than some tens of MiB it would wait for the last event of one.
             Type::Size { min: 64 << 20, max: 64 << 40 },
             "Bytes that the spool may take: at least as many as memory.",
         )
-        .default("\"2GiB\"")
-        .later(Later::Key),
+        .default("\"2GiB\""),
     ],
 };
 

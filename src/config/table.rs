@@ -43,8 +43,6 @@ pub(super) enum Presence {
 pub(super) enum Later {
     /// All is done.
     No,
-    /// The key, whatever its value.
-    Key,
     /// This value of a text.
     Text(&'static str),
     /// Texts that begin so.

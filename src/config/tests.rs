@@ -211,18 +211,12 @@ mod diagnostics {
 
     #[test]
     fn what_comes_later_is_refused_by_name() {
-        insta::assert_snapshot!(problems("name='p'\n[source]\nkind = 'kubernetes'\nstart = 'now'\n[sink]\nkind = 'stdout'\n[buffer]\npath = '/var/lib/weir'\ndisk = '2GiB'\n[lease]\nenabled = true\nnamespace = 'weir'"), @r#"
-        etc/pipeline.toml:4:9: error: `start = "now"` is not in this version: leave it out
-        etc/pipeline.toml:8:8: error: `path` is not in this version: leave it out
-        etc/pipeline.toml:9:8: error: `disk` is not in this version: leave it out
-        etc/pipeline.toml:11:11: error: `enabled = true` is not in this version: leave it out
-        "#);
+        insta::assert_snapshot!(problems("name='p'\n[source]\nkind = 'kubernetes'\n[sink]\nkind = 'stdout'\n[lease]\nenabled = true\nnamespace = 'weir'"), @"etc/pipeline.toml:7:11: error: `enabled = true` is not in this version: leave it out");
         insta::assert_snapshot!(problems_with("[[stage]]\nname = 'a'\nmodule = 'oci://example.org/a:1'"), @r#"etc/pipeline.toml:6:10: error: `module = "oci://…"` is not in this version: name a file"#);
     }
 
     #[test]
     fn about_a_value_that_comes_later_nothing_else_is_told() {
-        insta::assert_snapshot!(problems_with("buffer.disk = '64MiB'\nbuffer.memory = '1GiB'"), @"etc/pipeline.toml:4:15: error: `disk` is not in this version: leave it out");
         insta::assert_snapshot!(problems_with("lease = { enabled = true, duration = '5500ms' }"), @r"
         etc/pipeline.toml:4:21: error: `enabled = true` is not in this version: leave it out
         etc/pipeline.toml:4:38: error: `duration` must be whole seconds: a Lease holds no fractions

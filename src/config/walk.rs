@@ -141,7 +141,6 @@ impl Walk<'_> {
 
     fn not_yet(&mut self, key: &Key, value: &Value, is_later_scheme: bool, at: usize) {
         let text = match (&key.later, value) {
-            (Later::Key, _) => format!("`{}` is not in this version: leave it out", key.name),
             (Later::Text(later), Value::Text(text)) if text == later => {
                 format!("`{} = \"{later}\"` is not in this version: leave it out", key.name)
             }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::file::{self, FileError, Saved};
-use super::{Identity, Misfit, Positions, Record, Tracker};
+use super::{Identity, Misfit, Record, Tracker};
 
 /// Why a run cannot go on from what is saved.
 #[derive(Debug, thiserror::Error)]
@@ -47,17 +47,23 @@ struct State {
 }
 
 impl Keeper {
-    /// Loads what is saved in `folder`; `None`: nothing ever is. `identity` is what is known before anybody has answered.
+    /// Loads what is saved in `folder`, which this process owns, into `tracker`; `None`: nothing ever is. `has_spool`: what the
+    /// position counts on is still there. `identity` is what is known before anybody has answered.
     ///
     /// # Errors
     ///
     /// When the folder cannot be read, or was saved for another target.
-    pub fn open(folder: Option<&Path>, identity: Identity) -> Result<Keeper, KeepError> {
+    pub fn open(
+        folder: Option<&Path>,
+        has_spool: bool,
+        identity: Identity,
+        tracker: Tracker,
+    ) -> Result<Keeper, KeepError> {
         let saved = folder.map(file::load).transpose()?.unwrap_or(Saved::Nothing);
         let mut state = State {
             folder: folder.map(Path::to_owned),
             identity,
-            tracker: Tracker::default(),
+            tracker,
             found: None,
             is_lost: false,
             saved: None,
@@ -67,6 +73,12 @@ impl Keeper {
             Saved::Unusable(error) => {
                 tracing::warn!(
                     "the saved position cannot be used: {error}; everything that the source has is read again"
+                );
+                state.is_lost = true;
+            }
+            Saved::Record(_) if !has_spool => {
+                tracing::warn!(
+                    "a position is saved, and the spool beside it is gone: everything that the source has is read again"
                 );
                 state.is_lost = true;
             }
@@ -147,7 +159,7 @@ impl State {
     fn take(&mut self, record: Record) -> Result<(), KeepError> {
         match record.fits(&self.identity) {
             Ok(()) => {
-                self.tracker = Tracker::new(record.positions.clone());
+                self.tracker.begin(record.positions.clone());
                 // What this run may not come to know is still known.
                 self.identity.cluster = self.identity.cluster.take().or(record.identity.cluster.clone());
                 let target = &record.identity.target.cluster;
@@ -175,7 +187,7 @@ impl State {
 /// Without anything to save, and nowhere to save it: for tests, and for sources that begin anew each time.
 impl Default for Keeper {
     fn default() -> Keeper {
-        let tracker = Tracker::new(Positions::new());
+        let tracker = Tracker::default();
         Keeper(Arc::new(Mutex::new(State {
             folder: None,
             identity: Identity::default(),
@@ -200,7 +212,7 @@ mod tests {
     /// A folder in which a run of cluster `k1` into OpenSearch `o1` has come to 41.
     fn saved() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        let keeper = Keeper::open(Some(folder.path()), identity("i")).unwrap();
+        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         keeper.source_is(Some("k1".into()));
         keeper.target_is(Some("o1".into())).unwrap();
         keeper.tracker().issue("*", 0, Some("41".into()));
@@ -215,7 +227,7 @@ mod tests {
     #[test]
     fn the_next_run_goes_on_where_the_last_one_was() {
         let folder = saved();
-        let keeper = Keeper::open(Some(folder.path()), identity("i")).unwrap();
+        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         keeper.source_is(Some("k1".into()));
         keeper.target_is(Some("o1".into())).unwrap();
         assert_eq!(mark(&keeper).as_deref(), Some("41"));
@@ -224,11 +236,11 @@ mod tests {
     #[test]
     fn a_run_that_learns_no_identity_keeps_the_one_that_is_known() {
         let folder = saved();
-        let keeper = Keeper::open(Some(folder.path()), identity("i")).unwrap();
+        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         keeper.source_is(None);
         keeper.tracker().issue("*", 0, Some("42".into()));
         keeper.save(true).unwrap();
-        let keeper = Keeper::open(Some(folder.path()), identity("i")).unwrap();
+        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         keeper.source_is(Some("k2".into()));
         assert!(keeper.is_lost(), "k1 was forgotten");
     }
@@ -236,7 +248,7 @@ mod tests {
     #[test]
     fn positions_of_another_cluster_are_forgotten_and_everything_is_read() {
         let folder = saved();
-        let keeper = Keeper::open(Some(folder.path()), identity("i")).unwrap();
+        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         keeper.source_is(Some("k2".into()));
         assert_eq!(mark(&keeper), None);
         assert!(keeper.is_lost());
@@ -246,18 +258,26 @@ mod tests {
     fn another_target_ends_the_run_with_the_choices_named() {
         let folder = saved();
         let hidden = |text: String| text.replace(&folder.path().display().to_string(), "FOLDER");
-        let error = Keeper::open(Some(folder.path()), identity("j")).unwrap_err();
+        let error = Keeper::open(Some(folder.path()), true, identity("j"), Tracker::default()).unwrap_err();
         insta::assert_snapshot!(hidden(error.to_string()), @"the position in FOLDER was saved for another target (pipeline p, opensearch, index i, cluster o1; now pipeline p, opensearch, index j): the events before it are there and would not be here. Decide with `weir position keep --config FILE` (go on behind it) or `weir position reset --config FILE` (read everything again that the source still has); `weir position show --config FILE` shows it");
-        let keeper = Keeper::open(Some(folder.path()), identity("i")).unwrap();
+        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         let error = keeper.target_is(Some("o2".into())).unwrap_err();
         insta::assert_snapshot!(hidden(error.to_string()), @"the position in FOLDER was saved for another target (pipeline p, opensearch, index i, cluster o1; now pipeline p, opensearch, index i, cluster o2): the events before it are there and would not be here. Decide with `weir position keep --config FILE` (go on behind it) or `weir position reset --config FILE` (read everything again that the source still has); `weir position show --config FILE` shows it");
+    }
+
+    #[test]
+    fn without_the_spool_that_it_counts_on_a_position_is_of_no_use() {
+        let folder = saved();
+        let keeper = Keeper::open(Some(folder.path()), false, identity("i"), Tracker::default()).unwrap();
+        assert!(keeper.is_lost());
+        assert_eq!(mark(&keeper), None);
     }
 
     #[test]
     fn a_corrupt_record_means_everything_is_read() {
         let folder = saved();
         std::fs::write(folder.path().join("position.json"), "{").unwrap();
-        let keeper = Keeper::open(Some(folder.path()), identity("i")).unwrap();
+        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         assert!(keeper.is_lost());
         assert_eq!(mark(&keeper), None);
     }

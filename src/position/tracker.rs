@@ -49,10 +49,10 @@ impl Settlement for Ticket {
 }
 
 impl Tracker {
-    /// Begins where an earlier run's marks were.
-    pub fn new(marks: Positions) -> Tracker {
+    /// Begins where an earlier run's marks were, before anything is issued.
+    pub fn begin(&self, marks: Positions) {
         let scope = |(name, mark)| Scope { name, mark: Some(mark), open: VecDeque::new(), first: 0 };
-        Tracker(Arc::new(Mutex::new(marks.into_iter().map(scope).collect())))
+        *self.lock() = marks.into_iter().map(scope).collect();
     }
 
     /// The next chunk of a scope: `events` of it are to be done with, and then `reaches` is reached. `None` where nothing
@@ -117,7 +117,8 @@ mod tests {
     #[test]
     fn a_run_begins_with_the_marks_of_the_one_before() {
         let marks = Positions::from([("team-a".into(), "41".into())]);
-        let tracker = Tracker::new(marks.clone());
+        let tracker = Tracker::default();
+        tracker.begin(marks.clone());
         assert_eq!(tracker.marks(), marks);
         let ticket = tracker.issue("team-a", 1, Some("42".into())).unwrap();
         assert_eq!(tracker.marks(), marks);

@@ -146,7 +146,11 @@ impl Settings {
                 mode: Some(settings.mode.label().to_owned()),
                 ..kind("opensearch")
             },
-            Settings::File { path } => Target { index: Some(path.display().to_string()), ..kind("file") },
+            Settings::File { path } => {
+                // The same file, from whichever folder weir is started.
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                Target { index: Some(path.display().to_string()), ..kind("file") }
+            }
             Settings::Stdout => kind("stdout"),
         }
     }

@@ -13,7 +13,7 @@ pub mod framer;
 mod frames;
 pub mod kubernetes;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use context::Context;
 pub use file::{FileError, run_file, run_stdin};
@@ -42,10 +42,15 @@ impl Settings {
     pub fn identity(&self) -> String {
         match self {
             Settings::Kubernetes(_) => "kubernetes".to_owned(),
-            Settings::File { path, .. } => format!("file {}", path.display()),
+            Settings::File { path, .. } => format!("file {}", absolute(path).display()),
             Settings::Stdin => "stdin".to_owned(),
         }
     }
+}
+
+/// The same file, from whichever folder weir is started.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// What to watch.

@@ -5,5 +5,6 @@
 
 mod delivery;
 mod outage;
+mod positions;
 mod refusals;
 mod support;

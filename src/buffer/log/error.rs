@@ -6,12 +6,12 @@ use std::path::PathBuf;
 /// The disk refused something. Nothing that was durable is lost by it.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot use the buffer in {path}: {error}: {}", advice(.error))]
-pub(crate) struct IoError {
+pub struct IoError {
     /// Which file or folder.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
     /// Why.
     #[source]
-    pub(crate) error: io::Error,
+    pub error: io::Error,
 }
 
 impl IoError {
@@ -43,7 +43,7 @@ fn advice(error: &io::Error) -> &'static str {
 
 /// Why a log cannot be opened. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum OpenError {
+pub enum OpenError {
     /// The disk refused.
     #[error(transparent)]
     Io(#[from] IoError),

@@ -52,7 +52,8 @@ mod tests;
 use std::collections::VecDeque;
 
 pub(crate) use self::disk::{Disk, DiskFile};
-pub(crate) use self::error::{AppendError, IoError, OpenError, ReadError};
+pub(crate) use self::error::{AppendError, ReadError};
+pub use self::error::{IoError, OpenError};
 pub(crate) use self::folder::Folder;
 pub(crate) use self::open::Opened;
 use self::progress::ProgressFile;

@@ -28,6 +28,8 @@ pub(crate) struct Opened<D: Disk> {
     /// The marks of the last record: what the source has reached behind which everything is settled or here. `None`: there
     /// is no record.
     pub(crate) marks: Option<Positions>,
+    /// There was no log: whatever is saved of an earlier one is of no use.
+    pub(crate) is_new: bool,
 }
 
 /// What a segment holds, as far as opening must know.
@@ -61,8 +63,9 @@ impl<D: Disk> Log<D> {
             files.iter().filter_map(|(name, bytes)| Segment::of_file(name, *bytes)).collect();
         segments.sort_by_key(|segment| segment.number);
         let headers = read_headers(&disk, &segments)?;
-        let (progress, saved) =
-            ProgressFile::open(&disk, files.iter().any(|(name, _)| name == progress::NAME))?;
+        let has_progress = files.iter().any(|(name, _)| name == progress::NAME);
+        let is_new = !has_progress && segments.is_empty();
+        let (progress, saved) = ProgressFile::open(&disk, has_progress)?;
         let first = segments.first().map_or(Point::default(), |segment| segment.first);
         let saved = saved.unwrap_or_else(|| {
             if !segments.is_empty() {
@@ -86,7 +89,7 @@ impl<D: Disk> Log<D> {
             documents: unsettled.documents,
         };
         log.tidy(true)?;
-        Ok(Opened { log, recovered: unsettled.documents, marks })
+        Ok(Opened { log, recovered: unsettled.documents, marks, is_new })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The file sink.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -113,7 +114,7 @@ impl Write for Writes {
 
 fn items(documents: Documents) -> Vec<Item> {
     let held = Ledger::default().receive(documents.docs.len() as u64);
-    Item::all_of(Stored::new(documents, held, ())).collect()
+    Item::all_of(Arc::new(Stored::new(documents, held, ()))).collect()
 }
 
 #[test]

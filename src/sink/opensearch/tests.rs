@@ -1,5 +1,7 @@
 //! What the tests of OpenSearch's sink share.
 
+use std::sync::Arc;
+
 use super::parcel::Entry;
 use crate::event::{Document, DocumentIdentity, Documents};
 use crate::handoff::{Item, Stored};
@@ -55,6 +57,6 @@ pub(super) fn documents(docs: &[Doc<'_>]) -> Documents {
 }
 
 pub(super) fn entries(ledger: &Ledger, docs: &[Doc<'_>]) -> Vec<Entry> {
-    let stored = Stored::new(documents(docs), ledger.receive(docs.len() as u64), ());
+    let stored = Arc::new(Stored::new(documents(docs), ledger.receive(docs.len() as u64), ()));
     Item::all_of(stored).map(|item| Entry { item, failing_since: None }).collect()
 }

@@ -105,7 +105,8 @@ fn a_file_is_read_to_its_end() {
 
 /// Follows `path` from `marks` on until these have come and had their outcomes; answers how far it then is.
 fn follow_until(path: &Path, marks: Positions, names: &[&str]) -> Positions {
-    let tracker = Tracker::new(marks);
+    let tracker = Tracker::default();
+    tracker.begin(marks);
     let mut bench = bench(4);
     bench.context.outlet = bench.context.outlet.clone().with_tracker(tracker.clone());
     let source = bench.follow(path);

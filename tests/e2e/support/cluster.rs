@@ -61,6 +61,12 @@ impl Cluster {
         self.events().create(&PostParams::default(), &event).await.unwrap()
     }
 
+    /// The `resourceVersion` that an event has now.
+    pub(crate) async fn version_of(&self, name: &str) -> u64 {
+        let event = self.events().get(name).await.unwrap();
+        event.metadata.resource_version.unwrap().parse().unwrap()
+    }
+
     /// A kubeconfig for the same server with the token of a ServiceAccount that has no rights at all.
     pub(crate) async fn kubeconfig_of_nobody(&self) -> String {
         use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +15,8 @@ pub(crate) struct Weir {
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
     admin: String,
-    folder: tempfile::TempDir,
+    /// Its configuration, and what it keeps; none when it was handed on.
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Weir {
@@ -32,6 +34,11 @@ impl Weir {
         );
         let path = folder.path().join("pipeline.toml");
         std::fs::write(&path, text).unwrap();
+        Weir::run_in(folder, variables).await
+    }
+
+    async fn run_in(folder: tempfile::TempDir, variables: &[(&str, &str)]) -> Weir {
+        let path = folder.path().join("pipeline.toml");
         let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
             .args(["run", "--config"])
             .arg(&path)
@@ -49,9 +56,25 @@ impl Weir {
                 lines.lock().unwrap().push(line);
             }
         });
-        let mut weir = Weir { child, log, admin: String::new(), folder };
+        let mut weir = Weir { child, log, admin: String::new(), folder: Some(folder) };
         weir.admin = eventually("weir logs its admin address", async || weir.admin_address()).await;
         weir
+    }
+
+    /// SIGKILL; what it left is for [`Weir::start_again`].
+    pub(crate) fn kill(mut self) -> tempfile::TempDir {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.folder.take().unwrap()
+    }
+
+    /// Runs again what was killed or stopped.
+    pub(crate) async fn start_again(folder: tempfile::TempDir) -> Weir {
+        Weir::run_in(folder, &[]).await
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.as_ref().unwrap().path()
     }
 
     fn admin_address(&self) -> Option<String> {
@@ -99,7 +122,7 @@ impl Weir {
     }
 
     pub(crate) fn dead_letters(&self) -> Vec<serde_json::Value> {
-        let Ok(folder) = std::fs::read_dir(self.folder.path().join("dead")) else { return Vec::new() };
+        let Ok(folder) = std::fs::read_dir(self.folder().join("dead")) else { return Vec::new() };
         let mut letters = Vec::new();
         for path in
             folder.map(|entry| entry.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "jsonl"))
@@ -128,7 +151,14 @@ impl Weir {
     }
 
     /// SIGTERM; it drains, ends well, and its last ledger has nothing in flight.
-    pub(crate) async fn stop(mut self) -> String {
+    pub(crate) async fn stop(self) -> String {
+        let (ledger, _) = self.end().await;
+        assert!(ledger.ends_with("in_flight=0"), "{ledger}");
+        ledger
+    }
+
+    /// SIGTERM; it drains and ends well. Its last ledger, and what it left.
+    pub(crate) async fn end(mut self) -> (String, tempfile::TempDir) {
         self.assert_balanced().await;
         self.signal(Signal::TERM);
         let status = eventually("weir ends", async || self.child.try_wait().unwrap()).await;
@@ -140,8 +170,7 @@ impl Weir {
             .find(|line| line.starts_with("ledger "))
             .expect("a last ledger line")
             .to_owned();
-        assert!(ledger.ends_with("in_flight=0"), "{ledger}");
-        ledger
+        (ledger, self.folder.take().unwrap())
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -29,7 +29,7 @@ fn records_outlive_a_process_that_ends_without_a_word() {
     let mut log = open_at(&path).unwrap().log;
     append(&mut log, 0..30);
     drop(log);
-    let Opened { mut log, recovered, marks } = open_at(&path).unwrap();
+    let Opened { mut log, recovered, marks, .. } = open_at(&path).unwrap();
     assert_eq!((recovered, marks), (90, Some(Sample::new(29, 0, 0).marks)));
     append(&mut log, 30..32);
     let (records, errors) = read_all(&mut log);

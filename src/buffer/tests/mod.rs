@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::*;
+
+mod spool;
 use crate::ledger::Ledger;
 
 /// Documents of these sizes.
