@@ -201,7 +201,7 @@ mod tests {
     #[tokio::test]
     async fn every_metric_by_name_type_and_labels() {
         let server = server().await;
-        let Metrics { source, stage, sink, buffer_bytes, .. } = &server.metrics;
+        let Metrics { source, stage, sink, lease, buffer_bytes, .. } = &server.metrics;
         buffer_bytes.with_label_values(&["-"]).set(1);
         source.state.with_label_values(&["-"]).set(1);
         for counter in [&source.frames, &source.restarts, &stage.calls, &stage.edits_refused] {
@@ -210,7 +210,7 @@ mod tests {
         for counter in [&stage.failures, &stage.instance_starts, &stage.module_counter] {
             counter.with_label_values(&["-", "-"]).inc();
         }
-        for counter in [&stage.log_lines_dropped, &sink.requests, &sink.items] {
+        for counter in [&stage.log_lines_dropped, &sink.requests, &sink.items, &lease.renewals] {
             counter.with_label_values(&["-"]).inc();
         }
         stage.duration.with_label_values(&["-"]).observe(1.0);
@@ -235,6 +235,9 @@ mod tests {
         weir_events_received_total counter
         weir_events_recovered_total counter
         weir_events_replayed_total counter
+        weir_lease_leader gauge
+        weir_lease_renewals_total counter
+        weir_lease_transitions_total counter
         weir_module_counter_total counter
         weir_sink_items_total counter
         weir_sink_request_documents histogram

@@ -4,7 +4,7 @@
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use crate::ledger::{Delivered, Ledger, Snapshot};
@@ -19,6 +19,8 @@ pub struct Metrics {
     pub stage: StageMetrics,
     /// The sink's.
     pub sink: SinkMetrics,
+    /// The Lease's.
+    pub lease: LeaseMetrics,
     /// `weir_buffer_bytes{tier}`
     pub buffer_bytes: IntGaugeVec,
 }
@@ -68,6 +70,17 @@ pub struct SinkMetrics {
     pub delivery_lag: Histogram,
 }
 
+/// Metrics of the Lease.
+#[derive(Clone, Debug)]
+pub struct LeaseMetrics {
+    /// `weir_lease_leader`
+    pub leader: IntGauge,
+    /// `weir_lease_renewals_total{result}`
+    pub renewals: IntCounterVec,
+    /// `weir_lease_transitions_total`
+    pub transitions: IntCounter,
+}
+
 impl Metrics {
     /// Makes and registers them all, the ledger's included.
     ///
@@ -80,6 +93,7 @@ impl Metrics {
             source: make.source()?,
             stage: make.stage()?,
             sink: make.sink()?,
+            lease: make.lease()?,
             buffer_bytes: make.gauges(
                 "weir_buffer_bytes",
                 "Bytes of documents that wait for the sink or are being sent, by where they are kept.",
@@ -244,6 +258,26 @@ impl Maker {
                 &[0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0],
             )?,
         })
+    }
+
+    fn lease(&self) -> prometheus::Result<LeaseMetrics> {
+        let leader = IntGauge::new(
+            "weir_lease_leader",
+            "1 while this process holds the Lease and leads. Without a Lease, 0.",
+        )?;
+        let transitions = IntCounter::new(
+            "weir_lease_transitions_total",
+            "Times that this process saw the Lease change hands, being given up included.",
+        )?;
+        self.0.register(Box::new(leader.clone()))?;
+        self.0.register(Box::new(transitions.clone()))?;
+        let renewals = self.counters(
+            "weir_lease_renewals_total",
+            "Writes of the Lease (to take, renew and give it up), by result: ok; conflict: somebody else had written; \
+             refused: a missing right, for one; error: an outage.",
+            &["result"],
+        )?;
+        Ok(LeaseMetrics { leader, renewals, transitions })
     }
 }
 

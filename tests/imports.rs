@@ -51,7 +51,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("buffer", shared_and(&[])),
         ("sink", shared_and(&["tls"])),
         // Clients that more than one part needs.
-        ("kube", only(&["secret", "tls"])),
+        ("kube", only(&["secret", "tls", "health", "metrics"])),
         ("tls", only(&["files"])),
         // What parts share knows no part.
         ("event", only(&[])),

@@ -7,8 +7,9 @@
 //!
 //! Invariant: a configuration that is there but wrong is an error, never a reason to try the next place.
 
-mod lease;
+pub mod lease;
 
+use std::error::Error as _;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -146,6 +147,20 @@ fn for_watching(mut config: Config) -> Config {
     // The machine retries, and counts and shows what it retries.
     config.default_retry = false;
     config
+}
+
+/// An error with what caused it: kube's own text often ends before the cause.
+pub(crate) fn with_causes(error: &::kube::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 //! which nothing was counted as received. A watch that finds no room is closed within [`WATCH_ROOM_WAIT`], a list within
 //! [`LIST_ROOM_WAIT`].
 
-use std::error::Error as _;
 use std::future::Future;
 use std::time::Duration;
 
@@ -27,6 +26,7 @@ use super::step::{Action, Input, Request};
 use super::version::Version;
 use crate::event::Chunk;
 use crate::handoff::Closed;
+use crate::kube::with_causes;
 
 /// How long an open watch may go unread: the API server keeps what it cannot send in memory.
 const WATCH_ROOM_WAIT: Duration = Duration::from_secs(1);
@@ -378,20 +378,6 @@ fn message_of(text: &[u8]) -> String {
         Ok(status) => status.message,
         Err(_) => String::from_utf8_lossy(&text[..text.len().min(200)]).trim().to_owned(),
     }
-}
-
-/// An error with what caused it: kube's own text often ends before the cause.
-fn with_causes(error: &kube::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// Jitter needs no more than to differ from process to process and from call to call.

@@ -1,0 +1,419 @@
+//! The machine of one candidate for a Lease: state + input -> state + action. Pure: it reads no clock, draws no random number
+//! and does no I/O; time and randomness come with each input.
+//!
+//! ```text
+//!   start ──> Asking ── held by another ──> Waiting (a look, or its expiry) ──> Asking
+//!                │
+//!                ├── nobody's, expired, or ours by name ──> Writing: take
+//!                └── not there ───────────────────────────> Writing: take, by creating it
+//!
+//!   Writing: take ── done ──> a term begins, Waiting ── a third of the duration ──> Writing: renew ── done ──> Waiting
+//!   Writing ── 409 ──> Asking           any request ── failed ──> Waiting ──> Asking
+//!   release, while leading ──> Writing: release ── done ──> Ended
+//! ```
+//!
+//! Invariants:
+//!
+//! - A term lasts at most [`Timing::renew_deadline`] from when the last write that succeeded was *sent*: whatever the input,
+//!   that is looked at first. A candidate counts a Lease's duration from when it *saw* it change, which is later.
+//! - Nothing is written but over what was read last (its `resourceVersion` is in the object), and never over what somebody
+//!   else holds that has not expired.
+//! - After a failure the outcome of a write is not known, so the Lease is read before it is written again.
+//! - Every state but [`State::Ended`] ends by a deadline, so nothing can silently hang.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::failure::Failure;
+use super::record::{self, Record};
+use super::step::{Action, Input, Lost, Moment, Note, Place, Step, Verb};
+use super::timing::{RELEASE_MAX, Timing, jittered};
+use super::{Leadership, Term};
+
+/// The longest mark that is written. The API server takes annotations of 256 KiB together:
+/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/annotations/>, `TotalAnnotationSizeLimitB`.
+pub(crate) const MARK_BYTES_MAX: usize = 128 << 10;
+
+/// What the machine is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Has asked for the Lease.
+    Asking {
+        /// When.
+        sent: Instant,
+    },
+    /// Has asked to write it.
+    Writing {
+        /// When.
+        sent: Instant,
+        /// What for.
+        aim: Aim,
+        /// By creating it.
+        anew: bool,
+    },
+    /// Waits.
+    Waiting {
+        /// Until when.
+        until: Instant,
+        /// What then: write what was read last, or read it.
+        renew: bool,
+    },
+    /// Is done.
+    Ended,
+}
+
+/// What a write is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// To begin a term.
+    Take,
+    /// To go on with it.
+    Renew,
+    /// To end it.
+    Release,
+}
+
+/// The machine of one candidate.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    place: Place,
+    identity: String,
+    timing: Timing,
+    state: State,
+    /// The Lease as it was read or written last, and since when it has been seen to be so.
+    seen: Option<(Record, Instant)>,
+    leading: Option<Leading>,
+    /// Terms that there were.
+    terms: u64,
+    /// Failures in a row.
+    failures: u32,
+    /// Until when giving the Lease up is tried.
+    release_by: Option<Instant>,
+    notes: Vec<Note>,
+}
+
+#[derive(Debug)]
+struct Leading {
+    term: Term,
+    /// The mark that was found.
+    found: Option<String>,
+    /// When the last write that succeeded was sent.
+    renewed: Instant,
+}
+
+impl Machine {
+    /// A machine at its beginning.
+    pub(crate) fn new(place: Place, identity: String, duration: Duration, now: Instant) -> Machine {
+        Machine {
+            place,
+            identity,
+            timing: Timing::of(duration),
+            state: State::Waiting { until: now, renew: false },
+            seen: None,
+            leading: None,
+            terms: 0,
+            failures: 0,
+            release_by: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// The term, while it leads.
+    pub(crate) fn term(&self) -> Option<Term> {
+        self.leading.as_ref().map(|leading| leading.term)
+    }
+
+    /// When leading ends, unless the Lease is renewed.
+    pub(crate) fn term_end(&self) -> Option<Instant> {
+        self.leading.as_ref().map(|leading| leading.renewed + self.timing.renew_deadline)
+    }
+
+    /// Who leads.
+    pub(crate) fn leadership(&self) -> Leadership {
+        match (&self.leading, &self.seen) {
+            (Some(Leading { term, found, .. }), _) => {
+                Leadership::Leading { term: *term, mark: found.clone() }
+            }
+            (None, Some((seen, _))) if !seen.holder().is_empty() && seen.holder() != self.identity => {
+                Leadership::Following { holder: Some(seen.holder().to_owned()) }
+            }
+            (None, _) => Leadership::Following { holder: None },
+        }
+    }
+
+    /// Whether the last that it did went well, and it has nothing to do for now.
+    pub(crate) fn is_well(&self) -> bool {
+        self.failures == 0 && matches!(self.state, State::Waiting { .. })
+    }
+
+    /// When [`Input::Deadline`] is due; `None`: it has ended.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let of_state = match self.state {
+            State::Asking { sent } | State::Writing { sent, .. } => sent + self.timing.request_timeout,
+            State::Waiting { until, .. } => until,
+            State::Ended => return None,
+        };
+        [Some(of_state), self.term_end(), self.release_by].into_iter().flatten().min()
+    }
+
+    /// Takes one input.
+    pub(crate) fn handle(&mut self, moment: &Moment, input: Input) -> Step {
+        if self.term_end().is_some_and(|end| end <= moment.now) {
+            self.lose(Lost::NotRenewed);
+        }
+        let action = match input {
+            Input::Start => self.ask(moment.now),
+            Input::Found(object) => self.found(moment, object),
+            Input::Absent => self.absent(moment),
+            Input::Written(object) => self.written(moment, object),
+            Input::Conflict => self.conflict(moment),
+            Input::Failed(failure) => self.failed(moment, failure),
+            Input::Deadline => self.deadline_passed(moment),
+            Input::Release => {
+                self.release_by.get_or_insert(moment.now + RELEASE_MAX);
+                if matches!(self.state, State::Waiting { .. }) { self.go_on(moment) } else { Action::Wait }
+            }
+        };
+        let action = if self.is_over(moment.now) { self.end() } else { action };
+        Step { action, notes: std::mem::take(&mut self.notes) }
+    }
+
+    /// Whether it is to end, and nothing in flight or left to do stands against it.
+    fn is_over(&self, now: Instant) -> bool {
+        let Some(by) = self.release_by else { return self.state == State::Ended };
+        let may_yet_lead = matches!(self.state, State::Writing { .. });
+        by <= now || (self.leading.is_none() && !may_yet_lead)
+    }
+
+    fn end(&mut self) -> Action {
+        if self.leading.take().is_some() || matches!(self.state, State::Writing { .. }) {
+            self.notes.push(Note::NotReleased);
+        }
+        self.state = State::Ended;
+        Action::End
+    }
+
+    fn lose(&mut self, why: Lost) {
+        if self.leading.take().is_some() {
+            self.notes.push(Note::Lost(why));
+        }
+    }
+
+    /// Keeps what the Lease is now.
+    fn observe(&mut self, now: Instant, record: Record) {
+        if let Some((before, since)) = &mut self.seen {
+            if before.holder() != record.holder() {
+                self.notes.push(Note::HolderChanged);
+            }
+            if record.is_renewal_of(before) {
+                *since = now;
+            }
+            *before = record;
+        } else {
+            self.seen = Some((record, now));
+        }
+    }
+
+    fn found(&mut self, moment: &Moment, object: Value) -> Action {
+        let Some(record) = Record::parse(object) else {
+            return self.failed(moment, Failure::protocol("the answer is not a Lease with a resourceVersion"));
+        };
+        self.observe(moment.now, record);
+        let Some((seen, _)) = &self.seen else { return self.ask(moment.now) };
+        if self.leading.is_some() {
+            if seen.holder() == self.identity {
+                return self.go_on_leading(moment);
+            }
+            let holder = seen.holder().to_owned();
+            // Nobody's, while it is being given up: that write was done, and its answer lost.
+            let given_up = holder.is_empty() && self.release_by.is_some();
+            self.lose(if given_up { Lost::Released } else { Lost::Taken(holder) });
+        }
+        if self.release_by.is_some() {
+            return self.end();
+        }
+        let Some((seen, since)) = &self.seen else { return self.ask(moment.now) };
+        if !seen.is_weirs() && seen.holder() != self.identity {
+            let holder = seen.holder().to_owned();
+            self.failures += 1;
+            self.notes.push(Note::Foreign(holder));
+            return self.wait(moment, self.timing.retry, false);
+        }
+        if self.is_held(seen, *since, moment.now) {
+            return self.look_later(moment);
+        }
+        let object = seen.taken(&self.identity, self.timing.duration, moment.wall);
+        self.write(moment, Aim::Take, Action::Update(object))
+    }
+
+    /// Whether somebody else holds it, as far as this process has seen.
+    fn is_held(&self, seen: &Record, since: Instant, now: Instant) -> bool {
+        let duration = seen.duration().unwrap_or(self.timing.duration);
+        let is_anothers = !seen.holder().is_empty() && seen.holder() != self.identity;
+        is_anothers && now.saturating_duration_since(since) < duration
+    }
+
+    /// Follows, until it is time to look again.
+    fn look_later(&mut self, moment: &Moment) -> Action {
+        self.failures = 0;
+        let expiry = self.seen.as_ref().filter(|(seen, _)| !seen.holder().is_empty()).map(|(seen, since)| {
+            (*since + seen.duration().unwrap_or(self.timing.duration)).saturating_duration_since(moment.now)
+        });
+        let look = jittered(self.timing.retry, moment.random);
+        // An expiry that is over means that it is nobody's: look at once, but never without a pause.
+        self.wait_for(moment.now, expiry.map_or(look, |left| left.min(look)), false)
+    }
+
+    fn absent(&mut self, moment: &Moment) -> Action {
+        if self.leading.is_none()
+            && let Some((seen, since)) = &self.seen
+            && self.is_held(seen, *since, moment.now)
+        {
+            // Its holder does not know yet that it is gone, and will make it again.
+            return self.look_later(moment);
+        }
+        // What is not there any more had a mark: an older mark is a true one too.
+        let mark = self.mark(moment).or_else(|| Some(seen_mark(&self.seen)?.to_owned()));
+        let aim = match (&self.leading, self.release_by) {
+            (None, _) => Aim::Take,
+            (Some(_), None) => Aim::Renew,
+            (Some(_), Some(_)) => Aim::Release,
+        };
+        let (identity, duration) = match aim {
+            Aim::Release => ("", Duration::from_secs(1)),
+            Aim::Take | Aim::Renew => (self.identity.as_str(), self.timing.duration),
+        };
+        let object = record::new(&self.place, identity, duration, moment.wall, mark.as_deref());
+        self.write(moment, aim, Action::Create(object))
+    }
+
+    fn written(&mut self, moment: &Moment, object: Value) -> Action {
+        let State::Writing { sent, aim, .. } = self.state else { return Action::Wait };
+        let Some(record) = Record::parse(object) else {
+            return self.failed(moment, Failure::protocol("the answer is not a Lease with a resourceVersion"));
+        };
+        self.notes.push(Note::Written);
+        self.failures = 0;
+        self.observe(moment.now, record);
+        match (aim, &mut self.leading) {
+            (Aim::Release, _) => {
+                self.lose(Lost::Released);
+                self.state = State::Ended;
+                Action::End
+            }
+            // The answer was so long in coming that the term is over: whose the Lease is now must be seen.
+            (Aim::Renew, None) => self.ask(moment.now),
+            (Aim::Take, _) if sent + self.timing.renew_deadline <= moment.now => self.ask(moment.now),
+            (Aim::Take, _) => {
+                self.terms += 1;
+                let found = seen_mark(&self.seen).map(str::to_owned);
+                self.leading = Some(Leading { term: Term(self.terms), found, renewed: sent });
+                self.notes.push(Note::Leading);
+                self.renew_later(moment, sent)
+            }
+            (Aim::Renew, Some(leading)) => {
+                leading.renewed = sent;
+                self.renew_later(moment, sent)
+            }
+        }
+    }
+
+    fn renew_later(&mut self, moment: &Moment, sent: Instant) -> Action {
+        if self.release_by.is_some() {
+            return self.go_on_leading(moment);
+        }
+        let next = sent + jittered(self.timing.renew_interval, moment.random);
+        self.wait_for(moment.now, next.saturating_duration_since(moment.now), true)
+    }
+
+    /// Writes over what was read last.
+    fn go_on_leading(&mut self, moment: &Moment) -> Action {
+        let mark = self.mark(moment);
+        let Some((seen, _)) = &self.seen else { return self.ask(moment.now) };
+        if self.release_by.is_some() {
+            let object = seen.released(moment.wall, mark.as_deref());
+            return self.write(moment, Aim::Release, Action::Update(object));
+        }
+        let object = seen.renewed(&self.identity, self.timing.duration, moment.wall, mark.as_deref());
+        self.write(moment, Aim::Renew, Action::Update(object))
+    }
+
+    fn mark(&mut self, moment: &Moment) -> Option<String> {
+        let mark = moment.mark.as_ref().filter(|_| self.leading.is_some())?;
+        if mark.len() > MARK_BYTES_MAX {
+            self.notes.push(Note::MarkTooLong { bytes: mark.len() });
+            return None;
+        }
+        Some(mark.clone())
+    }
+
+    fn conflict(&mut self, moment: &Moment) -> Action {
+        self.notes.push(Note::Conflict);
+        self.failures += 1;
+        // Once, at once: most often it was this process' own write, of which the answer was lost.
+        if self.failures == 1 {
+            return self.ask(moment.now);
+        }
+        self.wait(moment, self.timing.retry, false)
+    }
+
+    fn failed(&mut self, moment: &Moment, failure: Failure) -> Action {
+        let verb = match self.state {
+            State::Asking { .. } => Verb::Get,
+            State::Writing { anew: true, .. } => Verb::Create,
+            State::Writing { .. } => Verb::Update,
+            State::Waiting { .. } | State::Ended => return Action::Wait,
+        };
+        self.failures += 1;
+        self.notes.push(Note::Failed { verb, failure, failures: self.failures });
+        // A leader has until its deadline; others have no hurry.
+        let wait = self.timing.retry * if self.leading.is_some() { 1 } else { self.failures.min(2) };
+        self.wait(moment, wait, false)
+    }
+
+    fn deadline_passed(&mut self, moment: &Moment) -> Action {
+        match self.state {
+            State::Waiting { until, .. } if until <= moment.now => self.go_on(moment),
+            State::Asking { sent } | State::Writing { sent, .. }
+                if sent + self.timing.request_timeout <= moment.now =>
+            {
+                self.failed(moment, Failure::timeout())
+            }
+            // A term has ended; what is in flight may begin another.
+            _ => Action::Wait,
+        }
+    }
+
+    /// Ends a wait.
+    fn go_on(&mut self, moment: &Moment) -> Action {
+        match self.state {
+            State::Waiting { renew: true, .. } if self.leading.is_some() => self.go_on_leading(moment),
+            _ => self.ask(moment.now),
+        }
+    }
+
+    fn ask(&mut self, now: Instant) -> Action {
+        self.state = State::Asking { sent: now };
+        Action::Get
+    }
+
+    fn write(&mut self, moment: &Moment, aim: Aim, action: Action) -> Action {
+        let anew = matches!(action, Action::Create(_));
+        self.state = State::Writing { sent: moment.now, aim, anew };
+        action
+    }
+
+    fn wait(&mut self, moment: &Moment, time: Duration, renew: bool) -> Action {
+        self.wait_for(moment.now, jittered(time, moment.random), renew)
+    }
+
+    fn wait_for(&mut self, now: Instant, time: Duration, renew: bool) -> Action {
+        self.state = State::Waiting { until: now + time, renew };
+        Action::Sleep
+    }
+}
+
+fn seen_mark(seen: &Option<(Record, Instant)>) -> Option<&str> {
+    seen.as_ref()?.0.mark()
+}

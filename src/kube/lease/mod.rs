@@ -1,0 +1,173 @@
+//! The Lease by which replicas agree on who works, and which carries the settled mark from one leader to the next.
+//!
+//! The protocol is that of client-go's
+//! [leaderelection](https://pkg.go.dev/k8s.io/client-go/tools/leaderelection), so that people and tools read the Lease as
+//! they read any other. What is weir's own: the **settled mark** is written into an annotation of the Lease
+//! in the renewal itself, one update of the whole object with its `resourceVersion`, so that whoever is no longer the holder
+//! is answered 409 and can neither renew nor move the mark.
+//!
+//! ```text
+//!   machine ── Action ──> runner ── GET, POST, PUT ──> API server
+//!      ▲                    │  │
+//!      └────── Input ───────┘  └── Leadership ──> pipeline;  report: log, metrics, readiness
+//! ```
+//!
+//! `machine` decides everything and is pure; `record` is the Lease as an object, `timing` has the numbers, `runner` is the
+//! I/O, `report` shows what goes on.
+//!
+//! Invariants:
+//!
+//! - Nobody's clock but one's own is trusted: a Lease has expired when *this* process has seen it unchanged for its duration.
+//!   A leader stops a third of the duration before anybody else may begin, counted from when it *sent* its last
+//!   renewal that succeeded.
+//! - A process that was paused may believe that it leads until it looks at its clock; the API server refuses whatever it
+//!   then writes. Leadership bounds duplicate work; that nothing is stored twice rests on documents' ids, not on this.
+//! - The mark only moves by renewals of the leader of that time. Taking the Lease leaves the mark as it was found.
+
+mod failure;
+pub(crate) mod machine;
+pub(crate) mod record;
+mod report;
+mod runner;
+pub(crate) mod step;
+pub(crate) mod timing;
+
+use std::time::Duration;
+
+use ::kube::Client;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use self::machine::Machine;
+use self::report::Reporter;
+use self::runner::Runner;
+use self::step::Place;
+use crate::health::Health;
+use crate::metrics::LeaseMetrics;
+
+/// The annotation that holds the settled mark. It is on every Lease of weir's, empty while there is no mark: a Lease
+/// without it that somebody holds is another tool's.
+pub const MARK_ANNOTATION: &str = "weir/settled";
+
+/// `[lease]` of `pipeline.toml`, when it is enabled.
+///
+/// Leadership bounds duplicate work; that nothing is stored twice rests on documents' ids, not on this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseSettings {
+    /// The Lease's namespace; `None`: the pod's, or outside a pod that of the kubeconfig's context.
+    pub namespace: Option<String>,
+    /// The Lease's name: the pipeline's, if it has none of its own.
+    pub name: String,
+    /// How long it is held without renewal, in whole seconds: what `spec.leaseDurationSeconds`
+    /// [holds](https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/#LeaseSpec).
+    pub duration: Duration,
+}
+
+/// One time of leading, counted from 1 within this process. Leading again is another term, even if nobody else led
+/// between: what was settled in an earlier one must not be written in this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Term(pub u64);
+
+/// Whether this process leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Leadership {
+    /// Somebody else does, or nobody.
+    Following {
+        /// Who leads, as far as this process knows.
+        holder: Option<String>,
+    },
+    /// This process does.
+    Leading {
+        /// Since when.
+        term: Term,
+        /// The settled mark that was found: where the leader before had come to.
+        mark: Option<String>,
+    },
+}
+
+/// What a Lease shows itself by.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Counts.
+    pub metrics: LeaseMetrics,
+    /// Sets the part `lease`.
+    pub health: Health,
+}
+
+/// A candidate for the Lease, at work. Dropped without [`Lease::release`] it stops as if the process had been killed: the
+/// others wait for the Lease to expire.
+#[derive(Debug)]
+pub struct Lease {
+    leadership: watch::Receiver<Leadership>,
+    release: CancellationToken,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Lease {
+    /// Begins to follow, and leads as soon as nobody else does. `identity` must be no other process's: two of one name would
+    /// both lead. A process that starts with the identity of one that is certainly gone leads at once if that one led.
+    ///
+    /// `mark` is asked at each renewal for the settled mark of the term; `None` leaves what is there, and that is what it
+    /// must answer until it has begun from the mark that was found.
+    ///
+    /// Needs a tokio runtime. Failures are retried for ever, and shown.
+    pub fn start(
+        settings: &LeaseSettings,
+        identity: String,
+        client: Client,
+        context: Context,
+        mark: impl Fn(Term) -> Option<String> + Send + 'static,
+    ) -> Lease {
+        let namespace = settings.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
+        let place = Place { namespace, name: settings.name.clone() };
+        let reporter = Reporter::new(place.clone(), identity.clone(), context);
+        let machine = Machine::new(place.clone(), identity, settings.duration, runner::now());
+        let (sender, leadership) = watch::channel(Leadership::Following { holder: None });
+        let release = CancellationToken::new();
+        let runner = Runner::new(place, client, machine, reporter, sender, Box::new(mark), release.clone());
+        Lease { leadership, release, task: Some(tokio::spawn(runner.run())) }
+    }
+
+    /// Who leads. A change that is overtaken by the next one may not be seen; terms tell them apart.
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.leadership.clone()
+    }
+
+    /// Gives the Lease up, if this process leads: one last renewal with the settled mark, so `mark` is asked once more, and
+    /// with no holder, so that another one leads at once. To be called when everything is settled that will be: until then
+    /// the Lease is renewed. Takes a few seconds at most; if the API server cannot be reached, the Lease expires by itself.
+    pub async fn release(mut self) {
+        self.release.cancel();
+        if let Some(task) = self.task.take()
+            && let Err(error) = task.await
+        {
+            // Nobody aborts a task that was taken out, so it has panicked: so does this.
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+/// A name for this process that no other has: the pod's (its host name), and something random, because a pod that was deleted
+/// by force may go on beside its successor of the same name.
+pub fn identity() -> String {
+    let of_environment = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
+    let of_kernel = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let host = of_environment.or_else(of_kernel).unwrap_or_else(|| "weir".to_owned());
+    format!("{}_{:08x}", host.trim(), fastrand::u32(..))
+}
+
+#[cfg(test)]
+mod machine_test;
+#[cfg(test)]
+mod model_test;
+#[cfg(test)]
+mod scenario_test;

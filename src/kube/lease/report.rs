@@ -1,0 +1,232 @@
+//! What people see of the Lease: log lines, metrics, readiness.
+//!
+//! Invariants: readiness does not depend on who leads, but on whether the Lease can be used: the part `lease` is not ready
+//! before that was seen once, and for what needs a person; an outage is a note. In a row of failures only what is new is
+//! a warning.
+
+use super::failure::{Failure, Kind};
+use super::step::{Lost, Note, Place, Verb};
+use super::{Context, Leadership, MARK_ANNOTATION};
+use crate::health::Condition;
+
+/// The part's name, and the task's.
+const PART: &str = "lease";
+/// 401 so many times in a row is no token that is just being rotated.
+const UNAUTHORIZED_MAX: u32 = 5;
+
+/// The label of `weir_lease_renewals_total{result}`.
+const RESULTS: [&str; 4] = ["ok", "conflict", "refused", "error"];
+
+/// Shows what the machine does.
+#[derive(Debug)]
+pub(super) struct Reporter {
+    place: Place,
+    identity: String,
+    context: Context,
+    /// Whether the Lease has been read, and used if it was to be.
+    was_well: bool,
+    problem: Option<Problem>,
+    leadership: Leadership,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Problem {
+    text: String,
+    needs_a_person: bool,
+}
+
+impl Reporter {
+    /// Nothing is known yet.
+    pub(super) fn new(place: Place, identity: String, context: Context) -> Reporter {
+        for result in RESULTS {
+            context.metrics.renewals.with_label_values(&[result]).inc_by(0);
+        }
+        let leadership = Leadership::Following { holder: None };
+        let reporter = Reporter { place, identity, context, was_well: false, problem: None, leadership };
+        reporter.show();
+        reporter
+    }
+
+    /// Shows a step, and what it has come to.
+    pub(super) fn step(&mut self, notes: &[Note], leadership: &Leadership, is_well: bool) {
+        self.context.health.progress(PART);
+        for note in notes {
+            self.note(note, leadership);
+        }
+        if self.leadership != *leadership {
+            self.leadership = leadership.clone();
+            self.context.metrics.leader.set(i64::from(matches!(leadership, Leadership::Leading { .. })));
+            if let Leadership::Following { holder: Some(holder) } = leadership {
+                tracing::info!(lease = %self.place, identity = %self.identity, %holder, "following");
+            }
+        }
+        if is_well {
+            self.was_well = true;
+            if self.problem.take().is_some() {
+                tracing::info!(lease = %self.place, "the Lease can be used again");
+            }
+        }
+        self.show();
+    }
+
+    /// The task ends in good order.
+    pub(super) fn ended(&self) {
+        self.context.metrics.leader.set(0);
+        self.context.health.finished(PART);
+        self.context.health.set(PART, Condition::Note("given up: this process ends".to_owned()));
+    }
+
+    fn show(&self) {
+        let who = match &self.leadership {
+            Leadership::Leading { .. } => format!("leading, as {}", self.identity),
+            Leadership::Following { holder: Some(holder) } => format!("following {holder}"),
+            Leadership::Following { holder: None } => "nobody leads".to_owned(),
+        };
+        let condition = match (&self.problem, self.was_well) {
+            (None, true) => Condition::Note(who),
+            (None, false) => {
+                Condition::NotReady(format!("the Lease {} has not been read yet", self.place))
+            }
+            (Some(Problem { text, needs_a_person: false }), true) => {
+                Condition::Note(format!("{who}; {text}"))
+            }
+            (Some(problem), _) => Condition::NotReady(problem.text.clone()),
+        };
+        self.context.health.set(PART, condition);
+    }
+
+    fn note(&mut self, note: &Note, leadership: &Leadership) {
+        let (lease, identity) = (&self.place, &self.identity);
+        match note {
+            Note::Leading => {
+                let has_mark = matches!(leadership, Leadership::Leading { mark: Some(_), .. });
+                tracing::info!(%lease, %identity, has_mark, "leading");
+            }
+            Note::Lost(why) => self.lost(why),
+            Note::HolderChanged => self.context.metrics.transitions.inc(),
+            Note::Written => self.count("ok"),
+            Note::Conflict => {
+                self.count("conflict");
+                tracing::debug!(%lease, "somebody else has written the Lease; reading it again");
+            }
+            Note::Failed { verb, failure, failures } => self.failed(*verb, failure, *failures),
+            Note::Foreign(holder) => self.problem(foreign(lease, holder)),
+            Note::MarkTooLong { bytes } => tracing::warn!(
+                %lease, bytes,
+                "the settled mark is too long for the Lease's annotation, and stays as it is there: a follower that takes \
+                 over will read more again; watch fewer namespaces with one pipeline"
+            ),
+            Note::NotReleased => tracing::warn!(
+                %lease, %identity,
+                "the Lease could not be given up: another process leads when it has expired"
+            ),
+        }
+    }
+
+    fn lost(&self, why: &Lost) {
+        let (lease, identity) = (&self.place, &self.identity);
+        match why {
+            Lost::NotRenewed => tracing::warn!(
+                %lease, %identity,
+                "not leading any more: the Lease could not be renewed in time, so another process may lead soon"
+            ),
+            Lost::Taken(holder) if holder.is_empty() => {
+                tracing::warn!(%lease, %identity, "not leading any more: somebody has emptied the Lease");
+            }
+            Lost::Taken(holder) => {
+                tracing::warn!(%lease, %identity, %holder, "not leading any more: another process has the Lease");
+            }
+            Lost::Released => tracing::info!(%lease, %identity, "the Lease is given up"),
+        }
+    }
+
+    fn failed(&mut self, verb: Verb, failure: &Failure, failures: u32) {
+        if verb != Verb::Get {
+            let is_outage = matches!(
+                failure.kind,
+                Kind::Timeout | Kind::Connection | Kind::ServerError | Kind::Throttled
+            );
+            self.count(if is_outage { "error" } else { "refused" });
+        }
+        self.problem(problem(&self.place, verb, failure, failures));
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        let lease = &self.place;
+        if self.problem.as_ref() == Some(&problem) {
+            tracing::debug!(%lease, "{}; trying again", problem.text);
+        } else {
+            tracing::warn!(%lease, "{}; trying again", problem.text);
+        }
+        self.problem = Some(problem);
+    }
+
+    fn count(&self, result: &str) {
+        self.context.metrics.renewals.with_label_values(&[result]).inc();
+    }
+}
+
+fn problem(place: &Place, verb: Verb, failure: &Failure, failures: u32) -> Problem {
+    let text = match failure.kind {
+        Kind::Forbidden => return forbidden(place, verb, failure),
+        Kind::Unauthorized => format!(
+            "the API server does not accept weir's credentials ({failure}): if this lasts, check the user in the \
+             kubeconfig, or the pod's service account"
+        ),
+        Kind::Timeout | Kind::Connection => {
+            format!("no answer from the API server about the Lease {place} ({failure})")
+        }
+        Kind::Throttled => format!("the API server asks weir to slow down ({failure})"),
+        Kind::ServerError => format!("the API server has an error of its own ({failure})"),
+        Kind::Refused => format!(
+            "the API server refuses to {} the Lease {place} ({failure}): check that the namespace exists, and that the \
+             Lease's name is one",
+            word(verb)
+        ),
+        Kind::Protocol => format!(
+            "the API server's answer about the Lease {place} is not one that weir can use ({failure}): check that the \
+             configured server is a Kubernetes API server, and see `kubectl get lease {} --namespace {} -o yaml`",
+            place.name, place.namespace
+        ),
+    };
+    let needs_a_person = match failure.kind {
+        Kind::Unauthorized => failures >= UNAUTHORIZED_MAX,
+        kind => matches!(kind, Kind::Refused | Kind::Protocol),
+    };
+    Problem { text, needs_a_person }
+}
+
+fn word(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Get => "get",
+        Verb::Create => "create",
+        Verb::Update => "update",
+    }
+}
+
+/// Names the missing right, and the command that shows whether it was granted.
+fn forbidden(place: &Place, verb: Verb, failure: &Failure) -> Problem {
+    // `leases.coordination.k8s.io "events" is forbidden: User "system:serviceaccount:weir:weir" cannot get resource …`
+    let user = failure.message.split("User \"").nth(1).and_then(|rest| rest.split('"').next());
+    let as_user = user.map(|user| format!(" --as {user}")).unwrap_or_default();
+    let Place { namespace, name } = place;
+    // The right to create cannot be limited to a name.
+    let resource = match verb {
+        Verb::Create => "leases.coordination.k8s.io".to_owned(),
+        Verb::Get | Verb::Update => format!("leases.coordination.k8s.io/{name}"),
+    };
+    let verb = word(verb);
+    let text = format!(
+        "weir may not {verb} the Lease {place} ({failure}): grant `get`, `create` and `update` on `leases` of \
+         coordination.k8s.io, and see whether `kubectl auth can-i {verb} {resource} --namespace {namespace}{as_user}` says yes"
+    );
+    Problem { text, needs_a_person: true }
+}
+
+fn foreign(place: &Place, holder: &str) -> Problem {
+    let text = format!(
+        "the Lease {place} is not weir's: {holder} holds it, and it has no annotation {MARK_ANNOTATION}: set lease.name to a \
+         name that is free, or if that holder is gone, delete the Lease"
+    );
+    Problem { text, needs_a_person: true }
+}

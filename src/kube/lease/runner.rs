@@ -1,0 +1,163 @@
+//! The I/O of the machine: sends its requests, tells it what was answered and when time is over, and tells the pipeline
+//! who leads.
+//!
+//! Constraint: the end of a term is told whatever a request is doing, so requests run beside the clock.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use jiff::Timestamp;
+use kube::Client;
+use kube::api::{GetParams, PostParams};
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::failure::Failure;
+use super::machine::Machine;
+use super::report::Reporter;
+use super::step::{Action, Input, Moment, Place, Verb};
+use super::{Leadership, Term};
+use crate::kube::with_causes;
+
+/// Who the API server writes down as having written: `metadata.managedFields`.
+const FIELD_MANAGER: &str = "weir";
+
+/// Asked for the settled mark of a term.
+pub(super) type Mark = Box<dyn Fn(Term) -> Option<String> + Send>;
+
+type Answer = Pin<Box<dyn Future<Output = Input> + Send>>;
+
+/// The task of one candidate.
+pub(super) struct Runner {
+    place: Place,
+    client: Client,
+    machine: Machine,
+    reporter: Reporter,
+    leadership: watch::Sender<Leadership>,
+    mark: Mark,
+    release: CancellationToken,
+}
+
+impl Runner {
+    /// A runner at the machine's beginning.
+    pub(super) fn new(
+        place: Place,
+        client: Client,
+        machine: Machine,
+        reporter: Reporter,
+        leadership: watch::Sender<Leadership>,
+        mark: Mark,
+        release: CancellationToken,
+    ) -> Runner {
+        Runner { place, client, machine, reporter, leadership, mark, release }
+    }
+
+    /// Follows and leads until it is told to give the Lease up.
+    pub(super) async fn run(mut self) {
+        let release = self.release.clone();
+        let mut releasing = false;
+        let mut answer: Option<Answer> = None;
+        let mut action = self.handle(Input::Start);
+        loop {
+            match action {
+                Action::Get => answer = Some(self.send(Verb::Get, None)),
+                Action::Create(object) => answer = Some(self.send(Verb::Create, Some(object))),
+                Action::Update(object) => answer = Some(self.send(Verb::Update, Some(object))),
+                Action::Sleep => answer = None,
+                Action::Wait => {}
+                Action::End => break,
+            }
+            let deadline = self.machine.deadline().map_or_else(Instant::now, Instant::from_std);
+            let input = tokio::select! {
+                biased;
+                () = release.cancelled(), if !releasing => {
+                    releasing = true;
+                    Input::Release
+                }
+                input = answered(&mut answer) => {
+                    answer = None;
+                    input
+                }
+                () = tokio::time::sleep_until(deadline) => Input::Deadline,
+            };
+            action = self.handle(input);
+        }
+        self.reporter.ended();
+    }
+
+    fn handle(&mut self, input: Input) -> Action {
+        let moment = Moment {
+            now: now(),
+            wall: Timestamp::now(),
+            random: fastrand::u64(..),
+            mark: self.machine.term().and_then(|term| (self.mark)(term)),
+        };
+        let step = self.machine.handle(&moment, input);
+        let leadership = self.machine.leadership();
+        self.reporter.step(&step.notes, &leadership, self.machine.is_well());
+        self.leadership.send_if_modified(|shown| {
+            let changed = *shown != leadership;
+            *shown = leadership;
+            changed
+        });
+        step.action
+    }
+
+    fn send(&self, verb: Verb, object: Option<Value>) -> Answer {
+        let request = self.request(verb, object.as_ref());
+        let client = self.client.clone();
+        Box::pin(async move {
+            let result = match request {
+                Ok(request) => client.request::<Value>(request).await,
+                Err(why) => return Input::Failed(Failure::of_status(400, &why)),
+            };
+            input_of(verb, result)
+        })
+    }
+
+    /// The HTTP request; an error for what cannot be a URL.
+    fn request(&self, verb: Verb, object: Option<&Value>) -> Result<http::Request<Vec<u8>>, String> {
+        let Place { namespace, name } = &self.place;
+        let url =
+            kube::core::Request::new(format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"));
+        let body = object.map(Value::to_string).unwrap_or_default().into_bytes();
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let made = match verb {
+            Verb::Get => url.get(name, &GetParams::default()),
+            Verb::Create => url.create(&params, body),
+            Verb::Update => url.replace(name, &params, body),
+        };
+        made.map_err(|error| error.to_string())
+    }
+}
+
+/// The answer, if one is waited for.
+async fn answered(answer: &mut Option<Answer>) -> Input {
+    match answer {
+        Some(answer) => answer.await,
+        None => std::future::pending().await,
+    }
+}
+
+fn input_of(verb: Verb, result: Result<Value, kube::Error>) -> Input {
+    match (verb, result) {
+        (Verb::Get, Ok(object)) => Input::Found(object),
+        (Verb::Create | Verb::Update, Ok(object)) => Input::Written(object),
+        (_, Err(kube::Error::Api(status))) => match (verb, status.code) {
+            (Verb::Get | Verb::Update, 404) => Input::Absent,
+            (Verb::Create | Verb::Update, 409) => Input::Conflict,
+            (_, code) => Input::Failed(Failure::of_status(code, &status.message)),
+        },
+        (_, Err(kube::Error::SerdeError(_) | kube::Error::FromUtf8(_))) => {
+            Input::Failed(Failure::protocol("the answer is not JSON"))
+        }
+        (_, Err(error)) => Input::Failed(Failure::connection(with_causes(&error))),
+    }
+}
+
+/// The clock that never jumps; tokio's, so that tests can turn it.
+pub(super) fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
