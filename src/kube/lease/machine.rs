@@ -217,7 +217,8 @@ impl Machine {
 
     fn found(&mut self, moment: &Moment, object: Value) -> Action {
         let Some(record) = Record::parse(object) else {
-            return self.failed(moment, Failure::protocol("the answer is not a Lease with a resourceVersion"));
+            return self
+                .failed(moment, Failure::protocol("the answer is not a Lease with a resourceVersion"));
         };
         self.observe(moment.now, record);
         let Some((seen, _)) = &self.seen else { return self.ask(moment.now) };
@@ -291,7 +292,8 @@ impl Machine {
     fn written(&mut self, moment: &Moment, object: Value) -> Action {
         let State::Writing { sent, aim, .. } = self.state else { return Action::Wait };
         let Some(record) = Record::parse(object) else {
-            return self.failed(moment, Failure::protocol("the answer is not a Lease with a resourceVersion"));
+            return self
+                .failed(moment, Failure::protocol("the answer is not a Lease with a resourceVersion"));
         };
         self.notes.push(Note::Written);
         self.failures = 0;

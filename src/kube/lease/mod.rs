@@ -166,8 +166,6 @@ pub fn identity() -> String {
 }
 
 #[cfg(test)]
-mod machine_test;
-#[cfg(test)]
 mod model_test;
 #[cfg(test)]
 mod scenario_test;

@@ -23,7 +23,8 @@ impl Record {
         let version = object.pointer("/metadata/resourceVersion")?.as_str()?;
         let is_absent_or_object =
             |path: &str| object.pointer(path).is_none_or(|v| v.is_object() || v.is_null());
-        let is_lease = !version.is_empty() && ["/spec", "/metadata/annotations"].into_iter().all(is_absent_or_object);
+        let is_lease =
+            !version.is_empty() && ["/spec", "/metadata/annotations"].into_iter().all(is_absent_or_object);
         is_lease.then_some(Record(object))
     }
 
@@ -61,7 +62,8 @@ impl Record {
         let mut object = self.renewed(identity, duration, wall, None);
         if !again {
             object["spec"]["acquireTime"] = micro_time(wall);
-            object["spec"]["leaseTransitions"] = json!(transitions.saturating_add(1).clamp(0, i64::from(i32::MAX)));
+            object["spec"]["leaseTransitions"] =
+                json!(transitions.saturating_add(1).clamp(0, i64::from(i32::MAX)));
         }
         object
     }

@@ -84,9 +84,7 @@ impl Reporter {
         };
         let condition = match (&self.problem, self.was_well) {
             (None, true) => Condition::Note(who),
-            (None, false) => {
-                Condition::NotReady(format!("the Lease {} has not been read yet", self.place))
-            }
+            (None, false) => Condition::NotReady(format!("the Lease {} has not been read yet", self.place)),
             (Some(Problem { text, needs_a_person: false }), true) => {
                 Condition::Note(format!("{who}; {text}"))
             }

@@ -11,7 +11,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Context, Lease, LeaseSettings, Leadership, MARK_ANNOTATION, Term};
+use super::{Context, Leadership, Lease, LeaseSettings, MARK_ANNOTATION, Term};
 use crate::health::Health;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
@@ -24,7 +24,7 @@ enum Answer {
     /// As the API server would: 200, 404, 409.
     True,
     /// The write is done, and no answer comes.
-    DoneWithoutAnswer,
+    DoneInSilence,
     /// This status, with this message.
     Status(u16, &'static str),
     /// Not JSON.
@@ -33,7 +33,7 @@ enum Answer {
     Hangs,
 }
 
-use Answer::{DoneWithoutAnswer, Hangs, Raw, Status, True};
+use Answer::{DoneInSilence, Hangs, Raw, Status, True};
 
 const FORBIDDEN: &str = r#"leases.coordination.k8s.io "events" is forbidden: User "me" cannot get resource "leases" in API group "coordination.k8s.io" in the namespace "team""#;
 
@@ -58,7 +58,7 @@ impl Server {
                 let (status, body) = self.truly(&head, &body);
                 respond(status, body.to_string())
             }
-            DoneWithoutAnswer => {
+            DoneInSilence => {
                 self.truly(&head, &body);
                 std::future::pending().await
             }
@@ -248,7 +248,8 @@ async fn the_holders_own_duration_is_waited_for() {
 async fn a_holder_whose_clock_is_wrong_is_followed_as_long_as_it_renews() {
     let run = start(Some(lease_of("other", Some("41"))), vec![]);
     for years in [1970, 2100, 1999, 2026, 2027, 2025] {
-        run.server.edit(|lease| lease["spec"]["renewTime"] = json!(format!("{years}-01-01T00:00:00.000000Z")));
+        run.server
+            .edit(|lease| lease["spec"]["renewTime"] = json!(format!("{years}-01-01T00:00:00.000000Z")));
         assert!(!is_leading(&run.after(14).await));
     }
     // What others change shows nobody alive.
@@ -317,14 +318,14 @@ async fn a_conflict_with_somebody_who_only_set_a_label_does_not_end_the_term() {
 
 #[tokio::test(start_paused = true)]
 async fn a_renewal_whose_answer_is_lost_does_not_end_the_term() {
-    let run = start(None, vec![True, True, DoneWithoutAnswer, True, True, True, DoneWithoutAnswer]);
+    let run = start(None, vec![True, True, DoneInSilence, True, True, True, DoneInSilence]);
     assert_eq!(run.after(30).await, leading(1, None), "{}", run.server.asked());
     assert!(run.counts(r#"weir_lease_renewals_total{result="error"} 2"#), "{}", run.server.asked());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_taking_whose_answer_is_lost_is_seen_when_the_lease_is_read_again() {
-    let run = start(Some(lease_of("", Some("41"))), vec![True, DoneWithoutAnswer]);
+    let run = start(Some(lease_of("", Some("41"))), vec![True, DoneInSilence]);
     let led = run.leads().await;
     assert!(led < Duration::from_secs(5), "{led:?}");
     assert_eq!(run.lease.leadership().borrow().clone(), leading(1, Some("41")));
@@ -412,7 +413,7 @@ async fn giving_it_up_writes_the_last_mark_and_no_holder() {
 
 #[tokio::test(start_paused = true)]
 async fn giving_it_up_is_tried_again_and_seen_to_be_done_when_the_answer_is_lost() {
-    let run = start(None, vec![True, True, DoneWithoutAnswer]);
+    let run = start(None, vec![True, True, DoneInSilence]);
     run.settled.store(43, Ordering::Relaxed);
     run.after(1).await;
     let server = run.server.clone();
@@ -459,7 +460,8 @@ async fn a_mark_that_no_annotation_can_hold_is_not_written_and_the_lease_is_rene
     let router = axum::Router::new().fallback(move |request| answering.answer(request));
     let metrics = Metrics::new(&Ledger::default()).unwrap();
     let context = Context { metrics: metrics.lease.clone(), health: Health::default() };
-    let settings = LeaseSettings { namespace: Some("team".into()), name: "events".into(), duration: DURATION };
+    let settings =
+        LeaseSettings { namespace: Some("team".into()), name: "events".into(), duration: DURATION };
     let client = kube::Client::new(router, "default");
     let long = || Some("m".repeat(super::machine::MARK_BYTES_MAX + 1));
     let lease = Lease::start(&settings, "me".into(), client, context, move |_| long());
