@@ -18,7 +18,7 @@
 //! [`handoff`] has what passes between them. Around it: [`config`] turns `pipeline.toml` into settings, [`ledger`] accounts for every event,
 //! [`dead_letter`] keeps what could not be processed, [`metrics`], [`health`] and [`admin`] show it,
 //! [`shutdown`] and [`telemetry`] serve the process, [`secret`] reads passwords, [`kube`]
-//! makes the API server's client, [`tls`] chooses the cryptography, and [`cli`] is the command line.
+//! makes the API server's client and elects a leader, [`tls`] chooses the cryptography, and [`cli`] is the command line.
 
 // So that what tests share among crates can say `weir` here too.
 #[cfg(test)]

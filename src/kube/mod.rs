@@ -1,9 +1,10 @@
-//! The client of the API server, for every part that needs one (source, Lease, lookup), and what is set about the Lease.
+//! The client of the API server, for every part that needs one (source, Lease, lookup), and the [`lease`] by which replicas
+//! agree on who works.
 //!
 //! kube's `Client` authenticates and connects: client certificates, token files that rotate, exec plugins
 //! and a rotating CA are its own. What is decided here: where the configuration is looked for, that nothing
-//! limits how long an answer may take (a watch is one answer of minutes), and that nobody but the list/watch
-//! machine retries.
+//! limits how long an answer may take (a watch is one answer of minutes), and that nobody but the
+//! machines (list/watch, Lease) retries.
 //!
 //! Invariant: a configuration that is there but wrong is an error, never a reason to try the next place.
 

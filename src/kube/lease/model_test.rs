@@ -197,6 +197,7 @@ impl World {
     }
 
     fn run_until(&mut self, end: u64) {
+        let mut spins = 0;
         loop {
             let deadlines = self.processes.iter().enumerate();
             let deadline = deadlines.filter_map(|(index, p)| Some((self.deadline(p)?, index))).min();
@@ -208,6 +209,8 @@ impl World {
                     self.happen(event);
                 }
                 (_, Some((due, index))) if due <= end => {
+                    spins = if due == self.now { spins + 1 } else { 0 };
+                    assert!(spins < 100, "{:?} does not come to rest", self.processes[index].machine);
                     self.now = due;
                     self.input(index, Input::Deadline);
                 }
@@ -230,6 +233,10 @@ impl World {
         let wall = Timestamp::from_second((random % 4_000_000_000) as i64).unwrap();
         let before = process.machine.term();
         let step = process.machine.handle(&Moment { now: local, wall, random, mark }, input);
+        assert!(
+            process.machine.term_end().is_none_or(|end| local < end),
+            "it says that a term is, which is over"
+        );
         if let Leadership::Leading { term, mark } = process.machine.leadership()
             && before != Some(term)
         {

@@ -23,6 +23,8 @@ const DURATION: Duration = Duration::from_secs(15);
 enum Answer {
     /// As the API server would: 200, 404, 409.
     True,
+    /// The same, after a second.
+    Slow,
     /// The write is done, and no answer comes.
     DoneInSilence,
     /// This status, with this message.
@@ -33,7 +35,7 @@ enum Answer {
     Hangs,
 }
 
-use Answer::{DoneInSilence, Hangs, Raw, Status, True};
+use Answer::{DoneInSilence, Hangs, Raw, Slow, Status, True};
 
 const FORBIDDEN: &str = r#"leases.coordination.k8s.io "events" is forbidden: User "me" cannot get resource "leases" in API group "coordination.k8s.io" in the namespace "team""#;
 
@@ -56,6 +58,11 @@ impl Server {
         match answer {
             True => {
                 let (status, body) = self.truly(&head, &body);
+                respond(status, body.to_string())
+            }
+            Slow => {
+                let (status, body) = self.truly(&head, &body);
+                tokio::time::sleep(Duration::from_secs(1)).await;
                 respond(status, body.to_string())
             }
             DoneInSilence => {
@@ -343,6 +350,7 @@ async fn an_outage_is_a_note_and_the_leader_stops_after_two_thirds_and_leads_aga
     run.after(60).await;
     // Nobody has taken it meanwhile: another term, at once.
     assert_eq!(run.lease.leadership().borrow().clone(), leading(2, None), "{}", run.server.asked());
+    assert_eq!(run.server.read("/spec/leaseTransitions"), json!(0), "it has not changed hands");
     insta::assert_snapshot!(run.readiness(), @"lease: ok (leading, as me)");
 }
 
@@ -427,6 +435,17 @@ async fn giving_it_up_is_tried_again_and_seen_to_be_done_when_the_answer_is_lost
     let server = run.server.clone();
     run.lease.release().await;
     assert_eq!(server.read("/spec/holderIdentity"), json!(""), "{}", server.asked());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_being_taken_when_the_process_is_to_end_is_given_up_too() {
+    let run = start(Some(lease_of("", Some("41"))), vec![True, Slow]);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let server = run.server.clone();
+    assert_eq!(server.read("/spec/holderIdentity"), json!("me"));
+    run.lease.release().await;
+    assert_eq!(server.read("/spec/holderIdentity"), json!(""));
+    assert_eq!(server.read("/metadata/annotations"), json!({ MARK_ANNOTATION: "41" }));
 }
 
 #[tokio::test(start_paused = true)]
