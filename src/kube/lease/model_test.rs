@@ -493,7 +493,7 @@ impl Process {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn whatever_goes_wrong_one_leads_at_most_the_mark_never_goes_back_and_one_leads_again(
