@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// Twice the source's `quiet_timeout`.
 pub const STALL_AFTER: Duration = Duration::from_secs(600);
 
+/// The parts that only a leader needs.
+const OF_LEADERS: [&str; 2] = ["source", "sink"];
+
 /// What a part of the pipeline says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
@@ -29,6 +32,8 @@ pub struct Health(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     conditions: BTreeMap<&'static str, Condition>,
+    /// Another replica leads.
+    is_following: bool,
     tasks: BTreeMap<String, Instant>,
 }
 
@@ -45,6 +50,11 @@ impl Health {
     /// Says how the part `part` is: `config`, `modules`, `buffer`, `source`, `sink`.
     pub fn set(&self, part: &'static str, condition: Condition) {
         self.lock().conditions.insert(part, condition);
+    }
+
+    /// Says whether another replica leads: then what the source and the sink say is for later, and fails no probe.
+    pub fn follow(&self, is_following: bool) {
+        self.lock().is_following = is_following;
     }
 
     /// Says that a task has made progress (or has retried, or is waiting with nothing to do).
@@ -71,6 +81,9 @@ impl Health {
         let lines = state.conditions.iter().map(|(part, condition)| match condition {
             Condition::Ready => format!("{part}: ok"),
             Condition::Note(note) => format!("{part}: ok ({note})"),
+            Condition::NotReady(why) if state.is_following && OF_LEADERS.contains(part) => {
+                format!("{part}: ok (another replica leads; here: {why})")
+            }
             Condition::NotReady(why) => {
                 ok = false;
                 format!("{part}: not ok: {why}")
@@ -120,6 +133,23 @@ mod tests {
                 lines: vec!["modules: ok".into(), "sink: not ok: 401: check sink.password".into()]
             }
         );
+    }
+
+    #[test]
+    fn a_follower_is_ready_without_a_source_or_a_sink() {
+        let health = Health::default();
+        health.set("source", Condition::NotReady("starting".into()));
+        health.follow(true);
+        let report = health.readiness();
+        assert_eq!(
+            (report.ok, report.lines[0].as_str()),
+            (true, "source: ok (another replica leads; here: starting)")
+        );
+        health.set("lease", Condition::NotReady("403".into()));
+        assert!(!health.readiness().ok);
+        health.set("lease", Condition::Ready);
+        health.follow(false);
+        assert!(!health.readiness().ok);
     }
 
     #[test]

@@ -10,6 +10,8 @@
 //! drain. A part that fails stops the others; what has no outcome then is still held by the source's side
 //! (the cluster, the file), and the ledger says how much that is.
 
+mod leading;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use self::leading::Leading;
 use crate::admin::{self, BindError};
 use crate::buffer;
 use crate::config::Settings;
@@ -27,6 +30,7 @@ use crate::dead_letter::{DeadLetterError, DeadLetters};
 use crate::event::EncodeSettings;
 use crate::handoff::{Outlet, Work};
 use crate::health::{Condition, Health};
+use crate::kube::ClientError;
 use crate::ledger::{Ledger, Snapshot};
 use crate::metrics::Metrics;
 use crate::position::file::FileError as PositionFileError;
@@ -72,6 +76,9 @@ pub enum RunError {
     /// The buffer's folder cannot be used.
     #[error(transparent)]
     Buffer(#[from] buffer::OpenError),
+    /// There is no API server for the Lease.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// The source failed.
     #[error("the source failed: {0}")]
     Source(#[from] SourceError),
@@ -277,6 +284,9 @@ async fn flow(
     }
     // From here on only the workers hold it: the sink's inbox ends when they do.
     drop((writer, chain));
+    let (keeper, health) = (shared.keeper.clone(), shared.health.clone());
+    let of_lease = shared.metrics.lease.clone();
+    let leading = Leading::start(settings.lease.as_ref(), keeper, guard.clone(), health, of_lease).await?;
     let source = {
         let context = source::Context {
             outlet,
@@ -285,14 +295,14 @@ async fn flow(
             health: shared.health.clone(),
             shutdown: shared.shutdown.clone(),
         };
-        let settings = settings.source.clone();
         let on_read = move |bytes| {
             read.fetch_add(bytes, Ordering::Relaxed);
         };
-        tokio::spawn(async move { source::run(&settings, context, on_read).await })
+        tokio::spawn(leading.run_source(settings.source.clone(), context, on_read))
     };
     drop(failed);
     let result = finish(source, failures, sink, &guard, shared).await;
+    leading.release().await;
     on_disk(move || guard.close()).await;
     result
 }
@@ -347,7 +357,7 @@ fn spawn_worker(
 
 /// Waits for all parts. The first failure starts a drain of what is left; its error is the run's.
 async fn finish(
-    mut source: JoinHandle<Result<(), SourceError>>,
+    mut source: JoinHandle<WorkerEnd>,
     mut workers: mpsc::Receiver<WorkerEnd>,
     mut sink: JoinHandle<Result<(), SinkError>>,
     guard: &Arc<buffer::Guard>,

@@ -228,6 +228,14 @@ impl Guard {
         }
     }
 
+    /// The source goes on from `marks`, before which everything is settled, by others if not by us. Blocks while others use the
+    /// disk.
+    pub fn begin(&self, marks: Positions) {
+        if let Some(spool) = &self.spool {
+            spool.begin(marks);
+        }
+    }
+
     /// Ends it, after the writers and the reader. Blocks on the disk.
     pub fn close(&self) {
         if let Some(spool) = &self.spool {

@@ -155,6 +155,11 @@ impl Spool {
         tiers.settled_marks(read)
     }
 
+    /// See [`Guard::begin`](super::Guard::begin).
+    pub(super) fn begin(&self, marks: Positions) {
+        self.disk().tiers.begin(marks);
+    }
+
     pub(super) fn reader_ended(&self) {
         self.disk().reader_ended = true;
         self.worked.notify_all();

@@ -36,6 +36,8 @@ pub(super) struct Tiers<D: Disk> {
     read_ahead: Option<(Seq, Documents)>,
     /// What documents are counted as that were damaged on disk.
     lost_reason: ReasonId,
+    /// The first record that counts for the marks, and where those began.
+    begun: (Seq, Positions),
     troubles: Troubles,
 }
 
@@ -112,6 +114,7 @@ impl<D: Disk> Tiers<D> {
             tracing::info!(documents = recovered, read_up_to = ?marks, "an earlier run had not sent all: that goes first");
         }
         let tiers = Tiers {
+            begun: (log.settled(), Positions::new()),
             log,
             memory,
             tracker,
@@ -279,11 +282,21 @@ impl<D: Disk> Tiers<D> {
         sync.as_ref().or(read.as_ref()).or(append.as_ref()).or(tidy.as_ref())
     }
 
+    /// The source goes on from `marks`, before which everything is settled, by others if not by us: what the disk holds from
+    /// before is still sent, and holds no mark back.
+    pub(super) fn begin(&mut self, marks: Positions) {
+        self.begun = (self.log.end(), marks);
+    }
+
     /// Up to where everything is settled, of `read`, which was looked up before: what was spooled since is above it.
     pub(super) fn settled_marks(&self, read: Positions) -> Positions {
-        if self.log.documents() == 0 {
+        let (first, marks) = &self.begun;
+        if self.log.documents() == 0 || self.log.end() == *first {
             return read;
         }
-        self.log.settled_marks().cloned().unwrap_or_default()
+        match self.log.settled_marks() {
+            Some(settled) if self.log.settled() > *first => settled.clone(),
+            _ => marks.clone(),
+        }
     }
 }

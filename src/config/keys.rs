@@ -264,8 +264,7 @@ static LEASE: Table = Table {
     doc: "Leader election among replicas.",
     keys: &[
         key("enabled", Type::Flag, "Whether to hold a Lease while working.")
-            .default("false")
-            .later(Later::True),
+            .default("false"),
         key("namespace", Type::Text(NAMESPACE), "The Lease's namespace; absent: the pod's."),
         key("name", Type::Text(NAME), "The Lease's name; absent: the pipeline's."),
         key(

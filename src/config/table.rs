@@ -47,8 +47,6 @@ pub(super) enum Later {
     Text(&'static str),
     /// Texts that begin so.
     Scheme(&'static str),
-    /// The value `true`.
-    True,
 }
 
 /// What a value may be.

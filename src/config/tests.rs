@@ -211,16 +211,7 @@ mod diagnostics {
 
     #[test]
     fn what_comes_later_is_refused_by_name() {
-        insta::assert_snapshot!(problems("name='p'\n[source]\nkind = 'kubernetes'\n[sink]\nkind = 'stdout'\n[lease]\nenabled = true\nnamespace = 'weir'"), @"etc/pipeline.toml:7:11: error: `enabled = true` is not in this version: leave it out");
         insta::assert_snapshot!(problems_with("[[stage]]\nname = 'a'\nmodule = 'oci://example.org/a:1'"), @r#"etc/pipeline.toml:6:10: error: `module = "oci://…"` is not in this version: name a file"#);
-    }
-
-    #[test]
-    fn about_a_value_that_comes_later_nothing_else_is_told() {
-        insta::assert_snapshot!(problems_with("lease = { enabled = true, duration = '5500ms' }"), @r"
-        etc/pipeline.toml:4:21: error: `enabled = true` is not in this version: leave it out
-        etc/pipeline.toml:4:38: error: `duration` must be whole seconds: a Lease holds no fractions
-        ");
     }
 
     #[test]
@@ -321,8 +312,8 @@ mod diagnostics {
     }
 }
 
-/// What is refused by name in this version, read as if it were not: to switch it on is to take `later` off its key.
-mod later {
+/// The spool, the start and the Lease.
+mod durable {
     use super::*;
     use crate::buffer::SpoolSettings;
     use crate::kube::LeaseSettings;

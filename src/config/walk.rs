@@ -147,9 +147,6 @@ impl Walk<'_> {
             (Later::Scheme(scheme), _) if is_later_scheme => {
                 format!("`{} = \"{scheme}…\"` is not in this version: name a file", key.name)
             }
-            (Later::True, Value::Flag(true)) => {
-                format!("`{} = true` is not in this version: leave it out", key.name)
-            }
             _ => return,
         };
         self.later.push(self.place(at).error(text));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::file::{self, FileError, Saved};
-use super::{Identity, Misfit, Record, Tracker};
+use super::{Identity, Misfit, Positions, Record, Tracker};
 
 /// Why a run cannot go on from what is saved.
 #[derive(Debug, thiserror::Error)]
@@ -17,11 +17,11 @@ pub enum KeepError {
     File(#[from] FileError),
     /// The events before the saved position went elsewhere.
     #[error(
-        "the position in {folder} was saved for another target ({saved}; now {now}): the events before it are there and would not be here. Decide with `weir position keep --config FILE` (go on behind it) or `weir position reset --config FILE` (read everything again that the source still has); `weir position show --config FILE` shows it"
+        "the position in {place} was saved for another target ({saved}; now {now}): the events before it are there and would not be here. Decide with `weir position keep --config FILE` (go on behind it) or `weir position reset --config FILE` (read everything again that the source still has); `weir position show --config FILE` shows it"
     )]
     OtherTarget {
-        /// Where it is saved.
-        folder: PathBuf,
+        /// Where it is saved: a folder, or a Lease.
+        place: String,
         /// What the record says.
         saved: String,
         /// What this run says.
@@ -45,6 +45,9 @@ struct State {
     is_lost: bool,
     saved: Option<Record>,
 }
+
+/// Where a position was found, when that is no folder.
+const LEASE: &str = "the Lease";
 
 impl Keeper {
     /// Loads what is saved in `folder`, which this process owns, into `tracker`; `None`: nothing ever is. `has_spool`: what the
@@ -82,9 +85,44 @@ impl Keeper {
                 );
                 state.is_lost = true;
             }
-            Saved::Record(record) => state.take(record)?,
+            Saved::Record(record) => {
+                let place = state.folder.as_ref().map(|folder| folder.display().to_string());
+                state.take(record, &place.unwrap_or_default())?;
+            }
         }
         Ok(Keeper(Arc::new(Mutex::new(state))))
+    }
+
+    /// Goes on from what a Lease holds, a [`Record`] as text, instead of what this machine knows: another replica may have
+    /// come further since. The marks to go on from; `None`: it holds nothing, and what this machine knows is good.
+    ///
+    /// # Errors
+    ///
+    /// When it was written for another target.
+    pub fn adopt(&self, text: &str) -> Result<Option<Positions>, KeepError> {
+        let mut state = self.lock();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        state.found = None;
+        state.is_lost = false;
+        state.tracker.begin(Positions::new());
+        match Record::decode(text) {
+            Ok(record) => state.take(record, LEASE)?,
+            Err(error) => {
+                tracing::warn!(
+                    "the position in the Lease cannot be used: {error}; everything that the source has is read again"
+                );
+                state.is_lost = true;
+            }
+        }
+        Ok(Some(state.tracker.marks()))
+    }
+
+    /// What a Lease is to hold: the record of these marks; `None` while there are none.
+    pub fn record(&self, marks: Positions) -> Option<String> {
+        let identity = self.lock().identity.clone();
+        (!marks.is_empty()).then(|| Record::new(identity, marks).encode())
     }
 
     /// Where the marks are kept.
@@ -125,8 +163,8 @@ impl Keeper {
         let misfit = state.found.as_ref().and_then(|found| found.fits(&state.identity).err());
         match misfit {
             Some(Misfit::Target { saved, now }) => {
-                let folder = state.folder.clone().unwrap_or_default();
-                Err(KeepError::OtherTarget { folder, saved, now })
+                let folder = state.folder.as_ref().map(|folder| folder.display().to_string());
+                Err(KeepError::OtherTarget { place: folder.unwrap_or(LEASE.to_owned()), saved, now })
             }
             _ => Ok(()),
         }
@@ -156,7 +194,7 @@ impl Keeper {
 }
 
 impl State {
-    fn take(&mut self, record: Record) -> Result<(), KeepError> {
+    fn take(&mut self, record: Record, place: &str) -> Result<(), KeepError> {
         match record.fits(&self.identity) {
             Ok(()) => {
                 self.tracker.begin(record.positions.clone());
@@ -177,8 +215,7 @@ impl State {
                 Ok(())
             }
             Err(Misfit::Target { saved, now }) => {
-                let folder = self.folder.clone().unwrap_or_default();
-                Err(KeepError::OtherTarget { folder, saved, now })
+                Err(KeepError::OtherTarget { place: place.to_owned(), saved, now })
             }
         }
     }

@@ -8,7 +8,14 @@ use crate::ledger::Settlement;
 
 /// Knows which chunks are done with; cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Tracker(Arc<Mutex<Vec<Scope>>>);
+pub struct Tracker(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    scopes: Vec<Scope>,
+    /// How often it began.
+    beginnings: u64,
+}
 
 #[derive(Debug)]
 struct Scope {
@@ -32,14 +39,19 @@ struct Chunk {
 #[derive(Debug)]
 struct Ticket {
     tracker: Tracker,
+    beginning: u64,
     scope: usize,
     number: u64,
 }
 
 impl Settlement for Ticket {
     fn settled(&self, count: u64) {
-        let mut scopes = self.tracker.lock();
-        let scope = &mut scopes[self.scope];
+        let mut state = self.tracker.lock();
+        if state.beginnings != self.beginning {
+            // The marks of now are not over these chunks.
+            return;
+        }
+        let scope = &mut state.scopes[self.scope];
         // A chunk leaves `open` only when all its events are done with, so its number is not below `first` here.
         let chunk = &mut scope.open[(self.number - scope.first) as usize];
         assert!(count <= chunk.events, "an event of {} was settled twice", scope.name);
@@ -49,16 +61,20 @@ impl Settlement for Ticket {
 }
 
 impl Tracker {
-    /// Begins where an earlier run's marks were, before anything is issued.
+    /// Begins where others have come to: an earlier run, or another replica. What is still open was issued for other marks,
+    /// and moves these no more.
     pub fn begin(&self, marks: Positions) {
         let scope = |(name, mark)| Scope { name, mark: Some(mark), open: VecDeque::new(), first: 0 };
-        *self.lock() = marks.into_iter().map(scope).collect();
+        let mut state = self.lock();
+        state.scopes = marks.into_iter().map(scope).collect();
+        state.beginnings += 1;
     }
 
     /// The next chunk of a scope: `events` of it are to be done with, and then `reaches` is reached. `None` where nothing
     /// new is: in the middle of a list. The answer is told as they are done with.
     pub fn issue(&self, scope: &str, events: u64, reaches: Option<Position>) -> Option<Arc<dyn Settlement>> {
-        let mut scopes = self.lock();
+        let mut state = self.lock();
+        let State { scopes, beginnings } = &mut *state;
         let index = scopes.iter().position(|other| other.name == scope).unwrap_or_else(|| {
             let name = scope.to_owned();
             scopes.push(Scope { name, mark: None, open: VecDeque::new(), first: 0 });
@@ -74,20 +90,24 @@ impl Tracker {
         }
         scope.open.push_back(Chunk { events, reaches });
         let number = scope.first + scope.open.len() as u64 - 1;
-        Some(Arc::new(Ticket { tracker: self.clone(), scope: index, number }))
+        Some(Arc::new(Ticket { tracker: self.clone(), beginning: *beginnings, scope: index, number }))
     }
 
     /// The marks of all scopes that have one.
     pub fn marks(&self) -> Positions {
-        self.lock().iter().filter_map(|scope| Some((scope.name.clone(), scope.mark.clone()?))).collect()
+        self.lock()
+            .scopes
+            .iter()
+            .filter_map(|scope| Some((scope.name.clone(), scope.mark.clone()?)))
+            .collect()
     }
 
     /// Forgets all marks: they were another cluster's. What is open goes on.
     pub fn forget(&self) {
-        self.lock().iter_mut().for_each(|scope| scope.mark = None);
+        self.lock().scopes.iter_mut().for_each(|scope| scope.mark = None);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Scope>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(|e| e.into_inner())
     }
 }
@@ -134,6 +154,16 @@ mod tests {
         page.settled(1);
         assert_eq!(mark(&tracker, "all"), None);
         page.settled(1);
+        assert_eq!(mark(&tracker, "all"), Some(90));
+    }
+
+    #[test]
+    fn what_was_open_before_a_beginning_moves_nothing() {
+        let tracker = Tracker::default();
+        let before = tracker.issue("all", 1, Some("5".into())).unwrap();
+        tracker.begin(Positions::from([("all".into(), "90".into())]));
+        let _open = tracker.issue("all", 1, Some("91".into()));
+        before.settled(1);
         assert_eq!(mark(&tracker, "all"), Some(90));
     }
 

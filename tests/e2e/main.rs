@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod delivery;
+mod leading;
 mod outage;
 mod positions;
 mod refusals;

@@ -164,6 +164,16 @@ impl<D: Disk> Log<D> {
         self.window.marks()
     }
 
+    /// The number that the next record gets. Does not block.
+    pub(crate) fn end(&self) -> Seq {
+        Seq(self.tip.next.seq)
+    }
+
+    /// The first record that is not settled. Does not block.
+    pub(crate) fn settled(&self) -> Seq {
+        Seq(self.window.settled().seq)
+    }
+
     /// What the folder takes on disk, in bytes of its files. Does not block.
     pub(crate) fn bytes(&self) -> u64 {
         progress::BYTES + folder::LOCK_BYTES + self.segments.iter().map(|segment| segment.bytes).sum::<u64>()

@@ -67,6 +67,15 @@ impl Cluster {
         event.metadata.resource_version.unwrap().parse().unwrap()
     }
 
+    /// The version up to which a Lease says that everything of this namespace is settled.
+    pub(crate) async fn settled_mark(&self, lease: &str) -> Option<u64> {
+        use k8s_openapi::api::coordination::v1::Lease;
+        let leases: Api<Lease> = Api::namespaced(self.client.clone(), &self.namespace);
+        let annotations = leases.get(lease).await.ok()?.metadata.annotations?;
+        let mark: serde_json::Value = serde_json::from_str(&annotations["weir/settled"]).ok()?;
+        mark["positions"][&self.namespace].as_str()?.parse().ok()
+    }
+
     /// A kubeconfig for the same server with the token of a ServiceAccount that has no rights at all.
     pub(crate) async fn kubeconfig_of_nobody(&self) -> String {
         use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};

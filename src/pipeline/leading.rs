@@ -1,0 +1,172 @@
+//! When the source runs: always, or while this replica holds the Lease.
+//!
+//! Constraints: only the source stops when the Lease is lost; what was read goes on to the sink, which stores nothing twice.
+//! A term begins from the mark that was found in the Lease, and only its own settled mark is written there.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch;
+
+use super::{RunError, on_disk};
+use crate::buffer::Guard;
+use crate::health::Health;
+use crate::kube::LeaseSettings;
+use crate::kube::lease::{self, Leadership, Lease, Term};
+use crate::metrics::LeaseMetrics;
+use crate::position::Keeper;
+use crate::source;
+
+/// The Lease of a run, if it has one.
+pub(super) struct Leading {
+    lease: Option<Lease>,
+    /// The term that has begun from the mark that was found.
+    begun: Arc<Mutex<Option<Term>>>,
+    keeper: Keeper,
+    guard: Arc<Guard>,
+    health: Health,
+}
+
+impl Leading {
+    /// Begins to follow, or, without settings, leads from now on.
+    pub(super) async fn start(
+        settings: Option<&LeaseSettings>,
+        keeper: Keeper,
+        guard: Arc<Guard>,
+        health: Health,
+        metrics: LeaseMetrics,
+    ) -> Result<Leading, RunError> {
+        let begun = Arc::new(Mutex::new(None));
+        let lease = match settings {
+            None => None,
+            Some(settings) => {
+                health.follow(true);
+                let client = crate::kube::client().await?;
+                let context = lease::Context { metrics, health: health.clone() };
+                let mark = mark(begun.clone(), keeper.clone(), guard.clone());
+                Some(Lease::start(settings, lease::identity(), client, context, mark))
+            }
+        };
+        Ok(Leading { lease, begun, keeper, guard, health })
+    }
+
+    /// Runs the source, in each term anew, until it ends or the drain begins.
+    pub(super) fn run_source(
+        &self,
+        settings: source::Settings,
+        context: source::Context,
+        on_read: impl FnMut(u64) + Clone + Send + 'static,
+    ) -> impl Future<Output = Result<(), RunError>> + Send + 'static {
+        let leadership = self.lease.as_ref().map(Lease::leadership);
+        let terms = Terms {
+            begun: self.begun.clone(),
+            keeper: self.keeper.clone(),
+            guard: self.guard.clone(),
+            health: self.health.clone(),
+        };
+        async move {
+            match leadership {
+                None => Ok(source::run(&settings, context, on_read).await?),
+                Some(leadership) => terms.run(leadership, settings, context, on_read).await,
+            }
+        }
+    }
+
+    /// Gives the Lease up, with the last settled mark. To be called when everything is settled that will be.
+    pub(super) async fn release(self) {
+        if let Some(lease) = self.lease {
+            lease.release().await;
+        }
+    }
+}
+
+/// Answers what the Lease is to hold: nothing before the term has begun from what it held.
+fn mark(
+    begun: Arc<Mutex<Option<Term>>>,
+    keeper: Keeper,
+    guard: Arc<Guard>,
+) -> impl Fn(Term) -> Option<String> + Send + 'static {
+    move |term| {
+        if *begun.lock().unwrap_or_else(|e| e.into_inner()) != Some(term) {
+            return None;
+        }
+        // It may wait for the disk, for as long as a sync takes.
+        let marks = tokio::task::block_in_place(|| guard.settled_marks(&keeper.tracker()));
+        keeper.record(marks)
+    }
+}
+
+/// The source's times of running.
+struct Terms {
+    begun: Arc<Mutex<Option<Term>>>,
+    keeper: Keeper,
+    guard: Arc<Guard>,
+    health: Health,
+}
+
+impl Terms {
+    async fn run(
+        self,
+        mut leadership: watch::Receiver<Leadership>,
+        settings: source::Settings,
+        context: source::Context,
+        on_read: impl FnMut(u64) + Clone + Send + 'static,
+    ) -> Result<(), RunError> {
+        let drain = context.shutdown.drain.clone();
+        loop {
+            let (term, mark) = tokio::select! {
+                () = drain.cancelled() => return Ok(()),
+                found = next_term(&mut leadership) => found,
+            };
+            self.begin(term, mark).await?;
+            let mut context = context.clone();
+            context.shutdown.drain = drain.child_token();
+            let stop = context.shutdown.drain.clone();
+            let run = source::run(&settings, context, on_read.clone());
+            tokio::pin!(run);
+            tokio::select! {
+                ended = &mut run => return Ok(ended?),
+                () = end_of(term, &mut leadership) => {
+                    stop.cancel();
+                    run.await?;
+                }
+            }
+            self.set(None);
+        }
+    }
+
+    /// The source goes on from the mark that was found.
+    async fn begin(&self, term: Term, mark: Option<String>) -> Result<(), RunError> {
+        if let Some(marks) = self.keeper.adopt(&mark.unwrap_or_default())? {
+            let guard = self.guard.clone();
+            on_disk(move || guard.begin(marks)).await;
+        }
+        self.set(Some(term));
+        Ok(())
+    }
+
+    fn set(&self, term: Option<Term>) {
+        *self.begun.lock().unwrap_or_else(|e| e.into_inner()) = term;
+        self.health.follow(term.is_none());
+    }
+}
+
+/// Waits until this process leads.
+async fn next_term(leadership: &mut watch::Receiver<Leadership>) -> (Term, Option<String>) {
+    loop {
+        if let Leadership::Leading { term, mark } = &*leadership.borrow_and_update() {
+            return (*term, mark.clone());
+        }
+        if leadership.changed().await.is_err() {
+            // The Lease was given up: the run is at its end.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Waits until this process does not lead in `term` any more.
+async fn end_of(term: Term, leadership: &mut watch::Receiver<Leadership>) {
+    // An error: the Lease was given up.
+    let _ = leadership
+        .wait_for(|now| !matches!(now, Leadership::Leading { term: other, .. } if *other == term))
+        .await;
+}
