@@ -311,6 +311,23 @@ mod tests {
     }
 
     #[test]
+    fn what_the_lease_holds_goes_before_what_this_machine_knows() {
+        let folder = saved();
+        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
+        assert_eq!(keeper.adopt("").unwrap(), None, "the Lease is new");
+        assert_eq!(mark(&keeper).as_deref(), Some("41"));
+        let further = keeper.record(Positions::from([("*".into(), "90".into())])).unwrap();
+        assert_eq!(keeper.adopt(&further).unwrap().unwrap()["*"], "90");
+        assert_eq!(mark(&keeper).as_deref(), Some("90"));
+        assert_eq!(keeper.adopt("{").unwrap(), Some(Positions::new()));
+        assert!(keeper.is_lost());
+        let other = Record::new(identity("j"), Positions::new()).encode();
+        let error = keeper.adopt(&other).unwrap_err().to_string();
+        assert!(error.starts_with("the position in the Lease was saved for another target"), "{error}");
+        assert_eq!(keeper.record(Positions::new()), None);
+    }
+
+    #[test]
     fn a_corrupt_record_means_everything_is_read() {
         let folder = saved();
         std::fs::write(folder.path().join("position.json"), "{").unwrap();

@@ -247,3 +247,29 @@ async fn a_second_process_is_told_who_has_the_folder() {
     run.kill();
     lock(folder.path()).unwrap();
 }
+
+#[tokio::test]
+async fn what_the_disk_has_of_an_earlier_term_holds_no_mark_of_this_one_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = Run::start(folder.path(), 5_000);
+    for number in 1..=20 {
+        run.put(&[1000], number);
+    }
+    run.guard.secure();
+    let settled = |run: &Run| run.guard.settled_marks(&run.tracker).remove("all");
+    assert_eq!(settled(&run), None);
+    // Another replica has led meanwhile, and has settled everything up to 200.
+    let marks = Positions::from([("all".to_owned(), "200".to_owned())]);
+    run.tracker.begin(marks.clone());
+    run.guard.begin(marks);
+    assert_eq!(settled(&run).as_deref(), Some("200"));
+    run.put(&[1000], 201);
+    run.guard.secure();
+    assert_eq!(run.mark().as_deref(), Some("201"), "it is safe on this disk");
+    assert_eq!(settled(&run).as_deref(), Some("200"), "and on no other");
+    run.deliver(20).await;
+    assert_eq!(settled(&run).as_deref(), Some("200"));
+    run.deliver(1).await;
+    assert_eq!(settled(&run).as_deref(), Some("201"));
+    run.kill();
+}
