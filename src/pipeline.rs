@@ -286,7 +286,9 @@ async fn flow(
     drop((writer, chain));
     let (keeper, health) = (shared.keeper.clone(), shared.health.clone());
     let of_lease = shared.metrics.lease.clone();
-    let leading = Leading::start(settings.lease.as_ref(), keeper, guard.clone(), health, of_lease).await?;
+    let folder = settings.buffer.spool.as_ref().map(|spool| spool.path.as_path());
+    let leading =
+        Leading::start(settings.lease.as_ref(), folder, keeper, guard.clone(), health, of_lease).await?;
     let source = {
         let context = source::Context {
             outlet,

@@ -3,6 +3,7 @@
 //! Constraints: only the source stops when the Lease is lost; what was read goes on to the sink, which stores nothing twice.
 //! A term begins from the mark that was found in the Lease, and only its own settled mark is written there.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
@@ -27,9 +28,10 @@ pub(super) struct Leading {
 }
 
 impl Leading {
-    /// Begins to follow, or, without settings, leads from now on.
+    /// Begins to follow, or, without settings, leads from now on. `folder` is this process's own, where there is one.
     pub(super) async fn start(
         settings: Option<&LeaseSettings>,
+        folder: Option<&Path>,
         keeper: Keeper,
         guard: Arc<Guard>,
         health: Health,
@@ -43,7 +45,8 @@ impl Leading {
                 let client = crate::kube::client().await?;
                 let context = lease::Context { metrics, health: health.clone() };
                 let mark = mark(begun.clone(), keeper.clone(), guard.clone());
-                Some(Lease::start(settings, lease::identity(), client, context, mark))
+                let identity = folder.map_or_else(lease::identity, lease::identity_in);
+                Some(Lease::start(settings, identity, client, context, mark))
             }
         };
         Ok(Leading { lease, begun, keeper, guard, health })

@@ -32,6 +32,7 @@ mod runner;
 pub(crate) mod step;
 pub(crate) mod timing;
 
+use std::path::Path;
 use std::time::Duration;
 
 use ::kube::Client;
@@ -156,6 +157,21 @@ impl Drop for Lease {
     }
 }
 
+/// The name that an earlier run of this very pipeline had, from a file in `folder`, which only one process has at a time: who
+/// led and was killed leads again at once. A new one where there is none yet, or it cannot be kept.
+pub fn identity_in(folder: &Path) -> String {
+    let path = folder.join("identity");
+    match std::fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => return text.trim().to_owned(),
+        _ => {}
+    }
+    let new = identity();
+    if let Err(error) = std::fs::write(&path, format!("{new}\n")) {
+        tracing::warn!(path = %path.display(), %error, "cannot keep this replica's name: after a crash it waits for its own Lease");
+    }
+    new
+}
+
 /// A name for this process that no other has: the pod's (its host name), and something random, because a pod that was deleted
 /// by force may go on beside its successor of the same name.
 pub fn identity() -> String {
@@ -163,6 +179,21 @@ pub fn identity() -> String {
     let of_kernel = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let host = of_environment.or_else(of_kernel).unwrap_or_else(|| "weir".to_owned());
     format!("{}_{:08x}", host.trim(), fastrand::u32(..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_kept_in_its_folder_and_differs_from_any_other() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let name = identity_in(one.path());
+        assert_eq!(identity_in(one.path()), name);
+        assert_ne!(identity_in(other.path()), name);
+        // A folder that is not there keeps nothing, and gives a name all the same.
+        assert!(!identity_in(&one.path().join("none")).is_empty());
+    }
 }
 
 #[cfg(test)]
