@@ -709,6 +709,6 @@ mod position {
         insta::assert_snapshot!(ended.stderr, @"error: no position is saved in spool: no run has come so far yet");
         let ended = folder.weir(&["position", "show", "--config", "s.toml"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
-        insta::assert_snapshot!(ended.stderr, @"error: s.toml has no buffer.path, and so no position is saved on this machine");
+        insta::assert_snapshot!(ended.stderr, @"error: s.toml has neither buffer.path nor a Lease, and so no position is saved");
     }
 }

@@ -1,6 +1,7 @@
-//! `weir position show | keep | reset`: the position that a pipeline has saved in its buffer's folder.
+//! `weir position show | keep | reset`: the position that a pipeline has saved in its buffer's folder, and in its Lease.
 //!
-//! Constraint: what changes it needs the folder to itself, so a run of the pipeline must have ended.
+//! Constraint: what changes it needs the folder to itself and a Lease that nobody holds, so runs of the pipeline must have
+//! ended.
 
 use std::path::{Path, PathBuf};
 
@@ -9,13 +10,14 @@ use clap::{Args, Subcommand};
 use super::{Failure, print};
 use crate::buffer::{self, OpenError};
 use crate::config::{self, Environment, Settings};
+use crate::kube::lease::mark::{self, MarkError, Marked};
 use crate::position::Record;
 use crate::position::file::{self, FileError, Saved};
 
 /// Show or change how far a pipeline has read its source
 ///
-/// The position is saved in `buffer.path`. A run goes on from it if it is of the same cluster and was saved for the same
-/// target; for another target one of `keep` and `reset` must be chosen.
+/// The position is saved in `buffer.path`, and, where replicas have one, in the Lease. A run goes on from it if it is of
+/// the same cluster and was saved for the same target; for another target one of `keep` and `reset` must be chosen.
 #[derive(Debug, Subcommand)]
 pub(super) enum PositionCommand {
     /// Print it
@@ -37,7 +39,7 @@ pub(super) struct Pipeline {
 #[derive(Debug, thiserror::Error)]
 pub enum PositionError {
     /// Nothing is ever saved.
-    #[error("{0} has no buffer.path, and so no position is saved on this machine")]
+    #[error("{0} has neither buffer.path nor a Lease, and so no position is saved")]
     NoFolder(PathBuf),
     /// Nothing is saved yet.
     #[error("no position is saved in {0}: no run has come so far yet")]
@@ -58,41 +60,109 @@ pub enum PositionError {
     /// The folder cannot be had.
     #[error(transparent)]
     Folder(#[from] OpenError),
+    /// The Lease cannot be read or written.
+    #[error(transparent)]
+    Lease(#[from] MarkError),
+    /// The process cannot be set up.
+    #[error("cannot start: {0}")]
+    Process(std::io::Error),
 }
 
 pub(super) fn run(command: PositionCommand) -> Result<(), Failure> {
-    match command {
-        PositionCommand::Show(pipeline) => {
-            let (_, folder) = pipeline.load()?;
-            print(&shown(&saved(&folder)?))
+    let (PositionCommand::Show(pipeline)
+    | PositionCommand::Keep(pipeline)
+    | PositionCommand::Reset(pipeline)) = &command;
+    let kept = Kept::of(pipeline)?;
+    let text = match command {
+        PositionCommand::Show(_) => kept.shown()?,
+        PositionCommand::Keep(_) => {
+            kept.change(|record| Some(kept.with_target_of_now(record)))?;
+            "kept: the next run goes on behind it\n".to_owned()
         }
-        PositionCommand::Keep(pipeline) => {
-            let (settings, folder) = pipeline.load()?;
-            keep(&settings, &folder)?;
-            print("kept: the next run goes on behind it\n")
+        PositionCommand::Reset(_) => match kept.change(|_| None)? {
+            true => "forgotten: the next run begins as source.start says\n".to_owned(),
+            false => "there was none\n".to_owned(),
+        },
+    };
+    print(&text)
+}
+
+/// Where a pipeline's position is kept.
+struct Kept {
+    settings: Settings,
+    folder: Option<PathBuf>,
+}
+
+impl Kept {
+    fn of(pipeline: &Pipeline) -> Result<Kept, Failure> {
+        let config =
+            config::load(&pipeline.config, &Environment::of_process()).map_err(|(problems, _)| problems)?;
+        let settings = config.settings.clone();
+        let folder = settings.buffer.spool.as_ref().map(|spool| spool.path.clone());
+        if folder.is_none() && settings.lease.is_none() {
+            return Err(PositionError::NoFolder(pipeline.config.clone()).into());
         }
-        PositionCommand::Reset(pipeline) => {
-            let (_, folder) = pipeline.load()?;
-            let _lock = buffer::lock(&folder).map_err(PositionError::from)?;
-            let text = match file::remove(&folder).map_err(PositionError::from)? {
-                true => "forgotten: the next run begins as source.start says\n",
-                false => "there was none\n",
-            };
-            print(text)
+        Ok(Kept { settings, folder })
+    }
+
+    /// The Lease goes before the folder: a run that leads goes on from there.
+    fn shown(&self) -> Result<String, PositionError> {
+        let mut text = String::new();
+        if let Some(settings) = &self.settings.lease {
+            let lease = on_server(mark::read(settings))?;
+            text += &lease.map_or_else(|| "lease     none yet\n".to_owned(), |lease| lease_shown(&lease));
         }
+        if let Some(folder) = &self.folder {
+            match saved(folder) {
+                Ok(record) => text += &record_shown(&record),
+                Err(PositionError::Nothing(_)) if !text.is_empty() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(text)
+    }
+
+    /// Changes what is kept, wherever that is; `None` forgets it. False: there was none.
+    fn change(&self, change: impl Fn(Record) -> Option<Record>) -> Result<bool, PositionError> {
+        let mut is_changed = false;
+        // First what may be refused because somebody leads.
+        if let Some(settings) = &self.settings.lease {
+            let found = on_server(mark::read(settings))?;
+            let text = found.and_then(|lease| lease.mark);
+            let record = text.as_deref().map(Record::decode).transpose();
+            // What cannot be read can be forgotten, and nothing else.
+            let new = record.ok().flatten().and_then(&change).map(|record| record.encode());
+            if text.is_some() {
+                on_server(mark::write(settings, new.as_deref().unwrap_or_default()))?;
+                is_changed = true;
+            }
+        }
+        let Some(folder) = &self.folder else { return Ok(is_changed) };
+        let _lock = buffer::lock(folder)?;
+        match saved(folder) {
+            Ok(record) => match change(record) {
+                Some(record) => file::save(folder, &record, true)?,
+                None => _ = file::remove(folder)?,
+            },
+            Err(PositionError::Nothing(_)) => return Ok(is_changed),
+            Err(PositionError::Unusable { .. }) => _ = file::remove(folder)?,
+            Err(error) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    /// The target and the pipeline's name of now in place of those that were saved.
+    fn with_target_of_now(&self, mut record: Record) -> Record {
+        record.identity.pipeline.clone_from(&self.settings.name);
+        record.identity.target = self.settings.sink.target();
+        record
     }
 }
 
-impl Pipeline {
-    /// The settings, and the folder of the position.
-    fn load(&self) -> Result<(Settings, PathBuf), Failure> {
-        let config =
-            config::load(&self.config, &Environment::of_process()).map_err(|(problems, _)| problems)?;
-        match &config.settings.buffer.spool {
-            Some(spool) => Ok((config.settings.clone(), spool.path.clone())),
-            None => Err(PositionError::NoFolder(self.config.clone()).into()),
-        }
-    }
+/// Does something with the configured API server.
+fn on_server<T>(work: impl Future<Output = Result<T, MarkError>>) -> Result<T, PositionError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.map_err(PositionError::Process)?.block_on(work)?)
 }
 
 fn saved(folder: &Path) -> Result<Record, PositionError> {
@@ -103,20 +173,21 @@ fn saved(folder: &Path) -> Result<Record, PositionError> {
     }
 }
 
-/// Writes the target and the pipeline's name of now over those that were saved.
-fn keep(settings: &Settings, folder: &Path) -> Result<(), PositionError> {
-    let _lock = buffer::lock(folder)?;
-    let mut record = saved(folder)?;
-    record.identity.pipeline.clone_from(&settings.name);
-    record.identity.target = settings.sink.target();
-    Ok(file::save(folder, &record, true)?)
-}
-
-fn shown(record: &Record) -> String {
+fn record_shown(record: &Record) -> String {
     let mut text =
         format!("source    {}\ntarget    {}\n", record.identity.source_text(), record.identity.target_text());
     for (scope, position) in &record.positions {
         text += &format!("position  {scope}  {position}\n");
     }
     text
+}
+
+fn lease_shown(lease: &Marked) -> String {
+    let holder = lease.holder.as_deref().unwrap_or("nobody");
+    let text = format!("lease     {}, held by {holder}\n", lease.place);
+    match lease.mark.as_deref().map(Record::decode) {
+        None => text + "settled   nothing yet\n",
+        Some(Ok(record)) => text + &record_shown(&record).replace("position  ", "settled   "),
+        Some(Err(error)) => text + &format!("settled   cannot be read: {error}\n"),
+    }
 }

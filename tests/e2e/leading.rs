@@ -86,3 +86,47 @@ async fn a_rolling_restart_hands_the_lease_over_at_once_with_its_mark() {
     );
     old.stop().await;
 }
+
+/// `weir position COMMAND` with the configuration of a run that has ended.
+fn position(folder: &tempfile::TempDir, command: &str) -> (Option<i32>, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["position", command, "--config"])
+        .arg(folder.path().join("pipeline.toml"))
+        .env("KUBECONFIG", crate::support::variable("WEIR_TEST_KUBECONFIG"))
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_mark_in_the_lease_is_shown_and_forgotten_and_not_under_a_leader() {
+    let (cluster, search) = (Cluster::with_namespace().await, Search::shared());
+    let weir = Weir::start(&with_lease(&cluster, &search)).await;
+    until_leading(&weir).await;
+    report(&cluster, 0..3).await;
+    until_stored(&search, 3).await;
+    until_in_lease(&cluster, "e2").await;
+    let (_, folder) = {
+        let other = Weir::start(&with_lease(&cluster, &search)).await;
+        other.until_ready().await;
+        (other.metrics().await, other.kill())
+    };
+    let (code, text) = position(&folder, "reset");
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("holds the Lease") && text.contains("stop the replicas first"), "{text}");
+    let (_, folder) = weir.end().await;
+    let (code, text) = position(&folder, "show");
+    let version = cluster.version_of("e2").await.to_string();
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("held by nobody") && text.contains(&version), "{text}");
+    assert_eq!(position(&folder, "reset").0, Some(0));
+    assert_eq!(cluster.settled_mark("e2e").await, None);
+    let weir = Weir::start_again(folder).await;
+    eventually("everything is read again", async || {
+        (weir.metric("weir_events_received_total").await == 3.0).then_some(())
+    })
+    .await;
+    until_stored(&search, 3).await;
+    weir.stop().await;
+}

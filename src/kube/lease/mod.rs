@@ -26,6 +26,7 @@
 
 mod failure;
 pub(crate) mod machine;
+pub mod mark;
 pub(crate) mod record;
 mod report;
 mod runner;

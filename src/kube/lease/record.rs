@@ -40,6 +40,18 @@ impl Record {
         (1..=i32::MAX as u64).contains(&seconds).then(|| Duration::from_secs(seconds))
     }
 
+    /// When its holder says that it was renewed last.
+    pub(crate) fn renewed_at(&self) -> Option<Timestamp> {
+        self.spec("renewTime")?.as_str()?.parse().ok()
+    }
+
+    /// The same Lease with this mark.
+    pub(crate) fn marked(&self, mark: &str) -> Value {
+        let mut object = self.0.clone();
+        object["metadata"]["annotations"][MARK_ANNOTATION] = json!(mark);
+        object
+    }
+
     /// The settled mark, if there is one yet.
     pub(crate) fn mark(&self) -> Option<&str> {
         self.annotation().filter(|mark| !mark.is_empty())
