@@ -93,14 +93,19 @@ proptest! {
     }
 
     #[test]
-    fn damaged_progress_only_gives_settled_records_again(at in 0usize..8192, mask in 1u8.., settled in 0usize..20) {
+    fn damaged_progress_only_gives_settled_records_again(
+        slot in 0usize..2,
+        at in prop_oneof![0usize..60, 0usize..4096],
+        mask in 1u8..,
+        settled in 0usize..20,
+    ) {
         let (disk, mut log, _) = with_records(0..20);
         for (seq, _) in read_all(&mut log).0.into_iter().take(settled) {
             log.settle(seq, 3);
             log.tidy(true).unwrap();
         }
         disk.kill();
-        disk.damage(progress::NAME, |bytes| bytes[at] ^= mask);
+        disk.damage(progress::NAME, |bytes| bytes[slot * 4096 + at] ^= mask);
         let (records, errors) = read_all(&mut open(&disk, LIMITS).log);
         prop_assert!(errors.is_empty());
         let numbers = numbers(&records);
@@ -200,6 +205,41 @@ fn a_whole_record_behind_a_torn_one_is_cut_with_it() {
     let opened = open(&disk, LIMITS);
     // Marks of a later one would let the source go on behind what is not there.
     assert_eq!((opened.recovered, opened.marks), (9, Some(Sample::new(2, 0, 0).marks)));
+}
+
+#[test]
+fn later_records_tell_damage_from_a_crash_when_nothing_else_does() {
+    let (disk, mut log, _) = with_records(0..3);
+    log.append(&Sample::new(3, 3, 100).record()).unwrap();
+    disk.kill();
+    disk.damage(&segments(&disk)[0], |bytes| bytes[HEADER_BYTES + HEAD_BYTES + 30] ^= 1);
+    disk.damage(progress::NAME, |bytes| bytes.fill(0));
+    let (records, errors) = read_all(&mut open(&disk, LIMITS).log);
+    assert_eq!((numbers(&records), told(&errors)), (vec![1, 2, 3], (1, 3)));
+}
+
+#[test]
+fn what_was_synced_of_the_progress_outlives_any_crash() {
+    let point = |seq| Point { seq, documents: seq };
+    let of = |seq| progress::Progress { settled: point(seq), durable: point(seq) };
+    for seed in 0..200 {
+        let mut disk = SimulatedDisk::default();
+        disk.lock().unwrap();
+        let mut file = ProgressFile::open(&disk, false).unwrap().0;
+        file.write(&disk, of(1)).unwrap();
+        file.sync(&disk).unwrap();
+        file.write(&disk, of(2)).unwrap();
+        file.write(&disk, of(3)).unwrap();
+        disk.kill();
+        disk.lock().unwrap();
+        let (mut file, found) = ProgressFile::open(&disk, true).unwrap();
+        assert_eq!(found, Some(of(3)));
+        file.write(&disk, of(4)).unwrap();
+        disk.crash(&mut fastrand::Rng::with_seed(seed));
+        disk.lock().unwrap();
+        let found = ProgressFile::open(&disk, true).unwrap().1;
+        assert!(found == Some(of(3)) || found == Some(of(4)), "{found:?}");
+    }
 }
 
 #[test]
