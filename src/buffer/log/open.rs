@@ -7,13 +7,13 @@
 //! A record that is not whole and *was* durable is damage: it stays where it is, and reading tells. What was durable is known
 //! from `progress`, and from every whole frame, which says what was when it was written.
 
-use std::io;
+use std::io::{self, ErrorKind};
 
 use super::error::IoError;
 use super::progress::{self, Progress, ProgressFile};
 use super::read::Reader;
 use super::record::{self, Encoder};
-use super::segment::{self, HEADER_BYTES, Header, Segment, Walk};
+use super::segment::{self, HEADER_BYTES, Header, PIECE_BYTES, Segment, Walk};
 use super::window::Window;
 use super::write::Tip;
 use super::{Disk, DiskFile, Limits, Log, OpenError, Point};
@@ -41,6 +41,8 @@ struct Scan {
     bytes: u64,
     /// Whether a record may be appended behind it.
     is_sound: bool,
+    /// All records before this number were durable.
+    durable: u64,
 }
 
 /// Records that are missing in a segment, or bytes behind the last one.
@@ -149,6 +151,11 @@ fn open_tip<D: Disk>(
         last.bytes = scan.bytes;
     }
     // What a killed process wrote and did not sync counts as durable from here on.
+    match write_again(&file, last, scan.durable) {
+        // Only where the disk copies on write: a full one must not keep anyone from draining it.
+        Err(error) if error.kind() == ErrorKind::StorageFull => {}
+        result => result.map_err(&failed)?,
+    }
     file.sync().map_err(&failed)?;
     disk.sync_folder().map_err(&failed)?;
     let next = known.max(scan.end);
@@ -180,19 +187,41 @@ fn scan<F: DiskFile>(file: &F, segment: &Segment, header: Header, durable: u64) 
         // Headers are durable before anything else is written, so this was damaged later, and who knows what was in it:
         // it is kept, and told by reading as one record that is lost.
         let end = Point { seq: segment.first.seq + 1, ..segment.first };
-        return Ok(Scan { end, bytes: segment.bytes, is_sound: false });
+        return Ok(Scan { end, bytes: segment.bytes, is_sound: false, durable });
     }
     if at.offset < segment.bytes {
         holes.push(at);
     }
     let is_good = header == Header::Good;
     Ok(match holes.iter().find(|hole| hole.start.seq >= durable) {
-        Some(torn) => Scan { end: torn.start, bytes: torn.offset, is_sound: is_good },
+        Some(torn) => Scan { end: torn.start, bytes: torn.offset, is_sound: is_good, durable },
         None => {
             let is_sound = is_good && at.offset == segment.bytes;
-            Scan { end: at.start, bytes: segment.bytes, is_sound }
+            Scan { end: at.start, bytes: segment.bytes, is_sound, durable }
         }
     })
+}
+
+/// Writes the end of a segment over itself: where an fsync had failed before the process was killed, the page cache has what the
+/// disk lacks, and no fsync would write it any more.
+fn write_again<F: DiskFile>(file: &F, segment: &Segment, durable: u64) -> io::Result<()> {
+    let mut walk = Walk::new(file, HEADER_BYTES as u64, segment.bytes);
+    let end = Point { seq: durable, documents: u64::MAX };
+    while let Some(found) = walk.peek(segment.first, end)? {
+        walk.step_over(&found);
+    }
+    let mut piece = vec![0; PIECE_BYTES];
+    let mut rewrite = |mut at: u64, end: u64| -> io::Result<()> {
+        while at < end {
+            let want = (end - at).min(PIECE_BYTES as u64) as usize;
+            let length = file.read_at(&mut piece[..want], at)?;
+            file.write_at(&piece[..length], at)?;
+            at += want as u64;
+        }
+        Ok(())
+    };
+    rewrite(0, HEADER_BYTES as u64)?;
+    rewrite(walk.offset, segment.bytes)
 }
 
 /// The marks of the last record that can be read.

@@ -16,7 +16,7 @@ pub(super) const HEADER_BYTES: usize = 36;
 const MAGIC_FILE: [u8; 8] = *b"weirlog\n";
 const SUFFIX: &str = ".segment";
 /// Files are looked through in pieces of this size.
-const PIECE_BYTES: usize = 64 << 10;
+pub(super) const PIECE_BYTES: usize = 64 << 10;
 
 /// One file of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -57,6 +57,8 @@ pub(crate) struct Faults {
     pub(crate) syncs: u32,
     /// So many of the next reads fail.
     pub(crate) reads: u32,
+    /// The process dies with the operation after so many.
+    pub(crate) operations: Option<u32>,
 }
 
 impl SimulatedDisk {
@@ -70,6 +72,11 @@ impl SimulatedDisk {
         self.lock_state().faults
     }
 
+    /// Whether no process has it.
+    pub(crate) fn is_free(&self) -> bool {
+        self.lock_state().owner.is_none()
+    }
+
     /// The process is killed: what it wrote is there.
     pub(crate) fn kill(&self) {
         self.lock_state().owner = None;
@@ -81,7 +88,8 @@ impl SimulatedDisk {
         state.owner = None;
         for file in &mut state.files {
             for change in std::mem::take(&mut file.unsynced) {
-                tear(change, random).into_iter().for_each(|change| change.apply(&mut file.durable));
+                let change = tear(change, file.durable.len(), random);
+                change.into_iter().for_each(|change| change.apply(&mut file.durable));
             }
             file.now.clone_from(&file.durable);
         }
@@ -137,7 +145,12 @@ impl SimulatedDisk {
 
     /// The state, for a process that lives.
     fn alive(&self) -> io::Result<MutexGuard<'_, State>> {
-        let state = self.lock_state();
+        let mut state = self.lock_state();
+        match &mut state.faults.operations {
+            Some(0) => state.owner = None,
+            Some(left) => *left -= 1,
+            None => {}
+        }
         match state.owner {
             Some(owner) if owner == self.process => Ok(state),
             _ => Err(io::Error::other("a dead process used the disk")),
@@ -188,8 +201,8 @@ impl Change {
     }
 }
 
-/// What a power failure leaves of a change that was not synced.
-fn tear(change: Change, random: &mut fastrand::Rng) -> Option<Change> {
+/// What a power failure leaves of a change, to a file of `length` bytes, that was not synced.
+fn tear(change: Change, length: usize, random: &mut fastrand::Rng) -> Option<Change> {
     let Change::Write { offset, bytes } = change else { return random.bool().then_some(change) };
     match random.u8(..5) {
         0 => None,
@@ -199,7 +212,7 @@ fn tear(change: Change, random: &mut fastrand::Rng) -> Option<Change> {
             Some(Change::Write { offset: offset + start, bytes: bytes[start..].to_vec() })
         }
         // The file had grown, and its blocks were not written.
-        3 => Some(Change::Write { offset, bytes: vec![0; bytes.len()] }),
+        3 if offset >= length => Some(Change::Write { offset, bytes: vec![0; bytes.len()] }),
         _ => Some(Change::Write { offset, bytes }),
     }
 }

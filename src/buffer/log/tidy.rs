@@ -56,7 +56,10 @@ impl<D: Disk> Log<D> {
     fn remove_done(&mut self) -> Result<(), IoError> {
         let mut result = Ok(());
         let done: Vec<usize> = self.done().collect();
-        for at in done.into_iter().rev() {
+        let mut removed = 0;
+        // The oldest first, so that a crash in between leaves no gap.
+        for place in done {
+            let at = place - removed;
             let name = &self.segments[at].name;
             match self.disk.remove(name) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -65,6 +68,7 @@ impl<D: Disk> Log<D> {
                 _ => {
                     self.reader.forget(self.segments[at].number);
                     self.segments.remove(at);
+                    removed += 1;
                 }
             }
         }

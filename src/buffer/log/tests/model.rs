@@ -27,6 +27,11 @@ enum Step {
     /// The disk has so many bytes left from now on; `None`: enough.
     Room(Option<u64>),
     FailSyncs(u32),
+    /// The process dies at its next operation but so many, wherever that is; then the power fails with it, or does not.
+    Die {
+        operations: u32,
+        seed: Option<u64>,
+    },
     Kill,
     Crash {
         seed: u64,
@@ -43,6 +48,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => any::<bool>().prop_map(|durably| Step::Tidy { durably }),
         1 => prop::option::of(0u64..3000).prop_map(Step::Room),
         1 => (1u32..4).prop_map(Step::FailSyncs),
+        2 => (0u32..12, prop::option::of(any::<u64>())).prop_map(|(operations, seed)| Step::Die { operations, seed }),
         1 => Just(Step::Kill),
         1 => any::<u64>().prop_map(|seed| Step::Crash { seed }),
     ];
@@ -76,6 +82,8 @@ struct Model {
     next: u64,
     /// The disk failed: what is not durable is in memory only, where a killed process loses it.
     is_in_memory: bool,
+    /// When the process dies by itself, the power fails with this seed, or does not.
+    death: Option<u64>,
 }
 
 struct Run {
@@ -115,13 +123,17 @@ impl Run {
             Step::Read => self.read(),
             Step::Settle { which, documents } => self.settle(*which, *documents),
             Step::Tidy { durably } => {
-                let has_failures = self.disk.faults().syncs > 0;
+                let faults = self.disk.faults();
+                let result = self.log.tidy(*durably);
+                if self.disk.is_free() {
+                    return self.die();
+                }
                 self.model.settled_written = self.model.settled;
-                match self.log.tidy(*durably) {
+                match result {
                     Ok(()) if *durably => self.model.settled_durably = self.model.settled,
                     Ok(()) => {}
                     // A full disk is no reason.
-                    Err(error) => assert!(has_failures, "{error}"),
+                    Err(error) => assert!(faults.syncs > 0, "{error}"),
                 }
             }
             Step::Room(room) => {
@@ -129,21 +141,50 @@ impl Run {
                 self.disk.set_faults(Faults { capacity, ..self.disk.faults() });
             }
             Step::FailSyncs(syncs) => self.disk.set_faults(Faults { syncs: *syncs, ..self.disk.faults() }),
-            Step::Kill => {
-                self.disk.kill();
-                self.reopen(true);
+            Step::Die { operations, seed } => {
+                self.disk.set_faults(Faults { operations: Some(*operations), ..self.disk.faults() });
+                self.model.death = *seed;
             }
-            Step::Crash { seed } => {
-                self.disk.crash(&mut fastrand::Rng::with_seed(*seed));
-                self.reopen(false);
+            Step::Kill => self.end(None),
+            Step::Crash { seed } => self.end(Some(*seed)),
+        }
+        if self.disk.is_free() {
+            return self.die();
+        }
+        self.check();
+    }
+
+    /// The process died in the middle of something.
+    fn die(&mut self) {
+        self.disk.set_faults(Faults { operations: None, ..self.disk.faults() });
+        self.end(self.model.death);
+    }
+
+    /// The process ends, with the power or without it, and another one begins.
+    fn end(&mut self, crash: Option<u64>) {
+        let mut is_killed = true;
+        let mut crash = crash;
+        self.disk.set_faults(Faults { syncs: 0, ..self.disk.faults() });
+        loop {
+            match crash {
+                Some(seed) => self.disk.crash(&mut fastrand::Rng::with_seed(seed)),
+                None => self.disk.kill(),
             }
+            is_killed &= crash.is_none();
+            match Log::open(self.disk.clone(), LIMITS) {
+                Ok(opened) => break self.compare(opened, is_killed),
+                Err(error) => assert!(self.disk.is_free(), "{error}"),
+            }
+            // It died again while it opened.
+            self.disk.set_faults(Faults { operations: None, ..self.disk.faults() });
+            crash = self.model.death;
         }
         self.check();
     }
 
     fn can_fail(&self) -> bool {
         let faults = self.disk.faults();
-        faults.syncs > 0 || faults.capacity.is_some()
+        faults.syncs > 0 || faults.capacity.is_some() || faults.operations.is_some()
     }
 
     fn append(&mut self, documents: usize, bytes: usize, is_copy: bool) {
@@ -151,13 +192,16 @@ impl Run {
         self.model.next += 1;
         let sample = Sample { is_copy, ..Sample::new(number, documents, bytes) };
         let can_fail = self.can_fail();
-        match self.log.append(&sample.record()) {
-            Ok(seq) => {
-                assert!(self.model.records.back().is_none_or(|last| last.seq < seq));
-                let unsettled = sample.count();
-                let entry = Entry { sample, number, seq, is_synced: false, is_given: is_copy, unsettled };
-                self.model.records.push_back(entry);
-            }
+        let seq = Seq(self.log.tip.next.seq);
+        let result = self.log.append(&sample.record());
+        if result.is_ok() || self.disk.is_free() {
+            // Who died in the middle may have written it.
+            let unsettled = sample.count();
+            let entry = Entry { sample, number, seq, is_synced: false, is_given: is_copy, unsettled };
+            self.model.records.push_back(entry);
+        }
+        match result {
+            Ok(is) => assert_eq!(is, seq),
             Err(AppendError::Full { bytes, .. }) => assert!(bytes + 8000 > LIMITS.bytes_max, "{bytes}"),
             Err(error) => {
                 assert!(can_fail, "{error}");
@@ -167,7 +211,10 @@ impl Run {
     }
 
     fn read(&mut self) {
-        let read = self.log.read().unwrap();
+        let read = match self.log.read() {
+            Err(_) if self.disk.is_free() => return,
+            read => read.unwrap(),
+        };
         let next = self.model.records.iter_mut().find(|entry| !entry.is_given);
         match (read, next) {
             (Some((seq, record)), Some(entry)) => {
@@ -195,10 +242,7 @@ impl Run {
     }
 
     /// What a new process finds.
-    fn reopen(&mut self, is_killed: bool) {
-        let faults = self.disk.faults();
-        self.disk.set_faults(Faults { syncs: 0, ..faults });
-        let opened = open(&self.disk, LIMITS);
+    fn compare(&mut self, opened: Opened<SimulatedDisk>, is_killed: bool) {
         self.log = opened.log;
         let model = &mut self.model;
         let last = opened.marks.map(|marks| marks["all"].parse::<u64>().unwrap());
