@@ -125,6 +125,23 @@ fn what_cannot_be_made_durable_is_read_and_settled_from_memory() {
 }
 
 #[test]
+fn what_is_in_no_file_yet_counts_for_the_bound() {
+    let disk = SimulatedDisk::default();
+    let limits = Limits { bytes_max: 12 << 10, segment_bytes: 8 << 10 };
+    let mut log = open(&disk, limits).log;
+    for number in 0..2 {
+        log.append(&Sample::new(number, 1, 1300).record()).unwrap();
+    }
+    disk.set_faults(Faults { syncs: 2, ..Faults::default() });
+    log.sync().unwrap_err();
+    let error = log.append(&Sample::new(2, 1, 1300).record()).unwrap_err();
+    assert!(matches!(error, AppendError::Full { .. }), "{error}");
+    log.sync().unwrap();
+    assert!(disk.bytes() <= limits.bytes_max);
+    assert_eq!(numbers(&read_all(&mut log).0), [0, 1]);
+}
+
+#[test]
 fn a_read_that_fails_is_tried_again_and_loses_nothing() {
     let (disk, mut log, _) = with_records(0..3);
     disk.set_faults(Faults { reads: 2, ..Faults::default() });
