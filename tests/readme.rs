@@ -72,3 +72,31 @@ fn its_metrics_exist() {
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
+
+#[test]
+fn the_tests_that_prove_what_faults_do_exist() {
+    let table = std::fs::read_to_string(repository().join("tests/FAULTS.md")).unwrap();
+    let sources = sources(repository().join("src")) + &sources(repository().join("tests"));
+    let proofs =
+        table.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.rsplit('|').nth(1));
+    let mut count = 0;
+    for name in proofs.flat_map(|proofs| proofs.split('`').skip(1).step_by(2)) {
+        assert!(sources.contains(&format!("fn {name}(")), "no test is called {name}");
+        count += 1;
+    }
+    assert!(count > 50, "only {count} tests are named");
+}
+
+/// All Rust code in a folder.
+fn sources(folder: std::path::PathBuf) -> String {
+    let mut code = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            code += &sources(path);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            code += &std::fs::read_to_string(path).unwrap();
+        }
+    }
+    code
+}
