@@ -1,7 +1,7 @@
 # Everything that is done with weir's source. `make help` lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-live test filters lint bench bench-bulk bench-live clean-servers
+.PHONY: help demo demo-live test chaos filters lint bench bench-bulk bench-live clean-servers
 
 # Builds go to ~/.cache/weir/target, so that a fresh clone starts warm; set CARGO_TARGET_DIR for another place.
 in_target := tests/env/with-target.sh
@@ -17,6 +17,9 @@ demo-live: ## The same with a real API server and OpenSearch, until Ctrl-C
 
 test: ## Set up and run every test, the end-to-end ones on real servers included
 	@$(in_target) tests/env/test.sh
+
+chaos: ## Kill weir and its servers for half an hour, and see that nothing is lost; SEED= repeats a schedule
+	@$(in_target) tests/env/chaos.sh
 
 filters: ## Build every module into filters/dist/NAME.wasm
 	@tests/env/setup.sh rust-wasm

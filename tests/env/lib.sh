@@ -55,3 +55,10 @@ k8s_dir() {
   src=$(cd "${BASH_SOURCE[0]%/*}/kubernetes" && pwd)
   echo "$WEIR_CACHE/kubernetes/$(hash_of "$src"/{go.mod,go.sum,main.go,build.sh})"
 }
+
+# toxiproxy_server: what setup.sh builds from tests/env/toxiproxy.
+toxiproxy_server() {
+  local src
+  src=$(cd "${BASH_SOURCE[0]%/*}/toxiproxy" && pwd)
+  echo "$WEIR_CACHE/tools/toxiproxy-$(hash_of "$src"/{go.mod,go.sum})"
+}

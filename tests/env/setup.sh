@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # setup.sh WHAT...: make sure that WHAT is there, and say exactly what is missing where it cannot be had.
-# WHAT: rust-wasm (compile modules), kubernetes, opensearch (servers of the tests), node (a kubelet's
-# needs; only record-demo.sh uses it), cargo-deny, all (what `make test` and .ci/run need).
+# WHAT: rust-wasm (compile modules), kubernetes, opensearch (servers of the tests), toxiproxy (connections that fail, for
+# tests/chaos), node (a kubelet's needs; only record-demo.sh uses it), cargo-deny, all (what `make test` and .ci/run need).
 # As root on Debian or Ubuntu it installs packages with apt; it never changes anything else outside
 # ${XDG_CACHE_HOME:-~/.cache}/weir. Callers may run at the same time.
 set -euo pipefail
@@ -99,6 +99,24 @@ kubernetes() {
   keep_newest 3 "$WEIR_CACHE"/kubernetes/*/
 }
 
+toxiproxy() {
+  local out
+  out=$(toxiproxy_server)
+  [ ! -x "$out" ] || return 0
+  have go || need "go (1.21 or newer): https://go.dev/dl"
+  [ ${#missing[@]} = 0 ] || return 0
+  (
+    flock 9
+    [ ! -x "$out" ] || exit 0
+    say "setup: building toxiproxy (once; a quarter of a minute)"
+    # No -buildvcs: git may refuse to tell the state of the checkout.
+    cd "$here/toxiproxy" &&
+      CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$out.new" github.com/Shopify/toxiproxy/v2/cmd/server \
+        >"$WEIR_CACHE/toxiproxy.log" 2>&1 </dev/null || { tail -n 20 "$WEIR_CACHE/toxiproxy.log" >&2; exit 1; }
+    mv "$out.new" "$out"
+  ) 9>"$WEIR_CACHE/toxiproxy.lock" || die "toxiproxy could not be built, see above"
+}
+
 java_home() { "$here/opensearch/up.sh" --java-home 2>/dev/null; }
 
 opensearch() {
@@ -163,9 +181,10 @@ for what; do
     rust-wasm) rust_wasm ;;
     kubernetes) kubernetes ;;
     opensearch) opensearch ;;
+    toxiproxy) toxiproxy ;;
     node) node ;;
     cargo-deny) cargo_deny ;;
-    all) rust_wasm; kubernetes; opensearch; cargo_deny ;;
+    all) rust_wasm; kubernetes; opensearch; toxiproxy; cargo_deny ;;
     *) die "no such thing to set up: $what" ;;
   esac
 done

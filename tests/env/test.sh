@@ -4,8 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 env=tests/env
-$env/setup.sh rust-wasm opensearch
-[ -n "${WEIR_TEST_KUBECONFIG:-}" ] || $env/setup.sh kubernetes
+# Kubernetes also where the tests are given one: tests/chaos kills its own.
+$env/setup.sh rust-wasm kubernetes opensearch toxiproxy
 $env/filters.sh dev
 cargo test --locked --no-run # now: servers need not wait for it
 

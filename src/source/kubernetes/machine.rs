@@ -309,6 +309,7 @@ impl Machine {
             first: !self.listed,
             accepted: listing.accepted,
             skipped: listing.skipped,
+            since: self.cursor.take(),
             version: version.clone(),
         });
         self.listed = true;

@@ -85,7 +85,8 @@ fn it_lists_page_by_page_and_then_watches_from_the_version_of_the_list() {
     assert_eq!(step.action, Action::Request(Request::List { limit: 500, token: Some("next".into()) }));
     let (_, step) = bench.list("100", "", &[("c", "8")]);
     assert_eq!(step.action, watch(100));
-    let listed = Note::Listed { first: true, accepted: 3, skipped: 0, version: Version::Number(100) };
+    let listed =
+        Note::Listed { first: true, accepted: 3, skipped: 0, since: None, version: Version::Number(100) };
     assert_eq!(step.notes, [listed]);
 }
 

@@ -133,8 +133,12 @@ impl Reporter {
         match note {
             Note::Failed { state, failure, failures, wait } => self.failed(state, &failure, failures, wait),
             Note::Restarted(cause) => self.restarted(cause),
-            Note::Listed { first, accepted, skipped, version } => {
-                tracing::info!(scope = %self.scope, state = "listing", accepted, skipped, %version, first, "listed");
+            Note::Listed { first, accepted, skipped, since, version } => {
+                // `tests/chaos` reads this line: versions overwritten between the two were not to be seen.
+                let since = since.as_ref().map(tracing::field::display);
+                tracing::info!(
+                    scope = %self.scope, state = "listing", accepted, skipped, since, %version, first, "listed"
+                );
                 self.readiness.change(self.index, |scope| scope.listed = true);
             }
             Note::Begun(version) => {

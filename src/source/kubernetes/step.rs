@@ -112,6 +112,8 @@ pub(super) enum Note {
         accepted: u64,
         /// Items skipped, because they were accepted before.
         skipped: u64,
+        /// The cursor before it. What was overwritten between the two versions has not been seen.
+        since: Option<Version>,
         /// The version to watch from.
         version: Version,
     },

@@ -1,0 +1,226 @@
+//! What happens when: a function of the seed and the scale. Pure but for the environment that [`Scale`] is read from.
+//!
+//! Each lane has a thread of faults of its own, so that faults of different lanes meet. A lane's faults come from a shuffled
+//! deck of all its kinds, so that with enough of them each kind happens.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+/// How much of everything. Each has a variable.
+#[derive(Clone, Debug)]
+pub(crate) struct Scale {
+    /// `WEIR_CHAOS_SEED`; else a new one.
+    pub(crate) seed: u64,
+    /// `WEIR_CHAOS_SECONDS`: over how long the faults are spread. Restarting servers may take longer.
+    pub(crate) length: Duration,
+    /// `WEIR_CHAOS_KILLS`: of weir, with SIGKILL.
+    pub(crate) kills: usize,
+    /// `WEIR_CHAOS_OPENSEARCH_KILLS`: with SIGKILL; it starts again on its data.
+    pub(crate) opensearch_kills: usize,
+    /// `WEIR_CHAOS_API_SERVER_STOPS`: with SIGKILL or SIGTERM.
+    pub(crate) api_server_stops: usize,
+    /// `WEIR_CHAOS_LINK_FAULTS`: on each of the two links.
+    pub(crate) link_faults: usize,
+    /// `WEIR_CHAOS_COMPACTIONS`: of etcd, besides those that come with other faults.
+    pub(crate) compactions: usize,
+    /// `WEIR_CHAOS_RATE`
+    pub(crate) writes_per_second: u32,
+}
+
+impl Scale {
+    /// The short form, where no variable says otherwise.
+    pub(crate) fn of_environment() -> Scale {
+        let number = |name: &str, default: u64| {
+            let given = std::env::var(format!("WEIR_CHAOS_{name}")).ok().filter(|text| !text.is_empty());
+            given.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("WEIR_CHAOS_{name}={text}")))
+        };
+        Scale {
+            seed: number("SEED", fastrand::u64(..1 << 32)),
+            length: Duration::from_secs(number("SECONDS", 30)),
+            kills: number("KILLS", 9) as usize,
+            opensearch_kills: number("OPENSEARCH_KILLS", 1) as usize,
+            api_server_stops: number("API_SERVER_STOPS", 2) as usize,
+            link_faults: number("LINK_FAULTS", Harm::ALL.len() as u64) as usize,
+            compactions: number("COMPACTIONS", 4) as usize,
+            writes_per_second: number("RATE", 40) as u32,
+        }
+    }
+
+    /// A watch of all namespaces, or one of each.
+    pub(crate) fn is_one_scope(&self) -> bool {
+        self.seed.is_multiple_of(2)
+    }
+}
+
+/// What is done to weir.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kill {
+    /// SIGKILL.
+    AtOnce,
+    /// SIGTERM, and SIGKILL in the middle of the drain, if it has not ended by then.
+    InTheDrain,
+    /// SIGKILL, and etcd is compacted before it starts again: its position is gone.
+    AndCompact,
+}
+
+/// What is done to the API server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// SIGKILL.
+    Killed,
+    /// SIGTERM: it ends its watches in good order.
+    Ended,
+}
+
+/// What is done to a link. "To" the client: what the server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Harm {
+    /// Connections are closed, and new ones refused.
+    Cut,
+    /// The same, and etcd is compacted meanwhile.
+    CutAndCompact,
+    /// Connections stay open, and nothing passes.
+    Stall(Way),
+    /// A few kilobytes a second.
+    Slow(Way),
+    /// Each connection ends after some bytes.
+    Truncate(Way),
+    /// Each connection is reset after some time.
+    Reset(Way),
+    /// Bytes come in small pieces.
+    Slice(Way),
+}
+
+/// A direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    ToServer,
+    ToClient,
+}
+
+impl Kill {
+    const ALL: [Kill; 3] = [Kill::AtOnce, Kill::InTheDrain, Kill::AndCompact];
+}
+
+impl Stop {
+    const ALL: [Stop; 2] = [Stop::Killed, Stop::Ended];
+}
+
+impl Harm {
+    pub(crate) const ALL: [Harm; 12] = [
+        Harm::Cut,
+        Harm::CutAndCompact,
+        Harm::Stall(Way::ToServer),
+        Harm::Stall(Way::ToClient),
+        Harm::Slow(Way::ToServer),
+        Harm::Slow(Way::ToClient),
+        Harm::Truncate(Way::ToServer),
+        Harm::Truncate(Way::ToClient),
+        Harm::Reset(Way::ToServer),
+        Harm::Reset(Way::ToClient),
+        Harm::Slice(Way::ToServer),
+        Harm::Slice(Way::ToClient),
+    ];
+}
+
+/// One fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step<F> {
+    /// When it begins, unless the lane's last one is not over by then.
+    pub(crate) at: Duration,
+    pub(crate) fault: F,
+    /// How long it lasts.
+    pub(crate) hold: Duration,
+    /// For what the fault has to choose: bytes, rates.
+    pub(crate) dice: u64,
+}
+
+/// Everything that will happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Schedule {
+    pub(crate) kills: Vec<Step<Kill>>,
+    pub(crate) opensearch: Vec<Step<()>>,
+    pub(crate) api_server: Vec<Step<Stop>>,
+    pub(crate) compactions: Vec<Step<()>>,
+    pub(crate) to_api_server: Vec<Step<Harm>>,
+    pub(crate) to_opensearch: Vec<Step<Harm>>,
+    // With the Lease: `leaders: Vec<Step<Kill>>`, a lane that kills whichever of two replicas leads (see `lanes`).
+}
+
+impl Schedule {
+    pub(crate) fn of(scale: &Scale) -> Schedule {
+        let lane = |number: u64| Rng::with_seed(scale.seed.wrapping_mul(31).wrapping_add(number));
+        let length = scale.length;
+        Schedule {
+            kills: steps(lane(1), &Kill::ALL, scale.kills, length, 0..1_500),
+            opensearch: steps(lane(2), &[()], scale.opensearch_kills, length, 0..3_000),
+            api_server: steps(lane(6), &Stop::ALL, scale.api_server_stops, length, 0..3_000),
+            compactions: steps(lane(3), &[()], scale.compactions, length, 0..1),
+            to_api_server: steps(lane(4), &Harm::ALL, scale.link_faults, length, 200..3_000),
+            to_opensearch: steps(lane(5), &Harm::ALL, scale.link_faults, length, 200..3_000),
+        }
+    }
+}
+
+fn steps<F: Copy>(
+    mut rng: Rng,
+    kinds: &[F],
+    count: usize,
+    length: Duration,
+    hold_ms: std::ops::Range<u64>,
+) -> Vec<Step<F>> {
+    let mut times: Vec<u64> = (0..count).map(|_| rng.u64(0..length.as_millis() as u64)).collect();
+    times.sort_unstable();
+    let mut deck = Vec::new();
+    let mut deal = |rng: &mut Rng| {
+        if deck.is_empty() {
+            deck.extend_from_slice(kinds);
+            rng.shuffle(&mut deck);
+        }
+        deck.pop().unwrap()
+    };
+    let step = |ms| Step {
+        at: Duration::from_millis(ms),
+        fault: deal(&mut rng),
+        hold: Duration::from_millis(rng.u64(hold_ms.clone())),
+        dice: rng.u64(..),
+    };
+    times.into_iter().map(step).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scale(seed: u64) -> Scale {
+        Scale {
+            seed,
+            length: Duration::from_secs(40),
+            kills: 9,
+            opensearch_kills: 1,
+            api_server_stops: 2,
+            link_faults: 12,
+            compactions: 4,
+            writes_per_second: 40,
+        }
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_schedule_again_and_another_seed_another() {
+        assert_eq!(Schedule::of(&scale(7)), Schedule::of(&scale(7)));
+        assert_ne!(Schedule::of(&scale(7)), Schedule::of(&scale(8)));
+    }
+
+    #[test]
+    fn the_short_form_has_each_kind_of_fault() {
+        let schedule = Schedule::of(&scale(7));
+        for harm in Harm::ALL {
+            for link in [&schedule.to_api_server, &schedule.to_opensearch] {
+                assert!(link.iter().any(|step| step.fault == harm), "{harm:?}");
+            }
+        }
+        assert!(Kill::ALL.iter().all(|kill| schedule.kills.iter().any(|step| step.fault == *kill)));
+        assert!(Stop::ALL.iter().all(|stop| schedule.api_server.iter().any(|step| step.fault == *stop)));
+    }
+}

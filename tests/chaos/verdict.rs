@@ -1,0 +1,95 @@
+//! Waits until weir has done what it owes, or has had its time, and says what came of it.
+
+use std::time::{Duration, Instant};
+
+use crate::World;
+use crate::load::Written;
+use crate::oracle::{self, Judgement};
+use crate::plan::Scale;
+use crate::search;
+
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    pub(crate) judgement: Judgement,
+    pub(crate) documents: usize,
+    pub(crate) acknowledged: usize,
+    /// All of the run, but starting the servers.
+    pub(crate) took: Duration,
+    pub(crate) settled_after: Duration,
+    pub(crate) problems: Vec<String>,
+}
+
+/// A run that began at `began`, and whose faults are over.
+pub(crate) async fn reach(world: &World, written: &[Written], began: Instant, deadline: Duration) -> Verdict {
+    let begin = Instant::now();
+    let history = world.history.history();
+    let compacted = world.servers.compacted();
+    loop {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let is_over = begin.elapsed() > deadline;
+        // Before the documents are read: what comes later is not waited for.
+        let is_idle = world.fleet.is_idle();
+        let stored = search::documents(world.servers.opensearch()).await;
+        let Some(stored) = stored.or_else(|| is_over.then(Vec::new)) else { continue };
+        let judgement = oracle::judge(&history, &world.fleet.gaps(), &compacted, &stored);
+        if !is_over && (!judgement.lost.is_empty() || !is_idle) {
+            continue;
+        }
+        let mut problems = judgement.problems();
+        if !is_idle {
+            problems.push("weir still has events in flight".into());
+        }
+        let created: u64 = world.fleet.lives().iter().map(|life| life.created).sum();
+        if created > stored.len() as u64 {
+            problems
+                .push(format!("weir counts {created} documents as created, and there are {}", stored.len()));
+        }
+        let settled_after = begin.elapsed();
+        return Verdict {
+            judgement,
+            documents: stored.len(),
+            acknowledged: written.len(),
+            took: began.elapsed(),
+            settled_after,
+            problems,
+        };
+    }
+}
+
+/// What a run has shown, in numbers.
+pub(crate) fn summary(scale: &Scale, world: &World, verdict: &Verdict) -> String {
+    let lives = world.fleet.lives();
+    let (kills, drains) = world.fleet.ends();
+    let sum = |of: fn(&crate::fleet::Life) -> u64| lives.iter().map(of).sum::<u64>();
+    let Judgement { kept, excused, filtered, lost, doubled, unknown, changed } = &verdict.judgement;
+    let gaps = world.fleet.gaps();
+    let relists = gaps.iter().filter(|gap| gap.since > 0).count();
+    let longest = lives.iter().map(|life| life.received).max().unwrap_or_default();
+    format!(
+        "chaos: SEED={} {} in {:.0} s, of which the last {:.1} s to settle\n\
+         \x20 faults     {kills} SIGKILLs of weir, {drains} drains; {} restarts of servers, {} compactions, {} link faults\n\
+         \x20 written    {} acknowledged; {kept} owed and stored, {filtered} filtered, {excused} overwritten and compacted unseen\n\
+         \x20 stored     {} documents: {} lost, {} twice, {} unknown, {} changed\n\
+         \x20 lives      {} of weir, {} asked; at most {longest} received in one; {} recovered from disk, {} created, {} sent again\n\
+         \x20 lists      {} of {relists} with a position",
+        scale.seed,
+        if scale.is_one_scope() { "one scope" } else { "a scope for each namespace" },
+        verdict.took.as_secs_f64(),
+        verdict.settled_after.as_secs_f64(),
+        world.servers.restarts(),
+        world.servers.compacted().len(),
+        world.links.harms(),
+        verdict.acknowledged,
+        verdict.documents,
+        lost.len(),
+        doubled.len(),
+        unknown.len(),
+        changed.len(),
+        lives.len(),
+        lives.iter().filter(|life| life.readings > 0).count(),
+        sum(|life| life.recovered),
+        sum(|life| life.created),
+        sum(|life| life.duplicates),
+        gaps.len(),
+    )
+}
