@@ -1,6 +1,6 @@
 //! The two connections that fail: toxiproxy, told by its HTTP API (<https://github.com/Shopify/toxiproxy#http-api>).
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ impl Link {
 }
 
 pub(crate) struct Links {
+    toxiproxy: Child,
     control: String,
     client: reqwest::Client,
     listens: Vec<(Link, String)>,
@@ -39,17 +40,17 @@ impl Links {
     pub(crate) async fn start(servers: &Servers) -> Links {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let log = std::fs::File::create(servers.log("toxiproxy")).unwrap();
-        let child = Command::new(toxiproxy_server())
+        let toxiproxy = Command::new(toxiproxy_server())
             .args(["-host", "127.0.0.1", "-port", &port.to_string()])
             .stdin(Stdio::null())
             .stderr(log.try_clone().unwrap())
             .stdout(log)
             .spawn()
             .unwrap();
-        servers.adopt("toxiproxy", child.id());
+        servers.adopt("toxiproxy", toxiproxy.id());
         let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
         let control = format!("http://127.0.0.1:{port}");
-        let mut links = Links { control, client, listens: Vec::new(), harms: AtomicU64::new(0) };
+        let mut links = Links { toxiproxy, control, client, listens: Vec::new(), harms: AtomicU64::new(0) };
         eventually("toxiproxy answers", async || {
             links.client.get(format!("{}/version", links.control)).send().await.ok()
         })
@@ -138,6 +139,13 @@ impl Links {
         let text = answer.text().await.unwrap();
         assert!(status.is_success(), "toxiproxy: {path}: {status}: {text}");
         serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+}
+
+impl Drop for Links {
+    fn drop(&mut self) {
+        let _ = self.toxiproxy.kill();
+        let _ = self.toxiproxy.wait();
     }
 }
 
