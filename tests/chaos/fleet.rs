@@ -19,6 +19,7 @@ use crate::links::{Link, Links};
 use crate::load::NAMESPACES;
 use crate::oracle::Gap;
 use crate::plan::Scale;
+use crate::reference::History;
 use crate::search::INDEX_PREFIX;
 use crate::servers::{Servers, repository};
 
@@ -156,7 +157,7 @@ impl Fleet {
 
     /// The first one, before anything fails: where it is saved that everything before it is done with.
     pub(crate) async fn until_position_is_saved(&self) {
-        let position = self.folder.join("spool/position.json");
+        let position = self.position();
         eventually("weir saves a position", async || {
             let mut state = self.lock();
             let ended = state.running.as_mut().and_then(|running| running.child.try_wait().unwrap());
@@ -166,9 +167,29 @@ impl Fleet {
         .await;
     }
 
-    /// The living one has been asked, and had nothing without an outcome.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.lock().lives.last().is_some_and(|life| life.readings > 0 && life.in_flight == 0)
+    /// The saved position is behind everything that was written.
+    pub(crate) fn has_passed(&self, history: &History) -> bool {
+        let text = std::fs::read_to_string(self.position()).unwrap_or_default();
+        let record: Value = serde_json::from_str(&text).unwrap_or_default();
+        let mark =
+            |scope: &str| record["positions"][scope].as_str().and_then(|text| text.parse::<u64>().ok());
+        history.values().all(|object| {
+            let mark = mark("*").or_else(|| mark(&object.namespace));
+            mark >= object.versions.keys().next_back().copied()
+        })
+    }
+
+    fn position(&self) -> PathBuf {
+        self.folder.join("spool/position.json")
+    }
+
+    /// The living one has nothing without an outcome, from now on.
+    pub(crate) async fn is_idle(&self) -> bool {
+        let last = || self.lock().lives.last().cloned().unwrap_or_default();
+        // A reading that was under way may be of before.
+        let fresh = last().readings + 2;
+        eventually("weir is asked", async || (last().readings >= fresh).then_some(())).await;
+        last().in_flight == 0
     }
 
     /// The end of the last life, in good order and with a whole account. With problems it is not drained.

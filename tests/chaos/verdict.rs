@@ -27,17 +27,17 @@ pub(crate) async fn reach(world: &World, written: &[Written], began: Instant, de
     loop {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let is_over = begin.elapsed() > deadline;
-        // Before the documents are read: what comes later is not waited for.
-        let is_idle = world.fleet.is_idle();
+        // Before the documents are read: what is not there then does not come any more.
+        let is_done = world.fleet.has_passed(&history) && world.fleet.is_idle().await;
+        if !is_done && !is_over {
+            continue;
+        }
         let stored = search::documents(world.servers.opensearch()).await;
         let Some(stored) = stored.or_else(|| is_over.then(Vec::new)) else { continue };
         let judgement = oracle::judge(&history, &world.fleet.gaps(), &compacted, &stored);
-        if !is_over && (!judgement.lost.is_empty() || !is_idle) {
-            continue;
-        }
         let mut problems = judgement.problems();
-        if !is_idle {
-            problems.push("weir still has events in flight".into());
+        if !is_done {
+            problems.push(format!("weir has not come to the end within {deadline:?}"));
         }
         let created: u64 = world.fleet.lives().iter().map(|life| life.created).sum();
         if created > stored.len() as u64 {
