@@ -74,6 +74,21 @@ impl Outlet {
         self.hand_out(chunk, held)
     }
 
+    /// Events of a dead letter, from here on replayed; `ticket` is told as they are settled.
+    pub fn replay(&self, count: u64, ticket: Arc<dyn Settlement>) -> Held {
+        self.ledger.replay(count).with_ticket(ticket)
+    }
+
+    /// Hands on a chunk of a dead letter's events; `ticket` is told as they are settled.
+    ///
+    /// # Errors
+    ///
+    /// When the workers have ended.
+    pub fn send_replayed(&self, chunk: Chunk, ticket: Arc<dyn Settlement>) -> Result<(), Closed> {
+        let held = self.replay(chunk.received(), ticket);
+        self.hand_out(chunk, held)
+    }
+
     /// Where the source takes its chunks from; waiting there is the back pressure.
     pub fn pool(&self) -> &ChunkPool {
         &self.pool

@@ -138,6 +138,15 @@ impl Ledger {
         Held { count, ledger: self.clone(), ticket: None }
     }
 
+    /// Events of dead letters that set out again.
+    pub fn replay(&self, count: u64) -> Held {
+        let mut account = self.lock();
+        account.replayed += count;
+        account.held += count;
+        drop(account);
+        Held { count, ledger: self.clone(), ticket: None }
+    }
+
     /// The run ends before all events have an outcome: those whose holders have ended, or end from now on, count as in
     /// flight, so that the last reading says how many they were.
     pub fn cut_short(&self) {

@@ -26,7 +26,7 @@ use self::leading::Leading;
 use crate::admin::{self, BindError};
 use crate::buffer;
 use crate::config::Settings;
-use crate::dead_letter::{DeadLetterError, DeadLetters};
+use crate::dead_letter::{DeadLetterError, DeadLetters, Replay};
 use crate::event::EncodeSettings;
 use crate::handoff::{Outlet, Work};
 use crate::health::{Condition, Health};
@@ -37,7 +37,7 @@ use crate::position::file::FileError as PositionFileError;
 use crate::position::{Identity, KeepError, Keeper, Tracker};
 use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
 use crate::sink::{self, SinkError};
-use crate::source::{self, SourceError};
+use crate::source::{self, Letters, SourceError};
 use crate::stages::{self, Chain, LoadError, Worker, WorkerError};
 
 /// Chunks of raw events for each worker: one that it works on, and one that waits for it.
@@ -130,12 +130,26 @@ pub struct Finished {
 /// Runs a pipeline until its source ends or a signal stops it. Blocks the calling thread. A source adds what
 /// it has read, in bytes, to `read`.
 pub fn run(settings: Settings, read: Arc<AtomicU64>) -> Finished {
+    run_from(settings, None, read)
+}
+
+/// Runs dead letters of `dead_letter.path`, instead of the source's events, through a pipeline, until there are no more or a
+/// signal stops it. Those whose events got an outcome have left the folder when this returns. Blocks the calling thread.
+///
+/// The saved position, the spool and the admin address are a run's, and not touched; the source is not contacted.
+pub fn replay(settings: Settings, letters: Letters, read: Arc<AtomicU64>) -> Finished {
+    let stages = if letters.sink_only { Vec::new() } else { settings.stages };
+    let buffer = buffer::Settings { spool: None, ..settings.buffer };
+    run_from(Settings { stages, buffer, admin: None, ..settings }, Some(letters), read)
+}
+
+fn run_from(settings: Settings, letters: Option<Letters>, read: Arc<AtomicU64>) -> Finished {
     let ledger = Ledger::default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let result = match runtime {
         Err(error) => Err(RunError::Start(error)),
         Ok(runtime) => {
-            let result = runtime.block_on(start_and_finish(settings, read, ledger.clone()));
+            let result = runtime.block_on(start_and_finish(settings, letters, read, ledger.clone()));
             // A read of stdin may still block a thread: it must not hold up the exit.
             runtime.shutdown_background();
             result
@@ -152,10 +166,17 @@ struct Shared {
     health: Health,
     dead_letters: DeadLetters,
     keeper: Keeper,
+    /// What is replayed, instead of what the source has.
+    replay: Option<(Letters, Replay)>,
     shutdown: Shutdown,
 }
 
-async fn start_and_finish(settings: Settings, read: Arc<AtomicU64>, ledger: Ledger) -> Result<(), RunError> {
+async fn start_and_finish(
+    settings: Settings,
+    letters: Option<Letters>,
+    read: Arc<AtomicU64>,
+    ledger: Ledger,
+) -> Result<(), RunError> {
     let of_signals = ledger.clone();
     let shutdown = Shutdown::on_signals(move || of_signals.cut_short()).map_err(RunError::Start)?;
     let metrics = Metrics::new(&ledger).map_err(io::Error::other).map_err(RunError::Start)?;
@@ -164,7 +185,11 @@ async fn start_and_finish(settings: Settings, read: Arc<AtomicU64>, ledger: Ledg
         health.set(part, Condition::NotReady("starting".into()));
     }
     let admin = start_admin(settings.admin, &metrics, &health, &shutdown).await?;
-    let dead_letters = DeadLetters::open(&settings.dead_letter, &ledger, &health, &shutdown)?;
+    let mut dead_letters = DeadLetters::open(&settings.dead_letter, &ledger, &health, &shutdown)?;
+    let replay = match letters {
+        Some(letters) => Some((letters, dead_letters.begin_replay()?)),
+        None => None,
+    };
     let context = buffer::Context {
         ledger: ledger.clone(),
         tracker: Tracker::default(),
@@ -175,14 +200,18 @@ async fn start_and_finish(settings: Settings, read: Arc<AtomicU64>, ledger: Ledg
     let buffer = open_buffer(&settings.buffer, &metrics, &context).await?;
     let folder = settings.buffer.spool.as_ref().map(|spool| spool.path.as_path());
     let keeper = Keeper::open(folder, !buffer.2.is_new(), identity(&settings), context.tracker)?;
-    let shared = Shared { ledger, metrics, health, dead_letters, keeper, shutdown };
+    let shared = Shared { ledger, metrics, health, dead_letters, keeper, replay, shutdown };
 
     let chain = load(&settings, &shared).await?;
     let saving = tokio::spawn(save_positions(shared.keeper.clone(), shared.health.clone()));
     let result = flow(settings, buffer, chain, read, &shared).await;
     saving.abort();
     let keeper = shared.keeper.clone();
-    let result = result.and(on_disk(move || keeper.save(true)).await.map_err(RunError::from));
+    let mut result = result.and(on_disk(move || keeper.save(true)).await.map_err(RunError::from));
+    if let Some((_, replay)) = shared.replay.clone() {
+        // All parts have ended, so no more letters have their outcome.
+        result = result.and(on_disk(move || replay.remove_arrived()).await.map_err(RunError::from));
+    }
     shared.shutdown.abort.cancel();
     if let Some(admin) = admin {
         // It ends with the abort above; nothing can fail there that matters now.
@@ -282,7 +311,8 @@ async fn flow(
         let worker = chain.worker(number, workers);
         spawn_worker(worker, number, queue, writer.clone(), encode.clone(), shared, failed.clone())?;
     }
-    // From here on only the workers hold it: the sink's inbox ends when they do.
+    // From here on only the workers, and a replay, hold it: the sink's inbox ends when they do.
+    let replay = shared.replay.clone().map(|replay| (replay, writer.clone(), encode));
     drop((writer, chain));
     let (keeper, health) = (shared.keeper.clone(), shared.health.clone());
     let of_lease = shared.metrics.lease.clone();
@@ -300,7 +330,13 @@ async fn flow(
         let on_read = move |bytes| {
             read.fetch_add(bytes, Ordering::Relaxed);
         };
-        tokio::spawn(leading.run_source(settings.source.clone(), context, on_read))
+        match replay {
+            None => tokio::spawn(leading.run_source(settings.source.clone(), context, on_read)),
+            Some(((letters, replay), writer, encode)) => tokio::spawn(async move {
+                let replayed = source::replay(letters, replay, context, encode, writer, on_read);
+                replayed.await.map_err(RunError::from)
+            }),
+        }
     };
     drop(failed);
     let result = finish(source, failures, sink, &guard, shared).await;

@@ -5,6 +5,7 @@
 
 mod check;
 mod configuration;
+mod dead_letter;
 pub mod filter;
 mod modules;
 mod outlets;
@@ -44,6 +45,8 @@ pub struct Cli {
 enum Command {
     Run(run::RunCommand),
     Check(check::CheckCommand),
+    #[command(subcommand)]
+    DeadLetter(dead_letter::DeadLetterCommand),
     /// Make filters: WebAssembly modules for stages
     #[command(subcommand)]
     Filter(filter::FilterCommand),
@@ -94,6 +97,9 @@ pub enum Failure {
     /// A filter could not be made.
     #[error("error: {0}")]
     Filter(#[from] filter::FilterError),
+    /// Dead letters could not be shown or replayed.
+    #[error("error: {0}")]
+    DeadLetters(#[from] dead_letter::LettersError),
     /// A position could not be shown or changed.
     #[error("error: {0}")]
     Position(#[from] position::PositionError),
@@ -121,7 +127,9 @@ impl Failure {
             Failure::Filter(filter::FilterError::Build(filter::BuildError::NotACrate { .. })) => 2,
             Failure::Position(position::PositionError::NoFolder(_)) => 2,
             Failure::Run { error, .. } if error.is_of_configuration() => 2,
+            Failure::DeadLetters(error) if error.is_of_configuration() => 2,
             Failure::Output(_)
+            | Failure::DeadLetters(_)
             | Failure::Filter(_)
             | Failure::Position(_)
             | Failure::Process(_)
@@ -141,6 +149,7 @@ impl Cli {
         match self.command {
             Command::Run(run) => run.run()?,
             Command::Check(check) => check.run()?,
+            Command::DeadLetter(command) => dead_letter::run(command)?,
             Command::Filter(command) => filter::run(command)?,
             Command::Position(command) => position::run(command)?,
             Command::Example => print(config::EXAMPLE)?,

@@ -6,12 +6,19 @@
 //! When there is no room, neither under the bound nor on the disk, whoever writes waits until somebody has made some, and
 //! with it the pipeline: readiness fails and says what to do. Every other failure ends the run.
 //!
-//! Invariant: every line of every `*.jsonl` file in the folder is one whole `record`, but for the last line
-//! of the last file after a crash, which was never acknowledged and is moved aside when the folder is opened.
+//! Invariant: every line of every `*.jsonl` file in the folder is one whole [`Record`], or empty where one was replayed,
+//! but for the last line of the last file after a crash, which was never acknowledged and is moved aside when the folder is
+//! opened.
+//!
+//! `store` appends, `folder` reads, `selection` chooses, and [`Replay`] takes out what was replayed.
 //!
 //! The letters hold whatever the events held, so the folder is 0700 and its files are 0600.
 
+mod folder;
 mod record;
+mod replay;
+mod rewrite;
+mod selection;
 mod store;
 
 use std::io;
@@ -21,6 +28,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+pub use self::folder::{Files, LetterId, LetterLine, Lines, NotAnId, ReadError, files, lines};
+pub use self::record::{Part, Record, RecordError};
+pub use self::replay::{Replay, Sending};
+pub use self::selection::{Filter, Selection};
 use self::store::Store;
 use crate::health::{Condition, Health};
 use crate::ledger::{Ledger, ReasonId};
@@ -144,6 +155,7 @@ impl DeadLetterError {
 #[derive(Clone, Debug)]
 pub struct DeadLetters {
     store: Option<Arc<Mutex<Store>>>,
+    is_replay: bool,
     ledger: Ledger,
     health: Health,
     abort: CancellationToken,
@@ -172,10 +184,35 @@ impl DeadLetters {
         }
         DeadLetters {
             store: store.map(|store| Arc::new(Mutex::new(store))),
+            is_replay: false,
             ledger: ledger.clone(),
             health: health.clone(),
             abort: shutdown.abort.clone(),
         }
+    }
+
+    /// Begins a replay of the letters that are there: what is written from now on goes into other files. Before it is cloned.
+    ///
+    /// # Errors
+    ///
+    /// When there is no folder, or it cannot be read or written.
+    pub fn begin_replay(&mut self) -> Result<Replay, DeadLetterError> {
+        let Some(store) = &self.store else {
+            return Err(DeadLetterError::NotConfigured {
+                place: "replay".into(),
+                reason: "nothing to replay".into(),
+                detail: "there is no folder".into(),
+            });
+        };
+        self.is_replay = true;
+        let mut store = store.lock().unwrap_or_else(|e| e.into_inner());
+        let files = store.begin_replay()?;
+        Ok(Replay::new(store.folder().to_owned(), files))
+    }
+
+    /// Whether all events of this run come from dead letters: then none is worse off for becoming one again.
+    pub fn is_replay(&self) -> bool {
+        self.is_replay
     }
 
     /// Writes letters durably with one sync for all of them: all are on disk when this returns, and after an error none

@@ -1,4 +1,4 @@
-//! The folder of dead letters: numbered files that only grow, one lock.
+//! The folder of dead letters as its owner has it: one lock, and a file that only grows.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use super::DeadLetterError;
+use super::folder::{look, path};
 
 /// A file that has reached this size is followed by a new one, so that what was dealt with can be removed.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 const LOCK_NAME: &str = "lock";
-const SUFFIX: &str = ".jsonl";
 
 #[derive(Debug)]
 pub(super) struct Store {
@@ -34,36 +34,72 @@ impl Store {
         let failed = at(folder);
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(&failed)?;
         let lock = lock(folder)?;
-        let files = files(folder).map_err(&failed)?;
-        let number = files.last().map_or(1, |file| file.number);
+        let files = look(folder).map_err(&failed)?;
+        let number = files.numbers.last().copied().unwrap_or(1);
         let path = path(folder, number);
         let mut file = append_to(&path).map_err(at(&path))?;
         cut_torn_line(&path, &mut file).map_err(at(&path))?;
         let file_bytes = file.metadata().map_err(at(&path))?.len();
         // A file that was just made must be found again after a power failure.
         File::open(folder).and_then(|dir| dir.sync_all()).map_err(&failed)?;
-        let bytes = files.iter().map(|file| file.bytes).sum();
+        let bytes = files.bytes;
         let (folder, line) = (folder.to_owned(), Vec::new());
         Ok(Store { folder, bytes_max, bytes, number, file, path, file_bytes, line, _lock: lock })
     }
 
     /// Appends one line. It is durable after [`Store::sync`].
     pub(super) fn append(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), DeadLetterError> {
+        self.append_after(encode, || {})
+    }
+
+    /// The same, with something that happens just before the line is written.
+    pub(super) fn append_after(
+        &mut self,
+        encode: impl FnOnce(&mut Vec<u8>),
+        meanwhile: impl FnOnce(),
+    ) -> Result<(), DeadLetterError> {
         self.line.clear();
         encode(&mut self.line);
-        let bytes = self.line.len() as u64;
-        self.make_sure_of_room(bytes)?;
+        self.make_sure_of_room(self.line.len() as u64)?;
         if self.file_bytes >= FILE_BYTES_MAX || self.was_moved() {
             self.next_file()?;
         }
+        meanwhile();
+        self.write_line()?;
+        if self.was_moved() {
+            // Whoever moved it just now, to replay it perhaps, may have read it before this line was in it.
+            self.next_file()?;
+            self.write_line()?;
+        }
+        Ok(())
+    }
+
+    fn write_line(&mut self) -> Result<(), DeadLetterError> {
         if let Err(error) = self.file.write_all(&self.line) {
             // Half a line would swallow the next one.
             let _ = self.file.set_len(self.file_bytes);
             return Err(at(&self.path)(error));
         }
+        let bytes = self.line.len() as u64;
         self.bytes += bytes;
         self.file_bytes += bytes;
         Ok(())
+    }
+
+    /// Answers the numbers of the files with letters that are there now; what is appended from here on goes into others. It
+    /// may take as much room again as the bound is: each letter that comes takes the place of one that then goes.
+    pub(super) fn begin_replay(&mut self) -> Result<Vec<u64>, DeadLetterError> {
+        if self.file_bytes > 0 {
+            self.next_file()?;
+        }
+        self.bytes_max = self.bytes_max.saturating_mul(2);
+        let mut numbers = look(&self.folder).map_err(at(&self.folder))?.numbers;
+        numbers.retain(|number| *number < self.number);
+        Ok(numbers)
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(super) fn sync(&mut self) -> Result<(), DeadLetterError> {
@@ -74,7 +110,7 @@ impl Store {
         if self.bytes + bytes <= self.bytes_max {
             return Ok(());
         }
-        self.bytes = files(&self.folder).map_err(at(&self.folder))?.iter().map(|file| file.bytes).sum();
+        self.bytes = look(&self.folder).map_err(at(&self.folder))?.bytes;
         if self.bytes + bytes <= self.bytes_max {
             return Ok(());
         }
@@ -95,7 +131,8 @@ impl Store {
         self.number += 1;
         self.path = path(&self.folder, self.number);
         self.file = append_to(&self.path).map_err(at(&self.path))?;
-        self.file_bytes = 0;
+        // Somebody may have put one there.
+        self.file_bytes = self.file.metadata().map_err(at(&self.path))?.len();
         File::open(&self.folder).and_then(|dir| dir.sync_all()).map_err(at(&self.folder))
     }
 }
@@ -105,32 +142,8 @@ fn at(path: &Path) -> impl Fn(io::Error) -> DeadLetterError + use<> {
     move |error| DeadLetterError::Io { path: path.clone(), error }
 }
 
-fn path(folder: &Path, number: u64) -> PathBuf {
-    folder.join(format!("{number:08}{SUFFIX}"))
-}
-
 fn append_to(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(path)
-}
-
-struct LetterFile {
-    number: u64,
-    bytes: u64,
-}
-
-/// The folder's files in the order of their numbers.
-fn files(folder: &Path) -> io::Result<Vec<LetterFile>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(SUFFIX)?.parse().ok());
-        if let Some(number) = number {
-            files.push(LetterFile { number, bytes: entry.metadata()?.len() });
-        }
-    }
-    files.sort_by_key(|file| file.number);
-    Ok(files)
 }
 
 fn lock(folder: &Path) -> Result<File, DeadLetterError> {

@@ -160,3 +160,87 @@ fn the_end_of_the_run_ends_the_wait_for_room() {
     shutdown.abort.cancel();
     assert!(matches!(writer.join().unwrap(), Err(DeadLetterError::Full { .. })));
 }
+
+#[test]
+fn a_record_is_read_as_it_was_written() {
+    let letter = Letter {
+        place: Where::Stage("redact"),
+        source: b"{\"a\":\"\xff\n\"}",
+        document: Some(br#"{"a":1.50,"b":"\u0041"}"#),
+        ..LETTER
+    };
+    let read = Record::parse(record(&letter).trim_end().as_bytes()).unwrap();
+    assert_eq!((read.part, read.stage.as_deref()), (Part::Stage, Some("redact")));
+    assert_eq!((read.reason.as_str(), read.detail.as_str()), (letter.reason, letter.detail));
+    assert_eq!((read.source.as_slice(), read.document.as_deref()), (letter.source, letter.document));
+    let read = Record::parse(record(&LETTER).trim_end().as_bytes()).unwrap();
+    assert_eq!((read.source.as_slice(), read.document), (LETTER.source, None));
+}
+
+#[test]
+fn what_is_no_record_says_why() {
+    let why = |line: &str| Record::parse(line.as_bytes()).unwrap_err().to_string();
+    insta::assert_snapshot!(why("{}"), @"it is no dead letter: missing field `version` at line 1 column 2");
+    insta::assert_snapshot!(why(r#"{"version":2,"anything":true}"#), @"a newer weir wrote it (version 2 of the records; this weir reads up to 1): use that one");
+    insta::assert_snapshot!(why(r#"{"version":1,"time":"t","where":"sink","reason":"r","detail":"d"}"#), @"it is no dead letter: it has no source");
+    insta::assert_snapshot!(why(r#"{"version":1,"time":"t","where":"moon","reason":"r","detail":"d","source":""}"#), @"it is no dead letter: unknown variant `moon`, expected one of `source`, `stage`, `sink` at line 1 column 38");
+    insta::assert_snapshot!(why(r#"{"version":1,"time":"t","where":"sink","reason":"r","detail":"d","source_base64":"*"}"#), @"it is no dead letter: its source_base64 is none: Invalid symbol 42, offset 0.");
+}
+
+#[test]
+fn a_letter_that_was_cut_is_known_by_its_reason_or_its_length() {
+    let of = |place, reason, length: usize| {
+        let source = vec![b'x'; length];
+        let letter = Letter { place, reason, source: &source, ..LETTER };
+        Record::parse(record(&letter).trim_end().as_bytes()).unwrap().is_cut()
+    };
+    assert!(of(Where::Source, "too_large", 10));
+    assert!(of(Where::Source, "syntax", 64 << 10));
+    assert!(!of(Where::Source, "syntax", 10));
+    assert!(!of(Where::Sink, "too_large", 10), "as a request, and it is there whole");
+}
+
+#[test]
+fn a_replay_reads_what_is_there_and_what_fails_again_goes_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).unwrap().write_all("task", &[LETTER, LETTER]).unwrap();
+    let mut letters = open(folder.path()).unwrap();
+    let replay = letters.begin_replay().unwrap();
+    assert!(letters.is_replay());
+    assert_eq!(replay.files(), [1]);
+    letters.write_all("task", &[LETTER]).unwrap();
+    assert_eq!(file(folder.path()).lines().count(), 2);
+    let second = std::fs::read_to_string(folder.path().join("00000002.jsonl")).unwrap();
+    assert_eq!(second.lines().count(), 1);
+    drop(letters);
+    // A file without letters is used again.
+    std::fs::write(folder.path().join("00000002.jsonl"), "").unwrap();
+    assert_eq!(open(folder.path()).unwrap().begin_replay().unwrap().files(), [1]);
+    assert_eq!(folder::look(folder.path()).unwrap().numbers, [1, 2]);
+}
+
+#[test]
+fn letters_of_a_full_folder_have_room_to_fail_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store::Store::open(folder.path(), 100).unwrap();
+    let line = |out: &mut Vec<u8>| out.extend_from_slice(&[b'x'; 90]);
+    store.append(line).unwrap();
+    assert!(store.append(line).is_err());
+    store.begin_replay().unwrap();
+    store.append(line).unwrap();
+}
+
+#[test]
+fn a_letter_whose_file_is_moved_just_after_it_was_written_is_in_the_next_one_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let aside = tempfile::tempdir().unwrap();
+    let mut store = store::Store::open(folder.path(), 1000).unwrap();
+    let first = folder.path().join("00000001.jsonl");
+    // Between the look whether it was moved and the write.
+    let letter = |out: &mut Vec<u8>| out.extend_from_slice(b"letter\n");
+    let moved = || std::fs::rename(&first, aside.path().join("00000001.jsonl")).unwrap();
+    store.append_after(letter, moved).unwrap();
+    let text = |path: &Path| std::fs::read_to_string(path).unwrap();
+    assert_eq!(text(&aside.path().join("00000001.jsonl")), "letter\n");
+    assert_eq!(text(&folder.path().join("00000002.jsonl")), "letter\n");
+}

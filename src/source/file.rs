@@ -27,10 +27,10 @@ use crate::handoff::Closed;
 use reader::{Input, Reader, Stopped};
 
 /// How often a waiting source looks whether it should stop, and whether a followed file has grown.
-const LOOK_UP: Duration = Duration::from_millis(200);
+pub(super) const LOOK_UP: Duration = Duration::from_millis(200);
 
 /// The name under which the source reports to [`Health`](crate::health::Health).
-const TASK: &str = "source";
+pub(super) const TASK: &str = "source";
 
 /// Why a file or stdin cannot be read.
 #[derive(Debug, thiserror::Error)]

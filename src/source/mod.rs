@@ -6,18 +6,22 @@
 //! - [`framer`] finds events in bytes, whatever they come in; pure.
 //! - [`kubernetes`] lists and watches.
 //! - `file` reads files and stdin.
+//! - `letters` reads dead letters that are to be replayed.
 
 mod context;
 mod file;
 pub mod framer;
 mod frames;
 pub mod kubernetes;
+mod letters;
 
 use std::path::{Path, PathBuf};
 
 pub use context::Context;
 pub use file::{FileError, run_file, run_stdin};
+pub use letters::{Account, Counts, Kept, Letters, replay};
 
+use crate::dead_letter::ReadError;
 use crate::handoff::Closed;
 use crate::kube::ClientError;
 
@@ -85,6 +89,9 @@ pub enum SourceError {
     /// The file or stdin cannot be read.
     #[error(transparent)]
     File(FileError),
+    /// The dead letters that are to be replayed cannot be read.
+    #[error(transparent)]
+    Letters(#[from] ReadError),
 }
 
 impl From<FileError> for SourceError {
@@ -121,9 +128,12 @@ pub async fn run(
     }
 }
 
-async fn on_a_thread(
-    read: impl FnOnce() -> Result<(), FileError> + Send + 'static,
-) -> Result<(), SourceError> {
+async fn on_a_thread<E: Send + 'static>(
+    read: impl FnOnce() -> Result<(), E> + Send + 'static,
+) -> Result<(), SourceError>
+where
+    SourceError: From<E>,
+{
     match tokio::task::spawn_blocking(read).await {
         Ok(result) => Ok(result?),
         // Nobody cancels it, so it has panicked: so does the source.

@@ -131,6 +131,11 @@ impl Lane {
         }
     }
 
+    /// The same lane for documents of dead letters.
+    pub(super) fn of_dead_letters(self) -> Lane {
+        Lane { storm: Storm::trusting(), ..self }
+    }
+
     /// New documents.
     pub(super) fn admit(&mut self, parcel: Parcel) {
         match &mut self.fresh {

@@ -49,7 +49,7 @@ pub(super) async fn run<I: Inbox>(
         context.metrics.sink.items.with_label_values(&[class]);
     }
     let mut sender = Sender {
-        lane: Lane::new(),
+        lane: if context.dead_letters.is_replay() { Lane::new().of_dead_letters() } else { Lane::new() },
         actions: Actions::new(settings.index.clone(), settings.mode),
         mode: settings.mode,
         client: client.clone(),

@@ -25,6 +25,7 @@ pub(super) struct Storm {
     since: Option<Instant>,
     now: Counts,
     before: Counts,
+    is_trusting: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,6 +35,11 @@ struct Counts {
 }
 
 impl Storm {
+    /// Believes every failure: the documents come from dead letters, and a refusal leaves them where they were.
+    pub(super) fn trusting() -> Storm {
+        Storm { is_trusting: true, ..Storm::default() }
+    }
+
     /// A response with so many documents stored and so many refused for their content: whether to believe the
     /// refusals. Those that are not believed are asked again later, and then counted again.
     pub(super) fn believes(&mut self, stored: u64, refused: u64, now: Instant) -> bool {
@@ -44,12 +50,12 @@ impl Storm {
         let outcomes = self.now.outcomes + self.before.outcomes;
         let failures = self.now.failures + self.before.failures;
         let too_many = failures >= MINUTE_FAILURES && failures * MINUTE_SHARE > outcomes;
-        refused == 0 || (self.failures_in_a_row < OUTCOMES_WITHOUT_SUCCESS && !too_many)
+        refused == 0 || self.is_trusting || (self.failures_in_a_row < OUTCOMES_WITHOUT_SUCCESS && !too_many)
     }
 
     /// After a pause a probe was stored: what was counted before says nothing any more.
     pub(super) fn over(&mut self) {
-        *self = Storm::default();
+        *self = Storm { is_trusting: self.is_trusting, ..Storm::default() };
     }
 
     fn turn_minute(&mut self, now: Instant) {
@@ -89,6 +95,14 @@ mod tests {
         let mut storm = Storm::default();
         let start = Instant::now();
         assert!((0..10_000).all(|i| storm.believes(9, 1, start + Duration::from_secs(1) * i)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_refusal_of_a_dead_letter_is_believed() {
+        let mut storm = Storm::trusting();
+        assert!(storm.believes(0, 500, Instant::now()));
+        storm.over();
+        assert!(storm.believes(0, 500, Instant::now()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,0 +1,162 @@
+//! `weir dead-letter list`: one line a letter.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::text::{self, Object, Summary};
+use super::{FilterArguments, LettersError, Place, strangers};
+use crate::cli::Failure;
+use crate::dead_letter::{self, Filter, LetterId, Record};
+
+/// List dead letters, one a line
+///
+/// A line has the letter's id, when it was written, where the event was refused (source, stage:NAME or sink), the reason,
+/// which event it is (or how many bytes, where that cannot be read), and the reason in words. A last line on stderr counts
+/// them. Needs no lock: weir may be running.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ListCommand {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    filter: FilterArguments,
+    /// Print one JSON object a letter
+    #[arg(long)]
+    json: bool,
+}
+
+impl ListCommand {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let (folder, files) = self.place.look()?;
+        let mut list = List {
+            filter: self.filter.filter(),
+            is_json: self.json,
+            columns: columns(),
+            counts: BTreeMap::new(),
+            out: BufWriter::new(io::stdout().lock()),
+        };
+        let mut printed = Ok(());
+        'files: for number in &files.numbers {
+            for line in dead_letter::lines(&folder, *number).map_err(LettersError::from)? {
+                let line = line.map_err(LettersError::from)?;
+                match line.record() {
+                    Ok(record) => printed = list.letter(line.id, &record),
+                    // Without a stderr there is nobody to tell.
+                    Err(error) => drop(writeln!(io::stderr(), "{} is passed over: {error}", line.id)),
+                }
+                if printed.is_err() {
+                    break 'files;
+                }
+            }
+        }
+        printed = printed.and_then(|()| list.out.flush());
+        match printed {
+            // A reader that has enough (`… | head`) is no failure.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(Failure::Output(error)),
+            _ => {}
+        }
+        if let Some(note) = strangers(&folder, &files) {
+            let _ = writeln!(io::stderr(), "{note}");
+        }
+        let _ = writeln!(io::stderr(), "{}", list.summary());
+        Ok(())
+    }
+}
+
+struct List<W: Write> {
+    filter: Filter,
+    is_json: bool,
+    /// Of the terminal, where stdout is one.
+    columns: Option<usize>,
+    /// By where and why.
+    counts: BTreeMap<(String, String), u64>,
+    out: W,
+}
+
+impl<W: Write> List<W> {
+    fn letter(&mut self, id: LetterId, record: &Record) -> io::Result<()> {
+        if !self.filter.matches(record) {
+            return Ok(());
+        }
+        let key = (text::place(record), text::line(&record.reason));
+        *self.counts.entry(key).or_default() += 1;
+        if self.is_json {
+            serde_json::to_writer(&mut self.out, &Row::of(id, record))?;
+            return writeln!(self.out);
+        }
+        let line = plain(id, record);
+        match self.columns {
+            Some(columns) => writeln!(self.out, "{}", text::cut(&line, columns)),
+            None => writeln!(self.out, "{line}"),
+        }
+    }
+
+    fn summary(&self) -> String {
+        let total: u64 = self.counts.values().sum();
+        let of: Vec<String> =
+            self.counts.iter().map(|((place, reason), count)| format!("{count} {place} {reason}")).collect();
+        match of.as_slice() {
+            [] => "no letters".to_owned(),
+            of => format!("{total} letter{}: {}", if total == 1 { "" } else { "s" }, of.join(", ")),
+        }
+    }
+}
+
+fn plain(id: LetterId, record: &Record) -> String {
+    format!(
+        "{id}  {}  {:<8}  {:<12}  {}  {}",
+        text::line(&record.time),
+        text::place(record),
+        text::line(&record.reason),
+        text::event(&record.source),
+        text::line(&record.detail)
+    )
+}
+
+/// A letter without what may be large.
+#[derive(Serialize)]
+struct Row<'a> {
+    id: String,
+    time: &'a str,
+    #[serde(rename = "where")]
+    place: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage: Option<&'a str>,
+    reason: &'a str,
+    detail: &'a str,
+    #[serde(rename = "involvedObject", skip_serializing_if = "Option::is_none")]
+    object: Option<Object>,
+    #[serde(rename = "eventReason", skip_serializing_if = "Option::is_none")]
+    event_reason: Option<String>,
+    source_bytes: usize,
+    has_document: bool,
+}
+
+impl<'a> Row<'a> {
+    fn of(id: LetterId, record: &'a Record) -> Row<'a> {
+        let Summary { object, reason } = text::summary(&record.source).unwrap_or_default();
+        Row {
+            id: id.to_string(),
+            time: &record.time,
+            place: record.part.label(),
+            stage: record.stage.as_deref(),
+            reason: &record.reason,
+            detail: &record.detail,
+            object,
+            event_reason: reason,
+            source_bytes: record.source.len(),
+            has_document: record.document.is_some(),
+        }
+    }
+}
+
+/// How wide the terminal is that stdout is.
+fn columns() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}

@@ -1,0 +1,87 @@
+//! `weir dead-letter show`: everything about some letters.
+
+use std::fmt::Write;
+
+use clap::Args;
+
+use super::{LettersError, Place, select, text};
+use crate::cli::{Failure, write_out};
+use crate::dead_letter::{self, LetterId, LetterLine, Record};
+
+/// Show everything about some dead letters
+///
+/// JSON is spread over lines, with every number and the order of keys as they were. Needs no lock: weir may be running.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ShowCommand {
+    #[command(flatten)]
+    place: Place,
+    /// Print the records as they are in their files, one a line
+    #[arg(long)]
+    json: bool,
+    /// Which letters, as `weir dead-letter list` names them: 00000001:17
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<LetterId>,
+}
+
+impl ShowCommand {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let (folder, files) = self.place.look()?;
+        let selection = select(&folder, &files, self.ids)?;
+        let mut is_first = true;
+        for number in files.numbers.into_iter().filter(|number| selection.has_file(*number)) {
+            for line in dead_letter::lines(&folder, number).map_err(LettersError::from)? {
+                let line = line.map_err(LettersError::from)?;
+                if !selection.has_line(line.id) {
+                    continue;
+                }
+                if self.json {
+                    write_out(&[line.text.as_slice(), b"\n"].concat())?;
+                } else {
+                    let break_before = if is_first { "" } else { "\n" };
+                    write_out(format!("{break_before}{}", readable(&line)).as_bytes())?;
+                }
+                is_first = false;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn readable(line: &LetterLine) -> String {
+    let mut out = format!("letter    {}\n", line.id);
+    match line.record() {
+        Ok(record) => write_record(&record, &mut out),
+        Err(error) => {
+            write_value("problem", &error.to_string(), &mut out);
+            write_block("line", &line.text, &mut out);
+        }
+    }
+    out
+}
+
+fn write_record(record: &Record, out: &mut String) {
+    write_value("time", &record.time, out);
+    write_value("where", &text::place(record), out);
+    write_value("reason", &record.reason, out);
+    write_value("event", &text::event(&record.source), out);
+    write_value("detail", &record.detail, out);
+    if record.is_cut() {
+        write_value("source", "only its first 64 KiB were kept, so it cannot be replayed", out);
+    }
+    write_block("source", &record.source, out);
+    if let Some(document) = &record.document {
+        write_block("document", document, out);
+    }
+}
+
+fn write_value(name: &str, value: &str, out: &mut String) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{name:<8}  {}", text::line(value));
+}
+
+fn write_block(name: &str, bytes: &[u8], out: &mut String) {
+    let _ = writeln!(out, "{name:<8}  {} bytes", bytes.len());
+    for line in text::pretty(bytes).lines() {
+        let _ = writeln!(out, "  {line}");
+    }
+}

@@ -1,0 +1,262 @@
+//! How letters look to people. Pure.
+//!
+//! Constraint: whatever an event held, nothing of it may steer a terminal: control characters are shown, not sent.
+
+use std::fmt::Write;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::dead_letter::{Part, Record};
+
+/// Bytes that are shown of a source that is not text.
+const HEX_BYTES_MAX: usize = 256;
+
+/// The regarded object and the reason of an event, as far as its source can be read.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+pub(super) struct Summary {
+    #[serde(alias = "regarding", rename = "involvedObject")]
+    pub(super) object: Option<Object>,
+    pub(super) reason: Option<String>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
+pub(super) struct Object {
+    #[serde(default)]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) namespace: String,
+    #[serde(default)]
+    pub(super) name: String,
+}
+
+/// What the source says, in whatever envelope; `None` where it is not to be read, or says neither.
+pub(super) fn summary(source: &[u8]) -> Option<Summary> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        object: Summary,
+    }
+    let said = |summary: &Summary| summary.object.is_some();
+    let bare = serde_json::from_slice::<Summary>(source).ok().filter(said);
+    bare.or_else(|| {
+        serde_json::from_slice::<Envelope>(source).ok().map(|envelope| envelope.object).filter(said)
+    })
+}
+
+/// `Pod shop/web-0 BackOff`, or how many bytes there are.
+pub(super) fn event(source: &[u8]) -> String {
+    let Some(Summary { object, reason }) = summary(source) else {
+        return format!("{} bytes", source.len());
+    };
+    let Object { kind, namespace, name } = object.unwrap_or_default();
+    let slash = if namespace.is_empty() { "" } else { "/" };
+    let text = format!("{kind} {namespace}{slash}{name} {}", reason.unwrap_or_default());
+    line(text.split_whitespace().collect::<Vec<_>>().join(" ").as_str())
+}
+
+/// `source`, `stage:NAME`, `sink`.
+pub(super) fn place(record: &Record) -> String {
+    match (&record.stage, record.part) {
+        (Some(stage), Part::Stage) => line(&format!("stage:{stage}")),
+        (_, part) => part.label().to_owned(),
+    }
+}
+
+/// Text as one line.
+pub(super) fn line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        show(c, &mut out);
+    }
+    out
+}
+
+fn show(c: char, out: &mut String) {
+    match c {
+        c if is_unsafe(c) => out.extend(c.escape_default()),
+        c => out.push(c),
+    }
+}
+
+/// Control characters, and those that reorder a line (<https://unicode.org/reports/tr9/>, explicit formatting).
+fn is_unsafe(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Cuts a line to as many characters, with an ellipsis.
+pub(super) fn cut(text: &str, characters_max: usize) -> String {
+    if text.chars().count() <= characters_max {
+        return text.to_owned();
+    }
+    let mut cut: String = text.chars().take(characters_max.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+/// Bytes as people can read them: JSON spread over lines, other text as it is, anything else in hexadecimal.
+pub(super) fn pretty(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if serde_json::from_str::<IgnoredAny>(text).is_ok() => pretty_json(text),
+        Ok(text) => text.lines().map(line).collect::<Vec<_>>().join("\n"),
+        Err(_) => hex(bytes),
+    }
+}
+
+/// Valid JSON with line breaks and indentation; every token stays as it was, numbers and the order of keys included.
+fn pretty_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len() * 2);
+    let mut depth = 0usize;
+    let mut rest = json.chars().peekable();
+    let (mut in_string, mut is_escaped) = (false, false);
+    while let Some(c) = rest.next() {
+        if in_string {
+            in_string = c != '"' || is_escaped;
+            is_escaped = c == '\\' && !is_escaped;
+            show_json(c, &mut out);
+            continue;
+        }
+        match c {
+            ' ' | '\t' | '\n' | '\r' => {}
+            '{' | '[' => {
+                out.push(c);
+                while rest.next_if(|c| c.is_ascii_whitespace()).is_some() {}
+                match rest.next_if(|c| matches!(c, '}' | ']')) {
+                    Some(end) => out.push(end),
+                    None => {
+                        depth += 1;
+                        break_line(depth, &mut out);
+                    }
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                break_line(depth, &mut out);
+                out.push(c);
+            }
+            ',' => {
+                out.push(c);
+                break_line(depth, &mut out);
+            }
+            ':' => out.push_str(": "),
+            c => {
+                in_string = c == '"';
+                out.push(c);
+            }
+        }
+    }
+    out
+}
+
+/// Inside a JSON string, where any character may be an escape.
+fn show_json(c: char, out: &mut String) {
+    if is_unsafe(c) {
+        // Those that are unsafe are all of the basic plane.
+        let _ = write!(out, "\\u{:04x}", c as u32);
+    } else {
+        out.push(c);
+    }
+}
+
+fn break_line(depth: usize, out: &mut String) {
+    out.push('\n');
+    out.extend(std::iter::repeat_n("  ", depth));
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for (number, row) in bytes[..bytes.len().min(HEX_BYTES_MAX)].chunks(16).enumerate() {
+        let digits: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
+        let text: String =
+            row.iter().map(|byte| if byte.is_ascii_graphic() { *byte as char } else { '.' }).collect();
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{:06x}  {:<47}  {text}", number * 16, digits.join(" "));
+    }
+    if bytes.len() > HEX_BYTES_MAX {
+        let _ = writeln!(out, "... and {} bytes more", bytes.len() - HEX_BYTES_MAX);
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_named_by_what_it_regards_whatever_its_envelope_and_names() {
+        let event = |json: &str| super::event(json.as_bytes());
+        assert_eq!(
+            event(
+                r#"{"involvedObject":{"kind":"Pod","namespace":"shop","name":"web-0"},"reason":"BackOff"}"#
+            ),
+            "Pod shop/web-0 BackOff"
+        );
+        assert_eq!(
+            event(r#"{"regarding":{"kind":"Node","name":"n1"},"reason":"Rebooted"}"#),
+            "Node n1 Rebooted"
+        );
+        assert_eq!(
+            event(r#"{"type":"ADDED","object":{"involvedObject":{"kind":"Pod","name":"p"}}}"#),
+            "Pod p"
+        );
+        assert_eq!(event(r#"{"involvedObject":{"kind":"Po\u001b[31md"}}"#), r"Po\u{1b}[31md");
+        assert_eq!(event(r#"{"involvedObject":"#), "18 bytes");
+        assert_eq!(event(r#"{"involvedObject":7}"#), "20 bytes");
+        assert_eq!(event("{}"), "2 bytes");
+    }
+
+    #[test]
+    fn json_is_spread_over_lines_and_its_tokens_stay() {
+        insta::assert_snapshot!(pretty(b"{\"b\":1.50,\"a\":[ ],\"c\":{\"d\":[true,\"x: {,\\\"y\"]},\"e\":\"\xc2\x9b\"}"), @r#"
+        {
+          "b": 1.50,
+          "a": [],
+          "c": {
+            "d": [
+              true,
+              "x: {,\"y"
+            ]
+          },
+          "e": "\u009b"
+        }
+        "#);
+    }
+
+    #[test]
+    fn what_is_not_json_is_shown_as_text_and_what_is_no_text_in_hexadecimal() {
+        assert_eq!(pretty(b"{\"a\" 1}\n\x1b[2J\ttab"), "{\"a\" 1}\n\\u{1b}[2J\\ttab");
+        insta::assert_snapshot!(pretty(&[b"{\"a\":\"".as_slice(), &[0xff; 300]].concat()[..20]), @r#"
+        000000  7b 22 61 22 3a 22 ff ff ff ff ff ff ff ff ff ff  {"a":"..........
+        000010  ff ff ff ff                                      ....
+        "#);
+        assert!(pretty(&[0xff; 300]).ends_with("... and 44 bytes more"));
+    }
+
+    #[test]
+    fn a_line_is_cut_by_characters() {
+        assert_eq!(cut("ünïcode", 7), "ünïcode");
+        assert_eq!(cut("ünïcode", 4), "ünï…");
+        assert_eq!(cut("x", 0), "…");
+    }
+
+    proptest! {
+        #[test]
+        fn pretty_json_is_the_same_json(value in "\\PC{0,20}", key in any::<String>(), number in any::<f64>()) {
+            let json = serde_json::json!({ key: [value, number, {}, [], null, {"n": [[]]}] }).to_string();
+            let pretty = pretty_json(&json);
+            prop_assert_eq!(
+                serde_json::from_str::<serde_json::Value>(&pretty).unwrap(),
+                serde_json::from_str::<serde_json::Value>(&json).unwrap()
+            );
+            prop_assert!(!pretty.chars().any(|c| is_unsafe(c) && c != '\n'));
+        }
+
+        #[test]
+        fn nothing_shown_steers_a_terminal(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(!pretty(&bytes).chars().any(|c| is_unsafe(c) && c != '\n'));
+            prop_assert!(!event(&bytes).chars().any(is_unsafe));
+        }
+    }
+}

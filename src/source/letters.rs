@@ -1,0 +1,273 @@
+//! Dead letters as a source: each letter's own bytes, framed and judged as a file's would be; or, for the sink alone, the
+//! document that was made of them.
+//!
+//! Constraints: letters are read one at a time and go out as chunks take them, so memory is as bounded as any source's.
+//! Each has chunks and a framer of its own: what is wrong with one says nothing about the next, and it is known of each when
+//! its events are settled.
+//!
+//! Invariant: a letter that is not sent whole, or that has no event, stays in its folder ([`Replay`]), and is told.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::context::Context;
+use super::file::{LOOK_UP, TASK};
+use super::framer::Framer;
+use super::frames::Frames;
+use super::{SourceError, on_a_thread};
+use crate::dead_letter::{self, LetterId, LetterLine, Record, Replay, Selection};
+use crate::event::{Chunk, Documents, Edits, EncodeSettings, EventView, Original, encode};
+use crate::handoff::Outbox;
+use crate::health::Condition;
+
+/// What to replay.
+#[derive(Clone, Debug)]
+pub struct Letters {
+    /// Which letters.
+    pub selection: Selection,
+    /// Whether their documents go to the sink as they are, past the stages.
+    pub sink_only: bool,
+    /// What becomes of them, as far as the source knows.
+    pub account: Account,
+}
+
+/// How many letters were sent, and how many could not be; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Account(Arc<Mutex<Counts>>);
+
+/// The counts of an [`Account`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Letters whose events are on their way.
+    pub sent: u64,
+    /// Letters that stay where they are.
+    pub kept: BTreeMap<Kept, u64>,
+    /// The drain began before all had set out.
+    pub is_cut_short: bool,
+}
+
+impl Account {
+    /// The counts now.
+    pub fn counts(&self) -> Counts {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+/// Why a letter stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kept {
+    /// Only the beginning of its source was kept.
+    Cut,
+    /// For the sink alone, and it has no document.
+    NoDocument,
+    /// Its source holds no event; for the sink alone, not exactly one.
+    NoEvent,
+    /// The line is no letter.
+    Unreadable,
+}
+
+impl Kept {
+    /// For people, behind "it".
+    pub fn why(self) -> &'static str {
+        match self {
+            Kept::Cut => {
+                "was too large to be kept whole: only its first 64 KiB are there, which cannot be replayed"
+            }
+            Kept::NoDocument => {
+                "has no document, because the sink never saw it: replay it without --sink-only"
+            }
+            Kept::NoEvent => "holds no whole event",
+            Kept::Unreadable => "cannot be read",
+        }
+    }
+}
+
+/// Sends the letters that are asked for until there are no more or the drain begins. With
+/// [`sink_only`](Letters::sink_only) their documents go to `outbox`, addressed as `encode` would have addressed them, else
+/// their events to the workers. `on_read` is told how many bytes were read.
+///
+/// # Errors
+///
+/// When the folder cannot be read, or the next part of the pipeline has ended.
+pub async fn replay(
+    letters: Letters,
+    replay: Replay,
+    context: Context,
+    encode: EncodeSettings,
+    outbox: impl Outbox + 'static,
+    on_read: impl FnMut(u64) + Send + 'static,
+) -> Result<(), SourceError> {
+    on_a_thread(move || Replayer { letters, replay, context, encode, outbox, on_read }.run()).await
+}
+
+struct Replayer<O, F> {
+    letters: Letters,
+    replay: Replay,
+    context: Context,
+    encode: EncodeSettings,
+    outbox: O,
+    on_read: F,
+}
+
+impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
+    fn run(mut self) -> Result<(), SourceError> {
+        self.context.health.set(TASK, Condition::Ready);
+        let replay = self.replay.clone();
+        for number in replay.files() {
+            if self.letters.selection.has_file(*number) && !self.file(*number)? {
+                break;
+            }
+        }
+        self.context.health.finished(TASK);
+        Ok(())
+    }
+
+    /// `false`: the drain has begun.
+    fn file(&mut self, number: u64) -> Result<bool, SourceError> {
+        for line in dead_letter::lines(self.replay.folder(), number)? {
+            if !self.goes_on() {
+                self.letters.account.lock().is_cut_short = true;
+                return Ok(false);
+            }
+            let line = line?;
+            (self.on_read)(line.text.len() as u64 + 1);
+            if self.letters.selection.has_line(line.id) {
+                self.line(&line)?;
+            }
+        }
+        if let Err(error) = self.replay.file_is_read(number) {
+            tracing::warn!("{error}; trying again at the end");
+        }
+        Ok(true)
+    }
+
+    fn line(&mut self, line: &LetterLine) -> Result<(), SourceError> {
+        let id = line.id;
+        let record = match line.record() {
+            Ok(record) => record,
+            Err(error) if self.letters.selection.has_unreadable() => {
+                self.keep(id, Kept::Unreadable, Some(error.to_string()));
+                return Ok(());
+            }
+            Err(error) => {
+                tracing::warn!("letter {id} is passed over: {error}");
+                return Ok(());
+            }
+        };
+        if !self.letters.selection.matches(&record) {
+            return Ok(());
+        }
+        if self.letters.sink_only {
+            return self.to_the_sink(id, &record);
+        }
+        if record.is_cut() {
+            self.keep(id, Kept::Cut, None);
+            return Ok(());
+        }
+        self.through_the_stages(id, &record)
+    }
+
+    fn through_the_stages(&mut self, id: LetterId, record: &Record) -> Result<(), SourceError> {
+        let mut sending = self.replay.begin(id);
+        let (mut framer, mut frames) = (Framer::new(), self.frames(id));
+        let mut rest = record.source.as_slice();
+        let mut is_all = false;
+        while !is_all {
+            let Some(mut chunk) = self.chunk() else { return Ok(()) };
+            let push = framer.push(rest, &mut chunk, &mut frames);
+            rest = &rest[push.taken..];
+            is_all = !push.is_full;
+            if is_all {
+                framer.finish(&mut chunk, &mut frames);
+            }
+            framer.detach(&mut chunk);
+            if chunk.received() > 0 {
+                let ticket = sending.ticket(chunk.received());
+                self.context.outlet.send_replayed(chunk, ticket)?;
+            }
+        }
+        frames.flush();
+        match sending.sent() {
+            0 => self.keep(id, Kept::NoEvent, None),
+            _ => self.letters.account.lock().sent += 1,
+        }
+        Ok(())
+    }
+
+    fn to_the_sink(&mut self, id: LetterId, record: &Record) -> Result<(), SourceError> {
+        let Some(document) = &record.document else {
+            self.keep(id, Kept::NoDocument, None);
+            return Ok(());
+        };
+        let Some(mut chunk) = self.chunk() else { return Ok(()) };
+        let Some(documents) = self.address(id, &record.source, document, &mut chunk) else {
+            self.keep(id, Kept::NoEvent, None);
+            return Ok(());
+        };
+        let mut sending = self.replay.begin(id);
+        let held = self.context.outlet.replay(1, sending.ticket(1));
+        self.outbox.put(documents, held)?;
+        sending.sent();
+        self.letters.account.lock().sent += 1;
+        Ok(())
+    }
+
+    /// The stored document with the identity and the times of the event that it was made of: both are the original's, so it
+    /// has the id and the index that it had before. `None`: the source is not exactly one event.
+    fn address(&self, id: LetterId, source: &[u8], document: &[u8], chunk: &mut Chunk) -> Option<Documents> {
+        let (mut framer, mut frames) = (Framer::new(), self.frames(id));
+        let push = framer.push(source, chunk, &mut frames);
+        if !push.is_full {
+            framer.finish(chunk, &mut frames);
+        }
+        framer.detach(chunk);
+        let [event] = chunk.events.as_slice() else { return None };
+        if push.taken < source.len() || !chunk.rejects.is_empty() {
+            return None;
+        }
+        let of = Original {
+            bytes: chunk.event_bytes(event),
+            head: &event.head,
+            members: chunk.event_members(event),
+        };
+        let source = &chunk.bytes[event.source_bytes.clone()];
+        let mut documents = Documents::default();
+        encode(EventView { of, edits: &Edits::default() }, source, &[], &self.encode, &mut documents);
+        let made = documents.docs.first_mut()?;
+        let start = documents.bytes.len();
+        documents.bytes.extend_from_slice(document);
+        made.body = start..documents.bytes.len();
+        documents.bytes.push(b'\n');
+        Some(documents)
+    }
+
+    fn frames(&self, id: LetterId) -> Frames {
+        Frames::new(format!("letter {id}"), self.context.metrics.clone())
+    }
+
+    /// `None`: the drain has begun.
+    fn chunk(&self) -> Option<Chunk> {
+        let chunk = self.context.outlet.pool().take_blocking_while(LOOK_UP, || self.goes_on());
+        self.letters.account.lock().is_cut_short |= chunk.is_none();
+        chunk
+    }
+
+    /// Says that it waits, which is no stall. `false`: the drain has begun.
+    fn goes_on(&self) -> bool {
+        self.context.health.progress(TASK);
+        !self.context.shutdown.drain.is_cancelled()
+    }
+
+    fn keep(&self, id: LetterId, kept: Kept, detail: Option<String>) {
+        let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
+        tracing::warn!("letter {id} stays where it is: it {}{detail}", kept.why());
+        *self.letters.account.lock().kept.entry(kept).or_default() += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests;
