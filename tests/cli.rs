@@ -91,6 +91,7 @@ mod help {
         Commands:
           run          Run a pipeline until its source ends or a signal stops it
           check        Tell everything that is wrong with a configuration, or what it would run
+          dead-letter  Look at dead letters, and replay them
           filter       Make filters: WebAssembly modules for stages
           position     Show or change how far a pipeline has read its source
           example      Print a configuration that shows every key with what it means
@@ -155,6 +156,150 @@ mod help {
                   The configuration, as `weir run` would take it
 
         Options:
+              --log-format <FORMAT>
+                  How log lines look: `human`, `json` (one object a line), or `auto`: human on a terminal,
+                  json elsewhere
+                  
+                  [default: auto]
+
+          -h, --help
+                  Print help (see a summary with '-h')
+        ");
+    }
+
+    #[test]
+    fn of_dead_letter() {
+        insta::assert_snapshot!(help_of(&["dead-letter"]), @r#"
+        Look at dead letters, and replay them
+
+        A dead letter is an event that could not be processed: malformed, refused by the sink, or by a stage
+        with on_error = "dead-letter". It is kept in dead_letter.path with its source's own bytes and the
+        reason.
+
+        Usage: weir dead-letter <COMMAND>
+
+        Commands:
+          list    List dead letters, one a line
+          show    Show everything about some dead letters
+          replay  Send dead letters through the pipeline again
+          help    Print this message or the help of the given subcommand(s)
+
+        Options:
+          -h, --help
+                  Print help (see a summary with '-h')
+        "#);
+    }
+
+    #[test]
+    fn of_dead_letter_list() {
+        insta::assert_snapshot!(help_of(&["dead-letter", "list"]), @r"
+        List dead letters, one a line
+
+        A line has the letter's id, when it was written, where the event was refused (source, stage:NAME or
+        sink), the reason, which event it is (or how many bytes, where that cannot be read), and the reason
+        in words. A last line on stderr counts them. Needs no lock: weir may be running.
+
+        Usage: weir dead-letter list [OPTIONS]
+
+        Options:
+              --config <FILE>
+                  The configuration whose dead_letter.path is meant
+
+              --from <FOLDER>
+                  Look into this folder instead
+
+              --where <PART>
+                  Only those that this kind of part refused
+                  
+                  [possible values: source, stage, sink]
+
+              --stage <NAME>
+                  Only those that this stage failed on
+
+              --reason <REASON>
+                  Only those with this reason, such as `mapping` or `syntax`
+
+              --json
+                  Print one JSON object a letter
+
+          -h, --help
+                  Print help (see a summary with '-h')
+        ");
+    }
+
+    #[test]
+    fn of_dead_letter_show() {
+        insta::assert_snapshot!(help_of(&["dead-letter", "show"]), @r"
+        Show everything about some dead letters
+
+        JSON is spread over lines, with every number and the order of keys as they were. Needs no lock: weir
+        may be running.
+
+        Usage: weir dead-letter show [OPTIONS] <ID>...
+
+        Arguments:
+          <ID>...
+                  Which letters, as `weir dead-letter list` names them: 00000001:17
+
+        Options:
+              --config <FILE>
+                  The configuration whose dead_letter.path is meant
+
+              --from <FOLDER>
+                  Look into this folder instead
+
+              --json
+                  Print the records as they are in their files, one a line
+
+          -h, --help
+                  Print help (see a summary with '-h')
+        ");
+    }
+
+    #[test]
+    fn of_dead_letter_replay() {
+        insta::assert_snapshot!(help_of(&["dead-letter", "replay"]), @r"
+        Send dead letters through the pipeline again
+
+        Each letter's own bytes go through the stages to the sink, as if a file held them. A letter leaves
+        the folder when its event has an outcome; one that fails again is there once, with the new reason
+        and time. After a crash some may be replayed twice, which OpenSearch stores once, because ids are
+        made of the event. Needs the folder for itself, and neither the Kubernetes API nor the saved
+        position nor buffer.path. Ends with the ledger line of `weir run`; exit code 1 when some letters
+        failed again, or could not be replayed and stayed.
+
+        Usage: weir dead-letter replay [OPTIONS] --config <FILE> [ID]...
+
+        Arguments:
+          [ID]...
+                  These letters, as `weir dead-letter list` names them: 00000001:17
+
+        Options:
+              --config <FILE>
+                  The configuration of the pipeline
+
+              --from <FOLDER>
+                  Replay the letters of this folder, instead of dead_letter.path; those that fail again stay
+                  in it
+
+              --all
+                  All letters, or all that the options below name
+
+              --where <PART>
+                  Only those that this kind of part refused
+                  
+                  [possible values: source, stage, sink]
+
+              --stage <NAME>
+                  Only those that this stage failed on
+
+              --reason <REASON>
+                  Only those with this reason, such as `mapping` or `syntax`
+
+              --sink-only
+                  Send the documents to the sink as they were made then, past the stages; letters without
+                  one stay
+
               --log-format <FORMAT>
                   How log lines look: `human`, `json` (one object a line), or `auto`: human on a terminal,
                   json elsewhere

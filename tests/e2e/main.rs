@@ -5,6 +5,7 @@
 
 mod delivery;
 mod leading;
+mod letters;
 mod outage;
 mod positions;
 mod refusals;

@@ -53,9 +53,10 @@ impl ListCommand {
         }
         printed = printed.and_then(|()| list.out.flush());
         match printed {
-            // A reader that has enough (`… | head`) is no failure.
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(Failure::Output(error)),
-            _ => {}
+            Ok(()) => {}
+            // A reader that has enough (`… | head`) is no failure, and what was counted by then is no sum.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            Err(error) => return Err(Failure::Output(error)),
         }
         if let Some(note) = strangers(&folder, &files) {
             let _ = writeln!(io::stderr(), "{note}");

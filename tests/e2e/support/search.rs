@@ -43,6 +43,12 @@ impl Search {
         assert_eq!(status, 200, "{answer}");
     }
 
+    /// Removes the index, with everything in it.
+    pub(crate) async fn delete_index(&self) {
+        let (status, answer) = self.ask(reqwest::Method::DELETE, &self.index, None).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+
     /// Every document, by id.
     pub(crate) async fn documents(&self) -> Vec<(String, Value)> {
         self.ask(reqwest::Method::POST, &format!("{}/_refresh", self.index), None).await;

@@ -1,0 +1,453 @@
+//! `weir dead-letter` through the real binary: what it prints, what it leaves in the folder, and its exit code.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
+#[allow(dead_code, unused_imports)] // Shared with other test crates, which use other parts.
+#[path = "support/modules.rs"]
+mod modules;
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+const CONFIG: &str = "name = 'p'\n[source]\nkind = 'file'\npath = 'in'\n[sink]\nkind = 'file'\npath = 'out'\n[dead_letter]\npath = 'dead'\n";
+
+const GOOD: &str = r#"{"apiVersion":"v1","kind":"Event","metadata":{"name":"a","namespace":"shop","uid":"u","resourceVersion":"1"},"involvedObject":{"kind":"Pod","name":"web-0","namespace":"shop"},"reason":"BackOff","type":"Warning","lastTimestamp":"2024-01-02T03:04:05Z"}"#;
+
+/// One of each: malformed, of a stage, of the sink with its document.
+fn three() -> String {
+    [
+        record("source", "syntax", "line 7, column 12: expected `:`", "{\"a\" 1}\n\u{1b}[2J", ""),
+        record("stage\",\"stage\":\"redact", "trap", "wasm trap: unreachable", GOOD, ""),
+        record("sink", "mapping", "failed to parse field [count]", GOOD, r#","document":{"b":1.50,"a":[]}"#),
+    ]
+    .concat()
+}
+
+fn record(place: &str, reason: &str, detail: &str, source: &str, more: &str) -> String {
+    let source = serde_json::Value::from(source);
+    format!(
+        "{{\"version\":1,\"time\":\"2025-10-09T08:53:20.000001Z\",\"where\":\"{place}\",\"reason\":\"{reason}\",\"detail\":\"{detail}\",\"source\":{source}{more}}}\n"
+    )
+}
+
+/// What a run of weir left, with the folder's path as DIR.
+#[derive(Debug, PartialEq, Eq)]
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    /// With a configuration and, in `dead`, these files.
+    fn with(letters: &[(&str, &str)]) -> Folder {
+        let folder = Folder(tempfile::tempdir().unwrap());
+        folder.write("p.toml", CONFIG);
+        for (name, text) in letters {
+            folder.write(&format!("dead/{name}"), text);
+        }
+        folder
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.0.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.0.path().join(name)).unwrap_or_default()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+        command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
+        command.env("XDG_CACHE_HOME", self.0.path().join("cache")).env("WEIR_LOG", "error");
+        command
+    }
+
+    fn weir(&self, arguments: &[&str]) -> Ended {
+        let output = self.command(&[&["dead-letter"], arguments].concat()).output().unwrap();
+        let text = |bytes: Vec<u8>| {
+            let text = String::from_utf8(bytes).unwrap();
+            text.replace(&self.0.path().canonicalize().unwrap().display().to_string(), "DIR")
+        };
+        Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    fn list(&self, arguments: &[&str]) -> Ended {
+        self.weir(&[&["list", "--config", "p.toml"], arguments].concat())
+    }
+
+    fn replay(&self, arguments: &[&str]) -> Ended {
+        self.weir(&[&["replay", "--config", "p.toml"], arguments].concat())
+    }
+
+    /// All letters of the folder: id, where and why.
+    fn letters(&self) -> Vec<(String, String, String)> {
+        let of = |line: &str| {
+            let row: serde_json::Value = serde_json::from_str(line).unwrap();
+            let text = |key: &str| row[key].as_str().unwrap().to_owned();
+            (text("id"), text("where"), text("reason"))
+        };
+        self.list(&["--json"]).stdout.lines().map(of).collect()
+    }
+}
+
+fn letter(id: &str, place: &str, reason: &str) -> (String, String, String) {
+    (id.into(), place.into(), reason.into())
+}
+
+mod list {
+    use super::*;
+
+    #[test]
+    fn has_a_line_for_each_letter_and_a_sum_on_stderr() {
+        let ended = Folder::with(&[("00000001.jsonl", &three())]).list(&[]);
+        assert_eq!(ended.code, Some(0));
+        insta::assert_snapshot!(ended.stdout, @r"
+        00000001:1  2025-10-09T08:53:20.000001Z  source    syntax        12 bytes  line 7, column 12: expected `:`
+        00000001:2  2025-10-09T08:53:20.000001Z  stage:redact  trap          Pod shop/web-0 BackOff  wasm trap: unreachable
+        00000001:3  2025-10-09T08:53:20.000001Z  sink      mapping       Pod shop/web-0 BackOff  failed to parse field [count]
+        ");
+        insta::assert_snapshot!(ended.stderr, @"3 letters: 1 sink mapping, 1 source syntax, 1 stage:redact trap");
+    }
+
+    #[test]
+    fn takes_only_what_is_asked_for() {
+        let folder = Folder::with(&[("00000001.jsonl", &three()), ("00000002.jsonl", &three())]);
+        let ids = |arguments: &[&str]| {
+            let listed = folder.list(arguments).stdout;
+            listed.lines().map(|line| line[7..10].to_owned()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(ids(&["--where", "stage"]), "1:2 2:2");
+        assert_eq!(ids(&["--stage", "redact"]), "1:2 2:2");
+        assert_eq!(ids(&["--stage", "other"]), "");
+        assert_eq!(ids(&["--reason", "mapping", "--where", "sink"]), "1:3 2:3");
+        assert_eq!(ids(&["--reason", "mapping", "--where", "source"]), "");
+        let ended = folder.list(&["--reason", "none"]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), "no letters\n"));
+    }
+
+    #[test]
+    fn json_is_one_object_a_letter() {
+        let ended = Folder::with(&[("00000001.jsonl", &three())]).list(&["--json"]);
+        insta::assert_snapshot!(ended.stdout, @r#"
+        {"id":"00000001:1","time":"2025-10-09T08:53:20.000001Z","where":"source","reason":"syntax","detail":"line 7, column 12: expected `:`","source_bytes":12,"has_document":false}
+        {"id":"00000001:2","time":"2025-10-09T08:53:20.000001Z","where":"stage","stage":"redact","reason":"trap","detail":"wasm trap: unreachable","involvedObject":{"kind":"Pod","namespace":"shop","name":"web-0"},"eventReason":"BackOff","source_bytes":250,"has_document":false}
+        {"id":"00000001:3","time":"2025-10-09T08:53:20.000001Z","where":"sink","reason":"mapping","detail":"failed to parse field [count]","involvedObject":{"kind":"Pod","namespace":"shop","name":"web-0"},"eventReason":"BackOff","source_bytes":250,"has_document":true}
+        "#);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_and_does_not_stop_the_rest() {
+        let text = format!("not json\n{}{{\"version\":7}}\n\n{{\"version\":1,\"ti", three());
+        let folder =
+            Folder::with(&[("00000001.jsonl", &text), ("00000002.jsonl", &three()), ("mine.jsonl", "")]);
+        let ended = folder.list(&[]);
+        assert_eq!((ended.code, ended.stdout.lines().count()), (Some(0), 6));
+        insta::assert_snapshot!(ended.stderr, @r"
+        00000001:1 is passed over: it is no dead letter: expected ident at line 1 column 2
+        00000001:5 is passed over: a newer weir wrote it (version 7 of the records; this weir reads up to 1): use that one
+        00000001:7 is passed over: it has no end: it is just being written, or a crash tore it before it was acknowledged
+        not looked into: mine.jsonl in dead: the files of dead letters are named by eight digits, such as 00000001.jsonl
+        6 letters: 2 sink mapping, 2 source syntax, 2 stage:redact trap
+        ");
+    }
+
+    #[test]
+    fn a_folder_that_no_run_has_made_yet_has_no_letters_and_one_that_is_named_must_be_there() {
+        let folder = Folder::with(&[]);
+        assert_eq!(folder.list(&[]).stderr, "no letters\n");
+        let ended = folder.weir(&["list", "--from", "none"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
+        insta::assert_snapshot!(ended.stderr, @"error: cannot read the dead letters in none: No such file or directory (os error 2): it must be there, and weir's user must have the right to read it");
+    }
+
+    #[test]
+    fn a_configuration_without_dead_letters_is_told() {
+        let folder = Folder::with(&[]);
+        folder.write("p.toml", CONFIG.split("[dead_letter]").next().unwrap());
+        let ended = folder.list(&[]);
+        assert_eq!(ended.code, Some(2));
+        insta::assert_snapshot!(ended.stderr, @"error: p.toml has no dead_letter.path, so its pipeline keeps no dead letters: name a folder of some with --from FOLDER");
+    }
+
+    #[test]
+    fn a_reader_that_has_enough_is_no_failure() {
+        let folder = Folder::with(&[("00000001.jsonl", &three().repeat(5000))]);
+        let mut child = folder
+            .command(&["dead-letter", "list", "--from", "dead"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+mod show {
+    use super::*;
+
+    #[test]
+    fn tells_everything_about_letters_in_a_form_to_be_read() {
+        let folder = Folder::with(&[("00000001.jsonl", &three())]);
+        let ended = folder.weir(&["show", "--config", "p.toml", "1:3", "00000001:1"]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+        insta::assert_snapshot!(ended.stdout, @r#"
+        letter    00000001:1
+        time      2025-10-09T08:53:20.000001Z
+        where     source
+        reason    syntax
+        event     12 bytes
+        detail    line 7, column 12: expected `:`
+        source    12 bytes
+          {"a" 1}
+          \u{1b}[2J
+
+        letter    00000001:3
+        time      2025-10-09T08:53:20.000001Z
+        where     sink
+        reason    mapping
+        event     Pod shop/web-0 BackOff
+        detail    failed to parse field [count]
+        source    250 bytes
+          {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {
+              "name": "a",
+              "namespace": "shop",
+              "uid": "u",
+              "resourceVersion": "1"
+            },
+            "involvedObject": {
+              "kind": "Pod",
+              "name": "web-0",
+              "namespace": "shop"
+            },
+            "reason": "BackOff",
+            "type": "Warning",
+            "lastTimestamp": "2024-01-02T03:04:05Z"
+          }
+        document  17 bytes
+          {
+            "b": 1.50,
+            "a": []
+          }
+        "#);
+    }
+
+    #[test]
+    fn json_prints_the_records_as_they_are() {
+        let folder = Folder::with(&[("00000001.jsonl", &three())]);
+        let ended = folder.weir(&["show", "--from", "dead", "--json", "1:2"]);
+        assert_eq!(ended.stdout, three().lines().nth(1).unwrap().to_owned() + "\n");
+    }
+
+    #[test]
+    fn an_id_that_is_none_is_wrong_usage_and_one_of_nothing_is_told() {
+        let folder = Folder::with(&[("00000001.jsonl", &three())]);
+        let ended = folder.weir(&["show", "--from", "dead", "1"]);
+        assert_eq!(ended.code, Some(2));
+        insta::assert_snapshot!(ended.stderr.lines().next().unwrap(), @"error: invalid value '1' for '<ID>...': it must be a file's number and a line, such as 00000001:17, as `weir dead-letter list` prints it");
+        let ended = folder.weir(&["show", "--from", "dead", "1:3", "1:4", "2:1"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
+        insta::assert_snapshot!(ended.stderr, @"error: there is no letter 00000001:4, 00000002:1 in dead: it was replayed, or its file was moved away; `weir dead-letter list` tells which there are");
+    }
+}
+
+mod replay {
+    use super::*;
+
+    #[test]
+    fn letters_that_are_delivered_leave_the_folder_and_enter_the_ledger_as_replayed() {
+        let good = record("sink", "mapping", "d", GOOD, "");
+        let folder = Folder::with(&[("00000001.jsonl", &good.repeat(3)), ("00000002.jsonl", &good)]);
+        let ended = folder.replay(&["--all"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""), "{}", ended.stderr);
+        insta::assert_snapshot!(ended.stderr, @"ledger received=0 recovered=0 replayed=4 delivered=4 filtered=0 dead_lettered=0 in_flight=0");
+        assert_eq!(folder.read("out").lines().count(), 4);
+        assert_eq!(folder.letters(), []);
+        let names: Vec<_> = std::fs::read_dir(folder.0.path().join("dead")).unwrap().collect();
+        assert_eq!(names.len(), 2, "the lock, and an empty file that keeps the numbers going: {names:?}");
+    }
+
+    #[test]
+    fn letters_that_fail_again_are_there_once_with_the_new_reason_and_the_others_keep_their_ids() {
+        let malformed = record("source", "truncated", "d", "{\"kind\":\"Pod\"}", "");
+        let text = [malformed, record("sink", "mapping", "d", GOOD, ""), three()].concat();
+        let folder = Folder::with(&[("00000001.jsonl", &text)]);
+        let ended = folder.replay(&["1:1", "1:2"]);
+        assert_eq!(ended.code, Some(1));
+        insta::assert_snapshot!(ended.stderr, @r"
+        error: not everything was delivered: 1 event is a dead letter again
+        ledger received=0 recovered=0 replayed=2 delivered=1 filtered=0 dead_lettered=1 in_flight=0
+        ");
+        let expected = [
+            letter("00000001:3", "source", "syntax"),
+            letter("00000001:4", "stage", "trap"),
+            letter("00000001:5", "sink", "mapping"),
+            letter("00000002:1", "source", "not_an_event"),
+        ];
+        assert_eq!(folder.letters(), expected);
+        assert_eq!(folder.replay(&["--all", "--reason", "not_an_event"]).code, Some(1));
+        assert_eq!(folder.letters()[3], letter("00000003:1", "source", "not_an_event"));
+        assert_eq!(folder.letters().len(), 4);
+    }
+
+    #[test]
+    fn what_stages_drop_counts_as_filtered_and_the_letter_is_gone() {
+        let normal = GOOD.replace("Warning", "Normal");
+        let text = record("stage\",\"stage\":\"drop", "trap", "d", &normal, "") + &three();
+        let folder = Folder::with(&[("00000001.jsonl", &text)]);
+        let module = folder.0.path().join("drop.wasm");
+        std::fs::write(module, modules::DROP_NORMAL.component()).unwrap();
+        folder.write("p.toml", &format!("{CONFIG}[[stage]]\nname = 'drop'\nmodule = 'drop.wasm'\n"));
+        let ended = folder.replay(&["--all", "--where", "stage", "--stage", "drop"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        insta::assert_snapshot!(ended.stderr, @"ledger received=0 recovered=0 replayed=1 delivered=0 filtered=1 dead_lettered=0 in_flight=0");
+        assert_eq!(folder.letters().len(), 3);
+    }
+
+    #[test]
+    fn sink_only_writes_the_documents_as_they_were_made_and_keeps_letters_without_one() {
+        let folder = Folder::with(&[("00000001.jsonl", &three())]);
+        // No stage is needed, so none is loaded.
+        folder.write("p.toml", &format!("{CONFIG}[[stage]]\nname = 'a'\nmodule = 'none.wasm'\n"));
+        let ended = folder.replay(&["--all", "--sink-only"]);
+        assert_eq!(ended.code, Some(1));
+        insta::assert_snapshot!(ended.stderr, @r"
+        error: not everything was delivered: 2 letters stay, each because it has no document, because the sink never saw it: replay it without --sink-only
+        ledger received=0 recovered=0 replayed=1 delivered=1 filtered=0 dead_lettered=0 in_flight=0
+        ");
+        assert_eq!(folder.read("out"), "{\"b\":1.50,\"a\":[]}\n");
+        assert_eq!(folder.letters().len(), 2);
+    }
+
+    #[test]
+    fn letters_that_were_cut_and_lines_that_are_none_stay_and_are_told() {
+        let cut = record("source", "too_large", "d", "{\"kind\":", "");
+        let folder = Folder::with(&[("00000001.jsonl", &format!("{cut}nonsense\n"))]);
+        let mut command = folder.command(&["dead-letter", "replay", "--config", "p.toml", "--all"]);
+        let output = command.env("WEIR_LOG", "warn").args(["--log-format", "human"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let lines = stderr.lines().map(|line| line.split_once(" WARN ").map_or(line, |(_, text)| text));
+        insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
+        letter 00000001:1 stays where it is: it was too large to be kept whole: only its first 64 KiB are there, which cannot be replayed
+        letter 00000001:2 stays where it is: it cannot be read: it is no dead letter: expected ident at line 1 column 2
+        error: not everything was delivered: 1 letter stays because it was too large to be kept whole: only its first 64 KiB are there, which cannot be replayed; 1 letter stays because it cannot be read
+        ledger received=0 recovered=0 replayed=0 delivered=0 filtered=0 dead_lettered=0 in_flight=0
+        ");
+        assert_eq!(folder.read("dead/00000001.jsonl"), format!("{cut}nonsense\n"));
+    }
+
+    #[test]
+    fn a_sink_that_fails_leaves_every_letter() {
+        let folder = Folder::with(&[("00000001.jsonl", &record("sink", "mapping", "d", GOOD, "").repeat(3))]);
+        folder.write("p.toml", &CONFIG.replace("'file'\npath = 'out'", "'stdout'"));
+        let mut command = folder.command(&["dead-letter", "replay", "--config", "p.toml", "--all"]);
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        assert_eq!(command.stdout(full).output().unwrap().status.code(), Some(1));
+        assert_eq!(folder.letters().len(), 3);
+    }
+
+    #[test]
+    fn the_source_is_not_read() {
+        let folder = Folder::with(&[("00000001.jsonl", &record("sink", "mapping", "d", GOOD, ""))]);
+        folder.write("in", &format!("{GOOD}\n"));
+        assert_eq!(folder.replay(&["--all"]).code, Some(0));
+        assert_eq!(folder.read("out").lines().count(), 1);
+    }
+
+    #[test]
+    fn ids_or_all_must_be_said_and_not_both() {
+        let folder = Folder::with(&[("00000001.jsonl", &three())]);
+        for arguments in [&[][..], &["--all", "1:1"], &["--where", "sink", "1:3"], &["--where", "sink"]] {
+            let ended = folder.replay(arguments);
+            assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{arguments:?}");
+        }
+        assert_eq!(folder.letters().len(), 3);
+    }
+
+    /// A weir that reads stdin, and has written one dead letter.
+    fn running(folder: &Folder) -> std::process::Child {
+        let config =
+            CONFIG.replace("'file'\npath = 'in'", "'stdin'").replace("path = 'out'", "path = 'other'");
+        folder.write("running.toml", &config);
+        let mut command = folder.command(&["run", "--config", "running.toml"]);
+        command.env("WEIR_LOG", "warn").stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(b"{\"kind\":\"Pod\"}\n").unwrap();
+        while folder.letters().is_empty() {
+            std::thread::yield_now();
+        }
+        child
+    }
+
+    #[test]
+    fn the_folder_of_a_running_weir_is_refused_and_its_files_can_be_moved_and_replayed() {
+        let folder = Folder::with(&[]);
+        let mut weir = running(&folder);
+        let ended = folder.replay(&["--all"]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
+        insta::assert_snapshot!(ended.stderr.replace(&weir.id().to_string(), "NUMBER"), @r"
+        error: the dead letters in dead belong to a running weir (process NUMBER), which may be writing more: stop it and replay them then, or move the folder's *.jsonl files to another folder (it goes on in a new file) and replay them from there with --from FOLDER
+        ledger received=0 recovered=0 replayed=0 delivered=0 filtered=0 dead_lettered=0 in_flight=0
+        ");
+        let path = |name: &str| folder.0.path().join(name);
+        std::fs::create_dir(path("aside")).unwrap();
+        std::fs::rename(path("dead/00000001.jsonl"), path("aside/00000001.jsonl")).unwrap();
+        let ended = folder.replay(&["--all", "--from", "aside"]);
+        assert_eq!(ended.code, Some(1), "it is still malformed: {}", ended.stderr);
+        assert_eq!(folder.read("aside/00000002.jsonl").lines().count(), 1);
+        weir.stdin.as_mut().unwrap().write_all(b"{\"kind\":\"Node\"}\n").unwrap();
+        while folder.letters().is_empty() {
+            std::thread::yield_now();
+        }
+        drop(weir.stdin.take());
+        assert!(weir.wait().unwrap().success());
+        assert_eq!(folder.letters(), [letter("00000002:1", "source", "not_an_event")]);
+    }
+
+    #[test]
+    fn a_signal_stops_it_and_what_had_not_arrived_is_still_there() {
+        let folder =
+            Folder::with(&[("00000001.jsonl", &record("sink", "mapping", "d", GOOD, "").repeat(3000))]);
+        // A sink that nobody reads from: the letters cannot all arrive.
+        folder.write(
+            "p.toml",
+            &CONFIG.replace("'file'\npath = 'out'", "'stdout'").replace("'p'", "'p'\nworkers = 1"),
+        );
+        let mut command = folder.command(&["dead-letter", "replay", "--config", "p.toml", "--all"]);
+        let mut weir = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut documents = BufReader::with_capacity(64, weir.stdout.take().unwrap());
+        let mut first = String::new();
+        documents.read_line(&mut first).unwrap();
+        let pid = Pid::from_raw(weir.id() as i32).unwrap();
+        // The second one ends at once.
+        kill_process(pid, Signal::TERM).unwrap();
+        let mut ended = None;
+        while ended.is_none() {
+            kill_process(pid, Signal::TERM).unwrap();
+            std::thread::yield_now();
+            ended = weir.try_wait().unwrap();
+        }
+        let output = weir.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(ended.unwrap().code(), Some(1));
+        assert!(stderr.starts_with("error: stopped before everything was replayed"), "{stderr}");
+        let of = |name: &str| {
+            let line = stderr.lines().last().unwrap();
+            let count = line.split(' ').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+            count.unwrap().parse::<usize>().unwrap()
+        };
+        assert_eq!(of("replayed"), of("delivered") + of("in_flight"), "{stderr}");
+        assert_eq!(folder.letters().len(), 3000 - of("delivered"));
+    }
+}
