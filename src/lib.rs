@@ -9,7 +9,7 @@
 //! Modules, in the order of the flow:
 //!
 //! - [`event`]: the one value that flows: bytes, head, edits, encoding; pure.
-//! - [`source`]: where events come from: a Kubernetes watch, a file, stdin.
+//! - [`source`]: where events come from: a Kubernetes watch, a file, stdin; dead letters that are replayed.
 //! - [`stages`]: the chain of WebAssembly modules that each event passes.
 //! - [`buffer`]: what waits for the sink, bounded in bytes; the batcher.
 //! - [`sink`]: where documents go: OpenSearch, a file, stdout.

@@ -136,11 +136,11 @@ pub fn run(settings: Settings, read: Arc<AtomicU64>) -> Finished {
 /// Runs dead letters of `dead_letter.path`, instead of the source's events, through a pipeline, until there are no more or a
 /// signal stops it. Those whose events got an outcome have left the folder when this returns. Blocks the calling thread.
 ///
-/// The saved position, the spool and the admin address are a run's, and not touched; the source is not contacted.
+/// The saved position, the spool, the Lease and the admin address are a run's, and not touched; the source is not contacted.
 pub fn replay(settings: Settings, letters: Letters, read: Arc<AtomicU64>) -> Finished {
     let stages = if letters.sink_only { Vec::new() } else { settings.stages };
     let buffer = buffer::Settings { spool: None, ..settings.buffer };
-    run_from(Settings { stages, buffer, admin: None, ..settings }, Some(letters), read)
+    run_from(Settings { stages, buffer, admin: None, lease: None, ..settings }, Some(letters), read)
 }
 
 fn run_from(settings: Settings, letters: Option<Letters>, read: Arc<AtomicU64>) -> Finished {

@@ -366,6 +366,27 @@ mod replay {
     }
 
     #[test]
+    fn what_is_a_runs_own_is_not_touched_and_the_cluster_is_not_needed() {
+        use weir::config::{Environment, parse};
+        use weir::{buffer, dead_letter, pipeline, source};
+        let folder = Folder::with(&[("00000001.jsonl", &record("sink", "mapping", "d", GOOD, ""))]);
+        let text = CONFIG.replace("'file'\npath = 'in'", "'kubernetes'");
+        let file = folder.0.path().join("p.toml");
+        let mut settings = parse(&file, &text, &Environment::default()).unwrap().settings;
+        let spool = folder.0.path().join("spool");
+        settings.buffer.spool = Some(buffer::SpoolSettings { path: spool.clone(), disk: 1 << 30 });
+        // Of another process: to listen there too would fail.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        settings.admin = Some(listener.local_addr().unwrap());
+        let selection = dead_letter::Selection::All(dead_letter::Filter::default());
+        let letters = source::Letters { selection, sink_only: false, account: source::Account::default() };
+        let finished = pipeline::replay(settings, letters, Default::default());
+        finished.result.unwrap();
+        assert_eq!(finished.ledger.replayed, 1);
+        assert!(!spool.exists());
+    }
+
+    #[test]
     fn ids_or_all_must_be_said_and_not_both() {
         let folder = Folder::with(&[("00000001.jsonl", &three())]);
         for arguments in [&[][..], &["--all", "1:1"], &["--where", "sink", "1:3"], &["--where", "sink"]] {
@@ -449,5 +470,35 @@ mod replay {
         };
         assert_eq!(of("replayed"), of("delivered") + of("in_flight"), "{stderr}");
         assert_eq!(folder.letters().len(), 3000 - of("delivered"));
+    }
+
+    #[test]
+    fn a_kill_at_any_moment_loses_no_letter() {
+        const LETTERS: usize = 3000;
+        let name = |number: usize| GOOD.replace("\"name\":\"a\"", &format!("\"name\":\"a{number}\""));
+        for documents_before in [0, 500, 1500, 2900] {
+            let folder = Folder::with(&[]);
+            for file in 0..30_usize {
+                let of = |number: usize| record("sink", "mapping", "d", &name(file * 100 + number), "");
+                folder.write(&format!("dead/{:08}.jsonl", file + 1), &(0..100).map(of).collect::<String>());
+            }
+            folder.write("p.toml", &CONFIG.replace("'file'\npath = 'out'", "'stdout'"));
+            let mut command = folder.command(&["dead-letter", "replay", "--config", "p.toml", "--all"]);
+            let mut weir = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+            let mut documents = BufReader::with_capacity(64, weir.stdout.take().unwrap()).lines();
+            let mut delivered: Vec<String> =
+                documents.by_ref().take(documents_before).map(|line| line.unwrap()).collect();
+            weir.kill().unwrap();
+            weir.wait().unwrap();
+            delivered.extend(documents.map_while(Result::ok).filter(|line| line.ends_with('}')));
+
+            let mut left: Vec<String> =
+                (1..=40).map(|file| folder.read(&format!("dead/{file:08}.jsonl"))).collect();
+            left.extend(delivered);
+            let all = left.concat().replace('\\', "");
+            let lost =
+                (0..LETTERS).filter(|number| !all.contains(&format!("\"name\":\"a{number}\""))).count();
+            assert_eq!(lost, 0, "killed after {documents_before} documents");
+        }
     }
 }

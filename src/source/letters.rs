@@ -145,7 +145,7 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
         Ok(true)
     }
 
-    fn line(&mut self, line: &LetterLine) -> Result<(), SourceError> {
+    fn line(&self, line: &LetterLine) -> Result<(), SourceError> {
         let id = line.id;
         let record = match line.record() {
             Ok(record) => record,
@@ -171,7 +171,7 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
         self.through_the_stages(id, &record)
     }
 
-    fn through_the_stages(&mut self, id: LetterId, record: &Record) -> Result<(), SourceError> {
+    fn through_the_stages(&self, id: LetterId, record: &Record) -> Result<(), SourceError> {
         let mut sending = self.replay.begin(id);
         let (mut framer, mut frames) = (Framer::new(), self.frames(id));
         let mut rest = record.source.as_slice();
@@ -198,7 +198,7 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
         Ok(())
     }
 
-    fn to_the_sink(&mut self, id: LetterId, record: &Record) -> Result<(), SourceError> {
+    fn to_the_sink(&self, id: LetterId, record: &Record) -> Result<(), SourceError> {
         let Some(document) = &record.document else {
             self.keep(id, Kept::NoDocument, None);
             return Ok(());

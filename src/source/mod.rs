@@ -1,4 +1,4 @@
-//! Where events come from: a Kubernetes watch, a file, stdin.
+//! Where events come from: a Kubernetes watch, a file, stdin, or dead letters that are replayed.
 //!
 //! A source reads raw bytes into pooled chunks, and hands on each valid event and each malformed one
 //! exactly once through an [`Outlet`](crate::handoff::Outlet).
