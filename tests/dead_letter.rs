@@ -451,8 +451,7 @@ mod replay {
         let mut first = String::new();
         documents.read_line(&mut first).unwrap();
         let pid = Pid::from_raw(weir.id() as i32).unwrap();
-        // The second one ends at once.
-        kill_process(pid, Signal::TERM).unwrap();
+        // From the second one on it ends at once.
         let mut ended = None;
         while ended.is_none() {
             kill_process(pid, Signal::TERM).unwrap();
@@ -461,7 +460,7 @@ mod replay {
         }
         let output = weir.wait_with_output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(ended.unwrap().code(), Some(1));
+        assert_eq!(ended.unwrap().code(), Some(1), "{stderr}");
         assert!(stderr.starts_with("error: stopped before everything was replayed"), "{stderr}");
         let of = |name: &str| {
             let line = stderr.lines().last().unwrap();
@@ -469,36 +468,41 @@ mod replay {
             count.unwrap().parse::<usize>().unwrap()
         };
         assert_eq!(of("replayed"), of("delivered") + of("in_flight"), "{stderr}");
-        assert_eq!(folder.letters().len(), 3000 - of("delivered"));
+        // At an abort one that was just delivered may stay too.
+        assert!(folder.letters().len() >= 3000 - of("delivered"), "{stderr}");
     }
 
+    /// More letters a file than a pipe holds documents: none of them may be gone before they were read from it.
     #[test]
-    fn a_kill_at_any_moment_loses_no_letter() {
-        const LETTERS: usize = 3000;
-        let name = |number: usize| GOOD.replace("\"name\":\"a\"", &format!("\"name\":\"a{number}\""));
-        for documents_before in [0, 500, 1500, 2900] {
+    fn a_kill_when_letters_have_gone_has_lost_none() {
+        const OF_A_FILE: usize = 1000;
+        let named = |number: usize| GOOD.replace("\"name\":\"a\"", &format!("\"name\":\"a{number}\""));
+        let letter = |number: usize| record("sink", "mapping", "d", &named(number), "");
+        for gone_before in 1..=2 {
             let folder = Folder::with(&[]);
-            for file in 0..30_usize {
-                let of = |number: usize| record("sink", "mapping", "d", &name(file * 100 + number), "");
-                folder.write(&format!("dead/{:08}.jsonl", file + 1), &(0..100).map(of).collect::<String>());
+            let file = |number: usize| format!("dead/{number:08}.jsonl");
+            for number in 1..=3 {
+                let letters = (number - 1) * OF_A_FILE..number * OF_A_FILE;
+                folder.write(&file(number), &letters.map(letter).collect::<String>());
             }
             folder.write("p.toml", &CONFIG.replace("'file'\npath = 'out'", "'stdout'"));
             let mut command = folder.command(&["dead-letter", "replay", "--config", "p.toml", "--all"]);
             let mut weir = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
             let mut documents = BufReader::with_capacity(64, weir.stdout.take().unwrap()).lines();
-            let mut delivered: Vec<String> =
-                documents.by_ref().take(documents_before).map(|line| line.unwrap()).collect();
+            let is_gone = || !folder.0.path().join(file(gone_before)).exists();
+            let mut safe: Vec<String> =
+                documents.by_ref().take_while(|_| !is_gone()).map(|line| line.unwrap()).collect();
             weir.kill().unwrap();
             weir.wait().unwrap();
-            delivered.extend(documents.map_while(Result::ok).filter(|line| line.ends_with('}')));
 
-            let mut left: Vec<String> =
-                (1..=40).map(|file| folder.read(&format!("dead/{file:08}.jsonl"))).collect();
-            left.extend(delivered);
-            let all = left.concat().replace('\\', "");
-            let lost =
-                (0..LETTERS).filter(|number| !all.contains(&format!("\"name\":\"a{number}\""))).count();
-            assert_eq!(lost, 0, "killed after {documents_before} documents");
+            safe.extend(documents.map_while(Result::ok));
+            for number in 1..=3 {
+                safe.extend(folder.read(&file(number)).lines().map(|line| line.replace('\\', "")));
+            }
+            let name = |line: &String| Some(line.split_once("\"name\":\"a")?.1.split_once('"')?.0.to_owned());
+            let safe: std::collections::HashSet<String> = safe.iter().filter_map(name).collect();
+            // The line at which it was seen to be gone was read, and is not in `safe`.
+            assert!(safe.len() + 1 >= 3 * OF_A_FILE, "{} are lost", 3 * OF_A_FILE - safe.len());
         }
     }
 }

@@ -42,8 +42,8 @@ pub struct Counts {
     pub sent: u64,
     /// Letters that stay where they are.
     pub kept: BTreeMap<Kept, u64>,
-    /// The drain began before all had set out.
-    pub is_cut_short: bool,
+    /// All that were asked for were sent or kept: neither a drain nor an abort came before.
+    pub is_complete: bool,
 }
 
 impl Account {
@@ -117,11 +117,14 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
     fn run(mut self) -> Result<(), SourceError> {
         self.context.health.set(TASK, Condition::Ready);
         let replay = self.replay.clone();
+        let mut is_complete = true;
         for number in replay.files() {
             if self.letters.selection.has_file(*number) && !self.file(*number)? {
+                is_complete = false;
                 break;
             }
         }
+        self.letters.account.lock().is_complete = is_complete;
         self.context.health.finished(TASK);
         Ok(())
     }
@@ -130,13 +133,12 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
     fn file(&mut self, number: u64) -> Result<bool, SourceError> {
         for line in dead_letter::lines(self.replay.folder(), number)? {
             if !self.goes_on() {
-                self.letters.account.lock().is_cut_short = true;
                 return Ok(false);
             }
             let line = line?;
             (self.on_read)(line.text.len() as u64 + 1);
-            if self.letters.selection.has_line(line.id) {
-                self.line(&line)?;
+            if self.letters.selection.has_line(line.id) && !self.line(&line)? {
+                return Ok(false);
             }
         }
         if let Err(error) = self.replay.file_is_read(number) {
@@ -145,39 +147,40 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
         Ok(true)
     }
 
-    fn line(&self, line: &LetterLine) -> Result<(), SourceError> {
+    /// `false`: the drain has begun, here as below.
+    fn line(&self, line: &LetterLine) -> Result<bool, SourceError> {
         let id = line.id;
         let record = match line.record() {
             Ok(record) => record,
             Err(error) if self.letters.selection.has_unreadable() => {
                 self.keep(id, Kept::Unreadable, Some(error.to_string()));
-                return Ok(());
+                return Ok(true);
             }
             Err(error) => {
                 tracing::warn!("letter {id} is passed over: {error}");
-                return Ok(());
+                return Ok(true);
             }
         };
         if !self.letters.selection.matches(&record) {
-            return Ok(());
+            return Ok(true);
         }
         if self.letters.sink_only {
             return self.to_the_sink(id, &record);
         }
         if record.is_cut() {
             self.keep(id, Kept::Cut, None);
-            return Ok(());
+            return Ok(true);
         }
         self.through_the_stages(id, &record)
     }
 
-    fn through_the_stages(&self, id: LetterId, record: &Record) -> Result<(), SourceError> {
+    fn through_the_stages(&self, id: LetterId, record: &Record) -> Result<bool, SourceError> {
         let mut sending = self.replay.begin(id);
         let (mut framer, mut frames) = (Framer::new(), self.frames(id));
         let mut rest = record.source.as_slice();
         let mut is_all = false;
         while !is_all {
-            let Some(mut chunk) = self.chunk() else { return Ok(()) };
+            let Some(mut chunk) = self.chunk() else { return Ok(false) };
             let push = framer.push(rest, &mut chunk, &mut frames);
             rest = &rest[push.taken..];
             is_all = !push.is_full;
@@ -195,25 +198,25 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
             0 => self.keep(id, Kept::NoEvent, None),
             _ => self.letters.account.lock().sent += 1,
         }
-        Ok(())
+        Ok(true)
     }
 
-    fn to_the_sink(&self, id: LetterId, record: &Record) -> Result<(), SourceError> {
+    fn to_the_sink(&self, id: LetterId, record: &Record) -> Result<bool, SourceError> {
         let Some(document) = &record.document else {
             self.keep(id, Kept::NoDocument, None);
-            return Ok(());
+            return Ok(true);
         };
-        let Some(mut chunk) = self.chunk() else { return Ok(()) };
+        let Some(mut chunk) = self.chunk() else { return Ok(false) };
         let Some(documents) = self.address(id, &record.source, document, &mut chunk) else {
             self.keep(id, Kept::NoEvent, None);
-            return Ok(());
+            return Ok(true);
         };
         let mut sending = self.replay.begin(id);
         let held = self.context.outlet.replay(1, sending.ticket(1));
         self.outbox.put(documents, held)?;
         sending.sent();
         self.letters.account.lock().sent += 1;
-        Ok(())
+        Ok(true)
     }
 
     /// The stored document with the identity and the times of the event that it was made of: both are the original's, so it
@@ -251,9 +254,7 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
 
     /// `None`: the drain has begun.
     fn chunk(&self) -> Option<Chunk> {
-        let chunk = self.context.outlet.pool().take_blocking_while(LOOK_UP, || self.goes_on());
-        self.letters.account.lock().is_cut_short |= chunk.is_none();
-        chunk
+        self.context.outlet.pool().take_blocking_while(LOOK_UP, || self.goes_on())
     }
 
     /// Says that it waits, which is no stall. `false`: the drain has begun.

@@ -67,7 +67,8 @@ impl ReplayCommand {
         drop(progress);
         telemetry.end();
         match result {
-            Ok(()) if account.counts().is_cut_short => {
+            // An abort does not wait for the source, which then has not said so.
+            Ok(()) if !account.counts().is_complete => {
                 Err(LettersError::Stopped { ledger: ledger.into() }.into())
             }
             Ok(()) => ended(&account.counts(), ledger),
