@@ -61,8 +61,13 @@ pub(super) struct Seen {
 }
 
 impl<'a> Frames<'a> {
-    pub(super) fn new(machine: &'a mut Machine, counts: &'a FrameCounts, scope: &'a Scope) -> Frames<'a> {
-        let now = tokio::time::Instant::now().into_std();
+    /// For bytes that came `now`.
+    pub(super) fn new(
+        machine: &'a mut Machine,
+        counts: &'a FrameCounts,
+        scope: &'a Scope,
+        now: Instant,
+    ) -> Frames<'a> {
         Frames { machine, counts, scope, now, seen: Seen::default() }
     }
 

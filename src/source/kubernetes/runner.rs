@@ -1,8 +1,7 @@
 //! The I/O of one machine: sends its requests, reads answers into chunks, tells it what happened.
 //!
 //! Constraints: an event of a watch goes on as soon as the bytes that end it have come, but that chunks follow each other at
-//! least [`WATCH_PACE`] apart: in a burst, waking three threads for each event would be most of its cost. What the machine has accepted is handed on whatever becomes of the answer; ending this task may drop a chunk, of
-//! which nothing was counted as received. A watch that finds no room is closed within [`WATCH_ROOM_WAIT`], a list within
+//! least [`WATCH_PACE`] apart: in a burst, waking three threads for each event would be most of its cost. What the machine has accepted is handed on whatever becomes of the answer. A watch that finds no room is closed within [`WATCH_ROOM_WAIT`], a list within
 //! [`LIST_ROOM_WAIT`].
 
 use std::future::Future;
@@ -17,28 +16,23 @@ use tokio::time::Instant;
 
 use super::super::Start;
 use super::super::context::Context;
-use super::super::framer::Framer;
-use super::frames::{FrameCounts, Frames};
-use super::machine::Machine;
+use super::frames::FrameCounts;
+use super::intake::Intake;
 use super::report::Reporter;
 use super::scope::Scope;
 use super::step::{Action, Input, Request};
-use super::version::Version;
-use crate::event::Chunk;
 use crate::handoff::Closed;
 use crate::kube::with_causes;
 
 /// How long an open watch may go unread: the API server keeps what it cannot send in memory.
-const WATCH_ROOM_WAIT: Duration = Duration::from_secs(1);
+pub(super) const WATCH_ROOM_WAIT: Duration = Duration::from_secs(1);
 /// How long a page may stay half-read. It is one answer of known size, so it may wait longer.
-const LIST_ROOM_WAIT: Duration = Duration::from_secs(10);
+pub(super) const LIST_ROOM_WAIT: Duration = Duration::from_secs(10);
 /// How long a list's items may wait for more to come, so that they go on together.
 const LIST_PATIENCE: Duration = Duration::from_millis(20);
 /// The least time between two chunks of a watch; the first event after quiet does not wait. Well below the 50 ms between two
 /// requests of the sink, so that nothing is stored later for it.
 const WATCH_PACE: Duration = Duration::from_millis(20);
-/// What is cheap to copy from one chunk to the next.
-const CARRIED_BYTES_MAX: usize = 64 << 10;
 /// How often a task that waits says that it is alive.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 /// No object is larger (etcd's limit for a request is 1.5 MiB).
@@ -50,15 +44,11 @@ const REFUSAL_WAIT: Duration = Duration::from_secs(5);
 
 /// One scope's task.
 pub(super) struct Runner {
-    scope: Scope,
     client: Client,
     context: Context,
     start: Start,
-    machine: Machine,
+    intake: Intake,
     reporter: Reporter,
-    counts: FrameCounts,
-    /// The machine's cursor that was told last.
-    told: Option<Version>,
     /// Its name for the liveness probe.
     task: String,
 }
@@ -72,38 +62,36 @@ impl Runner {
         context: Context,
         reporter: Reporter,
     ) -> Runner {
-        let machine = Machine::new(Instant::now().into_std());
         let counts = FrameCounts::new(&context.metrics);
         let task = format!("source ({scope})");
-        Runner { scope, client, context, start, machine, reporter, counts, told: None, task }
+        let intake = Intake::new(scope, context.outlet.clone(), counts, Instant::now().into_std());
+        Runner { client, context, start, intake, reporter, task }
     }
 
     /// Lists and watches until the drain begins, or the next part of the pipeline has ended.
     pub(super) async fn run(mut self) -> Result<(), Closed> {
         let drain = self.context.shutdown.drain.clone();
-        let mut action = self.handle(Input::Start);
+        let mut action = self.handle(Input::Start)?;
         while action != Action::End {
             let input = tokio::select! {
                 biased;
                 () = drain.cancelled() => Input::Stop,
                 input = self.perform(&action) => input?,
             };
-            action = self.handle(input);
+            action = self.handle(input)?;
         }
         self.context.health.finished(&self.task);
         Ok(())
     }
 
-    fn handle(&mut self, input: Input) -> Action {
-        let step = self.machine.handle(Instant::now().into_std(), random(), input);
+    fn handle(&mut self, input: Input) -> Result<Action, Closed> {
+        let step = self.intake.handle(Instant::now().into_std(), random(), input)?;
         for note in step.notes {
             self.reporter.note(note);
         }
-        self.reporter.state(self.machine.state());
+        self.reporter.state(self.intake.machine().state());
         self.context.health.progress(&self.task);
-        // Everything that was accepted before has been handed on: reading ends with that.
-        self.tell_cursor();
-        step.action
+        Ok(step.action)
     }
 
     async fn perform(&mut self, action: &Action) -> Result<Input, Closed> {
@@ -113,7 +101,7 @@ impl Runner {
             Action::Save => Ok(self.save().await),
             Action::AwaitRoom => {
                 // Given back at once: it only shows that there is one.
-                let pool = self.context.outlet.pool().clone();
+                let pool = self.intake.outlet().pool().clone();
                 drop(self.alive_while(pool.take()).await);
                 Ok(Input::Room)
             }
@@ -138,7 +126,7 @@ impl Runner {
     }
 
     async fn identify(&mut self) -> Input {
-        let http = match self.scope.request(&Request::Identity) {
+        let http = match self.intake.scope().request(&Request::Identity) {
             Ok(http) => http,
             Err(why) => return Input::Refused { status: 400, retry_after: None, message: why },
         };
@@ -156,12 +144,7 @@ impl Runner {
             403 | 404 => None,
             _ => return refusal(answer).await,
         };
-        let keeper = &self.context.keeper;
-        keeper.source_is(uid);
-        let saved = self.context.outlet.start_of(self.scope.key());
-        self.told = saved.as_deref().and_then(Version::parse);
-        let start = if keeper.is_lost() { Start::All } else { self.start };
-        Input::Identified { cursor: self.told.clone(), start }
+        self.intake.identified(&self.context.keeper, uid, self.start)
     }
 
     async fn save(&self) -> Input {
@@ -175,12 +158,12 @@ impl Runner {
     }
 
     fn deadline(&self) -> Instant {
-        self.machine.deadline().map_or_else(Instant::now, Instant::from_std)
+        self.intake.machine().deadline().map_or_else(Instant::now, Instant::from_std)
     }
 
     /// Asks, and reads the answer to its end or until the machine wants to do something else.
     async fn exchange(&mut self, request: &Request) -> Result<Input, Closed> {
-        let http = match self.scope.request(request) {
+        let http = match self.intake.scope().request(request) {
             Ok(http) => http,
             Err(why) => return Ok(Input::Refused { status: 400, retry_after: None, message: why }),
         };
@@ -189,7 +172,7 @@ impl Runner {
             Err(_) => Ok(Input::Deadline),
             Ok(Err(error)) => Ok(Input::Broke(with_causes(&error))),
             Ok(Ok(answer)) if answer.status() == http::StatusCode::OK => {
-                self.handle(Input::Opened);
+                self.handle(Input::Opened)?;
                 self.read(request, answer.into_body()).await
             }
             Ok(Ok(answer)) => Ok(refusal(answer).await),
@@ -197,22 +180,21 @@ impl Runner {
     }
 
     async fn read(&mut self, request: &Request, body: Body) -> Result<Input, Closed> {
-        let mut reading = Reading::new(body, matches!(request, Request::List { .. }));
-        let input = self.read_to_end(&mut reading).await?;
-        // Also what a broken answer gave before it broke: the machine has judged it.
-        self.hand_on(&mut reading)?;
-        Ok(input)
+        let is_list = matches!(request, Request::List { .. });
+        let mut reading = Reading { body: body.into_data_stream(), handed_on: None, is_list };
+        self.intake.begin(is_list);
+        self.read_to_end(&mut reading).await
     }
 
     async fn read_to_end(&mut self, reading: &mut Reading) -> Result<Input, Closed> {
         loop {
             let bytes = match self.next_piece(reading).await? {
                 None => return Ok(Input::Deadline),
-                Some(None) => return Ok(Input::Ended { whole: reading.is_whole() }),
+                Some(None) => return Ok(Input::Ended { whole: self.intake.is_whole() }),
                 Some(Some(Err(error))) => return Ok(Input::Broke(with_causes(&error))),
                 Some(Some(Ok(bytes))) => bytes,
             };
-            self.machine.stirred(Instant::now().into_std());
+            self.intake.stirred(Instant::now().into_std());
             self.context.health.progress(&self.task);
             if let Some(input) = self.take_in(reading, &bytes).await? {
                 return Ok(input);
@@ -223,7 +205,7 @@ impl Runner {
     /// The next piece of the body; the outer `None`: the deadline has passed. What has been read is handed on before a
     /// wait.
     async fn next_piece(&mut self, reading: &mut Reading) -> Result<Option<Piece>, Closed> {
-        if reading.chunk.is_some() {
+        if !self.intake.needs_chunk() {
             // hyper decodes one piece at a time, in a task of its own: let it, so that pieces that are here already share a
             // chunk. The API server writes a list in pieces of a few items.
             let patience = if reading.is_list { LIST_PATIENCE } else { Duration::ZERO };
@@ -236,7 +218,7 @@ impl Runner {
             if let Ok(piece) = tokio::time::timeout(patience, reading.body.next()).await {
                 return Ok(Some(piece));
             }
-            if !reading.is_inside_a_huge_object() {
+            if !self.intake.is_inside_a_huge_object() {
                 self.hand_on(reading)?;
             }
         }
@@ -246,49 +228,29 @@ impl Runner {
     /// Takes some bytes of the answer in. `Some`: reading is over.
     async fn take_in(&mut self, reading: &mut Reading, mut bytes: &[u8]) -> Result<Option<Input>, Closed> {
         loop {
-            if reading.chunk.is_none() {
+            if self.intake.needs_chunk() {
                 let room_wait = if reading.is_list { LIST_ROOM_WAIT } else { WATCH_ROOM_WAIT };
-                match tokio::time::timeout(room_wait, self.context.outlet.pool().take()).await {
-                    Ok(chunk) => reading.chunk = Some(chunk),
+                match tokio::time::timeout(room_wait, self.intake.outlet().pool().take()).await {
+                    Ok(chunk) => self.intake.give_chunk(chunk),
                     Err(_) => return Ok(Some(Input::NoRoom)),
                 }
             }
-            let Some(chunk) = &mut reading.chunk else { continue };
-            let mut frames = Frames::new(&mut self.machine, &self.counts, &self.scope);
-            let push = reading.framer.push(bytes, chunk, &mut frames);
-            let seen = frames.seen();
-            reading.list_end |= seen.list_end;
-            bytes = &bytes[push.taken..];
-            if push.is_full {
+            let taken = self.intake.take_in(Instant::now().into_std(), bytes);
+            bytes = &bytes[taken.bytes..];
+            if taken.is_full {
                 self.hand_on(reading)?;
             }
-            if seen.over.is_some() || !push.is_full {
-                return Ok(seen.over);
+            if taken.over.is_some() || !taken.is_full {
+                return Ok(taken.over);
             }
         }
     }
 
-    /// Sends what was framed. The cursor is behind all of it: in a list it stands still, on a watch it is the last frame's.
     fn hand_on(&mut self, reading: &mut Reading) -> Result<(), Closed> {
-        let Some(mut chunk) = reading.chunk.take() else { return Ok(()) };
-        reading.framer.detach(&mut chunk);
-        if chunk.received() == 0 {
-            self.tell_cursor();
-            return Ok(());
+        if self.intake.hand_on()? {
+            reading.handed_on = Some(Instant::now());
         }
-        reading.handed_on = Some(Instant::now());
-        self.told = self.machine.cursor().cloned();
-        let reaches = self.told.as_ref().map(Version::to_string);
-        self.context.outlet.send_of(chunk, self.scope.key(), reaches)
-    }
-
-    fn tell_cursor(&mut self) {
-        if let Some(cursor) = self.machine.cursor()
-            && self.told.as_ref() != Some(cursor)
-        {
-            self.context.outlet.reached(self.scope.key(), cursor.to_string());
-            self.told = Some(cursor.clone());
-        }
+        Ok(())
     }
 }
 
@@ -298,41 +260,9 @@ type Piece = Option<Result<Bytes, kube::Error>>;
 /// An answer that is being read.
 struct Reading {
     body: BodyDataStream<Body>,
-    framer: Framer,
-    /// What was framed and not handed on yet.
-    chunk: Option<Chunk>,
     /// When a chunk was handed on last.
     handed_on: Option<Instant>,
     is_list: bool,
-    list_end: bool,
-}
-
-impl Reading {
-    fn new(body: Body, is_list: bool) -> Reading {
-        Reading {
-            body: body.into_data_stream(),
-            framer: Framer::new(),
-            chunk: None,
-            handed_on: None,
-            is_list,
-            list_end: false,
-        }
-    }
-
-    /// Whether the chunk holds nothing but the beginning of a huge object: carrying that from chunk to chunk would copy it
-    /// for every piece.
-    fn is_inside_a_huge_object(&self) -> bool {
-        self.chunk
-            .as_ref()
-            .is_some_and(|chunk| chunk.received() == 0 && chunk.bytes.len() > CARRIED_BYTES_MAX)
-    }
-
-    /// Whether the answer could end here.
-    fn is_whole(&self) -> bool {
-        let none = Chunk::default();
-        let chunk = self.chunk.as_ref().unwrap_or(&none);
-        self.framer.is_between_objects(chunk) && self.list_end == self.is_list
-    }
 }
 
 /// The UID in an object's metadata.

@@ -543,6 +543,18 @@ async fn when_nobody_takes_events_the_watch_is_closed_and_resumed_without_a_gap(
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_read_before_a_drain_is_handed_on() {
+    let frames = vec![Added("b", "101"), After(Duration::from_millis(1)), Added("c", "102"), StaysOpen];
+    let mut run = start(vec![Page("100", "", &[]), Watch(frames)], 4);
+    assert_eq!(texts(&run.work.recv().await.unwrap()), ["b@101"]);
+    // The second one is read, and waits a little for others.
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    run.shutdown.drain.cancel();
+    run.source.await.unwrap().unwrap();
+    assert_eq!(texts(&run.work.recv().await.expect("the cursor was told, and it was not sent")), ["c@102"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_end_of_the_next_part_ends_the_source() {
     let run = start(vec![Page("100", "", &[("a", "90")])], 2);
     drop(run.work);
