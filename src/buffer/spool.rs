@@ -188,8 +188,6 @@ impl Spool {
                 durably_at = now + DURABLY_INTERVAL;
             }
             self.work(now, durably, is_closing);
-            // The reader may wait for what turned out not to be there.
-            self.memory.look_again();
             self.worked.notify_all();
             if is_closing {
                 break;
@@ -212,7 +210,12 @@ impl Spool {
         }
         self.tell(&mut disk);
         self.gauge.set(disk.tiers.bytes() as i64);
-        self.has_unread.store(disk.tiers.has_unread(), Ordering::Release);
+        let has_unread = disk.tiers.has_unread();
+        if self.has_unread.swap(has_unread, Ordering::AcqRel) && !has_unread {
+            // The reader may wait for what turned out not to be there. Only then: it would call this thread again, which would
+            // not rest as long as there is no room, or the disk fails.
+            self.memory.look_again();
+        }
     }
 
     /// Waits until the next time to work, or until it is called. True: the end is near.
