@@ -64,6 +64,11 @@ impl Outlet {
         self.tracker.issue(scope, 0, Some(position));
     }
 
+    /// The positions of this scope mean nothing any more: see [`Tracker::start_over`].
+    pub fn start_over(&self, scope: &str) {
+        self.tracker.start_over(scope);
+    }
+
     /// Hands on a chunk of a source that cannot go on in the middle of its input.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use super::memory::{Guarded, Memory};
 use crate::event::Documents;
 use crate::handoff::{Closed, Stored};
 use crate::ledger::{Held, Ledger, ReasonId, Settlement, Tally};
-use crate::position::{Positions, Tracker};
+use crate::position::{NOWHERE, Positions, Tracker};
 
 /// The memory is filled from the disk to this many bytes of documents: a few of the sink's requests.
 pub(super) const AHEAD_BYTES: usize = 4 << 20;
@@ -36,9 +36,21 @@ pub(super) struct Tiers<D: Disk> {
     read_ahead: Option<(Seq, Documents)>,
     /// What documents are counted as that were damaged on disk.
     lost_reason: ReasonId,
-    /// The first record that counts for the marks, and where those began.
-    begun: (Seq, Positions),
+    begun: Begun,
+    /// How many of the tracker's restarts are in `begun`.
+    restarts: u64,
     troubles: Troubles,
+}
+
+/// Where the settled marks begin.
+#[derive(Debug)]
+struct Begun {
+    /// The first record whose marks count.
+    first: Seq,
+    /// What holds until those before it and it are settled.
+    marks: Positions,
+    /// Whether others settle what those before it hold.
+    is_settled: bool,
 }
 
 /// What each kind of work last met.
@@ -114,7 +126,8 @@ impl<D: Disk> Tiers<D> {
             tracing::info!(documents = recovered, read_up_to = ?marks, "an earlier run had not sent all: that goes first");
         }
         let tiers = Tiers {
-            begun: (log.settled(), Positions::new()),
+            begun: Begun { first: log.settled(), marks: Positions::new(), is_settled: true },
+            restarts: tracker.restarts(),
             log,
             memory,
             tracker,
@@ -285,13 +298,20 @@ impl<D: Disk> Tiers<D> {
     /// The source goes on from `marks`, before which everything is settled, by others if not by us: what the disk holds from
     /// before is still sent, and holds no mark back.
     pub(super) fn begin(&mut self, marks: Positions) {
-        self.begun = (self.log.end(), marks);
+        self.begun = Begun { first: self.log.end(), marks, is_settled: true };
     }
 
     /// Up to where everything is settled, of `read`, which was looked up before: what was spooled since is above it.
-    pub(super) fn settled_marks(&self, read: Positions) -> Positions {
-        let (first, marks) = &self.begun;
-        if self.log.documents() == 0 || self.log.end() == *first {
+    pub(super) fn settled_marks(&mut self, read: Positions) -> Positions {
+        let restarts = self.tracker.restarts();
+        if restarts != self.restarts {
+            // The marks of records until now may be of what a cluster was before it was restored.
+            self.restarts = restarts;
+            let marks = read.keys().map(|scope| (scope.clone(), NOWHERE.to_owned())).collect();
+            self.begun = Begun { first: self.log.end(), marks, is_settled: false };
+        }
+        let Begun { first, marks, is_settled } = &self.begun;
+        if self.log.documents() == 0 || (*is_settled && self.log.end() == *first) {
             return read;
         }
         match self.log.settled_marks() {

@@ -11,8 +11,8 @@ use super::{Failure, print};
 use crate::buffer::{self, OpenError};
 use crate::config::{self, Environment, Settings};
 use crate::kube::lease::mark::{self, MarkError, Marked};
-use crate::position::Record;
 use crate::position::file::{self, FileError, Saved};
+use crate::position::{NOWHERE, Record};
 
 /// Show or change how far a pipeline has read its source
 ///
@@ -177,6 +177,8 @@ fn record_shown(record: &Record) -> String {
     let mut text =
         format!("source    {}\ntarget    {}\n", record.identity.source_text(), record.identity.target_text());
     for (scope, position) in &record.positions {
+        let position =
+            if position == NOWHERE { "(read everything: the cluster was restored)" } else { position };
         text += &format!("position  {scope}  {position}\n");
     }
     text

@@ -63,6 +63,17 @@ impl Keeper {
         tracker: Tracker,
     ) -> Result<Keeper, KeepError> {
         let saved = folder.map(file::load).transpose()?.unwrap_or(Saved::Nothing);
+        Keeper::of(saved, folder, has_spool, identity, tracker)
+    }
+
+    /// [`Keeper::open`] for what was loaded.
+    pub(crate) fn of(
+        saved: Saved,
+        folder: Option<&Path>,
+        has_spool: bool,
+        identity: Identity,
+        tracker: Tracker,
+    ) -> Result<Keeper, KeepError> {
         let mut state = State {
             folder: folder.map(Path::to_owned),
             identity,
@@ -176,14 +187,22 @@ impl Keeper {
     ///
     /// When they cannot be written; those from before are still there.
     pub fn save(&self, durably: bool) -> Result<(), FileError> {
+        let Some(folder) = self.lock().folder.clone() else { return Ok(()) };
+        self.save_with(durably, |record| file::save(&folder, record, durably))
+    }
+
+    /// [`Keeper::save`] to wherever `write` does.
+    pub(crate) fn save_with<E>(
+        &self,
+        durably: bool,
+        write: impl FnOnce(&Record) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut state = self.lock();
-        let Some(folder) = state.folder.clone() else { return Ok(()) };
-        let positions = state.tracker.marks();
-        let record = Record::new(state.identity.clone(), positions);
+        let record = Record::new(state.identity.clone(), state.tracker.marks());
         if record.positions.is_empty() || state.saved.as_ref() == Some(&record) && !durably {
             return Ok(());
         }
-        file::save(&folder, &record, durably)?;
+        write(&record)?;
         state.saved = Some(record);
         Ok(())
     }

@@ -12,7 +12,7 @@
 //! at the mark misses nothing, and reads little twice. The [`Keeper`] saves the marks, and knows whose they are.
 //!
 //! Invariant: a mark never passes an event that is not done with, and moves back only when a cluster was
-//! restored or replaced.
+//! restored or replaced: then it is [`NOWHERE`] until a position in what that cluster is now is reached.
 
 pub mod file;
 mod keeper;
@@ -27,6 +27,9 @@ pub use tracker::Tracker;
 
 /// A place in one scope's order, as its source writes it: a `resourceVersion`, or a file and an offset. Nobody else reads it.
 pub type Position = String;
+
+/// The mark of a scope that has to start over: whoever begins there reads everything.
+pub const NOWHERE: &str = "";
 
 /// A position for each scope that has one, by the scope's name.
 pub type Positions = BTreeMap<String, Position>;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::{Position, Positions};
+use super::{NOWHERE, Position, Positions};
 use crate::ledger::Settlement;
 
 /// Knows which chunks are done with; cheap to clone.
@@ -15,6 +15,8 @@ struct State {
     scopes: Vec<Scope>,
     /// How often it began.
     beginnings: u64,
+    /// How often a scope had to start over.
+    restarts: u64,
 }
 
 #[derive(Debug)]
@@ -74,7 +76,7 @@ impl Tracker {
     /// new is: in the middle of a list. The answer is told as they are done with.
     pub fn issue(&self, scope: &str, events: u64, reaches: Option<Position>) -> Option<Arc<dyn Settlement>> {
         let mut state = self.lock();
-        let State { scopes, beginnings } = &mut *state;
+        let State { scopes, beginnings, .. } = &mut *state;
         let index = scopes.iter().position(|other| other.name == scope).unwrap_or_else(|| {
             let name = scope.to_owned();
             scopes.push(Scope { name, mark: None, open: VecDeque::new(), first: 0 });
@@ -100,6 +102,22 @@ impl Tracker {
             .iter()
             .filter_map(|scope| Some((scope.name.clone(), scope.mark.clone()?)))
             .collect()
+    }
+
+    /// A scope's positions mean nothing any more: its cluster was restored, and numbers anew from before them. Its mark is
+    /// [`NOWHERE`] until a position of now is reached: what is open is still done with, and reaches nothing.
+    pub fn start_over(&self, scope: &str) {
+        let mut state = self.lock();
+        state.restarts += 1;
+        if let Some(scope) = state.scopes.iter_mut().find(|other| other.name == scope) {
+            scope.mark = Some(NOWHERE.to_owned());
+            scope.open.iter_mut().for_each(|chunk| chunk.reaches = None);
+        }
+    }
+
+    /// How often a scope had to start over.
+    pub fn restarts(&self) -> u64 {
+        self.lock().restarts
     }
 
     /// Forgets all marks: they were another cluster's. What is open goes on.
@@ -165,6 +183,20 @@ mod tests {
         let _open = tracker.issue("all", 1, Some("91".into()));
         before.settled(1);
         assert_eq!(mark(&tracker, "all"), Some(90));
+    }
+
+    #[test]
+    fn a_scope_that_starts_over_is_nowhere_until_something_new_is_reached() {
+        let tracker = Tracker::default();
+        tracker.begin(Positions::from([("all".into(), "90".into())]));
+        let old = tracker.issue("all", 1, Some("91".into())).unwrap();
+        tracker.start_over("all");
+        let list = tracker.issue("all", 1, None).unwrap();
+        tracker.issue("all", 0, Some("30".into()));
+        old.settled(1);
+        assert_eq!(tracker.marks()["all"], NOWHERE);
+        list.settled(1);
+        assert_eq!(tracker.marks()["all"], "30");
     }
 
     #[test]

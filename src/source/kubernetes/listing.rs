@@ -111,6 +111,12 @@ impl Listing {
         };
     }
 
+    /// Whether this try's snapshot is older than that of an earlier one: the cluster was restored in between.
+    pub(super) fn was_restored(&self) -> bool {
+        let version = self.version.as_ref().and_then(Version::number);
+        version.is_some_and(|version| self.given.iter().any(|given| version < given.version))
+    }
+
     /// The cluster was restored: what earlier tries gave says nothing any more, nor does what this one skipped.
     pub(super) fn forget_given(&mut self) {
         self.given.clear();
@@ -192,6 +198,15 @@ mod tests {
             !listing.was_given("ns", "b", Some(2)),
             "it comes after c: the first try may not have seen it"
         );
+    }
+
+    #[test]
+    fn a_second_try_of_an_older_snapshot_is_of_a_restored_cluster() {
+        let mut listing = after_losing(10, &[("a", 3)]);
+        listing.metadata(Some(Version::Number(9)), "");
+        assert!(listing.was_restored());
+        listing.forget_given();
+        assert!(!listing.was_given("ns", "a", Some(3)));
     }
 
     #[test]

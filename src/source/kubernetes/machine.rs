@@ -137,6 +137,9 @@ impl Machine {
     /// A list's metadata has been read.
     pub(super) fn list_metadata(&mut self, version: &str, next_token: &str) {
         self.listing.metadata(Version::parse(version), next_token);
+        if self.listing.was_restored() {
+            self.listing.forget_given();
+        }
         if let (Some(version), Some(cursor)) = (self.listing.version(), &self.cursor)
             && version.is_below(cursor)
         {
