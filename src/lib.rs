@@ -49,3 +49,6 @@ pub mod secret;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
+
+#[cfg(test)]
+mod simulator;

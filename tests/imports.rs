@@ -130,7 +130,7 @@ fn rust_files(folder: PathBuf) -> Vec<PathBuf> {
             let path = entry.unwrap().path();
             // These names are of what is compiled for tests only.
             match path.file_stem().and_then(|stem| stem.to_str()) {
-                Some("tests" | "testing" | "scenarios") => {}
+                Some("tests" | "testing" | "scenarios" | "simulated" | "simulator") => {}
                 Some(stem) if stem.ends_with("_test") => {}
                 _ if path.is_dir() => folders.push(path),
                 _ if path.extension().is_some_and(|extension| extension == "rs") => files.push(path),

@@ -245,4 +245,6 @@ impl Guard {
 }
 
 #[cfg(test)]
+pub(crate) mod simulated;
+#[cfg(test)]
 mod tests;

@@ -241,4 +241,7 @@ pub enum Template {
 }
 
 #[cfg(test)]
+pub(crate) use opensearch::simulated;
+
+#[cfg(test)]
 mod tests;

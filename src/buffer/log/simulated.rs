@@ -101,6 +101,23 @@ impl SimulatedDisk {
         state.names = state.names_durable.clone();
     }
 
+    /// Another disk with what a power failure now would leave at the least.
+    pub(crate) fn durable_copy(&self) -> SimulatedDisk {
+        let state = self.lock_state();
+        let contents = |file: &Contents| Contents {
+            durable: file.durable.clone(),
+            now: file.durable.clone(),
+            unsynced: Vec::new(),
+        };
+        let copy = State {
+            files: state.files.iter().map(contents).collect(),
+            names: state.names_durable.clone(),
+            names_durable: state.names_durable.clone(),
+            ..State::default()
+        };
+        SimulatedDisk { state: Arc::new(Mutex::new(copy)), process: 0 }
+    }
+
     /// Changes a file as nobody should: what it says is durable.
     pub(crate) fn damage(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.lock_state();

@@ -339,4 +339,6 @@ fn status_failure(status: StatusCode, body: &[u8], host: &str) -> Failure {
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
+pub(crate) mod simulated;
+#[cfg(test)]
 mod tests;

@@ -60,3 +60,5 @@ mod machine_test;
 mod model_test;
 #[cfg(test)]
 mod scenario_test;
+#[cfg(test)]
+pub(crate) mod simulated;

@@ -1,0 +1,117 @@
+//! The whole of weir in a simulated world: production's pure machines and its log, one thread, simulated time, and a seeded
+//! schedule of everything that goes wrong with an API server, an OpenSearch, a disk and a process.
+//!
+//! ```text
+//!   seed ──> plan ──> world ─┬─> api_server, stream ──> feed ──> source ──> workers ──> buffer ──> sink ──> opensearch
+//!                            ├─> disk, position_file ◀──────────── process ──────────────┘
+//!                            └─> oracle: guarantees 1 and 2, the marks, the ledger, the bounds
+//! ```
+//!
+//! - [`plan`] is what a seed decides beforehand; [`world`] the schedule; [`process`] one life of weir; [`feed`] the exchange of
+//!   one source with the API server.
+//! - What is production's: the list/watch machine, framer and hand-over; parsing and encoding; chunks, ledger and tracker; the
+//!   position's keeper and record; the buffer's tiers, memory and log; the sink's lane, bodies, responses and storm. They are
+//!   driven through the `simulated` module of each part. What is not: sockets, threads, files, and WebAssembly.
+//!
+//! Invariant: one seed is one history. A seed that fails prints how to replay it, and what happened last.
+//!
+//! `WEIR_SIM_SEEDS=N` runs so many seeds, `WEIR_SIM_FIRST=N` begins with that one, `WEIR_SIM_SEED=N` runs one and tells.
+
+mod api_server;
+mod clock;
+mod feed;
+mod history;
+mod opensearch;
+mod oracle;
+mod plan;
+mod position_file;
+mod process;
+mod stream;
+mod trace;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use self::world::{Summary, World};
+use crate::ledger::Ledger;
+use crate::metrics::Metrics;
+
+/// How many seeds a run has.
+const SEEDS: u64 = 10_000;
+/// Failing seeds that are told; then the run ends.
+const FAILURES_MAX: usize = 3;
+
+#[test]
+fn whatever_goes_wrong_nothing_is_lost_and_nothing_is_stored_twice() {
+    if let Some(seed) = setting("WEIR_SIM_SEED") {
+        let metrics = metrics();
+        let result = run(seed, &metrics, true);
+        println!("seed {seed}: {result:?}");
+        return assert!(result.is_ok());
+    }
+    let first = setting("WEIR_SIM_FIRST").unwrap_or(0);
+    let seeds = setting("WEIR_SIM_SEEDS").unwrap_or(SEEDS);
+    let (next, failures, total) =
+        (AtomicU64::new(first), Mutex::new(Vec::new()), Mutex::new(Summary::default()));
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                let metrics = metrics();
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + seeds || failures.lock().unwrap().len() >= FAILURES_MAX {
+                        return;
+                    }
+                    match run(seed, &metrics, false) {
+                        Ok(summary) => total.lock().unwrap().add(&summary),
+                        Err(why) => failures.lock().unwrap().push((seed, why)),
+                    }
+                }
+            });
+        }
+    });
+    println!("{seeds} seeds in {:?}: {:?}", begun.elapsed(), total.into_inner().unwrap());
+    let failures = failures.into_inner().unwrap();
+    for (seed, why) in &failures {
+        println!("seed {seed}: {why}\n    WEIR_SIM_SEED={seed} cargo test --lib simulator -- --nocapture");
+    }
+    assert!(failures.is_empty(), "{} seeds failed", failures.len());
+}
+
+fn metrics() -> Metrics {
+    Metrics::new(&Ledger::default()).unwrap()
+}
+
+/// Runs one seed; a panic is a failure like any other.
+fn run(seed: u64, metrics: &Metrics, is_traced: bool) -> Result<Summary, String> {
+    let mut world = World::new(seed, metrics, is_traced);
+    let result = catch_unwind(AssertUnwindSafe(|| world.run()));
+    let result = result.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        Err(format!("panicked: {}", text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("?")))
+    });
+    if is_traced {
+        println!("{}", world.trace());
+    }
+    result
+}
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+impl Summary {
+    fn add(&mut self, other: &Summary) {
+        self.steps += other.steps;
+        self.lives += other.lives;
+        self.versions += other.versions;
+        self.accepted += other.accepted;
+        self.stored += other.stored;
+        self.resent += other.resent;
+        self.letters += other.letters;
+    }
+}

@@ -1,0 +1,255 @@
+//! An OpenSearch cluster: indices of documents by id, external versions, and everything that a `_bulk` request can meet. It
+//! keeps its own record of what it did, for the oracle.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use memchr::memmem;
+
+use super::clock::{MILLISECOND, SECOND, Time};
+use super::history::id_in;
+use super::plan::{Plan, around, happens};
+use crate::sink::simulated::Ended;
+
+/// A request on its way. The process that sent it may be gone when it arrives.
+#[derive(Debug)]
+pub(super) struct Request {
+    /// Which process sent it, and its number there.
+    pub(super) life: u32,
+    pub(super) number: u64,
+    body: Vec<u8>,
+    /// When it is carried out, if it is and was not yet.
+    apply_at: Option<Time>,
+    /// When its end is seen.
+    pub(super) ends_at: Time,
+    fate: Fate,
+    answer: Option<Ended>,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Answered,
+    /// Carried out, and the answer is late.
+    LateAnswer,
+    /// Carried out, and the answer is lost.
+    LostAnswer,
+    /// Not carried out.
+    Lost,
+    /// Not carried out, with this status.
+    Refused(u16),
+    /// Carried out, and the answer is of no use.
+    Garbled,
+    /// Carried out, and the answer has another number of items.
+    Miscounted,
+}
+
+/// The cluster.
+#[derive(Debug)]
+pub(super) struct OpenSearch {
+    /// External versions, by index and id; 0 in `history` mode.
+    pub(super) documents: BTreeMap<(String, String), u64>,
+    /// In how many indices each id is.
+    pub(super) ids: BTreeMap<String, u32>,
+    /// Versions that it has ever refused for their content.
+    pub(super) refused: BTreeSet<String>,
+    /// Of them, those that only a bad template made it refuse.
+    pub(super) refused_by_template: BTreeSet<String>,
+    pub(super) requests: Vec<Request>,
+    /// Away until then.
+    pub(super) down_until: Time,
+    /// Refuses every document for its content until then.
+    pub(super) bad_template_until: Time,
+    pub(super) is_calm: bool,
+    /// What it found out that must not be.
+    pub(super) violations: Vec<String>,
+    /// How often a document was sent that was stored already.
+    pub(super) resent: u64,
+    plan: Plan,
+    random: fastrand::Rng,
+}
+
+/// A body larger than this is refused.
+const BODY_BYTES_MAX: usize = 60_000;
+
+impl OpenSearch {
+    pub(super) fn new(plan: &Plan, random: fastrand::Rng) -> OpenSearch {
+        OpenSearch {
+            documents: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            refused_by_template: BTreeSet::new(),
+            requests: Vec::new(),
+            down_until: 0,
+            bad_template_until: 0,
+            is_calm: false,
+            violations: Vec::new(),
+            resent: 0,
+            plan: plan.clone(),
+            random,
+        }
+    }
+
+    /// A process sends a request.
+    pub(super) fn send(&mut self, life: u32, number: u64, body: Vec<u8>, now: Time) {
+        let fate = self.fate(body.len(), now);
+        let wait = around(20 * MILLISECOND, &mut self.random);
+        let applies = matches!(
+            fate,
+            Fate::Answered | Fate::LateAnswer | Fate::LostAnswer | Fate::Garbled | Fate::Miscounted
+        );
+        let is_late = fate == Fate::LateAnswer || (fate == Fate::Lost && self.random.u8(..4) == 0);
+        let ends_at = if is_late { now + 30 * SECOND } else { now + 2 * wait };
+        let apply_at = applies.then_some(now + wait);
+        self.requests.push(Request { life, number, body, apply_at, ends_at, fate, answer: None });
+    }
+
+    fn fate(&mut self, bytes: usize, now: Time) -> Fate {
+        let random = &mut self.random;
+        if now < self.down_until {
+            return [Fate::Lost, Fate::Refused(503), Fate::Refused(502)][random.usize(..3)];
+        }
+        if bytes > BODY_BYTES_MAX {
+            return Fate::Refused(413);
+        }
+        if self.is_calm || !happens(self.plan.sink_faults, random) {
+            return Fate::Answered;
+        }
+        match random.u8(..9) {
+            0 => Fate::LateAnswer,
+            1 => Fate::LostAnswer,
+            2 => Fate::Lost,
+            3 => Fate::Garbled,
+            4 => Fate::Miscounted,
+            5 => Fate::Refused(429),
+            6 => Fate::Refused([500, 503, 504][random.usize(..3)]),
+            7 => Fate::Refused([401, 403, 302, 404][random.usize(..4)]),
+            _ => Fate::Answered,
+        }
+    }
+
+    /// When something is to be done next.
+    pub(super) fn due(&self) -> Option<Time> {
+        self.requests.iter().map(|request| request.apply_at.unwrap_or(request.ends_at)).min()
+    }
+
+    /// Does it. The ends of requests are for the process that sent them.
+    pub(super) fn act(&mut self, now: Time) -> Option<(u32, u64, Ended)> {
+        let at = (0..self.requests.len()).min_by_key(|at| {
+            let request = &self.requests[*at];
+            request.apply_at.unwrap_or(request.ends_at)
+        })?;
+        if self.requests[at].apply_at.is_some_and(|apply_at| apply_at <= now) {
+            self.requests[at].apply_at = None;
+            let body = std::mem::take(&mut self.requests[at].body);
+            let items = self.bulk(&body, now);
+            let request = &mut self.requests[at];
+            request.answer = Some(Ended::Answered(200, answer(request.fate, items)));
+            return None;
+        }
+        if self.requests[at].ends_at > now {
+            return None;
+        }
+        let mut request = self.requests.swap_remove(at);
+        let ended = match request.fate {
+            Fate::Answered | Fate::Garbled | Fate::Miscounted => {
+                request.answer.take().unwrap_or(Ended::Broke)
+            }
+            Fate::LateAnswer => Ended::TimedOut,
+            Fate::LostAnswer => Ended::Broke,
+            Fate::Lost if self.random.bool() => Ended::TimedOut,
+            Fate::Lost => Ended::Broke,
+            Fate::Refused(status) => Ended::Answered(status, b"{\"error\":\"refused\"}".to_vec()),
+        };
+        Some((request.life, request.number, ended))
+    }
+
+    /// Carries a `_bulk` body out; answers one item each.
+    fn bulk(&mut self, body: &[u8], now: Time) -> Vec<String> {
+        let text = String::from_utf8_lossy(body);
+        let mut lines = text.lines();
+        let mut items = Vec::new();
+        while let (Some(action), Some(source)) = (lines.next(), lines.next()) {
+            // {"create":{"_index":"I","_id":"X"}} or {"index":{"_index":"I","_id":"X","version_type":"external","version":V}}
+            let parts: Vec<&str> = action.split('"').collect();
+            let (operation, index, id) = (parts[1], parts[5], parts[9]);
+            let version = action.rsplit(':').next().and_then(|text| text.trim_end_matches('}').parse().ok());
+            let status = self.item(index, id, version, source.as_bytes(), now);
+            items.push(item(operation, status));
+        }
+        items
+    }
+
+    fn item(&mut self, index: &str, id: &str, version: Option<u64>, source: &[u8], now: Time) -> u16 {
+        let of = id_in(source);
+        if !self.is_calm && happens(self.plan.item_faults, &mut self.random) {
+            return [429, 503, 403][self.random.usize(..3)];
+        }
+        if now < self.bad_template_until {
+            self.refused.insert(of.clone());
+            self.refused_by_template.insert(of);
+            return 400;
+        }
+        if memmem::find(source, b"POISON ").is_some() {
+            self.refused.insert(of);
+            return 400;
+        }
+        let key = (index.to_owned(), id.to_owned());
+        let Some(version) = version else { return self.create(key, &of) };
+        match self.documents.get_mut(&key) {
+            Some(stored) if *stored >= version => {
+                self.resent += u64::from(*stored == version);
+                409
+            }
+            found => {
+                let status = if found.is_some() { 200 } else { 201 };
+                self.documents.insert(key, version);
+                status
+            }
+        }
+    }
+
+    fn create(&mut self, key: (String, String), of: &str) -> u16 {
+        if key.1 != of {
+            self.violations.push(format!("the document of {of} is stored as {}", key.1));
+        }
+        match self.documents.get(&key) {
+            Some(_) => {
+                self.resent += 1;
+                409
+            }
+            None => {
+                let indices = self.ids.entry(key.1.clone()).or_default();
+                *indices += 1;
+                if *indices > 1 {
+                    self.violations.push(format!("{} is stored in {indices} indices", key.1));
+                }
+                self.documents.insert(key, 0);
+                201
+            }
+        }
+    }
+}
+
+fn item(operation: &str, status: u16) -> String {
+    let (kind, reason) = match status {
+        200 | 201 => return format!(r#"{{"{operation}":{{"status":{status}}}}}"#),
+        400 => ("mapper_parsing_exception", "failed to parse field [message]"),
+        403 => ("cluster_block_exception", "index [x] blocked by: [FORBIDDEN/8/index write (api)];"),
+        409 => ("version_conflict_engine_exception", "version conflict, document already exists"),
+        429 => ("rejected_execution_exception", "rejected execution of coordinating operation"),
+        _ => ("unavailable_shards_exception", "primary shard is not active"),
+    };
+    format!(r#"{{"{operation}":{{"status":{status},"error":{{"type":"{kind}","reason":"{reason}"}}}}}}"#)
+}
+
+fn answer(fate: Fate, mut items: Vec<String>) -> Vec<u8> {
+    match fate {
+        Fate::Garbled => return b"<html>502 Bad Gateway</html>".to_vec(),
+        Fate::Miscounted if items.len() > 1 => {
+            items.pop();
+        }
+        Fate::Miscounted => items.push(item("create", 201)),
+        _ => {}
+    }
+    format!(r#"{{"items":[{}]}}"#, items.join(",")).into_bytes()
+}

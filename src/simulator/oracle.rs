@@ -1,0 +1,257 @@
+//! What must be true, held against the simulated servers' own records: DESIGN's guarantees 1 and 2, and the marks.
+//!
+//! A version is *excused* from having an outcome only by what the servers know of themselves: it was overwritten or deleted
+//! when weir listed because it had been told to (410 in any form, a restore, a silent watch, no position), or it was written
+//! after a restore that nobody could notice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::api_server::ApiServer;
+use super::history::{Kind, Version};
+use super::opensearch::OpenSearch;
+use crate::buffer::simulated::{SimulatedDisk, unsettled_on};
+use crate::sink::Mode;
+
+/// What is known of one version, beside what the servers know.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    /// How often it went through the stages, in all lives.
+    accepted: u32,
+    /// The last life that it did in.
+    life: u32,
+    /// Why it needs no outcome.
+    excuse: Option<&'static str>,
+    /// The restore of a backup made it never happen.
+    is_cut: bool,
+}
+
+/// Which mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// Everything up to it has its outcome or is on this disk.
+    Read,
+    /// Everything up to it has its outcome.
+    Settled,
+}
+
+/// The judge of a run.
+#[derive(Debug, Default)]
+pub(super) struct Oracle {
+    mode: Mode,
+    known: Vec<Known>,
+    /// Versions that the read mark has not passed, and the settled mark: what it passes is found safe then.
+    open: [Vec<usize>; 2],
+    by_id: BTreeMap<String, Vec<usize>>,
+    /// Durable dead letters, by version.
+    pub(super) letters: BTreeMap<String, u32>,
+    /// What this life has accepted since the last restore.
+    of_this_life: BTreeMap<String, u32>,
+    /// Lives that ended without settling or securing everything.
+    cut_short: BTreeSet<u32>,
+    /// How many were accepted, over all lives.
+    pub(super) accepted: u64,
+}
+
+/// A broken promise.
+pub(super) type Violation = String;
+
+impl Oracle {
+    pub(super) fn new(mode: Mode) -> Oracle {
+        Oracle { mode, ..Oracle::default() }
+    }
+
+    /// New versions were written.
+    pub(super) fn learn(&mut self, server: &ApiServer) {
+        for version in &server.history.versions[self.known.len()..] {
+            self.by_id.entry(version.id.clone()).or_default().push(self.known.len());
+            self.open.iter_mut().for_each(|open| open.push(self.known.len()));
+            self.known.push(Known::default());
+        }
+    }
+
+    /// The server was restored: later versions of the life before never happened.
+    pub(super) fn restored(&mut self, server: &ApiServer) {
+        for (version, known) in server.history.versions.iter().zip(&mut self.known) {
+            known.is_cut |= version.revision > server.revision && version.epoch < server.epoch;
+        }
+    }
+
+    /// A process begins.
+    pub(super) fn life_begins(&mut self) {
+        self.of_this_life.clear();
+    }
+
+    /// A process has ended with events that are nowhere but in its memory.
+    pub(super) fn life_cut_short(&mut self, life: u32) {
+        self.cut_short.insert(life);
+    }
+
+    /// weir has noticed a restore, and accepts everything again.
+    pub(super) fn forgets(&mut self) {
+        self.of_this_life.clear();
+    }
+
+    /// Something has come to the stages that is no event. A list that begins again cannot tell that it gave it.
+    pub(super) fn accept_malformed(&mut self, id: &str, life: u32) -> usize {
+        self.accepted += 1;
+        let versions = self.by_id.get(id).map_or(&[][..], Vec::as_slice);
+        for at in versions {
+            self.known[*at].accepted += 1;
+            self.known[*at].life = life;
+        }
+        versions.len()
+    }
+
+    /// An event has come to the stages.
+    pub(super) fn accept(&mut self, id: &str, life: u32) -> Result<(), Violation> {
+        let versions = self.accept_malformed(id, life);
+        if versions == 0 {
+            return Err(format!("{id} was received and never written"));
+        }
+        let times = self.of_this_life.entry(id.to_owned()).or_default();
+        *times += 1;
+        if *times as usize > versions {
+            return Err(format!("{id} was received {times} times by one process"));
+        }
+        Ok(())
+    }
+
+    /// A letter is durable.
+    pub(super) fn bury(&mut self, id: String, os: &OpenSearch, server: &ApiServer) -> Result<(), Violation> {
+        let kinds = self.by_id.get(&id).into_iter().flatten().map(|at| server.history.versions[*at].kind);
+        let is_right = kinds.clone().any(|kind| kind == Kind::Malformed) || os.refused.contains(&id);
+        if !is_right {
+            return Err(format!("{id} became a dead letter, and nobody had refused it"));
+        }
+        *self.letters.entry(id).or_default() += 1;
+        Ok(())
+    }
+
+    /// A list of version `upto` is complete, and replaces what happened behind `from`: what was overwritten by then is gone.
+    pub(super) fn listed(&mut self, scope: &str, (from, upto): (Option<u64>, u64), server: &ApiServer) {
+        let namespace = Some(scope).filter(|scope| *scope != "*");
+        let current: BTreeSet<usize> = server.snapshot(namespace, upto).into_iter().collect();
+        for (at, change) in server.changes.iter().enumerate() {
+            let is_in_gap = change.revision > from.unwrap_or(0) && change.revision <= upto;
+            let is_of_scope = namespace.is_none_or(|name| name == change.namespace);
+            if let Some(version) = change.version
+                && is_in_gap
+                && is_of_scope
+                && !current.contains(&at)
+            {
+                self.known[version].excuse.get_or_insert("overwritten when weir listed");
+            }
+        }
+    }
+
+    /// Everything up to `upto` is left out.
+    pub(super) fn begun(&mut self, scope: &str, upto: u64, epoch: u32, server: &ApiServer) {
+        for (at, version) in server.history.versions.iter().enumerate() {
+            let is_before = version.epoch < epoch || (version.epoch == epoch && version.revision <= upto);
+            if is_of(version, scope) && is_before {
+                self.known[at].excuse.get_or_insert("before start = now");
+            }
+        }
+    }
+
+    /// The server was restored, and had come beyond weir's cursor again when weir first looked.
+    pub(super) fn unnoticeable(&mut self, scope: &str, cursor: u64, epoch: u32, server: &ApiServer) {
+        for (at, version) in server.history.versions.iter().enumerate() {
+            let known = &mut self.known[at];
+            if is_of(version, scope)
+                && version.epoch <= epoch
+                && version.revision <= cursor
+                && known.accepted == 0
+            {
+                known.excuse.get_or_insert("written after a restore that could not be noticed");
+            }
+        }
+    }
+
+    fn is_stored(&self, version: &Version, os: &OpenSearch) -> bool {
+        match self.mode {
+            Mode::History => os.ids.contains_key(&version.id),
+            Mode::Latest => {
+                let uid = version.id.split('.').next().unwrap_or_default();
+                let key = ("events-x".to_owned(), uid.to_owned());
+                os.documents.get(&key).is_some_and(|stored| *stored >= version.revision)
+            }
+        }
+    }
+
+    fn has_outcome(&self, at: usize, version: &Version, os: &OpenSearch) -> bool {
+        let is_buried = || self.letters.contains_key(&version.id);
+        match version.kind {
+            Kind::Kept => self.is_stored(version, os) || is_buried(),
+            Kind::Filtered => self.known[at].accepted > 0,
+            Kind::Poison | Kind::Malformed => is_buried(),
+        }
+    }
+
+    /// A mark stands at `mark`: nothing up to it may be needed of what it does not count.
+    pub(super) fn check_mark(
+        &mut self,
+        which: Mark,
+        (scope, mark, epoch): (&str, u64, u32),
+        server: &ApiServer,
+        os: &OpenSearch,
+        disk: &SimulatedDisk,
+    ) -> Result<(), Violation> {
+        let mut on_disk = None;
+        let mut open = std::mem::take(&mut self.open[which as usize]);
+        let mut violation = Ok(());
+        open.retain(|at| {
+            let (version, known) = (&server.history.versions[*at], &self.known[*at]);
+            if version.epoch > epoch || version.revision > mark || known.is_cut || !is_of(version, scope) {
+                return !known.is_cut;
+            }
+            let mut is_safe = known.excuse.is_some() || self.has_outcome(*at, version, os);
+            if !is_safe && which == Mark::Read {
+                is_safe = on_disk.get_or_insert_with(|| ids_on(disk)).contains(&version.id);
+            }
+            if !is_safe {
+                violation =
+                    Err(format!("the {which:?} mark {mark} of {scope} has passed {version:?} ({known:?})"));
+            }
+            false
+        });
+        self.open[which as usize] = open;
+        violation
+    }
+
+    /// The world is at rest.
+    pub(super) fn check_end(
+        &self,
+        scopes: &[&str],
+        server: &ApiServer,
+        os: &OpenSearch,
+    ) -> Result<(), Violation> {
+        for (at, version) in server.history.versions.iter().enumerate() {
+            if !scopes.iter().any(|scope| is_of(version, scope)) {
+                continue;
+            }
+            let known = &self.known[at];
+            let was_lost_with_its_cluster =
+                known.is_cut && (known.accepted == 0 || self.cut_short.contains(&known.life));
+            if !self.has_outcome(at, version, os) && known.excuse.is_none() && !was_lost_with_its_cluster {
+                return Err(format!("lost: {version:?} ({known:?})"));
+            }
+            let is_alone = self.by_id[&version.id].len() == 1;
+            let must_not_be = matches!(version.kind, Kind::Filtered | Kind::Malformed | Kind::Poison);
+            if self.mode == Mode::History && must_not_be && is_alone && os.ids.contains_key(&version.id) {
+                return Err(format!("stored, and should not be: {version:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_of(version: &Version, scope: &str) -> bool {
+    scope == "*" || scope == version.namespace
+}
+
+/// Versions whose documents a power failure now would leave.
+fn ids_on(disk: &SimulatedDisk) -> BTreeSet<String> {
+    let bodies = unsettled_on(&disk.durable_copy()).unwrap_or_default();
+    bodies.iter().map(|body| super::history::id_in(body)).collect()
+}

@@ -1,0 +1,102 @@
+//! What a seed decides before its run: how large everything is, how fast the cluster changes, and how often what goes wrong.
+
+use super::clock::{MILLISECOND, SECOND, Time};
+use crate::buffer::simulated::Sizes;
+use crate::sink::{DateFormat, IndexPattern, Mode};
+use crate::source::Start;
+
+/// The shape of one run.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// Faults happen until then; afterwards the world settles.
+    pub(super) chaos: Time,
+    pub(super) mode: Mode,
+    pub(super) workers: usize,
+    pub(super) chunks: usize,
+    /// The watched namespaces; none: all, in one scope.
+    pub(super) namespaces: Vec<&'static str>,
+    pub(super) start: Start,
+    pub(super) sizes: Sizes,
+    /// Items a page of a list has at most.
+    pub(super) page: usize,
+    pub(super) objects: usize,
+    /// The mean time between two writes of events.
+    pub(super) write_every: Time,
+    /// The mean time between two compactions.
+    pub(super) compact_every: Time,
+    /// The mean time between two ends of the process; `None`: it lives.
+    pub(super) end_every: Option<Time>,
+    /// The mean time between two backups being restored.
+    pub(super) restore_every: Option<Time>,
+    /// Of a thousand answers of the API server, how many go wrong.
+    pub(super) api_faults: u32,
+    /// Of a thousand answers of OpenSearch, how many go wrong.
+    pub(super) sink_faults: u32,
+    /// Of a thousand documents, how many answer 429 or 5xx.
+    pub(super) item_faults: u32,
+    /// The mean time between outages, of the API server, of OpenSearch and of the disk.
+    pub(super) outage_every: Time,
+    /// An outage's longest time.
+    pub(super) outage_longest: Time,
+    /// OpenSearch's outages are of the kind that refuses every document for its content.
+    pub(super) has_bad_template: bool,
+    /// Of a thousand writes: documents that OpenSearch can never store, and events that are none.
+    pub(super) poison: u32,
+    /// The largest text in an event, in bytes.
+    pub(super) text: usize,
+}
+
+impl Plan {
+    pub(super) fn new(random: &mut fastrand::Rng) -> Plan {
+        let often = |random: &mut fastrand::Rng, choices: &[u32]| choices[random.usize(..choices.len())];
+        let is_small = random.u8(..4) > 0;
+        let memory = if is_small { random.u64(2_000..20_000) } else { 1 << 20 };
+        let disk_bytes = memory * 2 + random.u64(20_000..200_000);
+        let has_disk = random.u8(..5) > 0;
+        let namespaces = match random.u8(..4) {
+            0 => vec!["a", "a-b"],
+            1 => vec!["b"],
+            _ => Vec::new(),
+        };
+        Plan {
+            chaos: random.u64(5..40) * SECOND,
+            mode: if random.u8(..5) == 0 { Mode::Latest } else { Mode::History },
+            workers: random.usize(1..=2),
+            chunks: random.usize(2..=6),
+            namespaces,
+            start: if random.u8(..6) == 0 { Start::Now } else { Start::All },
+            sizes: Sizes { memory, disk: has_disk.then_some((disk_bytes, disk_bytes / 8)) },
+            page: random.usize(2..12),
+            objects: random.usize(3..30),
+            write_every: random.u64(20..600) * MILLISECOND,
+            compact_every: random.u64(1..30) * SECOND,
+            end_every: (random.u8(..4) > 0).then(|| random.u64(2..20) * SECOND),
+            restore_every: (random.u8(..5) == 0).then(|| random.u64(5..30) * SECOND),
+            api_faults: often(random, &[0, 50, 200, 500]),
+            sink_faults: often(random, &[0, 50, 200, 500]),
+            item_faults: often(random, &[0, 20, 200]),
+            outage_every: random.u64(2..40) * SECOND,
+            outage_longest: random.u64(1..20) * SECOND,
+            has_bad_template: random.u8(..6) == 0,
+            poison: often(random, &[0, 20, 100]),
+            text: [40_000, 2_000, 600, 100, 100, 50, 50, 20][random.usize(..8).max(random.usize(..8))],
+        }
+    }
+
+    /// Where documents go.
+    pub(super) fn pattern(&self) -> IndexPattern {
+        let date = (self.mode == Mode::History).then_some(DateFormat::Day);
+        IndexPattern { prefix: "events-".into(), date, suffix: "x".into() }
+    }
+}
+
+/// A random time with this mean, never nothing.
+pub(super) fn around(mean: Time, random: &mut fastrand::Rng) -> Time {
+    let spread = -(1.0 - random.f64()).ln();
+    1 + (mean as f64 * spread.min(8.0)) as Time
+}
+
+/// Whether one of a thousand cases happens.
+pub(super) fn happens(of_a_thousand: u32, random: &mut fastrand::Rng) -> bool {
+    random.u32(..1_000) < of_a_thousand
+}
