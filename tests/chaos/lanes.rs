@@ -1,7 +1,5 @@
 //! Carries the schedule out: each lane its own faults one after the other, all lanes at once. A lane ends with everything it
 //! broke whole again.
-//!
-//! The leader of two replicas is killed here, too, when the Lease can be had: a lane of its own beside `kills`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,23 +45,24 @@ async fn lane<F: std::fmt::Debug>(begin: Instant, steps: &[Step<F>], act: impl A
 
 async fn kill(world: &World, step: &Step<Kill>) {
     let before = world.history.cursor();
+    let weir = world.fleet.victim(step.dice);
     match step.fault {
         Kill::AtOnce => {
-            world.fleet.kill();
+            weir.kill();
             tokio::time::sleep(step.hold).await;
         }
         Kill::InTheDrain => {
-            world.fleet.terminate();
+            weir.terminate();
             tokio::time::sleep(step.hold / 4).await;
-            world.fleet.kill_in_the_drain();
+            weir.kill_in_the_drain();
         }
         Kill::AndCompact => {
-            world.fleet.kill();
+            weir.kill();
             tokio::time::sleep(step.hold).await;
             compact_behind(world, before).await;
         }
     }
-    world.fleet.start();
+    weir.start();
 }
 
 async fn compact_behind(world: &World, before: u64) {

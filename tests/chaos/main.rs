@@ -8,7 +8,8 @@
 //!
 //! - [`plan`]: what happens when, from one seed; pure. [`lanes`] carries it out.
 //! - [`load`] creates, updates and deletes events; [`reference`](mod@reference) watches them without a proxy and without a gap.
-//! - [`servers`], [`links`], [`fleet`], [`search`]: the servers of this run alone, the connections, weir's lives, the documents.
+//! - [`servers`], [`links`], [`fleet`] of [`replica`]s and their [`life`]s, [`search`]: the servers of this run alone,
+//!   the connections, weir, the documents.
 //! - [`oracle`]: what must be stored, and what may not; pure.
 //!
 //! Invariants of a run: every document that weir owes is stored, each once, none that nobody wrote; what weir counted as
@@ -20,11 +21,13 @@
 
 mod fleet;
 mod lanes;
+mod life;
 mod links;
 mod load;
 mod oracle;
 mod plan;
 mod reference;
+mod replica;
 mod search;
 mod servers;
 mod verdict;
@@ -67,9 +70,10 @@ async fn nothing_is_lost_and_nothing_stored_twice_whatever_fails() {
     let verdict = verdict::reach(&world, &written, began, SETTLE_DEADLINE).await;
     world.fleet.end(&verdict.problems).await;
     eprintln!("{}", verdict::summary(&scale, &world, &verdict));
-    let problems: Vec<String> = verdict.problems.into_iter().chain(world.fleet.problems()).collect();
+    let problems: Vec<String> = verdict.problems.iter().cloned().chain(world.fleet.problems()).collect();
     if !problems.is_empty() {
-        let kept = world.servers.keep_evidence(scale.seed);
+        let account = format!("{:#?}\ncompacted {:?}", verdict.judgement, world.servers.compacted());
+        let kept = world.servers.keep_evidence(scale.seed, &account);
         panic!(
             "{}\nlogs: {}\nthe same schedule again: SEED={}",
             problems.join("\n"),
@@ -87,7 +91,7 @@ impl World {
         let links = Links::start(&servers).await;
         load::make_namespaces(&servers).await;
         let history = reference::Reference::begin(&servers).await;
-        let fleet = Fleet::new(scale, &servers, &links);
+        let fleet = Fleet::new(scale, &servers, &links).await;
         World { servers, links, fleet, history }
     }
 }

@@ -13,7 +13,7 @@ use crate::search::Stored;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Gap {
     /// Which life of weir says so.
-    pub(crate) life: usize,
+    pub(crate) life: String,
     /// `None`: all.
     pub(crate) namespace: Option<String>,
     /// 0: there was none.
@@ -145,7 +145,7 @@ mod tests {
     }
 
     fn gap(since: u64, version: u64) -> Gap {
-        Gap { life: 1, namespace: None, since, version }
+        Gap { life: "weir-0-1".into(), namespace: None, since, version }
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub(crate) struct Scale {
     pub(crate) seed: u64,
     /// `WEIR_CHAOS_SECONDS`: over how long the faults are spread. Restarting servers may take longer.
     pub(crate) length: Duration,
+    /// `WEIR_CHAOS_REPLICAS`: with two of them, one leads by a Lease, and it is mostly the leader that is killed. Else it is the
+    /// seed that says.
+    pub(crate) replicas: usize,
     /// `WEIR_CHAOS_KILLS`: of weir, with SIGKILL.
     pub(crate) kills: usize,
     /// `WEIR_CHAOS_OPENSEARCH_KILLS`: with SIGKILL; it starts again on its data.
@@ -35,8 +38,10 @@ impl Scale {
             let given = std::env::var(format!("WEIR_CHAOS_{name}")).ok().filter(|text| !text.is_empty());
             given.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("WEIR_CHAOS_{name}={text}")))
         };
+        let seed = number("SEED", fastrand::u64(..1 << 32));
         Scale {
-            seed: number("SEED", fastrand::u64(..1 << 32)),
+            seed,
+            replicas: number("REPLICAS", 1 + seed / 2 % 2) as usize,
             length: Duration::from_secs(number("SECONDS", 30)),
             kills: number("KILLS", 9) as usize,
             opensearch_kills: number("OPENSEARCH_KILLS", 1) as usize,
@@ -145,7 +150,6 @@ pub(crate) struct Schedule {
     pub(crate) compactions: Vec<Step<()>>,
     pub(crate) to_api_server: Vec<Step<Harm>>,
     pub(crate) to_opensearch: Vec<Step<Harm>>,
-    // With the Lease: `leaders: Vec<Step<Kill>>`, a lane that kills whichever of two replicas leads (see `lanes`).
 }
 
 impl Schedule {
@@ -196,6 +200,7 @@ mod tests {
     fn scale(seed: u64) -> Scale {
         Scale {
             seed,
+            replicas: 1,
             length: Duration::from_secs(40),
             kills: 9,
             opensearch_kills: 1,

@@ -18,16 +18,19 @@ pub(crate) struct Stored {
 /// `INDEX*` of a run.
 pub(crate) const INDEX_PREFIX: &str = "kube-events-chaos";
 
-/// Every document; `None` while OpenSearch cannot say.
-pub(crate) async fn documents(opensearch: &str) -> Option<Vec<Stored>> {
+/// Every document, or why OpenSearch cannot say.
+pub(crate) async fn documents(opensearch: &str) -> Result<Vec<Stored>, String> {
     let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
-    let ask = async |path: &str, body: Value| -> Option<Value> {
+    let ask = async |path: &str, body: Value| -> Result<Value, String> {
         let request = client.post(format!("{opensearch}/{path}")).header("content-type", "application/json");
-        let answer = request.body(body.to_string()).send().await.ok()?;
-        if !answer.status().is_success() {
-            return None;
+        let answer =
+            request.body(body.to_string()).send().await.map_err(|error| format!("{path}: {error:?}"))?;
+        let status = answer.status();
+        let text = answer.text().await.map_err(|error| format!("{path}: {error:?}"))?;
+        match serde_json::from_str(&text) {
+            Ok(value) if status.is_success() => Ok(value),
+            _ => Err(format!("{path}: {status}: {:.300}", text)),
         }
-        serde_json::from_str(&answer.text().await.ok()?).ok()
     };
     ask(&format!("{INDEX_PREFIX}*/_refresh"), json!({})).await?;
     let query = json!({"size": 1_000, "sort": ["_doc"], "_source": ["count", "message"]});
@@ -35,11 +38,11 @@ pub(crate) async fn documents(opensearch: &str) -> Option<Vec<Stored>> {
     let mut all = Vec::new();
     loop {
         if page["_shards"]["failed"] != json!(0) {
-            return None;
+            return Err(format!("shards failed: {}", page["_shards"]));
         }
-        let hits = page["hits"]["hits"].as_array()?;
+        let hits = page["hits"]["hits"].as_array().ok_or("no hits")?;
         if hits.is_empty() {
-            return Some(all);
+            return Ok(all);
         }
         all.extend(hits.iter().map(stored));
         page = ask("_search/scroll", json!({"scroll": "1m", "scroll_id": page["_scroll_id"]})).await?;

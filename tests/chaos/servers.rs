@@ -75,8 +75,13 @@ impl Servers {
         writeln!(pids, "{name} {pid}").unwrap();
     }
 
+    /// Where [`Servers::adopt`] looks for logs.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.control_plane().join("log")
+    }
+
     pub(crate) fn log(&self, name: &str) -> PathBuf {
-        self.control_plane().join("log").join(format!("{name}.log"))
+        self.logs().join(format!("{name}.log"))
     }
 
     /// Not through the proxy.
@@ -150,11 +155,12 @@ impl Servers {
         self.compacted.lock().unwrap().clone()
     }
 
-    /// Copies logs and weir's folder to where they outlive this run.
-    pub(crate) fn keep_evidence(&self, seed: u64) -> PathBuf {
+    /// Copies logs and weir's folder to where they outlive this run, and writes what came of it beside them.
+    pub(crate) fn keep_evidence(&self, seed: u64, account: &str) -> PathBuf {
         let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("chaos-{seed}"));
         let _ = std::fs::remove_dir_all(&kept);
         std::fs::create_dir_all(&kept).unwrap();
+        std::fs::write(kept.join("account.txt"), account).unwrap();
         let sources = [self.control_plane().join("log"), self.folder().join("weir")];
         let _ = Command::new("cp").arg("-r").args(sources).arg(&kept).status();
         kept

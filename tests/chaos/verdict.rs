@@ -28,12 +28,18 @@ pub(crate) async fn reach(world: &World, written: &[Written], began: Instant, de
         tokio::time::sleep(Duration::from_millis(500)).await;
         let is_over = begin.elapsed() > deadline;
         // Before the documents are read: what is not there then does not come any more.
-        let is_done = world.fleet.has_passed(&history) && world.fleet.is_idle().await;
+        let is_done = world.fleet.has_passed(&history).await && world.fleet.is_idle().await;
         if !is_done && !is_over {
             continue;
         }
-        let stored = search::documents(world.servers.opensearch()).await;
-        let Some(stored) = stored.or_else(|| is_over.then(Vec::new)) else { continue };
+        let stored = match search::documents(world.servers.opensearch()).await {
+            Ok(stored) => stored,
+            Err(why) if is_over => panic!("OpenSearch does not tell what it has: {why}"),
+            Err(why) => {
+                eprintln!("chaos: OpenSearch does not tell yet what it has: {why}");
+                continue;
+            }
+        };
         let judgement = oracle::judge(&history, &world.fleet.gaps(), &compacted, &stored);
         let mut problems = judgement.problems();
         if !is_done {
@@ -59,20 +65,21 @@ pub(crate) async fn reach(world: &World, written: &[Written], began: Instant, de
 /// What a run has shown, in numbers.
 pub(crate) fn summary(scale: &Scale, world: &World, verdict: &Verdict) -> String {
     let lives = world.fleet.lives();
-    let (kills, drains) = world.fleet.ends();
-    let sum = |of: fn(&crate::fleet::Life) -> u64| lives.iter().map(of).sum::<u64>();
+    let (kills, leaders, drains) = world.fleet.ends();
+    let sum = |of: fn(&crate::life::Life) -> u64| lives.iter().map(of).sum::<u64>();
     let Judgement { kept, excused, filtered, lost, doubled, unknown, changed } = &verdict.judgement;
     let gaps = world.fleet.gaps();
     let relists = gaps.iter().filter(|gap| gap.since > 0).count();
     let longest = lives.iter().map(|life| life.received).max().unwrap_or_default();
     format!(
-        "chaos: SEED={} {} in {:.0} s, of which the last {:.1} s to settle\n\
-         \x20 faults     {kills} SIGKILLs of weir, {drains} drains; {} restarts of servers, {} compactions, {} link faults\n\
+        "chaos: SEED={} {} replicas, {} in {:.0} s, of which the last {:.1} s to settle\n\
+         \x20 faults     {kills} SIGKILLs of weir ({leaders} of a leader), {drains} drains; {} restarts of servers, {} compactions, {} link faults\n\
          \x20 written    {} acknowledged; {kept} owed and stored, {filtered} filtered, {excused} overwritten and compacted unseen\n\
          \x20 stored     {} documents: {} lost, {} twice, {} unknown, {} changed\n\
          \x20 lives      {} of weir, {} asked; at most {longest} received in one; {} recovered from disk, {} created, {} sent again\n\
          \x20 lists      {} of {relists} with a position",
         scale.seed,
+        scale.replicas,
         if scale.is_one_scope() { "one scope" } else { "a scope for each namespace" },
         verdict.took.as_secs_f64(),
         verdict.settled_after.as_secs_f64(),
