@@ -21,6 +21,8 @@ use crate::servers::{Servers, repository};
 const NAME: &str = "chaos";
 
 pub(crate) struct Fleet {
+    /// Scopes of their own; `None`: one scope of all.
+    namespaces: Option<&'static [&'static str]>,
     replicas: Vec<Replica>,
     /// With more than one replica: where the mark is that counts.
     leases: Option<Api<Lease>>,
@@ -28,13 +30,19 @@ pub(crate) struct Fleet {
 
 impl Fleet {
     pub(crate) async fn new(scale: &Scale, servers: &Servers, links: &Links) -> Fleet {
-        let namespaces: &[&str] = if scale.is_one_scope() { &[] } else { &NAMESPACES };
-        let config = config(namespaces, links.address(Link::OpenSearch), scale.replicas > 1);
+        let namespaces = (!scale.is_one_scope()).then_some(&NAMESPACES[..]);
+        let config =
+            config(namespaces.unwrap_or_default(), links.address(Link::OpenSearch), scale.replicas > 1);
         let kubeconfig = servers.kubeconfig_through(links.address(Link::ApiServer));
         let replica = |number| Replica::new(format!("weir-{number}"), &config, &kubeconfig, servers);
         let leases = Api::namespaced(servers.client().await, NAMESPACES[0]);
         let replicas: Vec<Replica> = (0..scale.replicas).map(replica).collect();
-        Fleet { leases: (scale.replicas > 1).then_some(leases), replicas }
+        Fleet { namespaces, leases: (scale.replicas > 1).then_some(leases), replicas }
+    }
+
+    /// Those that weir watches; `None`: all.
+    pub(crate) fn namespaces(&self) -> Option<&'static [&'static str]> {
+        self.namespaces
     }
 
     /// The first life of each.

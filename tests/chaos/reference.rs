@@ -1,5 +1,6 @@
 //! What the API server was given: a watch of all events that goes past the proxy, and reconnects from the last version that
-//! it saw. It has no gap, because etcd is only compacted up to there.
+//! it saw. It has no gap, because etcd is only compacted up to there. The load's events are not all: an API server writes
+//! some of its own, for one when its allocators are not ready as it starts.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -60,13 +61,16 @@ pub(crate) struct Reference {
 }
 
 impl Reference {
-    /// Before the first event is written.
+    /// Before the load's first event is written.
     pub(crate) async fn begin(servers: &Servers) -> Reference {
         let events: Api<Event> = Api::all(servers.client().await);
-        let list = events.list(&ListParams::default().limit(1)).await.unwrap();
-        assert!(list.items.is_empty(), "the cluster has events already");
+        let list = events.list(&ListParams::default()).await.unwrap();
         let cursor = list.metadata.resource_version.unwrap().parse().unwrap();
-        let state = Arc::new(Mutex::new(State { history: History::new(), cursor }));
+        let mut state = State { history: History::new(), cursor };
+        for event in list.items {
+            state.see(event, false);
+        }
+        let state = Arc::new(Mutex::new(state));
         let watcher = tokio::spawn(watch(events, state.clone()));
         Reference { state, watcher }
     }
@@ -77,8 +81,11 @@ impl Reference {
         self.state.lock().unwrap().cursor
     }
 
-    pub(crate) fn history(&self) -> History {
-        self.state.lock().unwrap().history.clone()
+    /// Of the namespaces that weir watches; `None`: all.
+    pub(crate) fn history(&self, namespaces: Option<&[&str]>) -> History {
+        let mut history = self.state.lock().unwrap().history.clone();
+        history.retain(|_, object| namespaces.is_none_or(|watched| watched.contains(&&*object.namespace)));
+        history
     }
 
     /// Waits until it has seen all that was acknowledged. That it has: each by its id.

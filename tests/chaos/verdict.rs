@@ -22,7 +22,7 @@ pub(crate) struct Verdict {
 /// A run that began at `began`, and whose faults are over.
 pub(crate) async fn reach(world: &World, written: &[Written], began: Instant, deadline: Duration) -> Verdict {
     let begin = Instant::now();
-    let history = world.history.history();
+    let history = world.history.history(world.fleet.namespaces());
     let compacted = world.servers.compacted();
     loop {
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -77,7 +77,7 @@ pub(crate) fn summary(scale: &Scale, world: &World, verdict: &Verdict) -> String
          \x20 written    {} acknowledged; {kept} owed and stored, {filtered} filtered, {excused} overwritten and compacted unseen\n\
          \x20 stored     {} documents: {} lost, {} twice, {} unknown, {} changed\n\
          \x20 lives      {} of weir, {} asked; at most {longest} received in one; {} recovered from disk, {} created, {} sent again\n\
-         \x20 lists      {} of {relists} with a position",
+         \x20 lists      {}, {relists} of them with a position",
         scale.seed,
         scale.replicas,
         if scale.is_one_scope() { "one scope" } else { "a scope for each namespace" },
