@@ -190,7 +190,6 @@ impl Feed {
                 self.epoch = epoch;
                 self.epochs.extend(self.cursor.map(|cursor| (cursor, epoch)));
             } else if is_list {
-                around.oracle.forgets();
                 self.list_version = None;
             }
         }
@@ -308,7 +307,6 @@ impl Feed {
                 Heard::Restored => {
                     self.may_list = true;
                     self.cursor = None;
-                    oracle.forgets();
                 }
                 Heard::Listed { version, .. } => {
                     if self.may_list || self.cursor.is_none() || self.vain >= 3 {

@@ -39,9 +39,8 @@ use self::world::{Summary, World};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 
-/// How many seeds a run has: fewer than the 10,000 that it is to have, because 4886, 5672 and 7942 fail (each with a cluster
-/// that was restored), and are not understood yet.
-const SEEDS: u64 = 4_000;
+/// How many seeds a run has.
+const SEEDS: u64 = 10_000;
 /// Failing seeds that are told; then the run ends.
 const FAILURES_MAX: usize = 3;
 

@@ -44,8 +44,9 @@ pub(super) struct Oracle {
     by_id: BTreeMap<String, Vec<usize>>,
     /// Durable dead letters, by version.
     pub(super) letters: BTreeMap<String, u32>,
-    /// What this life has accepted since the last restore.
+    /// What this life has accepted, and how often the server was restored in it: then everything may come once more.
     of_this_life: BTreeMap<String, u32>,
+    restores_of_this_life: usize,
     /// Lives that ended without settling or securing everything.
     cut_short: BTreeSet<u32>,
     /// How many were accepted, over all lives.
@@ -71,6 +72,7 @@ impl Oracle {
 
     /// The server was restored: later versions of the life before never happened.
     pub(super) fn restored(&mut self, server: &ApiServer) {
+        self.restores_of_this_life += 1;
         for (version, known) in server.history.versions.iter().zip(&mut self.known) {
             known.is_cut |= version.revision > server.revision && version.epoch < server.epoch;
         }
@@ -79,16 +81,12 @@ impl Oracle {
     /// A process begins.
     pub(super) fn life_begins(&mut self) {
         self.of_this_life.clear();
+        self.restores_of_this_life = 0;
     }
 
     /// A process has ended with events that are nowhere but in its memory.
     pub(super) fn life_cut_short(&mut self, life: u32) {
         self.cut_short.insert(life);
-    }
-
-    /// weir has noticed a restore, and accepts everything again.
-    pub(super) fn forgets(&mut self) {
-        self.of_this_life.clear();
     }
 
     /// Something has come to the stages that is no event. A list that begins again cannot tell that it gave it.
@@ -110,7 +108,7 @@ impl Oracle {
         }
         let times = self.of_this_life.entry(id.to_owned()).or_default();
         *times += 1;
-        if *times as usize > versions {
+        if *times as usize > versions * (1 + self.restores_of_this_life) {
             return Err(format!("{id} was received {times} times by one process"));
         }
         Ok(())
@@ -231,12 +229,13 @@ impl Oracle {
                 continue;
             }
             let known = &self.known[at];
+            let is_alone = self.by_id[&version.id].len() == 1;
+            // Of two versions with one id it is not known which of them was accepted.
             let was_lost_with_its_cluster =
-                known.is_cut && (known.accepted == 0 || self.cut_short.contains(&known.life));
+                known.is_cut && (known.accepted == 0 || !is_alone || self.cut_short.contains(&known.life));
             if !self.has_outcome(at, version, os) && known.excuse.is_none() && !was_lost_with_its_cluster {
                 return Err(format!("lost: {version:?} ({known:?})"));
             }
-            let is_alone = self.by_id[&version.id].len() == 1;
             let must_not_be = matches!(version.kind, Kind::Filtered | Kind::Malformed | Kind::Poison);
             if self.mode == Mode::History && must_not_be && is_alone && os.ids.contains_key(&version.id) {
                 return Err(format!("stored, and should not be: {version:?}"));

@@ -8,9 +8,9 @@
 //!
 //!   Watching ── the server ends it ─────────────────────> Opening, from the cursor
 //!   Watching, Opening ── 410 in any form; quiet ────────> Listing
-//!   Watching, Listing ── no room ──> Full ── room ──────> Opening; Listing, the same page
-//!   any ── failed ──> Backoff ── its time is over ──────> where it was
-//!                     after a lost connection or 5xx ───> Checking ── 200 ──> Opening; Listing after a restore
+//!   Watching ── no room, failed ──> Full, Backoff ──────> Checking ── 200 ──> Opening; Listing after a restore
+//!   Listing ── no room, failed ──> Full, Backoff ───────> Listing, the same page
+//!   any other ── failed ──> Backoff ── its time is over > where it was
 //! ```
 //!
 //! Invariants:
@@ -346,8 +346,8 @@ impl Machine {
                 self.listing.page_abandoned();
                 Then::List
             }
-            State::Checking => Then::Check,
-            _ => Then::Watch,
+            // A watch, too: nobody knows how long there is no room, nor what becomes of the cluster meanwhile.
+            _ => Then::Check,
         };
         self.notes.push(Note::Restarted(Cause::Full));
         self.state = State::Full { then };
@@ -391,13 +391,13 @@ impl Machine {
                 if now.saturating_duration_since(opened) >= AT_ONCE {
                     self.failures = 0;
                 }
-                self.after_failed_watch(frames == 0, &failure)
+                self.after_failed_watch(frames == 0)
             }
             State::Opening => {
                 // What an API server answers to a version that it cannot read, or from the future. Other failures
                 // say nothing about the version.
                 let version = failure.cause == Cause::Refused || matches!(failure.status, Some(500 | 504));
-                self.after_failed_watch(version, &failure)
+                self.after_failed_watch(version)
             }
             State::Identifying => Then::Identify,
             State::Checking => {
@@ -422,17 +422,15 @@ impl Machine {
         Action::Sleep
     }
 
-    fn after_failed_watch(&mut self, version_may_be_why: bool, failure: &Failure) -> Then {
+    fn after_failed_watch(&mut self, version_may_be_why: bool) -> Then {
         self.failed_watches += u32::from(version_may_be_why);
         if self.failed_watches >= FAILED_WATCHES_MAX {
             self.failed_watches = 0;
             self.listing = Listing::default();
             return Then::List;
         }
-        match failure.cause {
-            Cause::Connection | Cause::ServerError => Then::Check,
-            _ => Then::Watch,
-        }
+        // Whatever it was, it takes a while, and a cluster may be restored meanwhile.
+        Then::Check
     }
 
     fn identify(&mut self, now: Instant) -> Action {

@@ -277,9 +277,9 @@ fn every_refusal_is_tried_again_by_what_it_needs() {
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(next(401), (Cause::Unauthorized, Then::Watch));
-    assert_eq!(next(403), (Cause::Forbidden, Then::Watch));
-    assert_eq!(next(429), (Cause::Throttled, Then::Watch));
+    assert_eq!(next(401), (Cause::Unauthorized, Then::Check));
+    assert_eq!(next(403), (Cause::Forbidden, Then::Check));
+    assert_eq!(next(429), (Cause::Throttled, Then::Check));
     assert_eq!(next(503), (Cause::ServerError, Then::Check));
 }
 
@@ -288,12 +288,15 @@ fn a_version_that_the_server_keeps_refusing_is_given_up_for_a_list() {
     let mut bench = Bench::watching();
     bench.pass(Duration::from_secs(240));
     let mut action = bench.input(Input::Ended { whole: true }).action;
-    for _ in 0..3 {
+    for _ in 0..2 {
         assert_eq!(action, watch(100));
         bench.refused(400);
-        action = bench.wait();
+        assert_eq!(bench.wait(), check());
+        action = bench.list("130", "", &[]).1.action;
     }
-    assert_eq!(action, list());
+    assert_eq!(action, watch(100));
+    bench.refused(400);
+    assert_eq!(bench.wait(), list());
 }
 
 #[test]
@@ -302,7 +305,18 @@ fn without_room_the_watch_is_closed_and_opened_again_from_the_last_frame() {
     bench.frame("120");
     let step = bench.input(Input::NoRoom);
     assert_eq!((step.action, bench.machine.deadline()), (Action::AwaitRoom, None));
-    assert_eq!(bench.input(Input::Room).action, watch(120));
+    assert_eq!(bench.input(Input::Room).action, check());
+    assert_eq!(bench.list("130", "", &[]).1.action, watch(120));
+}
+
+#[test]
+fn a_cluster_that_was_restored_while_there_was_no_room_is_noticed() {
+    let mut bench = Bench::watching();
+    bench.frame("120");
+    bench.input(Input::NoRoom);
+    assert_eq!(bench.input(Input::Room).action, check());
+    let (_, step) = bench.list("110", "", &[]);
+    assert_eq!((step.action, bench.machine.cursor()), (list(), None));
 }
 
 #[test]

@@ -528,7 +528,7 @@ async fn when_nobody_takes_events_the_watch_is_closed_and_resumed_without_a_gap(
     let watch = Watch(vec![Added("b", "101"), pause, Added("c", "102"), Added("d", "103"), StaysOpen]);
     let resumed = Watch(vec![Added("c", "102"), Added("d", "103"), StaysOpen]);
     // Two chunks: one for the list, one for the first line of the watch.
-    let mut run = start(vec![Page("100", "", &[("a", "90")]), watch, resumed], 2);
+    let mut run = start(vec![Page("100", "", &[("a", "90")]), watch, Page("103", "", &[]), resumed], 2);
     tokio::time::sleep(Duration::from_secs(600)).await;
     assert!(run.metrics.render().contains(r#"weir_source_state{state="full"} 1"#));
     assert_eq!(run.server.asked.lock().unwrap().len(), 2);
@@ -537,7 +537,9 @@ async fn when_nobody_takes_events_the_watch_is_closed_and_resumed_without_a_gap(
         events.extend(texts(&run.work.recv().await.unwrap()));
     }
     assert_eq!(events, ["a@90", "b@101", "c@102", "d@103"]);
-    assert!(run.server.asked.lock().unwrap()[2].ends_with("resourceVersion=101"));
+    let asked = run.server.asked.lock().unwrap().clone();
+    assert!(asked[2].ends_with("limit=1"), "{asked:?}");
+    assert!(asked[3].ends_with("resourceVersion=101"), "{asked:?}");
     let live = run.health.liveness(std::time::Instant::now());
     assert!(live.ok, "{:?}", live.lines);
 }
