@@ -318,6 +318,8 @@ impl Machine {
         self.listed = true;
         self.alive = now;
         self.cursor = Some(version);
+        // They were of another version.
+        self.failed_watches = 0;
         self.watch(now, random)
     }
 

@@ -300,6 +300,23 @@ fn a_version_that_the_server_keeps_refusing_is_given_up_for_a_list() {
 }
 
 #[test]
+fn refusals_of_another_version_do_not_count_after_a_list() {
+    let mut bench = Bench::watching();
+    bench.pass(Duration::from_secs(240));
+    bench.input(Input::Ended { whole: true });
+    for _ in 0..2 {
+        bench.refused(400);
+        bench.wait();
+        bench.list("130", "", &[]);
+    }
+    bench.refused(410);
+    bench.wait();
+    bench.list("140", "", &[]);
+    bench.refused(400);
+    assert_eq!(bench.wait(), check(), "a list now would leave out what was overwritten behind 140");
+}
+
+#[test]
 fn without_room_the_watch_is_closed_and_opened_again_from_the_last_frame() {
     let mut bench = Bench::watching();
     bench.frame("120");
