@@ -153,7 +153,7 @@ impl Lane {
         // What was refused before while others were stored says nothing about the target when it is refused again.
         let tells = parcel.attempt == 0 || parcel.is_probe;
         if delivered > 0 || !done.dead.is_empty() {
-            self.open(parcel.is_probe);
+            self.open(parcel.is_probe, delivered > 0);
         } else if !tells {
             // It waits on its own.
         } else if let Some(why) = sorted.target_why.clone() {
@@ -187,11 +187,12 @@ impl Lane {
         self.waiting.push_back(parcel);
     }
 
-    fn open(&mut self, by_probe: bool) {
-        if by_probe {
-            self.storm.over();
-        } else {
+    fn open(&mut self, by_probe: bool, is_stored: bool) {
+        if !by_probe {
             self.closed_in_a_row = 0;
+        } else if is_stored {
+            // A probe that became a dead letter says nothing: it may be of a mistake that paused for another reason.
+            self.storm.over();
         }
         self.gate = Gate::Open;
     }
