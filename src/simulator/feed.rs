@@ -210,7 +210,10 @@ impl Feed {
             Some(Reply::Identity(cluster)) => self.source.identified(at, cluster)?,
             Some(Reply::Body(stream)) => {
                 self.may_list |= stream.is_stale;
-                self.reading_epoch = stream.epoch;
+                // An answer that tells no identity moves no cursor either.
+                if self.source.state() != "identifying" {
+                    self.reading_epoch = stream.epoch;
+                }
                 (self.opened, self.has_read) = (around.now, false);
                 self.source.opened(at)?;
                 self.exchange = Exchange::Reading(stream);

@@ -52,13 +52,12 @@ pub(super) struct OpenSearch {
     pub(super) ids: BTreeMap<String, u32>,
     /// Versions that it has ever refused for their content.
     pub(super) refused: BTreeSet<String>,
-    /// Of them, those that only a bad template made it refuse.
-    pub(super) refused_by_template: BTreeSet<String>,
     pub(super) requests: Vec<Request>,
     /// Away until then.
     pub(super) down_until: Time,
-    /// Refuses every document for its content until then.
+    /// Refuses every document for its content until then; how often that began.
     pub(super) bad_template_until: Time,
+    pub(super) bad_templates: u32,
     pub(super) is_calm: bool,
     /// What it found out that must not be.
     pub(super) violations: Vec<String>,
@@ -77,10 +76,10 @@ impl OpenSearch {
             documents: BTreeMap::new(),
             ids: BTreeMap::new(),
             refused: BTreeSet::new(),
-            refused_by_template: BTreeSet::new(),
             requests: Vec::new(),
             down_until: 0,
             bad_template_until: 0,
+            bad_templates: 0,
             is_calm: false,
             violations: Vec::new(),
             resent: 0,
@@ -185,8 +184,7 @@ impl OpenSearch {
             return [429, 503, 403][self.random.usize(..3)];
         }
         if now < self.bad_template_until {
-            self.refused.insert(of.clone());
-            self.refused_by_template.insert(of);
+            self.refused.insert(of);
             return 400;
         }
         if memmem::find(source, b"POISON ").is_some() {

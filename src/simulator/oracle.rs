@@ -44,6 +44,8 @@ pub(super) struct Oracle {
     by_id: BTreeMap<String, Vec<usize>>,
     /// Durable dead letters, by version.
     pub(super) letters: BTreeMap<String, u32>,
+    /// Letters of documents with which nothing was wrong but the template: by life, and which mistake it was.
+    good_letters: BTreeMap<(u32, u32), u32>,
     /// What this life has accepted, and how often the server was restored in it: then everything may come once more.
     of_this_life: BTreeMap<String, u32>,
     restores_of_this_life: usize,
@@ -52,6 +54,10 @@ pub(super) struct Oracle {
     /// How many were accepted, over all lives.
     pub(super) accepted: u64,
 }
+
+/// Good documents that may become dead letters before a mistake in a template is noticed: the hundredth failure in a row is
+/// not believed.
+const GOOD_LETTERS_MAX: u32 = 99;
 
 /// A broken promise.
 pub(super) type Violation = String;
@@ -115,11 +121,26 @@ impl Oracle {
     }
 
     /// A letter is durable.
-    pub(super) fn bury(&mut self, id: String, os: &OpenSearch, server: &ApiServer) -> Result<(), Violation> {
+    pub(super) fn bury(
+        &mut self,
+        id: String,
+        life: u32,
+        os: &OpenSearch,
+        server: &ApiServer,
+    ) -> Result<(), Violation> {
         let kinds = self.by_id.get(&id).into_iter().flatten().map(|at| server.history.versions[*at].kind);
         let is_right = kinds.clone().any(|kind| kind == Kind::Malformed) || os.refused.contains(&id);
         if !is_right {
             return Err(format!("{id} became a dead letter, and nobody had refused it"));
+        }
+        if !kinds.clone().any(|kind| matches!(kind, Kind::Malformed | Kind::Poison)) {
+            let letters = self.good_letters.entry((life, os.bad_templates)).or_default();
+            *letters += 1;
+            if *letters > GOOD_LETTERS_MAX {
+                return Err(format!(
+                    "{letters} good documents became dead letters of one mistake in a template"
+                ));
+            }
         }
         *self.letters.entry(id).or_default() += 1;
         Ok(())

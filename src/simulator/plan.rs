@@ -52,6 +52,8 @@ impl Plan {
         let is_small = random.u8(..4) > 0;
         let memory = if is_small { random.u64(2_000..20_000) } else { 1 << 20 };
         let disk_bytes = memory * 2 + random.u64(20_000..200_000);
+        // Enough documents must meet it.
+        let has_bad_template = random.u8(..8) == 0;
         let has_disk = random.u8(..5) > 0;
         let namespaces = match random.u8(..4) {
             0 => vec!["a", "a-b"],
@@ -68,7 +70,7 @@ impl Plan {
             sizes: Sizes { memory, disk: has_disk.then_some((disk_bytes, disk_bytes / 8)) },
             page: random.usize(2..12),
             objects: random.usize(3..30),
-            write_every: random.u64(20..600) * MILLISECOND,
+            write_every: random.u64(if has_bad_template { 5..60 } else { 20..600 }) * MILLISECOND,
             compact_every: random.u64(1..30) * SECOND,
             end_every: (random.u8(..4) > 0).then(|| random.u64(2..20) * SECOND),
             restore_every: (random.u8(..5) == 0).then(|| random.u64(5..30) * SECOND),
@@ -77,7 +79,7 @@ impl Plan {
             item_faults: often(random, &[0, 20, 200]),
             outage_every: random.u64(2..40) * SECOND,
             outage_longest: random.u64(1..20) * SECOND,
-            has_bad_template: random.u8(..6) == 0,
+            has_bad_template,
             poison: often(random, &[0, 20, 100]),
             text: [40_000, 2_000, 600, 100, 100, 50, 50, 20][random.usize(..8).max(random.usize(..8))],
         }

@@ -226,7 +226,7 @@ impl Process {
             let id = id_in(&reject.bytes);
             shared.trace.say(shared.now, || format!("worker {number} gets {id}, refused: {reject:?}"));
             shared.oracle.accept_malformed(&id, self.life);
-            shared.oracle.bury(id, &shared.os, &shared.server)?;
+            shared.oracle.bury(id, self.life, &shared.os, &shared.server)?;
             tally.dead_lettered(self.ledger.dead_letter_reason("source", reject.kind.label()), 1);
         }
         drop(chunk);
@@ -292,7 +292,7 @@ impl Process {
 
     fn bury(&mut self, dead: Vec<Dead>, shared: &mut Shared) -> Result<(), Violation> {
         for letter in &dead {
-            shared.oracle.bury(id_in(letter.body()), &shared.os, &shared.server)?;
+            shared.oracle.bury(id_in(letter.body()), self.life, &shared.os, &shared.server)?;
         }
         self.sink.buried(dead);
         Ok(())

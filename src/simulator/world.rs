@@ -240,7 +240,10 @@ impl<'a> World<'a> {
         let until = shared.now + random.u64(..self.plan.outage_longest);
         match random.u8(..6) {
             0 => shared.server.down_until = until,
-            1 | 2 if self.plan.has_bad_template => shared.os.bad_template_until = until,
+            1 | 2 if self.plan.has_bad_template => {
+                shared.os.bad_template_until = until;
+                shared.os.bad_templates += 1;
+            }
             1..=3 => shared.os.down_until = until,
             _ => {
                 let faults = match random.u8(..3) {
