@@ -5,66 +5,10 @@
 # The figures of weir are of the whole process with its children, from /proc. Needs Linux.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-. tests/env/lib.sh
-root=$PWD
+. benches/live/lib.sh
 n=${N:-20000} quiet=${QUIET:-200} rate=${RATE:-5}
-tests/env/setup.sh rust-wasm kubernetes opensearch
-tests/env/filters.sh release
-weir=$CARGO_TARGET_DIR/release/weir
-load=$WEIR_CACHE/tools/load-$(hash_of benches/live/load/*)
-[ -x "$load" ] || (cd benches/live/load && CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$load" .)
-
-# No controller manager and no scheduler: every event of this cluster is one that we created.
-servers=$(COMPONENTS='' OS_HEAP=${OS_HEAP:-1g} tests/env/up.sh --owner $$ --private kubernetes opensearch)
-value() { sed -n "s/^$1=//p" <<<"${2:-$servers}"; }
-dir=$(value dir) opensearch=$(value opensearch)
-pid=
-trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true; tests/env/down.sh "$dir"' EXIT
-KUBECONFIG=$(value kubeconfig)
-export KUBECONFIG
-
-config() { # index: the pipeline that is measured, both modules in WebAssembly and without `match`
-  cat >"$dir/pipeline.toml" <<TOML
-name = "bench"
-cluster = "bench"
-cache = "$dir/weir-cache"
-[source]
-kind = "kubernetes"
-[[stage]]
-name = "drop-normal"
-module = "$root/filters/dist/drop-normal.wasm"
-[[stage]]
-name = "tag-gpu-failures"
-module = "$root/filters/dist/tag-gpu-failures.wasm"
-[buffer]
-path = "$dir/spool-$1"
-[sink]
-kind = "opensearch"
-hosts = ["$opensearch"]
-index = "$1"
-[dead_letter]
-path = "$dir/dead-letter"
-[admin]
-listen = "127.0.0.1:0"
-TOML
-}
-start() { # index
-  config "$1"
-  began=$(date +%s%N)
-  "$weir" run --config "$dir/pipeline.toml" 2>>"$dir/weir.log" &
-  pid=$!
-}
-stop() {
-  kill "$pid"
-  wait "$pid" || die "weir failed: $(tail -n 5 "$dir/weir.log")"
-  pid=
-  ledger=$(grep -o 'ledger received=.*' "$dir/weir.log" | tail -n 1)
-}
-# cpu_us: user and system time of weir and its ended children. A tick is 10 ms.
-cpu_us() { sed 's/.*) //' "/proc/$pid/stat" | awk -v hz="$(getconf CLK_TCK)" '{ printf "%d", ($12 + $13 + $14 + $15) * 1e6 / hz }'; }
-peak_mib() { awk '/^VmHWM/ { printf "%.1f", $2 / 1024 }' "/proc/$pid/status"; }
-run() { "$load" "$@" -cluster "$dir/kubernetes" -opensearch "$opensearch"; }
-row() { printf '  %-44s %12s   %s\n' "$@"; }
+live_build
+live_begin kubernetes opensearch
 
 say "bench-live: start, with a warm compile cache and one event"
 run create -n 1 >/dev/null

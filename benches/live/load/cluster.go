@@ -55,9 +55,9 @@ func newCluster(dir string) *cluster {
 	return c
 }
 
-// createMany creates n events and returns how long each took, in ascending order.
-func (c *cluster) createMany(n, workers int) []time.Duration {
-	took := make([]time.Duration, n)
+// createMany creates n events, at a rate a second where it is not 0, and returns how long each took, in ascending order.
+func (c *cluster) createMany(n, workers int, rate float64) []time.Duration {
+	took, began := make([]time.Duration, n), time.Now()
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for w := range workers {
@@ -65,6 +65,9 @@ func (c *cluster) createMany(n, workers int) []time.Duration {
 		go func() {
 			defer wg.Done()
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				if rate > 0 {
+					time.Sleep(time.Until(began.Add(time.Duration(float64(i) / rate * float64(time.Second)))))
+				}
 				start := time.Now()
 				resp, err := c.post(c.clients[w%len(c.clients)], fmt.Sprint(i), i)
 				if err != nil {

@@ -2,7 +2,9 @@
 // Standard library only, so that it builds in seconds and weighs nothing beside what is measured.
 //
 //	load create  -cluster DIR -n 20000 [-workers 32]         create events as fast as the API server takes them
+//	load steady  -cluster DIR -n 600000 -rate 1000           create events at a rate
 //	load stored  -opensearch URL -index I -n N -since NANOS  wait until the index has N documents
+//	load drain   (the same flags, -base B)                   wait until a node that was down has N new documents
 //	load burst   (the flags of both)                         create, then wait; time is from the last creation
 //	load latency -cluster DIR -opensearch URL -index I -n 200 -rate 5
 //
@@ -30,7 +32,7 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("load: ")
 	if len(os.Args) < 2 {
-		log.Fatal("usage: load create|stored|burst|latency [flags]")
+		log.Fatal("usage: load create|steady|stored|drain|burst|latency [flags]")
 	}
 	var o options
 	f := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
@@ -38,20 +40,24 @@ func main() {
 	f.StringVar(&o.opensearch, "opensearch", "", "URL")
 	f.StringVar(&o.index, "index", "", "index")
 	f.IntVar(&o.n, "n", 20000, "events")
-	f.IntVar(&o.base, "base", 0, "burst: documents that the index has already")
+	f.IntVar(&o.base, "base", 0, "burst, drain: documents that the index has already")
 	f.IntVar(&o.workers, "workers", 32, "requests at a time")
-	f.Float64Var(&o.rate, "rate", 5, "latency: events a second")
-	f.Int64Var(&o.since, "since", time.Now().UnixNano(), "stored: when time began, in ns since the epoch")
+	f.Float64Var(&o.rate, "rate", 5, "steady, latency: events a second")
+	f.Int64Var(&o.since, "since", time.Now().UnixNano(), "stored, drain: when time began, in ns since the epoch")
 	f.DurationVar(&o.timeout, "timeout", 2*time.Minute, "give up after")
 	_ = f.Parse(os.Args[2:])
 
 	switch os.Args[1] {
 	case "create":
-		create(o)
+		create(o, 0)
+	case "steady":
+		create(o, o.rate)
 	case "stored":
 		stored(o, o.n, time.Unix(0, o.since))
+	case "drain":
+		drain(o)
 	case "burst":
-		create(o)
+		create(o, 0)
 		stored(o, o.base+o.n, time.Now())
 	case "latency":
 		latency(o)
@@ -60,10 +66,11 @@ func main() {
 	}
 }
 
-func create(o options) {
+// create creates n events, at a rate a second or, with 0, as fast as the API server takes them.
+func create(o options, rate float64) {
 	api := newCluster(o.cluster)
 	start := time.Now()
-	took := api.createMany(o.n, o.workers)
+	took := api.createMany(o.n, o.workers, rate)
 	seconds := time.Since(start).Seconds()
 	fmt.Printf("created=%d\ncreate_rate=%.0f\ncreate_p50_ms=%.1f\ncreate_p99_ms=%.1f\n", o.n, float64(o.n)/seconds,
 		ms(quantile(took, 0.5)), ms(quantile(took, 0.99)))
@@ -86,6 +93,28 @@ func stored(o options, n int, since time.Time) {
 	fmt.Printf("stored_s=%.3f\n", time.Since(since).Seconds())
 	if have := index.count(); have != n {
 		log.Fatalf("the index has %d documents, not %d", have, n)
+	}
+}
+
+// drain waits for n more documents in an index whose node has just started, with base documents: no more, no fewer.
+func drain(o options) {
+	index, since := newIndex(o.opensearch, o.index), time.Unix(0, o.since)
+	wait := func(n int) time.Time {
+		// Counted since the node's start.
+		for have := index.operations(); have < n; have = index.operations() {
+			if time.Since(since) > o.timeout {
+				log.Fatalf("%d of %d documents after %v", have, n, o.timeout)
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		return time.Now()
+	}
+	first := wait(1)
+	last := wait(o.n)
+	fmt.Printf("first_s=%.3f\ndrain_s=%.3f\ndrain_rate=%.0f\n", first.Sub(since).Seconds(), last.Sub(first).Seconds(),
+		float64(o.n)/last.Sub(first).Seconds())
+	if have := index.count(); have != o.base+o.n {
+		log.Fatalf("the index has %d documents, not %d", have, o.base+o.n)
 	}
 }
 
