@@ -10,6 +10,8 @@
 //! drain. A part that fails stops the others; what has no outcome then is still held by the source's side
 //! (the cluster, the file), and the ledger says how much that is.
 
+mod ending;
+mod error;
 mod leading;
 
 use std::io;
@@ -22,101 +24,33 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use self::ending::{PartEnd, finish};
+pub use self::error::RunError;
 use self::leading::Leading;
-use crate::admin::{self, BindError};
+use crate::admin;
 use crate::buffer;
 use crate::config::Settings;
-use crate::dead_letter::{DeadLetterError, DeadLetters, Replay};
+use crate::dead_letter::{DeadLetters, Replay};
 use crate::event::EncodeSettings;
 use crate::handoff::{Outlet, Work};
 use crate::health::{Condition, Health};
-use crate::kube::ClientError;
 use crate::ledger::{Ledger, Snapshot};
 use crate::metrics::Metrics;
-use crate::position::file::FileError as PositionFileError;
-use crate::position::{Identity, KeepError, Keeper, Tracker};
-use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
-use crate::sink::{self, SinkError};
-use crate::source::{self, Letters, SourceError};
-use crate::stages::{self, Chain, LoadError, Worker, WorkerError};
+use crate::position::{Identity, Keeper, Tracker};
+use crate::shutdown::Shutdown;
+use crate::sink;
+use crate::source::{self, Letters};
+use crate::stages::{self, Chain, Worker};
 
 /// Chunks of raw events for each worker: one that it works on, and one that waits for it.
 const CHUNKS_PER_WORKER: usize = 2;
 /// Chunks in the source's hands, so that it can read on meanwhile.
 const CHUNKS_OF_SOURCE: usize = 2;
 
-/// How long a sink may take to notice that it is to end at once.
-const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How far behind the saved position may be: what a run that is killed sends again. Saving costs some 50 µs.
 const SAVE_INTERVAL: Duration = Duration::from_millis(200);
 /// Its name in `/readyz`.
 const POSITION: &str = "position";
-
-/// Why a run did not end well.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// Modules that cannot be loaded: a mistake in the configuration.
-    #[error("{}", lines(.0))]
-    Modules(Vec<LoadError>),
-    /// The process could not be set up.
-    #[error("cannot start: {0}")]
-    Start(io::Error),
-    /// The admin address cannot be listened on.
-    #[error(transparent)]
-    Listen(#[from] BindError),
-    /// The dead letters cannot be used.
-    #[error(transparent)]
-    DeadLetters(#[from] DeadLetterError),
-    /// The saved position is for another target, or cannot be read.
-    #[error(transparent)]
-    Position(#[from] KeepError),
-    /// The position cannot be saved.
-    #[error(transparent)]
-    NotSaved(#[from] PositionFileError),
-    /// The buffer's folder cannot be used.
-    #[error(transparent)]
-    Buffer(#[from] buffer::OpenError),
-    /// There is no API server for the Lease.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// The source failed.
-    #[error("the source failed: {0}")]
-    Source(#[from] SourceError),
-    /// A worker failed.
-    #[error("a worker failed: {0}")]
-    Worker(#[from] WorkerError),
-    /// The sink failed.
-    #[error("the sink failed: {0}")]
-    Sink(#[from] SinkError),
-    /// A thread or task panicked: a bug in weir.
-    #[error("a bug in weir: {0} panicked; its message is above")]
-    Panicked(&'static str),
-    /// A signal ended the run before everything had an outcome.
-    #[error(
-        "stopped before everything was delivered: {0} events have no outcome; the next run reads them again from a \
-         Kubernetes API server or a file, but not from stdin"
-    )]
-    Abandoned(u64),
-}
-
-impl RunError {
-    /// Whether the configuration is to be mended, and not the world around it.
-    pub fn is_of_configuration(&self) -> bool {
-        let of_sink = |error: &SinkError| {
-            use SinkError::{Ca, Client, Position, Secret};
-            matches!(error, Secret(_) | Ca { .. } | Client(_) | Position(_))
-        };
-        match self {
-            RunError::Modules(_) | RunError::Position(KeepError::OtherTarget { .. }) => true,
-            RunError::Sink(error) => of_sink(error),
-            _ => false,
-        }
-    }
-}
-
-fn lines(errors: &[LoadError]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-}
 
 /// How a run ended.
 #[derive(Debug)]
@@ -366,8 +300,6 @@ async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
     }
 }
 
-type WorkerEnd = Result<(), RunError>;
-
 fn spawn_worker(
     worker: Worker,
     number: usize,
@@ -375,7 +307,7 @@ fn spawn_worker(
     writer: buffer::Writer,
     encode: EncodeSettings,
     shared: &Shared,
-    failed: mpsc::Sender<WorkerEnd>,
+    failed: mpsc::Sender<PartEnd>,
 ) -> Result<(), RunError> {
     let (dead_letters, health) = (shared.dead_letters.clone(), shared.health.clone());
     thread::Builder::new()
@@ -391,89 +323,4 @@ fn spawn_worker(
         })
         .map_err(RunError::Start)?;
     Ok(())
-}
-
-/// Waits for all parts. The first failure starts a drain of what is left; its error is the run's.
-async fn finish(
-    mut source: JoinHandle<WorkerEnd>,
-    mut workers: mpsc::Receiver<WorkerEnd>,
-    mut sink: JoinHandle<Result<(), SinkError>>,
-    guard: &Arc<buffer::Guard>,
-    shared: &Shared,
-) -> Result<(), RunError> {
-    let (mut source_ended, mut workers_ended, mut sink_ended) = (false, false, false);
-    let mut first_failure = None;
-    let note = |first: &mut Option<RunError>, end: WorkerEnd| {
-        if let Err(error) = end {
-            shared.ledger.cut_short();
-            shared.shutdown.drain.cancel();
-            first.get_or_insert(error);
-        }
-    };
-    let time_is_up = drain_is_over(&shared.shutdown);
-    tokio::pin!(time_is_up);
-    // A part may be seen to have ended before the one that made it end: only when all have can it be said that none
-    // failed. Only a failure is not waited for by a source that blocks on stdin.
-    while !(sink_ended && workers_ended && (source_ended || first_failure.is_some())) {
-        tokio::select! {
-            end = &mut source, if !source_ended => {
-                source_ended = true;
-                note(&mut first_failure, ended("the source", end));
-            }
-            end = workers.recv(), if !workers_ended => match end {
-                Some(end) => note(&mut first_failure, end),
-                None => workers_ended = true,
-            },
-            end = &mut sink, if !sink_ended => {
-                sink_ended = true;
-                let end = ended("the sink", end);
-                let has_failed = end.is_err();
-                note(&mut first_failure, end);
-                if has_failed {
-                    break;
-                }
-            }
-            () = &mut time_is_up => break,
-        }
-    }
-    shared.ledger.cut_short();
-    let own = guard.clone();
-    on_disk(move || own.secure()).await;
-    shared.shutdown.abort.cancel();
-    if !sink_ended {
-        // It settles no more when it has ended; its own end is of no interest any more.
-        let _ = tokio::time::timeout(ABORT_TIMEOUT, &mut sink).await;
-    }
-    let own = guard.clone();
-    let on_disk = on_disk(move || own.documents_on_disk()).await;
-    match (first_failure, shared.ledger.snapshot().in_flight.saturating_sub(on_disk)) {
-        (Some(error), _) => Err(error),
-        (None, 0) if on_disk > 0 => {
-            tracing::info!(
-                documents = on_disk,
-                "not delivered yet, and safe in buffer.path: the next run sends them"
-            );
-            Ok(())
-        }
-        (None, 0) => Ok(()),
-        (None, abandoned) => Err(RunError::Abandoned(abandoned)),
-    }
-}
-
-fn ended<E>(part: &'static str, end: Result<Result<(), E>, tokio::task::JoinError>) -> WorkerEnd
-where
-    RunError: From<E>,
-{
-    end.map_err(|_| RunError::Panicked(part))?.map_err(RunError::from)
-}
-
-/// Returns when a drain has begun and has taken its time, or a second signal has come.
-async fn drain_is_over(shutdown: &Shutdown) {
-    tokio::select! {
-        () = async {
-            shutdown.drain.cancelled().await;
-            tokio::time::sleep(DRAIN_TIMEOUT).await;
-        } => {}
-        () = shutdown.abort.cancelled() => {}
-    }
 }

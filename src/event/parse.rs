@@ -6,12 +6,14 @@
 //! Invariant: the answer `Event` or `Malformed` depends on the event's own bytes only: more bytes behind it
 //! never change it, so it does not matter how the input was cut into reads.
 
+mod values;
+
 use std::borrow::Cow;
 
 use super::DEPTH_MAX;
 use super::chunk::MalformedKind;
 use super::head::{EventType, Head, Member, Span};
-use super::json::{ScanError, Scanner, decode, decode_bytes};
+use super::json::{ScanError, Scanner, decode_bytes};
 use super::keys::{Involved, Metadata, Root, Seen};
 use super::shard::shard;
 
@@ -278,110 +280,6 @@ impl<'a> Pass<'a, '_> {
             }
             Ok(())
         })
-    }
-
-    #[inline(always)]
-    fn object_or_null(&mut self, name: &'static str, member: impl FnMut(&mut Self, Key) -> Scan) -> Scan {
-        match self.scan.peek()? {
-            b'{' => self.object(member),
-            _ => self.expect_null(name, "an object"),
-        }
-    }
-
-    /// An object whose members `member` takes, each from behind its colon.
-    #[inline(always)]
-    fn object(&mut self, mut member: impl FnMut(&mut Self, Key) -> Scan) -> Scan {
-        self.scan.take(b'{', "expected `{`")?;
-        if self.scan.peek()? == b'}' {
-            return self.scan.take(b'}', "");
-        }
-        let mut from = self.scan.position();
-        let mut is_first = true;
-        loop {
-            let span = self.scan.key()?;
-            member(self, Key { span, from, is_first })?;
-            is_first = false;
-            if self.scan.peek()? == b'}' {
-                return self.scan.take(b'}', "");
-            }
-            from = self.scan.position();
-            self.scan.take(b',', "expected `,` or `}`")?;
-        }
-    }
-
-    /// A string; the default where it is null, or where it is something else, which is a fault.
-    #[inline(always)]
-    fn text(&mut self, name: &'static str) -> Scan<Span> {
-        Ok(self.given_text(name)?.unwrap_or_default())
-    }
-
-    /// The same for where `""` is not the same as nothing.
-    #[inline(always)]
-    fn given_text(&mut self, name: &'static str) -> Scan<Option<Span>> {
-        if self.scan.peek()? == b'"' {
-            return self.scan.string().map(Some);
-        }
-        self.expect_null(name, "a string")?;
-        Ok(None)
-    }
-
-    /// A number; `None` where it is null, or no integer that a counter can hold.
-    fn count(&mut self, name: &'static str) -> Scan<Option<u32>> {
-        if !matches!(self.scan.peek()?, b'-' | b'0'..=b'9') {
-            self.expect_null(name, "a number")?;
-            return Ok(None);
-        }
-        let text = self.scan.value()?.range();
-        Ok(std::str::from_utf8(&self.bytes[text]).ok().and_then(|text| text.parse().ok()))
-    }
-
-    #[cold]
-    fn expect_null(&mut self, name: &'static str, expected: &'static str) -> Scan {
-        let first = self.scan.peek()?;
-        if first != b'n' {
-            let found = match first {
-                b'{' => "an object",
-                b'[' => "an array",
-                b'"' => "a string",
-                b't' | b'f' => "a boolean",
-                _ => "a number",
-            };
-            let at = self.scan.position();
-            self.fault(at, MalformedKind::WrongType, || format!("{name} is {found}, not {expected}"));
-        }
-        self.skip(1)
-    }
-
-    #[inline(always)]
-    fn skip(&mut self, depth: usize) -> Scan {
-        self.scan.value_within(depth).map(|_| ())
-    }
-
-    /// A key or other short text, decoded: `"\u006bind"` is `kind`.
-    #[inline(always)]
-    fn key_text(&self, span: Span) -> Cow<'a, [u8]> {
-        decode_bytes(self.bytes, span)
-    }
-
-    #[inline(always)]
-    fn check_unknown(&mut self, seen: Seen, whose: &'static str) {
-        if let Some(key) = seen.duplicate(self.bytes) {
-            self.duplicate(key, whose);
-        }
-    }
-
-    #[cold]
-    fn duplicate(&mut self, key: Span, whose: &'static str) {
-        let name = decode(self.bytes, key);
-        self.fault(key.range().start, MalformedKind::DuplicateKey, || {
-            format!("the key `{name}` stands twice in {whose}")
-        });
-    }
-
-    fn fault(&mut self, at: usize, kind: MalformedKind, detail: impl FnOnce() -> String) {
-        if self.fault.is_none() {
-            self.fault = Some((at, kind, detail()));
-        }
     }
 
     /// The verdict on an object whose end was found.

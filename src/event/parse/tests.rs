@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::json::decode;
 use super::super::testing::{Json, damaged, styles, values};
 use super::*;
 

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::event::testing::{Damage, Json, Style, damaged, styles, values};
-use crate::event::{DEAD_LETTER_HEAD_BYTES, DEPTH_MAX};
+use crate::event::{DEAD_LETTER_HEAD_BYTES, DEPTH_MAX, Head};
 
 /// Everything that a framer told, and what it put into chunks, in words that can be compared.
 #[derive(Debug, Default, PartialEq)]

@@ -1,0 +1,101 @@
+//! What a framer meets, and whom it tells.
+
+use super::lines::Place;
+use super::shape::resource_version;
+use crate::event::{Head, MalformedKind};
+
+/// In what an event came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameType {
+    /// An item of a List, or of an array at the top.
+    Item,
+    /// A watch's `ADDED`.
+    Added,
+    /// A watch's `MODIFIED`.
+    Modified,
+    /// An event on its own, or nothing that is known.
+    Bare,
+}
+
+impl FrameType {
+    /// The `type` label of `weir_source_frames_total`.
+    pub fn label(self) -> &'static str {
+        match self {
+            FrameType::Item => "item",
+            FrameType::Added => "added",
+            FrameType::Modified => "modified",
+            FrameType::Bare => "bare",
+        }
+    }
+}
+
+/// A frame that is no event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Other<'a> {
+    /// A watch's `DELETED`: an event expired, which is no occurrence.
+    Deleted {
+        /// The version of the deletion; empty where it was not to be read.
+        resource_version: &'a str,
+    },
+    /// A watch's `BOOKMARK`.
+    Bookmark {
+        /// Everything up to it was sent.
+        resource_version: &'a str,
+        /// It ends the initial events of a WatchList.
+        initial_events_end: bool,
+    },
+    /// A watch's `ERROR`: a Status.
+    Error {
+        /// As an HTTP status; 0 where there is none.
+        code: u16,
+        /// `Expired`, for one.
+        reason: &'a str,
+        /// For people.
+        message: &'a str,
+    },
+    /// The `metadata` of a List, before its items or behind them.
+    ListMeta {
+        /// The list's version.
+        resource_version: &'a str,
+        /// Where the next page begins; empty on the last one.
+        continue_token: &'a str,
+        /// How many items come behind this page, where the server says so.
+        remaining: Option<u64>,
+    },
+    /// A List has ended, whole.
+    ListEnd,
+}
+
+/// Something that is no valid event.
+#[derive(Debug)]
+pub struct Refused<'a> {
+    /// In what it came.
+    pub frame: FrameType,
+    /// Its bytes; of one that is too large its beginning, of a broken List the rest of the List.
+    pub bytes: &'a [u8],
+    /// Which kind of fault.
+    pub kind: MalformedKind,
+    /// What is wrong, for people.
+    pub detail: &'a str,
+    /// Where the fault stands in the input.
+    pub place: Place,
+}
+
+impl Refused<'_> {
+    /// Its `metadata.resourceVersion`, where that can be read.
+    pub fn resource_version(&self) -> Option<String> {
+        resource_version(self.bytes)
+    }
+}
+
+/// The owner of a framer: it is told what is met, and decides.
+pub trait Visitor {
+    /// A valid event. `false`: not wanted (seen before); it does not become one of the chunk's.
+    fn event(&mut self, frame: FrameType, bytes: &[u8], head: &Head) -> bool;
+
+    /// A frame that is no event.
+    fn other(&mut self, other: Other<'_>);
+
+    /// Something that was to be an event. Answers its place for people, or `None`: not wanted (seen before).
+    fn reject(&mut self, refused: &Refused<'_>) -> Option<String>;
+}
