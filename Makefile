@@ -1,7 +1,7 @@
 # Everything that is done with weir's source. `make help` lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-live test chaos filters lint bench bench-bulk bench-live bench-outage soak-quiet clean-servers
+.PHONY: help demo demo-live test chaos filters lint bench bench-bulk bench-live bench-outage bench-failover soak-quiet clean-servers
 
 # Builds go to ~/.cache/weir/target, so that a fresh clone starts warm; set CARGO_TARGET_DIR for another place.
 in_target := tests/env/with-target.sh
@@ -41,6 +41,9 @@ bench-live: ## The live figures, with a real API server and OpenSearch
 
 bench-outage: ## OpenSearch down for ten minutes of 1,000 events a second: memory, loss, and how the backlog drains
 	@$(in_target) benches/live/outage.sh
+
+bench-failover: ## How long nothing is delivered after the leader of two replicas was killed
+	@$(in_target) benches/live/failover.sh
 
 soak-quiet: ## Twenty minutes of a quiet cluster that is compacted each minute: nothing is sent twice, memory is flat
 	@$(in_target) benches/live/quiet.sh

@@ -32,9 +32,9 @@ live_end() {
 }
 
 # The pipeline that is measured: both modules in WebAssembly, and without `match`.
-live_config() { # index
+live_config() { # index, name of this weir, more of the configuration
   port=$(free_port)
-  cat >"$dir/pipeline.toml" <<TOML
+  cat >"$dir/$2.toml" <<TOML
 name = "bench"
 cluster = "bench"
 cache = "$dir/weir-cache"
@@ -47,22 +47,24 @@ module = "$root/filters/dist/drop-normal.wasm"
 name = "tag-gpu-failures"
 module = "$root/filters/dist/tag-gpu-failures.wasm"
 [buffer]
-path = "$dir/spool-$1"
+path = "$dir/spool-$2"
 [sink]
 kind = "opensearch"
 hosts = ["$opensearch"]
 index = "$1"
 [dead_letter]
-path = "$dir/dead-letter"
+path = "$dir/dead-letter-$2"
 [admin]
 listen = "127.0.0.1:$port"
+${3:-}
 TOML
 }
 
 start() { # index
-  live_config "$1"
+  live_config "$1" "$1"
+  # shellcheck disable=SC2034 # for who sources this
   began=$(date +%s%N)
-  "$weir" run --config "$dir/pipeline.toml" 2>>"$dir/weir.log" &
+  "$weir" run --config "$dir/$1.toml" 2>>"$dir/weir.log" &
   pid=$!
 }
 
@@ -71,18 +73,19 @@ stop() {
   kill "$pid"
   wait "$pid" || die "weir failed: $(tail -n 5 "$dir/weir.log")"
   pid=
+  # shellcheck disable=SC2034 # the same
   ledger=$(grep -o 'ledger received=.*' "$dir/weir.log" | tail -n 1)
 }
 
 # cpu_us: user and system time of weir and its ended children. A tick is 10 ms.
 cpu_us() { sed 's/.*) //' "/proc/$pid/stat" | awk -v hz="$(getconf CLK_TCK)" '{ printf "%d", ($12 + $13 + $14 + $15) * 1e6 / hz }'; }
-# peak_mib [PID], resident_mib [PID]: of weir where none is given.
-peak_mib() { awk '/^VmHWM/ { printf "%.1f", $2 / 1024 }' "/proc/${1:-$pid}/status"; }
-resident_mib() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/${1:-$pid}/status"; }
+# peak_mib PID, resident_mib PID
+peak_mib() { awk '/^VmHWM/ { printf "%.1f", $2 / 1024 }' "/proc/$1/status"; }
+resident_mib() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$1/status"; }
 # server_pid NAME: kube-apiserver or etcd.
 server_pid() { awk -v n="$1" '$1 == n { pid = $2 } END { print pid }' "$dir/kubernetes/pids"; }
-# metric REGEX: the sum of the series that match it.
-metric() { curl -fsS "http://127.0.0.1:$port/metrics" | awk -v re="^$1" '$0 ~ re { sum += $NF } END { print sum + 0 }'; }
+# metric REGEX [PORT]: the sum of the series that match it.
+metric() { curl -fsS "http://127.0.0.1:${2:-$port}/metrics" | awk -v re="^$1" '$0 ~ re { sum += $NF } END { print sum + 0 }'; }
 
 run() { "$load" "$@" -cluster "$dir/kubernetes" -opensearch "$opensearch"; }
 row() { printf '  %-44s %12s   %s\n' "$@"; }

@@ -27,7 +27,7 @@ before=$(cpu_us)
 with=$(run steady -n "$n" -rate "$rate")
 cpu=$((($(cpu_us) - before) / n))
 with_api=$(peak_mib "$(server_pid kube-apiserver)") with_etcd=$(peak_mib "$(server_pid etcd)")
-peak=$(peak_mib)
+peak=$(peak_mib "$pid")
 spool=$(du -sm "$dir/spool-outage" | cut -f1)
 
 say "bench-outage: OpenSearch is back"
@@ -36,7 +36,7 @@ back=$(date +%s%N)
 before=$(cpu_us)
 drain=$(run drain -index outage -base 1 -n "$n" -since "$back" -timeout 20m)
 drain_cpu=$((($(cpu_us) - before) / n))
-peak_after=$(peak_mib)
+peak_after=$(peak_mib "$pid")
 stop
 
 echo

@@ -27,7 +27,7 @@ first='' most=0
 for ((minute = 1; minute <= minutes; minute++)); do
   compact
   sleep 60
-  now=$(resident_mib)
+  now=$(resident_mib "$pid")
   [ "$minute" != 2 ] || first=$now
   most=$(awk -v a="$most" -v b="$now" 'BEGIN { print (b > a) ? b : a }')
   printf '  %6s %14s %16s %18s %16s\n' "$minute" "$now" "$(metric weir_sink_items_total)" \
@@ -35,7 +35,7 @@ for ((minute = 1; minute <= minutes; minute++)); do
 done
 again=$(($(metric weir_sink_items_total) - sent))
 lists=$(metric 'weir_source_restarts_total.cause="(gone|closed_at_once|quiet)"')
-last=$(resident_mib)
+last=$(resident_mib "$pid")
 stop
 echo
 row "documents sent again" "$again" "(to reach: 0)"

@@ -25,7 +25,7 @@ say "bench-live: $n events as fast as the API server takes them"
 before=$(cpu_us)
 burst=$(run burst -index live -n "$n" -base $((quiet + 1)))
 burst_cpu=$((($(cpu_us) - before) / n))
-burst_peak=$(peak_mib)
+burst_peak=$(peak_mib "$pid")
 stop
 burst_ledger=$ledger
 
@@ -45,7 +45,7 @@ say "bench-live: a backlog of $backlog_n events"
 start backlog
 backlog=$(run stored -index backlog -n "$backlog_n" -since "$began")
 backlog_cpu=$(($(cpu_us) / backlog_n))
-backlog_peak=$(peak_mib)
+backlog_peak=$(peak_mib "$pid")
 stop
 
 echo
