@@ -9,7 +9,7 @@ use std::future::Future;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::event::{Chunk, ChunkPool, Document, Documents};
 use crate::ledger::{Held, Ledger, Settlement, Tally};
@@ -67,6 +67,11 @@ impl Outlet {
     /// The positions of this scope mean nothing any more: see [`Tracker::start_over`].
     pub fn start_over(&self, scope: &str) {
         self.tracker.start_over(scope);
+    }
+
+    /// Told when something is lost that had been read: see [`Tracker::lose`].
+    pub fn losses(&self) -> watch::Receiver<u64> {
+        self.tracker.losses()
     }
 
     /// Hands on a chunk of a source that cannot go on in the middle of its input.

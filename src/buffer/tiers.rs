@@ -253,6 +253,7 @@ impl<D: Disk> Tiers<D> {
                     let mut tally = Tally::default();
                     tally.dead_lettered(self.lost_reason, documents);
                     self.held.settle(&tally);
+                    self.tracker.lose();
                 }
                 Err(ReadError::Io(error)) => {
                     self.troubles.read = Some(Trouble::of(error));

@@ -3,12 +3,21 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use tokio::sync::watch;
+
 use super::{NOWHERE, Position, Positions};
 use crate::ledger::Settlement;
 
 /// Knows which chunks are done with; cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Tracker(Arc<Mutex<State>>);
+pub struct Tracker(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// How often something was lost that had been read.
+    losses: watch::Sender<u64>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -120,13 +129,27 @@ impl Tracker {
         self.lock().restarts
     }
 
+    /// Something that had been read is lost, and nobody knows of which scope it was. Who can read it once more does.
+    pub fn lose(&self) {
+        self.0.losses.send_modify(|losses| *losses += 1);
+    }
+
+    /// How often that happened. Changes are seen from the first one on, also from before this call.
+    pub fn losses(&self) -> watch::Receiver<u64> {
+        let mut losses = self.0.losses.subscribe();
+        if *losses.borrow() > 0 {
+            losses.mark_changed();
+        }
+        losses
+    }
+
     /// Forgets all marks: they were another cluster's. What is open goes on.
     pub fn forget(&self) {
         self.lock().scopes.iter_mut().for_each(|scope| scope.mark = None);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(|e| e.into_inner())
+        self.0.state.lock().unwrap_or_else(|e| e.into_inner())
     }
 }
 

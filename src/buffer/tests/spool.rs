@@ -273,3 +273,32 @@ async fn what_the_disk_has_of_an_earlier_term_holds_no_mark_of_this_one_back() {
     assert_eq!(settled(&run).as_deref(), Some("201"));
     run.kill();
 }
+
+#[tokio::test]
+async fn documents_that_were_damaged_on_disk_are_counted_and_the_source_is_told_to_read_them_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = Run::start(folder.path(), 1 << 20);
+    run.put(&[1000], 1);
+    run.put(&[2000], 2);
+    run.guard.secure();
+    run.kill();
+    let mut files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let segment = files.find(|path| path.extension().is_some_and(|is| is == "segment")).unwrap();
+    let mut bytes = std::fs::read(&segment).unwrap();
+    // In the payload of the first record: behind the file's head and the record's.
+    bytes[100] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+
+    let mut run = Run::start(folder.path(), 1 << 20);
+    assert_eq!(run.take(1).await.0, [2000]);
+    let told = run.tracker.losses();
+    let begin = std::time::Instant::now();
+    while *told.borrow() == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(60), "nobody is told");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(run.tracker.losses().has_changed().unwrap(), "who comes later is told as well");
+    let reason = ("buffer".to_owned(), "damaged".to_owned());
+    assert_eq!(run.ledger.snapshot().dead_lettered, [(reason, 1)]);
+    run.kill();
+}

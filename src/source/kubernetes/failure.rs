@@ -19,6 +19,8 @@ pub(super) enum Cause {
     Full,
     /// The server's version was below the cursor.
     Restored,
+    /// What had been read was lost on disk.
+    Lost,
     /// No connection, or it broke, or was silent.
     Connection,
     /// 401
@@ -37,7 +39,7 @@ pub(super) enum Cause {
 
 impl Cause {
     /// All of them, in the order of their labels' registration.
-    pub(super) const ALL: [Cause; 14] = [
+    pub(super) const ALL: [Cause; 15] = [
         Cause::Closed,
         Cause::Gone,
         Cause::ClosedAtOnce,
@@ -45,6 +47,7 @@ impl Cause {
         Cause::Lied,
         Cause::Full,
         Cause::Restored,
+        Cause::Lost,
         Cause::Connection,
         Cause::Unauthorized,
         Cause::Forbidden,
@@ -64,6 +67,7 @@ impl Cause {
             Cause::Lied => "lied",
             Cause::Full => "full",
             Cause::Restored => "restored",
+            Cause::Lost => "lost",
             Cause::Connection => "connection",
             Cause::Unauthorized => "unauthorized",
             Cause::Forbidden => "forbidden",

@@ -78,6 +78,7 @@ impl Intake {
     pub(super) fn handle(&mut self, now: Instant, random: u64, input: Input) -> Result<Step, Closed> {
         self.hand_on()?;
         let step = self.machine.handle(now, random, input);
+        self.tell_restart();
         self.tell_cursor();
         Ok(step)
     }
@@ -120,11 +121,7 @@ impl Intake {
         let mut frames = Frames::new(&mut self.machine, &self.counts, &self.scope, now);
         let push = self.reading.framer.push(bytes, chunk, &mut frames);
         let seen = frames.seen();
-        if self.told.is_some() && self.machine.cursor().is_none() {
-            // The server was restored. Its versions may come beyond the old mark before anything new is done with.
-            self.outlet.start_over(self.scope.key());
-            self.told = None;
-        }
+        self.tell_restart();
         self.reading.list_end |= seen.list_end;
         Taken { bytes: push.taken, is_full: push.is_full, over: seen.over }
     }
@@ -158,6 +155,14 @@ impl Intake {
         let reaches = self.told.as_ref().map(Version::to_string);
         self.outlet.send_of(chunk, self.scope.key(), reaches)?;
         Ok(true)
+    }
+
+    /// The server was restored, or something was lost. Versions may come beyond the old mark before anything new is done with.
+    fn tell_restart(&mut self) {
+        if self.told.is_some() && self.machine.cursor().is_none() {
+            self.outlet.start_over(self.scope.key());
+            self.told = None;
+        }
     }
 
     fn tell_cursor(&mut self) {

@@ -11,6 +11,7 @@
 //!   Watching ── no room, failed ──> Full, Backoff ──────> Checking ── 200 ──> Opening; Listing after a restore
 //!   Listing ── no room, failed ──> Full, Backoff ───────> Listing, the same page
 //!   any other ── failed ──> Backoff ── its time is over > where it was
+//!   any ── something was lost on disk ──> Backoff ──────> Listing, without a cursor
 //! ```
 //!
 //! Invariants:
@@ -52,6 +53,9 @@ const REOPEN_INTERVAL: Duration = Duration::from_secs(1);
 /// version, a list gives another.
 const FAILED_WATCHES_MAX: u32 = 3;
 
+/// From a loss to the list that reads again what there still is.
+const LOSS_PAUSE: Duration = Duration::from_secs(5);
+
 /// The machine of one scope.
 #[derive(Debug)]
 pub(super) struct Machine {
@@ -62,6 +66,8 @@ pub(super) struct Machine {
     failures: u32,
     /// Watches in a row that failed without a frame.
     failed_watches: u32,
+    /// Something was lost before the cluster was known.
+    has_lost: bool,
     /// The last byte of an answer, or when it was asked for.
     stirred: Instant,
     /// The last frame of a watch, or the last completed list.
@@ -85,6 +91,7 @@ impl Machine {
             listing: Listing::default(),
             failures: 0,
             failed_watches: 0,
+            has_lost: false,
             stirred: now,
             alive: now,
             unbroken: None,
@@ -157,6 +164,7 @@ impl Machine {
             Input::Deadline => self.deadline_passed(now, random),
             Input::NoRoom => self.full(),
             Input::Room => self.go_on(now, random),
+            Input::Lost => self.lost(now),
             Input::Stop => {
                 self.state = State::Stopped;
                 Action::End
@@ -298,6 +306,31 @@ impl Machine {
         Action::AwaitRoom
     }
 
+    /// Whatever was lost, the cluster may still have it. Not at once: damage seldom comes alone.
+    fn lost(&mut self, now: Instant) -> Action {
+        self.notes.push(Note::Restarted(Cause::Lost));
+        self.unbroken = None;
+        self.cursor = None;
+        self.begins_now = false;
+        self.listing = Listing::default();
+        // Before the cluster is known there is no cursor to forget yet.
+        self.has_lost |= matches!(self.then(), Then::Identify);
+        let then = if self.has_lost { Then::Identify } else { Then::List };
+        self.state = State::Backoff { cause: Cause::Lost, until: now + LOSS_PAUSE, then };
+        Action::Sleep
+    }
+
+    /// What it does, or will do.
+    fn then(&self) -> Then {
+        match self.state {
+            State::Identifying => Then::Identify,
+            State::Backoff { then, .. } | State::Full { then } => then,
+            State::Listing => Then::List,
+            State::Checking | State::Saving => Then::Check,
+            State::Opening | State::Watching { .. } | State::Stopped => Then::Watch,
+        }
+    }
+
     fn go_on(&mut self, now: Instant, random: u64) -> Action {
         match self.state {
             State::Backoff { then, .. } | State::Full { then } => match then {
@@ -385,8 +418,9 @@ impl Machine {
 
     fn begin(&mut self, now: Instant, random: u64, cursor: Option<Version>, start: Start) -> Action {
         self.failures = 0;
-        self.begins_now = cursor.is_none() && start == Start::Now;
-        self.cursor = cursor;
+        let has_lost = std::mem::take(&mut self.has_lost);
+        self.begins_now = cursor.is_none() && start == Start::Now && !has_lost;
+        self.cursor = cursor.filter(|_| !has_lost);
         if self.cursor.is_some() || self.begins_now { self.check(now, random) } else { self.list(now) }
     }
 

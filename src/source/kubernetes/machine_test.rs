@@ -300,6 +300,47 @@ fn a_version_that_the_server_keeps_refusing_is_given_up_for_a_list() {
 }
 
 #[test]
+fn after_a_loss_everything_that_the_cluster_still_has_is_read_again() {
+    let mut bench = Bench::watching();
+    bench.frame("120");
+    assert_eq!(bench.input(Input::Lost).action, Action::Sleep);
+    assert_eq!(bench.machine.cursor(), None);
+    bench.pass(Duration::from_secs(3));
+    let step = bench.input(Input::Lost);
+    assert_eq!((step.action, step.notes), (Action::Sleep, vec![Note::Restarted(Cause::Lost)]));
+    assert_eq!(
+        bench.machine.deadline(),
+        Some(bench.now + Duration::from_secs(5)),
+        "one list for all of them"
+    );
+    assert_eq!(bench.wait(), list());
+    let (accepted, step) = bench.list("130", "", &[("a", "7"), ("b", "119")]);
+    assert_eq!((&accepted[..], step.action), (&[true, true][..], watch(130)));
+}
+
+#[test]
+fn a_loss_in_the_middle_of_a_list_begins_it_anew() {
+    let (mut bench, _) = Bench::new(None);
+    bench.list("100", "next", &[("a", "7")]);
+    bench.input(Input::Lost);
+    assert_eq!(bench.wait(), list());
+    assert_eq!(bench.list("110", "", &[("a", "7")]).0, [true]);
+}
+
+#[test]
+fn a_loss_before_the_cluster_is_known_makes_its_saved_cursor_worthless() {
+    let now = Instant::now();
+    let mut bench = Bench { machine: Machine::new(now), now };
+    bench.input(Input::Start);
+    bench.input(Input::Lost);
+    bench.input(Input::Lost);
+    assert_eq!(bench.wait(), Action::Request(Request::Identity));
+    let found = Input::Identified { cursor: Some(Version::Number(80)), start: Start::Now };
+    assert_eq!(bench.input(found).action, list());
+    assert_eq!(bench.machine.cursor(), None);
+}
+
+#[test]
 fn refusals_of_another_version_do_not_count_after_a_list() {
     let mut bench = Bench::watching();
     bench.pass(Duration::from_secs(240));

@@ -180,6 +180,11 @@ impl Reporter {
                 %scope, state = "full",
                 "no room for more events: nothing is read from the API server until there is"
             ),
+            Cause::Lost => tracing::warn!(
+                %scope, state = "listing", cause = cause.label(),
+                "events that had been read were lost on disk: reading everything again that the cluster still has; ids \
+                 keep out what is stored"
+            ),
             _ => tracing::info!(
                 %scope, state = "watching", cause = cause.label(),
                 "listing again: versions that were overwritten and compacted since the last one seen are not to be had"

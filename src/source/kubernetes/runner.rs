@@ -71,11 +71,14 @@ impl Runner {
     /// Lists and watches until the drain begins, or the next part of the pipeline has ended.
     pub(super) async fn run(mut self) -> Result<(), Closed> {
         let drain = self.context.shutdown.drain.clone();
+        let mut losses = self.intake.outlet().losses();
         let mut action = self.handle(Input::Start)?;
         while action != Action::End {
             let input = tokio::select! {
                 biased;
                 () = drain.cancelled() => Input::Stop,
+                // Its sender lives as long as the outlet.
+                Ok(()) = losses.changed() => Input::Lost,
                 input = self.perform(&action) => input?,
             };
             action = self.handle(input)?;

@@ -18,6 +18,7 @@ use crate::handoff::{Outlet, Work};
 use crate::health::Health;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
+use crate::position::Tracker;
 use crate::shutdown::Shutdown;
 
 /// What the API server does, from request to request. When the script is over it answers no more.
@@ -283,6 +284,7 @@ struct Run {
     metrics: Metrics,
     health: Health,
     shutdown: Shutdown,
+    tracker: Tracker,
     source: tokio::task::JoinHandle<Result<(), super::super::SourceError>>,
 }
 
@@ -306,16 +308,16 @@ fn start_in(namespaces: &[&str], script: Vec<Answer>, chunks: usize) -> Run {
     let ledger = Ledger::default();
     let metrics = Metrics::new(&ledger).unwrap();
     let (outlet, mut workers) = Outlet::new(ledger, chunks, 1);
-    let (health, shutdown) = (Health::default(), Shutdown::default());
+    let (health, shutdown, tracker) = (Health::default(), Shutdown::default(), Tracker::default());
     let context = Context {
-        outlet,
+        outlet: outlet.with_tracker(tracker.clone()),
         keeper: Default::default(),
         metrics: metrics.source.clone(),
         health: health.clone(),
         shutdown: shutdown.clone(),
     };
     let source = tokio::spawn(async move { super::run(&settings, client, context).await });
-    Run { server, work: workers.remove(0), metrics, health, shutdown, source }
+    Run { server, work: workers.remove(0), metrics, health, shutdown, tracker, source }
 }
 
 fn texts(work: &Work) -> Vec<String> {
@@ -542,6 +544,18 @@ async fn when_nobody_takes_events_the_watch_is_closed_and_resumed_without_a_gap(
     assert!(asked[3].ends_with("resourceVersion=101"), "{asked:?}");
     let live = run.health.liveness(std::time::Instant::now());
     assert!(live.ok, "{:?}", live.lines);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_lost_on_disk_is_read_again_from_the_cluster() {
+    let frames = vec![Added("b", "101"), StaysOpen];
+    let page = || Page("100", "", &[("a", "90")]);
+    let mut run = start(vec![page(), Watch(frames), Page("101", "", &[("a", "90"), ("b", "101")])], 4);
+    assert_eq!(texts(&run.work.recv().await.unwrap()), ["a@90"]);
+    assert_eq!(texts(&run.work.recv().await.unwrap()), ["b@101"]);
+    run.tracker.lose();
+    assert_eq!(texts(&run.work.recv().await.unwrap()), ["a@90", "b@101"]);
+    assert!(run.metrics.render().contains(r#"weir_source_restarts_total{cause="lost"} 1"#));
 }
 
 #[tokio::test(start_paused = true)]

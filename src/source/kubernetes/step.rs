@@ -46,6 +46,8 @@ pub(super) enum Input {
     NoRoom,
     /// There is room.
     Room,
+    /// Something that had been read was lost behind us.
+    Lost,
     /// End.
     Stop,
 }
