@@ -252,8 +252,9 @@ impl<D: Disk> Tiers<D> {
                     // No outcome is right for them but to be told and counted.
                     let mut tally = Tally::default();
                     tally.dead_lettered(self.lost_reason, documents);
-                    self.held.settle(&tally);
+                    // Before they count as done with, so that no mark passes them.
                     self.tracker.lose();
+                    self.held.settle(&tally);
                 }
                 Err(ReadError::Io(error)) => {
                     self.troubles.read = Some(Trouble::of(error));

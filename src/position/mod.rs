@@ -12,7 +12,7 @@
 //! at the mark misses nothing, and reads little twice. The [`Keeper`] saves the marks, and knows whose they are.
 //!
 //! Invariant: a mark never passes an event that is not done with, and moves back only when a cluster was
-//! restored or replaced: then it is [`NOWHERE`] until a position in what that cluster is now is reached.
+//! restored or replaced, or something that was read is lost on disk: then it is [`NOWHERE`] until what is read anew reaches one.
 
 pub mod file;
 mod keeper;

@@ -36,6 +36,8 @@ struct Scope {
     open: VecDeque<Chunk>,
     /// The number of the first one in `open`.
     first: u64,
+    /// Something of it is lost, and its source has not begun to read it again.
+    is_lost: bool,
 }
 
 #[derive(Debug)]
@@ -75,7 +77,7 @@ impl Tracker {
     /// Begins where others have come to: an earlier run, or another replica. What is still open was issued for other marks,
     /// and moves these no more.
     pub fn begin(&self, marks: Positions) {
-        let scope = |(name, mark)| Scope { name, mark: Some(mark), open: VecDeque::new(), first: 0 };
+        let scope = |(name, mark)| Scope::new(name, Some(mark));
         let mut state = self.lock();
         state.scopes = marks.into_iter().map(scope).collect();
         state.beginnings += 1;
@@ -88,10 +90,11 @@ impl Tracker {
         let State { scopes, beginnings, .. } = &mut *state;
         let index = scopes.iter().position(|other| other.name == scope).unwrap_or_else(|| {
             let name = scope.to_owned();
-            scopes.push(Scope { name, mark: None, open: VecDeque::new(), first: 0 });
+            scopes.push(Scope::new(name, None));
             scopes.len() - 1
         });
         let scope = &mut scopes[index];
+        let reaches = reaches.filter(|_| !scope.is_lost);
         if events == 0 {
             match scope.open.back_mut() {
                 Some(last) => last.reaches = reaches.or(last.reaches.take()),
@@ -119,8 +122,8 @@ impl Tracker {
         let mut state = self.lock();
         state.restarts += 1;
         if let Some(scope) = state.scopes.iter_mut().find(|other| other.name == scope) {
-            scope.mark = Some(NOWHERE.to_owned());
-            scope.open.iter_mut().for_each(|chunk| chunk.reaches = None);
+            scope.start_over();
+            scope.is_lost = false;
         }
     }
 
@@ -129,8 +132,16 @@ impl Tracker {
         self.lock().restarts
     }
 
-    /// Something that had been read is lost, and nobody knows of which scope it was. Who can read it once more does.
+    /// Something that had been read is lost, and nobody knows of which scope it was: every mark is [`NOWHERE`] until its
+    /// source starts over. Who can read it once more does at once, the others in the next run.
     pub fn lose(&self) {
+        let mut state = self.lock();
+        state.restarts += 1;
+        for scope in &mut state.scopes {
+            scope.start_over();
+            scope.is_lost = true;
+        }
+        drop(state);
         self.0.losses.send_modify(|losses| *losses += 1);
     }
 
@@ -154,6 +165,15 @@ impl Tracker {
 }
 
 impl Scope {
+    fn new(name: String, mark: Option<Position>) -> Scope {
+        Scope { name, mark, open: VecDeque::new(), first: 0, is_lost: false }
+    }
+
+    fn start_over(&mut self) {
+        self.mark = Some(NOWHERE.to_owned());
+        self.open.iter_mut().for_each(|chunk| chunk.reaches = None);
+    }
+
     fn advance(&mut self) {
         while self.open.front().is_some_and(|chunk| chunk.events == 0) {
             let done = self.open.pop_front();
@@ -220,6 +240,22 @@ mod tests {
         assert_eq!(tracker.marks()["all"], NOWHERE);
         list.settled(1);
         assert_eq!(tracker.marks()["all"], "30");
+    }
+
+    #[test]
+    fn after_a_loss_no_scope_is_anywhere_until_its_source_starts_over() {
+        let tracker = Tracker::default();
+        let old = tracker.issue("a", 1, Some("7".into())).unwrap();
+        tracker.issue("b", 0, Some("7".into()));
+        tracker.lose();
+        old.settled(1);
+        // What the sources read before they are told.
+        tracker.issue("a", 1, Some("8".into())).unwrap().settled(1);
+        tracker.issue("b", 0, Some("8".into()));
+        assert_eq!((tracker.marks()["a"].as_str(), tracker.marks()["b"].as_str()), (NOWHERE, NOWHERE));
+        tracker.start_over("a");
+        tracker.issue("a", 1, Some("9".into())).unwrap().settled(1);
+        assert_eq!((tracker.marks()["a"].as_str(), tracker.marks()["b"].as_str()), ("9", NOWHERE));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::place::Place;
 use super::{FileError, LOOK_UP, TASK};
 use crate::event::Chunk;
 use crate::health::Condition;
+use crate::position::NOWHERE;
 
 /// What is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +82,10 @@ impl<F: FnMut(u64)> Reader<F> {
                 file.seek(SeekFrom::Start(saved.offset)).map_err(|error| self.read_error(error))?;
                 self.place = Some(saved);
             }
+            _ if saved == NOWHERE => tracing::warn!(
+                input = self.name,
+                "what the last run had read of it was lost on disk: reading it from its start"
+            ),
             _ => tracing::warn!(
                 input = self.name,
                 saved,

@@ -77,8 +77,11 @@ impl Intake {
     /// between two pieces.
     pub(super) fn handle(&mut self, now: Instant, random: u64, input: Input) -> Result<Step, Closed> {
         self.hand_on()?;
+        if matches!(input, Input::Lost) {
+            self.outlet.start_over(self.scope.key());
+            self.told = None;
+        }
         let step = self.machine.handle(now, random, input);
-        self.tell_restart();
         self.tell_cursor();
         Ok(step)
     }
@@ -121,7 +124,11 @@ impl Intake {
         let mut frames = Frames::new(&mut self.machine, &self.counts, &self.scope, now);
         let push = self.reading.framer.push(bytes, chunk, &mut frames);
         let seen = frames.seen();
-        self.tell_restart();
+        if self.told.is_some() && self.machine.cursor().is_none() {
+            // The server was restored. Its versions may come beyond the old mark before anything new is done with.
+            self.outlet.start_over(self.scope.key());
+            self.told = None;
+        }
         self.reading.list_end |= seen.list_end;
         Taken { bytes: push.taken, is_full: push.is_full, over: seen.over }
     }
@@ -155,14 +162,6 @@ impl Intake {
         let reaches = self.told.as_ref().map(Version::to_string);
         self.outlet.send_of(chunk, self.scope.key(), reaches)?;
         Ok(true)
-    }
-
-    /// The server was restored, or something was lost. Versions may come beyond the old mark before anything new is done with.
-    fn tell_restart(&mut self) {
-        if self.told.is_some() && self.machine.cursor().is_none() {
-            self.outlet.start_over(self.scope.key());
-            self.told = None;
-        }
     }
 
     fn tell_cursor(&mut self) {

@@ -66,8 +66,6 @@ pub(super) struct Machine {
     failures: u32,
     /// Watches in a row that failed without a frame.
     failed_watches: u32,
-    /// Something was lost before the cluster was known.
-    has_lost: bool,
     /// The last byte of an answer, or when it was asked for.
     stirred: Instant,
     /// The last frame of a watch, or the last completed list.
@@ -91,7 +89,6 @@ impl Machine {
             listing: Listing::default(),
             failures: 0,
             failed_watches: 0,
-            has_lost: false,
             stirred: now,
             alive: now,
             unbroken: None,
@@ -313,9 +310,8 @@ impl Machine {
         self.cursor = None;
         self.begins_now = false;
         self.listing = Listing::default();
-        // Before the cluster is known there is no cursor to forget yet.
-        self.has_lost |= matches!(self.then(), Then::Identify);
-        let then = if self.has_lost { Then::Identify } else { Then::List };
+        // The cursor that comes with the cluster's identity will be none.
+        let then = if self.then() == Then::Identify { Then::Identify } else { Then::List };
         self.state = State::Backoff { cause: Cause::Lost, until: now + LOSS_PAUSE, then };
         Action::Sleep
     }
@@ -418,9 +414,8 @@ impl Machine {
 
     fn begin(&mut self, now: Instant, random: u64, cursor: Option<Version>, start: Start) -> Action {
         self.failures = 0;
-        let has_lost = std::mem::take(&mut self.has_lost);
-        self.begins_now = cursor.is_none() && start == Start::Now && !has_lost;
-        self.cursor = cursor.filter(|_| !has_lost);
+        self.begins_now = cursor.is_none() && start == Start::Now;
+        self.cursor = cursor;
         if self.cursor.is_some() || self.begins_now { self.check(now, random) } else { self.list(now) }
     }
 
