@@ -3,74 +3,21 @@
 //!
 //! `cargo bench --bench event`
 
-use std::borrow::Cow;
+mod common;
+
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use serde::Deserialize;
 use weir::event::{
     Chunk, Documents, Edits, EncodeSettings, EventView, Head, Member, Original, Parsed, Scanner, encode,
     parse, parse_rfc3339,
 };
 use weir::source::framer::{FrameType, Framer, Other, Refused, Visitor};
 
+use self::common::borrowed::Borrowed;
+
 /// A kubelet's event as a real API server's watch gave it: 1,100 bytes, a third of them `managedFields`.
 const EVENT: &[u8] = include_bytes!("event.json");
-
-/// The members that weir decodes, as one would write them down for serde.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(dead_code, reason = "only parsing them is measured")]
-struct Borrowed<'a> {
-    kind: Option<&'a str>,
-    api_version: Option<&'a str>,
-    #[serde(borrow)]
-    metadata: Metadata<'a>,
-    #[serde(borrow)]
-    involved_object: InvolvedObject<'a>,
-    #[serde(borrow)]
-    reason: Cow<'a, str>,
-    #[serde(borrow)]
-    message: Cow<'a, str>,
-    #[serde(borrow)]
-    source: Source<'a>,
-    first_timestamp: Option<&'a str>,
-    last_timestamp: Option<&'a str>,
-    count: Option<u32>,
-    r#type: &'a str,
-    event_time: Option<&'a str>,
-    reporting_component: Option<&'a str>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(dead_code, reason = "only parsing them is measured")]
-struct Metadata<'a> {
-    name: &'a str,
-    namespace: &'a str,
-    uid: &'a str,
-    resource_version: &'a str,
-    creation_timestamp: &'a str,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(dead_code, reason = "only parsing them is measured")]
-struct InvolvedObject<'a> {
-    kind: &'a str,
-    namespace: Option<&'a str>,
-    name: &'a str,
-    uid: Option<&'a str>,
-    api_version: Option<&'a str>,
-    field_path: Option<&'a str>,
-}
-
-#[derive(Deserialize)]
-#[expect(dead_code, reason = "only parsing them is measured")]
-struct Source<'a> {
-    component: Option<&'a str>,
-    host: Option<&'a str>,
-}
 
 struct Everything;
 

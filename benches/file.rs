@@ -10,19 +10,17 @@
 
 mod common;
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
-
 #[allow(dead_code)] // Shared with the tests, which use other parts.
 #[path = "../tests/support/modules.rs"]
 mod modules;
 
+use self::common::borrowed::Borrowed;
 use self::common::{cpu_of_children, peak_memory, write_events};
 use self::modules::Guest;
 
@@ -190,55 +188,6 @@ fn parse_with_serde_json(input: &Path) -> Duration {
 fn thread_cpu() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(dead_code)]
-struct Borrowed<'a> {
-    #[serde(rename = "type", borrow)]
-    event_type: Cow<'a, str>,
-    #[serde(borrow)]
-    reason: Cow<'a, str>,
-    #[serde(borrow)]
-    message: Cow<'a, str>,
-    #[serde(borrow)]
-    metadata: BorrowedMetadata<'a>,
-    #[serde(borrow)]
-    involved_object: BorrowedObject<'a>,
-    #[serde(borrow)]
-    first_timestamp: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    last_timestamp: Option<Cow<'a, str>>,
-    count: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(dead_code)]
-struct BorrowedMetadata<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-    #[serde(borrow)]
-    namespace: Cow<'a, str>,
-    #[serde(borrow)]
-    uid: Cow<'a, str>,
-    #[serde(borrow)]
-    resource_version: Cow<'a, str>,
-    #[serde(borrow)]
-    creation_timestamp: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(dead_code)]
-struct BorrowedObject<'a> {
-    #[serde(borrow)]
-    kind: Cow<'a, str>,
-    #[serde(borrow)]
-    namespace: Cow<'a, str>,
-    #[serde(borrow)]
-    name: Cow<'a, str>,
 }
 
 fn report(

@@ -3,6 +3,8 @@
 // Each bench uses its part.
 #![allow(dead_code)]
 
+pub(crate) mod borrowed;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
