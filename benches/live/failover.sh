@@ -13,6 +13,7 @@ trap 'kill -9 "${pids[@]}" 2>/dev/null || true; live_end' EXIT
 
 for name in a b; do
   live_config failover "$name" "[lease]
+enabled = true
 namespace = \"default\"
 duration = \"${duration}s\""
   ports[$name]=$port
@@ -34,7 +35,7 @@ until_() {
     ! "$@" || return 0
     sleep 0.1
   done
-  die "not within a minute: $*"
+  die "not within a minute: $* $(curl -sS "http://127.0.0.1:${ports[a]}/readyz?verbose" "http://127.0.0.1:${ports[b]}/readyz?verbose")"
 }
 led() { [ -n "$(leader)" ]; }
 answers() { curl -fsS -o /dev/null "http://127.0.0.1:${ports[$1]}/readyz" 2>/dev/null; }

@@ -48,6 +48,7 @@ async fn after_a_kill_only_what_is_new_is_read_and_sent() {
     report(&cluster, 20..25).await;
     let weir = Weir::start_again(folder).await;
     until_stored(&search, 25).await;
+    weir.until_ready().await;
     assert_eq!(weir.metric("weir_events_received_total").await, 5.0);
     assert_eq!(weir.metric("weir_events_recovered_total").await, 0.0);
     let (ledger, folder) = weir.end().await;

@@ -25,7 +25,10 @@ pub(super) struct Readiness {
 #[derive(Clone, Debug)]
 struct ScopeCondition {
     scope: Scope,
+    /// By this process, completely, or `start = "now"` makes it needless.
     listed: bool,
+    /// From a saved position, which makes the list needless while it is of use.
+    goes_on: bool,
     problem: Option<Problem>,
 }
 
@@ -38,7 +41,12 @@ struct Problem {
 impl Readiness {
     /// Nothing is listed yet.
     pub(super) fn new(health: Health, scopes: &[Scope]) -> Readiness {
-        let fresh = |scope: &Scope| ScopeCondition { scope: scope.clone(), listed: false, problem: None };
+        let fresh = |scope: &Scope| ScopeCondition {
+            scope: scope.clone(),
+            listed: false,
+            goes_on: false,
+            problem: None,
+        };
         let readiness =
             Readiness { health, scopes: Arc::new(Mutex::new(scopes.iter().map(fresh).collect())) };
         readiness.change(0, |_| {});
@@ -74,7 +82,7 @@ fn overall(scopes: &[ScopeCondition]) -> Condition {
 
 impl ScopeCondition {
     fn condition(&self) -> Condition {
-        match (&self.problem, self.listed) {
+        match (&self.problem, self.listed || self.goes_on) {
             (None, true) => Condition::Ready,
             (None, false) => {
                 Condition::NotReady(format!("the first list of {} has not completed yet", self.scope))
@@ -166,13 +174,19 @@ impl Reporter {
             }
             Note::Watching(from) => {
                 tracing::debug!(scope = %self.scope, state = "watching", %from, "a watch is open");
-                self.problem(None);
+                self.readiness.change(self.index, |scope| {
+                    scope.goes_on = true;
+                    scope.problem = None;
+                });
             }
         }
     }
 
     fn restarted(&self, cause: Cause) {
         self.count(cause);
+        if !matches!(cause, Cause::Closed | Cause::Full) {
+            self.readiness.change(self.index, |scope| scope.goes_on = false);
+        }
         let scope = &self.scope;
         match cause {
             Cause::Closed => tracing::debug!(%scope, state = "watching", "the server ended the watch"),
@@ -276,7 +290,8 @@ mod tests {
     #[test]
     fn an_outage_after_the_first_list_is_a_note_and_before_it_not_ready() {
         let problem = problem(&Scope::All, "watching", &failed(503, "shutting down"), 9);
-        let mut scope = ScopeCondition { scope: Scope::All, listed: true, problem: Some(problem) };
+        let mut scope =
+            ScopeCondition { scope: Scope::All, listed: true, goes_on: false, problem: Some(problem) };
         assert_eq!(
             overall(&[scope.clone()]),
             Condition::Note("the API server has an error of its own (status 503: shutting down)".into())

@@ -293,6 +293,10 @@ fn start(script: Vec<Answer>, chunks: usize) -> Run {
 }
 
 fn start_in(namespaces: &[&str], script: Vec<Answer>, chunks: usize) -> Run {
+    start_from(Tracker::default(), namespaces, script, chunks)
+}
+
+fn start_from(tracker: Tracker, namespaces: &[&str], script: Vec<Answer>, chunks: usize) -> Run {
     let settings = KubernetesSettings {
         namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
         ..KubernetesSettings::default()
@@ -308,7 +312,7 @@ fn start_in(namespaces: &[&str], script: Vec<Answer>, chunks: usize) -> Run {
     let ledger = Ledger::default();
     let metrics = Metrics::new(&ledger).unwrap();
     let (outlet, mut workers) = Outlet::new(ledger, chunks, 1);
-    let (health, shutdown, tracker) = (Health::default(), Shutdown::default(), Tracker::default());
+    let (health, shutdown) = (Health::default(), Shutdown::default());
     let context = Context {
         outlet: outlet.with_tracker(tracker.clone()),
         keeper: Default::default(),
@@ -544,6 +548,29 @@ async fn when_nobody_takes_events_the_watch_is_closed_and_resumed_without_a_gap(
     assert!(asked[3].ends_with("resourceVersion=101"), "{asked:?}");
     let live = run.health.liveness(std::time::Instant::now());
     assert!(live.ok, "{:?}", live.lines);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_goes_on_from_a_saved_position_is_ready_without_a_list_until_that_is_of_no_use() {
+    let tracker = Tracker::default();
+    tracker.begin([("*".to_owned(), "100".to_owned())].into());
+    let gone = Watch(vec![After(Duration::from_secs(60)), Line(expired())]);
+    let script =
+        vec![Page("100", "", &[]), gone, Status(503, None, ""), Page("120", "", &[]), Watch(vec![StaysOpen])];
+    let run = start_from(tracker, &[], script, 4);
+    let until = async |ok: bool, what: &str| {
+        while run.health.readiness().ok != ok {
+            assert!(run.server.started.elapsed() < Duration::from_secs(600), "{what}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    while run.server.asked.lock().unwrap().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    until(true, "it watches from 100").await;
+    assert_eq!(run.server.asked.lock().unwrap().len(), 2, "no list, but a look at its version");
+    until(false, "100 is compacted").await;
+    until(true, "it has listed").await;
 }
 
 #[tokio::test(start_paused = true)]
