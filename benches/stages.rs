@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rustix::time::{ClockId, clock_gettime};
-use weir::dead_letter::{DeadLetters, Settings};
+use weir::dead_letter::DeadLetters;
 use weir::event::{Documents, EncodeSettings};
 use weir::handoff::{Closed, Outbox, Outlet};
 use weir::health::Health;
@@ -77,8 +77,7 @@ fn time(ledger: &Ledger, chain: &Chain, event: &str, chunks: usize) -> Duration 
     }
     drop(outlet);
     let (encode, health) = (EncodeSettings::default(), Health::default());
-    let none = Settings { path: None };
-    let dead_letters = DeadLetters::open(&none, ledger, &health, &Shutdown::default()).unwrap();
+    let dead_letters = DeadLetters::open(None, ledger, &health, &Shutdown::default()).unwrap();
     let (worker, work) = (chain.worker(0, 1), works.remove(0));
     let start = cpu_time();
     worker.run(work, &Away, &dead_letters, &encode, &health).unwrap();

@@ -13,6 +13,7 @@
 mod ending;
 mod error;
 mod leading;
+mod letters;
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ use tokio::task::JoinHandle;
 use self::ending::{PartEnd, finish};
 pub use self::error::RunError;
 use self::leading::Leading;
+pub use self::letters::place_of_letters;
 use crate::admin;
 use crate::buffer;
 use crate::config::Settings;
@@ -67,8 +69,8 @@ pub fn run(settings: Settings, read: Arc<AtomicU64>) -> Finished {
     run_from(settings, None, read)
 }
 
-/// Runs dead letters of `dead_letter.path`, instead of the source's events, through a pipeline, until there are no more or a
-/// signal stops it. Those whose events got an outcome have left the folder when this returns. Blocks the calling thread.
+/// Runs dead letters of where the settings have them, instead of the source's events, through a pipeline, until there are no more or a
+/// signal stops it. Those whose events got an outcome are gone from there when this returns. Blocks the calling thread.
 ///
 /// The saved position, the spool, the Lease and the admin address are a run's, and not touched; the source is not contacted.
 pub fn replay(settings: Settings, letters: Letters, read: Arc<AtomicU64>) -> Finished {
@@ -119,11 +121,7 @@ async fn start_and_finish(
         health.set(part, Condition::NotReady("starting".into()));
     }
     let admin = start_admin(settings.admin, &metrics, &health, &shutdown).await?;
-    let mut dead_letters = DeadLetters::open(&settings.dead_letter, &ledger, &health, &shutdown)?;
-    let replay = match letters {
-        Some(letters) => Some((letters, dead_letters.begin_replay()?)),
-        None => None,
-    };
+    let (dead_letters, replay) = letters::open(&settings, letters, &ledger, &health, &shutdown).await?;
     let context = buffer::Context {
         ledger: ledger.clone(),
         tracker: Tracker::default(),

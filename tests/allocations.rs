@@ -10,7 +10,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Duration;
 
-use weir::dead_letter::{DeadLetters, Settings};
+use weir::dead_letter::DeadLetters;
 use weir::event::{Documents, EncodeSettings};
 use weir::handoff::{Closed, Outbox, Outlet};
 use weir::health::Health;
@@ -82,8 +82,7 @@ fn allocations(module: &[u8], config: &str, events: usize) -> u64 {
     drop(outlet);
     let (work, worker) = (works.remove(0), chain.worker(0, 1));
     let (encode, health) = (EncodeSettings::default(), Health::default());
-    let none = Settings { path: None };
-    let dead_letters = DeadLetters::open(&none, &ledger, &health, &Shutdown::default()).unwrap();
+    let dead_letters = DeadLetters::open(None, &ledger, &health, &Shutdown::default()).unwrap();
 
     let before = ALLOCATIONS.get();
     worker.run(work, &Nothing, &dead_letters, &encode, &health).unwrap();

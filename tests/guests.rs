@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use weir::dead_letter::{DeadLetters, Settings};
+use weir::dead_letter::DeadLetters;
 use weir::event::{Documents, EncodeSettings};
 use weir::handoff::{Closed, Outbox, Outlet};
 use weir::health::Health;
@@ -68,8 +68,7 @@ fn run(stages: &[StageSettings], events: &[String]) -> (Vec<String>, Filtered) {
     drop(outlet);
     let outbox = Collect::default();
     let (encode, health) = (EncodeSettings::default(), Health::default());
-    let none = Settings { path: None };
-    let dead_letters = DeadLetters::open(&none, &ledger, &health, &Shutdown::default()).unwrap();
+    let dead_letters = DeadLetters::open(None, &ledger, &health, &Shutdown::default()).unwrap();
     chain.worker(0, 1).run(works.remove(0), &outbox, &dead_letters, &encode, &health).unwrap();
     let mut filtered = ledger.snapshot().filtered;
     filtered.retain(|(_, count)| *count > 0);

@@ -47,9 +47,9 @@ impl Bench {
         };
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::default();
-        let letters = dead_letter::Settings { path: Some(folder.path().to_owned()) };
+        let letters = dead_letter::Place::Folder(folder.path().to_owned());
         let (health, shutdown) = (Health::default(), Shutdown::default());
-        let dead_letters = DeadLetters::open(&letters, &ledger, &health, &shutdown).unwrap();
+        let dead_letters = DeadLetters::open(Some(&letters), &ledger, &health, &shutdown).unwrap();
         let context = Context {
             metrics: Metrics::new(&ledger).unwrap(),
             health,

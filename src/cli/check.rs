@@ -13,7 +13,7 @@ use crate::kube::LeaseSettings;
 use crate::sink::{Mode, OpenSearchSettings};
 use crate::source::Start;
 use crate::stages::{Description, OnError, StageSettings};
-use crate::{buffer, sink, source};
+use crate::{buffer, dead_letter, sink, source};
 
 /// Tell everything that is wrong with a configuration, or what it would run
 ///
@@ -51,14 +51,7 @@ fn summary(settings: &Settings, modules: &[Description]) -> String {
     }
     line("buffer", buffer(&settings.buffer));
     line("sink", sink(&settings.sink));
-    let dead_letter = settings.dead_letter.path.as_ref();
-    line(
-        "dead_letter",
-        dead_letter.map_or_else(
-            || "none: the first event that needs it stops the run".into(),
-            |path| path.display().to_string(),
-        ),
-    );
+    line("dead_letter", self::dead_letter(&settings.dead_letter));
     if let Some(lease) = &settings.lease {
         line("lease", self::lease(lease));
     }
@@ -131,6 +124,21 @@ fn buffer(buffer: &buffer::Settings) -> String {
         Some(spool) => {
             format!("{memory} in memory, then {} in {}", show_size(spool.disk), spool.path.display())
         }
+    }
+}
+
+fn dead_letter(settings: &dead_letter::Settings) -> String {
+    match settings {
+        dead_letter::Settings::None => "none: the first event that needs it stops the run".into(),
+        dead_letter::Settings::Disk { path } => match dead_letter::ephemeral(path) {
+            Some(ephemeral) => format!(
+                "{}, on {}: mount a persistent volume there, or set kind = \"index\"",
+                path.display(),
+                ephemeral.what()
+            ),
+            None => path.display().to_string(),
+        },
+        dead_letter::Settings::Index { index } => format!("index {index}, in the sink's OpenSearch"),
     }
 }
 

@@ -39,7 +39,8 @@ pub(super) fn config(
     }
     let buffer = root.section("buffer").and_then(|section| buffer(walk, section));
     let lease = root.section("lease").and_then(|section| lease(walk, &root, section));
-    let parts = Parts { source: source.clone(), stages, buffer, sink: sink.clone(), lease };
+    let dead_letter = root.section("dead_letter").and_then(|section| dead_letter(walk, &root, section));
+    let parts = Parts { source: source.clone(), stages, buffer, sink: sink.clone(), dead_letter, lease };
     let settings = settings(walk, &root, parts, environment);
     (settings, Named { source, sink, ..named::named(walk, &root, environment) })
 }
@@ -50,12 +51,13 @@ struct Parts {
     stages: Vec<Option<StageSettings>>,
     buffer: Option<buffer::Settings>,
     sink: Option<sink::Settings>,
+    dead_letter: Option<dead_letter::Settings>,
     /// `Some(None)`: none is wanted.
     lease: Option<Option<LeaseSettings>>,
 }
 
 fn settings(walk: &Walk<'_>, root: &Section, parts: Parts, environment: &Environment) -> Option<Settings> {
-    let Parts { source, stages, buffer, sink, lease } = parts;
+    let Parts { source, stages, buffer, sink, dead_letter, lease } = parts;
     let source = source?;
     Some(Settings {
         name: root.text("name")?,
@@ -67,7 +69,7 @@ fn settings(walk: &Walk<'_>, root: &Section, parts: Parts, environment: &Environ
         stages: stages.into_iter().collect::<Option<_>>()?,
         buffer: buffer?,
         sink: sink?,
-        dead_letter: dead_letter::Settings { path: root.section("dead_letter")?.path("path") },
+        dead_letter: dead_letter?,
         lease: lease?,
         folder: folder(walk.file),
     })
@@ -151,6 +153,34 @@ fn buffer(walk: &mut Walk<'_>, section: &Section) -> Option<buffer::Settings> {
         walk.error(section.at(key), text);
     }
     Some(buffer::Settings { memory, spool })
+}
+
+fn dead_letter(walk: &mut Walk<'_>, root: &Section, section: &Section) -> Option<dead_letter::Settings> {
+    if section.text("kind")? == "disk" {
+        if section.is_given("kind") && !section.is_in_file("path") {
+            walk.error(section.at("kind"), "`kind = \"disk\"` needs `path` beside it");
+        }
+        let path = section.path("path");
+        return Some(path.map_or(dead_letter::Settings::None, |path| dead_letter::Settings::Disk { path }));
+    }
+    let index = section.text("index")?;
+    let sink = root.section("sink");
+    let kind = sink.and_then(|sink| sink.text("kind"));
+    if kind.as_deref().is_some_and(|kind| kind != "opensearch") {
+        let text = "`kind = \"index\"` needs a sink of kind = \"opensearch\": the index is in its OpenSearch; with another sink, set `path`";
+        walk.error(section.at("kind"), text);
+    }
+    let documents = sink.and_then(|sink| sink.text("index")).and_then(|text| index::parse(&text).ok());
+    if kind.as_deref() == Some("opensearch")
+        && documents.is_some_and(|documents| index::holds(&documents, &index))
+    {
+        let text = format!(
+            "\"{index}\" is an index that the sink writes documents to, or that has their index template: give the dead letters one of their own"
+        );
+        let key = if section.is_given("index") { "index" } else { "kind" };
+        walk.error(section.at(key), text);
+    }
+    Some(dead_letter::Settings::Index { index })
 }
 
 fn lease(walk: &mut Walk<'_>, root: &Section, section: &Section) -> Option<Option<LeaseSettings>> {

@@ -48,6 +48,18 @@ pub(super) fn parse(text: &str) -> Result<IndexPattern, String> {
     Ok(IndexPattern { prefix: prefix.into(), date, suffix: suffix.into() })
 }
 
+/// Whether the pattern, or the index template that is made of it, is for this index.
+pub(super) fn holds(pattern: &IndexPattern, index: &str) -> bool {
+    match pattern.date {
+        None => pattern.prefix == index,
+        Some(_) => {
+            index.len() >= pattern.prefix.len() + pattern.suffix.len()
+                && index.starts_with(&pattern.prefix)
+                && index.ends_with(&pattern.suffix)
+        }
+    }
+}
+
 /// An index pattern as it is written.
 pub fn show(pattern: &IndexPattern) -> String {
     let date = DATES.iter().find(|(_, date, _)| Some(*date) == pattern.date);

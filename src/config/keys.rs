@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::rules::{ADDRESS, CLUSTER, HOST, INDEX, NAME, NAMESPACE, STAGE_NAME, USERNAME};
+use super::rules::{ADDRESS, CLUSTER, HOST, INDEX, LETTER_INDEX, NAME, NAMESPACE, STAGE_NAME, USERNAME};
 use super::table::{Key, Later, Table, Type, key};
 
 /// A call that takes longer holds up a worker for all others.
@@ -246,11 +246,27 @@ static SINK: Table = Table {
 static DEAD_LETTER: Table = Table {
     header: "[dead_letter]",
     doc: "Where events go that could not be processed.",
-    keys: &[key(
-        "path",
-        Type::Path,
-        "Folder to write to; absent: the first event that needs it stops the run, with nothing lost.",
-    )],
+    keys: &[
+        key(
+            "kind",
+            Type::OneOf(&[("disk", "a folder"), ("index", "an index of the sink's OpenSearch")]),
+            "Where to keep them.",
+        )
+        .default("\"disk\""),
+        key(
+            "path",
+            Type::Path,
+            "Folder to write to; absent: the first event that needs it stops the run, with nothing lost.",
+        )
+        .only(&["disk"]),
+        key(
+            "index",
+            Type::Text(LETTER_INDEX),
+            "The index to write to, which weir makes; several pipelines may share it.",
+        )
+        .default("\"weir-dead-letter\"")
+        .only(&["index"]),
+    ],
 };
 
 /// Renewed every third of it, each with a second for a busy API server to answer. (client-go's own defaults are 15 s, with

@@ -37,11 +37,23 @@ pub(super) const USERNAME: Rule = Rule { check: username, pattern: Some("^[^:\\u
 /// An index name with at most one date.
 pub(super) const INDEX: Rule = Rule { check: |text| index::parse(text).map(|_| ()), pattern: None };
 
+/// The name of one index.
+pub(super) const LETTER_INDEX: Rule = Rule { check: letter_index, pattern: None };
+
 const NAME_BYTES_MAX: usize = 63;
 const CLUSTER_BYTES_MAX: usize = 256;
 
 fn not_empty(text: &str) -> Result<(), String> {
     if text.is_empty() { Err("must not be empty".into()) } else { Ok(()) }
+}
+
+fn letter_index(text: &str) -> Result<(), String> {
+    if text.contains(['{', '}']) {
+        return Err(
+            "must be the name of one index, without a date: a letter stays until it is dealt with".into()
+        );
+    }
+    index::parse(text).map(|_| ())
 }
 
 fn username(text: &str) -> Result<(), String> {

@@ -40,8 +40,10 @@ fn table(spec: &Table) -> Value {
 fn only_of_kind(spec: &Table, kind: &str) -> Value {
     let others = spec.keys.iter().filter(|key| !key.only.is_empty() && !key.only.contains(&kind));
     let refused: Map<String, Value> = others.map(|key| (key.name.to_owned(), false.into())).collect();
+    let is_default = spec.key("kind").and_then(|key| key.default_word()) == Some(kind);
+    let given: &[&str] = if is_default { &[] } else { &["kind"] };
     json!({
-        "if": { "properties": { "kind": { "const": kind } }, "required": ["kind"] },
+        "if": { "properties": { "kind": { "const": kind } }, "required": given },
         "then": { "properties": refused, "required": required(spec, |key| key.only.contains(&kind)) },
     })
 }

@@ -135,6 +135,14 @@ impl Key {
         Key { only: kinds, ..self }
     }
 
+    /// The word that stands for it when it is absent, of a key of a few words.
+    pub(super) fn default_word(&self) -> Option<&'static str> {
+        match self.presence {
+            Presence::Default(toml) => toml.strip_prefix('"')?.strip_suffix('"'),
+            Presence::Required | Presence::Optional => None,
+        }
+    }
+
     pub(super) const fn later(self, later: Later) -> Key {
         Key { later, ..self }
     }

@@ -51,6 +51,25 @@ mod diagnostics {
     }
 
     #[test]
+    fn dead_letters_lie_in_a_folder_or_in_the_index_of_an_opensearch() {
+        insta::assert_snapshot!(problems_with("[dead_letter]\nkind = 'index'\npath = 'dead'"), @r#"
+        etc/pipeline.toml:5:8: error: `kind = "index"` needs a sink of kind = "opensearch": the index is in its OpenSearch; with another sink, set `path`
+        etc/pipeline.toml:6:1: error: `path` is for kind = "disk", and this kind is "index"
+        "#);
+        insta::assert_snapshot!(problems_with("[dead_letter]\npath = 'dead'\nindex = 'letters'"), @r#"etc/pipeline.toml:6:1: error: `index` is for kind = "index", and this kind is "disk""#);
+        insta::assert_snapshot!(problems_with("[dead_letter]\nkind = 'disk'"), @r#"etc/pipeline.toml:5:8: error: `kind = "disk"` needs `path` beside it"#);
+        insta::assert_snapshot!(problems_with("[dead_letter]\nkind = 'indexx'"), @r#"etc/pipeline.toml:5:8: error: unknown kind "indexx": it may be "disk" or "index"; did you mean `index`?"#);
+        let opensearch = "name='p'\nsource.kind='stdin'\nsink={kind='opensearch',hosts=['http://a'],index='INDEX'}\n[dead_letter]\nkind='index'\n";
+        let same = opensearch.replace("INDEX", "weir-{yyyy}");
+        insta::assert_snapshot!(problems(&same), @r#"etc/pipeline.toml:5:6: error: "weir-dead-letter" is an index that the sink writes documents to, or that has their index template: give the dead letters one of their own"#);
+        insta::assert_snapshot!(problems(&(opensearch.replace("INDEX", "a") + "index = 'a'")), @r#"etc/pipeline.toml:6:9: error: "a" is an index that the sink writes documents to, or that has their index template: give the dead letters one of their own"#);
+        insta::assert_snapshot!(problems(&(opensearch.replace("INDEX", "a") + "index = 'b-{yyyy}'")), @r#"etc/pipeline.toml:6:9: error: `index` must be the name of one index, without a date: a letter stays until it is dealt with"#);
+        insta::assert_snapshot!(problems(&(opensearch.replace("INDEX", "a") + "index = 'B'")), @r#"etc/pipeline.toml:6:9: error: `index` must not hold 'B': OpenSearch refuses upper case and any of \/*?"<>| ,#: in an index name"#);
+        let settings = parse_toml(&opensearch.replace("INDEX", "weird-{yyyy}")).unwrap();
+        assert_eq!(settings.dead_letter, dead_letter::Settings::Index { index: "weir-dead-letter".into() });
+    }
+
+    #[test]
     fn an_unknown_key_gets_the_name_that_was_meant() {
         insta::assert_snapshot!(problems("nmae = 'p'\n[source]\nkind = 'stdin'\n[sink]\nkind = 'stdout'\n[[stage]]\nname = 'a'\nmodule = 'a.wasm'\nmatch = { resaon = ['x'] }\ntimout = '1s'\non-error = 'drop'\n[sinc]\n[dead-letter]\n"), @r"
         etc/pipeline.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its directories, its metrics.
@@ -405,7 +424,7 @@ mod settings {
             stages: vec![stage],
             buffer: buffer::Settings::default(),
             sink: sink::Settings::Stdout,
-            dead_letter: dead_letter::Settings { path: None },
+            dead_letter: dead_letter::Settings::None,
             lease: None,
             admin: None,
             folder: "etc".into(),
@@ -462,7 +481,7 @@ mod settings {
         .unwrap();
         assert_eq!(settings.cache, Path::new("etc/cache"));
         assert_eq!(settings.source, source::Settings::File { path: "etc/../in".into(), follow: false });
-        assert_eq!(settings.dead_letter.path, Some("etc/dead".into()));
+        assert_eq!(settings.dead_letter, dead_letter::Settings::Disk { path: "etc/dead".into() });
         let sink::Settings::OpenSearch(sink) = settings.sink else { panic!("the sink is OpenSearch") };
         assert_eq!(sink.ca, Some("etc/ca.pem".into()));
         assert_eq!(sink.password, Some(Secret::File("/abs".into())));
@@ -532,7 +551,7 @@ mod example {
     fn its_other_kinds_are_valid_and_their_commented_defaults_are_the_defaults() {
         let alternatives = alternatives();
         let headers: Vec<&str> = alternatives.iter().map(|(header, _)| header.as_str()).collect();
-        assert_eq!(headers, ["[source]", "[source]", "[sink]", "[sink]"]);
+        assert_eq!(headers, ["[source]", "[source]", "[sink]", "[sink]", "[dead_letter]"]);
         for (header, body) in &alternatives {
             let plain = parse_toml(&with_section(header, body)).unwrap();
             assert_eq!(plain, parse_toml(&with_section(header, &with_defaults(body))).unwrap());

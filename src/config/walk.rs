@@ -200,10 +200,14 @@ impl Walk<'_> {
     }
 }
 
-/// The table's `kind`, where it is one that there is.
+/// The table's `kind`, given or default, where it is one that there is.
 fn kind_of<'t>(spec: &Table, table: &'t DeTable<'_>) -> Option<&'t str> {
-    let Type::OneOf(kinds) = &spec.key("kind")?.kind else { return None };
-    let kind = table.get("kind")?.get_ref().as_str()?;
+    let key = spec.key("kind")?;
+    let Type::OneOf(kinds) = &key.kind else { return None };
+    let kind = match table.get("kind") {
+        Some(kind) => kind.get_ref().as_str()?,
+        None => key.default_word()?,
+    };
     kinds.iter().any(|(known, _)| *known == kind).then_some(kind)
 }
 

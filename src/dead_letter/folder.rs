@@ -4,79 +4,13 @@
 //! Invariant: an id names the same letter as long as that is there. (A letter that was replayed leaves an empty line
 //! behind, so that those after it keep their numbers; see `rewrite`.)
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use super::record::{Record, RecordError};
+use super::letter::{LetterId, LetterLine, ReadError};
 
 const SUFFIX: &str = ".jsonl";
-
-/// A letter's file and line, which `weir dead-letter` shows and takes: `00000001:17`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LetterId {
-    /// The number in its file's name.
-    pub file: u64,
-    /// Its line, from 1.
-    pub line: u64,
-}
-
-impl fmt::Display for LetterId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08}:{}", self.file, self.line)
-    }
-}
-
-/// What is no id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it must be a file's number and a line, such as 00000001:17, as `weir dead-letter list` prints it")]
-pub struct NotAnId;
-
-impl FromStr for LetterId {
-    type Err = NotAnId;
-
-    fn from_str(text: &str) -> Result<LetterId, NotAnId> {
-        let (file, line) = text.split_once(':').ok_or(NotAnId)?;
-        let number = |text: &str| text.parse().ok().filter(|number| *number > 0).ok_or(NotAnId);
-        Ok(LetterId { file: number(file)?, line: number(line)? })
-    }
-}
-
-/// Why letters cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot read the dead letters in {path}: {error}: it must be there, and weir's user must have the right to read it"
-)]
-pub struct ReadError {
-    /// The folder or the file.
-    pub path: PathBuf,
-    /// Why.
-    pub error: io::Error,
-}
-
-/// A line of a file that is not empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LetterLine {
-    /// Where it stands.
-    pub id: LetterId,
-    /// Its bytes, without the line break.
-    pub text: Vec<u8>,
-    /// It has a line break; else it is just being written, or torn.
-    pub is_whole: bool,
-}
-
-impl LetterLine {
-    /// The letter.
-    ///
-    /// # Errors
-    ///
-    /// When it is none.
-    pub fn record(&self) -> Result<Record, RecordError> {
-        if self.is_whole { Record::parse(&self.text) } else { Err(RecordError::Torn) }
-    }
-}
 
 /// The files of a folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,7 +29,7 @@ pub struct Files {
 ///
 /// When it cannot be read.
 pub fn files(folder: &Path) -> Result<Files, ReadError> {
-    look(folder).map_err(|error| ReadError { path: folder.to_owned(), error })
+    look(folder).map_err(|error| ReadError::Folder { path: folder.to_owned(), error })
 }
 
 pub(super) fn look(folder: &Path) -> io::Result<Files> {
@@ -135,7 +69,7 @@ pub fn lines(folder: &Path, number: u64) -> Result<Lines, ReadError> {
     let input = match File::open(&path) {
         Ok(file) => Some(BufReader::with_capacity(256 << 10, file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(ReadError { path, error }),
+        Err(error) => return Err(ReadError::Folder { path, error }),
     };
     Ok(Lines { path, number, line: 0, input })
 }
@@ -161,7 +95,7 @@ impl Iterator for Lines {
                 Ok(_) => {}
                 Err(error) => {
                     self.input = None;
-                    return Some(Err(ReadError { path: self.path.clone(), error }));
+                    return Some(Err(ReadError::Folder { path: self.path.clone(), error }));
                 }
             }
             self.line += 1;
@@ -170,8 +104,8 @@ impl Iterator for Lines {
                 text.pop();
             }
             if !text.is_empty() {
-                let id = LetterId { file: self.number, line: self.line };
-                return Some(Ok(LetterLine { id, text, is_whole }));
+                let id = LetterId::Line { file: self.number, line: self.line };
+                return Some(Ok(LetterLine { id, text, is_whole, version: None }));
             }
         }
     }
@@ -180,17 +114,6 @@ impl Iterator for Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_id_is_read_as_it_is_shown() {
-        let id = LetterId { file: 1, line: 17 };
-        assert_eq!(id.to_string(), "00000001:17");
-        assert_eq!("00000001:17".parse(), Ok(id));
-        assert_eq!("1:17".parse(), Ok(id));
-        for text in ["", "1", "1:", ":1", "0:1", "1:0", "1:-1", "a:1", "1:1:1", "00000001.jsonl:1"] {
-            assert_eq!(text.parse::<LetterId>(), Err(NotAnId), "{text}");
-        }
-    }
 
     #[test]
     fn empty_lines_are_passed_over_and_counted_and_a_torn_one_is_marked() {

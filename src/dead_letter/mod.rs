@@ -1,55 +1,80 @@
-//! What could not be processed, kept on disk with its reason: never evicted, never silently lost.
+//! What could not be processed, kept with its reason: never evicted, never silently lost.
 //!
-//! Constraints: a letter is on disk before its event counts as dead-lettered; what is kept is bounded
-//! ([`BYTES_MAX`]); one process owns the folder.
+//! Constraints: a letter is kept durably before its event counts as dead-lettered; what is kept is bounded
+//! ([`BYTES_MAX`]); one process owns a folder, and an index belongs to all who know its pipeline's name.
 //!
-//! When there is no room, neither under the bound nor on the disk, whoever writes waits until somebody has made some, and
-//! with it the pipeline: readiness fails and says what to do. Every other failure ends the run.
+//! When there is no room, neither under the bound nor on the disk, or when the index cannot be written, whoever writes waits until
+//! somebody has mended it, and with it the pipeline: readiness says why and what to do. Every other failure ends the run.
 //!
-//! Invariant: every line of every `*.jsonl` file in the folder is one whole [`Record`], or empty where one was replayed,
+//! Invariants: every line of every `*.jsonl` file in a folder is one whole [`Record`], or empty where one was replayed,
 //! but for the last line of the last file after a crash, which was never acknowledged and is moved aside when the folder is
-//! opened.
+//! opened. In an index an event of a pipeline is one letter, however often it is written (`entry`).
 //!
-//! `store` appends, `folder` reads, `selection` chooses, and [`Replay`] takes out what was replayed.
+//! Two kinds behind one type: `store` appends to a folder, `folder` reads it; `index` does both with what an [`Index`] offers, whose
+//! documents `entry` makes. A [`Place`] is either, to be looked at; `selection` chooses, and [`Replay`] takes out what was
+//! replayed. `volume` knows whether a folder goes with its container.
 //!
 //! The letters hold whatever the events held, so the folder is 0700 and its files are 0600.
 
+mod entry;
 mod folder;
+mod index;
+mod letter;
+mod place;
 mod record;
 mod replay;
 mod rewrite;
 mod selection;
 mod store;
+mod volume;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-pub use self::folder::{Files, LetterId, LetterLine, Lines, NotAnId, ReadError, files, lines};
+pub use self::entry::{Entry, Owner, index_body};
+pub use self::folder::{Files, Lines, files, lines};
+pub use self::index::{Found, Index, Query, Stub, Trouble, Usage, Writing};
+pub use self::letter::{LetterId, LetterLine, NotAnId, ReadError, Version};
+pub use self::place::{Contents, Letters, Place};
 pub use self::record::{Part, Record, RecordError};
 pub use self::replay::{Replay, Sending};
 pub use self::selection::{Filter, Selection};
 use self::store::Store;
+pub use self::volume::{Ephemeral, ephemeral};
 use crate::health::{Condition, Health};
 use crate::ledger::{Ledger, ReasonId};
 use crate::shutdown::Shutdown;
 
-/// Bytes that all dead letters of one folder may take. At this bound the pipeline pauses rather than lose one: 1 GiB is
-/// about 400,000 events of 1.1 KB with their documents.
+/// Bytes that all dead letters of one folder, or of one pipeline in an index, may take. At this bound the pipeline pauses
+/// rather than lose one: 1 GiB is about 400,000 events of 1.1 KB with their documents.
 pub const BYTES_MAX: u64 = 1 << 30;
 /// How often a full folder is looked at again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+/// How long the end of a run waits at most for a writer that waits.
+const ABORT_INTERVAL: Duration = Duration::from_millis(100);
 /// Its name in `/readyz`.
 const PART: &str = "dead letters";
 
 /// `[dead_letter]` of `pipeline.toml`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// The folder to write to; `None`: the first event that needs it stops the run.
-    pub path: Option<PathBuf>,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Settings {
+    /// None: the first event that needs it stops the run.
+    #[default]
+    None,
+    /// `kind = "disk"`
+    Disk {
+        /// The folder to write to.
+        path: PathBuf,
+    },
+    /// `kind = "index"`
+    Index {
+        /// The index, in the sink's OpenSearch.
+        index: String,
+    },
 }
 
 /// Which part of the pipeline refused an event: the `where` label of the metric.
@@ -92,7 +117,7 @@ pub struct Letter<'a> {
 /// Why a dead letter could not be kept. The event stays unsettled.
 #[derive(Debug, thiserror::Error)]
 pub enum DeadLetterError {
-    /// No folder is configured.
+    /// No place for them is configured.
     #[error(
         "an event needs the dead letters ({place}: {reason}: {detail}), and there is no [dead_letter] path in the configuration: set dead_letter.path to a folder that weir may write to"
     )]
@@ -136,17 +161,53 @@ pub enum DeadLetterError {
         /// What they may take.
         bytes_max: u64,
     },
+    /// The bound is reached, in an index.
+    #[error(
+        "the dead letters in the index {index} are full ({bytes} bytes of at most {bytes_max}), and none is ever thrown away: find out why so many events fail, and replay them (`weir dead-letter replay`) or delete those that were dealt with"
+    )]
+    IndexFull {
+        /// The index.
+        index: String,
+        /// What this pipeline's take.
+        bytes: u64,
+        /// What they may take.
+        bytes_max: u64,
+    },
+    /// The index cannot be written for now.
+    #[error("the dead letters cannot be written to the index {index} for now: {why}")]
+    IndexOutage {
+        /// The index.
+        index: String,
+        /// Why.
+        why: String,
+    },
+    /// The index cannot be written until a person has mended something.
+    #[error("the dead letters cannot be written to the index {index}: {why}")]
+    IndexRefused {
+        /// The index.
+        index: String,
+        /// Why, and what to do.
+        why: String,
+    },
 }
 
 impl DeadLetterError {
-    /// Whether somebody can make room while the pipeline waits.
-    fn is_want_of_room(&self) -> bool {
+    /// What to say while the pipeline waits for it to be mended; `None`: nobody can while it runs.
+    fn condition(&self) -> Option<Condition> {
+        let not_ready = || Some(Condition::NotReady(self.to_string()));
         match self {
-            DeadLetterError::Full { .. } => true,
+            DeadLetterError::Full { .. }
+            | DeadLetterError::IndexFull { .. }
+            | DeadLetterError::IndexRefused { .. } => not_ready(),
+            DeadLetterError::IndexOutage { .. } => {
+                Some(Condition::Note(format!("{self}; events are held, and it is tried again")))
+            }
             DeadLetterError::Io { error, .. } => {
                 matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+                    .then(not_ready)
+                    .flatten()
             }
-            DeadLetterError::NotConfigured { .. } | DeadLetterError::Locked { .. } => false,
+            DeadLetterError::NotConfigured { .. } | DeadLetterError::Locked { .. } => None,
         }
     }
 }
@@ -154,36 +215,47 @@ impl DeadLetterError {
 /// The dead letters of one process; cheap to clone, usable from any thread.
 #[derive(Clone, Debug)]
 pub struct DeadLetters {
-    store: Option<Arc<Mutex<Store>>>,
+    kept: Option<Arc<Kept>>,
     is_replay: bool,
     ledger: Ledger,
     health: Health,
     abort: CancellationToken,
 }
 
+/// Where they are kept: nobody outside of this file knows which.
+#[derive(Debug)]
+enum Kept {
+    Folder(Mutex<Store>),
+    Index(index::Writer),
+}
+
 impl DeadLetters {
-    /// Opens the folder, making it where it is missing, and locks it for this process. Says in `health` when it is full;
-    /// `shutdown.abort` ends every wait for room.
+    /// Opens a place: a folder is made where it is missing, and locked for this process; an index is not contacted before
+    /// there is something to write. Says in `health` when nothing can be written; `shutdown.abort` ends every wait.
     ///
     /// # Errors
     ///
-    /// When it cannot be made, read or locked.
+    /// When a folder cannot be made, read or locked.
     pub fn open(
-        settings: &Settings,
+        place: Option<&Place>,
         ledger: &Ledger,
         health: &Health,
         shutdown: &Shutdown,
     ) -> Result<DeadLetters, DeadLetterError> {
-        let store = settings.path.as_deref().map(|path| Store::open(path, BYTES_MAX)).transpose()?;
-        Ok(DeadLetters::of(store, ledger, health, shutdown))
+        let kept = match place {
+            None => None,
+            Some(Place::Folder(path)) => Some(Kept::Folder(Mutex::new(Store::open(path, BYTES_MAX)?))),
+            Some(Place::Index(index)) => Some(Kept::Index(index::Writer::new(index.clone(), BYTES_MAX))),
+        };
+        Ok(DeadLetters::of(kept, ledger, health, shutdown))
     }
 
-    fn of(store: Option<Store>, ledger: &Ledger, health: &Health, shutdown: &Shutdown) -> DeadLetters {
-        if store.is_some() {
+    fn of(kept: Option<Kept>, ledger: &Ledger, health: &Health, shutdown: &Shutdown) -> DeadLetters {
+        if kept.is_some() {
             health.set(PART, Condition::Ready);
         }
         DeadLetters {
-            store: store.map(|store| Arc::new(Mutex::new(store))),
+            kept: kept.map(Arc::new),
             is_replay: false,
             ledger: ledger.clone(),
             health: health.clone(),
@@ -191,23 +263,29 @@ impl DeadLetters {
         }
     }
 
-    /// Begins a replay of the letters that are there: what is written from now on goes into other files. Before it is cloned.
+    /// Begins a replay of the letters that are there: what is written from now on is none of them. Before it is cloned. Blocks.
     ///
     /// # Errors
     ///
-    /// When there is no folder, or it cannot be read or written.
+    /// When there is no place, or it cannot be read or written.
     pub fn begin_replay(&mut self) -> Result<Replay, DeadLetterError> {
-        let Some(store) = &self.store else {
-            return Err(DeadLetterError::NotConfigured {
+        self.is_replay = true;
+        match self.kept.as_deref() {
+            None => Err(DeadLetterError::NotConfigured {
                 place: "replay".into(),
                 reason: "nothing to replay".into(),
                 detail: "there is no folder".into(),
-            });
-        };
-        self.is_replay = true;
-        let mut store = store.lock().unwrap_or_else(|e| e.into_inner());
-        let files = store.begin_replay()?;
-        Ok(Replay::new(store.folder().to_owned(), files))
+            }),
+            Some(Kept::Folder(store)) => {
+                let mut store = store.lock().unwrap_or_else(|e| e.into_inner());
+                let files = store.begin_replay()?;
+                Ok(Replay::of_folder(store.folder().to_owned(), files))
+            }
+            Some(Kept::Index(writer)) => {
+                let until = writer.begin_replay()?;
+                Ok(Replay::of_index(writer.index().clone(), until))
+            }
+        }
     }
 
     /// Whether all events of this run come from dead letters: then none is worse off for becoming one again.
@@ -215,16 +293,16 @@ impl DeadLetters {
         self.is_replay
     }
 
-    /// Writes letters durably with one sync for all of them: all are on disk when this returns, and after an error none
-    /// may be counted (some may be there twice after the next run). Blocks on the disk, and as long as it has no
-    /// room: `task` then goes on telling the liveness probe that it is alive.
+    /// Writes letters durably, all of them at once: all are kept when this returns, and after an error none may be counted
+    /// (some may be in a folder twice after the next run). Blocks, and as long as nothing can be written: `task` then goes on
+    /// telling the liveness probe that it is alive.
     ///
     /// # Errors
     ///
-    /// When there is no folder, the disk fails, or the run is ended while there is no room.
+    /// When there is no place, the disk fails, or the run is ended while nothing can be written.
     pub fn write_all(&self, task: &str, letters: &[Letter<'_>]) -> Result<(), DeadLetterError> {
         let Some(first) = letters.first() else { return Ok(()) };
-        let Some(store) = &self.store else {
+        let Some(kept) = &self.kept else {
             return Err(DeadLetterError::NotConfigured {
                 place: first.place.label().to_owned(),
                 reason: first.reason.to_owned(),
@@ -232,26 +310,36 @@ impl DeadLetters {
             });
         };
         let mut rest = letters;
-        let mut is_paused = false;
-        while let Err(error) = append(store, &mut rest) {
-            if !error.is_want_of_room() || self.abort.is_cancelled() {
+        let mut failures = 0;
+        while let Err(error) = kept.append(&mut rest) {
+            let Some(condition) = error.condition().filter(|_| !self.abort.is_cancelled()) else {
                 return Err(error);
-            }
-            if !is_paused {
+            };
+            if failures == 0 {
                 tracing::error!("paused, and nothing is lost meanwhile: {error}");
-                is_paused = true;
             }
-            self.health.progress(task);
-            // Every time: another thread may have found room for its own.
-            self.health.set(PART, Condition::NotReady(error.to_string()));
-            // Not on the runtime: workers are threads of their own, and the sink lends itself one for this.
-            std::thread::park_timeout(RETRY_INTERVAL);
+            // Every time: another thread may have had more luck with its own.
+            self.health.set(PART, condition);
+            self.wait(task, kept.wait(failures));
+            failures += 1;
         }
-        if is_paused {
-            tracing::info!("the dead letters have room again: going on");
+        if failures > 0 {
+            tracing::info!("the dead letters can be written again: going on");
             self.health.set(PART, Condition::Ready);
         }
         Ok(())
+    }
+
+    /// Not on the runtime: workers are threads of their own, and the sink lends itself one for this.
+    fn wait(&self, task: &str, time: Duration) {
+        let until = Instant::now() + time;
+        while !self.abort.is_cancelled() {
+            self.health.progress(task);
+            match until.checked_duration_since(Instant::now()) {
+                Some(left) if !left.is_zero() => std::thread::park_timeout(left.min(ABORT_INTERVAL)),
+                _ => return,
+            }
+        }
     }
 
     /// What to count a letter as once it is written.
@@ -260,15 +348,29 @@ impl DeadLetters {
     }
 }
 
-/// Writes as many of `rest` as there is room for, and leaves the others in it. What was written is durable after `Ok`.
-fn append(store: &Mutex<Store>, rest: &mut &[Letter<'_>]) -> Result<(), DeadLetterError> {
-    let now = jiff::Timestamp::now();
-    let mut store = store.lock().unwrap_or_else(|e| e.into_inner());
-    while let Some((letter, others)) = rest.split_first() {
-        store.append(|out| record::encode(letter, now, out))?;
-        *rest = others;
+impl Kept {
+    /// Writes as many of `rest` as it can, and leaves the others in it. What was written is durable after `Ok`.
+    fn append(&self, rest: &mut &[Letter<'_>]) -> Result<(), DeadLetterError> {
+        let store = match self {
+            Kept::Folder(store) => store,
+            Kept::Index(writer) => return writer.append(rest),
+        };
+        let now = jiff::Timestamp::now();
+        let mut store = store.lock().unwrap_or_else(|e| e.into_inner());
+        while let Some((letter, others)) = rest.split_first() {
+            store.append(|out| record::encode(letter, now, out))?;
+            *rest = others;
+        }
+        store.sync()
     }
-    store.sync()
+
+    /// How long to wait after so many failures before the next.
+    fn wait(&self, failures: u32) -> Duration {
+        match self {
+            Kept::Folder(_) => RETRY_INTERVAL,
+            Kept::Index(writer) => writer.index().wait(failures),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -14,24 +14,24 @@ use crate::event::DEAD_LETTER_HEAD_BYTES;
 pub(super) const VERSION: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
-struct Line<'a> {
-    version: u32,
+pub(super) struct Line<'a> {
+    pub(super) version: u32,
     /// When it was written.
-    time: String,
+    pub(super) time: String,
     #[serde(rename = "where")]
-    place: Part,
+    pub(super) place: Part,
     #[serde(skip_serializing_if = "Option::is_none")]
-    stage: Option<String>,
-    reason: String,
-    detail: String,
+    pub(super) stage: Option<String>,
+    pub(super) reason: String,
+    pub(super) detail: String,
     /// The source's bytes, where they are UTF-8.
     #[serde(skip_serializing_if = "Option::is_none", borrow)]
-    source: Option<Cow<'a, str>>,
+    pub(super) source: Option<Cow<'a, str>>,
     /// The source's bytes, where they are not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    source_base64: Option<String>,
+    pub(super) source_base64: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", borrow)]
-    document: Option<&'a RawValue>,
+    pub(super) document: Option<&'a RawValue>,
 }
 
 /// Which kind of part refused an event.
@@ -140,16 +140,12 @@ impl Record {
 /// Appends the record and its line break to `out`.
 pub(super) fn encode(letter: &Letter<'_>, now: jiff::Timestamp, out: &mut Vec<u8>) {
     let text = std::str::from_utf8(letter.source).ok();
-    let (place, stage) = match letter.place {
-        Where::Source => (Part::Source, None),
-        Where::Stage(name) => (Part::Stage, Some(name.to_owned())),
-        Where::Sink => (Part::Sink, None),
-    };
+    let (place, stage) = part_and_stage(letter.place);
     let record = Line {
         version: VERSION,
         time: format!("{now:.6}"),
         place,
-        stage,
+        stage: stage.map(str::to_owned),
         reason: letter.reason.to_owned(),
         detail: letter.detail.to_owned(),
         source: text.map(Cow::Borrowed),
@@ -160,4 +156,13 @@ pub(super) fn encode(letter: &Letter<'_>, now: jiff::Timestamp, out: &mut Vec<u8
     // Writing to memory does not fail, and no type here refuses to serialize.
     let _ = serde_json::to_writer(&mut *out, &record);
     out.push(b'\n');
+}
+
+/// Who refused it, as records have it.
+pub(super) fn part_and_stage(place: Where<'_>) -> (Part, Option<&str>) {
+    match place {
+        Where::Source => (Part::Source, None),
+        Where::Stage(name) => (Part::Stage, Some(name)),
+        Where::Sink => (Part::Sink, None),
+    }
 }

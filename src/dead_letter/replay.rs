@@ -1,102 +1,188 @@
-//! One replay of a folder's letters: which are on their way, and which have arrived and go out of the folder.
+//! One replay of letters: which are on their way, and which have arrived and go from where they were.
 //!
-//! Constraint: every letter's event gets an outcome as any other does, and one that fails again becomes a new letter, in a
-//! file that the replay does not read, before its event is settled. So a letter whose events are settled, however, has
-//! nothing more to do in the folder.
+//! Constraint: every letter's event gets an outcome as any other does, and one that fails again is a letter again before its
+//! event is settled: in a file that the replay does not read, or in the index with another version. So a letter whose
+//! events are settled, however, has nothing more to do there, as it was when it was read.
 //!
-//! Invariant: a letter leaves the folder after all its events are settled. A crash before that leaves it there, to be
-//! replayed twice; none is ever lost.
+//! Invariant: a letter goes after all its events are settled. A crash before that leaves it there, to be replayed twice;
+//! none is ever lost.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::folder::LetterId;
-use super::{DeadLetterError, rewrite};
+use super::folder;
+use super::index::{self, Index, Query, Trouble};
+use super::letter::{LetterId, LetterLine, ReadError, Version};
+use super::place::Letters;
+use super::{DeadLetterError, Selection, rewrite};
 use crate::ledger::Settlement;
 
-/// A replay of one folder, which this process owns; cheap to clone.
+/// Of an index, the letters of one request.
+const REMOVE_MAX: usize = 500;
+/// At the end of a replay an index that does not answer is asked so often again: half a minute or so.
+const FAILURES_MAX: u32 = 8;
+/// The only part of an index.
+const WHOLE: u64 = 0;
+
+/// A replay of what lies somewhere; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Replay {
-    folder: PathBuf,
-    files: Arc<[u64]>,
+    from: From,
     state: Arc<Mutex<State>>,
 }
 
-/// By the file's number.
+#[derive(Clone, Debug)]
+enum From {
+    /// The folder, which this process owns, and the numbers of the files that there were before, ascending: what fails again
+    /// goes into others.
+    Folder(PathBuf, Arc<[u64]>),
+    /// The index, and the time of the newest letter that there was before, if there was one: what fails again is newer.
+    Index(Arc<dyn Index>, Option<i64>),
+}
+
+/// By part.
 type State = BTreeMap<u64, Progress>;
 
 #[derive(Debug, Default)]
 struct Progress {
     /// Letters that are on their way.
     open: u64,
-    /// Lines of those that have arrived.
-    done: BTreeSet<u64>,
+    /// Those that have arrived.
+    done: BTreeMap<LetterId, Option<Version>>,
     /// No more letters of it will set out.
     is_read: bool,
 }
 
 impl Replay {
-    pub(super) fn new(folder: PathBuf, files: Vec<u64>) -> Replay {
-        Replay { folder, files: files.into(), state: Arc::default() }
+    pub(super) fn of_folder(folder: PathBuf, files: Vec<u64>) -> Replay {
+        Replay { from: From::Folder(folder, files.into()), state: Arc::default() }
     }
 
-    /// The folder.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    pub(super) fn of_index(index: Arc<dyn Index>, until: Option<i64>) -> Replay {
+        Replay { from: From::Index(index, until), state: Arc::default() }
     }
 
-    /// The numbers of the files that there were before, ascending: what fails again goes into others.
-    pub fn files(&self) -> &[u64] {
-        &self.files
+    /// The parts that are read one after the other, of those that may hold what is asked for: a folder's files.
+    pub fn parts(&self, selection: &Selection) -> Vec<u64> {
+        let all = match &self.from {
+            From::Folder(_, files) => files.to_vec(),
+            From::Index(_, Some(_)) => vec![WHOLE],
+            From::Index(_, None) => Vec::new(),
+        };
+        let may_hold = |part: &u64| match selection {
+            Selection::Ids(ids) => ids.iter().any(|id| part_of(*id) == *part),
+            Selection::All(_) => true,
+        };
+        all.into_iter().filter(may_hold).collect()
     }
 
-    /// A letter sets out.
-    pub fn begin(&self, id: LetterId) -> Sending {
-        self.lock().entry(id.file).or_default().open += 1;
-        let open = AtomicU64::new(1);
-        Sending { way: Arc::new(Way { id, open, state: self.state.clone() }), events: 0 }
-    }
-
-    /// All letters of the file that are to set out have done so. Takes out of the folder what can be by now. Blocks on the
-    /// disk.
+    /// The letters of a part, and perhaps more than those that are asked for.
     ///
     /// # Errors
     ///
-    /// When a file cannot be rewritten; what is in it is tried again.
-    pub fn file_is_read(&self, number: u64) -> Result<(), DeadLetterError> {
-        self.lock().entry(number).or_default().is_read = true;
+    /// When it cannot be opened.
+    pub fn letters(&self, part: u64, selection: &Selection) -> Result<Letters, ReadError> {
+        match &self.from {
+            From::Folder(folder, _) => Ok(Box::new(folder::lines(folder, part)?)),
+            From::Index(index, until) => {
+                let ids = match selection {
+                    Selection::Ids(ids) => Some(ids.iter().copied().collect()),
+                    Selection::All(_) => None,
+                };
+                Ok(Box::new(index::Letters::new(index.clone(), Query { ids, until: *until })))
+            }
+        }
+    }
+
+    /// A letter sets out.
+    pub fn begin(&self, letter: &LetterLine) -> Sending {
+        self.lock().entry(part_of(letter.id)).or_default().open += 1;
+        let (id, version) = (letter.id, letter.version);
+        Sending {
+            way: Arc::new(Way { id, version, open: AtomicU64::new(1), state: self.state.clone() }),
+            events: 0,
+        }
+    }
+
+    /// All letters of the part that are to set out have done so. Removes what can be by now. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be removed; that is tried again.
+    pub fn part_is_read(&self, part: u64) -> Result<(), DeadLetterError> {
+        self.lock().entry(part).or_default().is_read = true;
         // Not those that have letters on their way: each rewriting copies the file.
         self.remove_where(|progress| progress.is_read && progress.open == 0)
     }
 
-    /// Takes all letters that have arrived out of the folder. Blocks on the disk.
+    /// Removes what has arrived where that is one request for many: from an index, while it is read. Blocks.
     ///
     /// # Errors
     ///
-    /// When a file cannot be rewritten: its letters are still there.
+    /// When something cannot be removed; that is tried again.
+    pub fn remove_some(&self) -> Result<(), DeadLetterError> {
+        match self.from {
+            From::Folder(..) => Ok(()),
+            From::Index(..) => self.remove_where(|progress| progress.done.len() >= REMOVE_MAX),
+        }
+    }
+
+    /// Removes all letters that have arrived. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// When some cannot be removed: they are still there.
     pub fn remove_arrived(&self) -> Result<(), DeadLetterError> {
-        self.remove_where(|_| true)
+        let mut failures = 0;
+        loop {
+            match (self.remove_where(|_| true), &self.from) {
+                (Err(DeadLetterError::IndexOutage { why, .. }), From::Index(index, _))
+                    if failures < FAILURES_MAX =>
+                {
+                    tracing::warn!("cannot remove the letters that were replayed: {why}; trying again");
+                    std::thread::park_timeout(index.wait(failures));
+                    failures += 1;
+                }
+                (removed, _) => return removed,
+            }
+        }
     }
 
     fn remove_where(&self, is_due: impl Fn(&Progress) -> bool) -> Result<(), DeadLetterError> {
-        let of = |state: &State| -> Vec<(u64, BTreeSet<u64>)> {
+        let of = |state: &State| -> Vec<(u64, BTreeMap<LetterId, Option<Version>>)> {
             let due = state.iter().filter(|(_, progress)| !progress.done.is_empty() && is_due(progress));
-            due.map(|(number, progress)| (*number, progress.done.clone())).collect()
+            due.map(|(part, progress)| (*part, progress.done.clone())).collect()
         };
         // Not under the lock: those who settle must not wait for the disk.
         let due = of(&self.lock());
-        for (number, done) in due {
-            rewrite::remove(&self.folder, number, &done).map_err(|error| DeadLetterError::Io {
-                path: super::folder::path(&self.folder, number),
-                error,
-            })?;
-            if let Some(progress) = self.lock().get_mut(&number) {
-                progress.done.retain(|line| !done.contains(line));
+        for (part, done) in due {
+            self.remove(part, &done)?;
+            if let Some(progress) = self.lock().get_mut(&part) {
+                progress.done.retain(|id, _| !done.contains_key(id));
             }
         }
         Ok(())
+    }
+
+    fn remove(&self, part: u64, done: &BTreeMap<LetterId, Option<Version>>) -> Result<(), DeadLetterError> {
+        match &self.from {
+            From::Folder(folder, _) => {
+                let lines = done.keys().filter_map(|id| match id {
+                    LetterId::Line { line, .. } => Some(*line),
+                    LetterId::Document(_) => None,
+                });
+                rewrite::remove(folder, part, &lines.collect())
+                    .map_err(|error| DeadLetterError::Io { path: folder::path(folder, part), error })
+            }
+            From::Index(index, _) => {
+                let letters: Vec<_> =
+                    done.iter().filter_map(|(id, version)| Some((*id, (*version)?))).collect();
+                let error = |trouble: Trouble| index::write_error(&**index, trouble);
+                letters.chunks(REMOVE_MAX).try_for_each(|some| index.remove(some).map_err(error))
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -108,7 +194,14 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(|e| e.into_inner())
 }
 
-/// A letter whose events are being sent. One that is dropped before [`Sending::sent`] stays in the folder.
+fn part_of(id: LetterId) -> u64 {
+    match id {
+        LetterId::Line { file, .. } => file,
+        LetterId::Document(_) => WHOLE,
+    }
+}
+
+/// A letter whose events are being sent. One that is dropped before [`Sending::sent`] stays where it is.
 #[derive(Debug)]
 pub struct Sending {
     way: Arc<Way>,
@@ -123,7 +216,7 @@ impl Sending {
         self.way.clone()
     }
 
-    /// All its events were sent: how many. A letter without one stays in the folder.
+    /// All its events were sent: how many. A letter without one stays where it is.
     pub fn sent(self) -> u64 {
         if self.events == 0 {
             self.way.end(false);
@@ -138,6 +231,8 @@ impl Sending {
 #[derive(Debug)]
 struct Way {
     id: LetterId,
+    /// What of it was read.
+    version: Option<Version>,
     /// Its events that are not settled, and one while it may still be given more.
     open: AtomicU64,
     state: Arc<Mutex<State>>,
@@ -146,10 +241,10 @@ struct Way {
 impl Way {
     fn end(&self, has_arrived: bool) {
         let mut state = lock(&self.state);
-        let progress = state.entry(self.id.file).or_default();
+        let progress = state.entry(part_of(self.id)).or_default();
         progress.open -= 1;
         if has_arrived {
-            progress.done.insert(self.id.line);
+            progress.done.insert(self.id, self.version);
         }
     }
 }
@@ -169,29 +264,34 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::dead_letter::folder;
 
     /// A folder with one file of so many letters.
     fn of(letters: u64) -> (tempfile::TempDir, Replay) {
         let temp = tempfile::tempdir().unwrap();
         let text: String = (1..=letters).map(|number| format!("{number}\n")).collect();
         std::fs::write(folder::path(temp.path(), 1), text).unwrap();
-        let replay = Replay::new(temp.path().to_owned(), vec![1]);
+        let replay = Replay::of_folder(temp.path().to_owned(), vec![1]);
         (temp, replay)
     }
 
     fn left(replay: &Replay) -> Vec<u64> {
-        folder::lines(replay.folder(), 1).unwrap().map(|line| line.unwrap().id.line).collect()
+        let From::Folder(folder, _) = &replay.from else { panic!("a folder") };
+        let line = |id| match id {
+            LetterId::Line { line, .. } => line,
+            LetterId::Document(_) => panic!("a line"),
+        };
+        folder::lines(folder, 1).unwrap().map(|letter| line(letter.unwrap().id)).collect()
     }
 
-    fn id(line: u64) -> LetterId {
-        LetterId { file: 1, line }
+    fn id(line: u64) -> LetterLine {
+        let id = LetterId::Line { file: 1, line };
+        LetterLine { id, text: Vec::new(), is_whole: true, version: None }
     }
 
     #[test]
     fn a_letter_of_several_chunks_goes_when_all_of_them_are_settled() {
         let (_temp, replay) = of(2);
-        let mut sending = replay.begin(id(1));
+        let mut sending = replay.begin(&id(1));
         let (first, second) = (sending.ticket(2), sending.ticket(1));
         first.settled(2);
         replay.remove_arrived().unwrap();
@@ -207,22 +307,22 @@ mod tests {
     #[test]
     fn a_file_is_not_rewritten_for_each_letter_but_when_all_that_set_out_have_arrived() {
         let (_temp, replay) = of(3);
-        let mut sendings: Vec<Sending> = (1..=2).map(|line| replay.begin(id(line))).collect();
+        let mut sendings: Vec<Sending> = (1..=2).map(|line| replay.begin(&id(line))).collect();
         let tickets: Vec<_> = sendings.iter_mut().map(|sending| sending.ticket(1)).collect();
         sendings.into_iter().for_each(|sending| assert_eq!(sending.sent(), 1));
         tickets[0].settled(1);
-        replay.file_is_read(1).unwrap();
+        replay.part_is_read(1).unwrap();
         assert_eq!(left(&replay), [1, 2, 3]);
         tickets[1].settled(1);
-        replay.file_is_read(1).unwrap();
+        replay.part_is_read(1).unwrap();
         assert_eq!(left(&replay), [3]);
     }
 
     #[test]
     fn a_letter_without_an_event_or_not_sent_whole_stays() {
         let (_temp, replay) = of(2);
-        assert_eq!(replay.begin(id(1)).sent(), 0);
-        let mut sending = replay.begin(id(2));
+        assert_eq!(replay.begin(&id(1)).sent(), 0);
+        let mut sending = replay.begin(&id(2));
         sending.ticket(1).settled(1);
         drop(sending);
         replay.remove_arrived().unwrap();
@@ -267,7 +367,7 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Begin if letters.len() < 12 => {
-                        let sending = Some(replay.begin(id(letters.len() as u64 + 1)));
+                        let sending = Some(replay.begin(&id(letters.len() as u64 + 1)));
                         letters.push(Model { sending, ..Model::default() });
                     }
                     Step::Send(which, events) if !letters.is_empty() => {

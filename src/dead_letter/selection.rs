@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::folder::LetterId;
+use super::letter::LetterId;
 use super::record::{Part, Record};
 
 /// What a letter must be; what is `None` may be anything.
@@ -25,7 +25,7 @@ impl Filter {
     }
 }
 
-/// Letters of a folder.
+/// Letters of a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
     /// These.
@@ -35,14 +35,6 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// Whether there may be some in this file.
-    pub fn has_file(&self, number: u64) -> bool {
-        match self {
-            Selection::Ids(ids) => ids.iter().any(|id| id.file == number),
-            Selection::All(_) => true,
-        }
-    }
-
     /// Whether what stands there is asked for, if it [matches](Selection::matches).
     pub fn has_line(&self, id: LetterId) -> bool {
         match self {
@@ -114,9 +106,8 @@ mod tests {
 
     #[test]
     fn ids_take_their_lines_and_whatever_stands_there() {
-        let id = |line| LetterId { file: 2, line };
+        let id = |line| LetterId::Line { file: 2, line };
         let selection = Selection::Ids([id(3), id(5)].into());
-        assert!(selection.has_file(2) && !selection.has_file(1));
         assert!(selection.has_line(id(3)) && !selection.has_line(id(4)));
         assert!(selection.has_unreadable());
         let some = Filter { reason: Some("mapping".into()), ..Filter::default() };

@@ -18,8 +18,8 @@ fn open(path: &Path) -> Result<DeadLetters, DeadLetterError> {
 }
 
 fn open_with(path: Option<&Path>, ledger: &Ledger) -> Result<DeadLetters, DeadLetterError> {
-    let settings = Settings { path: path.map(Path::to_owned) };
-    DeadLetters::open(&settings, ledger, &Health::default(), &Shutdown::default())
+    let place = path.map(|path| Place::Folder(path.to_owned()));
+    DeadLetters::open(place.as_ref(), ledger, &Health::default(), &Shutdown::default())
 }
 
 fn file(folder: &Path) -> String {
@@ -124,7 +124,11 @@ fn without_a_folder_the_first_letter_is_an_error_that_says_what_to_set() {
 fn with_room_for_one(folder: &Path) -> (DeadLetters, Health, Shutdown) {
     let (health, shutdown) = (Health::default(), Shutdown::default());
     let store = store::Store::open(folder, record(&LETTER).len() as u64 + 10).unwrap();
-    (DeadLetters::of(Some(store), &Ledger::default(), &health, &shutdown), health, shutdown)
+    (
+        DeadLetters::of(Some(Kept::Folder(Mutex::new(store))), &Ledger::default(), &health, &shutdown),
+        health,
+        shutdown,
+    )
 }
 
 fn wait_until_paused(health: &Health) {
@@ -200,6 +204,10 @@ fn a_letter_that_was_cut_is_known_by_its_reason_or_its_length() {
     assert!(!of(Where::Sink, "too_large", 10), "as a request, and it is there whole");
 }
 
+fn all_parts(replay: &Replay) -> Vec<u64> {
+    replay.parts(&Selection::All(Filter::default()))
+}
+
 #[test]
 fn a_replay_reads_what_is_there_and_what_fails_again_goes_elsewhere() {
     let folder = tempfile::tempdir().unwrap();
@@ -207,7 +215,7 @@ fn a_replay_reads_what_is_there_and_what_fails_again_goes_elsewhere() {
     let mut letters = open(folder.path()).unwrap();
     let replay = letters.begin_replay().unwrap();
     assert!(letters.is_replay());
-    assert_eq!(replay.files(), [1]);
+    assert_eq!(all_parts(&replay), [1]);
     letters.write_all("task", &[LETTER]).unwrap();
     assert_eq!(file(folder.path()).lines().count(), 2);
     let second = std::fs::read_to_string(folder.path().join("00000002.jsonl")).unwrap();
@@ -215,7 +223,7 @@ fn a_replay_reads_what_is_there_and_what_fails_again_goes_elsewhere() {
     drop(letters);
     // A file without letters is used again.
     std::fs::write(folder.path().join("00000002.jsonl"), "").unwrap();
-    assert_eq!(open(folder.path()).unwrap().begin_replay().unwrap().files(), [1]);
+    assert_eq!(all_parts(&open(folder.path()).unwrap().begin_replay().unwrap()), [1]);
     assert_eq!(folder::look(folder.path()).unwrap().numbers, [1, 2]);
 }
 

@@ -8,8 +8,9 @@ mod lag;
 mod opensearch;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::dead_letter::{DeadLetterError, DeadLetters};
+use crate::dead_letter::{self, DeadLetterError, DeadLetters};
 use crate::event::EncodeSettings;
 use crate::handoff::Inbox;
 use crate::health::Health;
@@ -86,6 +87,11 @@ pub enum SinkError {
     /// The index cannot be used as configured.
     #[error("sink.index: {0}")]
     Index(String),
+    /// Letters in an index of an OpenSearch that there is not.
+    #[error(
+        "dead_letter.kind = \"index\" needs a sink of kind = \"opensearch\": the index is in its OpenSearch"
+    )]
+    NoLetterIndex,
 }
 
 /// Takes everything out of `inbox` and brings it to an outcome.
@@ -103,6 +109,30 @@ pub async fn run<I: Inbox>(settings: &Settings, inbox: I, context: Context) -> R
         Settings::File { path } => file::run(file::Target::File(path.clone()), inbox, &context).await,
         Settings::Stdout => file::run(file::Target::Stdout, inbox, &context).await,
     }
+}
+
+/// Where dead letters lie, as the settings have it: in a folder, or in the OpenSearch that documents go to. Connects to
+/// nothing; what is asked of an index from then on runs on this runtime, and not by its threads, until `shutdown.abort`.
+///
+/// # Errors
+///
+/// When the sink has no OpenSearch, or its password or CA cannot be read.
+pub fn place_of_letters(
+    letters: &dead_letter::Settings,
+    sink: &Settings,
+    owner: dead_letter::Owner,
+    shutdown: &Shutdown,
+) -> Result<Option<dead_letter::Place>, SinkError> {
+    Ok(match (letters, sink) {
+        (dead_letter::Settings::None, _) => None,
+        (dead_letter::Settings::Disk { path }, _) => Some(dead_letter::Place::Folder(path.clone())),
+        (dead_letter::Settings::Index { index }, Settings::OpenSearch(sink)) => {
+            let (runtime, abort) = (tokio::runtime::Handle::current(), shutdown.abort.clone());
+            let index = opensearch::LetterIndex::new(sink, index, owner, runtime, abort)?;
+            Some(dead_letter::Place::Index(Arc::new(index)))
+        }
+        (dead_letter::Settings::Index { .. }, _) => return Err(SinkError::NoLetterIndex),
+    })
 }
 
 /// Runs what blocks on the disk where it may block.

@@ -1,7 +1,6 @@
 //! What the sinks' tests share.
 
 use super::*;
-use crate::dead_letter;
 use crate::ledger::Ledger;
 
 /// A context without dead letters, and its ledger.
@@ -9,7 +8,6 @@ pub(super) fn context() -> (Ledger, Context) {
     let ledger = Ledger::default();
     let metrics = Metrics::new(&ledger).unwrap();
     let (health, shutdown) = (Health::default(), Shutdown::default());
-    let none = dead_letter::Settings { path: None };
-    let dead_letters = DeadLetters::open(&none, &ledger, &health, &shutdown).unwrap();
+    let dead_letters = DeadLetters::open(None, &ledger, &health, &shutdown).unwrap();
     (ledger, Context { metrics, health, dead_letters, keeper: Keeper::default(), shutdown })
 }

@@ -9,13 +9,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
 
 use super::context::Context;
 use super::file::{LOOK_UP, TASK};
 use super::framer::Framer;
 use super::frames::Frames;
 use super::{SourceError, on_a_thread};
-use crate::dead_letter::{self, LetterId, LetterLine, Record, Replay, Selection};
+use crate::dead_letter::{DeadLetterError, LetterId, LetterLine, Record, Replay, Selection};
 use crate::event::{Chunk, Documents, Edits, EncodeSettings, EventView, Original, encode};
 use crate::handoff::Outbox;
 use crate::health::Condition;
@@ -116,10 +117,9 @@ struct Replayer<O, F> {
 impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
     fn run(mut self) -> Result<(), SourceError> {
         self.context.health.set(TASK, Condition::Ready);
-        let replay = self.replay.clone();
         let mut is_complete = true;
-        for number in replay.files() {
-            if self.letters.selection.has_file(*number) && !self.file(*number)? {
+        for part in self.replay.parts(&self.letters.selection) {
+            if !self.part(part)? {
                 is_complete = false;
                 break;
             }
@@ -130,21 +130,38 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
     }
 
     /// `false`: the drain has begun.
-    fn file(&mut self, number: u64) -> Result<bool, SourceError> {
-        for line in dead_letter::lines(self.replay.folder(), number)? {
+    fn part(&mut self, part: u64) -> Result<bool, SourceError> {
+        let mut is_waiting = false;
+        for line in self.replay.letters(part, &self.letters.selection)? {
             if !self.goes_on() {
                 return Ok(false);
             }
-            let line = line?;
+            let line = match line {
+                Err(error) if error.may_pass() => {
+                    if !is_waiting {
+                        tracing::warn!("{error}; trying again");
+                        is_waiting = true;
+                    }
+                    thread::park_timeout(LOOK_UP);
+                    continue;
+                }
+                line => line?,
+            };
+            is_waiting = false;
             (self.on_read)(line.text.len() as u64 + 1);
             if self.letters.selection.has_line(line.id) && !self.line(&line)? {
                 return Ok(false);
             }
+            self.try_later(self.replay.remove_some());
         }
-        if let Err(error) = self.replay.file_is_read(number) {
+        self.try_later(self.replay.part_is_read(part));
+        Ok(true)
+    }
+
+    fn try_later(&self, removed: Result<(), DeadLetterError>) {
+        if let Err(error) = removed {
             tracing::warn!("{error}; trying again at the end");
         }
-        Ok(true)
     }
 
     /// `false`: the drain has begun, here as below.
@@ -165,17 +182,18 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
             return Ok(true);
         }
         if self.letters.sink_only {
-            return self.to_the_sink(id, &record);
+            return self.to_the_sink(line, &record);
         }
         if record.is_cut() {
             self.keep(id, Kept::Cut, None);
             return Ok(true);
         }
-        self.through_the_stages(id, &record)
+        self.through_the_stages(line, &record)
     }
 
-    fn through_the_stages(&self, id: LetterId, record: &Record) -> Result<bool, SourceError> {
-        let mut sending = self.replay.begin(id);
+    fn through_the_stages(&self, line: &LetterLine, record: &Record) -> Result<bool, SourceError> {
+        let id = line.id;
+        let mut sending = self.replay.begin(line);
         let (mut framer, mut frames) = (Framer::new(), self.frames(id));
         let mut rest = record.source.as_slice();
         let mut is_all = false;
@@ -201,7 +219,8 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
         Ok(true)
     }
 
-    fn to_the_sink(&self, id: LetterId, record: &Record) -> Result<bool, SourceError> {
+    fn to_the_sink(&self, line: &LetterLine, record: &Record) -> Result<bool, SourceError> {
+        let id = line.id;
         let Some(document) = &record.document else {
             self.keep(id, Kept::NoDocument, None);
             return Ok(true);
@@ -211,7 +230,7 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
             self.keep(id, Kept::NoEvent, None);
             return Ok(true);
         };
-        let mut sending = self.replay.begin(id);
+        let mut sending = self.replay.begin(line);
         let held = self.context.outlet.replay(1, sending.ticket(1));
         self.outbox.put(documents, held)?;
         sending.sent();

@@ -7,9 +7,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::text::{self, Object, Summary};
-use super::{FilterArguments, LettersError, Place, strangers};
+use super::{FilterArguments, LettersError, Place};
 use crate::cli::Failure;
-use crate::dead_letter::{self, Filter, LetterId, Record};
+use crate::dead_letter::{Filter, LetterId, Record};
 
 /// List dead letters, one a line
 ///
@@ -29,7 +29,7 @@ pub(in crate::cli) struct ListCommand {
 
 impl ListCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let (folder, files) = self.place.look()?;
+        let looked = self.place.look()?;
         let mut list = List {
             filter: self.filter.filter(),
             is_json: self.json,
@@ -38,17 +38,15 @@ impl ListCommand {
             out: BufWriter::new(io::stdout().lock()),
         };
         let mut printed = Ok(());
-        'files: for number in &files.numbers {
-            for line in dead_letter::lines(&folder, *number).map_err(LettersError::from)? {
-                let line = line.map_err(LettersError::from)?;
-                match line.record() {
-                    Ok(record) => printed = list.letter(line.id, &record),
-                    // Without a stderr there is nobody to tell.
-                    Err(error) => drop(writeln!(io::stderr(), "{} is passed over: {error}", line.id)),
-                }
-                if printed.is_err() {
-                    break 'files;
-                }
+        for line in looked.contents.letters(None) {
+            let line = line.map_err(LettersError::from)?;
+            match line.record() {
+                Ok(record) => printed = list.letter(line.id, &record),
+                // Without a stderr there is nobody to tell.
+                Err(error) => drop(writeln!(io::stderr(), "{} is passed over: {error}", line.id)),
+            }
+            if printed.is_err() {
+                break;
             }
         }
         printed = printed.and_then(|()| list.out.flush());
@@ -58,7 +56,7 @@ impl ListCommand {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             Err(error) => return Err(Failure::Output(error)),
         }
-        if let Some(note) = strangers(&folder, &files) {
+        if let Some(note) = looked.contents.strangers() {
             let _ = writeln!(io::stderr(), "{note}");
         }
         let _ = writeln!(io::stderr(), "{}", list.summary());

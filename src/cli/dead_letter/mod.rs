@@ -13,14 +13,17 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::Failure;
-use crate::config::{self, Environment};
-use crate::dead_letter::{self, Files, Filter, LetterId, Part, ReadError, Selection};
+use crate::config::{self, Environment, Settings};
+use crate::dead_letter::{self, Contents, Filter, LetterId, Part, ReadError, Selection};
 use crate::ledger::Snapshot;
+use crate::pipeline;
+use crate::shutdown::Shutdown;
+use crate::sink::SinkError;
 
 /// Look at dead letters, and replay them
 ///
 /// A dead letter is an event that could not be processed: malformed, refused by the sink, or by a stage with on_error =
-/// "dead-letter". It is kept in dead_letter.path with its source's own bytes and the reason.
+/// "dead-letter". It is kept where [dead_letter] says, with its source's own bytes and the reason.
 #[derive(Debug, Subcommand)]
 pub(super) enum DeadLetterCommand {
     List(list::ListCommand),
@@ -45,18 +48,24 @@ pub enum LettersError {
         "{0} has no dead_letter.path, so its pipeline keeps no dead letters: name a folder of some with --from FOLDER"
     )]
     NoPath(PathBuf),
-    /// The folder cannot be read.
+    /// The letters cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The index of the configuration cannot be asked.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// Requests cannot be made.
+    #[error("cannot start: {0}")]
+    Start(std::io::Error),
     /// Ids of nothing.
     #[error(
-        "there is no letter {ids} in {folder}: it was replayed, or its file was moved away; `weir dead-letter list` tells which there are"
+        "there is no letter {ids} in {place}: it was replayed, or moved away; `weir dead-letter list` tells which there are"
     )]
     NotThere {
         /// Which.
         ids: String,
         /// Where.
-        folder: PathBuf,
+        place: dead_letter::Place,
     },
     /// A running weir has the folder.
     #[error(
@@ -95,10 +104,10 @@ impl LettersError {
     }
 }
 
-/// Which folder to look into.
+/// Which letters to look at.
 #[derive(Debug, Args)]
 struct Place {
-    /// The configuration whose dead_letter.path is meant
+    /// The configuration whose dead letters are meant
     #[arg(long, value_name = "FILE", required_unless_present = "from")]
     config: Option<PathBuf>,
     /// Look into this folder instead
@@ -107,25 +116,52 @@ struct Place {
 }
 
 impl Place {
-    /// The folder, and what is in it.
-    fn look(&self) -> Result<(PathBuf, Files), Failure> {
+    /// What is there.
+    fn look(&self) -> Result<Looked, Failure> {
         let Some(file) = self.config.as_deref().filter(|_| self.from.is_none()) else {
-            let folder = self.from.clone().unwrap_or_default();
-            let files = dead_letter::files(&folder).map_err(LettersError::from)?;
-            return Ok((folder, files));
+            return Ok(Looked::of_folder(self.from.clone().unwrap_or_default())?);
         };
         let loaded = config::load(file, &Environment::of_process()).map_err(|(problems, _)| problems)?;
-        configured(file, loaded.settings.dead_letter.path)
+        Ok(Looked::configured(file, &loaded.settings)?)
     }
 }
 
-/// What is in the configured folder; nothing as long as no run has made it.
-fn configured(file: &Path, path: Option<PathBuf>) -> Result<(PathBuf, Files), Failure> {
-    let folder = path.ok_or_else(|| LettersError::NoPath(file.to_owned()))?;
-    match dead_letter::files(&folder) {
-        Ok(files) => Ok((folder, files)),
-        Err(error) if error.error.kind() == std::io::ErrorKind::NotFound => Ok((folder, Files::default())),
-        Err(error) => Err(LettersError::from(error).into()),
+/// What there is to look at.
+struct Looked {
+    contents: Contents,
+    /// What requests to an index run on; it must outlive the contents.
+    _runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Looked {
+    fn of_folder(folder: PathBuf) -> Result<Looked, LettersError> {
+        Ok(Looked { contents: dead_letter::Place::Folder(folder).look(false)?, _runtime: None })
+    }
+
+    /// Where the configuration has them; nothing as long as no run has written any.
+    fn configured(file: &Path, settings: &Settings) -> Result<Looked, LettersError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.map_err(LettersError::Start)?;
+        let place = {
+            let _inside = runtime.enter();
+            pipeline::place_of_letters(settings, &Shutdown::default())?
+        };
+        let place = place.ok_or_else(|| LettersError::NoPath(file.to_owned()))?;
+        Ok(Looked { contents: place.look(true)?, _runtime: Some(runtime) })
+    }
+
+    /// These letters, all of which must be there.
+    fn select(&self, ids: Vec<LetterId>) -> Result<Selection, LettersError> {
+        let wanted: BTreeSet<LetterId> = ids.into_iter().collect();
+        let mut missing = wanted.clone();
+        for letter in self.contents.letters(Some(&wanted)) {
+            missing.remove(&letter?.id);
+        }
+        if missing.is_empty() {
+            return Ok(Selection::Ids(wanted));
+        }
+        let ids: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        Err(LettersError::NotThere { ids: ids.join(", "), place: self.contents.place().clone() })
     }
 }
 
@@ -159,31 +195,4 @@ impl FilterArguments {
         });
         Filter { part, stage: self.stage, reason: self.reason }
     }
-}
-
-/// These letters, all of which must be there.
-fn select(folder: &Path, files: &Files, ids: Vec<LetterId>) -> Result<Selection, LettersError> {
-    let wanted: BTreeSet<LetterId> = ids.into_iter().collect();
-    let mut missing = wanted.clone();
-    for number in files.numbers.iter().filter(|number| wanted.iter().any(|id| id.file == **number)) {
-        for line in dead_letter::lines(folder, *number)? {
-            missing.remove(&line?.id);
-        }
-    }
-    if missing.is_empty() {
-        return Ok(Selection::Ids(wanted));
-    }
-    let ids: Vec<String> = missing.iter().map(ToString::to_string).collect();
-    Err(LettersError::NotThere { ids: ids.join(", "), folder: folder.to_owned() })
-}
-
-/// What to say about files that nobody looks into.
-fn strangers(folder: &Path, files: &Files) -> Option<String> {
-    (!files.strangers.is_empty()).then(|| {
-        format!(
-            "not looked into: {} in {}: the files of dead letters are named by eight digits, such as 00000001.jsonl",
-            files.strangers.join(", "),
-            folder.display()
-        )
-    })
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 
 use clap::Args;
 
-use super::{FilterArguments, LettersError, configured, select, strangers};
+use super::{FilterArguments, LettersError, Looked};
 use crate::cli::{Failure, LogArguments, configuration, modules};
 use crate::dead_letter::{self, DeadLetterError, LetterId, Selection};
 use crate::ledger::Snapshot;
@@ -16,17 +16,17 @@ use crate::source::{Account, Counts, Letters};
 
 /// Send dead letters through the pipeline again
 ///
-/// Each letter's own bytes go through the stages to the sink, as if a file held them. A letter leaves the folder when its
-/// event has an outcome; one that fails again is there once, with the new reason and time. After a crash some may be
-/// replayed twice, which OpenSearch stores once, because ids are made of the event. Needs the folder for itself, and neither
-/// the Kubernetes API nor the saved position nor buffer.path. Ends with the ledger line of `weir run`; exit code 1 when some
-/// letters failed again, or could not be replayed and stayed.
+/// Each letter's own bytes go through the stages to the sink, as if a file held them. A letter leaves the folder or the index
+/// when its event has an outcome; one that fails again is there once, with the new reason and time. After a crash some may
+/// be replayed twice, which OpenSearch stores once, because ids are made of the event. Needs a folder for itself (but not an
+/// index), and neither the Kubernetes API nor the saved position nor buffer.path. Ends with the ledger line of `weir run`;
+/// exit code 1 when some letters failed again, or could not be replayed and stayed.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ReplayCommand {
     /// The configuration of the pipeline
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Replay the letters of this folder, instead of dead_letter.path; those that fail again stay in it
+    /// Replay the letters of this folder, instead of those of [dead_letter]; those that fail again stay in it
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
     /// All letters, or all that the options below name
@@ -48,21 +48,23 @@ impl ReplayCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
         let telemetry = self.log.init()?;
         let config = configuration::for_run(&self.config)?;
-        let (folder, files) = match &self.from {
-            Some(from) => (from.clone(), dead_letter::files(from).map_err(LettersError::from)?),
-            None => configured(&self.config, config.settings.dead_letter.path.clone())?,
+        let mut settings = config.settings.clone();
+        if let Some(path) = &self.from {
+            settings.dead_letter = dead_letter::Settings::Disk { path: path.clone() };
+        }
+        let looked = match &self.from {
+            Some(from) => Looked::of_folder(from.clone())?,
+            None => Looked::configured(&self.config, &settings)?,
         };
-        if let Some(note) = strangers(&folder, &files) {
+        if let Some(note) = looked.contents.strangers() {
             tracing::warn!("{note}");
         }
         let selection =
-            if self.all { Selection::All(self.filter.filter()) } else { select(&folder, &files, self.ids)? };
+            if self.all { Selection::All(self.filter.filter()) } else { looked.select(self.ids)? };
         let account = Account::default();
         let letters = Letters { selection, sink_only: self.sink_only, account: account.clone() };
-        let mut settings = config.settings.clone();
-        settings.dead_letter.path = Some(folder);
         let read = Arc::new(AtomicU64::new(0));
-        let progress = telemetry.progress(files.bytes, &read);
+        let progress = telemetry.progress(looked.contents.bytes, &read);
         let Finished { ledger, result } = pipeline::replay(settings, letters, read);
         drop(progress);
         telemetry.end();

@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use clap::Args;
 
-use super::{LettersError, Place, select, text};
+use super::{LettersError, Place, text};
 use crate::cli::{Failure, write_out};
-use crate::dead_letter::{self, LetterId, LetterLine, Record};
+use crate::dead_letter::{LetterId, LetterLine, Record, Selection};
 
 /// Show everything about some dead letters
 ///
@@ -15,7 +15,7 @@ use crate::dead_letter::{self, LetterId, LetterLine, Record};
 pub(in crate::cli) struct ShowCommand {
     #[command(flatten)]
     place: Place,
-    /// Print the records as they are in their files, one a line
+    /// Print the records as they are in their files (or would be, from an index), one a line
     #[arg(long)]
     json: bool,
     /// Which letters, as `weir dead-letter list` names them: 00000001:17
@@ -25,23 +25,18 @@ pub(in crate::cli) struct ShowCommand {
 
 impl ShowCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let (folder, files) = self.place.look()?;
-        let selection = select(&folder, &files, self.ids)?;
+        let looked = self.place.look()?;
+        let Selection::Ids(ids) = looked.select(self.ids)? else { return Ok(()) };
         let mut is_first = true;
-        for number in files.numbers.into_iter().filter(|number| selection.has_file(*number)) {
-            for line in dead_letter::lines(&folder, number).map_err(LettersError::from)? {
-                let line = line.map_err(LettersError::from)?;
-                if !selection.has_line(line.id) {
-                    continue;
-                }
-                if self.json {
-                    write_out(&[line.text.as_slice(), b"\n"].concat())?;
-                } else {
-                    let break_before = if is_first { "" } else { "\n" };
-                    write_out(format!("{break_before}{}", readable(&line)).as_bytes())?;
-                }
-                is_first = false;
+        for line in looked.contents.letters(Some(&ids)) {
+            let line = line.map_err(LettersError::from)?;
+            if self.json {
+                write_out(&[line.text.as_slice(), b"\n"].concat())?;
+            } else {
+                let break_before = if is_first { "" } else { "\n" };
+                write_out(format!("{break_before}{}", readable(&line)).as_bytes())?;
             }
+            is_first = false;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@
 
 mod client;
 mod lane;
+mod letters;
 mod outcome;
 mod parcel;
 mod report;
@@ -20,6 +21,7 @@ mod template;
 
 use std::sync::Arc;
 
+pub(super) use self::letters::LetterIndex;
 use http::{Method, StatusCode};
 use tokio::task::JoinSet;
 use tokio::time::Instant;

@@ -63,6 +63,8 @@ struct RawItem<'a> {
     create: Option<RawAnswer<'a>>,
     #[serde(borrow)]
     index: Option<RawAnswer<'a>>,
+    #[serde(borrow)]
+    delete: Option<RawAnswer<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -99,8 +101,8 @@ pub(super) fn parse(body: &[u8], sent: usize) -> Result<Vec<Answer>, Unreadable>
 }
 
 fn answer(number: usize, item: RawItem<'_>) -> Result<Answer, Unreadable> {
-    let answer = match (item.create, item.index) {
-        (Some(answer), None) | (None, Some(answer)) => answer,
+    let answer = match (item.create, item.index, item.delete) {
+        (Some(answer), None, None) | (None, Some(answer), None) | (None, None, Some(answer)) => answer,
         _ => return Err(Unreadable::Item(number)),
     };
     if !matches!(answer.status, 200..=299 | 400..=599) {

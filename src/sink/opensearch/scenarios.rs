@@ -182,9 +182,9 @@ impl Run {
     fn new(url: String) -> Run {
         let folder = tempfile::tempdir().unwrap();
         let (ledger, mut context) = super::super::tests::context();
-        let letters = dead_letter::Settings { path: Some(folder.path().join("dead-letter")) };
+        let letters = dead_letter::Place::Folder(folder.path().join("dead-letter"));
         context.dead_letters =
-            DeadLetters::open(&letters, &ledger, &context.health, &context.shutdown).unwrap();
+            DeadLetters::open(Some(&letters), &ledger, &context.health, &context.shutdown).unwrap();
         let settings = OpenSearchSettings {
             hosts: vec![url],
             username: None,
@@ -354,9 +354,8 @@ async fn a_source_without_events_ends_the_run_although_opensearch_is_down() {
 async fn without_dead_letters_a_refused_document_stops_the_run_unsettled() {
     let (_server, url) = Server::start(Scenario::BulkRefusesOneItem).await;
     let mut run = Run::new(url);
-    let none = dead_letter::Settings { path: None };
     let (health, shutdown) = (&run.context.health, &run.context.shutdown);
-    run.context.dead_letters = DeadLetters::open(&none, &run.ledger, health, shutdown).unwrap();
+    run.context.dead_letters = DeadLetters::open(None, &run.ledger, health, shutdown).unwrap();
     let (writer, reader) = buffer::channel(&buffer::Settings::default(), &run.context.metrics);
     writer.put(documents(&[Doc::object("u7", "1"), Doc::object("u8", "1")]), run.ledger.receive(2)).unwrap();
     drop(writer);

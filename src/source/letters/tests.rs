@@ -6,7 +6,7 @@ use std::thread;
 use proptest::prelude::*;
 
 use super::*;
-use crate::dead_letter::{DeadLetters, Filter, Letter, Settings, Where, lines};
+use crate::dead_letter::{DeadLetters, Filter, Letter, Place, Where, lines};
 use crate::event::DocumentIdentity;
 use crate::handoff::{Closed, Outlet};
 use crate::health::Health;
@@ -51,14 +51,21 @@ struct Ended {
     left: Vec<u64>,
 }
 
+fn line_of(id: LetterId) -> u64 {
+    match id {
+        LetterId::Line { line, .. } => line,
+        LetterId::Document(_) => panic!("a line"),
+    }
+}
+
 /// Replays all of a folder; a drain has begun before, if so said.
 fn replay_of(folder: &Path, sink_only: bool, encode: EncodeSettings, is_draining: bool) -> Ended {
     let (ledger, health, shutdown) = (Ledger::default(), Health::default(), Shutdown::default());
     if is_draining {
         shutdown.drain.cancel();
     }
-    let settings = Settings { path: Some(folder.to_owned()) };
-    let mut letters = DeadLetters::open(&settings, &ledger, &health, &shutdown).unwrap();
+    let settings = Place::Folder(folder.to_owned());
+    let mut letters = DeadLetters::open(Some(&settings), &ledger, &health, &shutdown).unwrap();
     let replay = letters.begin_replay().unwrap();
     let (outlet, mut workers) = Outlet::new(ledger.clone(), 2, 1);
     let metrics = Metrics::new(&ledger).unwrap().source;
@@ -81,7 +88,7 @@ fn replay_of(folder: &Path, sink_only: bool, encode: EncodeSettings, is_draining
     }
     source.join().unwrap().unwrap();
     replay.remove_arrived().unwrap();
-    let left = lines(folder, 1).unwrap().map(|line| line.unwrap().id.line).collect();
+    let left = lines(folder, 1).unwrap().map(|line| line_of(line.unwrap().id)).collect();
     let documents = std::mem::take(&mut *notes.0.lock().unwrap());
     Ended { events, rejects, documents, counts: account.counts(), ledger: ledger.snapshot(), left }
 }
@@ -89,9 +96,9 @@ fn replay_of(folder: &Path, sink_only: bool, encode: EncodeSettings, is_draining
 /// A folder with these letters.
 fn folder_of(letters: &[Letter<'_>]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let settings = Settings { path: Some(folder.path().to_owned()) };
+    let settings = Place::Folder(folder.path().to_owned());
     let (ledger, shutdown) = (Ledger::default(), Shutdown::default());
-    let store = DeadLetters::open(&settings, &ledger, &Health::default(), &shutdown).unwrap();
+    let store = DeadLetters::open(Some(&settings), &ledger, &Health::default(), &shutdown).unwrap();
     store.write_all("test", letters).unwrap();
     folder
 }

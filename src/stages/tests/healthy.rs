@@ -131,8 +131,8 @@ fn what_the_source_refused_becomes_a_dead_letter_of_the_first_worker() {
     let mut events = chunk([event(r#""reason":"Good""#)]);
     let kind = crate::event::MalformedKind::Syntax;
     events.rejects.push(crate::event::Reject::new(b"{", "line 7".into(), kind, "no end".into()));
-    let letters = Settings { path: Some(bench.folder.path().join("letters")) };
-    let (ran, ends) = bench.run_chunks(chain, vec![events], 2, &letters);
+    let letters = Place::Folder(bench.folder.path().join("letters"));
+    let (ran, ends) = bench.run_chunks(chain, vec![events], 2, Some(&letters));
     assert!(ends.iter().all(Result::is_ok));
     assert_eq!(ran.dead_lettered("source", "syntax"), 1);
     assert_eq!(ran.documents.len(), 1);

@@ -244,7 +244,7 @@ fn an_event_for_which_there_is_no_dead_letter_is_given_back_and_the_others_have_
         bench.load(&[bench.stage("drop-normal", DROP_NORMAL), traps]).unwrap_or_else(|e| panic!("{e:?}"));
     let events = ["Good", "Bad", "Good"].map(|reason| modules::event(1, "Warning", reason));
     let events = chunk(std::iter::once(modules::event(0, "Normal", "Bad")).chain(events));
-    let (ran, ends) = bench.run_chunks(chain, vec![events], 1, &Settings { path: None });
+    let (ran, ends) = bench.run_chunks(chain, vec![events], 1, None);
     assert_eq!((ran.documents.len(), ran.filtered("drop-normal", "normal")), (2, 1));
     assert_eq!(ran.ledger.in_flight, 1, "the event alone");
     insta::assert_snapshot!(ends[0].as_ref().unwrap_err(), @"an event needs the dead letters (traps: trap: wasm trap: wasm `unreachable` instruction executed), and there is no [dead_letter] path in the configuration: set dead_letter.path to a folder that weir may write to");

@@ -20,7 +20,7 @@ use self::modules::{Guest, chunk};
 use super::clock::Reading;
 use super::load::load_with_clock;
 use super::*;
-use crate::dead_letter::{DeadLetters, Settings};
+use crate::dead_letter::{DeadLetters, Place};
 use crate::event::{Chunk, Documents, EncodeSettings};
 use crate::handoff::{Closed, Outbox, Outlet};
 use crate::health::Health;
@@ -92,8 +92,8 @@ impl Bench {
 
     fn run_chain<T: AsRef<str>>(&self, chain: Chain, chunks: &[Vec<T>], workers: usize) -> Ran {
         let chunks = chunks.iter().map(chunk).collect();
-        let letters = Settings { path: Some(self.folder.path().join("letters")) };
-        let (ran, ends) = self.run_chunks(chain, chunks, workers, &letters);
+        let letters = Place::Folder(self.folder.path().join("letters"));
+        let (ran, ends) = self.run_chunks(chain, chunks, workers, Some(&letters));
         ends.into_iter().for_each(|end| end.unwrap());
         assert_eq!(ran.ledger.in_flight, 0, "{}", ran.ledger);
         ran
@@ -105,7 +105,7 @@ impl Bench {
         chain: Chain,
         chunks: Vec<Chunk>,
         workers: usize,
-        letters: &Settings,
+        letters: Option<&Place>,
     ) -> (Ran, Ends) {
         let outbox = Collect::default();
         let (encode, health) = (EncodeSettings::default(), Health::default());

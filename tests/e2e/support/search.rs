@@ -11,6 +11,7 @@ pub(crate) struct Search {
     pub(crate) url: String,
     pub(crate) index: String,
     client: reqwest::Client,
+    is_secure: bool,
 }
 
 impl Search {
@@ -22,11 +23,56 @@ impl Search {
     pub(crate) fn at(url: String) -> Search {
         // Whoever comes first installs it; the others find it installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Search { url, index: unique("kube-events-e2e"), client: reqwest::Client::new() }
+        Search { url, index: unique("kube-events-e2e"), client: reqwest::Client::new(), is_secure: false }
+    }
+
+    /// The secure node, as its administrator.
+    pub(crate) fn secure() -> Search {
+        let search = Search::at(variable("WEIR_TEST_OPENSEARCH_SECURE"));
+        let ca = std::fs::read(variable("WEIR_TEST_OPENSEARCH_SECURE_CA")).unwrap();
+        let ca = reqwest::Certificate::from_pem(&ca).unwrap();
+        let client = reqwest::Client::builder().tls_certs_only([ca]).build().unwrap();
+        Search { client, is_secure: true, ..search }
+    }
+
+    /// Of all its users.
+    pub(crate) fn password(&self) -> String {
+        variable("WEIR_TEST_OPENSEARCH_SECURE_PASSWORD")
+    }
+
+    /// Makes or changes a user, a role or who has it.
+    pub(crate) async fn administer(&self, what: &str, body: Value) {
+        let path = format!("_plugins/_security/api/{what}");
+        let (status, answer) = self.ask(reqwest::Method::PUT, &path, Some(body)).await;
+        assert!(matches!(status, 200 | 201), "{what}: {answer}");
+    }
+
+    /// Another index of the same node.
+    pub(crate) fn other(&self, index: &str) -> Search {
+        let (url, client) = (self.url.clone(), self.client.clone());
+        Search { url, index: index.to_owned(), client, is_secure: self.is_secure }
+    }
+
+    /// Puts a document there by hand.
+    pub(crate) async fn put(&self, id: &str, document: Value) {
+        let path = format!("{}/_doc/{id}?refresh=true", self.index);
+        let (status, answer) = self.ask(reqwest::Method::PUT, &path, Some(document)).await;
+        assert!(matches!(status, 200 | 201), "{answer}");
+    }
+
+    /// Removes one by hand.
+    pub(crate) async fn delete(&self, id: &str) {
+        let path = format!("{}/_doc/{id}?refresh=true", self.index);
+        let (status, answer) = self.ask(reqwest::Method::DELETE, &path, None).await;
+        assert_eq!(status, 200, "{answer}");
     }
 
     async fn ask(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> (u16, Value) {
         let mut request = self.client.request(method, format!("{}/{path}", self.url));
+        if self.is_secure {
+            let username = variable("WEIR_TEST_OPENSEARCH_SECURE_USERNAME");
+            request = request.basic_auth(username, Some(self.password()));
+        }
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }

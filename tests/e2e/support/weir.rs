@@ -20,21 +20,34 @@ pub(crate) struct Weir {
 }
 
 impl Weir {
-    /// Starts it and waits until its admin address is known. `config` is the part of `pipeline.toml` without name, admin
-    /// and dead letters.
+    /// Starts it and waits until its admin address is known. `config` is the part of `pipeline.toml` without name and admin;
+    /// and without dead letters, if they are to lie in a folder.
     pub(crate) async fn start(config: &str) -> Weir {
         Weir::start_with(config, &[]).await
     }
 
     pub(crate) async fn start_with(config: &str, variables: &[(&str, &str)]) -> Weir {
         let folder = tempfile::tempdir().unwrap();
-        let text = format!(
-            "name = \"e2e\"\ncluster = \"e2e-cluster\"\n{config}\n[dead_letter]\npath = \"dead\"\n\
-             [admin]\nlisten = \"127.0.0.1:0\"\n"
-        );
-        let path = folder.path().join("pipeline.toml");
-        std::fs::write(&path, text).unwrap();
+        std::fs::write(folder.path().join("pipeline.toml"), Weir::text(config)).unwrap();
         Weir::run_in(folder, variables).await
+    }
+
+    /// Starts it with these files beside its configuration.
+    pub(crate) async fn start_in(config: &str, files: &[(&str, Vec<u8>)]) -> Weir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
+        std::fs::write(folder.path().join("pipeline.toml"), Weir::text(config)).unwrap();
+        Weir::run_in(folder, &[]).await
+    }
+
+    /// The whole of `pipeline.toml`.
+    fn text(config: &str) -> String {
+        let letters = if config.contains("[dead_letter]") { "" } else { "[dead_letter]\npath = \"dead\"\n" };
+        format!(
+            "name = \"e2e\"\ncluster = \"e2e-cluster\"\n{config}\n{letters}[admin]\nlisten = \"127.0.0.1:0\"\n"
+        )
     }
 
     async fn run_in(folder: tempfile::TempDir, variables: &[(&str, &str)]) -> Weir {
