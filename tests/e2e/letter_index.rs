@@ -97,7 +97,7 @@ async fn what_opensearch_refused_is_a_letter_in_its_index_until_it_is_replayed()
     let counts = "received=4 recovered=0 replayed=0 delivered=1 filtered=0 dead_lettered=3";
     assert_eq!((ended.0, ended.2), (Some(0), ledger(counts)));
     assert_eq!(uids(&search).await, ["stored"]);
-    assert_eq!(list(folder), "3 letters: 1 sink limit, 1 sink mapping, 1 source syntax");
+    assert_eq!(list(folder), "3 letters: 1 sink limit, 1 sink mapping, 1 source utf8");
     let found = letters.documents().await;
     let of =
         |field: &str, value: &str| found.iter().find(|(_, letter)| letter[field] == value).unwrap().clone();
@@ -127,7 +127,7 @@ async fn what_opensearch_refused_is_a_letter_in_its_index_until_it_is_replayed()
         let ended = weir(folder, &[&replay[..], &["--all"]].concat());
         let counts = "received=0 recovered=0 replayed=3 delivered=0 filtered=0 dead_lettered=3";
         assert_eq!((ended.0, ended.2), (Some(1), ledger(counts)));
-        assert_eq!(list(folder), "3 letters: 1 sink limit, 1 sink mapping, 1 source syntax");
+        assert_eq!(list(folder), "3 letters: 1 sink limit, 1 sink mapping, 1 source utf8");
     }
     let ids = |found: Vec<(String, Value)>| {
         found.into_iter().map(|(id, _)| id).collect::<std::collections::BTreeSet<_>>()
@@ -145,7 +145,7 @@ async fn what_opensearch_refused_is_a_letter_in_its_index_until_it_is_replayed()
     search.create_index(json!({"properties": {"action": {"type": "keyword", "ignore_above": 10}}})).await;
     let ended = weir(folder, &[&replay[..], &["--all", "--where", "sink"]].concat());
     assert_eq!((ended.0, ended.2), (Some(0), ledger(counts)));
-    assert_eq!(list(folder), "1 letter: 1 source syntax");
+    assert_eq!(list(folder), "1 letter: 1 source utf8");
     assert_eq!(uids(&search).await, ["too-long"]);
     letters.delete_index().await;
 }
@@ -218,7 +218,7 @@ async fn without_the_right_to_the_index_of_letters_readiness_names_it_and_nothin
         search.index,
         letters.index,
     );
-    let weir = Weir::start_in(&config, &[("in", b"{\"kind\":\"Event\",}\n".to_vec())]).await;
+    let weir = Weir::start_in(&config, &[("in", b"{\"kind\":\"Pod\"}\n".to_vec())]).await;
     let said = async |right: &str| {
         eventually("readiness fails for the dead letters", async || {
             let (status, text) = weir.readiness().await;

@@ -1,7 +1,8 @@
 //! Dead letters in an index of the OpenSearch that the documents go to, over HTTP. What is asked and answered is pure
 //! ([`query`]); this file sends it.
 //!
-//! Constraint: it blocks (threads that are not the runtime's call it), and the end of the run ends every request.
+//! Constraint: it blocks (threads that are not the runtime's call it), and the end of the run ends every request but the last:
+//! that which removes what was replayed.
 //!
 //! Invariants: a letter counts as written when OpenSearch has said so of it; whatever else it says about a letter is not the
 //! letter's fault, so that the worst of a mistake here is a pause. The index is never made by writing to it: it would
@@ -53,9 +54,21 @@ impl LetterIndex {
         Ok(LetterIndex { name, owner, client, runtime, abort, is_checked: AtomicBool::new(false) })
     }
 
-    /// One request. What is an outage, or a refusal of the user as such, is trouble; everything else an answer.
+    /// One request, which the end of the run ends too.
     fn ask(
         &self,
+        method: Method,
+        path: &str,
+        content: &'static str,
+        body: Vec<u8>,
+    ) -> Result<Response, Trouble> {
+        self.ask_until(&self.abort, method, path, content, body)
+    }
+
+    /// One request. What is an outage, or a refusal of the user as such, is trouble; everything else an answer.
+    fn ask_until(
+        &self,
+        abort: &CancellationToken,
         method: Method,
         path: &str,
         content: &'static str,
@@ -65,7 +78,7 @@ impl LetterIndex {
         let answer = self.runtime.block_on(async {
             tokio::select! {
                 biased;
-                () = self.abort.cancelled() => None,
+                () = abort.cancelled() => None,
                 answer = self.client.request(method, path, content, body) => Some(answer),
             }
         });
@@ -117,9 +130,15 @@ impl LetterIndex {
         Ok(())
     }
 
-    fn bulk(&self, body: Vec<u8>, count: usize, is_settled: Items) -> Result<(), Trouble> {
+    fn bulk(
+        &self,
+        abort: &CancellationToken,
+        body: Vec<u8>,
+        count: usize,
+        is_settled: Items,
+    ) -> Result<(), Trouble> {
         let path = format!("/_bulk?filter_path={}", response::FILTER_PATH);
-        let answer = self.ask(Method::POST, &path, "application/x-ndjson", body)?;
+        let answer = self.ask_until(abort, Method::POST, &path, "application/x-ndjson", body)?;
         if answer.status != StatusCode::OK {
             return Err(self.refused(&answer, "indices:data/write/bulk"));
         }
@@ -131,7 +150,7 @@ impl LetterIndex {
     fn write_all(&self, entries: &[Entry], writing: Writing) -> Result<(), Trouble> {
         let body = query::write_body(&self.name, entries, writing);
         let bytes = body.len();
-        match self.bulk(body, entries.len(), query::is_written) {
+        match self.bulk(&self.abort, body, entries.len(), query::is_written) {
             Err(Trouble::Refused(why)) if entries.len() > 1 && why.starts_with("status 413") => {
                 tracing::debug!(bytes, "too large for one request: in halves");
                 let (first, second) = entries.split_at(entries.len() / 2);
@@ -209,7 +228,9 @@ impl Index for LetterIndex {
     }
 
     fn remove(&self, letters: &[(LetterId, Version)]) -> Result<(), Trouble> {
-        self.bulk(query::remove_body(&self.name, letters), letters.len(), query::is_removed)
+        // Letters have arrived when all else has ended: this is done then. Its own time limit ends it.
+        let never = CancellationToken::new();
+        self.bulk(&never, query::remove_body(&self.name, letters), letters.len(), query::is_removed)
     }
 
     fn wait(&self, failures: u32) -> Duration {
