@@ -173,8 +173,8 @@ mod help {
         Look at dead letters, and replay them
 
         A dead letter is an event that could not be processed: malformed, refused by the sink, or by a stage
-        with on_error = "dead-letter". It is kept in dead_letter.path with its source's own bytes and the
-        reason.
+        with on_error = "dead-letter". It is kept where [dead_letter] says, with its source's own bytes and
+        the reason.
 
         Usage: weir dead-letter <COMMAND>
 
@@ -203,7 +203,7 @@ mod help {
 
         Options:
               --config <FILE>
-                  The configuration whose dead_letter.path is meant
+                  The configuration whose dead letters are meant
 
               --from <FOLDER>
                   Look into this folder instead
@@ -243,13 +243,13 @@ mod help {
 
         Options:
               --config <FILE>
-                  The configuration whose dead_letter.path is meant
+                  The configuration whose dead letters are meant
 
               --from <FOLDER>
                   Look into this folder instead
 
               --json
-                  Print the records as they are in their files, one a line
+                  Print the records as they are in their files (or would be, from an index), one a line
 
           -h, --help
                   Print help (see a summary with '-h')
@@ -262,11 +262,11 @@ mod help {
         Send dead letters through the pipeline again
 
         Each letter's own bytes go through the stages to the sink, as if a file held them. A letter leaves
-        the folder when its event has an outcome; one that fails again is there once, with the new reason
-        and time. After a crash some may be replayed twice, which OpenSearch stores once, because ids are
-        made of the event. Needs the folder for itself, and neither the Kubernetes API nor the saved
-        position nor buffer.path. Ends with the ledger line of `weir run`; exit code 1 when some letters
-        failed again, or could not be replayed and stayed.
+        the folder or the index when its event has an outcome; one that fails again is there once, with the
+        new reason and time. After a crash some may be replayed twice, which OpenSearch stores once, because
+        ids are made of the event. Needs a folder for itself (but not an index), and neither the Kubernetes
+        API nor the saved position nor buffer.path. Ends with the ledger line of `weir run`; exit code 1
+        when some letters failed again, or could not be replayed and stayed.
 
         Usage: weir dead-letter replay [OPTIONS] --config <FILE> [ID]...
 
@@ -279,8 +279,8 @@ mod help {
                   The configuration of the pipeline
 
               --from <FOLDER>
-                  Replay the letters of this folder, instead of dead_letter.path; those that fail again stay
-                  in it
+                  Replay the letters of this folder, instead of those of [dead_letter]; those that fail
+                  again stay in it
 
               --all
                   All letters, or all that the options below name

@@ -254,10 +254,10 @@ mod show {
         let folder = Folder::with(&[("00000001.jsonl", &three())]);
         let ended = folder.weir(&["show", "--from", "dead", "1"]);
         assert_eq!(ended.code, Some(2));
-        insta::assert_snapshot!(ended.stderr.lines().next().unwrap(), @"error: invalid value '1' for '<ID>...': it must be a file's number and a line, such as 00000001:17, as `weir dead-letter list` prints it");
+        insta::assert_snapshot!(ended.stderr.lines().next().unwrap(), @"error: invalid value '1' for '<ID>...': it must be a file's number and a line, such as 00000001:17, or the 32 digits of a letter in an index, as `weir dead-letter list` prints it");
         let ended = folder.weir(&["show", "--from", "dead", "1:3", "1:4", "2:1"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
-        insta::assert_snapshot!(ended.stderr, @"error: there is no letter 00000001:4, 00000002:1 in dead: it was replayed, or its file was moved away; `weir dead-letter list` tells which there are");
+        insta::assert_snapshot!(ended.stderr, @"error: there is no letter 00000001:4, 00000002:1 in dead: it was replayed, or moved away; `weir dead-letter list` tells which there are");
     }
 }
 

@@ -66,16 +66,6 @@ fn list(folder: &Path) -> String {
     weir(folder, &["dead-letter", "list", "--config", "p.toml"]).2
 }
 
-/// The ids of the letters, by the uid (or the place) that their line names.
-fn id_of(folder: &Path, what: &str) -> String {
-    let (code, stdout, stderr) = weir(folder, &["dead-letter", "list", "--json", "--config", "p.toml"]);
-    assert_eq!(code, Some(0), "{stderr}");
-    let rows = stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let row = rows.filter(|row| row["detail"].to_string().contains(what)).collect::<Vec<_>>();
-    assert_eq!(row.len(), 1, "{stdout}");
-    row[0]["id"].as_str().unwrap().to_owned()
-}
-
 async fn uids(search: &Search) -> Vec<String> {
     let documents = search.documents().await;
     let uid = |document: &Value| document["metadata"]["uid"].as_str().unwrap().to_owned();

@@ -1,6 +1,6 @@
 //! `weir dead-letter`: looks at what could not be processed, and sends it through the pipeline again.
 //!
-//! Constraint: looking needs no lock, and so works beside a running weir; replaying needs the folder for itself.
+//! Constraint: looking needs no lock, and so works beside a running weir; replaying needs a folder for itself, and an index not.
 
 mod list;
 mod replay;
