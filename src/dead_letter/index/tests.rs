@@ -185,7 +185,9 @@ fn all(fake: &Arc<Fake>) -> Vec<Record> {
 }
 
 fn until(is: impl Fn() -> bool) {
+    let begin = Instant::now();
     while !is() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "it never came to that");
         std::thread::yield_now();
     }
 }
