@@ -149,10 +149,16 @@ impl Spool {
 
     /// See [`Guard::settled_marks`](super::Guard::settled_marks).
     pub(super) fn settled_marks(&self) -> Positions {
-        let read = self.tracker.marks();
-        let tiers = &mut self.disk().tiers;
-        tiers.settle(false);
-        tiers.settled_marks(read)
+        loop {
+            let restarts = self.tracker.restarts();
+            let read = self.tracker.marks();
+            let tiers = &mut self.disk().tiers;
+            // Else something was lost, or started over, while the disk was waited for.
+            if self.tracker.restarts() == restarts {
+                tiers.settle(false);
+                return tiers.settled_marks(read);
+            }
+        }
     }
 
     /// See [`Guard::begin`](super::Guard::begin).

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::file::{self, FileError, Saved};
-use super::{Identity, Misfit, Positions, Record, Tracker};
+use super::{Identity, Misfit, NOWHERE, Positions, Record, Tracker};
 
 /// Why a run cannot go on from what is saved.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +101,22 @@ impl Keeper {
                 state.take(record, &place.unwrap_or_default())?;
             }
         }
-        Ok(Keeper(Arc::new(Mutex::new(state))))
+        let tracker = state.tracker.clone();
+        let keeper = Keeper(Arc::new(Mutex::new(state)));
+        let saving = Arc::downgrade(&keeper.0);
+        tracker.on_loss(move || {
+            let keeper = saving.upgrade().map(Keeper);
+            if let Some(Err(error)) = keeper.map(|keeper| keeper.save(true)) {
+                tracing::error!(
+                    "{error}; a run that ends before that is mended does not read again what was lost"
+                );
+            }
+        });
+        if *tracker.losses().borrow() > 0 {
+            // Before these marks were known.
+            tracker.lose();
+        }
+        Ok(keeper)
     }
 
     /// Goes on from what a Lease holds, a [`Record`] as text, instead of what this machine knows: another replica may have
@@ -181,28 +196,34 @@ impl Keeper {
         }
     }
 
-    /// Saves the marks if they have moved. Blocks on the disk; waits for it when `durably`.
+    /// Saves the marks if they have moved. Blocks on the disk; waits for it when `durably`, and when a mark has moved back:
+    /// the one before is not good any more.
     ///
     /// # Errors
     ///
     /// When they cannot be written; those from before are still there.
     pub fn save(&self, durably: bool) -> Result<(), FileError> {
         let Some(folder) = self.lock().folder.clone() else { return Ok(()) };
-        self.save_with(durably, |record| file::save(&folder, record, durably))
+        self.save_with(durably, |record, durably| file::save(&folder, record, durably))
     }
 
     /// [`Keeper::save`] to wherever `write` does.
     pub(crate) fn save_with<E>(
         &self,
         durably: bool,
-        write: impl FnOnce(&Record) -> Result<(), E>,
+        write: impl FnOnce(&Record, bool) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut state = self.lock();
         let record = Record::new(state.identity.clone(), state.tracker.marks());
         if record.positions.is_empty() || state.saved.as_ref() == Some(&record) && !durably {
             return Ok(());
         }
-        write(&record)?;
+        let saved = state.saved.as_ref().or(state.found.as_ref());
+        let starts_over = record.positions.iter().any(|(scope, mark)| {
+            mark == NOWHERE
+                && saved.is_some_and(|saved| saved.positions.get(scope).is_some_and(|old| old != mark))
+        });
+        write(&record, durably || starts_over)?;
         state.saved = Some(record);
         Ok(())
     }
@@ -308,6 +329,52 @@ mod tests {
         keeper.source_is(Some("k2".into()));
         assert_eq!(mark(&keeper), None);
         assert!(keeper.is_lost());
+    }
+
+    fn on_disk(folder: &tempfile::TempDir) -> String {
+        match file::load(folder.path()).unwrap() {
+            Saved::Record(mut record) => record.positions.remove("*").unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_loss_is_saved_at_once() {
+        let folder = saved();
+        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
+        keeper.tracker().lose();
+        assert_eq!(on_disk(&folder), NOWHERE);
+    }
+
+    #[test]
+    fn a_loss_before_the_marks_were_known_makes_them_worthless() {
+        let folder = saved();
+        let tracker = Tracker::default();
+        tracker.lose();
+        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), tracker).unwrap();
+        assert_eq!((mark(&keeper).as_deref(), on_disk(&folder).as_str()), (Some(NOWHERE), NOWHERE));
+    }
+
+    #[test]
+    fn only_a_mark_that_moves_back_is_waited_for() {
+        let folder = saved();
+        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
+        let waits = || {
+            let mut waits = None;
+            let write = |_: &Record, durably| {
+                waits = Some(durably);
+                Ok::<(), ()>(())
+            };
+            keeper.save_with(false, write).unwrap();
+            waits
+        };
+        keeper.tracker().issue("*", 0, Some("42".into()));
+        assert_eq!(waits(), Some(false));
+        keeper.tracker().start_over("*");
+        assert_eq!(waits(), Some(true), "an older one would skip what a restored cluster has");
+        assert_eq!(waits(), None);
+        keeper.tracker().issue("*", 0, Some("7".into()));
+        assert_eq!(waits(), Some(false));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The low-water mark of each scope, over chunks in the order in which they were read. Pure, but for a lock.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use tokio::sync::watch;
 
@@ -17,6 +18,17 @@ struct Shared {
     state: Mutex<State>,
     /// How often something was lost that had been read.
     losses: watch::Sender<u64>,
+    on_loss: OnLoss,
+}
+
+/// What saves the marks of a loss.
+#[derive(Default)]
+struct OnLoss(OnceLock<Box<dyn Fn() + Send + Sync>>);
+
+impl fmt::Debug for OnLoss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OnLoss({})", self.0.get().is_some())
+    }
 }
 
 #[derive(Debug, Default)]
@@ -142,6 +154,9 @@ impl Tracker {
             scope.is_lost = true;
         }
         drop(state);
+        if let Some(save) = self.0.on_loss.0.get() {
+            save();
+        }
         self.0.losses.send_modify(|losses| *losses += 1);
     }
 
@@ -154,9 +169,18 @@ impl Tracker {
         losses
     }
 
+    /// Has `save` run after each loss, before what was lost counts as done with: it is to save the marks, and to wait for the
+    /// disk. The first one holds.
+    pub fn on_loss(&self, save: impl Fn() + Send + Sync + 'static) {
+        // Nobody else is ever asked to.
+        let _ = self.0.on_loss.0.set(Box::new(save));
+    }
+
     /// Forgets all marks: they were another cluster's. What is open goes on.
     pub fn forget(&self) {
-        self.lock().scopes.iter_mut().for_each(|scope| scope.mark = None);
+        let mut state = self.lock();
+        state.restarts += 1;
+        state.scopes.iter_mut().for_each(|scope| scope.mark = None);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -256,6 +280,15 @@ mod tests {
         tracker.start_over("a");
         tracker.issue("a", 1, Some("9".into())).unwrap().settled(1);
         assert_eq!((tracker.marks()["a"].as_str(), tracker.marks()["b"].as_str()), ("9", NOWHERE));
+    }
+
+    #[test]
+    fn what_is_forgotten_counts_as_a_restart_for_who_keeps_marks_of_his_own() {
+        let tracker = Tracker::default();
+        tracker.begin([("a".to_owned(), "7".to_owned())].into());
+        let before = tracker.restarts();
+        tracker.forget();
+        assert!(tracker.marks().is_empty() && tracker.restarts() > before);
     }
 
     #[test]

@@ -152,13 +152,18 @@ impl ApiServer {
     }
 
     fn list(&mut self, namespace: Option<&str>, limit: Option<u64>, token: Option<&str>) -> Reply {
-        // A token says of which epoch and revision the snapshot is, and how many items came before.
+        // A token says of which revision the snapshot is, and how many items came before. (The epoch is for people who read a
+        // trace: a server does not know it.)
         let parsed = token.and_then(|token| {
             let mut parts = token.split('-').map(str::parse::<u64>);
             Some((parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?))
         });
         let (epoch, revision, from) = parsed.unwrap_or((u64::from(self.epoch), self.revision, 0));
-        if epoch != u64::from(self.epoch) || revision < self.compacted {
+        if revision > self.revision {
+            // etcd's "required revision is a future revision", which the API server passes on.
+            return Reply::Status(500, None);
+        }
+        if revision < self.compacted {
             return Reply::Status(410, None);
         }
         let limit = limit.map_or(self.plan.page, |limit| self.plan.page.min(limit as usize));

@@ -53,7 +53,7 @@ impl Plan {
         let memory = if is_small { random.u64(2_000..20_000) } else { 1 << 20 };
         let disk_bytes = memory * 2 + random.u64(20_000..200_000);
         // Enough documents must meet it.
-        let has_bad_template = random.u8(..8) == 0;
+        let has_bad_template = random.u8(..16) == 0;
         let has_disk = random.u8(..5) > 0;
         let namespaces = match random.u8(..4) {
             0 => vec!["a", "a-b"],

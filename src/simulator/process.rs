@@ -317,10 +317,11 @@ impl Process {
             }
         }
         let file = &mut shared.file;
-        let saved: Result<(), std::convert::Infallible> = self.keeper.save_with(durably, |record| {
-            file.save(record, durably, epochs);
-            Ok(())
-        });
+        let saved: Result<(), std::convert::Infallible> =
+            self.keeper.save_with(durably, |record, durably| {
+                file.save(record, durably, epochs);
+                Ok(())
+            });
         saved.map_err(|never| match never {})
     }
 

@@ -53,6 +53,9 @@ const REOPEN_INTERVAL: Duration = Duration::from_secs(1);
 /// version, a list gives another.
 const FAILED_WATCHES_MAX: u32 = 3;
 
+/// A page that is asked for so long after the one before it is asked for in vain, or of another history: a cluster may have been
+/// restored meanwhile, and its API server cannot tell. Then the list begins again.
+const TOKEN_AGE_MAX: Duration = Duration::from_secs(15);
 /// From a loss to the list that reads again what there still is.
 const LOSS_PAUSE: Duration = Duration::from_secs(5);
 
@@ -66,6 +69,8 @@ pub(super) struct Machine {
     failures: u32,
     /// Watches in a row that failed without a frame.
     failed_watches: u32,
+    /// When the list's last whole page ended.
+    paged: Instant,
     /// The last byte of an answer, or when it was asked for.
     stirred: Instant,
     /// The last frame of a watch, or the last completed list.
@@ -89,6 +94,7 @@ impl Machine {
             listing: Listing::default(),
             failures: 0,
             failed_watches: 0,
+            paged: now,
             stirred: now,
             alive: now,
             unbroken: None,
@@ -210,6 +216,7 @@ impl Machine {
             }
             State::Listing if self.listing.version().is_some() => {
                 if self.listing.page_done() {
+                    self.paged = now;
                     return self.list(now);
                 }
                 self.list_completed(now, random)
@@ -331,7 +338,14 @@ impl Machine {
         match self.state {
             State::Backoff { then, .. } | State::Full { then } => match then {
                 Then::Identify => self.identify(now),
-                Then::List => self.list(now),
+                Then::List => {
+                    if self.listing.token().is_some()
+                        && now.saturating_duration_since(self.paged) > TOKEN_AGE_MAX
+                    {
+                        self.listing.snapshot_lost();
+                    }
+                    self.list(now)
+                }
                 Then::Check => self.check(now, random),
                 Then::Watch => self.watch(now, random),
             },

@@ -376,6 +376,28 @@ fn a_cluster_that_was_restored_while_there_was_no_room_is_noticed() {
 }
 
 #[test]
+fn a_page_that_is_asked_for_long_after_the_one_before_is_of_a_list_that_begins_again() {
+    let (mut bench, _) = Bench::new(None);
+    bench.list("100", "next", &[("a", "1"), ("b", "2")]);
+    let next = Action::Request(Request::List { limit: 500, token: Some("next".into()) });
+    // A flaky answer is asked for again.
+    bench.refused(500);
+    assert_eq!(bench.wait(), next);
+    // For a restored server this version is one of the future.
+    let mut action = next.clone();
+    for _ in 0..10 {
+        if action != next {
+            break;
+        }
+        bench.pass(Duration::from_secs(3));
+        bench.refused(500);
+        action = bench.wait();
+    }
+    assert_eq!(action, list());
+    assert_eq!(bench.list("130", "", &[("a", "1"), ("b", "120")]).0, [false, true], "what it gave is known");
+}
+
+#[test]
 fn without_room_a_list_is_abandoned_and_goes_on_at_the_same_page() {
     let (mut bench, _) = Bench::new(None);
     bench.list("100", "next", &[("a", "1")]);

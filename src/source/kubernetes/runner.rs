@@ -133,15 +133,17 @@ impl Runner {
             Ok(http) => http,
             Err(why) => return Input::Refused { status: 400, retry_after: None, message: why },
         };
-        let answer = match tokio::time::timeout_at(self.deadline(), self.client.send(http)).await {
+        let deadline = self.deadline();
+        let answer = match tokio::time::timeout_at(deadline, self.client.send(http)).await {
             Err(_) => return Input::Deadline,
             Ok(Err(error)) => return Input::Broke(with_causes(&error)),
             Ok(Ok(answer)) => answer,
         };
         let uid = match answer.status().as_u16() {
-            200 => match uid_of(answer.into_body()).await {
-                Some(uid) => Some(uid),
-                None => return Input::Nonsense("the answer was not the namespace kube-system"),
+            200 => match tokio::time::timeout_at(deadline, uid_of(answer.into_body())).await {
+                Err(_) => return Input::Deadline,
+                Ok(Some(uid)) => Some(uid),
+                Ok(None) => return Input::Nonsense("the answer was not the namespace kube-system"),
             },
             // It may not be read, or is not there: then one cluster cannot be told from another.
             403 | 404 => None,

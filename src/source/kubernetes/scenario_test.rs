@@ -2,6 +2,7 @@
 //! moves when everybody waits.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -215,13 +216,19 @@ struct Server {
     script: Arc<Mutex<VecDeque<Answer>>>,
     asked: Arc<Mutex<Vec<String>>>,
     started: Instant,
+    /// The next question for its identity is answered with 200, and then with nothing.
+    identity_stalls: Arc<AtomicBool>,
 }
 
 impl Server {
     async fn answer(self, uri: http::Uri) -> Response {
         if uri.path() == "/api/v1/namespaces/kube-system" {
+            let stalls = self.identity_stalls.swap(false, Ordering::Relaxed);
             // Each scenario begins behind this question: nobody may say which cluster it is.
-            return Response::builder().status(403).body(Body::empty()).unwrap();
+            return match stalls {
+                true => Response::builder().status(200).body(stream_of(vec![StaysOpen])).unwrap(),
+                false => Response::builder().status(403).body(Body::empty()).unwrap(),
+            };
         }
         let query = uri.query().unwrap_or("").trim_start_matches('&').to_owned();
         // The watch's own timeout is random.
@@ -305,6 +312,7 @@ fn start_from(tracker: Tracker, namespaces: &[&str], script: Vec<Answer>, chunks
         script: Arc::new(Mutex::new(script.into())),
         asked: Arc::default(),
         started: Instant::now(),
+        identity_stalls: Arc::default(),
     };
     let answering = server.clone();
     let router = axum::Router::new().fallback(move |uri: http::Uri| answering.answer(uri));
@@ -571,6 +579,16 @@ async fn a_run_that_goes_on_from_a_saved_position_is_ready_without_a_list_until_
     assert_eq!(run.server.asked.lock().unwrap().len(), 2, "no list, but a look at its version");
     until(false, "100 is compacted").await;
     until(true, "it has listed").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_stalls_while_it_says_which_cluster_it_is_is_asked_again() {
+    let mut run = start(vec![Page("100", "", &[("a", "90")]), Watch(vec![StaysOpen])], 4);
+    // The source has not been polled yet.
+    run.server.identity_stalls.store(true, Ordering::Relaxed);
+    assert_eq!(texts(&run.work.recv().await.unwrap()), ["a@90"]);
+    assert!(run.server.started.elapsed() >= Duration::from_secs(75));
+    assert!(run.metrics.render().contains(r#"weir_source_restarts_total{cause="connection"} 1"#));
 }
 
 #[tokio::test(start_paused = true)]
