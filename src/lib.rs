@@ -40,6 +40,7 @@ pub mod config;
 pub mod admin;
 pub mod dead_letter;
 mod files;
+mod folders;
 pub mod health;
 pub mod kube;
 pub mod ledger;

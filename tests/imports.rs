@@ -20,6 +20,7 @@ const SHARED: [&str; 10] = [
     "secret",
     "shutdown",
     "lines",
+    "folders",
 ];
 
 /// Each module of src, and which others it may name. A module that is not here yet is added by who makes it.
@@ -57,7 +58,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("event", only(&[])),
         ("handoff", only(&["event", "ledger", "position"])),
         ("position", only(&["ledger"])),
-        ("dead_letter", only(&["event", "ledger", "lines", "health", "shutdown"])),
+        ("dead_letter", only(&["event", "ledger", "lines", "folders", "health", "shutdown"])),
         ("metrics", only(&["ledger"])),
         ("ledger", only(&[])),
         ("health", only(&[])),
@@ -65,6 +66,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("files", only(&[])),
         ("shutdown", only(&[])),
         ("lines", only(&[])),
+        ("folders", only(&[])),
         // What shows it.
         ("admin", only(&["health", "metrics"])),
         ("telemetry", only(&[])),

@@ -1,8 +1,12 @@
 //! The folder of dead letters as its owner has it: one lock, and a file that only grows.
+//!
+//! Constraint: a failed fsync is told once, and what it concerned may be gone from the cache as well
+//! (<https://wiki.postgresql.org/wiki/Fsync_Errors>). So lines are kept until they are durable, and after a failure they are
+//! written again, to another file.
 
-use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -25,6 +29,12 @@ pub(super) struct Store {
     path: PathBuf,
     file_bytes: u64,
     line: Vec<u8>,
+    /// Lines that no fsync has made durable yet.
+    unsynced: Vec<u8>,
+    /// An fsync of the file has failed, or of the folder since the file was made.
+    is_suspect: bool,
+    /// [`File::sync_data`], where no test has it fail.
+    pub(super) sync_file: fn(&File) -> io::Result<()>,
     /// Locked as long as it is open.
     _lock: File,
 }
@@ -32,7 +42,7 @@ pub(super) struct Store {
 impl Store {
     pub(super) fn open(folder: &Path, bytes_max: u64) -> Result<Store, DeadLetterError> {
         let failed = at(folder);
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(&failed)?;
+        crate::folders::make(folder).map_err(&failed)?;
         let lock = lock(folder)?;
         let files = look(folder).map_err(&failed)?;
         let number = files.numbers.last().copied().unwrap_or(1);
@@ -43,8 +53,20 @@ impl Store {
         // A file that was just made must be found again after a power failure.
         File::open(folder).and_then(|dir| dir.sync_all()).map_err(&failed)?;
         let bytes = files.bytes;
-        let (folder, line) = (folder.to_owned(), Vec::new());
-        Ok(Store { folder, bytes_max, bytes, number, file, path, file_bytes, line, _lock: lock })
+        Ok(Store {
+            folder: folder.to_owned(),
+            bytes_max,
+            bytes,
+            number,
+            file,
+            path,
+            file_bytes,
+            line: Vec::new(),
+            unsynced: Vec::new(),
+            is_suspect: false,
+            sync_file: File::sync_data,
+            _lock: lock,
+        })
     }
 
     /// Appends one line. It is durable after [`Store::sync`].
@@ -61,6 +83,7 @@ impl Store {
         self.line.clear();
         encode(&mut self.line);
         self.make_sure_of_room(self.line.len() as u64)?;
+        self.leave_suspect_file()?;
         if self.file_bytes >= FILE_BYTES_MAX || self.was_moved() {
             self.next_file()?;
         }
@@ -80,10 +103,14 @@ impl Store {
             let _ = self.file.set_len(self.file_bytes);
             return Err(at(&self.path)(error));
         }
-        let bytes = self.line.len() as u64;
+        self.unsynced.extend_from_slice(&self.line);
+        self.count(self.line.len() as u64);
+        Ok(())
+    }
+
+    fn count(&mut self, bytes: u64) {
         self.bytes += bytes;
         self.file_bytes += bytes;
-        Ok(())
     }
 
     /// Answers the numbers of the files with letters that are there now; what is appended from here on goes into others. It
@@ -102,8 +129,30 @@ impl Store {
         &self.folder
     }
 
+    /// Makes everything that was appended durable.
     pub(super) fn sync(&mut self) -> Result<(), DeadLetterError> {
-        self.file.sync_data().map_err(at(&self.path))
+        self.leave_suspect_file()?;
+        if let Err(error) = (self.sync_file)(&self.file) {
+            self.is_suspect = true;
+            return Err(at(&self.path)(error));
+        }
+        self.unsynced.clear();
+        Ok(())
+    }
+
+    /// Writes what may be lost to another file, where it may then be for the second time.
+    fn leave_suspect_file(&mut self) -> Result<(), DeadLetterError> {
+        if !self.is_suspect {
+            return Ok(());
+        }
+        self.open_next_file()?;
+        if let Err(error) = self.file.write_all(&self.unsynced) {
+            self.is_suspect = true;
+            let _ = self.file.set_len(self.file_bytes);
+            return Err(at(&self.path)(error));
+        }
+        self.count(self.unsynced.len() as u64);
+        Ok(())
     }
 
     fn make_sure_of_room(&mut self, bytes: u64) -> Result<(), DeadLetterError> {
@@ -128,12 +177,19 @@ impl Store {
 
     fn next_file(&mut self) -> Result<(), DeadLetterError> {
         self.sync()?;
+        self.open_next_file()
+    }
+
+    fn open_next_file(&mut self) -> Result<(), DeadLetterError> {
+        self.is_suspect = true;
         self.number += 1;
         self.path = path(&self.folder, self.number);
         self.file = append_to(&self.path).map_err(at(&self.path))?;
         // Somebody may have put one there.
         self.file_bytes = self.file.metadata().map_err(at(&self.path))?.len();
-        File::open(&self.folder).and_then(|dir| dir.sync_all()).map_err(at(&self.folder))
+        File::open(&self.folder).and_then(|dir| dir.sync_all()).map_err(at(&self.folder))?;
+        self.is_suspect = false;
+        Ok(())
     }
 }
 

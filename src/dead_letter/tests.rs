@@ -115,6 +115,23 @@ fn a_full_folder_is_an_error_until_somebody_makes_room() {
 }
 
 #[test]
+fn what_a_failed_fsync_may_have_lost_is_written_again_to_another_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = store::Store::open(folder.path(), 1000).unwrap();
+    let line = |text: &'static str| move |out: &mut Vec<u8>| out.extend_from_slice(text.as_bytes());
+    store.append(line("durable\n")).unwrap();
+    store.sync().unwrap();
+    store.append(line("first\n")).unwrap();
+    store.sync_file = |_| Err(io::ErrorKind::StorageFull.into());
+    store.sync().unwrap_err();
+    // The kernel tells a failure once: the next fsync of the same file says that all is well.
+    store.sync_file = std::fs::File::sync_data;
+    store.append(line("second\n")).unwrap();
+    store.sync().unwrap();
+    assert_eq!(std::fs::read_to_string(folder.path().join("00000002.jsonl")).unwrap(), "first\nsecond\n");
+}
+
+#[test]
 fn without_a_folder_the_first_letter_is_an_error_that_says_what_to_set() {
     let letters = open_with(None, &Ledger::default()).unwrap();
     insta::assert_snapshot!(letters.write_all("task", &[LETTER]).unwrap_err(), @"an event needs the dead letters (source: syntax: line 7, column 12: expected `:`), and there is no [dead_letter] path in the configuration: set dead_letter.path to a folder that weir may write to");

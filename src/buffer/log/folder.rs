@@ -1,8 +1,8 @@
 //! A real folder as a [`Disk`].
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -36,7 +36,7 @@ impl Disk for Folder {
             let path = path.to_owned();
             move |error| IoError { path, error }
         };
-        make(&self.path).map_err(failed(&self.path))?;
+        crate::folders::make(&self.path).map_err(failed(&self.path))?;
         let path = self.path.join(LOCK_NAME);
         let mut file = options().create(true).truncate(false).open(&path).map_err(failed(&path))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -89,17 +89,6 @@ impl Disk for Folder {
     fn path(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
-}
-
-/// Makes the folder and those above it, durably.
-fn make(path: &Path) -> io::Result<()> {
-    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
-    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    for folder in missing {
-        let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
-        File::open(above.unwrap_or(Path::new(".")))?.sync_all()?;
-    }
-    Ok(())
 }
 
 fn options() -> OpenOptions {
