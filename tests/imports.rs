@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What the four parts share.
-const SHARED: [&str; 10] = [
+const SHARED: [&str; 11] = [
     "event",
     "ledger",
     "handoff",
