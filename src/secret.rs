@@ -61,25 +61,32 @@ impl Secret {
             Secret::File(path) => {
                 let failed = |error| SecretError::File { path: path.clone(), error };
                 let bytes = read_small(path, FILE_BYTES_MAX).map_err(failed)?;
-                let mut text =
-                    String::from_utf8(bytes).map_err(|_| SecretError::FileNotText(path.clone()))?;
-                if text.ends_with('\n') {
-                    text.pop();
-                    if text.ends_with('\r') {
-                        text.pop();
-                    }
-                }
+                let text = String::from_utf8(bytes).map_err(|_| SecretError::FileNotText(path.clone()))?;
+                let text = without_line_break(text);
                 if text.is_empty() { Err(SecretError::FileEmpty(path.clone())) } else { Ok(text) }
             }
             Secret::Env(name) => match std::env::var(name) {
-                Ok(text) if text.is_empty() => Err(SecretError::EnvEmpty(name.clone())),
-                Ok(text) => Ok(text),
+                Ok(text) => match without_line_break(text) {
+                    text if text.is_empty() => Err(SecretError::EnvEmpty(name.clone())),
+                    text => Ok(text),
+                },
                 Err(std::env::VarError::NotPresent) => Err(SecretError::Env(name.clone())),
                 Err(std::env::VarError::NotUnicode(_)) => Err(SecretError::EnvNotText(name.clone())),
             },
             Secret::Inline(text) => Ok(text.clone()),
         }
     }
+}
+
+/// Editors and `echo` put a line break behind a secret, and nobody means it.
+fn without_line_break(mut text: String) -> String {
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    text
 }
 
 impl fmt::Debug for Secret {
@@ -102,6 +109,15 @@ mod tests {
         {
             std::fs::write(&path, text).unwrap();
             assert_eq!(secret.read().unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn a_variables_last_line_break_is_no_part_of_it() {
+        for (text, value) in
+            [("one", "one"), ("two\n", "two"), ("three\r\n", "three"), ("four\n\n", "four\n")]
+        {
+            assert_eq!(without_line_break(text.to_owned()), value);
         }
     }
 

@@ -498,7 +498,7 @@ mod check {
         let ended = folder.weir(&["check", "p.toml"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
         insta::assert_snapshot!(ended.stderr, @r#"
-        p.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its directories, its metrics.
+        p.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its saved position.
         p.toml:1:1: error: unknown key `nmae` at the top level; did you mean `name`?
         p.toml:2:11: error: `workers` must be from 1 to 256, not 0
         p.toml:3:15: error: kind "nats" is not in this version: it may be "kubernetes", "file" or "stdin"
@@ -519,7 +519,7 @@ mod check {
         assert_eq!(ended.code, Some(2));
         insta::assert_snapshot!(ended.stderr, @r"
         p.toml:2:1: error: unknown key `workerz` at the top level; did you mean `workers`?
-        p.toml:7:10: error: stage `a`: a.wasm: cannot read it: No such file or directory (os error 2)
+        p.toml:7:10: error: stage `a`: a.wasm: cannot read it: No such file or directory (os error 2): `weir filter build DIR` makes it of a filter's source
         p.toml:8:11: error: unknown key `typ` in [stage.match]; did you mean `type`?
         ");
     }
@@ -537,12 +537,12 @@ mod check {
         let ended = folder.weir(&["check", "p.toml"]);
         assert_eq!(ended.code, Some(2));
         insta::assert_snapshot!(ended.stderr, @r#"
-        p.toml:7:10: error: stage `a`: none.wasm: cannot read it: No such file or directory (os error 2)
+        p.toml:7:10: error: stage `a`: none.wasm: cannot read it: No such file or directory (os error 2): `weir filter build DIR` makes it of a filter's source
         p.toml:9:8: error: the stage name "a" is taken by the stage in line 6
-        p.toml:10:10: error: stage `a`: none.wasm: cannot read it: No such file or directory (os error 2)
+        p.toml:10:10: error: stage `a`: none.wasm: cannot read it: No such file or directory (os error 2): `weir filter build DIR` makes it of a filter's source
         p.toml:13:10: error: `module = "oci://…"` is not in this version: name a file
         p.toml:15:8: error: `name` must be 1 to 63 of a-z, 0-9 and `-`
-        p.toml:16:10: error: stage `number 4`: none.wasm: cannot read it: No such file or directory (os error 2)
+        p.toml:16:10: error: stage `number 4`: none.wasm: cannot read it: No such file or directory (os error 2): `weir filter build DIR` makes it of a filter's source
         p.toml:17:11: error: `timeout` must be a duration such as "50ms", "15s", "5m" or "1h"
         p.toml:18:10: error: `memory` must be a size such as "512KiB", "16MiB", "2GiB" or a number of bytes
         p.toml:19:12: error: unknown on_error "x": it may be "keep", "drop" or "dead-letter"
@@ -603,7 +603,7 @@ mod check {
         let ended = folder.weir(&["check", "p.toml"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
         insta::assert_snapshot!(ended.stderr, @r"
-        p.toml:7:10: error: stage `missing`: missing.wasm: cannot read it: No such file or directory (os error 2)
+        p.toml:7:10: error: stage `missing`: missing.wasm: cannot read it: No such file or directory (os error 2): `weir filter build DIR` makes it of a filter's source
         p.toml:10:10: error: stage `text`: text.wasm: it is not WebAssembly
         p.toml:13:10: error: stage `core`: core.wasm: it is a core module, and weir needs a component: run `weir filter build` on its source
         ");
@@ -707,7 +707,7 @@ mod run {
         let folder = Folder::with(&[("p.toml", &config)]);
         let ended = folder.weir(&["run", "--config", "p.toml"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
-        insta::assert_snapshot!(ended.stderr.lines().last().unwrap(), @"p.toml:7:10: error: stage `a`: none.wasm: cannot read it: No such file or directory (os error 2)");
+        insta::assert_snapshot!(ended.stderr.lines().last().unwrap(), @"p.toml:7:10: error: stage `a`: none.wasm: cannot read it: No such file or directory (os error 2): `weir filter build DIR` makes it of a filter's source");
     }
 
     #[test]
@@ -729,7 +729,7 @@ mod run {
         p.toml:2:1: error: unknown key `workerz` at the top level; did you mean `workers`?
         p.toml:7:6: error: cannot use the CA file ca.pem: there is no certificate in it: it must be a PEM file with the certificates of the authorities to trust
         p.toml:9:12: error: the environment variable WEIR_NO_SUCH_VARIABLE, which should hold the secret, is not set
-        p.toml:12:10: error: stage `a`: a.wasm: cannot read it: No such file or directory (os error 2)
+        p.toml:12:10: error: stage `a`: a.wasm: cannot read it: No such file or directory (os error 2): `weir filter build DIR` makes it of a filter's source
         ");
         assert_eq!(run, folder.weir(&["check", "p.toml"]));
 
@@ -847,8 +847,33 @@ mod position {
     }
 
     #[test]
+    fn only_what_can_be_read_and_gone_on_from_is_kept_and_anything_can_be_forgotten() {
+        let folder = saved();
+        let path = folder.path().join("spool/position.json");
+        let newer = record(&folder).replace("\"version\":1", "\"version\":9");
+        let elsewhere = record(&folder).replace("/in\"", "/other\"");
+        for (text, said) in [(newer, "cannot be used"), (elsewhere, "is of another source")] {
+            std::fs::write(&path, &text).unwrap();
+            let ended = position(&folder, "keep");
+            assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{text}");
+            assert!(
+                ended.stderr.contains(said) && ended.stderr.contains("weir position reset"),
+                "{}",
+                ended.stderr
+            );
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "it is still there");
+        }
+        std::fs::write(&path, "garbage").unwrap();
+        assert_eq!(position(&folder, "reset").code, Some(0));
+        assert!(!path.exists());
+    }
+
+    #[test]
     fn without_one_or_without_a_folder_it_says_so() {
         let folder = Folder::with(&[("p.toml", WITH_SPOOL), ("s.toml", SMALL)]);
+        let ended = position(&folder, "keep");
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
+        assert!(!folder.path().join("spool").exists(), "nothing is made");
         let ended = position(&folder, "show");
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
         insta::assert_snapshot!(ended.stderr, @"error: no position is saved in spool: no run has come so far yet");

@@ -125,6 +125,16 @@ pub fn lock(folder: &Path) -> Result<FolderLock, OpenError> {
     Ok(FolderLock { _folder: folder })
 }
 
+/// How many documents wait in a spool's folder for the next run, which sends them first. Takes the folder meanwhile.
+///
+/// # Errors
+///
+/// When a process has it, or it cannot be used.
+pub fn documents_in(folder: &Path) -> Result<u64, OpenError> {
+    // Bounds of what is written, and nothing is.
+    Ok(log::Log::open(Folder::new(folder), log::Limits::new(u64::MAX))?.log.documents())
+}
+
 /// A spool's folder that nobody else has.
 #[derive(Debug)]
 pub struct FolderLock {

@@ -215,7 +215,7 @@ impl Spool {
             disk.tiers.fill_memory();
         }
         self.tell(&mut disk);
-        self.gauge.set(disk.tiers.bytes() as i64);
+        self.gauge.set(disk.tiers.document_bytes() as i64);
         let has_unread = disk.tiers.has_unread();
         if self.has_unread.swap(has_unread, Ordering::AcqRel) && !has_unread {
             // The reader may wait for what turned out not to be there. Only then: it would call this thread again, which would

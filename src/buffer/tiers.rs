@@ -123,7 +123,14 @@ impl<D: Disk> Tiers<D> {
     ) -> Result<(Tiers<D>, bool), OpenError> {
         let Opened { log, recovered, marks, is_new } = Log::open(disk, limits)?;
         if recovered > 0 {
-            tracing::info!(documents = recovered, read_up_to = ?marks, "an earlier run had not sent all: that goes first");
+            let read_up_to: Vec<String> =
+                marks.iter().flatten().map(|(scope, mark)| format!("{scope} {mark}")).collect();
+            let read_up_to = read_up_to.join(", ");
+            tracing::info!(
+                documents = recovered,
+                read_up_to,
+                "an earlier run had not sent all: that goes first"
+            );
         }
         let tiers = Tiers {
             begun: Begun { first: log.settled(), marks: Positions::new(), is_settled: true },
@@ -287,8 +294,14 @@ impl<D: Disk> Tiers<D> {
     }
 
     /// Bytes that the log takes.
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> u64 {
         self.log.bytes()
+    }
+
+    /// Bytes on disk for the sake of documents.
+    pub(super) fn document_bytes(&self) -> u64 {
+        self.log.segment_bytes()
     }
 
     /// What is wrong, if anything is.

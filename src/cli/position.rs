@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::{Failure, print};
-use crate::buffer::{self, OpenError};
+use crate::buffer::{self, FolderLock, OpenError};
 use crate::config::{self, Environment, Settings};
+use crate::kube::LeaseSettings;
 use crate::kube::lease::mark::{self, MarkError, Marked};
 use crate::position::file::{self, FileError, Saved};
 use crate::position::{NOWHERE, Record};
@@ -46,13 +47,25 @@ pub enum PositionError {
     Nothing(PathBuf),
     /// What is saved cannot be read.
     #[error(
-        "the position in {folder} cannot be used: {error}: the next run reads everything again that the source has"
+        "the position in {place} cannot be used: {error}: the next run reads everything again that the source has; `weir position reset` forgets it"
     )]
     Unusable {
         /// Where it is.
-        folder: PathBuf,
+        place: String,
         /// Why.
         error: crate::position::RecordError,
+    },
+    /// It is of something else than what is read now, and so not gone on from.
+    #[error(
+        "the position in {place} is of another source ({saved}; now {now}): the next run reads everything that it has; `weir position reset` forgets it"
+    )]
+    OtherSource {
+        /// Where it is.
+        place: String,
+        /// What it is of.
+        saved: String,
+        /// What the configuration says.
+        now: String,
     },
     /// The folder cannot be read or written.
     #[error(transparent)]
@@ -73,17 +86,18 @@ pub(super) fn run(command: PositionCommand) -> Result<(), Failure> {
     | PositionCommand::Keep(pipeline)
     | PositionCommand::Reset(pipeline)) = &command;
     let kept = Kept::of(pipeline)?;
-    let text = match command {
+    let mut text = match command {
         PositionCommand::Show(_) => kept.shown()?,
         PositionCommand::Keep(_) => {
-            kept.change(|record| Some(kept.with_target_of_now(record)))?;
+            kept.keep()?;
             "kept: the next run goes on behind it\n".to_owned()
         }
-        PositionCommand::Reset(_) => match kept.change(|_| None)? {
+        PositionCommand::Reset(_) => match kept.reset()? {
             true => "forgotten: the next run begins as source.start says\n".to_owned(),
             false => "there was none\n".to_owned(),
         },
     };
+    text += &kept.waiting();
     print(&text)
 }
 
@@ -122,40 +136,93 @@ impl Kept {
         Ok(text)
     }
 
-    /// Changes what is kept, wherever that is; `None` forgets it. False: there was none.
-    fn change(&self, change: impl Fn(Record) -> Option<Record>) -> Result<bool, PositionError> {
-        let mut is_changed = false;
-        // First what may be refused because somebody leads.
-        if let Some(settings) = &self.settings.lease {
-            let found = on_server(mark::read(settings))?;
-            let text = found.and_then(|lease| lease.mark);
-            let record = text.as_deref().map(Record::decode).transpose();
-            // What cannot be read can be forgotten, and nothing else.
-            let new = record.ok().flatten().and_then(&change).map(|record| record.encode());
-            if text.is_some() {
-                on_server(mark::write(settings, new.as_deref().unwrap_or_default()))?;
-                is_changed = true;
+    /// What no position says: documents on disk. Of a folder that a run has, that run's metrics tell.
+    fn waiting(&self) -> String {
+        let folder = self.folder.as_deref().filter(|folder| folder.exists());
+        match folder.map(|folder| (folder, buffer::documents_in(folder))) {
+            Some((folder, Ok(documents))) if documents > 0 => {
+                format!(
+                    "waiting   {documents} documents in {}, which the next run sends first\n",
+                    folder.display()
+                )
             }
+            _ => String::new(),
         }
-        let Some(folder) = &self.folder else { return Ok(is_changed) };
-        let _lock = buffer::lock(folder)?;
-        match saved(folder) {
-            Ok(record) => match change(record) {
-                Some(record) => file::save(folder, &record, true)?,
-                None => _ = file::remove(folder)?,
-            },
-            Err(PositionError::Nothing(_)) => return Ok(is_changed),
-            Err(PositionError::Unusable { .. }) => _ = file::remove(folder)?,
-            Err(error) => return Err(error),
+    }
+
+    /// Makes what is kept, wherever that is, of the target of now.
+    fn keep(&self) -> Result<(), PositionError> {
+        let _lock = self.lock()?;
+        // All of it is read before any of it is written.
+        let in_lease = match &self.settings.lease {
+            Some(settings) => self.in_lease(settings)?,
+            None => None,
+        };
+        let on_disk = match self.folder.as_deref().map(|folder| (folder, saved(folder))) {
+            Some((folder, Ok(record))) => Some((folder, self.of_now(record, &folder.display().to_string())?)),
+            None | Some((_, Err(PositionError::Nothing(_)))) => None,
+            Some((_, Err(error))) => return Err(error),
+        };
+        if in_lease.is_none() && on_disk.is_none() {
+            return Err(PositionError::Nothing(self.folder.clone().unwrap_or_else(|| "the Lease".into())));
         }
-        Ok(true)
+        // First what may be refused because somebody leads.
+        if let Some((settings, record)) = in_lease {
+            on_server(mark::write(settings, &record.encode()))?;
+        }
+        if let Some((folder, record)) = on_disk {
+            file::save(folder, &record, true)?;
+        }
+        Ok(())
+    }
+
+    fn in_lease<'a>(
+        &self,
+        settings: &'a LeaseSettings,
+    ) -> Result<Option<(&'a LeaseSettings, Record)>, PositionError> {
+        let Some(Marked { place, mark: Some(text), .. }) = on_server(mark::read(settings))? else {
+            return Ok(None);
+        };
+        match Record::decode(&text) {
+            // A replica without a mark has written it so.
+            _ if text.is_empty() => Ok(None),
+            Ok(record) => Ok(Some((settings, self.of_now(record, &place)?))),
+            Err(error) => Err(PositionError::Unusable { place, error }),
+        }
     }
 
     /// The target and the pipeline's name of now in place of those that were saved.
-    fn with_target_of_now(&self, mut record: Record) -> Record {
+    fn of_now(&self, mut record: Record, place: &str) -> Result<Record, PositionError> {
+        let now = self.settings.source.identity();
+        if record.identity.source != now {
+            let (place, saved) = (place.to_owned(), record.identity.source);
+            return Err(PositionError::OtherSource { place, saved, now });
+        }
         record.identity.pipeline.clone_from(&self.settings.name);
         record.identity.target = self.settings.sink.target();
-        record
+        Ok(record)
+    }
+
+    /// Forgets what is kept, wherever that is. False: there was none.
+    fn reset(&self) -> Result<bool, PositionError> {
+        let _lock = self.lock()?;
+        let mut was_there = false;
+        if let Some(settings) = &self.settings.lease
+            && on_server(mark::read(settings))?.is_some_and(|lease| lease.mark.is_some())
+        {
+            on_server(mark::write(settings, ""))?;
+            was_there = true;
+        }
+        if let Some(folder) = &self.folder {
+            was_there |= file::remove(folder)?;
+        }
+        Ok(was_there)
+    }
+
+    /// No run may have the folder. Where there is none yet, none is made.
+    fn lock(&self) -> Result<Option<FolderLock>, PositionError> {
+        let folder = self.folder.as_deref().filter(|folder| folder.exists());
+        Ok(folder.map(buffer::lock).transpose()?)
     }
 }
 
@@ -169,7 +236,7 @@ fn saved(folder: &Path) -> Result<Record, PositionError> {
     match file::load(folder)? {
         Saved::Record(record) => Ok(record),
         Saved::Nothing => Err(PositionError::Nothing(folder.to_owned())),
-        Saved::Unusable(error) => Err(PositionError::Unusable { folder: folder.to_owned(), error }),
+        Saved::Unusable(error) => Err(PositionError::Unusable { place: folder.display().to_string(), error }),
     }
 }
 

@@ -40,6 +40,15 @@ pub(super) fn config(
     let buffer = root.section("buffer").and_then(|section| buffer(walk, section));
     let lease = root.section("lease").and_then(|section| lease(walk, &root, section));
     let dead_letter = root.section("dead_letter").and_then(|section| dead_letter(walk, &root, section));
+    if let (Some(buffer), Some(dead_letter::Settings::Disk { path })) = (&buffer, &dead_letter)
+        && buffer.spool.as_ref().is_some_and(|spool| normal(&spool.path) == normal(path))
+        && let Some(section) = root.section("dead_letter")
+    {
+        walk.error(
+            section.at("path"),
+            "`path` is `buffer.path`, too: give the dead letters a folder of their own",
+        );
+    }
     let parts = Parts { source: source.clone(), stages, buffer, sink: sink.clone(), dead_letter, lease };
     let settings = settings(walk, &root, parts, environment);
     (settings, Named { source, sink, ..named::named(walk, &root, environment) })

@@ -30,7 +30,7 @@ mod diagnostics {
     #[test]
     fn an_empty_file_misses_what_is_required() {
         insta::assert_snapshot!(problems(""), @r"
-        etc/pipeline.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its directories, its metrics.
+        etc/pipeline.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its saved position.
         etc/pipeline.toml:1:1: error: missing required section [sink]: Where documents go.
         etc/pipeline.toml:1:1: error: missing required section [source]: Where events come from.
         ");
@@ -72,7 +72,7 @@ mod diagnostics {
     #[test]
     fn an_unknown_key_gets_the_name_that_was_meant() {
         insta::assert_snapshot!(problems("nmae = 'p'\n[source]\nkind = 'stdin'\n[sink]\nkind = 'stdout'\n[[stage]]\nname = 'a'\nmodule = 'a.wasm'\nmatch = { resaon = ['x'] }\ntimout = '1s'\non-error = 'drop'\n[sinc]\n[dead-letter]\n"), @r"
-        etc/pipeline.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its directories, its metrics.
+        etc/pipeline.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its saved position.
         etc/pipeline.toml:1:1: error: unknown key `nmae` at the top level; did you mean `name`?
         etc/pipeline.toml:9:11: error: unknown key `resaon` in [stage.match]; did you mean `reason`?
         etc/pipeline.toml:10:1: error: unknown key `timout` in [[stage]]; did you mean `timeout`?
@@ -276,7 +276,7 @@ mod diagnostics {
     #[test]
     fn a_byte_order_mark_takes_no_column() {
         insta::assert_snapshot!(problems("\u{feff}nmae = 'p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\r\nx = 1\r\n"), @r"
-        etc/pipeline.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its directories, its metrics.
+        etc/pipeline.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its saved position.
         etc/pipeline.toml:1:1: error: unknown key `nmae` at the top level; did you mean `name`?
         etc/pipeline.toml:4:1: error: unknown key `x` at the top level; there are `name`, `cluster`, `workers`, `cache`, `source`, `stage`, `buffer`, `sink`, `dead_letter`, `lease`, `admin`
         ");
@@ -367,6 +367,12 @@ mod durable {
             duration: Duration::from_secs(30),
         };
         assert_eq!(settings.lease, Some(lease));
+    }
+
+    #[test]
+    fn the_buffer_and_the_dead_letters_have_a_folder_each() {
+        let text = format!("{KUBERNETES}buffer.path = 'a'\ndead_letter.path = 'b/../a'");
+        insta::assert_snapshot!(read(&text).1, @"etc/pipeline.toml:5:20: error: `path` is `buffer.path`, too: give the dead letters a folder of their own");
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl LoadError {
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// The file.
-    #[error("cannot read it: {0}")]
+    #[error("cannot read it: {0}{hint}", hint = not_there(.0))]
     Read(io::Error),
     /// A folder or a device.
     #[error("it is not a file")]
@@ -328,5 +328,13 @@ fn read(path: &Path) -> Result<Vec<u8>, Problem> {
         Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(module),
         Some([0, b'a', b's', b'm', ..]) => Err(Problem::CoreModule),
         _ => Err(Problem::NotWasm),
+    }
+}
+
+/// The first error of who has not built modules yet.
+fn not_there(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => ": `weir filter build DIR` makes it of a filter's source",
+        _ => "",
     }
 }

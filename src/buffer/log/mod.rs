@@ -176,7 +176,12 @@ impl<D: Disk> Log<D> {
 
     /// What the folder takes on disk, in bytes of its files. Does not block.
     pub(crate) fn bytes(&self) -> u64 {
-        progress::BYTES + folder::LOCK_BYTES + self.segments.iter().map(|segment| segment.bytes).sum::<u64>()
+        progress::BYTES + folder::LOCK_BYTES + self.segment_bytes()
+    }
+
+    /// The same, without what an empty log takes. Does not block.
+    pub(crate) fn segment_bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes).sum()
     }
 
     /// Documents that are not settled. Does not block.

@@ -57,7 +57,12 @@ pub enum LettersError {
     /// Requests cannot be made.
     #[error("cannot start: {0}")]
     Start(std::io::Error),
-    /// Ids of nothing.
+    /// A replay of nothing in particular.
+    #[error(
+        "name the letters to replay, as `weir dead-letter list` does (00000001:17), or all of them with --all, which --where, --stage and --reason narrow"
+    )]
+    NoneNamed,
+    /// Letters that are named are not there.
     #[error(
         "there is no letter {ids} in {place}: it was replayed, or moved away; `weir dead-letter list` tells which there are"
     )]
@@ -100,7 +105,7 @@ pub enum LettersError {
 impl LettersError {
     /// Whether the configuration is to be mended.
     pub(super) fn is_of_configuration(&self) -> bool {
-        matches!(self, LettersError::NoPath(_))
+        matches!(self, LettersError::NoPath(_) | LettersError::NoneNamed)
     }
 }
 

@@ -40,12 +40,15 @@ pub(in crate::cli) struct ReplayCommand {
     #[command(flatten)]
     log: LogArguments,
     /// These letters, as `weir dead-letter list` names them: 00000001:17
-    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with_all = ["all", "part", "stage", "reason"])]
+    #[arg(value_name = "ID", conflicts_with_all = ["all", "part", "stage", "reason"])]
     ids: Vec<LetterId>,
 }
 
 impl ReplayCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
+        if self.ids.is_empty() && !self.all {
+            return Err(LettersError::NoneNamed.into());
+        }
         let telemetry = self.log.init()?;
         let config = configuration::for_run(&self.config)?;
         let mut settings = config.settings.clone();

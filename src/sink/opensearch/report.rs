@@ -48,7 +48,7 @@ impl Reporter {
     pub(super) fn update(&mut self, trouble: Option<Trouble>, now: Instant) {
         let Some(trouble) = trouble else {
             if let Some((_, since, _)) = self.current.take() {
-                tracing::info!(after = ?(now - since), "OpenSearch takes documents again");
+                tracing::info!(for_s = (now - since).as_secs(), "OpenSearch takes documents again");
                 self.rate = Rate::default();
             }
             return self.health.set(PART, Condition::Ready);
@@ -74,13 +74,13 @@ impl Reporter {
         if self.rate.allow(1, now).is_none() {
             return;
         }
-        let after = now - since;
+        let for_s = (now - since).as_secs();
         match trouble {
             Trouble::Outage(why) => {
-                tracing::warn!(?after, "OpenSearch takes no documents for now: {why}; trying again");
+                tracing::warn!(for_s, "OpenSearch takes no documents for now: {why}; trying again");
             }
             Trouble::Refused(why) => {
-                tracing::error!(?after, "OpenSearch refuses: {why}; events are held, and it is tried again");
+                tracing::error!(for_s, "OpenSearch refuses: {why}; events are held, and it is tried again");
             }
         }
     }

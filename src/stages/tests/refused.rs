@@ -28,8 +28,8 @@ fn files_that_are_no_component() {
     missing.module = bench.folder.path().join("no.wasm");
     let mut folder = missing.clone();
     folder.module = bench.folder.path().to_owned();
-    insta::assert_snapshot!(refusal(&bench, &[missing, folder]).replace(&bench.folder.path().display().to_string(), "FOLDER"), @"
-    stage `it`: no.wasm: cannot read it: No such file or directory (os error 2)
+    insta::assert_snapshot!(refusal(&bench, &[missing, folder]).replace(&bench.folder.path().display().to_string(), "FOLDER"), @r"
+    stage `it`: no.wasm: cannot read it: No such file or directory (os error 2): `weir filter build DIR` makes it of a filter's source
     stage `it`: FOLDER: it is not a file
     ");
 }
