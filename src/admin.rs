@@ -210,7 +210,8 @@ mod tests {
         for counter in [&stage.failures, &stage.instance_starts, &stage.module_counter] {
             counter.with_label_values(&["-", "-"]).inc();
         }
-        for counter in [&stage.log_lines_dropped, &sink.requests, &sink.items, &lease.renewals] {
+        for counter in [&stage.log_lines_dropped, &sink.requests, &sink.items, &sink.lookups, &lease.renewals]
+        {
             counter.with_label_values(&["-"]).inc();
         }
         stage.duration.with_label_values(&["-"]).observe(1.0);
@@ -240,6 +241,7 @@ mod tests {
         weir_lease_transitions_total counter
         weir_module_counter_total counter
         weir_sink_items_total counter
+        weir_sink_lookups_total counter
         weir_sink_request_documents histogram
         weir_sink_request_duration_seconds histogram
         weir_sink_requests_total counter

@@ -7,11 +7,12 @@
 use std::any::Any;
 use std::future::Future;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{mpsc, watch};
 
-use crate::event::{Chunk, ChunkPool, Document, Documents};
+use crate::event::{Chunk, ChunkPool, Document, Documents, Micros};
 use crate::ledger::{Held, Ledger, Settlement, Tally};
 use crate::position::{Position, Tracker};
 
@@ -137,6 +138,35 @@ impl Outlet {
         let events = chunk.events.iter().filter(|e| e.head.shard as usize % self.workers.len() == worker);
         let rejects = if worker == 0 { chunk.rejects.len() } else { 0 };
         (events.count() + rejects) as u64
+    }
+}
+
+/// When this process became the one that reads: what was written before then, others may have sent already. Moved on when it
+/// takes over, and when it loses to another one what it took over. Clones share one time.
+#[derive(Clone, Debug)]
+pub struct Takeover(Arc<AtomicI64>);
+
+impl Takeover {
+    /// At this time, in µs since the epoch.
+    pub fn at(time: Micros) -> Takeover {
+        Takeover(Arc::new(AtomicI64::new(time)))
+    }
+
+    /// It happens again.
+    pub fn again(&self, time: Micros) {
+        self.0.fetch_max(time, Ordering::Relaxed);
+    }
+
+    /// When it was, in µs since the epoch.
+    pub fn time(&self) -> Micros {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Now, of this machine's clock.
+impl Default for Takeover {
+    fn default() -> Takeover {
+        Takeover::at(jiff::Timestamp::now().as_microsecond())
     }
 }
 

@@ -67,6 +67,8 @@ pub struct SinkMetrics {
     pub request_documents: Histogram,
     /// `weir_sink_items_total{class}`
     pub items: IntCounterVec,
+    /// `weir_sink_lookups_total{result}`
+    pub lookups: IntCounterVec,
     /// `weir_delivery_lag_seconds`
     pub delivery_lag: Histogram,
 }
@@ -251,6 +253,13 @@ impl Maker {
                 "weir_sink_items_total",
                 "Items of responses, by class: ok, settled, document, target, pressure.",
                 &["class"],
+            )?,
+            lookups: self.counters(
+                "weir_sink_lookups_total",
+                "Documents that may have been sent before to a data stream or an alias, and were looked up there, by result: \
+                 stored; absent; moved: of the absent ones, those that were then stored in another index than the documents \
+                 before them, so that a request that was still on its way may have stored them too.",
+                &["result"],
             )?,
             delivery_lag: self.histogram(
                 "weir_delivery_lag_seconds",

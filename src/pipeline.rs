@@ -34,7 +34,7 @@ use crate::buffer;
 use crate::config::Settings;
 use crate::dead_letter::{DeadLetters, Replay};
 use crate::event::EncodeSettings;
-use crate::handoff::{Outlet, Work};
+use crate::handoff::{Outlet, Takeover, Work};
 use crate::health::{Condition, Health};
 use crate::ledger::{Ledger, Snapshot};
 use crate::metrics::Metrics;
@@ -228,12 +228,14 @@ async fn flow(
     let outlet = outlet.with_tracker(shared.keeper.tracker());
     let encode = EncodeSettings { cluster: settings.cluster.clone(), ..settings.sink.encode_settings() };
     let (failed, failures) = mpsc::channel(workers + 2);
+    let takeover = Takeover::default();
     let sink = {
         let context = sink::Context {
             metrics: shared.metrics.clone(),
             health: shared.health.clone(),
             dead_letters: shared.dead_letters.clone(),
             keeper: shared.keeper.clone(),
+            takeover: takeover.clone(),
             shutdown: shared.shutdown.clone(),
         };
         let settings = settings.sink.clone();
@@ -247,10 +249,10 @@ async fn flow(
     let replay = shared.replay.clone().map(|replay| (replay, writer.clone(), encode));
     drop((writer, chain));
     let (keeper, health) = (shared.keeper.clone(), shared.health.clone());
+    let of_terms = leading::Context { keeper, guard: guard.clone(), health, takeover };
     let of_lease = shared.metrics.lease.clone();
     let folder = settings.buffer.spool.as_ref().map(|spool| spool.path.as_path());
-    let leading =
-        Leading::start(settings.lease.as_ref(), folder, keeper, guard.clone(), health, of_lease).await?;
+    let leading = Leading::start(settings.lease.as_ref(), folder, of_terms, of_lease).await?;
     let source = {
         let context = source::Context {
             outlet,

@@ -54,6 +54,7 @@ fn its_metrics_exist() {
     metrics.stage.calls.with_label_values(&["s"]);
     metrics.stage.module_counter.with_label_values(&["s", "c"]);
     metrics.sink.requests.with_label_values(&["200"]);
+    metrics.sink.lookups.with_label_values(&["stored"]);
     metrics.source.state.with_label_values(&["watching"]);
     metrics.buffer_bytes.with_label_values(&["memory"]);
     let shown = metrics.render();

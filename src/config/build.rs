@@ -15,7 +15,7 @@ use super::walk::Walk;
 use super::{Environment, Named, Settings, index, named, show_size};
 use crate::buffer::SpoolSettings;
 use crate::kube::LeaseSettings;
-use crate::sink::{Mode, OpenSearchSettings, Template};
+use crate::sink::{Duplicates, Mode, OpenSearchSettings, Template};
 use crate::source::{KubernetesSettings, Start};
 use crate::stages::{Match, OnError, StageSettings, Wasi};
 use crate::{buffer, dead_letter, sink, source};
@@ -306,6 +306,10 @@ fn opensearch(walk: &mut Walk<'_>, section: &Section) -> Option<OpenSearchSettin
         template: match section.text("template")?.as_str() {
             "skip" => Template::Skip,
             _ => Template::Install,
+        },
+        duplicates: match section.text("duplicates")?.as_str() {
+            "allow" => Duplicates::Allow,
+            _ => Duplicates::Forbid,
         },
     })
 }

@@ -239,6 +239,17 @@ static SINK: Table = Table {
         )
         .default("\"install\"")
         .only(OPENSEARCH),
+        key(
+            "duplicates",
+            Type::OneOf(&[
+                ("forbid", "what may have been sent before is looked up before it is sent again"),
+                ("allow", "it is sent again, and stored twice where writes have moved on"),
+            ]),
+            "Whether a data stream or an alias, whose writes move from index to index, may hold a document twice; means \
+             nothing for other indices.",
+        )
+        .default("\"forbid\"")
+        .only(OPENSEARCH),
         key("path", Type::Path, "The file to append to.").required().only(&["file"]),
     ],
 };

@@ -27,6 +27,7 @@ pub(crate) mod testing;
 mod time;
 mod trusted;
 mod view;
+mod written;
 
 pub use chunk::{Chunk, ChunkPool, Event, MalformedKind, PoolMetrics, Reject};
 pub use document::{Document, DocumentIdentity, Documents};
@@ -39,6 +40,7 @@ pub(crate) use parse::{join_lines, parse_unchanged};
 pub(crate) use rewrite::rewrite;
 pub use time::{Micros, civil_date, parse_rfc3339};
 pub use view::{EventView, Field};
+pub use written::written_at;
 
 /// An event larger than this is not read into memory whole: it is skipped to its end and
 /// dead-lettered with its first [`DEAD_LETTER_HEAD_BYTES`]. The API server's own limit for one

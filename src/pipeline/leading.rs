@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::{RunError, on_disk};
 use crate::buffer::Guard;
+use crate::handoff::Takeover;
 use crate::health::Health;
 use crate::kube::LeaseSettings;
 use crate::kube::lease::{self, Leadership, Lease, Term};
@@ -22,9 +23,16 @@ pub(super) struct Leading {
     lease: Option<Lease>,
     /// The term that has begun from the mark that was found.
     begun: Arc<Mutex<Option<Term>>>,
-    keeper: Keeper,
-    guard: Arc<Guard>,
-    health: Health,
+    context: Context,
+}
+
+/// Who is told of terms.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) keeper: Keeper,
+    pub(super) guard: Arc<Guard>,
+    pub(super) health: Health,
+    pub(super) takeover: Takeover,
 }
 
 impl Leading {
@@ -32,24 +40,22 @@ impl Leading {
     pub(super) async fn start(
         settings: Option<&LeaseSettings>,
         folder: Option<&Path>,
-        keeper: Keeper,
-        guard: Arc<Guard>,
-        health: Health,
+        context: Context,
         metrics: LeaseMetrics,
     ) -> Result<Leading, RunError> {
         let begun = Arc::new(Mutex::new(None));
         let lease = match settings {
             None => None,
             Some(settings) => {
-                health.follow(true);
+                context.health.follow(true);
                 let client = crate::kube::client().await?;
-                let context = lease::Context { metrics, health: health.clone() };
-                let mark = mark(begun.clone(), keeper.clone(), guard.clone());
+                let of_lease = lease::Context { metrics, health: context.health.clone() };
+                let mark = mark(begun.clone(), context.keeper.clone(), context.guard.clone());
                 let identity = folder.map_or_else(lease::identity, lease::identity_in);
-                Some(Lease::start(settings, identity, client, context, mark))
+                Some(Lease::start(settings, identity, client, of_lease, mark))
             }
         };
-        Ok(Leading { lease, begun, keeper, guard, health })
+        Ok(Leading { lease, begun, context })
     }
 
     /// Runs the source, in each term anew, until it ends or the drain begins.
@@ -60,12 +66,7 @@ impl Leading {
         on_read: impl FnMut(u64) + Clone + Send + 'static,
     ) -> impl Future<Output = Result<(), RunError>> + Send + 'static {
         let leadership = self.lease.as_ref().map(Lease::leadership);
-        let terms = Terms {
-            begun: self.begun.clone(),
-            keeper: self.keeper.clone(),
-            guard: self.guard.clone(),
-            health: self.health.clone(),
-        };
+        let terms = Terms { begun: self.begun.clone(), context: self.context.clone() };
         async move {
             match leadership {
                 None => Ok(source::run(&settings, context, on_read).await?),
@@ -101,9 +102,7 @@ fn mark(
 /// The source's times of running.
 struct Terms {
     begun: Arc<Mutex<Option<Term>>>,
-    keeper: Keeper,
-    guard: Arc<Guard>,
-    health: Health,
+    context: Context,
 }
 
 impl Terms {
@@ -129,6 +128,8 @@ impl Terms {
             tokio::select! {
                 ended = &mut run => return Ok(ended?),
                 () = end_of(term, &mut leadership) => {
+                    // What is still here, the next one may send before us.
+                    self.context.takeover.again(now());
                     stop.cancel();
                     run.await?;
                 }
@@ -139,8 +140,9 @@ impl Terms {
 
     /// The source goes on from the mark that was found.
     async fn begin(&self, term: Term, mark: Option<String>) -> Result<(), RunError> {
-        if let Some(marks) = self.keeper.adopt(&mark.unwrap_or_default())? {
-            let guard = self.guard.clone();
+        self.context.takeover.again(now());
+        if let Some(marks) = self.context.keeper.adopt(&mark.unwrap_or_default())? {
+            let guard = self.context.guard.clone();
             on_disk(move || guard.begin(marks)).await;
         }
         self.set(Some(term));
@@ -149,8 +151,13 @@ impl Terms {
 
     fn set(&self, term: Option<Term>) {
         *self.begun.lock().unwrap_or_else(|e| e.into_inner()) = term;
-        self.health.follow(term.is_none());
+        self.context.health.follow(term.is_none());
     }
+}
+
+/// In µs since the epoch.
+fn now() -> i64 {
+    jiff::Timestamp::now().as_microsecond()
 }
 
 /// Waits until this process leads.

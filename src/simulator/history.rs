@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use memchr::{memchr, memmem};
 
-use super::clock::{SECOND, Time};
+use super::clock::{Time, wall};
 use super::plan::{Plan, happens};
 
 /// What must become of a version.
@@ -151,9 +151,9 @@ fn members(
     )
 }
 
-/// The run begins ten seconds before midnight.
+/// In whole seconds, as the API server has it.
 fn date(now: Time) -> String {
-    let time = jiff::Timestamp::constant(1_709_251_190 + (now / SECOND) as i64, 0);
+    let time = jiff::Timestamp::constant(wall(now) / 1_000_000, 0);
     format!("{time}")
 }
 

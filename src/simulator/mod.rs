@@ -113,5 +113,8 @@ impl Summary {
         self.stored += other.stored;
         self.resent += other.resent;
         self.letters += other.letters;
+        self.rolled += other.rolled;
+        self.found += other.found;
+        self.windows += other.windows;
     }
 }

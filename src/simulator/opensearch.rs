@@ -1,5 +1,7 @@
-//! An OpenSearch cluster: indices of documents by id, external versions, and everything that a `_bulk` request can meet. It
-//! keeps its own record of what it did, for the oracle.
+//! An OpenSearch cluster: indices of documents by id, external versions, a data stream that rolls over, and everything that a
+//! request can meet. It keeps its own record of what it did, for the oracle.
+//!
+//! What is written is found by a search only after a refresh that was asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +10,7 @@ use memchr::memmem;
 use super::clock::{MILLISECOND, SECOND, Time};
 use super::history::id_in;
 use super::plan::{Plan, around, happens};
-use crate::sink::simulated::Ended;
+use crate::sink::simulated::{Ended, Request as Asked};
 
 /// A request on its way. The process that sent it may be gone when it arrives.
 #[derive(Debug)]
@@ -16,7 +18,7 @@ pub(super) struct Request {
     /// Which process sent it, and its number there.
     pub(super) life: u32,
     pub(super) number: u64,
-    body: Vec<u8>,
+    asked: Asked,
     /// When it is carried out, if it is and was not yet.
     apply_at: Option<Time>,
     /// When its end is seen.
@@ -63,10 +65,21 @@ pub(super) struct OpenSearch {
     pub(super) violations: Vec<String>,
     /// How often a document was sent that was stored already.
     pub(super) resent: u64,
+    /// How often the data stream was rolled over.
+    pub(super) generation: u64,
+    /// Ids that a search finds.
+    visible: BTreeSet<String>,
+    /// Ids that were on their way in one request when another one was told that they are not there.
+    on_their_way: BTreeSet<(u32, u64, String)>,
+    /// How many documents a search has found.
+    pub(super) found: u64,
+    /// How many documents were stored in a second index because they were on their way when they were looked up.
+    pub(super) windows: u64,
     plan: Plan,
     random: fastrand::Rng,
 }
 
+const GARBLED: &[u8] = b"<html>502 Bad Gateway</html>";
 /// A body larger than this is refused.
 const BODY_BYTES_MAX: usize = 60_000;
 
@@ -83,14 +96,20 @@ impl OpenSearch {
             is_calm: false,
             violations: Vec::new(),
             resent: 0,
+            generation: 0,
+            visible: BTreeSet::new(),
+            on_their_way: BTreeSet::new(),
+            found: 0,
+            windows: 0,
             plan: plan.clone(),
             random,
         }
     }
 
     /// A process sends a request.
-    pub(super) fn send(&mut self, life: u32, number: u64, body: Vec<u8>, now: Time) {
-        let fate = self.fate(body.len(), now);
+    pub(super) fn send(&mut self, life: u32, number: u64, asked: Asked, now: Time) {
+        let bytes = if let Asked::Bulk(body) = &asked { body.len() } else { 0 };
+        let fate = self.fate(bytes, now);
         let wait = around(20 * MILLISECOND, &mut self.random);
         let applies = matches!(
             fate,
@@ -99,7 +118,7 @@ impl OpenSearch {
         let is_late = fate == Fate::LateAnswer || (fate == Fate::Lost && self.random.u8(..4) == 0);
         let ends_at = if is_late { now + 30 * SECOND } else { now + 2 * wait };
         let apply_at = applies.then_some(now + wait);
-        self.requests.push(Request { life, number, body, apply_at, ends_at, fate, answer: None });
+        self.requests.push(Request { life, number, asked, apply_at, ends_at, fate, answer: None });
     }
 
     fn fate(&mut self, bytes: usize, now: Time) -> Fate {
@@ -139,10 +158,16 @@ impl OpenSearch {
         })?;
         if self.requests[at].apply_at.is_some_and(|apply_at| apply_at <= now) {
             self.requests[at].apply_at = None;
-            let body = std::mem::take(&mut self.requests[at].body);
-            let items = self.bulk(&body, now);
-            let request = &mut self.requests[at];
-            request.answer = Some(Ended::Answered(200, answer(request.fate, items)));
+            let asked = std::mem::replace(&mut self.requests[at].asked, Asked::Refresh);
+            let of = (self.requests[at].life, self.requests[at].number);
+            let fate = self.requests[at].fate;
+            let body = match asked {
+                Asked::Bulk(body) => answer(fate, self.bulk(&body, of, now)),
+                _ if fate == Fate::Garbled => GARBLED.to_vec(),
+                Asked::Refresh => self.refresh(fate),
+                Asked::Search(body) => self.search(&body, of, fate),
+            };
+            self.requests[at].answer = Some(Ended::Answered(200, body));
             return None;
         }
         if self.requests[at].ends_at > now {
@@ -162,8 +187,52 @@ impl OpenSearch {
         Some((request.life, request.number, ended))
     }
 
+    /// The data stream's writes go to another index from now on.
+    pub(super) fn roll_over(&mut self) {
+        self.generation += 1;
+    }
+
+    /// `Miscounted` is here: not every shard.
+    fn refresh(&mut self, fate: Fate) -> Vec<u8> {
+        let failed = u8::from(fate == Fate::Miscounted);
+        if failed == 0 {
+            self.visible.extend(self.ids.keys().cloned());
+        }
+        format!(r#"{{"_shards":{{"failed":{failed}}}}}"#).into_bytes()
+    }
+
+    fn search(&mut self, body: &[u8], (life, number): (u32, u64), fate: Fate) -> Vec<u8> {
+        let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+        let ids = body["query"]["ids"]["values"].as_array().into_iter().flatten();
+        let ids = ids.filter_map(|id| id.as_str());
+        let (found, absent): (Vec<&str>, Vec<&str>) = ids.partition(|id| self.visible.contains(*id));
+        for id in absent {
+            let quoted = format!("\"_id\":\"{id}\"");
+            let is_on_its_way = self.requests.iter().any(|request| match &request.asked {
+                Asked::Bulk(body) => {
+                    request.apply_at.is_some() && memmem::find(body, quoted.as_bytes()).is_some()
+                }
+                _ => false,
+            });
+            if is_on_its_way {
+                self.on_their_way.insert((life, number, id.to_owned()));
+            }
+        }
+        self.found += found.len() as u64;
+        let failed = u8::from(fate == Fate::Miscounted);
+        let total = found.len();
+        // Now and then there is no room for all.
+        let room = if total > 1 && self.random.u8(..8) == 0 { total / 2 } else { total };
+        let hits: Vec<String> = found[..room].iter().map(|id| format!(r#"{{"_id":"{id}"}}"#)).collect();
+        format!(
+            r#"{{"timed_out":false,"_shards":{{"failed":{failed}}},"hits":{{"total":{{"value":{total}}},"hits":[{}]}}}}"#,
+            hits.join(",")
+        )
+        .into_bytes()
+    }
+
     /// Carries a `_bulk` body out; answers one item each.
-    fn bulk(&mut self, body: &[u8], now: Time) -> Vec<String> {
+    fn bulk(&mut self, body: &[u8], of: (u32, u64), now: Time) -> Vec<String> {
         let text = String::from_utf8_lossy(body);
         let mut lines = text.lines();
         let mut items = Vec::new();
@@ -172,13 +241,25 @@ impl OpenSearch {
             let parts: Vec<&str> = action.split('"').collect();
             let (operation, index, id) = (parts[1], parts[5], parts[9]);
             let version = action.rsplit(':').next().and_then(|text| text.trim_end_matches('}').parse().ok());
-            let status = self.item(index, id, version, source.as_bytes(), now);
+            let index = if self.plan.roll_every.is_some() {
+                format!("{index}-{}", self.generation)
+            } else {
+                index.to_owned()
+            };
+            let status = self.item((index, id), version, source.as_bytes(), of, now);
             items.push(item(operation, status));
         }
         items
     }
 
-    fn item(&mut self, index: &str, id: &str, version: Option<u64>, source: &[u8], now: Time) -> u16 {
+    fn item(
+        &mut self,
+        (index, id): (String, &str),
+        version: Option<u64>,
+        source: &[u8],
+        request: (u32, u64),
+        now: Time,
+    ) -> u16 {
         let of = id_in(source);
         if !self.is_calm && happens(self.plan.item_faults, &mut self.random) {
             return [429, 503, 403][self.random.usize(..3)];
@@ -191,8 +272,8 @@ impl OpenSearch {
             self.refused.insert(of);
             return 400;
         }
-        let key = (index.to_owned(), id.to_owned());
-        let Some(version) = version else { return self.create(key, &of) };
+        let key = (index, id.to_owned());
+        let Some(version) = version else { return self.create(key, &of, request) };
         match self.documents.get_mut(&key) {
             Some(stored) if *stored >= version => {
                 self.resent += u64::from(*stored == version);
@@ -206,7 +287,7 @@ impl OpenSearch {
         }
     }
 
-    fn create(&mut self, key: (String, String), of: &str) -> u16 {
+    fn create(&mut self, key: (String, String), of: &str, (life, number): (u32, u64)) -> u16 {
         if key.1 != of {
             self.violations.push(format!("the document of {of} is stored as {}", key.1));
         }
@@ -218,7 +299,9 @@ impl OpenSearch {
             None => {
                 let indices = self.ids.entry(key.1.clone()).or_default();
                 *indices += 1;
-                if *indices > 1 {
+                if *indices > 1 && self.on_their_way.contains(&(life, number, key.1.clone())) {
+                    self.windows += 1;
+                } else if *indices > 1 {
                     self.violations.push(format!("{} is stored in {indices} indices", key.1));
                 }
                 self.documents.insert(key, 0);
@@ -242,7 +325,7 @@ fn item(operation: &str, status: u16) -> String {
 
 fn answer(fate: Fate, mut items: Vec<String>) -> Vec<u8> {
     match fate {
-        Fate::Garbled => return b"<html>502 Bad Gateway</html>".to_vec(),
+        Fate::Garbled => return GARBLED.to_vec(),
         Fate::Miscounted if items.len() > 1 => {
             items.pop();
         }

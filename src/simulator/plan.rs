@@ -44,6 +44,8 @@ pub(super) struct Plan {
     pub(super) poison: u32,
     /// The largest text in an event, in bytes.
     pub(super) text: usize,
+    /// Documents go into a data stream; the mean time between two rollovers.
+    pub(super) roll_every: Option<Time>,
 }
 
 impl Plan {
@@ -60,7 +62,7 @@ impl Plan {
             1 => vec!["b"],
             _ => Vec::new(),
         };
-        Plan {
+        let mut plan = Plan {
             chaos: random.u64(5..40) * SECOND,
             mode: if random.u8(..5) == 0 { Mode::Latest } else { Mode::History },
             workers: random.usize(1..=2),
@@ -82,12 +84,22 @@ impl Plan {
             has_bad_template,
             poison: often(random, &[0, 20, 100]),
             text: [40_000, 2_000, 600, 100, 100, 50, 50, 20][random.usize(..8).max(random.usize(..8))],
+            roll_every: None,
+        };
+        // Of its own: the other seeds stay the histories that they were before there were data streams.
+        let mut random = random.clone();
+        if plan.mode == Mode::History && random.u8(..3) == 0 {
+            plan.roll_every = Some(random.u64(200..10_000) * MILLISECOND);
+            // A storm of refusals ends with a document that is stored, and at the end of a run there may be none to come.
+            plan.poison = 0;
         }
+        plan
     }
 
     /// Where documents go.
     pub(super) fn pattern(&self) -> IndexPattern {
-        let date = (self.mode == Mode::History).then_some(DateFormat::Day);
+        let is_dated = self.mode == Mode::History && self.roll_every.is_none();
+        let date = is_dated.then_some(DateFormat::Day);
         IndexPattern { prefix: "events-".into(), date, suffix: "x".into() }
     }
 }

@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc::Receiver;
 
-use super::clock::{Clock, MILLISECOND, NEVER, SECOND, Time};
+use super::clock::{Clock, MILLISECOND, NEVER, SECOND, Time, wall};
 use super::feed::{Around, Feed};
 use super::history::id_in;
 use super::oracle::{Mark, Violation};
@@ -11,12 +11,12 @@ use super::position_file::{Epochs, PositionFile};
 use super::world::Shared;
 use crate::buffer::simulated::{Buffer, SimulatedDisk, charge_of};
 use crate::event::{Documents, Edits, EncodeSettings, EventView, Original, encode};
-use crate::handoff::{Closed, Outlet, Work};
+use crate::handoff::{Closed, Outlet, Takeover, Work};
 use crate::ledger::{Held, Ledger, Tally};
 use crate::metrics::Metrics;
 use crate::position::{Identity, Keeper, Target, Tracker};
 use crate::sink::Mode;
-use crate::sink::simulated::{Dead, Ended, Next, Sink};
+use crate::sink::simulated::{Dead, Ended, Next, Request, Sink};
 use crate::source::kubernetes::simulated::Source;
 
 /// How often positions are saved, and how often the spool's thread works.
@@ -112,7 +112,8 @@ impl Process {
         });
         let feeds = feeds.collect();
         let workers = queues.into_iter().map(|queue| Worker { queue, blocked: None, due: now }).collect();
-        let sink = Sink::new(plan.pattern(), plan.mode, &ledger);
+        let takeover = plan.roll_every.map(|_| Takeover::at(wall(now)));
+        let sink = Sink::new(plan.pattern(), plan.mode, &ledger, &tracker, takeover);
         let encode = EncodeSettings { cluster: Some("sim".into()), identity: true, keep_source: true };
         Ok(Process {
             life,
@@ -256,10 +257,9 @@ impl Process {
     fn send(&mut self, shared: &mut Shared) -> Result<(), Violation> {
         let at = shared.clock.at(shared.now);
         loop {
-            let wake = match self.sink.next(at) {
-                Next::Send(number, body) => {
-                    shared.trace.say(shared.now, || format!("sends request {number}, {} bytes", body.len()));
-                    shared.os.send(self.life, number, body, shared.now);
+            let wake = match self.sink.next(at, wall(shared.now)) {
+                Next::Send(number, request) => {
+                    self.ask(number, request, shared);
                     continue;
                 }
                 Next::Fetch(limits, wake) => match self.buffer.take(limits) {
@@ -280,12 +280,26 @@ impl Process {
         }
     }
 
+    fn ask(&self, number: u64, request: Request, shared: &mut Shared) {
+        shared.trace.say(shared.now, || match &request {
+            Request::Bulk(body) => format!("sends request {number}, {} bytes", body.len()),
+            Request::Refresh => format!("refreshes for request {number}"),
+            Request::Search(body) => {
+                format!("looks up for request {number}: {}", String::from_utf8_lossy(body))
+            }
+        });
+        shared.os.send(self.life, number, request, shared.now);
+    }
+
     /// One of its requests has ended.
     pub(super) fn ended(&mut self, number: u64, ended: Ended, shared: &mut Shared) -> Result<(), Violation> {
         shared.trace.say(shared.now, || format!("request {number}: {ended:?}"));
         let random = self.random.f64();
-        let dead = self.sink.ended(number, ended, shared.clock.at(shared.now), random);
-        self.bury(dead, shared)?;
+        let outcome = self.sink.ended(number, ended, shared.clock.at(shared.now), random);
+        if let Some(request) = outcome.next {
+            self.ask(number, request, shared);
+        }
+        self.bury(outcome.dead, shared)?;
         self.wake_sink(shared.now);
         self.check(shared)
     }

@@ -43,6 +43,7 @@ struct Calendar {
     restore: Time,
     outage: Time,
     disk_mended: Time,
+    roll: Time,
 }
 
 /// The world.
@@ -68,6 +69,10 @@ pub(super) struct Summary {
     pub(super) stored: u64,
     pub(super) resent: u64,
     pub(super) letters: u64,
+    /// Rollovers, documents that a lookup found, and that were stored twice through the one window that there is.
+    pub(super) rolled: u64,
+    pub(super) found: u64,
+    pub(super) windows: u64,
 }
 
 impl Shared {
@@ -102,6 +107,7 @@ impl<'a> World<'a> {
             restore: later(plan.restore_every),
             outage: later(Some(plan.outage_every)),
             disk_mended: NEVER,
+            roll: later(plan.roll_every),
         };
         let (process, starts_at, lives, steps) = (None, now, 0, 0);
         let mut world = World { shared, plan, calendar, process, starts_at, lives, metrics, random, steps };
@@ -136,6 +142,9 @@ impl<'a> World<'a> {
             stored: os.documents.len() as u64,
             resent: os.resent,
             letters: oracle.letters.values().map(|count| u64::from(*count)).sum(),
+            rolled: os.generation,
+            found: os.found,
+            windows: os.windows,
         })
     }
 
@@ -169,6 +178,7 @@ impl<'a> World<'a> {
             restore: NEVER,
             outage: NEVER,
             disk_mended: NEVER,
+            roll: NEVER,
         };
         self.calendar = never;
     }
@@ -189,8 +199,8 @@ impl<'a> World<'a> {
             None => (self.starts_at, None),
         };
         let of_sink = self.shared.os.due().unwrap_or(NEVER);
-        let Calendar { write, compact, end, restore, outage, disk_mended } = self.calendar;
-        let of_world = write.min(compact).min(end).min(restore).min(outage).min(disk_mended);
+        let Calendar { write, compact, end, restore, outage, disk_mended, roll } = self.calendar;
+        let of_world = write.min(compact).min(end).min(restore).min(outage).min(disk_mended).min(roll);
         let now = of_process.min(of_sink).min(of_world).max(self.shared.now);
         if now == NEVER {
             return Err("nothing will ever happen again".to_owned());
@@ -221,6 +231,11 @@ impl<'a> World<'a> {
             shared.server.restore(now);
             shared.trace.say(now, || format!("restored at {}", shared.server.revision));
             shared.oracle.restored(&shared.server);
+        } else if self.calendar.roll <= now {
+            let mean = self.plan.roll_every.unwrap_or(NEVER);
+            self.calendar.roll = now + around(mean, random);
+            shared.os.roll_over();
+            shared.trace.say(now, || format!("rolled over to {}", shared.os.generation));
         } else if self.calendar.disk_mended <= now {
             self.calendar.disk_mended = NEVER;
             shared.disk.set_faults(Faults::default());

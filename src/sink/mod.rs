@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::dead_letter::{self, DeadLetterError, DeadLetters};
 use crate::event::EncodeSettings;
-use crate::handoff::Inbox;
+use crate::handoff::{Inbox, Takeover};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::position::{KeepError, Keeper, Target};
@@ -37,6 +37,8 @@ pub struct Context {
     pub dead_letters: DeadLetters,
     /// Told which cluster the documents go to.
     pub keeper: Keeper,
+    /// What was written before then, others may have sent.
+    pub takeover: Takeover,
     /// `abort` ends it at once; `drain` means nothing to it: its inbox ends when the drain has come this far.
     pub shutdown: Shutdown,
 }
@@ -203,6 +205,8 @@ pub struct OpenSearchSettings {
     pub mode: Mode,
     /// Whether to install the index template when it is missing.
     pub template: Template,
+    /// Whether a data stream or an alias may hold a document twice.
+    pub duplicates: Duplicates,
 }
 
 /// An index name with at most one date placeholder.
@@ -268,6 +272,17 @@ pub enum Template {
     Install,
     /// Leave templates alone.
     Skip,
+}
+
+/// `duplicates`: only where the index is a data stream or an alias, whose writes move from index to index. Everywhere else
+/// ids keep duplicates out, whatever this says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Duplicates {
+    /// What may have been sent before is looked up before it is sent again.
+    #[default]
+    Forbid,
+    /// It is sent again, and stored twice where the writes have moved on.
+    Allow,
 }
 
 #[cfg(test)]

@@ -9,5 +9,6 @@ pub(super) fn context() -> (Ledger, Context) {
     let metrics = Metrics::new(&ledger).unwrap();
     let (health, shutdown) = (Health::default(), Shutdown::default());
     let dead_letters = DeadLetters::open(None, &ledger, &health, &shutdown).unwrap();
-    (ledger, Context { metrics, health, dead_letters, keeper: Keeper::default(), shutdown })
+    let (keeper, takeover) = (Keeper::default(), Takeover::default());
+    (ledger, Context { metrics, health, dead_letters, keeper, takeover, shutdown })
 }

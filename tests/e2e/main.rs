@@ -10,4 +10,5 @@ mod letters;
 mod outage;
 mod positions;
 mod refusals;
+mod streams;
 mod support;

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use crate::event::edits::Original;
-use crate::event::time::{Micros, parse_rfc3339};
-use crate::event::trusted::{Children, decode, find_at, same_text, string_content};
+use crate::event::time::Micros;
+use crate::event::trusted::same_text;
 use crate::event::view::time_at;
+use crate::event::written;
 
 /// How far `@timestamp` may be from the times that the server set before those choose the index: anyone who may
 /// create events could otherwise create indices at will.
@@ -94,15 +95,7 @@ fn managed_times(of: Original<'_>) -> impl Iterator<Item = Micros> + '_ {
     let has_fields = !of.head.managed_fields.is_empty();
     let metadata = of.members.iter().find(|member| same_text(&of.bytes[member.key.range()], "metadata"));
     let metadata = metadata.filter(|_| has_fields).map(|member| &of.bytes[member.value.range()]);
-    let fields = metadata.and_then(|json| Some(&json[find_at(json, "/managedFields")?]));
-    let entries = fields.filter(|json| json.starts_with(b"["));
-    entries.into_iter().flat_map(|json| {
-        Children::new(json, 0).filter_map(move |(_, entry)| {
-            let entry = &json[entry];
-            let time = string_content(&entry[find_at(entry, "/time")?])?;
-            parse_rfc3339(decode(time).as_bytes())
-        })
-    })
+    metadata.into_iter().flat_map(written::managed_times)
 }
 
 /// Whether OpenSearch takes the text of this valid time as it is: upper-case `T` and `Z`, no leap second, an offset

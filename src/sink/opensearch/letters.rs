@@ -137,7 +137,7 @@ impl LetterIndex {
         count: usize,
         is_settled: Items,
     ) -> Result<(), Trouble> {
-        let path = format!("/_bulk?filter_path={}", response::FILTER_PATH);
+        let path = format!("/_bulk?filter_path={}", response::filter_path(false));
         let answer = self.ask_until(abort, Method::POST, &path, "application/x-ndjson", body)?;
         if answer.status != StatusCode::OK {
             return Err(self.refused(&answer, "indices:data/write/bulk"));

@@ -7,8 +7,12 @@
 //! on disk; before that it is held by a batch here, whatever happens.
 
 mod client;
+mod doubt;
+mod errand;
 mod lane;
 mod letters;
+mod lookup;
+mod moving;
 mod outcome;
 mod parcel;
 mod report;
@@ -22,12 +26,16 @@ mod template;
 use std::sync::Arc;
 
 pub(super) use self::letters::LetterIndex;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use self::client::{Client, TransportError};
+use self::doubt::{CLOCKS_APART, Doubt};
+use self::errand::{Errand, Learned};
 use self::lane::{Completion, Failure, Lane, Turn};
+use self::lookup::Ask;
+use self::moving::Writes;
 use self::outcome::{Class, Refusal, classify};
 use self::parcel::Parcel;
 use self::report::{Rate, Reporter};
@@ -38,6 +46,7 @@ use super::{Context, OpenSearchSettings, PART, PROGRESS_INTERVAL, SinkError, blo
 use crate::dead_letter::{DeadLetterError, Letter, Where};
 use crate::handoff::{BatchLimits, Inbox, Item};
 use crate::ledger::{Delivered, Tally};
+use crate::metrics::SinkMetrics;
 use crate::sink::Mode;
 
 pub(super) async fn run<I: Inbox>(
@@ -50,10 +59,16 @@ pub(super) async fn run<I: Inbox>(
     for class in Class::LABELS {
         context.metrics.sink.items.with_label_values(&[class]);
     }
+    for result in LOOKUPS {
+        context.metrics.sink.lookups.with_label_values(&[result]);
+    }
     let mut sender = Sender {
         lane: if context.dead_letters.is_replay() { Lane::new().of_dead_letters() } else { Lane::new() },
         actions: Actions::new(settings.index.clone(), settings.mode),
-        mode: settings.mode,
+        settings: settings.clone(),
+        writes: Writes::Unknown,
+        doubt: Doubt::new(context.takeover.clone(), CLOCKS_APART),
+        index: None,
         client: client.clone(),
         requests: JoinSet::new(),
         reporter: Reporter::new(context.health.clone()),
@@ -69,7 +84,10 @@ pub(super) async fn run<I: Inbox>(
         tokio::select! {
             biased;
             () = context.shutdown.abort.cancelled() => return Ok(()),
-            prepared = &mut prepare => break prepared?,
+            prepared = &mut prepare => {
+                sender.writes = prepared?;
+                break;
+            }
             // If nothing ever comes, nothing needs an OpenSearch that is down.
             batch = fetch_next(&mut inbox, limits), if first.is_none() => match batch {
                 Some(batch) => first = Some(batch),
@@ -86,10 +104,11 @@ pub(super) async fn run<I: Inbox>(
     sender.run(inbox).await
 }
 
-/// A request that has ended.
+/// An errand that has ended.
 struct Done {
     parcel: Parcel,
     reply: Result<Vec<Answer>, Failure>,
+    learned: Learned,
     /// 401 or 403: perhaps the password was changed.
     is_unauthorized: bool,
 }
@@ -97,7 +116,11 @@ struct Done {
 struct Sender {
     lane: Lane,
     actions: Actions,
-    mode: Mode,
+    settings: OpenSearchSettings,
+    writes: Writes,
+    doubt: Doubt,
+    /// Where documents went last, where that may change.
+    index: Option<String>,
     client: Arc<Client>,
     requests: JoinSet<Done>,
     reporter: Reporter,
@@ -152,30 +175,22 @@ impl Sender {
     }
 
     fn send(&mut self, parcel: Parcel) {
-        let body = self.actions.body(&parcel.entries);
-        let (client, metrics) = (self.client.clone(), self.context.metrics.sink.clone());
-        metrics.request_documents.observe(parcel.entries.len() as f64);
-        self.requests.spawn(async move {
-            let timer = metrics.request_duration.start_timer();
-            let path = format!("/_bulk?filter_path={}", response::FILTER_PATH);
-            let host = client.host().to_owned();
-            let answer = client.request(Method::POST, &path, "application/x-ndjson", body).await;
-            timer.stop_and_record();
-            metrics.requests.with_label_values(&[status_label(&answer)]).inc();
-            if answer.as_ref().is_ok_and(|answer| answer.status.is_server_error()) {
-                client.rotate(&host);
-            }
-            let is_unauthorized = matches!(&answer, Ok(answer)
-                if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN));
-            let reply = read(answer, parcel.entries.len(), &host);
-            Done { parcel, reply, is_unauthorized }
-        });
+        let now = now_micros();
+        self.doubt.restarted(self.context.keeper.tracker().restarts(), now);
+        let doubt = (self.writes == Writes::Move { look_up: true }).then_some(&self.doubt);
+        let errand = Errand::new(parcel, self.actions.clone(), doubt, now);
+        let errand = errand.telling_index(self.writes != Writes::Stay);
+        self.requests.spawn(run_errand(errand, self.client.clone(), self.context.metrics.sink.clone()));
     }
 
     async fn complete(&mut self, done: Done) -> Result<(), SinkError> {
         if let Ok(answers) = &done.reply {
             self.count(answers);
+            if answers.iter().filter_map(|answer| answer.error.as_ref()).any(moving::refuses_ids) {
+                return Err(SinkError::Index(moving::no_ids(&self.actions.name())));
+            }
         }
+        self.learn(done.learned)?;
         if done.is_unauthorized {
             let client = self.client.clone();
             if let Err(error) = blocking(move || client.reread_password()).await {
@@ -185,6 +200,31 @@ impl Sender {
         let random = fastrand::f64();
         let completion = self.lane.completed(done.parcel, done.reply, Instant::now(), random);
         self.settle(completion).await
+    }
+
+    fn learn(&mut self, learned: Learned) -> Result<(), SinkError> {
+        let count = |result, count| {
+            self.context.metrics.sink.lookups.with_label_values(&[result]).inc_by(count);
+        };
+        count(LOOKUPS[0], learned.stored);
+        count(LOOKUPS[1], learned.absent);
+        let Some(index) = learned.index else { return Ok(()) };
+        if self.writes == Writes::Unknown {
+            let name = self.actions.name();
+            self.writes = moving::found_out(&name, &index, (self.settings.mode, self.settings.duplicates))?;
+        }
+        let has_moved = self.index.as_ref().is_some_and(|before| *before != index);
+        if has_moved && learned.created_in_doubt > 0 {
+            count(LOOKUPS[2], learned.created_in_doubt);
+            tracing::warn!(
+                documents = learned.created_in_doubt,
+                index,
+                "the writes have moved to another index, in which documents are stored now that may have been on their way \
+                 to the one before when they were looked up: such a document is there twice"
+            );
+        }
+        self.index = Some(index);
+        Ok(())
     }
 
     fn count(&self, answers: &[Answer]) {
@@ -200,7 +240,7 @@ impl Sender {
     async fn settle(&mut self, done: Completion) -> Result<(), SinkError> {
         let mut tally = Tally::default();
         tally.delivered(Delivered::Created, done.stored);
-        let before = match self.mode {
+        let before = match self.settings.mode {
             Mode::History => Delivered::Duplicate,
             Mode::Latest => Delivered::Superseded,
         };
@@ -246,6 +286,34 @@ impl Sender {
             Ok::<(), DeadLetterError>(())
         });
         Ok(buried.await?)
+    }
+}
+
+/// The labels of `weir_sink_lookups_total{result}`.
+const LOOKUPS: [&str; 3] = ["stored", "absent", "moved"];
+
+/// Carries an errand's requests.
+async fn run_errand(mut errand: Errand, client: Arc<Client>, metrics: SinkMetrics) -> Done {
+    let mut is_unauthorized = false;
+    loop {
+        if let Some(documents) = errand.documents() {
+            metrics.request_documents.observe(documents as f64);
+        }
+        let Ask { method, path, content_type, body } = errand.ask();
+        let host = client.host().to_owned();
+        let timer = metrics.request_duration.start_timer();
+        let answer = client.request(method, &path, content_type, body).await;
+        timer.stop_and_record();
+        metrics.requests.with_label_values(&[status_label(&answer)]).inc();
+        if answer.as_ref().is_ok_and(|answer| answer.status.is_server_error()) {
+            client.rotate(&host);
+        }
+        is_unauthorized |= matches!(&answer, Ok(answer)
+            if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN));
+        if let Some(reply) = errand.answered(answer, &host) {
+            let (parcel, learned) = errand.finish(&reply);
+            return Done { parcel, reply, learned, is_unauthorized };
+        }
     }
 }
 

@@ -10,6 +10,14 @@ pub(super) struct Entry {
     pub(super) item: Item,
     /// Since when it alone answers 5xx.
     pub(super) failing_since: Option<Instant>,
+    /// Whether a request with it came to an end that does not say whether it was stored.
+    pub(super) is_open: bool,
+}
+
+impl Entry {
+    pub(super) fn new(item: Item) -> Entry {
+        Entry { item, failing_since: None, is_open: false }
+    }
 }
 
 /// Some documents.
@@ -61,6 +69,6 @@ impl Parcel {
 
 impl From<Vec<Item>> for Parcel {
     fn from(items: Vec<Item>) -> Parcel {
-        Parcel::new(items.into_iter().map(|item| Entry { item, failing_since: None }).collect())
+        Parcel::new(items.into_iter().map(Entry::new).collect())
     }
 }

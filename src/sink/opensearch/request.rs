@@ -4,7 +4,6 @@
 //! address the same document of the same index.
 
 use super::outcome::Refusal;
-use super::parcel::Entry;
 use crate::event::DocumentIdentity;
 use crate::handoff::Item;
 use crate::sink::{DateFormat, IndexPattern, Mode};
@@ -47,13 +46,18 @@ impl Actions {
         }
     }
 
-    /// The body that stores `entries`, none of which has a [`fault`](Actions::fault).
-    pub(super) fn body(&mut self, entries: &[Entry]) -> Vec<u8> {
-        let documents: usize = entries.iter().map(|entry| entry.item.body().len() + 1).sum();
-        let mut out = Vec::with_capacity(documents + entries.len() * ACTION_BYTES);
-        for entry in entries {
-            self.action(&entry.item, &mut out);
-            out.extend_from_slice(entry.item.body());
+    /// The index as it is configured, without its date.
+    pub(super) fn name(&self) -> String {
+        format!("{}{}", self.pattern.prefix, self.pattern.suffix)
+    }
+
+    /// The body that stores `items`, none of which has a [`fault`](Actions::fault).
+    pub(super) fn body<'a>(&mut self, items: impl Iterator<Item = &'a Item> + Clone) -> Vec<u8> {
+        let bytes: usize = items.clone().map(|item| item.body().len() + 1 + ACTION_BYTES).sum();
+        let mut out = Vec::with_capacity(bytes);
+        for item in items {
+            self.action(item, &mut out);
+            out.extend_from_slice(item.body());
             out.push(b'\n');
         }
         out
@@ -69,27 +73,44 @@ impl Actions {
         // The characters of an index name need no escape: `config` lets no other through.
         out.extend_from_slice(self.index_of(item.document().index_time).as_bytes());
         out.extend_from_slice(br#"","_id":""#);
-        match (&item.document().identity, self.mode) {
-            (Some(DocumentIdentity::Object { uid, version }), Mode::History) => {
-                escape(&bytes[uid.clone()], out);
-                out.push(b'.');
-                escape(&bytes[version.clone()], out);
-                out.push(b'"');
-            }
-            (Some(DocumentIdentity::Object { uid, version }), Mode::Latest) => {
-                escape(&bytes[uid.clone()], out);
-                out.extend_from_slice(br#"","version_type":"external","version":"#);
-                out.extend_from_slice(&bytes[version.clone()]);
-            }
-            (Some(DocumentIdentity::Digest(hex)), _) => {
-                out.extend_from_slice(b"sha256:");
-                out.extend_from_slice(&bytes[hex.clone()]);
-                out.push(b'"');
-            }
-            // A fault, and so not here; an empty id is refused by OpenSearch, alone.
-            (None, _) => out.push(b'"'),
+        self.write_id(item, out);
+        out.push(b'"');
+        if let (Some(DocumentIdentity::Object { version, .. }), Mode::Latest) =
+            (&item.document().identity, self.mode)
+        {
+            out.extend_from_slice(br#","version_type":"external","version":"#);
+            out.extend_from_slice(&bytes[version.clone()]);
         }
         out.extend_from_slice(b"}}\n");
+    }
+
+    /// The `_id` of `item`.
+    pub(super) fn id(&self, item: &Item) -> String {
+        let mut quoted = vec![b'"'];
+        self.write_id(item, &mut quoted);
+        quoted.push(b'"');
+        // It is JSON: what it is made of was escaped.
+        serde_json::from_slice(&quoted).unwrap_or_default()
+    }
+
+    /// The same, as the inside of a JSON string.
+    fn write_id(&self, item: &Item, out: &mut Vec<u8>) {
+        let bytes = &item.documents().bytes;
+        match &item.document().identity {
+            Some(DocumentIdentity::Object { uid, version }) => {
+                escape(&bytes[uid.clone()], out);
+                if self.mode == Mode::History {
+                    out.push(b'.');
+                    escape(&bytes[version.clone()], out);
+                }
+            }
+            Some(DocumentIdentity::Digest(hex)) => {
+                out.extend_from_slice(b"sha256:");
+                out.extend_from_slice(&bytes[hex.clone()]);
+            }
+            // A fault, and so not here; an empty id is refused by OpenSearch, alone.
+            None => {}
+        }
     }
 
     /// The index of an event with this time, in µs since the epoch.
@@ -147,7 +168,8 @@ mod tests {
 
     fn body(mode: Mode, docs: &[Doc<'_>]) -> String {
         let mut actions = Actions::new(pattern(Some(DateFormat::Day)), mode);
-        String::from_utf8(actions.body(&entries(&Ledger::default(), docs))).unwrap()
+        let entries = entries(&Ledger::default(), docs);
+        String::from_utf8(actions.body(entries.iter().map(|entry| &entry.item))).unwrap()
     }
 
     fn fault(mode: Mode, doc: Doc<'_>) -> Option<Refusal> {
@@ -210,6 +232,9 @@ mod tests {
             prop_assert_eq!(lines.len(), 3);
             let action: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
             prop_assert_eq!(action["create"]["_id"].as_str().unwrap(), format!("{uid}.{version}"));
+            let entries = entries(&Ledger::default(), &[Doc::object(&uid, &version)]);
+            let actions = Actions::new(pattern(None), Mode::History);
+            prop_assert_eq!(actions.id(&entries[0].item), format!("{uid}.{version}"), "it is looked up by the same id");
         }
 
         #[test]

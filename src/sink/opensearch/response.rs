@@ -9,8 +9,13 @@ use serde::Deserialize;
 
 /// What to ask for. The status of every item always, so that the number of items can be checked; the reasons
 /// only where there are any.
-pub(super) const FILTER_PATH: &str =
+const FILTER_PATH: &str =
     "items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason,error,status";
+
+/// The `filter_path` to ask with; with the index of every item when `tells_index`.
+pub(super) fn filter_path(tells_index: bool) -> String {
+    format!("{FILTER_PATH}{}", if tells_index { ",items.*._index" } else { "" })
+}
 
 /// The answer to one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +75,8 @@ struct RawItem<'a> {
 #[derive(Deserialize)]
 struct RawAnswer<'a> {
     status: u16,
+    #[serde(borrow, rename = "_index")]
+    index: Option<Cow<'a, str>>,
     #[serde(borrow)]
     error: Option<RawError<'a>>,
 }
@@ -98,6 +105,23 @@ pub(super) fn parse(body: &[u8], sent: usize) -> Result<Vec<Answer>, Unreadable>
         return Err(Unreadable::Count { sent, got: bulk.items.len() });
     }
     bulk.items.into_iter().enumerate().map(|(number, item)| answer(number, item)).collect()
+}
+
+/// The index that the last document went to that is stored, by this request or before it.
+pub(super) fn index_of_stored(body: &[u8]) -> Option<String> {
+    index_of(body, |status| matches!(status, 200..=299 | 409))
+}
+
+/// The index that the last document was meant for, whatever became of it.
+pub(super) fn index_of_any(body: &[u8]) -> Option<String> {
+    index_of(body, |_| true)
+}
+
+fn index_of(body: &[u8], is_asked_for: impl Fn(u16) -> bool) -> Option<String> {
+    let bulk: Bulk<'_> = serde_json::from_slice(body).ok()?;
+    let answers = bulk.items.into_iter().rev().filter_map(|item| item.create.or(item.index));
+    let mut answers = answers.filter(|answer| is_asked_for(answer.status));
+    answers.next()?.index.map(Cow::into_owned)
 }
 
 fn answer(number: usize, item: RawItem<'_>) -> Result<Answer, Unreadable> {
@@ -166,6 +190,14 @@ mod tests {
         assert_eq!(answers[0], Answer { status: 201, error: None });
         let error = answers[1].error.as_ref().unwrap().to_string();
         insta::assert_snapshot!(error, @r#"mapper_parsing_exception: failed to parse field [d]: "nope""#);
+    }
+
+    #[test]
+    fn the_index_is_that_of_what_is_stored() {
+        let body = br#"{"items":[{"create":{"_index":"e-1","status":201}},{"create":{"_index":"e-2","status":409}},{"create":{"_index":"e","status":403}}]}"#;
+        assert_eq!(index_of_stored(body).as_deref(), Some("e-2"));
+        assert_eq!(index_of_any(body).as_deref(), Some("e"));
+        assert_eq!(index_of_stored(br#"{"items":[{"create":{"status":201}}]}"#), None);
     }
 
     #[test]

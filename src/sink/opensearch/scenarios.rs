@@ -4,6 +4,8 @@
 //! The clock is paused, so waits take no time. A request may then time out although the server answers: what
 //! is asserted must hold all the same.
 
+mod writes_move;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -197,6 +199,7 @@ impl Run {
             },
             mode: Mode::History,
             template: Template::Install,
+            duplicates: crate::sink::Duplicates::Forbid,
         };
         Run { ledger, context, settings, folder }
     }

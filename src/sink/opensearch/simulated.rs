@@ -2,28 +2,64 @@
 //! simulator.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use http::StatusCode;
 use tokio::time::Instant;
 
 use super::client::{Response, TransportError};
+use super::doubt::Doubt;
+use super::errand::Errand;
+use super::fault_text;
 use super::lane::{Completion, Lane, Turn};
+use super::lookup::Ask;
 use super::parcel::Parcel;
 use super::request::Actions;
-use super::{fault_text, read};
-use crate::handoff::{BatchLimits, Item};
+use crate::event::Micros;
+use crate::handoff::{BatchLimits, Item, Takeover};
 use crate::ledger::{Delivered, Ledger, Tally};
+use crate::position::Tracker;
 use crate::sink::{IndexPattern, Mode};
 
 /// What the sink does now.
 #[derive(Debug)]
 pub(crate) enum Next {
-    /// Sends this body as the request of this number.
-    Send(u64, Vec<u8>),
+    /// Sends this as the request of this number.
+    Send(u64, Request),
     /// Takes so much more in; looks again then.
     Fetch(BatchLimits, Option<std::time::Instant>),
     /// Waits for an answer, or until then.
     Wait(Option<std::time::Instant>),
+}
+
+/// A request, as a simulator tells them apart.
+#[derive(Clone, Debug)]
+pub(crate) enum Request {
+    /// `_bulk`
+    Bulk(Vec<u8>),
+    /// `_refresh`
+    Refresh,
+    /// `_search` for the ids in this body.
+    Search(Vec<u8>),
+}
+
+impl Request {
+    fn of(ask: Ask) -> Request {
+        match ask.path.split('?').next().and_then(|path| path.rsplit('/').next()) {
+            Some("_refresh") => Request::Refresh,
+            Some("_search") => Request::Search(ask.body),
+            _ => Request::Bulk(ask.body),
+        }
+    }
+}
+
+/// What follows from the end of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// What can never be stored.
+    pub(crate) dead: Vec<Dead>,
+    /// What is asked next, under the same number.
+    pub(crate) next: Option<Request>,
 }
 
 /// How a request ended.
@@ -59,26 +95,42 @@ pub(crate) struct Sink {
     actions: Actions,
     mode: Mode,
     ledger: Ledger,
-    in_flight: BTreeMap<u64, Parcel>,
+    tracker: Tracker,
+    /// Where what may have been stored before is looked up.
+    doubt: Option<Doubt>,
+    in_flight: BTreeMap<u64, Errand>,
     number: u64,
 }
 
 impl Sink {
-    /// A sink into `pattern`.
-    pub(crate) fn new(pattern: IndexPattern, mode: Mode, ledger: &Ledger) -> Sink {
+    /// A sink into `pattern`; with a `takeover`, a data stream.
+    pub(crate) fn new(
+        pattern: IndexPattern,
+        mode: Mode,
+        ledger: &Ledger,
+        tracker: &Tracker,
+        takeover: Option<Takeover>,
+    ) -> Sink {
         let (lane, actions) = (Lane::new(), Actions::new(pattern, mode));
-        Sink { lane, actions, mode, ledger: ledger.clone(), in_flight: BTreeMap::new(), number: 0 }
+        // In a simulation there is one clock.
+        let doubt = takeover.map(|takeover| Doubt::new(takeover, Duration::ZERO));
+        let (ledger, tracker) = (ledger.clone(), tracker.clone());
+        Sink { lane, actions, mode, ledger, tracker, doubt, in_flight: BTreeMap::new(), number: 0 }
     }
 
-    /// What it does now.
-    pub(crate) fn next(&mut self, now: std::time::Instant) -> Next {
+    /// What it does now; `micros` is the same time, since the epoch.
+    pub(crate) fn next(&mut self, now: std::time::Instant, micros: Micros) -> Next {
         let std = |at: Option<Instant>| at.map(Instant::into_std);
         match self.lane.next(Instant::from_std(now)) {
             Turn::Send(parcel) => {
-                let body = self.actions.body(&parcel.entries);
+                if let Some(doubt) = &mut self.doubt {
+                    doubt.restarted(self.tracker.restarts(), micros);
+                }
+                let mut errand = Errand::new(parcel, self.actions.clone(), self.doubt.as_ref(), micros);
+                let request = Request::of(errand.ask());
                 self.number += 1;
-                self.in_flight.insert(self.number, parcel);
-                Next::Send(self.number, body)
+                self.in_flight.insert(self.number, errand);
+                Next::Send(self.number, request)
             }
             Turn::Fetch(limits, wake) => Next::Fetch(limits, std(wake)),
             Turn::Wait(wake) => Next::Wait(std(wake)),
@@ -113,15 +165,15 @@ impl Sink {
         self.lane.is_done()
     }
 
-    /// A request has ended: settles what is stored, and answers what can never be.
+    /// A request has ended: settles what is stored.
     pub(crate) fn ended(
         &mut self,
         number: u64,
         ended: Ended,
         now: std::time::Instant,
         random: f64,
-    ) -> Vec<Dead> {
-        let Some(parcel) = self.in_flight.remove(&number) else { return Vec::new() };
+    ) -> Outcome {
+        let Some(mut errand) = self.in_flight.remove(&number) else { return Outcome::default() };
         let host = "http://simulated".to_owned();
         let answer = match ended {
             Ended::Answered(status, body) => {
@@ -131,7 +183,12 @@ impl Sink {
             Ended::TimedOut => Err(TransportError::Timeout { host: host.clone() }),
             Ended::Broke => Err(TransportError::Io { host: host.clone(), detail: "reset by peer".into() }),
         };
-        let reply = read(answer, parcel.entries.len(), &host);
+        let Some(reply) = errand.answered(answer, &host) else {
+            let next = Some(Request::of(errand.ask()));
+            self.in_flight.insert(number, errand);
+            return Outcome { next, ..Outcome::default() };
+        };
+        let (parcel, _) = errand.finish(&reply);
         let Completion { delivered, stored, dead } =
             self.lane.completed(parcel, reply, Instant::from_std(now), random);
         let mut tally = Tally::default();
@@ -142,7 +199,8 @@ impl Sink {
         };
         tally.delivered(before, delivered.len() as u64 - stored);
         Item::settle_all(delivered, &tally);
-        dead.into_iter().map(|(item, refusal, _)| Dead { item, reason: refusal.label() }).collect()
+        let dead = dead.into_iter().map(|(item, refusal, _)| Dead { item, reason: refusal.label() });
+        Outcome { dead: dead.collect(), next: None }
     }
 
     /// The letters are durable.

@@ -1,5 +1,8 @@
-//! Before the first document: the target must be the one that the saved position is for, the index template is installed where it is missing, and an index without a
-//! date is looked at, whether it is an index at all.
+//! Before the first document: the target must be the one that the saved position is for, an index without a date is looked
+//! at, whether it is an index at all ([`moving`](super::moving)), and the index template is installed where it is missing.
+//!
+//! A data stream's indices, and those of an alias, are made by templates of their own, which weir leaves alone: one of its own
+//! would stand in their way.
 //!
 //! An OpenSearch that is not there, or does not let us in, is waited for, as later on.
 
@@ -12,14 +15,15 @@ use tokio::time::Instant;
 
 use super::client::{Client, Response};
 use super::lane::Trouble;
+use super::moving::{self, Kind, Writes};
 use super::report::Reporter;
 use super::retry::backoff;
 use super::{response, template};
 use crate::position::Keeper;
-use crate::sink::{Context, IndexPattern, Mode, OpenSearchSettings, PART, SinkError, Template, blocking};
+use crate::sink::{Context, IndexPattern, OpenSearchSettings, PART, SinkError, Template, blocking};
 
 /// Why preparing did not succeed.
-enum Problem {
+pub(super) enum Problem {
     /// To be tried again.
     Again(Trouble),
     /// 401: to be tried again, with the password read again.
@@ -28,20 +32,21 @@ enum Problem {
     Fatal(SinkError),
 }
 
-/// Returns when documents may be sent.
+/// Returns when documents may be sent, and what writes to the index do.
 pub(super) async fn prepare(
     client: &Arc<Client>,
     settings: &OpenSearchSettings,
     context: &Context,
-) -> Result<(), SinkError> {
+) -> Result<Writes, SinkError> {
     let mut reporter = Reporter::new(context.health.clone());
-    for attempt in 0.. {
+    let mut attempt = 0;
+    loop {
         context.health.progress(PART);
         let asker = Asker { client, requests: &context.metrics.sink.requests };
         let trouble = match prepare_once(&asker, settings, &context.keeper).await {
-            Ok(()) => {
+            Ok(writes) => {
                 reporter.update(None, Instant::now());
-                break;
+                return Ok(writes);
             }
             Err(Problem::Fatal(error)) => return Err(error),
             Err(Problem::Again(trouble)) => trouble,
@@ -55,23 +60,29 @@ pub(super) async fn prepare(
         };
         reporter.update(Some(trouble), Instant::now());
         tokio::time::sleep(backoff(attempt, fastrand::f64())).await;
+        attempt += 1;
     }
-    Ok(())
 }
 
 async fn prepare_once(
     asker: &Asker<'_>,
     settings: &OpenSearchSettings,
     keeper: &Keeper,
-) -> Result<(), Problem> {
+) -> Result<Writes, Problem> {
     keeper.target_is(cluster_uuid(asker).await?).map_err(|error| Problem::Fatal(error.into()))?;
-    if settings.template == Template::Install {
-        install_template(asker, &settings.index).await?;
+    let OpenSearchSettings { index, mode, duplicates, .. } = settings;
+    let kind = match index.date {
+        Some(_) => None,
+        None => Some(moving::kind_of(asker, &index.prefix).await?),
+    };
+    let has_own_template = kind.as_ref().is_some_and(Kind::has_own_template);
+    if settings.template == Template::Install && !has_own_template {
+        install_template(asker, index).await?;
     }
-    if settings.index.date.is_none() {
-        check_index(asker, &settings.index.prefix, settings.mode).await?;
+    match kind {
+        None => Ok(Writes::Stay),
+        Some(kind) => moving::writes(asker, &index.prefix, &kind, (*mode, *duplicates)).await,
     }
-    Ok(())
 }
 
 /// The `cluster_uuid`, where it may be read. A cluster that is still forming says `_na_`.
@@ -129,53 +140,15 @@ fn warn_without_template(name: &str, right: &str, response: &Response) {
     }
 }
 
-#[derive(Deserialize)]
-struct Resolved {
-    #[serde(default)]
-    aliases: Vec<Name>,
-    #[serde(default)]
-    data_streams: Vec<Name>,
-}
-
-#[derive(Deserialize)]
-struct Name {
-    name: String,
-}
-
-/// A document's id protects it only inside one index. Behind an alias or a data stream there are several.
-async fn check_index(asker: &Asker<'_>, index: &str, mode: Mode) -> Result<(), Problem> {
-    let answer = asker.ask(Method::GET, &format!("/_resolve/index/{index}"), Vec::new()).await?;
-    if answer.status != StatusCode::OK {
-        tracing::warn!(
-            index,
-            "cannot look up whether this is an index, an alias or a data stream (the right \
-             `indices:admin/resolve/index`): {}. Behind an alias or a data stream, documents can be stored twice",
-            response::whole_error(&answer.body)
-        );
-        return Ok(());
-    }
-    let Ok(resolved) = serde_json::from_slice::<Resolved>(&answer.body) else { return Ok(()) };
-    let is_index = |name: &&Name| name.name == index;
-    let what = match (resolved.aliases.iter().find(is_index), resolved.data_streams.iter().find(is_index)) {
-        (Some(_), _) => "an alias",
-        (_, Some(_)) => "a data stream",
-        (None, None) => return Ok(()),
-    };
-    let mode = mode.label();
-    Err(Problem::Fatal(SinkError::Index(format!(
-        "`{index}` is {what}: its writes move from index to index, and mode = \"{mode}\" would store documents twice: use the name of one index, or of an index that does not exist yet, or a date such as `{index}-{{yyyy.MM.dd}}` with mode = \"history\""
-    ))))
-}
-
 /// Asks, and counts what it asks as what is sent later is counted.
-struct Asker<'a> {
+pub(super) struct Asker<'a> {
     client: &'a Client,
     requests: &'a IntCounterVec,
 }
 
 impl Asker<'_> {
     /// One request; what is an outage or a refusal of the user is a [`Problem`], everything else an answer.
-    async fn ask(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Response, Problem> {
+    pub(super) async fn ask(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Response, Problem> {
         let host = self.client.host().to_owned();
         let answer = self.client.request(method, path, "application/json", body).await;
         self.requests.with_label_values(&[super::status_label(&answer)]).inc();

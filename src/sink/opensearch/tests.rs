@@ -58,5 +58,5 @@ pub(super) fn documents(docs: &[Doc<'_>]) -> Documents {
 
 pub(super) fn entries(ledger: &Ledger, docs: &[Doc<'_>]) -> Vec<Entry> {
     let stored = Arc::new(Stored::new(documents(docs), ledger.receive(docs.len() as u64), ()));
-    Item::all_of(stored).map(|item| Entry { item, failing_since: None }).collect()
+    Item::all_of(stored).map(Entry::new).collect()
 }

@@ -89,6 +89,32 @@ impl Search {
         assert_eq!(status, 200, "{answer}");
     }
 
+    /// What `method` at `path` answers; it must succeed.
+    pub(crate) async fn succeed(&self, method: reqwest::Method, path: &str, body: Value) -> Value {
+        let (status, answer) = self.ask(method, path, Some(body)).await;
+        assert!((200..300).contains(&status), "{path}: {status} {answer}");
+        answer
+    }
+
+    /// Makes the index a data stream.
+    pub(crate) async fn make_stream(&self) {
+        let template = json!({"index_patterns": [self.index], "priority": 200, "data_stream": {}});
+        self.succeed(reqwest::Method::PUT, &format!("_index_template/{}", self.index), template).await;
+        self.succeed(reqwest::Method::PUT, &format!("_data_stream/{}", self.index), json!({})).await;
+    }
+
+    /// Makes the index an alias that can be rolled over.
+    pub(crate) async fn make_alias(&self) {
+        let first = format!("{}-000001", self.index);
+        let body = json!({"aliases": {&self.index: {"is_write_index": true}}});
+        self.succeed(reqwest::Method::PUT, &first, body).await;
+    }
+
+    /// Writes go to a new index from now on.
+    pub(crate) async fn roll_over(&self) {
+        self.succeed(reqwest::Method::POST, &format!("{}/_rollover", self.index), json!({})).await;
+    }
+
     /// Removes the index, with everything in it.
     pub(crate) async fn delete_index(&self) {
         let (status, answer) = self.ask(reqwest::Method::DELETE, &self.index, None).await;

@@ -186,6 +186,12 @@ impl Weir {
         (ledger, self.folder.take().unwrap())
     }
 
+    /// Waits until it has ended on its own: its exit code and its log.
+    pub(crate) async fn until_it_ends(&mut self) -> (Option<i32>, String) {
+        let status = eventually("weir ends", async || self.child.try_wait().unwrap()).await;
+        (status.code(), self.log())
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id() as i32).unwrap();
         let _ = kill_process(pid, signal);

@@ -75,6 +75,7 @@ fn settings(url: &str, ca: Option<PathBuf>) -> OpenSearchSettings {
         index: IndexPattern { prefix: "e".into(), date: None, suffix: String::new() },
         mode: Mode::History,
         template: Template::Skip,
+        duplicates: crate::sink::Duplicates::Forbid,
     }
 }
 

@@ -26,9 +26,19 @@ impl Lane {
         done
     }
 
-    fn failed(&mut self, parcel: Parcel, failure: Failure, done: &mut Completion, now: Instant, random: f64) {
+    fn failed(
+        &mut self,
+        mut parcel: Parcel,
+        failure: Failure,
+        done: &mut Completion,
+        now: Instant,
+        random: f64,
+    ) {
         if let Failure::Rejected(refusal, detail) = failure {
             return self.rejected(parcel, refusal, detail, done, now, random);
+        }
+        if !matches!(failure, Failure::TooMany(_)) {
+            parcel.entries.iter_mut().for_each(|entry| entry.is_open = true);
         }
         if matches!(failure, Failure::Timeout(_) | Failure::TooMany(_)) {
             self.window.pressed();
@@ -112,6 +122,10 @@ impl Lane {
             Class::Target => sorted.target(entry, || format!("{} {}", answer.status, detail())),
             Class::Pressure(kind) => {
                 sorted.too_many |= kind == Pressure::TooMany;
+                if kind == Pressure::Server {
+                    // A shard that did not answer in time may have stored it all the same.
+                    entry.is_open = true;
+                }
                 if self.is_poison(&mut entry, kind, now) {
                     done.dead.push((entry.item, Refusal::ServerError, detail()));
                 } else {

@@ -185,6 +185,31 @@ async fn one_document_that_answers_500_while_others_are_stored_is_dead_after_a_t
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_may_have_been_stored_all_the_same_is_open() {
+    let now = Instant::now();
+    let text = || "no".to_owned();
+    let answers = |status| Ok(vec![answer(status, "")]);
+    let cases = [
+        (Err(Failure::Outage(text())), true),
+        (Err(Failure::Timeout(text())), true),
+        (Err(Failure::Refused(text())), true),
+        (answers(503), true),
+        (Err(Failure::TooMany(text())), false),
+        (answers(429), false),
+        (answers(403), false),
+    ];
+    for (reply, is_open) in cases {
+        let (ledger, mut lane) = (Ledger::default(), Lane::new());
+        lane.admit(parcel(&ledger, &names(0, 1)));
+        let one = sent(lane.next(now));
+        let what = format!("{reply:?}");
+        lane.completed(one, reply, now, 0.0);
+        let again = sent(lane.next(now + Duration::from_secs(10)));
+        assert_eq!(again.entries[0].is_open, is_open, "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn documents_that_the_target_refuses_wait_while_others_are_stored_and_it_shows() {
     let (ledger, mut lane, now) = (Ledger::default(), Lane::new(), Instant::now());
     lane.admit(parcel(&ledger, &names(0, 2)));
