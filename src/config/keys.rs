@@ -16,8 +16,7 @@ pub(super) static ROOT: Table = Table {
     header: "",
     doc: "A weir pipeline: where events come from, the WebAssembly stages they pass, and where they go.",
     keys: &[
-        key("name", Type::Text(NAME), "Identifies the pipeline: its Lease, its saved position.")
-            .required(),
+        key("name", Type::Text(NAME), "Identifies the pipeline: its Lease, its saved position.").required(),
         key(
             "cluster",
             Type::Text(CLUSTER),
