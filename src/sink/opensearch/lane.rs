@@ -9,7 +9,7 @@
 
 mod completed;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -108,6 +108,8 @@ pub(super) struct Lane {
     storm: Storm,
     fresh_sent: Option<Instant>,
     stored_last: Option<Instant>,
+    /// The same for documents of each day.
+    stored_days: BTreeMap<i64, Instant>,
     ended: bool,
     /// Probes are taken in turn from what has failed and from what is new.
     probes_fresh: bool,
@@ -126,6 +128,7 @@ impl Lane {
             storm: Storm::default(),
             fresh_sent: None,
             stored_last: None,
+            stored_days: BTreeMap::new(),
             ended: false,
             probes_fresh: false,
         }

@@ -85,7 +85,7 @@ async fn prepare_once(
     }
 }
 
-/// The `cluster_uuid`, where it may be read. A cluster that is still forming says `_na_`.
+/// The `cluster_uuid`, where it may be read. A cluster that is still forming says `_na_`, and is asked again.
 async fn cluster_uuid(asker: &Asker<'_>) -> Result<Option<String>, Problem> {
     #[derive(Deserialize)]
     struct Root {
@@ -97,7 +97,13 @@ async fn cluster_uuid(asker: &Asker<'_>) -> Result<Option<String>, Problem> {
         return Ok(None);
     }
     let root: Option<Root> = serde_json::from_slice(&answer.body).ok();
-    Ok(root.map(|root| root.cluster_uuid).filter(|uuid| uuid != "_na_"))
+    match root.map(|root| root.cluster_uuid) {
+        // Whose it is will be known: it may be another one than the position's.
+        Some(uuid) if uuid == "_na_" => {
+            Err(Problem::Again(Trouble::Outage("the cluster is still forming".to_owned())))
+        }
+        uuid => Ok(uuid),
+    }
 }
 
 async fn install_template(asker: &Asker<'_>, pattern: &IndexPattern) -> Result<(), Problem> {

@@ -7,6 +7,7 @@ use super::super::parcel::{Entry, Parcel};
 use super::super::response::Answer;
 use super::super::retry::backoff;
 use super::{Completion, Failure, Gate, Lane, SERVER_ERROR_FOR, Trouble};
+use crate::handoff::Item;
 
 impl Lane {
     /// A request has ended. `random` is in 0..1.
@@ -37,8 +38,10 @@ impl Lane {
         if let Failure::Rejected(refusal, detail) = failure {
             return self.rejected(parcel, refusal, detail, done, now, random);
         }
-        if !matches!(failure, Failure::TooMany(_)) {
-            parcel.entries.iter_mut().for_each(|entry| entry.is_open = true);
+        for entry in &mut parcel.entries {
+            // It was not the document's fault this time.
+            entry.failing_since = None;
+            entry.is_open |= !matches!(failure, Failure::TooMany(_));
         }
         if matches!(failure, Failure::Timeout(_) | Failure::TooMany(_)) {
             self.window.pressed();
@@ -93,6 +96,7 @@ impl Lane {
         }
         if !done.delivered.is_empty() {
             self.stored_last = Some(now);
+            self.stored_on(&done.delivered, now);
         }
         if sorted.too_many {
             self.window.pressed();
@@ -127,7 +131,8 @@ impl Lane {
                     entry.is_open = true;
                 }
                 if self.is_poison(&mut entry, kind, now) {
-                    done.dead.push((entry.item, Refusal::ServerError, detail()));
+                    // Like any refusal it is only believed while others are stored.
+                    sorted.documents.push((entry, Refusal::ServerError, detail()));
                 } else {
                     sorted.pressure(entry, || format!("{} {}", answer.status, detail()));
                 }
@@ -135,14 +140,28 @@ impl Lane {
         }
     }
 
-    /// Whether a document has answered 5xx for so long, while others were stored, that it is the cause.
+    /// Whether a document has answered 5xx for so long, while others of its day were stored, and so of its index, that it is
+    /// the cause.
     fn is_poison(&self, entry: &mut Entry, kind: Pressure, now: Instant) -> bool {
         if kind == Pressure::TooMany {
             entry.failing_since = None;
             return false;
         }
         let since = *entry.failing_since.get_or_insert(now);
-        now - since >= SERVER_ERROR_FOR && self.stored_last.is_some_and(|stored| stored > since)
+        let stored = self.stored_days.get(&day_of(&entry.item));
+        now - since >= SERVER_ERROR_FOR && stored.is_some_and(|stored| *stored > since)
+    }
+
+    fn stored_on(&mut self, delivered: &[Item], now: Instant) {
+        let mut last = None;
+        for item in delivered {
+            let day = day_of(item);
+            if last.replace(day) != Some(day) {
+                self.stored_days.insert(day, now);
+            }
+        }
+        // As long as anybody may ask.
+        self.stored_days.retain(|_, stored| now - *stored <= 2 * SERVER_ERROR_FOR);
     }
 
     /// Decides over what was not stored, and over the gate.
@@ -246,3 +265,10 @@ impl Sorted {
         self.pressure_why.get_or_insert_with(why);
     }
 }
+
+/// The day (UTC) that decides over a document's index, since 1970.
+fn day_of(item: &Item) -> i64 {
+    item.document().index_time.div_euclid(DAY_MICROS)
+}
+
+const DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;

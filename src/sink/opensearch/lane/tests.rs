@@ -185,6 +185,47 @@ async fn one_document_that_answers_500_while_others_are_stored_is_dead_after_a_t
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_document_whose_index_answers_500_or_that_an_outage_kept_waiting_is_not_dead() {
+    const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+    let (ledger, mut lane, mut now) = (Ledger::default(), Lane::new(), Instant::now());
+    // Of tomorrow's index, which does not come up.
+    let tomorrow = |names: &[String]| {
+        let docs: Vec<Doc<'_>> =
+            names.iter().map(|name| Doc { time: DAY, ..Doc::object(name, "1") }).collect();
+        Parcel::new(entries(&ledger, &docs))
+    };
+    lane.admit(tomorrow(&names(0, 1)));
+    for number in 1..100 {
+        lane.admit(parcel(&ledger, &names(number, 1)));
+        now += Duration::from_secs(15);
+        while let Turn::Send(parcel) = lane.next(now) {
+            let status = |entry: &Entry| if name(&entry.item) == 0 { 500 } else { 201 };
+            let answers = parcel.entries.iter().map(|entry| answer(status(entry), "boom")).collect();
+            assert!(settle(lane.completed(parcel, Ok(answers), now, 0.0)).1.is_empty());
+        }
+    }
+
+    // One answer before an outage and one after it are no row of answers.
+    let mut lane = Lane::new();
+    lane.admit(parcel(&ledger, &names(0, 1)));
+    let one = sent(lane.next(now));
+    lane.completed(one, Ok(vec![answer(503, "boom")]), now, 0.0);
+    now += Duration::from_secs(10);
+    let again = sent(lane.next(now));
+    lane.completed(again, Err(Failure::Outage("away".into())), now, 0.0);
+    now += SERVER_ERROR_FOR * 2;
+    lane.admit(parcel(&ledger, &names(1, 1)));
+    for _ in 0..4 {
+        now += Duration::from_secs(10);
+        while let Turn::Send(parcel) = lane.next(now) {
+            let status = |entry: &Entry| if name(&entry.item) == 0 { 503 } else { 201 };
+            let answers = parcel.entries.iter().map(|entry| answer(status(entry), "boom")).collect();
+            assert!(settle(lane.completed(parcel, Ok(answers), now, 0.0)).1.is_empty());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_may_have_been_stored_all_the_same_is_open() {
     let now = Instant::now();
     let text = || "no".to_owned();
