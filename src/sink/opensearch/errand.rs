@@ -10,10 +10,10 @@ use std::collections::VecDeque;
 
 use super::client::{Response, TransportError};
 use super::doubt::Doubt;
+use super::failure::read;
 use super::lane::Failure;
 use super::lookup::{self, Ask};
 use super::parcel::Parcel;
-use super::read;
 use super::request::Actions;
 use super::response::{self, Answer};
 use crate::event::Micros;

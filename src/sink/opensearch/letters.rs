@@ -19,8 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::query::Items;
 use super::client::{Client, Response};
+use super::failure::transport_failure;
 use super::retry::backoff;
-use super::{lane, response, transport_failure};
+use super::{lane, response};
 use crate::dead_letter::{
     Entry, Found, Index, LetterId, Owner, Query, Stub, Trouble, Usage, Version, Writing, index_body,
 };

@@ -11,8 +11,9 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::client::{Response, TransportError};
+use super::failure::{status_failure, transport_failure};
 use super::lane::Failure;
-use super::{response, status_failure, transport_failure};
+use super::response;
 
 /// Ids in a search. Each may be in several indices, and a search answers 10,000 documents at most.
 pub(super) const IDS_MAX: usize = 1000;

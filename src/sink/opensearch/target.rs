@@ -14,6 +14,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::client::{Client, Response};
+use super::failure::{status_failure, status_label, transport_failure};
 use super::lane::Trouble;
 use super::moving::{self, Kind, Writes};
 use super::report::Reporter;
@@ -157,10 +158,9 @@ impl Asker<'_> {
     pub(super) async fn ask(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Response, Problem> {
         let host = self.client.host().to_owned();
         let answer = self.client.request(method, path, "application/json", body).await;
-        self.requests.with_label_values(&[super::status_label(&answer)]).inc();
-        let answer =
-            answer.map_err(|error| Problem::Again(super::transport_failure(error).into_trouble()))?;
-        let failure = || super::status_failure(answer.status, &answer.body, &host).into_trouble();
+        self.requests.with_label_values(&[status_label(&answer)]).inc();
+        let answer = answer.map_err(|error| Problem::Again(transport_failure(error).into_trouble()))?;
+        let failure = || status_failure(answer.status, &answer.body, &host).into_trouble();
         match answer.status.as_u16() {
             401 => Err(Problem::Unauthorized(failure())),
             300..=399 | 429 | 500..=599 => {
