@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicU64;
 use clap::Args;
 
 use super::{Failure, LogArguments, configuration, modules};
+use crate::config::Settings;
 use crate::pipeline::{self, Finished, RunError};
 use crate::source;
 
@@ -29,6 +30,7 @@ impl RunCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
         let telemetry = self.log.init()?;
         let config = configuration::for_run(&self.config)?;
+        say_what_runs(&config.settings);
         let read = Arc::new(AtomicU64::new(0));
         let total = bytes_to_read(&config.settings.source);
         let progress = total.and_then(|total| telemetry.progress(total, &read));
@@ -47,6 +49,20 @@ impl RunCommand {
             Err(error) => Err(Failure::Run { error: error.into(), ledger: ledger.into() }),
         }
     }
+}
+
+/// The first line of a log, for whoever reads it a year later.
+fn say_what_runs(settings: &Settings) {
+    let stages: Vec<&str> = settings.stages.iter().map(|stage| stage.name.as_str()).collect();
+    let target = settings.sink.target();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        pipeline = settings.name,
+        source = settings.source.identity(),
+        stages = stages.join(", "),
+        sink = [Some(target.kind), target.index].into_iter().flatten().collect::<Vec<_>>().join(" "),
+        "starting"
+    );
 }
 
 /// How much there is to read, of a source that ends.
