@@ -62,6 +62,8 @@ for ((kill = 1; kill <= kills; kill++)); do
   worst=$(awk -v a="$worst" -v b="$gap" 'BEGIN { print (b > a) ? b : a }')
   replica "$dead"
 done
+until_ answers a
+until_ answers b
 for name in a b; do
   kill "${pids[$name]}"
   wait "${pids[$name]}" || die "weir failed: $(tail -n 5 "$dir/weir-$name.log")"
