@@ -61,4 +61,6 @@ mod model_test;
 #[cfg(test)]
 mod scenario_test;
 #[cfg(test)]
+mod server_test;
+#[cfg(test)]
 pub(crate) mod simulated;

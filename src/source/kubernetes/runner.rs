@@ -1,8 +1,9 @@
 //! The I/O of one machine: sends its requests, reads answers into chunks, tells it what happened.
 //!
 //! Constraints: an event of a watch goes on as soon as the bytes that end it have come, but that chunks follow each other at
-//! least [`WATCH_PACE`] apart: in a burst, waking three threads for each event would be most of its cost. What the machine has accepted is handed on whatever becomes of the answer. A watch that finds no room is closed within [`WATCH_ROOM_WAIT`], a list within
-//! [`LIST_ROOM_WAIT`].
+//! least [`WATCH_PACE`] apart: in a burst, waking three threads for each event would be most of its cost. What the machine has
+//! accepted is handed on whatever becomes of the answer. A watch that finds no room is closed within [`WATCH_ROOM_WAIT`], a
+//! list within [`LIST_ROOM_WAIT`].
 
 use std::future::Future;
 use std::time::Duration;
