@@ -157,6 +157,11 @@ impl Takeover {
         self.0.fetch_max(time, Ordering::Relaxed);
     }
 
+    /// It happens again, now.
+    pub fn again_now(&self) {
+        self.again(now());
+    }
+
     /// When it was, in µs since the epoch.
     pub fn time(&self) -> Micros {
         self.0.load(Ordering::Relaxed)
@@ -166,8 +171,12 @@ impl Takeover {
 /// Now, of this machine's clock.
 impl Default for Takeover {
     fn default() -> Takeover {
-        Takeover::at(jiff::Timestamp::now().as_microsecond())
+        Takeover::at(now())
     }
+}
+
+fn now() -> Micros {
+    jiff::Timestamp::now().as_microsecond()
 }
 
 /// Where workers put finished documents.

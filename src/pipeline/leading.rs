@@ -129,7 +129,7 @@ impl Terms {
                 ended = &mut run => return Ok(ended?),
                 () = end_of(term, &mut leadership) => {
                     // What is still here, the next one may send before us.
-                    self.context.takeover.again(now());
+                    self.context.takeover.again_now();
                     stop.cancel();
                     run.await?;
                 }
@@ -140,7 +140,7 @@ impl Terms {
 
     /// The source goes on from the mark that was found.
     async fn begin(&self, term: Term, mark: Option<String>) -> Result<(), RunError> {
-        self.context.takeover.again(now());
+        self.context.takeover.again_now();
         if let Some(marks) = self.context.keeper.adopt(&mark.unwrap_or_default())? {
             let guard = self.context.guard.clone();
             on_disk(move || guard.begin(marks)).await;
@@ -153,11 +153,6 @@ impl Terms {
         *self.begun.lock().unwrap_or_else(|e| e.into_inner()) = term;
         self.context.health.follow(term.is_none());
     }
-}
-
-/// In µs since the epoch.
-fn now() -> i64 {
-    jiff::Timestamp::now().as_microsecond()
 }
 
 /// Waits until this process leads.
