@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::query::Items;
 use super::client::{Client, Response};
-use super::failure::transport_failure;
+use super::failure::{status_failure, transport_failure};
 use super::retry::backoff;
 use super::{lane, response};
 use crate::dead_letter::{
@@ -85,21 +85,17 @@ impl LetterIndex {
         });
         let Some(answer) = answer else { return Err(Trouble::Outage("the run was ended".into())) };
         let answer = answer.map_err(|error| trouble(transport_failure(error).into_trouble()))?;
-        let text = || format!("{host} answers {}: {}", answer.status.as_u16(), why(&answer));
         match answer.status.as_u16() {
             401 => {
                 if let Err(error) = self.client.reread_password() {
                     tracing::warn!("sink.password: {error}; going on with the one from before");
                 }
-                Err(Trouble::Refused(format!("{}: check sink.username and sink.password", text())))
             }
-            429 | 500..=599 => {
-                self.client.rotate(&host);
-                Err(Trouble::Outage(text()))
-            }
-            300..=399 => Err(Trouble::Refused(format!("{}: sink.hosts must name OpenSearch itself", text()))),
-            _ => Ok(answer),
+            429 | 500..=599 => self.client.rotate(&host),
+            300..=399 => {}
+            _ => return Ok(answer),
         }
+        Err(trouble(status_failure(answer.status, &answer.body, &host).into_trouble()))
     }
 
     fn search(&self, body: &serde_json::Value) -> Result<Response, Trouble> {

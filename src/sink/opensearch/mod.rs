@@ -4,7 +4,7 @@
 //! moves batches, requests and time in and out of it.
 //!
 //! Invariant: an event is settled when OpenSearch has said that its document is stored, or its dead letter is
-//! on disk; before that it is held by a batch here, whatever happens.
+//! kept; before that it is held by a batch here, whatever happens.
 
 mod client;
 mod doubt;
@@ -267,7 +267,7 @@ impl Sender {
         self.bury(dead).await
     }
 
-    /// Writes dead letters, and settles their events when they are on disk.
+    /// Writes dead letters, and settles their events when they are kept.
     async fn bury(&mut self, dead: Vec<(Item, Refusal, String)>) -> Result<(), SinkError> {
         let Some((_, refusal, detail)) = dead.first() else { return Ok(()) };
         if let Some(silent) = self.dead_letter_rate.allow(dead.len() as u64, Instant::now()) {
