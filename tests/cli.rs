@@ -428,6 +428,23 @@ mod usage {
     }
 
     #[test]
+    fn a_variable_that_holds_a_line_break_alone_holds_no_secret() {
+        let folder = Folder::with(&[(
+            "p.toml",
+            "name = 'p'\nsource = { kind = 'stdin' }\n[sink]\nkind = 'opensearch'\nhosts = ['http://127.0.0.1:9']\nindex = 'i'\nusername = 'u'\npassword = { env = 'WEIR_TEST_SECRET' }\n",
+        )]);
+        let check = |value: &str| {
+            let output =
+                folder.command(&["check", "p.toml"]).env("WEIR_TEST_SECRET", value).output().unwrap();
+            (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        };
+        let (code, said) = check("\n");
+        assert_eq!(code, Some(2));
+        assert!(said.contains("WEIR_TEST_SECRET, which should hold the secret, is empty"), "{said}");
+        assert_eq!(check("secret\n").0, Some(0));
+    }
+
+    #[test]
     fn a_log_filter_that_is_none_exits_2() {
         let folder = Folder::with(&[("p.toml", SMALL)]);
         let output = folder.command(&["check", "p.toml"]).env("WEIR_LOG", "weir=loud").output().unwrap();
@@ -866,6 +883,43 @@ mod position {
         std::fs::write(&path, "garbage").unwrap();
         assert_eq!(position(&folder, "reset").code, Some(0));
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_waits_on_disk_is_told_and_stays_whatever_is_decided() {
+        let events = concat!(env!("CARGO_MANIFEST_DIR"), "/config/demo-events.jsonl");
+        let text = format!(
+            "name = 'p'\nsource = {{ kind = 'file', path = {events:?}, follow = true }}\nbuffer.path = 'spool'\n\
+             [sink]\nkind = 'opensearch'\nhosts = ['http://127.0.0.1:9']\nindex = 'i'\n"
+        );
+        let folder = Folder::with(&[("p.toml", &text)]);
+        let mut run = folder.command(&["run", "--config", "p.toml"]).stderr(Stdio::null()).spawn().unwrap();
+        // It is saved when everything before it is on disk.
+        let saved = folder.path().join("spool/position.json");
+        let begin = std::time::Instant::now();
+        while !saved.exists() {
+            assert!(begin.elapsed() < std::time::Duration::from_secs(120), "nothing is brought to disk");
+            std::thread::park_timeout(std::time::Duration::from_millis(50));
+        }
+        run.kill().unwrap();
+        run.wait().unwrap();
+        let waiting = |ended: Ended| {
+            let line = ended.stdout.lines().find(|line| line.starts_with("waiting")).map(str::to_owned);
+            line.unwrap_or_else(|| panic!("{}{}", ended.stdout, ended.stderr))
+        };
+        let told = waiting(position(&folder, "show"));
+        assert!(told.ends_with(" documents in spool, which the next run sends first"), "{told}");
+        assert_eq!(waiting(position(&folder, "keep")), told);
+        assert_eq!(waiting(position(&folder, "reset")), told);
+        assert_eq!(waiting(position(&folder, "reset")), told, "there was no position any more");
+    }
+
+    #[test]
+    fn a_folder_without_a_spool_stays_as_it_is() {
+        let folder = Folder::with(&[("p.toml", WITH_SPOOL)]);
+        std::fs::create_dir(folder.path().join("spool")).unwrap();
+        assert_eq!(position(&folder, "show").code, Some(1));
+        assert_eq!(std::fs::read_dir(folder.path().join("spool")).unwrap().count(), 0);
     }
 
     #[test]

@@ -125,13 +125,17 @@ pub fn lock(folder: &Path) -> Result<FolderLock, OpenError> {
     Ok(FolderLock { _folder: folder })
 }
 
-/// How many documents wait in a spool's folder for the next run, which sends them first. Takes the folder meanwhile.
+/// How many documents wait in a spool's folder for the next run, which sends them first. Takes the folder meanwhile, and opens
+/// what is there as that run would; a folder without a spool stays as it is.
 ///
 /// # Errors
 ///
 /// When a process has it, or it cannot be used.
 pub fn documents_in(folder: &Path) -> Result<u64, OpenError> {
-    // Bounds of what is written, and nothing is.
+    if !log::is_in(folder) {
+        return Ok(0);
+    }
+    // A bound of what is appended, and nothing is.
     Ok(log::Log::open(Folder::new(folder), log::Limits::new(u64::MAX))?.log.documents())
 }
 

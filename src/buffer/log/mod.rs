@@ -65,6 +65,11 @@ use self::write::Tip;
 use crate::event::Documents;
 use crate::position::Positions;
 
+/// Whether a folder holds a log.
+pub(crate) fn is_in(folder: &std::path::Path) -> bool {
+    folder.join(progress::NAME).exists()
+}
+
 /// What a log may take on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
