@@ -1,6 +1,6 @@
 //! Replicas with a Lease: one reads, another goes on when it is gone.
 
-use crate::support::{Cluster, Search, Weir, eventually};
+use crate::support::{Cluster, Search, Weir, eventually, report, until_stored};
 
 fn with_lease(cluster: &Cluster, search: &Search) -> String {
     format!(
@@ -9,19 +9,6 @@ fn with_lease(cluster: &Cluster, search: &Search) -> String {
          [lease]\nenabled = true\nnamespace = {0:?}\nduration = \"5s\"\n",
         cluster.namespace, search.url, search.index
     )
-}
-
-async fn report(cluster: &Cluster, numbers: std::ops::Range<usize>) {
-    for number in numbers {
-        cluster.report(&format!("e{number}"), "Warning", "Failed", "no such image", 1).await;
-    }
-}
-
-async fn until_stored(search: &Search, count: usize) {
-    eventually(&format!("{count} documents"), async || {
-        (search.documents().await.len() == count).then_some(())
-    })
-    .await;
 }
 
 async fn leads(weir: &Weir) -> bool {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Cluster, OwnNode, Search, Weir, eventually};
+use crate::support::{Cluster, OwnNode, Search, Weir, eventually, report, until_stored};
 
 fn with_spool(cluster: &Cluster, search: &Search) -> String {
     format!(
@@ -10,19 +10,6 @@ fn with_spool(cluster: &Cluster, search: &Search) -> String {
          [sink]\nkind = \"opensearch\"\nhosts = [{:?}]\nindex = {:?}\n",
         cluster.namespace, search.url, search.index
     )
-}
-
-async fn report(cluster: &Cluster, numbers: std::ops::Range<usize>) {
-    for number in numbers {
-        cluster.report(&format!("e{number}"), "Warning", "Failed", "no such image", 1).await;
-    }
-}
-
-async fn until_stored(search: &Search, count: usize) {
-    eventually(&format!("{count} documents"), async || {
-        (search.documents().await.len() == count).then_some(())
-    })
-    .await;
 }
 
 /// The saved position is behind the event with this name.

@@ -25,6 +25,20 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Opti
     }
 }
 
+/// Reports events with these numbers in their names, which no module filters.
+pub(crate) async fn report(cluster: &Cluster, numbers: std::ops::Range<usize>) {
+    for number in numbers {
+        cluster.report(&format!("e{number}"), "Warning", "Failed", "no such image", 1).await;
+    }
+}
+
+pub(crate) async fn until_stored(search: &Search, count: usize) {
+    eventually(&format!("{count} documents"), async || {
+        (search.documents().await.len() == count).then_some(())
+    })
+    .await;
+}
+
 /// A name that no other test run uses.
 pub(crate) fn unique(prefix: &str) -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
