@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{RwLock, mpsc};
 use weir::event::{Event, Span};
 use weir::handoff::{Outlet, Work};
 use weir::health::Health;
@@ -98,6 +98,10 @@ async fn send(client: &kube::Client, method: &str, path: &str, body: Value) -> V
     client.request(request).await.unwrap()
 }
 
+/// Held for writing by who compacts: it takes from every watch that is just opening what it begins with, and the versions that
+/// were overwritten by the time it has listed again are gone.
+static HISTORY: RwLock<()> = RwLock::const_new(());
+
 /// Makes etcd forget every version but the newest.
 async fn compact(namespace: &Namespace, etcd: &str) {
     let version = namespace.create("to-see-the-version").await;
@@ -155,14 +159,21 @@ impl Source {
             }
         };
         if tokio::time::timeout(PATIENCE, all).await.is_err() {
-            let missing = versions.iter().filter(|version| !self.seen.contains_key(*version)).count();
-            panic!("{missing} of {} versions did not come", versions.len());
+            let missing: Vec<_> =
+                versions.iter().filter(|version| !self.seen.contains_key(*version)).collect();
+            let metrics = self.metrics.render();
+            let source: Vec<_> = metrics.lines().filter(|line| line.starts_with("weir_source_")).collect();
+            panic!("of {} versions did not come: {missing:?}\n{}", versions.len(), source.join("\n"));
         }
+    }
+
+    fn shows(&self, line: &str) -> bool {
+        self.metrics.render().lines().any(|have| have == line)
     }
 
     async fn until_metric(&self, line: &str) {
         let shown = async {
-            while !self.metrics.render().lines().any(|have| have == line) {
+            while !self.shows(line) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -193,9 +204,10 @@ fn version(work: &Work, event: &Event) -> String {
 
 #[tokio::test]
 async fn the_pages_of_a_list_and_then_the_watch_give_every_version_once() {
+    let _kept = HISTORY.read().await;
     let namespace = Namespace::new("pages-").await;
     let mut versions = namespace.create_many("before", 1_200).await;
-    // Room for all: while this creates, nobody takes; a watch that is closed meanwhile would be compacted away by another test.
+    // Room for all: while this creates, nobody takes.
     let mut source = Source::of(&namespace, 2_000).await;
     source.until_seen(&versions).await;
     assert!(source.health.readiness().ok);
@@ -214,17 +226,20 @@ async fn a_watch_that_was_closed_for_want_of_room_and_compacted_is_listed_again_
         eprintln!("left out: WEIR_TEST_ETCD is not set; `make test` without WEIR_TEST_KUBECONFIG runs this");
         return;
     };
+    let _cut = HISTORY.write().await;
     let namespace = Namespace::new("gone-").await;
     let listed = namespace.create_many("listed", 10).await;
     let mut source = Source::of(&namespace, 1).await;
     source.until_seen(&listed).await;
     source.until_metric(r#"weir_source_state{state="watching"} 1"#).await;
-    // Nobody takes the only chunk.
-    let mut versions = namespace.create_many("unread", 50).await;
-    source.until_metric(r#"weir_source_state{state="full"} 1"#).await;
-    let overwritten = namespace.update("unread-00049", 2).await;
-    versions.pop();
-    versions.push(namespace.update("unread-00049", 3).await);
+    // Nobody takes the only chunk. What comes at once shares it, so one creation may not be enough.
+    let mut versions = Vec::new();
+    while !source.shows(r#"weir_source_state{state="full"} 1"#) {
+        versions.push(namespace.create(&format!("unread-{:05}", versions.len())).await);
+        assert!(versions.len() < 10_000, "the source never found itself without room");
+    }
+    let overwritten = namespace.create("changed").await;
+    versions.push(namespace.update("changed", 2).await);
     compact(&namespace, &etcd).await;
     source.until_seen(&versions).await;
     source.until_metric(r#"weir_source_restarts_total{cause="gone"} 1"#).await;
