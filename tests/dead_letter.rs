@@ -129,8 +129,20 @@ mod list {
         assert_eq!(ids(&["--stage", "other"]), "");
         assert_eq!(ids(&["--reason", "mapping", "--where", "sink"]), "1:3 2:3");
         assert_eq!(ids(&["--reason", "mapping", "--where", "source"]), "");
-        let ended = folder.list(&["--reason", "none"]);
-        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), "no letters\n"));
+    }
+
+    #[test]
+    fn a_filter_that_matches_nothing_is_told_from_a_place_without_letters() {
+        let told = |folder: &Folder| {
+            let ended = folder.list(&["--reason", "none"]);
+            assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""));
+            ended.stderr
+        };
+        let mut folder = Folder::with(&[("00000001.jsonl", &three()), ("00000002.jsonl", &three())]);
+        assert_eq!(told(&folder), "none of the 6 letters match\n");
+        folder = Folder::with(&[("00000001.jsonl", &record("sink", "mapping", "", GOOD, ""))]);
+        assert_eq!(told(&folder), "the only letter does not match\n");
+        assert_eq!(told(&Folder::with(&[("00000001.jsonl", "")])), "no letters\n");
     }
 
     #[test]
@@ -174,7 +186,7 @@ mod list {
         folder.write("p.toml", CONFIG.split("[dead_letter]").next().unwrap());
         let ended = folder.list(&[]);
         assert_eq!(ended.code, Some(2));
-        insta::assert_snapshot!(ended.stderr, @"error: p.toml has no dead_letter.path, so its pipeline keeps no dead letters: name a folder of some with --from FOLDER");
+        insta::assert_snapshot!(ended.stderr, @r#"error: p.toml has no dead_letter.path, and dead_letter.kind is not "index", so its pipeline keeps no dead letters: name a folder of some with --from FOLDER"#);
     }
 
     #[test]

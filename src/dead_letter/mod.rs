@@ -119,7 +119,7 @@ pub struct Letter<'a> {
 pub enum DeadLetterError {
     /// No place for them is configured.
     #[error(
-        "an event needs the dead letters ({place}: {reason}: {detail}), and there is no [dead_letter] path in the configuration: set dead_letter.path to a folder that weir may write to"
+        "an event needs the dead letters ({place}: {reason}: {detail}), and the configuration has no place for them: set dead_letter.path to a folder that weir may write to, or dead_letter.kind = \"index\" to keep them in the OpenSearch of the sink"
     )]
     NotConfigured {
         /// Which part refused the event.

@@ -134,7 +134,7 @@ fn what_a_failed_fsync_may_have_lost_is_written_again_to_another_file() {
 #[test]
 fn without_a_folder_the_first_letter_is_an_error_that_says_what_to_set() {
     let letters = open_with(None, &Ledger::default()).unwrap();
-    insta::assert_snapshot!(letters.write_all("task", &[LETTER]).unwrap_err(), @"an event needs the dead letters (source: syntax: line 7, column 12: expected `:`), and there is no [dead_letter] path in the configuration: set dead_letter.path to a folder that weir may write to");
+    insta::assert_snapshot!(letters.write_all("task", &[LETTER]).unwrap_err(), @r#"an event needs the dead letters (source: syntax: line 7, column 12: expected `:`), and the configuration has no place for them: set dead_letter.path to a folder that weir may write to, or dead_letter.kind = "index" to keep them in the OpenSearch of the sink"#);
 }
 
 /// Letters in a folder that has room for one of them.

@@ -34,6 +34,7 @@ impl ListCommand {
             filter: self.filter.filter(),
             is_json: self.json,
             columns: columns(),
+            read: 0,
             counts: BTreeMap::new(),
             out: BufWriter::new(io::stdout().lock()),
         };
@@ -69,13 +70,16 @@ struct List<W: Write> {
     is_json: bool,
     /// Of the terminal, where stdout is one.
     columns: Option<usize>,
-    /// By where and why.
+    /// Letters, whether they match or not.
+    read: u64,
+    /// Those that match, by where and why.
     counts: BTreeMap<(String, String), u64>,
     out: W,
 }
 
 impl<W: Write> List<W> {
     fn letter(&mut self, id: LetterId, record: &Record) -> io::Result<()> {
+        self.read += 1;
         if !self.filter.matches(record) {
             return Ok(());
         }
@@ -96,9 +100,11 @@ impl<W: Write> List<W> {
         let total: u64 = self.counts.values().sum();
         let of: Vec<String> =
             self.counts.iter().map(|((place, reason), count)| format!("{count} {place} {reason}")).collect();
-        match of.as_slice() {
-            [] => "no letters".to_owned(),
-            of => format!("{total} letter{}: {}", if total == 1 { "" } else { "s" }, of.join(", ")),
+        match (self.read, of.as_slice()) {
+            (0, _) => "no letters".to_owned(),
+            (1, []) => "the only letter does not match".to_owned(),
+            (read, []) => format!("none of the {read} letters match"),
+            (_, of) => format!("{total} letter{}: {}", if total == 1 { "" } else { "s" }, of.join(", ")),
         }
     }
 }

@@ -43,9 +43,9 @@ pub(super) fn run(command: DeadLetterCommand) -> Result<(), Failure> {
 /// Why a command under `weir dead-letter` failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LettersError {
-    /// The configuration names no folder.
+    /// The configuration names neither a folder nor an index.
     #[error(
-        "{0} has no dead_letter.path, so its pipeline keeps no dead letters: name a folder of some with --from FOLDER"
+        "{0} has no dead_letter.path, and dead_letter.kind is not \"index\", so its pipeline keeps no dead letters: name a folder of some with --from FOLDER"
     )]
     NoPath(PathBuf),
     /// The letters cannot be read.

@@ -247,7 +247,7 @@ fn an_event_for_which_there_is_no_dead_letter_is_given_back_and_the_others_have_
     let (ran, ends) = bench.run_chunks(chain, vec![events], 1, None);
     assert_eq!((ran.documents.len(), ran.filtered("drop-normal", "normal")), (2, 1));
     assert_eq!(ran.ledger.in_flight, 1, "the event alone");
-    insta::assert_snapshot!(ends[0].as_ref().unwrap_err(), @"an event needs the dead letters (traps: trap: wasm trap: wasm `unreachable` instruction executed), and there is no [dead_letter] path in the configuration: set dead_letter.path to a folder that weir may write to");
+    insta::assert_snapshot!(ends[0].as_ref().unwrap_err(), @r#"an event needs the dead letters (traps: trap: wasm trap: wasm `unreachable` instruction executed), and the configuration has no place for them: set dead_letter.path to a folder that weir may write to, or dead_letter.kind = "index" to keep them in the OpenSearch of the sink"#);
 }
 
 #[test]
