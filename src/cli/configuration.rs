@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
-use super::{Failure, modules, outlets};
+use super::{Failure, ends, modules, outlets};
 use crate::config::{self, Config, Diagnostic, Environment, Named, Problems};
 use crate::stages::Description;
 use crate::tls;
 
 /// Reads and looks at everything, and loads the modules.
 pub(super) fn check(file: &Path) -> Result<(Config, Vec<Description>), Failure> {
-    let config = read(file, outlets::in_files)?;
+    let config = read(file, |named| [ends::source(named), ends::sink(named), outlets::in_files(named)])?;
     match modules::load(&config.named)? {
         Ok(modules) => Ok((config, modules)),
         Err(problems) => Err(failure(problems)),
@@ -19,7 +19,16 @@ pub(super) fn check(file: &Path) -> Result<(Config, Vec<Description>), Failure> 
 
 /// Reads and looks at everything but the modules of a configuration that is fine otherwise: its run loads them.
 pub(super) fn for_run(file: &Path) -> Result<Config, Failure> {
-    read(file, |named| outlets::in_files(named).or_else(|| outlets::of_process(named)))
+    read(file, |named| [ends::source(named), ends::sink(named), outlet(named)])
+}
+
+/// The same for a replay, which reads letters instead of the source.
+pub(super) fn for_replay(file: &Path) -> Result<Config, Failure> {
+    read(file, |named| [None, ends::sink(named), outlet(named)])
+}
+
+fn outlet(named: &Named) -> Option<Diagnostic> {
+    outlets::in_files(named).or_else(|| outlets::of_process(named))
 }
 
 /// The failure that is made of `problems`.
@@ -30,10 +39,10 @@ pub(super) fn failure(problems: Vec<Diagnostic>) -> Failure {
     }
 }
 
-fn read(file: &Path, outlets: impl Fn(&Named) -> Option<Diagnostic>) -> Result<Config, Failure> {
+fn read(file: &Path, ends: impl Fn(&Named) -> [Option<Diagnostic>; 3]) -> Result<Config, Failure> {
     let (named, mut problems) = match config::load(file, &Environment::of_process()) {
         Ok(config) => {
-            let problems = look(&config.named, outlets);
+            let problems = look(&config.named, ends);
             if problems.is_empty() {
                 return Ok(config);
             }
@@ -41,7 +50,7 @@ fn read(file: &Path, outlets: impl Fn(&Named) -> Option<Diagnostic>) -> Result<C
         }
         Err((problems, None)) => return Err(problems.into()),
         Err((problems, Some(named))) => {
-            let more = look(&named, outlets);
+            let more = look(&named, ends);
             (*named, problems.iter().cloned().chain(more).collect())
         }
     };
@@ -50,10 +59,10 @@ fn read(file: &Path, outlets: impl Fn(&Named) -> Option<Diagnostic>) -> Result<C
 }
 
 /// What is wrong with secrets, certificates and files; no server is contacted.
-fn look(named: &Named, outlets: impl Fn(&Named) -> Option<Diagnostic>) -> Vec<Diagnostic> {
+fn look(named: &Named, ends: impl Fn(&Named) -> [Option<Diagnostic>; 3]) -> Vec<Diagnostic> {
     let password = named.password.as_ref();
     let password = password.and_then(|(secret, place)| secret.read().err().map(|error| place.error(error)));
     let ca = named.ca.as_ref();
     let ca = ca.and_then(|(path, place)| tls::authorities(path).err().map(|error| place.error(error)));
-    [password, ca, outlets(named)].into_iter().flatten().collect()
+    [password, ca].into_iter().chain(ends(named)).flatten().collect()
 }

@@ -6,6 +6,7 @@
 mod check;
 mod configuration;
 mod dead_letter;
+mod ends;
 pub mod filter;
 mod modules;
 mod outlets;

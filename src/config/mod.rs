@@ -132,6 +132,8 @@ pub struct Named {
     pub ca: Option<(PathBuf, Place)>,
     /// The source, if it is whole.
     pub source: Option<source::Settings>,
+    /// Where the source's `path` is, or its header.
+    pub source_path: Place,
     /// The sink, if it is whole.
     pub sink: Option<sink::Settings>,
     /// Where the sink's `path` is, or its header.

@@ -11,6 +11,7 @@ use crate::stages::{Match, OnError, StageSettings, Wasi};
 pub(super) fn named(walk: &Walk<'_>, root: &Section, environment: &Environment) -> Named {
     let sink = root.section("sink");
     let in_sink = |key| walk.place(sink.map_or(0, |sink| sink.at(key)));
+    let source_path = root.section("source").map_or(0, |source| source.at("path"));
     let unblamed = |key| sink.filter(|sink| !walk.is_wrong(sink.at(key)));
     let stages = root.sections("stage").iter().enumerate();
     let (stages, places) = stages.filter_map(|(index, stage)| loadable(walk, index, stage)).unzip();
@@ -24,6 +25,7 @@ pub(super) fn named(walk: &Walk<'_>, root: &Section, environment: &Environment) 
             .map(|it| (it, in_sink("password"))),
         ca: unblamed("ca").and_then(|sink| sink.path("ca")).map(|it| (it, in_sink("ca"))),
         source: None,
+        source_path: walk.place(source_path),
         sink: None,
         sink_path: in_sink("path"),
         sink_kind: in_sink("kind"),

@@ -50,7 +50,7 @@ impl ReplayCommand {
             return Err(LettersError::NoneNamed.into());
         }
         let telemetry = self.log.init()?;
-        let config = configuration::for_run(&self.config)?;
+        let config = configuration::for_replay(&self.config)?;
         let mut settings = config.settings.clone();
         if let Some(path) = &self.from {
             settings.dead_letter = dead_letter::Settings::Disk { path: path.clone() };
