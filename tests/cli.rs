@@ -837,6 +837,22 @@ mod run {
         let line: serde_json::Value = serde_json::from_str(last[1]).unwrap();
         assert_eq!((&line["suppressed"], &line["like"]), (&3.into(), &"malformed event".into()));
     }
+
+    #[test]
+    fn a_run_begins_by_saying_what_runs() {
+        let config =
+            FILE_TO_FILE.replace("'p'", "'events'") + "[[stage]]\nname = 'drop'\nmodule = 'drop.wasm'\n";
+        let folder = Folder::with(&[("p.toml", &config), ("in.json", EVENT)]);
+        std::fs::write(folder.path().join("drop.wasm"), modules::Guest::default().component()).unwrap();
+        let ended = folder.weir(&["run", "--config", "p.toml"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let mut first: serde_json::Value =
+            serde_json::from_str(ended.stderr.lines().next().unwrap()).unwrap();
+        let line = first.as_object_mut().unwrap();
+        line.remove("timestamp").unwrap();
+        assert_eq!(line.remove("version").unwrap(), env!("CARGO_PKG_VERSION"));
+        insta::assert_snapshot!(first, @r#"{"config":"p.toml","level":"INFO","message":"starting","pipeline":"events","sink":"file DIR/out.json","source":"file DIR/in.json","stages":"drop","target":"weir::cli::run"}"#);
+    }
 }
 
 mod position {

@@ -1,7 +1,7 @@
 //! `weir run --config FILE`: runs a pipeline in the foreground, and says how it ended.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -30,7 +30,7 @@ impl RunCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
         let telemetry = self.log.init()?;
         let config = configuration::for_run(&self.config)?;
-        say_what_runs(&config.settings);
+        say_what_runs(&self.config, &config.settings);
         let read = Arc::new(AtomicU64::new(0));
         let total = bytes_to_read(&config.settings.source);
         let progress = total.and_then(|total| telemetry.progress(total, &read));
@@ -52,11 +52,12 @@ impl RunCommand {
 }
 
 /// The first line of a log, for whoever reads it a year later.
-fn say_what_runs(settings: &Settings) {
+fn say_what_runs(config: &Path, settings: &Settings) {
     let stages: Vec<&str> = settings.stages.iter().map(|stage| stage.name.as_str()).collect();
     let target = settings.sink.target();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
+        config = %config.display(),
         pipeline = settings.name,
         source = settings.source.identity(),
         stages = stages.join(", "),
