@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 
+mod disk;
 mod spool;
 use crate::ledger::Ledger;
 

@@ -22,6 +22,7 @@ use crate::buffer;
 use crate::dead_letter::{self, DeadLetters};
 use crate::handoff::Outbox;
 use crate::ledger::{Ledger, Snapshot};
+use crate::position::{Keeper, Positions};
 use crate::secret::Secret;
 use crate::sink::{IndexPattern, Template};
 
@@ -62,23 +63,29 @@ enum Scenario {
     IndexReadOnly,
     /// A mapping mistake refuses every document at first.
     EverythingIsRefused,
+    /// Its cluster has no identity at first.
+    StillForming,
 }
 
-/// How many `_bulk` requests "at first" is.
+/// How many `_bulk` requests "at first" is; of a cluster that is still forming, how many that ask who it is.
 const AT_FIRST: usize = 3;
 const CULPRIT: &str = "u7.1";
 const PASSWORD: &str = "new-password";
+const CLUSTER: &str = "o1";
 
 struct Server {
     scenario: Scenario,
     bulks: AtomicUsize,
+    /// Requests that ask who it is.
+    roots: AtomicUsize,
     stored: Mutex<BTreeMap<String, u32>>,
 }
 
 impl Server {
     /// Starts it; answers its address.
     async fn start(scenario: Scenario) -> (Arc<Server>, String) {
-        let server = Arc::new(Server { scenario, bulks: AtomicUsize::new(0), stored: Mutex::default() });
+        let (bulks, roots) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let server = Arc::new(Server { scenario, bulks, roots, stored: Mutex::default() });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(answer).with_state(server.clone());
@@ -137,6 +144,11 @@ async fn answer(State(server): State<Arc<Server>>, uri: Uri, headers: HeaderMap,
         if headers.get(header::AUTHORIZATION) != expected.headers().get(header::AUTHORIZATION) {
             return plain(401, "Unauthorized");
         }
+    }
+    if uri.path() == "/" && server.scenario == Scenario::StillForming {
+        let is_at_first = server.roots.fetch_add(1, Ordering::Relaxed) < AT_FIRST;
+        let uuid = if is_at_first { "_na_" } else { CLUSTER };
+        return serde_json::json!({ "cluster_uuid": uuid }).to_string().into_response();
     }
     if uri.path() != "/_bulk" {
         return match server.scenario {
@@ -305,6 +317,36 @@ async fn a_password_that_was_changed_is_read_again() {
     let (snapshot, line) = tokio::join!(run.send(20), rotate);
     assert_eq!((delivered(&snapshot), server.stored().len()), (20, 20));
     assert!(line.ends_with("answers 401: Unauthorized: check sink.username and sink.password; events are held, and it is tried again"), "{line}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_is_still_forming_is_asked_again_until_it_is_known_whose_position_is_saved() {
+    let (server, url) = Server::start(Scenario::StillForming).await;
+    let run = Run::new(url);
+    let saved_for = |keeper: &Keeper| {
+        let record = keeper.record(Positions::from([("*".into(), "1".into())])).unwrap();
+        let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+        record["target"]["cluster"].clone()
+    };
+    let keeper = &run.context.keeper;
+    let told = async {
+        let is_forming = |line: &String| line.contains("the cluster is still forming");
+        while !run.context.health.readiness().lines.iter().any(is_forming) {
+            tokio::task::yield_now().await;
+        }
+        (saved_for(keeper), server.bulks.load(Ordering::Relaxed))
+    };
+    let sent = run.send(20);
+    tokio::pin!(sent);
+    let told = tokio::select! {
+        told = told => told,
+        _ = &mut sent => panic!("the documents were sent to a cluster that nobody knows"),
+    };
+    let snapshot = sent.await;
+    assert_eq!(told, (serde_json::Value::Null, 0), "nothing is sent to a cluster that nobody knows");
+    assert_eq!(saved_for(keeper), CLUSTER);
+    assert_eq!((delivered(&snapshot), server.stored().len()), (20, 20));
+    assert!(server.roots.load(Ordering::Relaxed) > AT_FIRST);
 }
 
 #[tokio::test(start_paused = true)]
