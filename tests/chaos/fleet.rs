@@ -1,6 +1,8 @@
 //! weir's replicas, of which one reads; what all of them said and counted.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
@@ -8,10 +10,10 @@ use serde_json::Value;
 
 use crate::eventually;
 use crate::life::Life;
-use crate::links::{Link, Links};
+use crate::links::Links;
 use crate::load::NAMESPACES;
 use crate::oracle::Gap;
-use crate::plan::Scale;
+use crate::plan::{LEASE_DURATION, Scale};
 use crate::reference::History;
 use crate::replica::Replica;
 use crate::search::INDEX_PREFIX;
@@ -24,6 +26,7 @@ pub(crate) struct Fleet {
     /// Scopes of their own; `None`: one scope of all.
     namespaces: Option<&'static [&'static str]>,
     replicas: Vec<Replica>,
+    spared: Mutex<Option<usize>>,
     /// With more than one replica: where the mark is that counts.
     leases: Option<Api<Lease>>,
 }
@@ -31,13 +34,20 @@ pub(crate) struct Fleet {
 impl Fleet {
     pub(crate) async fn new(scale: &Scale, servers: &Servers, links: &Links) -> Fleet {
         let namespaces = (!scale.is_one_scope()).then_some(&NAMESPACES[..]);
-        let config =
-            config(namespaces.unwrap_or_default(), links.address(Link::OpenSearch), scale.replicas > 1);
-        let kubeconfig = servers.kubeconfig_through(links.address(Link::ApiServer));
-        let replica = |number| Replica::new(format!("weir-{number}"), &config, &kubeconfig, servers);
+        let config = config(namespaces.unwrap_or_default(), links.opensearch(), scale.replicas > 1);
+        let replica = |number| {
+            let name = format!("weir-{number}");
+            let kubeconfig = servers.kubeconfig_through(links.api_server(number), &name);
+            Replica::new(name, &config, &kubeconfig, servers)
+        };
         let leases = Api::namespaced(servers.client().await, NAMESPACES[0]);
         let replicas: Vec<Replica> = (0..scale.replicas).map(replica).collect();
-        Fleet { namespaces, leases: (scale.replicas > 1).then_some(leases), replicas }
+        Fleet {
+            namespaces,
+            leases: (scale.replicas > 1).then_some(leases),
+            spared: Mutex::default(),
+            replicas,
+        }
     }
 
     /// Those that weir watches; `None`: all.
@@ -50,11 +60,29 @@ impl Fleet {
         self.replicas.iter().for_each(Replica::start);
     }
 
-    /// Whom to kill: three times of four the leader.
+    /// Whom to kill: three times of four the leader, and nobody who is spared.
     pub(crate) fn victim(&self, dice: u64) -> &Replica {
-        let leader = self.replicas.iter().find(|replica| replica.leads());
-        let any = &self.replicas[(dice >> 2) as usize % self.replicas.len()];
-        if dice.is_multiple_of(4) { any } else { leader.unwrap_or(any) }
+        let spared = *self.spared.lock().unwrap();
+        let others = self.replicas.iter().enumerate().filter(|(number, _)| Some(*number) != spared);
+        let others: Vec<&Replica> = others.map(|(_, replica)| replica).collect();
+        let any = others[(dice >> 2) as usize % others.len()];
+        let leader = others.iter().find(|replica| replica.leads());
+        if dice.is_multiple_of(4) { any } else { leader.unwrap_or(&any) }
+    }
+
+    /// Whom not to kill from now on: what it is to show takes its time.
+    pub(crate) fn spare(&self, replica: Option<usize>) {
+        *self.spared.lock().unwrap() = replica;
+    }
+
+    /// The number of who leads, if anybody does.
+    pub(crate) fn leader(&self) -> Option<usize> {
+        self.replicas.iter().position(Replica::leads)
+    }
+
+    /// It is a problem if this one leads, which has been cut off from the API server for so long.
+    pub(crate) async fn must_have_stopped_leading(&self, replica: usize, since: Duration) {
+        self.replicas[replica].must_have_stopped_leading(since).await;
     }
 
     /// The first one, before anything fails: where it is saved that everything before it is done with.
@@ -127,7 +155,10 @@ fn config(namespaces: &[&str], opensearch: &str, has_lease: bool) -> String {
     let stages = stage("drop-normal", "[stage.config]\nkeep_reasons = [\"Killing\"]\n")
         + &stage("tag-gpu-failures", "");
     let namespace = NAMESPACES[0];
-    let lease = format!("[lease]\nenabled = {has_lease}\nnamespace = {namespace:?}\nduration = \"5s\"\n");
+    let lease = format!(
+        "[lease]\nenabled = {has_lease}\nnamespace = {namespace:?}\nduration = \"{}s\"\n",
+        LEASE_DURATION.as_secs()
+    );
     // The smallest memory there may be: an outage of some seconds fills it.
     format!(
         "name = {NAME:?}\ncluster = \"chaos\"\n\

@@ -8,10 +8,12 @@ use tokio::time::Instant;
 
 use crate::World;
 use crate::links::Link;
-use crate::plan::{Harm, Kill, Schedule, Step, Stop};
+use crate::plan::{Cut, Harm, Kill, Schedule, Step, Stop};
 
 /// So many versions are written before etcd is compacted under a weir that does not see them.
 const VERSIONS_UNSEEN: u64 = 30;
+/// While nobody leads, nobody is cut off as the leader; somebody soon does, unless the API server is away.
+const LEADER_WAIT: Duration = Duration::from_secs(30);
 /// While the API server is away, none are.
 const UNSEEN_WAIT: Duration = Duration::from_secs(5);
 
@@ -25,6 +27,7 @@ pub(crate) async fn run(schedule: &Schedule, world: &Arc<World>) {
         lane(begin, &schedule.compactions, async |_| world.servers.compact(world.history.cursor()).await),
         lane(begin, &schedule.to_api_server, async |step| harm(world, Link::ApiServer, step).await),
         lane(begin, &schedule.to_opensearch, async |step| harm(world, Link::OpenSearch, step).await),
+        lane(begin, &schedule.leader_cuts, async |step| cut_leader(world, step).await),
     );
 }
 
@@ -100,4 +103,19 @@ async fn harm(world: &World, link: Link, step: &Step<Harm>) {
         compact_behind(world, before).await;
     }
     world.links.heal(link, step).await;
+}
+
+/// The leader stops leading, and another one begins.
+async fn cut_leader(world: &World, step: &Step<Cut>) {
+    let until = Instant::now() + LEADER_WAIT;
+    while world.fleet.leader().is_none() && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let Some(leader) = world.fleet.leader() else { return };
+    world.fleet.spare(Some(leader));
+    world.links.cut(leader, step.fault).await;
+    tokio::time::sleep(step.hold).await;
+    world.fleet.must_have_stopped_leading(leader, step.hold).await;
+    world.links.mend(leader, step.fault).await;
+    world.fleet.spare(None);
 }

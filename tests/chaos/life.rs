@@ -43,6 +43,20 @@ impl Life {
         listed.map(|line| gap(&self.name, &line)).collect()
     }
 
+    /// How often it began to lead, and how often it stopped because it could not renew the Lease.
+    pub(crate) fn terms(&self) -> (u64, u64) {
+        let text = self.text();
+        let lines: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let count = |begins: &str| {
+            let of_kind =
+                |line: &&Value| line["message"].as_str().is_some_and(|text| text.starts_with(begins));
+            // Those that were left out are counted in the next line of their kind.
+            let number = |line: &Value| 1 + line["suppressed"].as_u64().unwrap_or_default();
+            lines.iter().filter(of_kind).map(number).sum()
+        };
+        (count("leading"), count("not leading any more: the Lease could not be renewed"))
+    }
+
     /// Takes a reading of `/metrics` in; an error is what is wrong with it.
     pub(crate) fn read(&mut self, text: &str) -> Result<(), String> {
         let mut families: BTreeMap<&str, u64> = BTreeMap::new();

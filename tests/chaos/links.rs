@@ -1,4 +1,4 @@
-//! The two connections that fail: toxiproxy, told by its HTTP API (<https://github.com/Shopify/toxiproxy#http-api>).
+//! The connections that fail: toxiproxy, told by its HTTP API (<https://github.com/Shopify/toxiproxy#http-api>).
 
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,37 +7,40 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::eventually;
-use crate::plan::{Harm, Step, Way};
+use crate::plan::{Cut, Harm, Step, Way};
 use crate::servers::{Servers, repository};
 
-/// One of the two.
+/// To one of the two servers: one that all replicas share, or one of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
     ApiServer,
     OpenSearch,
 }
 
-impl Link {
-    const ALL: [Link; 2] = [Link::ApiServer, Link::OpenSearch];
-
-    fn name(self) -> &'static str {
-        match self {
-            Link::ApiServer => "api-server",
-            Link::OpenSearch => "opensearch",
-        }
-    }
+struct Proxy {
+    link: Link,
+    name: String,
+    /// `127.0.0.1:PORT`
+    listen: String,
+    /// How many faults have closed it that are not over.
+    closed_by: tokio::sync::Mutex<u32>,
 }
+
+/// The toxic of a [`Harm`].
+const HARM: &str = "harm";
 
 pub(crate) struct Links {
     toxiproxy: Child,
     control: String,
     client: reqwest::Client,
-    listens: Vec<(Link, String)>,
+    /// Those to the API server first, by the replicas' numbers.
+    proxies: Vec<Proxy>,
     harms: AtomicU64,
+    cuts: AtomicU64,
 }
 
 impl Links {
-    pub(crate) async fn start(servers: &Servers) -> Links {
+    pub(crate) async fn start(servers: &Servers, replicas: usize) -> Links {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let log = std::fs::File::create(servers.log("toxiproxy")).unwrap();
         let toxiproxy = Command::new(toxiproxy_server())
@@ -50,26 +53,40 @@ impl Links {
         servers.adopt("toxiproxy", toxiproxy.id());
         let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
         let control = format!("http://127.0.0.1:{port}");
-        let mut links = Links { toxiproxy, control, client, listens: Vec::new(), harms: AtomicU64::new(0) };
+        let (harms, cuts) = (AtomicU64::new(0), AtomicU64::new(0));
+        let mut links = Links { toxiproxy, control, client, proxies: Vec::new(), harms, cuts };
         eventually("toxiproxy answers", async || {
             links.client.get(format!("{}/version", links.control)).send().await.ok()
         })
         .await;
-        for link in Link::ALL {
-            let upstream = match link {
-                Link::ApiServer => servers.api_server().trim_start_matches("https://"),
-                Link::OpenSearch => servers.opensearch().trim_start_matches("http://"),
-            };
-            let proxy = json!({"name": link.name(), "listen": "127.0.0.1:0", "upstream": upstream});
-            let made = links.post("/proxies", proxy).await;
-            links.listens.push((link, made["listen"].as_str().unwrap().to_owned()));
+        let to_api_server = servers.api_server().trim_start_matches("https://");
+        for replica in 0..replicas {
+            links.add(Link::ApiServer, format!("api-server-{replica}"), to_api_server).await;
         }
+        let to_opensearch = servers.opensearch().trim_start_matches("http://");
+        links.add(Link::OpenSearch, "opensearch".to_owned(), to_opensearch).await;
         links
     }
 
+    async fn add(&mut self, link: Link, name: String, upstream: &str) {
+        let proxy = json!({"name": name, "listen": "127.0.0.1:0", "upstream": upstream});
+        let made = self.post("/proxies", proxy).await;
+        let listen = made["listen"].as_str().unwrap().to_owned();
+        self.proxies.push(Proxy { link, name, listen, closed_by: tokio::sync::Mutex::new(0) });
+    }
+
+    fn of(&self, link: Link) -> impl Iterator<Item = &Proxy> {
+        self.proxies.iter().filter(move |proxy| proxy.link == link)
+    }
+
+    /// `127.0.0.1:PORT` of the API server, for this replica.
+    pub(crate) fn api_server(&self, replica: usize) -> &str {
+        &self.proxies[replica].listen
+    }
+
     /// `127.0.0.1:PORT`
-    pub(crate) fn address(&self, link: Link) -> &str {
-        &self.listens.iter().find(|(other, _)| *other == link).unwrap().1
+    pub(crate) fn opensearch(&self) -> &str {
+        &self.of(Link::OpenSearch).next().unwrap().listen
     }
 
     /// How often anything was done to a link.
@@ -77,58 +94,118 @@ impl Links {
         self.harms.load(Ordering::Relaxed)
     }
 
-    /// Begins what [`heal`](Links::heal) ends.
-    pub(crate) async fn harm(&self, link: Link, step: &Step<Harm>) {
-        self.harms.fetch_add(1, Ordering::Relaxed);
-        let between = |low: u64, high: u64| low + step.dice % (high - low);
-        match step.fault {
-            Harm::Cut | Harm::CutAndCompact => self.enable(link, false).await,
-            // Nothing passes, and when it ends the connection does, too: TCP loses nothing in mid-stream.
-            Harm::Stall(way) => self.toxic(link, way, "timeout", json!({"timeout": 0})).await,
-            Harm::Slow(way) => self.toxic(link, way, "bandwidth", json!({"rate": between(8, 64)})).await,
-            Harm::Truncate(way) => {
-                self.toxic(link, way, "limit_data", json!({"bytes": between(0, 40_000)})).await;
-            }
-            Harm::Reset(way) => {
-                self.toxic(link, way, "reset_peer", json!({"timeout": between(0, 400)})).await
-            }
-            Harm::Slice(way) => {
-                let size = between(16, 900);
-                let pieces = json!({"average_size": size, "size_variation": size / 2, "delay": 100});
-                self.toxic(link, way, "slicer", pieces).await;
+    /// How often one replica alone was cut off from the API server.
+    pub(crate) fn cuts(&self) -> u64 {
+        self.cuts.load(Ordering::Relaxed)
+    }
+
+    /// Begins what [`mend`](Links::mend) ends.
+    pub(crate) async fn cut(&self, replica: usize, cut: Cut) {
+        self.cuts.fetch_add(1, Ordering::Relaxed);
+        let proxy = &self.proxies[replica];
+        match cut {
+            Cut::Refused => self.close(proxy).await,
+            Cut::Silent => {
+                for way in [Way::ToServer, Way::ToClient] {
+                    self.toxic(proxy, &cut_name(way), way, "timeout", json!({"timeout": 0})).await;
+                }
             }
         }
     }
 
-    async fn toxic(&self, link: Link, way: Way, kind: &str, attributes: Value) {
+    pub(crate) async fn mend(&self, replica: usize, cut: Cut) {
+        let proxy = &self.proxies[replica];
+        match cut {
+            Cut::Refused => self.open(proxy).await,
+            Cut::Silent => {
+                for way in [Way::ToServer, Way::ToClient] {
+                    self.remove(proxy, &cut_name(way)).await;
+                }
+            }
+        }
+    }
+
+    /// Begins what [`heal`](Links::heal) ends.
+    pub(crate) async fn harm(&self, link: Link, step: &Step<Harm>) {
+        self.harms.fetch_add(1, Ordering::Relaxed);
+        for proxy in self.of(link) {
+            self.harm_one(proxy, step).await;
+        }
+    }
+
+    async fn harm_one(&self, proxy: &Proxy, step: &Step<Harm>) {
+        let between = |low: u64, high: u64| low + step.dice % (high - low);
+        match step.fault {
+            Harm::Cut | Harm::CutAndCompact => self.close(proxy).await,
+            // Nothing passes, and when it ends the connection does, too: TCP loses nothing in mid-stream.
+            Harm::Stall(way) => self.toxic(proxy, HARM, way, "timeout", json!({"timeout": 0})).await,
+            Harm::Slow(way) => {
+                self.toxic(proxy, HARM, way, "bandwidth", json!({"rate": between(8, 64)})).await
+            }
+            Harm::Truncate(way) => {
+                self.toxic(proxy, HARM, way, "limit_data", json!({"bytes": between(0, 40_000)})).await;
+            }
+            Harm::Reset(way) => {
+                self.toxic(proxy, HARM, way, "reset_peer", json!({"timeout": between(0, 400)})).await
+            }
+            Harm::Slice(way) => {
+                let size = between(16, 900);
+                let pieces = json!({"average_size": size, "size_variation": size / 2, "delay": 100});
+                self.toxic(proxy, HARM, way, "slicer", pieces).await;
+            }
+        }
+    }
+
+    async fn toxic(&self, proxy: &Proxy, name: &str, way: Way, kind: &str, attributes: Value) {
         let stream = match way {
             Way::ToServer => "upstream",
             Way::ToClient => "downstream",
         };
-        let toxic = json!({"name": "harm", "type": kind, "stream": stream, "attributes": attributes});
-        self.post(&format!("/proxies/{}/toxics", link.name()), toxic).await;
+        let toxic = json!({"name": name, "type": kind, "stream": stream, "attributes": attributes});
+        self.post(&format!("/proxies/{}/toxics", proxy.name), toxic).await;
     }
 
-    async fn enable(&self, link: Link, enabled: bool) {
-        self.post(&format!("/proxies/{}", link.name()), json!({"enabled": enabled})).await;
+    async fn remove(&self, proxy: &Proxy, name: &str) {
+        let url = format!("{}/proxies/{}/toxics/{name}", self.control, proxy.name);
+        let answer = self.client.delete(url).send().await.unwrap();
+        assert!(answer.status().is_success(), "toxiproxy: {answer:?}");
+    }
+
+    /// Faults of two lanes may meet: it is closed until the last one is over.
+    async fn close(&self, proxy: &Proxy) {
+        let mut closed_by = proxy.closed_by.lock().await;
+        *closed_by += 1;
+        if *closed_by == 1 {
+            self.enable(proxy, false).await;
+        }
+    }
+
+    async fn open(&self, proxy: &Proxy) {
+        let mut closed_by = proxy.closed_by.lock().await;
+        *closed_by -= 1;
+        if *closed_by == 0 {
+            self.enable(proxy, true).await;
+        }
+    }
+
+    async fn enable(&self, proxy: &Proxy, enabled: bool) {
+        self.post(&format!("/proxies/{}", proxy.name), json!({"enabled": enabled})).await;
     }
 
     pub(crate) async fn heal(&self, link: Link, step: &Step<Harm>) {
-        match step.fault {
-            Harm::Cut | Harm::CutAndCompact => self.enable(link, true).await,
-            _ => {
-                let url = format!("{}/proxies/{}/toxics/harm", self.control, link.name());
-                let answer = self.client.delete(url).send().await.unwrap();
-                assert!(answer.status().is_success(), "toxiproxy: {answer:?}");
+        for proxy in self.of(link) {
+            match step.fault {
+                Harm::Cut | Harm::CutAndCompact => self.open(proxy).await,
+                _ => self.remove(proxy, HARM).await,
             }
         }
     }
 
     /// Ends every connection: what is stuck on one need not be waited for.
     pub(crate) async fn renew(&self) {
-        for link in Link::ALL {
-            self.enable(link, false).await;
-            self.enable(link, true).await;
+        for proxy in &self.proxies {
+            self.enable(proxy, false).await;
+            self.enable(proxy, true).await;
         }
     }
 
@@ -147,6 +224,10 @@ impl Drop for Links {
         let _ = self.toxiproxy.kill();
         let _ = self.toxiproxy.wait();
     }
+}
+
+fn cut_name(way: Way) -> String {
+    format!("cut-{way:?}")
 }
 
 /// What `tests/env/setup.sh toxiproxy` has built.

@@ -13,7 +13,8 @@
 //! - [`oracle`]: what must be stored, and what may not; pure.
 //!
 //! Invariants of a run: every document that weir owes is stored, each once, none that nobody wrote; what weir counted as
-//! created is never more than what is stored; every reading of a ledger balances; weir never ends by itself.
+//! created is never more than what is stored; every reading of a ledger balances; weir never ends by itself; a replica that is
+//! cut off from the API server stops leading.
 //!
 //! `make test` runs a short form; `make chaos` the long one. The variables are those of [`plan::Scale`].
 
@@ -88,7 +89,7 @@ impl World {
         // Whoever comes first installs it; the others find it installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let servers = tokio::task::spawn_blocking(Servers::start).await.unwrap();
-        let links = Links::start(&servers).await;
+        let links = Links::start(&servers, scale.replicas).await;
         load::make_namespaces(&servers).await;
         let history = reference::Reference::begin(&servers).await;
         let fleet = Fleet::new(scale, &servers, &links).await;

@@ -7,6 +7,12 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+/// For how long the Lease of two replicas is held.
+pub(crate) const LEASE_DURATION: Duration = Duration::from_secs(5);
+/// A leader whose renewals fail stops leading after two thirds of that. A cut of its link lasts so much longer, in ms, that
+/// another one leads meanwhile.
+const CUT_LONGER_MS: std::ops::Range<u64> = 4_000..8_000;
+
 /// How much of everything. Each has a variable.
 #[derive(Clone, Debug)]
 pub(crate) struct Scale {
@@ -25,6 +31,9 @@ pub(crate) struct Scale {
     pub(crate) api_server_stops: usize,
     /// `WEIR_CHAOS_LINK_FAULTS`: on each of the two links.
     pub(crate) link_faults: usize,
+    /// `WEIR_CHAOS_LEADER_CUTS`: of the link between the leader alone and the API server, for longer than it may lead without.
+    /// None with one replica.
+    pub(crate) leader_cuts: usize,
     /// `WEIR_CHAOS_COMPACTIONS`: of etcd, besides those that come with other faults.
     pub(crate) compactions: usize,
     /// `WEIR_CHAOS_RATE`
@@ -47,6 +56,7 @@ impl Scale {
             opensearch_kills: number("OPENSEARCH_KILLS", 1) as usize,
             api_server_stops: number("API_SERVER_STOPS", 2) as usize,
             link_faults: number("LINK_FAULTS", Harm::ALL.len() as u64) as usize,
+            leader_cuts: number("LEADER_CUTS", 2) as usize,
             compactions: number("COMPACTIONS", 4) as usize,
             writes_per_second: number("RATE", 40) as u32,
         }
@@ -97,6 +107,15 @@ pub(crate) enum Harm {
     Slice(Way),
 }
 
+/// How one replica is cut off from the API server, while the others are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Connections are closed, and new ones refused.
+    Refused,
+    /// Connections stay open and are taken, and nothing passes.
+    Silent,
+}
+
 /// A direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
@@ -110,6 +129,10 @@ impl Kill {
 
 impl Stop {
     const ALL: [Stop; 2] = [Stop::Killed, Stop::Ended];
+}
+
+impl Cut {
+    const ALL: [Cut; 2] = [Cut::Refused, Cut::Silent];
 }
 
 impl Harm {
@@ -150,12 +173,16 @@ pub(crate) struct Schedule {
     pub(crate) compactions: Vec<Step<()>>,
     pub(crate) to_api_server: Vec<Step<Harm>>,
     pub(crate) to_opensearch: Vec<Step<Harm>>,
+    pub(crate) leader_cuts: Vec<Step<Cut>>,
 }
 
 impl Schedule {
     pub(crate) fn of(scale: &Scale) -> Schedule {
         let lane = |number: u64| Rng::with_seed(scale.seed.wrapping_mul(31).wrapping_add(number));
         let length = scale.length;
+        let leader_cuts = if scale.replicas > 1 { scale.leader_cuts } else { 0 };
+        let renew_ms = LEASE_DURATION.as_millis() as u64 * 2 / 3;
+        let cut_ms = renew_ms + CUT_LONGER_MS.start..renew_ms + CUT_LONGER_MS.end;
         Schedule {
             kills: steps(lane(1), &Kill::ALL, scale.kills, length, 0..1_500),
             opensearch: steps(lane(2), &[()], scale.opensearch_kills, length, 0..3_000),
@@ -163,6 +190,7 @@ impl Schedule {
             compactions: steps(lane(3), &[()], scale.compactions, length, 0..1),
             to_api_server: steps(lane(4), &Harm::ALL, scale.link_faults, length, 200..3_000),
             to_opensearch: steps(lane(5), &Harm::ALL, scale.link_faults, length, 200..3_000),
+            leader_cuts: steps(lane(7), &Cut::ALL, leader_cuts, length, cut_ms),
         }
     }
 }
@@ -206,6 +234,7 @@ mod tests {
             opensearch_kills: 1,
             api_server_stops: 2,
             link_faults: 12,
+            leader_cuts: 2,
             compactions: 4,
             writes_per_second: 40,
         }
@@ -227,5 +256,13 @@ mod tests {
         }
         assert!(Kill::ALL.iter().all(|kill| schedule.kills.iter().any(|step| step.fault == *kill)));
         assert!(Stop::ALL.iter().all(|stop| schedule.api_server.iter().any(|step| step.fault == *stop)));
+    }
+
+    #[test]
+    fn a_leader_is_cut_off_where_another_may_lead_and_for_longer_than_it_may_lead_without() {
+        assert_eq!(Schedule::of(&scale(7)).leader_cuts, []);
+        let cuts = Schedule::of(&Scale { replicas: 2, ..scale(7) }).leader_cuts;
+        assert!(Cut::ALL.iter().all(|cut| cuts.iter().any(|step| step.fault == *cut)));
+        assert!(cuts.iter().all(|step| step.hold >= LEASE_DURATION * 2 / 3 + Duration::from_secs(4)));
     }
 }

@@ -143,6 +143,21 @@ impl Replica {
         state.running.is_some() && state.lives.last().is_some_and(|life| life.leads)
     }
 
+    /// It is a problem if it leads, although it has been cut off from the API server for so long.
+    pub(crate) async fn must_have_stopped_leading(&self, since: Duration) {
+        let last = || self.lock().lives.last().cloned().unwrap_or_default();
+        let cut = last();
+        // A reading that was under way may be of before. Another life has begun without the API server, and cannot lead.
+        let fresh = cut.readings + 2;
+        let is_asked = async || (last().readings >= fresh || last().name != cut.name).then_some(());
+        eventually("weir is asked", is_asked).await;
+        let now = last();
+        if now.name == cut.name && self.leads() {
+            let problem = format!("{} leads {since:?} after it was cut off from the API server", now.name);
+            self.lock().problems.push(problem);
+        }
+    }
+
     /// The living one has nothing without an outcome, from now on.
     pub(crate) async fn is_idle(&self) -> bool {
         let last = || self.lock().lives.last().cloned().unwrap_or_default();

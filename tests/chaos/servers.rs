@@ -91,13 +91,13 @@ impl Servers {
         Client::try_from(config.unwrap()).unwrap()
     }
 
-    /// A kubeconfig for the API server behind `address`, whose certificate does not know that name.
-    pub(crate) fn kubeconfig_through(&self, address: &str) -> PathBuf {
+    /// A kubeconfig of this name for the API server behind `address`, whose certificate does not know that name.
+    pub(crate) fn kubeconfig_through(&self, address: &str, name: &str) -> PathBuf {
         let text = std::fs::read_to_string(self.value("kubeconfig")).unwrap();
         let server = format!("server: \"{}\"", self.api_server());
         assert!(text.contains(&server), "{text}");
         let proxied = format!("server: \"https://{address}\", tls-server-name: kubernetes");
-        let path = self.folder().join("proxied.kubeconfig");
+        let path = self.folder().join(format!("{name}.kubeconfig"));
         std::fs::write(&path, text.replace(&server, &proxied)).unwrap();
         path
     }

@@ -68,12 +68,15 @@ pub(crate) fn summary(scale: &Scale, world: &World, verdict: &Verdict) -> String
     let (kills, leaders, drains) = world.fleet.ends();
     let sum = |of: fn(&crate::life::Life) -> u64| lives.iter().map(of).sum::<u64>();
     let Judgement { kept, excused, filtered, lost, doubled, unknown, changed } = &verdict.judgement;
+    let terms = lives.iter().map(crate::life::Life::terms);
+    let (taken, expired) = terms.fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
     let gaps = world.fleet.gaps();
     let relists = gaps.iter().filter(|gap| gap.since > 0).count();
     let longest = lives.iter().map(|life| life.received).max().unwrap_or_default();
     format!(
         "chaos: SEED={} {} replicas, {} in {:.0} s, of which the last {:.1} s to settle\n\
          \x20 faults     {kills} SIGKILLs of weir ({leaders} of a leader), {drains} drains; {} restarts of servers, {} compactions, {} link faults\n\
+         \x20 terms      {taken} begun, {expired} ended because the Lease could not be renewed; {} cuts of the leader's link alone\n\
          \x20 written    {} acknowledged; {kept} owed and stored, {filtered} filtered, {excused} overwritten and compacted unseen\n\
          \x20 stored     {} documents: {} lost, {} twice, {} unknown, {} changed\n\
          \x20 lives      {} of weir, {} asked; at most {longest} received in one; {} recovered from disk, {} created, {} sent again\n\
@@ -86,6 +89,7 @@ pub(crate) fn summary(scale: &Scale, world: &World, verdict: &Verdict) -> String
         world.servers.restarts(),
         world.servers.compacted().len(),
         world.links.harms(),
+        world.links.cuts(),
         verdict.acknowledged,
         verdict.documents,
         lost.len(),
