@@ -133,7 +133,9 @@ impl<D: Disk> Tiers<D> {
             );
         }
         let tiers = Tiers {
-            begun: Begun { first: log.settled(), marks: Positions::new(), is_settled: true },
+            // What an earlier run wrote beside its records may not hold any more: it may have lost some, or have had to start
+            // over, and be gone before those were read again.
+            begun: Begun { first: log.end(), marks: Positions::new(), is_settled: false },
             restarts: tracker.restarts(),
             log,
             memory,
@@ -325,13 +327,15 @@ impl<D: Disk> Tiers<D> {
             let marks = read.keys().map(|scope| (scope.clone(), NOWHERE.to_owned())).collect();
             self.begun = Begun { first: self.log.end(), marks, is_settled: false };
         }
-        let Begun { first, marks, is_settled } = &self.begun;
-        if self.log.documents() == 0 || (*is_settled && self.log.end() == *first) {
+        let Begun { first, is_settled, .. } = self.begun;
+        if self.log.documents() == 0 || (is_settled && self.log.end() == first) {
+            // As if it had begun here: what is spooled next does not take it back.
+            self.begun = Begun { first: self.log.end(), marks: read.clone(), is_settled: true };
             return read;
         }
         match self.log.settled_marks() {
-            Some(settled) if self.log.settled() > *first => settled.clone(),
-            _ => marks.clone(),
+            Some(settled) if self.log.settled() > first => settled.clone(),
+            _ => self.begun.marks.clone(),
         }
     }
 }
