@@ -1,8 +1,10 @@
 //! When the source runs: always, or while this replica holds the Lease.
 //!
 //! Constraints: only the source stops when the Lease is lost; what was read goes on to the sink, which stores nothing twice.
-//! A term begins from the mark that was found in the Lease, and only its own settled mark is written there.
+//! A term begins from the mark that was found in the Lease, and only its own settled mark is written there: at each renewal,
+//! and at once when it has moved back.
 
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +15,7 @@ use crate::buffer::Guard;
 use crate::handoff::Takeover;
 use crate::health::Health;
 use crate::kube::LeaseSettings;
-use crate::kube::lease::{self, Leadership, Lease, Term};
+use crate::kube::lease::{self, Leadership, Lease, Renewal, Term};
 use crate::metrics::LeaseMetrics;
 use crate::position::Keeper;
 use crate::source;
@@ -65,12 +67,16 @@ impl Leading {
         context: source::Context,
         on_read: impl FnMut(u64) + Clone + Send + 'static,
     ) -> impl Future<Output = Result<(), RunError>> + Send + 'static {
-        let leadership = self.lease.as_ref().map(Lease::leadership);
+        let lease = self.lease.as_ref().map(|lease| (lease.leadership(), lease.renewal()));
         let terms = Terms { begun: self.begun.clone(), context: self.context.clone() };
         async move {
-            match leadership {
-                None => Ok(source::run(&settings, context, on_read).await?),
-                Some(leadership) => terms.run(leadership, settings, context, on_read).await,
+            let Some((leadership, renewal)) = lease else {
+                return Ok(source::run(&settings, context, on_read).await?);
+            };
+            let renewing = renew_what_moved_back(&terms.context.keeper, renewal);
+            tokio::select! {
+                ended = terms.run(leadership, settings, context, on_read) => ended,
+                never = renewing => match never {},
             }
         }
     }
@@ -96,6 +102,22 @@ fn mark(
         // It may wait for the disk, for as long as a sync takes.
         let marks = tokio::task::block_in_place(|| guard.settled_marks(&keeper.tracker()));
         keeper.record(marks)
+    }
+}
+
+/// A mark that has moved back is written before its time: until then, who takes over would begin behind what a restored
+/// cluster has.
+fn renew_what_moved_back(
+    keeper: &Keeper,
+    renewal: Renewal,
+) -> impl Future<Output = Infallible> + Send + 'static {
+    let mut restarted = keeper.tracker().restarted();
+    async move {
+        while restarted.changed().await.is_ok() {
+            renewal.now();
+        }
+        // The tracker is gone, and the run at its end.
+        std::future::pending().await
     }
 }
 
@@ -174,4 +196,25 @@ async fn end_of(term: Term, leadership: &mut watch::Receiver<Leadership>) {
     let _ = leadership
         .wait_for(|now| !matches!(now, Leadership::Leading { term: other, .. } if *other == term))
         .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mark_that_moves_back_has_the_lease_renewed_before_its_time() {
+        let (keeper, renewal) = (Keeper::default(), Renewal::default());
+        let tracker = keeper.tracker();
+        tracker.issue("a", 0, Some("7".into()));
+        tokio::spawn(renew_what_moved_back(&keeper, renewal.clone()));
+        let soon = async || tokio::time::timeout(std::time::Duration::from_secs(1), renewal.wanted()).await;
+        tracker.issue("a", 0, Some("8".into()));
+        soon().await.expect_err("a mark that goes on waits for its time");
+        tracker.start_over("a");
+        soon().await.unwrap();
+        tracker.lose();
+        soon().await.unwrap();
+        soon().await.expect_err("once is enough");
+    }
 }

@@ -16,6 +16,8 @@ pub struct Tracker(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
+    /// How often a scope had to start over.
+    restarts: watch::Sender<u64>,
     /// How often something was lost that had been read.
     losses: watch::Sender<u64>,
     on_loss: OnLoss,
@@ -36,8 +38,6 @@ struct State {
     scopes: Vec<Scope>,
     /// How often it began.
     beginnings: u64,
-    /// How often a scope had to start over.
-    restarts: u64,
 }
 
 #[derive(Debug)]
@@ -132,28 +132,38 @@ impl Tracker {
     /// [`NOWHERE`] until a position of now is reached: what is open is still done with, and reaches nothing.
     pub fn start_over(&self, scope: &str) {
         let mut state = self.lock();
-        state.restarts += 1;
         if let Some(scope) = state.scopes.iter_mut().find(|other| other.name == scope) {
             scope.start_over();
             scope.is_lost = false;
         }
+        self.count_restart(state);
     }
 
-    /// How often a scope had to start over.
+    /// How often marks have moved back: a scope had to start over, something was lost, or all was forgotten.
     pub fn restarts(&self) -> u64 {
-        self.lock().restarts
+        *self.0.restarts.borrow()
+    }
+
+    /// Tells when that happens.
+    pub fn restarted(&self) -> watch::Receiver<u64> {
+        self.0.restarts.subscribe()
+    }
+
+    /// Before anybody can look at the marks again.
+    fn count_restart(&self, state: MutexGuard<'_, State>) {
+        self.0.restarts.send_modify(|restarts| *restarts += 1);
+        drop(state);
     }
 
     /// Something that had been read is lost, and nobody knows of which scope it was: every mark is [`NOWHERE`] until its
     /// source starts over. Who can read it once more does at once, the others in the next run.
     pub fn lose(&self) {
         let mut state = self.lock();
-        state.restarts += 1;
         for scope in &mut state.scopes {
             scope.start_over();
             scope.is_lost = true;
         }
-        drop(state);
+        self.count_restart(state);
         if let Some(save) = self.0.on_loss.0.get() {
             save();
         }
@@ -179,8 +189,8 @@ impl Tracker {
     /// Forgets all marks: they were another cluster's. What is open goes on.
     pub fn forget(&self) {
         let mut state = self.lock();
-        state.restarts += 1;
         state.scopes.iter_mut().for_each(|scope| scope.mark = None);
+        self.count_restart(state);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -9,6 +9,7 @@
 //!
 //!   Writing: take ── done ──> a term begins, Waiting ── a third of the duration ──> Writing: renew ── done ──> Waiting
 //!   Writing ── 409 ──> Asking           any request ── failed ──> Waiting ──> Asking
+//!   renew, while leading and Waiting ──> Writing: renew
 //!   release, while leading ──> Writing: release ── done ──> Ended
 //! ```
 //!
@@ -124,6 +125,12 @@ impl Machine {
         self.leading.as_ref().map(|leading| leading.term)
     }
 
+    /// What it is doing.
+    #[cfg(test)]
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
     /// When leading ends, unless the Lease is renewed.
     pub(crate) fn term_end(&self) -> Option<Instant> {
         self.leading.as_ref().map(|leading| leading.renewed + self.timing.renew_deadline)
@@ -157,6 +164,11 @@ impl Machine {
         [Some(of_state), self.term_end(), self.release_by].into_iter().flatten().min()
     }
 
+    /// Whether [`Input::Renew`] would be followed: it leads, and has nothing else to do for now.
+    pub(crate) fn may_renew(&self) -> bool {
+        self.leading.is_some() && matches!(self.state, State::Waiting { renew: true, .. })
+    }
+
     /// Takes one input.
     pub(crate) fn handle(&mut self, moment: &Moment, input: Input) -> Step {
         if self.term_end().is_some_and(|end| end <= moment.now) {
@@ -170,6 +182,8 @@ impl Machine {
             Input::Conflict => self.conflict(moment),
             Input::Failed(failure) => self.failed(moment, failure),
             Input::Deadline => self.deadline_passed(moment),
+            Input::Renew if self.may_renew() => self.go_on_leading(moment),
+            Input::Renew => Action::Wait,
             Input::Release => {
                 self.release_by.get_or_insert(moment.now + RELEASE_MAX);
                 if matches!(self.state, State::Waiting { .. }) { self.go_on(moment) } else { Action::Wait }

@@ -24,7 +24,7 @@
 //!   then writes. Leadership bounds duplicate work; that nothing is stored twice rests on documents' ids, not on this.
 //! - The mark only moves by renewals of the leader of that time. Taking the Lease leaves the mark as it was found.
 
-mod failure;
+pub(crate) mod failure;
 pub(crate) mod machine;
 pub mod mark;
 pub(crate) mod record;
@@ -34,10 +34,11 @@ pub(crate) mod step;
 pub(crate) mod timing;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::kube::Client;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -102,8 +103,26 @@ pub struct Context {
 #[derive(Debug)]
 pub struct Lease {
     leadership: watch::Receiver<Leadership>,
+    renewal: Renewal,
     release: CancellationToken,
     task: Option<JoinHandle<()>>,
+}
+
+/// Has a Lease renewed before its time; clones are of the same Lease.
+#[derive(Clone, Debug, Default)]
+pub struct Renewal(Arc<Notify>);
+
+impl Renewal {
+    /// What the Lease says is not true any more: it is renewed, with the mark of now, as soon as no request is on its way; if
+    /// this process leads.
+    pub fn now(&self) {
+        self.0.notify_one();
+    }
+
+    /// Waits until that is wanted: as often as it was said, or less often.
+    pub(crate) async fn wanted(&self) {
+        self.0.notified().await;
+    }
 }
 
 impl Lease {
@@ -126,14 +145,20 @@ impl Lease {
         let reporter = Reporter::new(place.clone(), identity.clone(), context);
         let machine = Machine::new(place.clone(), identity, settings.duration, runner::now());
         let (sender, leadership) = watch::channel(Leadership::Following { holder: None });
-        let release = CancellationToken::new();
-        let runner = Runner::new(place, client, machine, reporter, sender, Box::new(mark), release.clone());
-        Lease { leadership, release, task: Some(tokio::spawn(runner.run())) }
+        let (renewal, release) = (Renewal::default(), CancellationToken::new());
+        let orders = runner::Orders { renewal: renewal.clone(), release: release.clone() };
+        let runner = Runner::new(place, client, machine, reporter, sender, Box::new(mark), orders);
+        Lease { leadership, renewal, release, task: Some(tokio::spawn(runner.run())) }
     }
 
     /// Who leads. A change that is overtaken by the next one may not be seen; terms tell them apart.
     pub fn leadership(&self) -> watch::Receiver<Leadership> {
         self.leadership.clone()
+    }
+
+    /// Has it renewed before its time.
+    pub fn renewal(&self) -> Renewal {
+        self.renewal.clone()
     }
 
     /// Gives the Lease up, if this process leads: one last renewal with the settled mark, so `mark` is asked once more, and

@@ -34,6 +34,8 @@ enum Fault {
     Outage(u64),
     /// Gives the Lease up and ends; another process starts in its place.
     Release(usize),
+    /// Renews it before its time.
+    Renew(usize),
     /// Somebody sets a label on the Lease.
     Label,
     /// Somebody deletes the Lease.
@@ -48,7 +50,8 @@ fn fault() -> impl Strategy<Value = Fault> {
         3 => (who.clone(), time.clone()).prop_map(|(who, time)| Fault::Pause(who, time)),
         3 => (who.clone(), time.clone()).prop_map(|(who, time)| Fault::Cut(who, time)),
         2 => time.prop_map(Fault::Outage),
-        2 => who.prop_map(Fault::Release),
+        2 => who.clone().prop_map(Fault::Release),
+        2 => who.prop_map(Fault::Renew),
         1 => Just(Fault::Label),
     ]
 }
@@ -365,6 +368,11 @@ impl World {
                     self.input(index, Input::Release);
                 }
             }
+            Fault::Renew(index) => {
+                if self.processes[index].alive && !self.processes[index].paused {
+                    self.input(index, Input::Renew);
+                }
+            }
             Fault::Label => {
                 if let Some(object) = &mut self.server.object {
                     self.server.version += 1;
@@ -455,7 +463,7 @@ impl World {
                     *time
                 }
                 Fault::Release(_) => RELEASE_MAX.as_micros() as u64 + 5 * SECOND,
-                Fault::Label | Fault::Delete => 0,
+                Fault::Renew(_) | Fault::Label | Fault::Delete => 0,
             };
             over = over.max(at + time);
             self.at(at, Event::Fault(*fault));

@@ -18,7 +18,7 @@ use super::failure::Failure;
 use super::machine::Machine;
 use super::report::Reporter;
 use super::step::{Action, Input, Moment, Place, Verb};
-use super::{Leadership, Term};
+use super::{Leadership, Renewal, Term};
 use crate::kube::with_causes;
 
 /// Who the API server writes down as having written: `metadata.managedFields`.
@@ -37,7 +37,15 @@ pub(super) struct Runner {
     reporter: Reporter,
     leadership: watch::Sender<Leadership>,
     mark: Mark,
-    release: CancellationToken,
+    orders: Orders,
+}
+
+/// What it may be told from outside.
+pub(super) struct Orders {
+    /// To renew before the time.
+    pub(super) renewal: Renewal,
+    /// To give the Lease up.
+    pub(super) release: CancellationToken,
 }
 
 impl Runner {
@@ -49,14 +57,15 @@ impl Runner {
         reporter: Reporter,
         leadership: watch::Sender<Leadership>,
         mark: Mark,
-        release: CancellationToken,
+        orders: Orders,
     ) -> Runner {
-        Runner { place, client, machine, reporter, leadership, mark, release }
+        Runner { place, client, machine, reporter, leadership, mark, orders }
     }
 
     /// Follows and leads until it is told to give the Lease up.
     pub(super) async fn run(mut self) {
-        let release = self.release.clone();
+        let Orders { renewal, release } = &self.orders;
+        let (renewal, release) = (renewal.clone(), release.clone());
         let mut releasing = false;
         let mut answer: Option<Answer> = None;
         let mut action = self.handle(Input::Start);
@@ -80,6 +89,8 @@ impl Runner {
                     answer = None;
                     input
                 }
+                // Kept until it may: an answer on its way says nothing of what has changed since.
+                () = renewal.wanted(), if self.machine.may_renew() => Input::Renew,
                 () = tokio::time::sleep_until(deadline) => Input::Deadline,
             };
             action = self.handle(input);

@@ -225,6 +225,24 @@ async fn without_a_lease_it_is_made_and_renewed_every_third_of_its_duration_with
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_renewal_before_its_time_writes_the_mark_of_then_and_waits_for_a_request_on_its_way() {
+    let run = start(None, vec![True, True, True, Slow]);
+    run.settled.store(42, Ordering::Relaxed);
+    // Following, there is nothing to renew; leading, the first one has waited for that.
+    run.lease.renewal().now();
+    assert_eq!(run.after(1).await, leading(1, None));
+    assert_eq!(run.server.read("/metadata/annotations"), json!({ MARK_ANNOTATION: "42" }));
+    run.settled.store(7, Ordering::Relaxed);
+    run.lease.renewal().now();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    run.settled.store(8, Ordering::Relaxed);
+    run.lease.renewal().now();
+    assert_eq!(run.server.read("/metadata/annotations"), json!({ MARK_ANNOTATION: "7" }));
+    run.after(1).await;
+    assert_eq!(run.server.read("/metadata/annotations"), json!({ MARK_ANNOTATION: "8" }));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lease_that_nobody_renews_is_taken_after_its_duration_with_its_mark_and_all_else_in_it() {
     let run = start(Some(lease_of("other", Some("41"))), vec![]);
     assert_eq!(run.after(14).await, Leadership::Following { holder: Some("other".into()) });

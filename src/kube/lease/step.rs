@@ -52,6 +52,8 @@ pub(crate) enum Input {
     Failed(Failure),
     /// [`Machine::deadline`](super::machine::Machine::deadline) has passed.
     Deadline,
+    /// What the Lease says is not true any more: write it before its time.
+    Renew,
     /// Give the Lease up, and end.
     Release,
 }
