@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use prometheus::IntGauge;
 
-use super::log::{Limits, Log, OpenError};
+use super::log::{Limits, Log, OpenError, ReadError};
 use super::memory::{Found, Memory};
 use super::room::Room;
 use super::spool::COPY_AFTER;
@@ -144,6 +144,13 @@ impl Buffer {
         }
     }
 
+    /// The source goes on from `marks`.
+    pub(crate) fn begin(&mut self, marks: Positions) {
+        if let Some(tiers) = &mut self.tiers {
+            tiers.begin(marks);
+        }
+    }
+
     /// Whether nothing waits here, in memory or on disk, for the sink or to be written.
     pub(crate) fn is_empty(&self) -> bool {
         self.memory.waiting_bytes() == 0
@@ -178,14 +185,19 @@ pub(crate) fn charge_of(documents: &Documents) -> u64 {
     charge(documents)
 }
 
-/// Everything that a process would find on `disk` and send, as bodies of documents.
+/// Everything that a process would find on `disk` and send, as bodies of documents; what is damaged is passed over.
 pub(crate) fn unsettled_on(disk: &SimulatedDisk) -> Result<Vec<Vec<u8>>, OpenError> {
     let limits = Limits { bytes_max: u64::MAX, segment_bytes: u64::MAX };
     let mut log = Log::open(disk.clone(), limits)?.log;
     let mut bodies = Vec::new();
-    while let Ok(Some((_, record))) = log.read() {
-        let documents = record.documents;
-        bodies.extend(documents.docs.iter().map(|document| documents.body(document).to_vec()));
+    loop {
+        match log.read() {
+            Ok(Some((_, record))) => {
+                let documents = record.documents;
+                bodies.extend(documents.docs.iter().map(|document| documents.body(document).to_vec()));
+            }
+            Err(ReadError::Damaged { .. }) => {}
+            Ok(None) | Err(ReadError::Io(_)) => return Ok(bodies),
+        }
     }
-    Ok(bodies)
 }

@@ -37,8 +37,8 @@ pub(super) struct ApiServer {
     pub(super) down_until: Time,
     /// It does everything right.
     pub(super) is_calm: bool,
-    plan: Plan,
-    random: fastrand::Rng,
+    pub(super) plan: Plan,
+    pub(super) random: fastrand::Rng,
 }
 
 impl ApiServer {

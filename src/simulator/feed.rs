@@ -31,8 +31,11 @@ pub(super) struct Feed {
     due: Time,
     /// The cursor as it was last seen.
     cursor: Option<u64>,
+    /// What it was when something was lost, and of which life.
+    lost_from: Option<(u64, u32)>,
     /// Which life of the API server each cursor was of.
     epochs: BTreeMap<u64, u32>,
+    new_epochs: Vec<(u64, u32)>,
     /// The highest version that a list of this life of the API server had.
     list_version: Option<u64>,
     /// Of which life the cursor is, and of which the answer that is being read.
@@ -52,6 +55,8 @@ pub(super) struct Feed {
 pub(super) struct Around<'a> {
     pub(super) clock: Clock,
     pub(super) now: Time,
+    /// The API server cannot be reached until then.
+    pub(super) cut_until: Time,
     pub(super) server: &'a mut ApiServer,
     pub(super) oracle: &'a mut Oracle,
     pub(super) outlet: &'a Outlet,
@@ -66,7 +71,9 @@ impl Feed {
             exchange: Exchange::None,
             due: now,
             cursor: None,
+            lost_from: None,
             epochs: BTreeMap::new(),
+            new_epochs: Vec::new(),
             list_version: None,
             epoch,
             reading_epoch: epoch,
@@ -86,6 +93,11 @@ impl Feed {
     /// Of which life of the API server a position of it is.
     pub(super) fn epoch_of(&self, position: u64) -> Option<u32> {
         self.epochs.get(&position).copied()
+    }
+
+    /// Of which life each cursor was that there was since this was asked last.
+    pub(super) fn new_epochs(&mut self) -> Vec<(u64, u32)> {
+        std::mem::take(&mut self.new_epochs)
     }
 
     /// Whether it watches, and has seen everything up to a version.
@@ -164,6 +176,15 @@ impl Feed {
         self.observe(around)
     }
 
+    /// What had been read is lost on disk.
+    pub(super) fn lost(&mut self, around: &mut Around<'_>) -> Result<(), Failed> {
+        self.exchange = Exchange::None;
+        self.may_list = true;
+        self.lost_from = self.cursor.map(|cursor| (cursor, self.epoch)).or(self.lost_from);
+        self.source.lost(around.clock.at(around.now))?;
+        self.observe(around)
+    }
+
     /// The drain begins.
     pub(super) fn stop(&mut self, around: &mut Around<'_>) -> Result<(), Failed> {
         self.exchange = Exchange::None;
@@ -172,7 +193,10 @@ impl Feed {
     }
 
     fn ask(&mut self, uri: &str, around: &mut Around<'_>) {
-        let (wait, reply) = around.server.ask(uri, around.now);
+        let (mut wait, mut reply) = around.server.ask(uri, around.now);
+        if around.now < around.cut_until {
+            (wait, reply) = (MILLISECOND, if self.random.bool() { Reply::Breaks } else { Reply::Never });
+        }
         around.trace.say(around.now, || format!("{} asks {uri}: {reply:?}", self.source.key()));
         if let Reply::Body(stream) = &reply {
             self.looks(stream.epoch, !uri.contains("watch=true"), around);
@@ -189,6 +213,7 @@ impl Feed {
                 around.oracle.unnoticeable(self.source.key(), known, epoch, around.server);
                 self.epoch = epoch;
                 self.epochs.extend(self.cursor.map(|cursor| (cursor, epoch)));
+                self.new_epochs.extend(self.cursor.map(|cursor| (cursor, epoch)));
             } else if is_list {
                 self.list_version = None;
             }
@@ -228,6 +253,12 @@ impl Feed {
 
     fn read(&mut self, mut stream: Stream, around: &mut Around<'_>) -> Result<(), Failed> {
         let at = around.clock.at(around.now);
+        if around.now < around.cut_until {
+            self.source.hand_on()?;
+            self.due = around.cut_until;
+            self.exchange = Exchange::Reading(stream);
+            return Ok(());
+        }
         match stream.next(around.server, around.now, &mut self.random) {
             Next::Piece(piece) => {
                 self.has_read = true;
@@ -295,6 +326,7 @@ impl Feed {
     fn note_cursors(&mut self) {
         for cursor in self.source.cursors() {
             self.epochs.insert(cursor, self.reading_epoch);
+            self.new_epochs.push((cursor, self.reading_epoch));
         }
     }
 
@@ -309,14 +341,18 @@ impl Feed {
             match heard {
                 Heard::Restored => {
                     self.may_list = true;
-                    self.cursor = None;
+                    (self.cursor, self.lost_from) = (None, None);
                 }
                 Heard::Listed { version, .. } => {
                     if self.may_list || self.cursor.is_none() || self.vain >= 3 {
-                        oracle.listed(self.source.key(), (self.cursor, version), server);
+                        // A restore is not noticed by who has begun anew.
+                        let lost = self.lost_from.filter(|(_, epoch)| *epoch == self.reading_epoch);
+                        let from = self.cursor.or(lost.map(|(cursor, _)| cursor));
+                        oracle.listed(self.source.key(), (from, version), server);
                     }
                     self.may_list = false;
                     self.vain = 0;
+                    self.lost_from = None;
                 }
                 Heard::Begun(version) => oracle.begun(self.source.key(), version, self.reading_epoch, server),
                 _ => {}

@@ -1,31 +1,36 @@
 //! The whole of weir in a simulated world: production's pure machines and its log, one thread, simulated time, and a seeded
-//! schedule of everything that goes wrong with an API server, an OpenSearch, a disk and a process.
+//! schedule of everything that goes wrong with an API server, an OpenSearch, a disk, a machine and a process.
 //!
 //! ```text
 //!   seed ──> plan ──> world ─┬─> api_server, stream ──> feed ──> source ──> workers ──> buffer ──> sink ──> opensearch
-//!                            ├─> disk, position_file ◀──────────── process ──────────────┘
+//!                            ├─> leases ◀──> candidate ──> terms of ── process ──────────┤
+//!                            ├─> replica: disk, position_file ◀──────────────────────────┘
 //!                            └─> oracle: guarantees 1 and 2, the marks, the ledger, the bounds
 //! ```
 //!
-//! - [`plan`] is what a seed decides beforehand; [`world`] the schedule; [`process`] one life of weir; [`feed`] the exchange of
-//!   one source with the API server.
-//! - What is production's: the list/watch machine, framer and hand-over; parsing and encoding; chunks, ledger and tracker; the
-//!   position's keeper and record; the buffer's tiers, memory and log; the sink's lane, bodies, responses and storm. They are
-//!   driven through the `simulated` module of each part. What is not: sockets, threads, files, and WebAssembly.
+//! - [`plan`] is what a seed decides beforehand; [`world`] the schedule; [`replica`] a machine, and [`process`] one life of weir
+//!   on it; [`feed`] and [`candidate`] the exchanges of one source and of one replica with the API server.
+//! - What is production's: the list/watch machine, framer and hand-over; the Lease's machine and record; parsing and encoding;
+//!   chunks, ledger and tracker; the position's keeper and record; the buffer's tiers, memory and log; the sink's lane, bodies,
+//!   responses and storm. They are driven through the `simulated` module of each part. What is not: sockets, threads, files,
+//!   and WebAssembly.
 //!
 //! Invariant: one seed is one history. A seed that fails prints how to replay it, and what happened last.
 //!
 //! `WEIR_SIM_SEEDS=N` runs so many seeds, `WEIR_SIM_FIRST=N` begins with that one, `WEIR_SIM_SEED=N` runs one and tells.
 
 mod api_server;
+mod candidate;
 mod clock;
 mod feed;
 mod history;
+mod leases;
 mod opensearch;
 mod oracle;
 mod plan;
 mod position_file;
 mod process;
+mod replica;
 mod stream;
 mod trace;
 mod world;
@@ -116,5 +121,10 @@ impl Summary {
         self.rolled += other.rolled;
         self.found += other.found;
         self.windows += other.windows;
+        self.terms += other.terms;
+        self.marks += other.marks;
+        self.machines_gone += other.machines_gone;
+        self.damaged += other.damaged;
+        self.untold += other.untold;
     }
 }

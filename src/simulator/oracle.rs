@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::api_server::ApiServer;
+use super::clock::Time;
 use super::history::{Kind, Version};
 use super::opensearch::OpenSearch;
 use crate::buffer::simulated::{SimulatedDisk, unsettled_on};
@@ -23,15 +24,36 @@ struct Known {
     excuse: Option<&'static str>,
     /// The restore of a backup made it never happen.
     is_cut: bool,
+    /// A disk that had it was damaged there.
+    is_damaged: bool,
 }
 
 /// Which mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
-    /// Everything up to it has its outcome or is on this disk.
-    Read,
+    /// Everything up to it has its outcome or is on this machine's disk.
+    Read(usize),
     /// Everything up to it has its outcome.
     Settled,
+}
+
+impl Mark {
+    fn index(self) -> usize {
+        match self {
+            Mark::Settled => 0,
+            Mark::Read(machine) => 1 + machine,
+        }
+    }
+}
+
+/// What is known of one process.
+#[derive(Clone, Debug, Default)]
+struct Life {
+    received: BTreeMap<String, u32>,
+    /// How often everything may come once more: the server was restored, or it began to lead again.
+    begun_again: usize,
+    /// When its marks moved back, while nobody has been told.
+    moved_back: Option<Time>,
 }
 
 /// The judge of a run.
@@ -39,25 +61,37 @@ pub(super) enum Mark {
 pub(super) struct Oracle {
     mode: Mode,
     known: Vec<Known>,
-    /// Versions that the read mark has not passed, and the settled mark: what it passes is found safe then.
-    open: [Vec<usize>; 2],
+    /// Versions that no settled mark has passed, and no read mark of each machine: what it passes is found safe then.
+    open: [Vec<usize>; 1 + MACHINES_MAX],
     by_id: BTreeMap<String, Vec<usize>>,
     /// Durable dead letters, by version.
     pub(super) letters: BTreeMap<String, u32>,
     /// Letters of documents with which nothing was wrong but the template: by life, and which mistake it was.
     good_letters: BTreeMap<(u32, u32), u32>,
-    /// What this life has accepted, and how often the server was restored in it: then everything may come once more.
-    of_this_life: BTreeMap<String, u32>,
-    restores_of_this_life: usize,
+    /// The processes that live.
+    lives: BTreeMap<u32, Life>,
     /// Lives that ended without settling or securing everything.
     cut_short: BTreeSet<u32>,
+    /// Those among them whose marks had moved back, and nobody was told: whoever went on from the old ones may be behind what a
+    /// restored server had.
+    untold: BTreeSet<u32>,
     /// How many were accepted, over all lives.
     pub(super) accepted: u64,
+    /// How often a leader's sources began.
+    pub(super) terms: u64,
+    /// How many versions' documents were damaged on disk.
+    pub(super) damaged: u64,
 }
 
 /// Good documents that may become dead letters before a mistake in a template is noticed: the hundredth failure in a row is
 /// not believed.
 const GOOD_LETTERS_MAX: u32 = 99;
+
+const UNNOTICEABLE: &str = "written after a restore that could not be noticed";
+const UNTOLD: &str = "accepted by a process that had noticed a restore and died before it could tell";
+
+/// How many machines there are at most.
+pub(super) const MACHINES_MAX: usize = 2;
 
 /// A broken promise.
 pub(super) type Violation = String;
@@ -78,20 +112,63 @@ impl Oracle {
 
     /// The server was restored: later versions of the life before never happened.
     pub(super) fn restored(&mut self, server: &ApiServer) {
-        self.restores_of_this_life += 1;
+        self.lives.values_mut().for_each(|life| life.begun_again += 1);
         for (version, known) in server.history.versions.iter().zip(&mut self.known) {
             known.is_cut |= version.revision > server.revision && version.epoch < server.epoch;
         }
     }
 
     /// A process begins.
-    pub(super) fn life_begins(&mut self) {
-        self.of_this_life.clear();
-        self.restores_of_this_life = 0;
+    pub(super) fn life_begins(&mut self, life: u32) {
+        self.lives.insert(life, Life::default());
+    }
+
+    /// A process's marks have moved back.
+    pub(super) fn moved_back(&mut self, life: u32, now: Time) {
+        self.lives.entry(life).or_default().moved_back.get_or_insert(now);
+    }
+
+    /// Where the next one looks, the marks of `time` are written.
+    pub(super) fn told(&mut self, life: u32, time: Time) {
+        if let Some(life) = self.lives.get_mut(&life) {
+            life.moved_back.take_if(|since| *since <= time);
+        }
+    }
+
+    /// A process leads: its sources begin.
+    pub(super) fn term_begins(&mut self, life: u32) {
+        self.terms += 1;
+        self.reads_again(life);
+    }
+
+    /// A process reads from another mark, or everything once more.
+    pub(super) fn reads_again(&mut self, life: u32) {
+        self.lives.entry(life).or_default().begun_again += 1;
+    }
+
+    /// A disk was damaged where it had these. Whoever finds out lists, and what is not there any more is lost; of the last
+    /// record nobody may find out, who takes it for torn.
+    pub(super) fn damaged(&mut self, ids: &BTreeSet<String>, is_last: bool) {
+        self.damaged += ids.len() as u64;
+        for at in ids.iter().filter_map(|id| self.by_id.get(id)).flatten() {
+            self.known[*at].is_damaged = true;
+            if is_last {
+                self.known[*at].excuse.get_or_insert("damaged at the end of a disk's log");
+            }
+        }
+    }
+
+    /// A machine has another disk, with nothing on it.
+    pub(super) fn disk_is_gone(&mut self, machine: usize, lives: impl Iterator<Item = u32>) {
+        self.open[Mark::Read(machine).index()] = (0..self.known.len()).collect();
+        self.cut_short.extend(lives);
     }
 
     /// A process has ended with events that are nowhere but in its memory.
     pub(super) fn life_cut_short(&mut self, life: u32) {
+        if self.lives.remove(&life).is_some_and(|life| life.moved_back.is_some()) {
+            self.untold.insert(life);
+        }
         self.cut_short.insert(life);
     }
 
@@ -112,9 +189,10 @@ impl Oracle {
         if versions == 0 {
             return Err(format!("{id} was received and never written"));
         }
-        let times = self.of_this_life.entry(id.to_owned()).or_default();
+        let of_life = self.lives.entry(life).or_default();
+        let times = of_life.received.entry(id.to_owned()).or_default();
         *times += 1;
-        if *times as usize > versions * (1 + self.restores_of_this_life) {
+        if *times as usize > versions * (1 + of_life.begun_again) {
             return Err(format!("{id} was received {times} times by one process"));
         }
         Ok(())
@@ -161,6 +239,14 @@ impl Oracle {
                 self.known[version].excuse.get_or_insert("overwritten when weir listed");
             }
         }
+        let current: BTreeSet<usize> =
+            current.into_iter().filter_map(|at| server.changes[at].version).collect();
+        for (at, known) in self.known.iter_mut().enumerate().filter(|(_, known)| known.is_damaged) {
+            let version = &server.history.versions[at];
+            if is_of(version, scope) && version.revision <= upto && !current.contains(&at) {
+                known.excuse.get_or_insert("damaged on disk, and overwritten when weir listed");
+            }
+        }
     }
 
     /// Everything up to `upto` is left out.
@@ -180,9 +266,10 @@ impl Oracle {
             if is_of(version, scope)
                 && version.epoch <= epoch
                 && version.revision <= cursor
-                && known.accepted == 0
+                && (known.accepted == 0 || self.untold.contains(&known.life))
             {
-                known.excuse.get_or_insert("written after a restore that could not be noticed");
+                let why = if known.accepted == 0 { UNNOTICEABLE } else { UNTOLD };
+                known.excuse.get_or_insert(why);
             }
         }
     }
@@ -217,7 +304,9 @@ impl Oracle {
         disk: &SimulatedDisk,
     ) -> Result<(), Violation> {
         let mut on_disk = None;
-        let mut open = std::mem::take(&mut self.open[which as usize]);
+        // What a power failure now would leave.
+        let durable = || ids_on(&disk.durable_copy()).into_iter().collect::<BTreeSet<String>>();
+        let mut open = std::mem::take(&mut self.open[which.index()]);
         let mut violation = Ok(());
         open.retain(|at| {
             let (version, known) = (&server.history.versions[*at], &self.known[*at]);
@@ -225,8 +314,8 @@ impl Oracle {
                 return !known.is_cut;
             }
             let mut is_safe = known.excuse.is_some() || self.has_outcome(*at, version, os);
-            if !is_safe && which == Mark::Read {
-                is_safe = on_disk.get_or_insert_with(|| ids_on(disk)).contains(&version.id);
+            if !is_safe && which != Mark::Settled {
+                is_safe = known.is_damaged || on_disk.get_or_insert_with(durable).contains(&version.id);
             }
             if !is_safe {
                 violation =
@@ -234,8 +323,17 @@ impl Oracle {
             }
             false
         });
-        self.open[which as usize] = open;
+        self.open[which.index()] = open;
         violation
+    }
+
+    /// How many versions were lost because who had noticed a restore died before it could tell the next one.
+    pub(super) fn lost_untold(&self, server: &ApiServer, os: &OpenSearch) -> u64 {
+        let versions = server.history.versions.iter().enumerate();
+        let lost = versions.filter(|(at, version)| {
+            self.known[*at].excuse == Some(UNTOLD) && !self.has_outcome(*at, version, os)
+        });
+        lost.count() as u64
     }
 
     /// The world is at rest.
@@ -270,8 +368,8 @@ fn is_of(version: &Version, scope: &str) -> bool {
     scope == "*" || scope == version.namespace
 }
 
-/// Versions whose documents a power failure now would leave.
-fn ids_on(disk: &SimulatedDisk) -> BTreeSet<String> {
-    let bodies = unsettled_on(&disk.durable_copy()).unwrap_or_default();
+/// Versions whose documents a process would find on a disk that nobody has.
+pub(super) fn ids_on(disk: &SimulatedDisk) -> Vec<String> {
+    let bodies = unsettled_on(disk).unwrap_or_default();
     bodies.iter().map(|body| super::history::id_in(body)).collect()
 }

@@ -44,6 +44,13 @@ pub(super) struct Plan {
     pub(super) poison: u32,
     /// The largest text in an event, in bytes.
     pub(super) text: usize,
+    /// Each process is a candidate for a Lease of this duration; on how many machines, and the mean time between two troubles of
+    /// one machine: a cut link, a pause, another leader.
+    pub(super) lease: Option<Time>,
+    pub(super) machines: usize,
+    pub(super) trouble_every: Option<Time>,
+    /// The mean time between two flipped bytes on a disk.
+    pub(super) damage_every: Option<Time>,
     /// Documents go into a data stream; the mean time between two rollovers.
     pub(super) roll_every: Option<Time>,
 }
@@ -84,6 +91,10 @@ impl Plan {
             has_bad_template,
             poison: often(random, &[0, 20, 100]),
             text: [40_000, 2_000, 600, 100, 100, 50, 50, 20][random.usize(..8).max(random.usize(..8))],
+            lease: None,
+            machines: 1,
+            trouble_every: None,
+            damage_every: None,
             roll_every: None,
         };
         // Of its own: the other seeds stay the histories that they were before there were data streams.
@@ -92,6 +103,17 @@ impl Plan {
             plan.roll_every = Some(random.u64(200..10_000) * MILLISECOND);
             // A storm of refusals ends with a document that is stored, and at the end of a run there may be none to come.
             plan.poison = 0;
+        }
+        // Two that send one document at the same time are not kept apart by a data stream: no lookup can see what comes after it.
+        if plan.roll_every.is_none() && random.u8(..3) == 0 {
+            plan.lease = Some(random.u64(3..=9) * SECOND);
+            plan.machines = if random.u8(..5) == 0 { 1 } else { 2 };
+            plan.trouble_every = (random.u8(..5) > 0).then(|| random.u64(2..15) * SECOND);
+            // Long enough for some terms.
+            plan.chaos += random.u64(..30) * SECOND;
+        }
+        if random.u8(..8) == 0 {
+            plan.damage_every = Some(random.u64(1..10) * SECOND);
         }
         plan
     }

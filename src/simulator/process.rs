@@ -1,22 +1,30 @@
 //! One life of weir: the production parts, wired as `pipeline` wires them, each doing something when the world says.
+//!
+//! [`stages`] is the workers, [`sending`] the sink, [`marks`] what is saved and written into the Lease, [`terms`] when the sources run.
 
-use tokio::sync::mpsc::Receiver;
+pub(super) mod marks;
+mod sending;
+mod stages;
+mod terms;
 
+use self::stages::Worker;
+use self::terms::Terms;
 use super::clock::{Clock, MILLISECOND, NEVER, SECOND, Time, wall};
 use super::feed::{Around, Feed};
-use super::history::id_in;
-use super::oracle::{Mark, Violation};
+use super::leases::Answer;
+use super::oracle::Violation;
 use super::plan::Plan;
-use super::position_file::{Epochs, PositionFile};
+use super::replica::Home;
 use super::world::Shared;
-use crate::buffer::simulated::{Buffer, SimulatedDisk, charge_of};
-use crate::event::{Documents, Edits, EncodeSettings, EventView, Original, encode};
-use crate::handoff::{Closed, Outlet, Takeover, Work};
-use crate::ledger::{Held, Ledger, Tally};
-use crate::metrics::Metrics;
+use crate::buffer::simulated::Buffer;
+use crate::event::EncodeSettings;
+use crate::handoff::{Closed, Outlet, Takeover};
+use crate::ledger::Ledger;
+use crate::metrics::{Metrics, SourceMetrics};
 use crate::position::{Identity, Keeper, Target, Tracker};
 use crate::sink::Mode;
-use crate::sink::simulated::{Dead, Ended, Next, Request, Sink};
+use crate::sink::simulated::{Ended, Sink};
+use crate::source::Start;
 use crate::source::kubernetes::simulated::Source;
 
 /// How often positions are saved, and how often the spool's thread works.
@@ -24,13 +32,6 @@ const SAVE_EVERY: Time = 200 * MILLISECOND;
 const WORK_EVERY: Time = 100 * MILLISECOND;
 /// How long a drain may take.
 const DRAIN_MAX: Time = 25 * SECOND;
-
-/// A worker: its queue, and what found no room in the buffer.
-struct Worker {
-    queue: Receiver<Work>,
-    blocked: Option<(Documents, Held)>,
-    due: Time,
-}
 
 /// What does something next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,9 @@ pub(super) enum Part {
     Spool,
     Sink,
     Save,
+    Lease,
+    Term,
+    Wake,
 }
 
 impl Part {
@@ -50,6 +54,9 @@ impl Part {
             Part::Spool => "spool",
             Part::Sink => "sink",
             Part::Save => "save",
+            Part::Lease => "lease",
+            Part::Term => "term",
+            Part::Wake => "wake",
         }
     }
 }
@@ -57,11 +64,22 @@ impl Part {
 /// One process.
 pub(super) struct Process {
     pub(super) life: u32,
+    home: Home,
     ledger: Ledger,
     tracker: Tracker,
     keeper: Keeper,
     outlet: Outlet,
+    scopes: Vec<Option<&'static str>>,
+    start: Start,
+    metrics: SourceMetrics,
     feeds: Vec<Feed>,
+    /// How often what had been read was lost, as far as the sources know.
+    losses: u64,
+    /// How often marks had moved back when somebody looked last.
+    restarts: u64,
+    epochs: marks::Known,
+    terms: Option<Terms>,
+    takeover: Option<Takeover>,
     workers: Vec<Worker>,
     buffer: Buffer,
     sink: Sink,
@@ -73,7 +91,21 @@ pub(super) struct Process {
     save_due: Time,
     /// Since when it drains.
     drains_since: Option<Time>,
+    /// It stands still until then, and this has come meanwhile.
+    paused_until: Time,
+    inbox: Vec<Came>,
+    /// It cannot reach the API server until then.
+    cut_until: Time,
     random: fastrand::Rng,
+}
+
+/// What comes to it from outside.
+#[derive(Debug)]
+pub(super) enum Came {
+    /// A request to OpenSearch has ended.
+    OfSink(u64, Ended),
+    /// A request for the Lease has.
+    OfLease(Answer),
 }
 
 impl Process {
@@ -81,8 +113,7 @@ impl Process {
     pub(super) fn start(
         life: u32,
         plan: &Plan,
-        disk: &SimulatedDisk,
-        file: &PositionFile,
+        home: Home,
         metrics: &Metrics,
         (clock, now): (Clock, Time),
         mut random: fastrand::Rng,
@@ -90,8 +121,10 @@ impl Process {
         let ledger = Ledger::default();
         let tracker = Tracker::default();
         let (buffer, is_new) =
-            Buffer::open(disk, plan.sizes, &tracker, &ledger).map_err(|error| error.to_string())?;
-        let (saved, epochs) = file.load();
+            Buffer::open(&home.disk, plan.sizes, &tracker, &ledger).map_err(|error| error.to_string())?;
+        let (saved, epochs) = home.file.load();
+        let known = home.known.clone();
+        known.load(&saved, &epochs);
         let target = Target { kind: "opensearch".into(), ..Target::default() };
         let identity = Identity { pipeline: "p".into(), source: "kubernetes".into(), cluster: None, target };
         let keeper =
@@ -99,54 +132,98 @@ impl Process {
         keeper.target_is(Some("opensearch-1".into())).map_err(|error| error.to_string())?;
         let (outlet, queues) = Outlet::new(ledger.clone(), plan.chunks, plan.workers);
         let outlet = outlet.with_tracker(tracker.clone());
-        let scopes: Vec<Option<&str>> = match plan.namespaces.as_slice() {
+        let scopes = match plan.namespaces.as_slice() {
             [] => vec![None],
             names => names.iter().copied().map(Some).collect(),
         };
-        let feeds = scopes.into_iter().map(|scope| {
-            let at = clock.at(now);
-            let (start, metrics) = (plan.start, &metrics.source);
-            let source = Source::new(scope, start, &keeper, &outlet, metrics, at, random.fork());
-            let epoch = epochs.get(source.key()).copied().unwrap_or_default();
-            Feed::new(source, epoch, now, random.fork())
-        });
-        let feeds = feeds.collect();
-        let workers = queues.into_iter().map(|queue| Worker { queue, blocked: None, due: now }).collect();
         let takeover = plan.roll_every.map(|_| Takeover::at(wall(now)));
-        let sink = Sink::new(plan.pattern(), plan.mode, &ledger, &tracker, takeover);
-        let encode = EncodeSettings { cluster: Some("sim".into()), identity: true, keep_source: true };
-        Ok(Process {
+        let sink = Sink::new(plan.pattern(), plan.mode, &ledger, &tracker, takeover.clone());
+        let mut process = Process {
             life,
             ledger,
             tracker,
             keeper,
             outlet,
-            feeds,
-            workers,
+            scopes,
+            start: plan.start,
+            metrics: metrics.source.clone(),
+            feeds: Vec::new(),
+            losses: 0,
+            restarts: 0,
+            epochs: known,
+            terms: None,
+            takeover,
+            workers: queues.into_iter().map(|queue| Worker::new(queue, now)).collect(),
             buffer,
             sink,
             mode: plan.mode,
-            encode,
+            encode: EncodeSettings { cluster: Some("sim".into()), identity: true, keep_source: true },
             spool_due: now,
             durably_due: now,
             sink_due: now,
             save_due: now,
             drains_since: None,
-            random,
-        })
+            paused_until: 0,
+            inbox: Vec::new(),
+            cut_until: 0,
+            random: random.fork(),
+            home,
+        };
+        match plan.lease {
+            None => process.begin_feeds(clock, now),
+            Some(lease) => process.terms = Some(Terms::new(life, &process.home, lease, (clock, now), random)),
+        }
+        Ok(process)
+    }
+
+    /// The sources begin, where the marks are.
+    fn begin_feeds(&mut self, clock: Clock, now: Time) {
+        for scope in &self.scopes {
+            let (at, random) = (clock.at(now), self.random.fork());
+            let (keeper, outlet) = (&self.keeper, &self.outlet);
+            let source = Source::new(*scope, self.start, keeper, outlet, &self.metrics, at, random);
+            let epoch = self.epochs.of_mark(source.key(), &self.tracker.marks());
+            self.feeds.push(Feed::new(source, epoch, now, self.random.fork()));
+        }
+        // They are told of what was lost before they were there.
+        self.losses = 0;
+    }
+
+    /// The sources end: what they have accepted is handed on.
+    fn end_feeds(&mut self, shared: &mut Shared) -> Result<(), Violation> {
+        for mut feed in std::mem::take(&mut self.feeds) {
+            feed.stop(&mut around(&self.outlet, self.cut_until, shared)).map_err(closed)?;
+            self.epochs.learn(&mut feed);
+        }
+        Ok(())
+    }
+
+    /// It stands still.
+    pub(super) fn pause(&mut self, until: Time) {
+        self.paused_until = until;
+    }
+
+    /// It cannot reach the API server.
+    pub(super) fn cut(&mut self, until: Time) {
+        self.cut_until = until;
     }
 
     /// What does something next, and when.
     pub(super) fn next(&self, shared: &Shared) -> (Time, Part) {
         let now = shared.now;
+        if now < self.paused_until {
+            return (self.paused_until, Part::Wake);
+        }
+        if !self.inbox.is_empty() {
+            return (now, Part::Wake);
+        }
         let feeds = self.feeds.iter().enumerate();
         let feeds = feeds.map(|(at, feed)| (feed.due(shared.clock, &shared.server, now), Part::Feed(at)));
-        let workers = self.workers.iter().enumerate().map(|(at, worker)| {
-            let is_idle = worker.blocked.is_none() && worker.queue.is_empty();
-            (if is_idle { NEVER } else { worker.due.max(now) }, Part::Worker(at))
-        });
+        let workers =
+            self.workers.iter().enumerate().map(|(at, worker)| (worker.next(now), Part::Worker(at)));
         let own = [(self.spool_due, Part::Spool), (self.sink_due, Part::Sink), (self.save_due, Part::Save)];
-        let first = feeds.chain(workers).chain(own).min_by_key(|(due, _)| *due);
+        let lease = self.terms.as_ref().map_or([(NEVER, Part::Lease); 2], |terms| terms.next(shared.clock));
+        let first = feeds.chain(workers).chain(own).chain(lease).min_by_key(|(due, _)| *due);
         first.map_or((NEVER, Part::Save), |(due, part)| (due.max(now), part))
     }
 
@@ -156,86 +233,59 @@ impl Process {
         match part {
             Part::Feed(at) => self.feed(at, shared)?,
             Part::Worker(at) => self.work(at, shared)?,
-            Part::Spool => self.spool(shared),
+            Part::Spool => self.spool(shared)?,
             Part::Sink => self.send(shared)?,
             Part::Save => self.save(false, shared)?,
+            Part::Lease => self.lease_deadline(shared)?,
+            Part::Term => self.begin_term(shared)?,
+            Part::Wake => self.wake(shared)?,
+        }
+        if self.tracker.restarts() != self.restarts {
+            self.restarts = self.tracker.restarts();
+            shared.oracle.moved_back(self.life, shared.now);
+        }
+        self.renew_what_moved_back(shared)?;
+        self.check(shared)
+    }
+
+    /// Something has come from outside.
+    pub(super) fn came(&mut self, came: Came, shared: &mut Shared) -> Result<(), Violation> {
+        if shared.now < self.paused_until {
+            self.inbox.push(came);
+            return Ok(());
+        }
+        match came {
+            Came::OfSink(number, ended) => self.ended(number, ended, shared)?,
+            Came::OfLease(answer) => self.lease_answered(answer, shared)?,
         }
         self.check(shared)
     }
 
+    /// It goes on, and first reads what has come: the worst that can be.
+    fn wake(&mut self, shared: &mut Shared) -> Result<(), Violation> {
+        for came in std::mem::take(&mut self.inbox) {
+            self.came(came, shared)?;
+        }
+        Ok(())
+    }
+
     fn feed(&mut self, at: usize, shared: &mut Shared) -> Result<(), Violation> {
         let feed = &mut self.feeds[at];
+        self.epochs.learn(feed);
         if feed.wants_save() {
             let is_saved = self.random.u8(..8) > 0;
             if is_saved {
                 self.save(true, shared)?;
             }
-            let mut around = around(&self.outlet, shared);
+            let mut around = around(&self.outlet, self.cut_until, shared);
             return self.feeds[at].saved(is_saved, &mut around).map_err(closed);
         }
-        feed.act(&mut around(&self.outlet, shared)).map_err(closed)
-    }
-
-    fn work(&mut self, number: usize, shared: &mut Shared) -> Result<(), Violation> {
-        let at = shared.clock.at(shared.now);
-        let worker = &mut self.workers[number];
-        worker.due = shared.now + self.random.u64(..5) * MILLISECOND;
-        if let Some((documents, held)) = worker.blocked.take() {
-            worker.blocked = self.buffer.put(documents, held, at).map_err(closed)?;
-            let is_blocked = worker.blocked.is_some();
-            worker.due += if is_blocked { 20 * MILLISECOND } else { 0 };
-        } else if let Ok(work) = worker.queue.try_recv() {
-            let (documents, held) = self.run_chunk(number, work, shared)?;
-            if !documents.docs.is_empty() {
-                shared.charge_max = shared.charge_max.max(charge_of(&documents));
-                self.workers[number].blocked = self.buffer.put(documents, held, at).map_err(closed)?;
-            }
-        }
-        self.wake_sink(shared.now);
+        feed.act(&mut around(&self.outlet, self.cut_until, shared)).map_err(closed)?;
+        self.epochs.learn(&mut self.feeds[at]);
         Ok(())
     }
 
-    /// The stages as a function: what begins with `Dropped` is dropped.
-    fn run_chunk(
-        &mut self,
-        number: usize,
-        mut work: Work,
-        shared: &mut Shared,
-    ) -> Result<(Documents, Held), Violation> {
-        let mut documents = Documents::default();
-        let mut tally = Tally::default();
-        let dropped = self.ledger.filter_reason("simulated", "dropped");
-        let edits = Edits::default();
-        let chunk = work.chunk.clone();
-        for event in &chunk.events {
-            if self.workers.len() > 1 && event.head.shard as usize % self.workers.len() != number {
-                continue;
-            }
-            let bytes = chunk.event_bytes(event);
-            shared.trace.say(shared.now, || format!("worker {number} gets {}", id_in(bytes)));
-            shared.oracle.accept(&id_in(bytes), self.life)?;
-            if &bytes[event.head.reason.range()] == b"Dropped" {
-                tally.filtered(dropped, 1);
-                continue;
-            }
-            let of = Original { bytes, head: &event.head, members: chunk.event_members(event) };
-            let source = &chunk.bytes[event.source_bytes.clone()];
-            encode(EventView { of, edits: &edits }, source, &[], &self.encode, &mut documents);
-        }
-        let rejects = if number == 0 { chunk.rejects.as_slice() } else { &[] };
-        for reject in rejects {
-            let id = id_in(&reject.bytes);
-            shared.trace.say(shared.now, || format!("worker {number} gets {id}, refused: {reject:?}"));
-            shared.oracle.accept_malformed(&id, self.life);
-            shared.oracle.bury(id, self.life, &shared.os, &shared.server)?;
-            tally.dead_lettered(self.ledger.dead_letter_reason("source", reject.kind.label()), 1);
-        }
-        drop(chunk);
-        work.held.settle(&tally);
-        Ok((documents, work.held))
-    }
-
-    fn spool(&mut self, shared: &mut Shared) {
+    fn spool(&mut self, shared: &mut Shared) -> Result<(), Violation> {
         let now = shared.now;
         let durably = now >= self.durably_due;
         if durably {
@@ -248,95 +298,22 @@ impl Process {
         if is_news {
             self.wake_sink(now);
         }
+        self.look_for_losses(shared)
     }
 
-    fn wake_sink(&mut self, now: Time) {
-        self.sink_due = self.sink_due.min(now + self.random.u64(..2 * MILLISECOND));
-    }
-
-    fn send(&mut self, shared: &mut Shared) -> Result<(), Violation> {
-        let at = shared.clock.at(shared.now);
-        loop {
-            let wake = match self.sink.next(at, wall(shared.now)) {
-                Next::Send(number, request) => {
-                    self.ask(number, request, shared);
-                    continue;
-                }
-                Next::Fetch(limits, wake) => match self.buffer.take(limits) {
-                    Some(items) => {
-                        let dead = self.sink.admit(items);
-                        self.bury(dead, shared)?;
-                        continue;
-                    }
-                    None => wake,
-                },
-                Next::Wait(wake) => wake,
-            };
-            self.sink_due = shared.clock.time_of(wake);
-            if self.buffer.wants_refill() {
-                self.spool_due = self.spool_due.min(shared.now + MILLISECOND);
-            }
+    /// What was lost on disk is saved, before anything else happens, and read again.
+    fn look_for_losses(&mut self, shared: &mut Shared) -> Result<(), Violation> {
+        let losses = *self.tracker.losses().borrow();
+        if self.feeds.is_empty() || losses == self.losses {
             return Ok(());
         }
-    }
-
-    fn ask(&self, number: u64, request: Request, shared: &mut Shared) {
-        shared.trace.say(shared.now, || match &request {
-            Request::Bulk(body) => format!("sends request {number}, {} bytes", body.len()),
-            Request::Refresh => format!("refreshes for request {number}"),
-            Request::Search(body) => {
-                format!("looks up for request {number}: {}", String::from_utf8_lossy(body))
-            }
-        });
-        shared.os.send(self.life, number, request, shared.now);
-    }
-
-    /// One of its requests has ended.
-    pub(super) fn ended(&mut self, number: u64, ended: Ended, shared: &mut Shared) -> Result<(), Violation> {
-        shared.trace.say(shared.now, || format!("request {number}: {ended:?}"));
-        let random = self.random.f64();
-        let outcome = self.sink.ended(number, ended, shared.clock.at(shared.now), random);
-        if let Some(request) = outcome.next {
-            self.ask(number, request, shared);
+        self.losses = losses;
+        shared.oracle.reads_again(self.life);
+        self.save(true, shared)?;
+        for feed in &mut self.feeds {
+            feed.lost(&mut around(&self.outlet, self.cut_until, shared)).map_err(closed)?;
         }
-        self.bury(outcome.dead, shared)?;
-        self.wake_sink(shared.now);
-        self.check(shared)
-    }
-
-    fn bury(&mut self, dead: Vec<Dead>, shared: &mut Shared) -> Result<(), Violation> {
-        for letter in &dead {
-            shared.oracle.bury(id_in(letter.body()), self.life, &shared.os, &shared.server)?;
-        }
-        self.sink.buried(dead);
         Ok(())
-    }
-
-    fn save(&mut self, durably: bool, shared: &mut Shared) -> Result<(), Violation> {
-        self.save_due = shared.now + if shared.now >= shared.calm_at { SECOND } else { SAVE_EVERY };
-        let mut epochs = Epochs::new();
-        for feed in &self.feeds {
-            let mark = self.tracker.marks().get(feed.key()).and_then(|mark| mark.parse().ok());
-            if let Some((mark, epoch)) = mark.and_then(|mark| Some((mark, feed.epoch_of(mark)?))) {
-                epochs.insert(feed.key().to_owned(), epoch);
-                shared.check_mark(Mark::Read, (feed.key(), mark, epoch))?;
-            }
-        }
-        for (scope, mark) in self.buffer.settled_marks() {
-            let feed = self.feeds.iter().find(|feed| feed.key() == scope);
-            if let (Some(feed), Ok(mark)) = (feed, mark.parse())
-                && let Some(epoch) = feed.epoch_of(mark)
-            {
-                shared.check_mark(Mark::Settled, (&scope, mark, epoch))?;
-            }
-        }
-        let file = &mut shared.file;
-        let saved: Result<(), std::convert::Infallible> =
-            self.keeper.save_with(durably, |record, durably| {
-                file.save(record, durably, epochs);
-                Ok(())
-            });
-        saved.map_err(|never| match never {})
     }
 
     /// What must hold at every step.
@@ -354,11 +331,16 @@ impl Process {
         }
     }
 
-    /// Whether everything has its outcome, and the sources wait for more.
+    /// Whether everything has its outcome, and the sources, if they run, wait for more.
     pub(super) fn is_at_rest(&self, shared: &Shared) -> bool {
         self.ledger.snapshot().in_flight == 0
             && self.buffer.is_empty()
             && self.feeds.iter().all(|feed| feed.is_at_rest(&shared.server))
+    }
+
+    /// Whether its sources run.
+    pub(super) fn reads(&self) -> bool {
+        !self.feeds.is_empty() && self.drains_since.is_none()
     }
 
     /// What it is doing, for people.
@@ -376,21 +358,24 @@ impl Process {
     /// SIGTERM.
     pub(super) fn drain(&mut self, shared: &mut Shared) -> Result<(), Violation> {
         self.drains_since = Some(shared.now);
-        for feed in &mut self.feeds {
-            feed.stop(&mut around(&self.outlet, shared)).map_err(closed)?;
-        }
+        self.end_feeds(shared)?;
         self.buffer.drain();
         Ok(())
     }
 
-    /// Whether a drain is over, or has had its time.
-    pub(super) fn is_drained(&mut self, now: Time) -> bool {
-        let Some(since) = self.drains_since else { return false };
-        let is_worked = self.workers.iter().all(|worker| worker.blocked.is_none() && worker.queue.is_empty());
+    /// Whether a drain is over, or has had its time, and the Lease is given up.
+    pub(super) fn is_drained(&mut self, shared: &mut Shared) -> Result<bool, Violation> {
+        let Some(since) = self.drains_since.filter(|_| shared.now >= self.paused_until) else {
+            return Ok(false);
+        };
+        let is_worked = self.workers.iter().all(Worker::is_idle);
         if is_worked && self.buffer.is_memory_empty() {
             self.sink.end();
         }
-        self.sink.is_done() || now >= since + DRAIN_MAX
+        if !self.sink.is_done() && shared.now < since + DRAIN_MAX {
+            return Ok(false);
+        }
+        self.release(shared)
     }
 
     /// The end of a drain. Answers whether nothing is left behind but what is on disk.
@@ -404,8 +389,9 @@ impl Process {
     }
 }
 
-fn around<'a>(outlet: &'a Outlet, shared: &'a mut Shared) -> Around<'a> {
+fn around<'a>(outlet: &'a Outlet, cut_until: Time, shared: &'a mut Shared) -> Around<'a> {
     Around {
+        cut_until,
         clock: shared.clock,
         now: shared.now,
         server: &mut shared.server,

@@ -1,17 +1,24 @@
-//! The world of one seed: servers, disk and clock, what goes wrong when, and one weir after the other in it.
+//! The world of one seed: servers, machines and clock, what goes wrong when, and on each machine one weir after the other.
 //!
 //! One thing happens at a time, the one that is due first; so a seed is one history, and replays exactly.
 
+mod faults;
+
+use std::collections::BTreeMap;
+
+use self::faults::Calendar;
 use super::api_server::ApiServer;
 use super::clock::{Clock, NEVER, SECOND, Time};
+use super::leases::{Happened, Leases, Mark};
 use super::opensearch::OpenSearch;
-use super::oracle::{Mark, Oracle, Violation};
+use super::oracle::{self, Oracle, Violation};
 use super::plan::{Plan, around};
-use super::position_file::PositionFile;
-use super::process::{Part, Process};
+use super::process::{Came, Part, Process};
+use super::replica::Replica;
 use super::trace::Trace;
 use crate::buffer::simulated::{Faults, SimulatedDisk};
 use crate::metrics::Metrics;
+use crate::position::Record;
 
 /// When the faults are over, the world comes to rest within this time: watches that lie are found out after five minutes, and
 /// nothing waits longer than that twice.
@@ -24,9 +31,8 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) now: Time,
     pub(super) server: ApiServer,
+    pub(super) leases: Leases,
     pub(super) os: OpenSearch,
-    pub(super) disk: SimulatedDisk,
-    pub(super) file: PositionFile,
     pub(super) oracle: Oracle,
     pub(super) trace: Trace,
     /// What the largest documents were charged with, in any life.
@@ -35,28 +41,19 @@ pub(super) struct Shared {
     pub(super) calm_at: Time,
 }
 
-/// What happens to the world, and when next.
-struct Calendar {
-    write: Time,
-    compact: Time,
-    end: Time,
-    restore: Time,
-    outage: Time,
-    disk_mended: Time,
-    roll: Time,
-}
-
 /// The world.
 pub(super) struct World<'a> {
     shared: Shared,
     plan: Plan,
     calendar: Calendar,
-    process: Option<Process>,
-    starts_at: Time,
+    replicas: Vec<Replica>,
     lives: u32,
     metrics: &'a Metrics,
     random: fastrand::Rng,
-    pub(super) steps: u64,
+    steps: u64,
+    /// See [`Summary`].
+    marks: u64,
+    machines_gone: u64,
 }
 
 /// What a run was like.
@@ -73,12 +70,55 @@ pub(super) struct Summary {
     pub(super) rolled: u64,
     pub(super) found: u64,
     pub(super) windows: u64,
+    /// Terms of leaders, marks that were written into a Lease, and machines that went with their disks.
+    pub(super) terms: u64,
+    pub(super) marks: u64,
+    pub(super) machines_gone: u64,
+    /// Versions whose documents were damaged on disk.
+    pub(super) damaged: u64,
+    /// Versions that were lost because a process that had noticed a restore died before it could tell the next one.
+    pub(super) untold: u64,
 }
 
 impl Shared {
-    pub(super) fn check_mark(&mut self, which: Mark, at: (&str, u64, u32)) -> Result<(), Violation> {
-        self.oracle.check_mark(which, at, &self.server, &self.os, &self.disk)
+    pub(super) fn check_mark(
+        &mut self,
+        which: oracle::Mark,
+        at: (&str, u64, u32),
+        disk: &SimulatedDisk,
+    ) -> Result<(), Violation> {
+        self.oracle.check_mark(which, at, &self.server, &self.os, disk)
     }
+
+    /// Holds what the Lease says against what is so: the next leader goes on from there, with nothing but the cluster. It goes
+    /// back only when the cluster did, or when something was lost.
+    fn check_lease(&mut self, [mark, before]: [Mark; 2]) -> Result<(), Violation> {
+        let [mark, before] = [numbers(&mark)?, numbers(&before)?];
+        for (scope, (number, epoch)) in &mark {
+            self.check_mark(oracle::Mark::Settled, (scope, *number, *epoch), &SimulatedDisk::default())?;
+            if let Some((old, of)) = before.get(scope)
+                && epoch == of
+                && number < old
+            {
+                return Err(format!("the mark of {scope} in the Lease went back from {old} to {number}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The positions of each scope, and of which life of the API server they are.
+fn numbers((text, epochs): &Mark) -> Result<BTreeMap<String, (u64, u32)>, Violation> {
+    if text.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let record = Record::decode(text).map_err(|error| error.to_string())?;
+    let positions = record.positions.into_iter();
+    let number = |(scope, mark): (String, String)| {
+        let epoch = *epochs.get(&scope)?;
+        Some((scope, (mark.parse().ok()?, epoch)))
+    };
+    Ok(positions.filter_map(number).collect())
 }
 
 impl<'a> World<'a> {
@@ -90,27 +130,28 @@ impl<'a> World<'a> {
             // So that what is some seconds ago is a time.
             now: 60 * SECOND,
             server: ApiServer::new(&plan, random.fork()),
+            leases: Leases::default(),
             os: OpenSearch::new(&plan, random.fork()),
-            disk: SimulatedDisk::default(),
-            file: PositionFile::default(),
             oracle: Oracle::new(plan.mode),
             trace: Trace::new(is_traced),
             charge_max: 0,
             calm_at: 60 * SECOND + plan.chaos,
         };
         let now = shared.now;
-        let mut later = |mean: Option<Time>| mean.map_or(NEVER, |mean| now + around(mean, &mut random));
-        let calendar = Calendar {
-            write: later(Some(plan.write_every)),
-            compact: later(Some(plan.compact_every)),
-            end: later(plan.end_every),
-            restore: later(plan.restore_every),
-            outage: later(Some(plan.outage_every)),
-            disk_mended: NEVER,
-            roll: later(plan.roll_every),
+        let calendar = Calendar::new(&plan, now, &mut random);
+        let replicas = (0..plan.machines).map(|number| Replica::new(number, &plan, now)).collect();
+        let mut world = World {
+            shared,
+            plan,
+            calendar,
+            replicas,
+            lives: 0,
+            metrics,
+            random,
+            steps: 0,
+            marks: 0,
+            machines_gone: 0,
         };
-        let (process, starts_at, lives, steps) = (None, now, 0, 0);
-        let mut world = World { shared, plan, calendar, process, starts_at, lives, metrics, random, steps };
         for _ in 0..world.random.usize(..60) {
             world.shared.server.write(now);
         }
@@ -128,8 +169,9 @@ impl<'a> World<'a> {
         while !self.is_at_rest() {
             self.step()?;
             if self.shared.now > self.shared.calm_at + REST_WITHIN || self.steps > STEPS_MAX {
-                let process = self.process.as_ref().map_or_else(String::new, Process::describe);
-                return Err(format!("it does not come to rest: {process}"));
+                let processes = self.replicas.iter().filter_map(|replica| replica.process.as_ref());
+                let processes: Vec<String> = processes.map(Process::describe).collect();
+                return Err(format!("it does not come to rest: {}", processes.join("; ")));
             }
         }
         self.check_end()?;
@@ -145,6 +187,11 @@ impl<'a> World<'a> {
             rolled: os.generation,
             found: os.found,
             windows: os.windows,
+            terms: oracle.terms,
+            marks: self.marks,
+            machines_gone: self.machines_gone,
+            damaged: oracle.damaged,
+            untold: oracle.lost_untold(&self.shared.server, os),
         })
     }
 
@@ -170,38 +217,40 @@ impl<'a> World<'a> {
         shared.server.down_until = shared.server.down_until.min(shared.now);
         shared.os.down_until = shared.now;
         shared.os.bad_template_until = shared.now;
-        shared.disk.set_faults(Faults::default());
-        let never = Calendar {
-            write: NEVER,
-            compact: NEVER,
-            end: NEVER,
-            restore: NEVER,
-            outage: NEVER,
-            disk_mended: NEVER,
-            roll: NEVER,
-        };
-        self.calendar = never;
+        for replica in &mut self.replicas {
+            replica.home.disk.set_faults(Faults::default());
+            if let Some(process) = &mut replica.process {
+                process.cut(shared.now);
+                process.pause(shared.now);
+            }
+        }
+        self.calendar = Calendar::default();
     }
 
     fn is_at_rest(&self) -> bool {
+        let mut processes = self.replicas.iter().map(|replica| replica.process.as_ref());
         self.shared.os.requests.is_empty()
-            && self.process.as_ref().is_some_and(|process| process.is_at_rest(&self.shared))
+            && processes
+                .clone()
+                .all(|process| process.is_some_and(|process| process.is_at_rest(&self.shared)))
+            && processes.any(|process| process.is_some_and(Process::reads))
     }
 
     /// The next thing happens.
     fn step(&mut self) -> Result<(), Violation> {
         self.steps += 1;
-        let (of_process, part) = match &self.process {
+        let of_replicas = self.replicas.iter().enumerate().map(|(at, replica)| match &replica.process {
             Some(process) => {
                 let (due, part) = process.next(&self.shared);
-                (due, Some(part))
+                (due, at, Some(part))
             }
-            None => (self.starts_at, None),
-        };
+            None => (replica.starts_at, at, None),
+        });
+        let (of_replica, at, part) = of_replicas.min_by_key(|next| next.0).unwrap_or((NEVER, 0, None));
         let of_sink = self.shared.os.due().unwrap_or(NEVER);
-        let Calendar { write, compact, end, restore, outage, disk_mended, roll } = self.calendar;
-        let of_world = write.min(compact).min(end).min(restore).min(outage).min(disk_mended).min(roll);
-        let now = of_process.min(of_sink).min(of_world).max(self.shared.now);
+        let of_lease = self.shared.leases.due();
+        let of_world = self.calendar.next();
+        let now = of_replica.min(of_sink).min(of_lease).min(of_world).max(self.shared.now);
         if now == NEVER {
             return Err("nothing will ever happen again".to_owned());
         }
@@ -210,143 +259,79 @@ impl<'a> World<'a> {
             self.happen()
         } else if of_sink <= now {
             self.carry()
+        } else if of_lease <= now {
+            self.carry_lease()
         } else {
-            self.live(part)
+            self.live(at, part)
         }
-    }
-
-    fn happen(&mut self) -> Result<(), Violation> {
-        let now = self.shared.now;
-        let random = &mut self.random;
-        let shared = &mut self.shared;
-        if self.calendar.write <= now {
-            self.calendar.write = now + around(self.plan.write_every, random);
-            shared.server.write(now);
-            shared.oracle.learn(&shared.server);
-        } else if self.calendar.compact <= now {
-            self.calendar.compact = now + around(self.plan.compact_every, random);
-            shared.server.compact();
-        } else if self.calendar.restore <= now {
-            self.calendar.restore = NEVER;
-            shared.server.restore(now);
-            shared.trace.say(now, || format!("restored at {}", shared.server.revision));
-            shared.oracle.restored(&shared.server);
-        } else if self.calendar.roll <= now {
-            let mean = self.plan.roll_every.unwrap_or(NEVER);
-            self.calendar.roll = now + around(mean, random);
-            shared.os.roll_over();
-            shared.trace.say(now, || format!("rolled over to {}", shared.os.generation));
-        } else if self.calendar.disk_mended <= now {
-            self.calendar.disk_mended = NEVER;
-            shared.disk.set_faults(Faults::default());
-        } else if self.calendar.outage <= now {
-            self.calendar.outage = now + around(self.plan.outage_every, random);
-            self.outage();
-        } else {
-            let mean = self.plan.end_every.unwrap_or(NEVER);
-            self.calendar.end = now + around(mean, random);
-            return self.end_process();
-        }
-        Ok(())
-    }
-
-    fn outage(&mut self) {
-        let (random, shared) = (&mut self.random, &mut self.shared);
-        let until = shared.now + random.u64(..self.plan.outage_longest);
-        match random.u8(..6) {
-            0 => shared.server.down_until = until,
-            1 | 2 if self.plan.has_bad_template => {
-                shared.os.bad_template_until = until;
-                shared.os.bad_templates += 1;
-            }
-            1..=3 => shared.os.down_until = until,
-            _ => {
-                let faults = match random.u8(..3) {
-                    0 => Faults {
-                        capacity: Some(shared.disk.bytes() + random.u64(..5_000)),
-                        ..Faults::default()
-                    },
-                    1 => Faults { syncs: random.u32(1..20), ..Faults::default() },
-                    _ => Faults { reads: random.u32(1..20), ..Faults::default() },
-                };
-                shared.disk.set_faults(faults);
-                self.calendar.disk_mended = until;
-            }
-        }
-    }
-
-    /// The process is killed, its machine loses power, or it is told to stop.
-    fn end_process(&mut self) -> Result<(), Violation> {
-        let Some(mut process) = self.process.take() else { return Ok(()) };
-        let shared = &mut self.shared;
-        let how = self.random.u8(..4);
-        shared.trace.say(shared.now, || format!("life {} ends: {how}", process.life));
-        if how == 0 {
-            process.drain(shared)?;
-            self.process = Some(process);
-            return Ok(());
-        }
-        self.gone(process.life, how == 1);
-        drop(process);
-        Ok(())
-    }
-
-    fn gone(&mut self, life: u32, loses_power: bool) {
-        let shared = &mut self.shared;
-        shared.oracle.life_cut_short(life);
-        if loses_power {
-            shared.disk.crash(&mut self.random);
-            shared.file.power_failed(&mut self.random);
-        } else {
-            shared.disk.kill();
-        }
-        self.starts_at = shared.now + around(SECOND, &mut self.random);
     }
 
     /// OpenSearch carries a request out, or a request ends.
     fn carry(&mut self) -> Result<(), Violation> {
         let Some((life, number, ended)) = self.shared.os.act(self.shared.now) else { return Ok(()) };
-        match &mut self.process {
-            Some(process) if process.life == life => process.ended(number, ended, &mut self.shared),
-            // Nobody is there to hear it.
-            _ => Ok(()),
+        self.tell(life, Came::OfSink(number, ended))
+    }
+
+    /// The Lease is written, or a request for it ends.
+    fn carry_lease(&mut self) -> Result<(), Violation> {
+        let shared = &mut self.shared;
+        match shared.leases.act(&shared.server, shared.now) {
+            Some(Happened::Applied { by: (life, sent), marks: Some(marks) }) => {
+                self.marks += 1;
+                shared.oracle.told(life, sent);
+                shared.check_lease(marks)
+            }
+            Some(Happened::Ended(answer)) => self.tell(answer.life, Came::OfLease(answer)),
+            Some(Happened::Applied { marks: None, .. }) | None => Ok(()),
         }
     }
 
-    fn live(&mut self, part: Option<Part>) -> Result<(), Violation> {
-        let (Some(process), Some(part)) = (&mut self.process, part) else { return self.start() };
-        process.act(part, &mut self.shared)?;
-        if !process.is_drained(self.shared.now) {
+    fn tell(&mut self, life: u32, came: Came) -> Result<(), Violation> {
+        let processes = self.replicas.iter_mut().filter_map(|replica| replica.process.as_mut());
+        match processes.into_iter().find(|process| process.life == life) {
+            Some(process) => process.came(came, &mut self.shared),
+            // Nobody is there to hear it.
+            None => Ok(()),
+        }
+    }
+
+    fn live(&mut self, which: usize, part: Option<Part>) -> Result<(), Violation> {
+        let replica = &mut self.replicas[which];
+        let (Some(process), Some(part)) = (&mut replica.process, part) else { return self.start(which) };
+        let shared = &mut self.shared;
+        process.act(part, shared)?;
+        if !process.is_drained(shared)? {
             return Ok(());
         }
-        let Some(process) = self.process.take() else { return Ok(()) };
+        let Some(process) = replica.process.take() else { return Ok(()) };
         let life = process.life;
-        let is_clean = process.finish(&mut self.shared)?;
-        self.shared.trace.say(self.shared.now, || format!("life {life} has drained, clean: {is_clean}"));
+        let is_clean = process.finish(shared)?;
+        shared.trace.say(shared.now, || format!("life {life} has drained, clean: {is_clean}"));
         if !is_clean {
-            self.shared.oracle.life_cut_short(life);
+            shared.oracle.life_cut_short(life);
         }
-        self.shared.disk.kill();
-        self.starts_at = self.shared.now + around(SECOND, &mut self.random);
+        shared.leases.forget(life);
+        replica.home.disk.kill();
+        replica.starts_at = shared.now + around(SECOND, &mut self.random);
         Ok(())
     }
 
-    fn start(&mut self) -> Result<(), Violation> {
+    fn start(&mut self, which: usize) -> Result<(), Violation> {
         self.lives += 1;
-        let shared = &mut self.shared;
+        let (shared, replica) = (&mut self.shared, &mut self.replicas[which]);
         let at = (shared.clock, shared.now);
-        let random = self.random.fork();
-        let (disk, file) = (&shared.disk, &shared.file);
-        match Process::start(self.lives, &self.plan, disk, file, self.metrics, at, random) {
+        let (home, random) = (replica.home.clone(), self.random.fork());
+        match Process::start(self.lives, &self.plan, home, self.metrics, at, random) {
             Ok(process) => {
-                shared.trace.say(shared.now, || format!("life {} begins", self.lives));
-                shared.oracle.life_begins();
-                self.process = Some(process);
+                shared.trace.say(shared.now, || format!("life {} begins on machine {which}", self.lives));
+                shared.oracle.life_begins(self.lives);
+                replica.lives.push(self.lives);
+                replica.process = Some(process);
             }
             Err(error) => {
                 shared.trace.say(shared.now, || format!("cannot start: {error}"));
-                shared.disk.kill();
-                self.starts_at = shared.now + SECOND;
+                replica.home.disk.kill();
+                replica.starts_at = shared.now + SECOND;
             }
         }
         Ok(())

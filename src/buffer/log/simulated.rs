@@ -118,6 +118,13 @@ impl SimulatedDisk {
         SimulatedDisk { state: Arc::new(Mutex::new(copy)), process: 0 }
     }
 
+    /// Another disk with what is on this one now, as if all of it were durable.
+    pub(crate) fn copy(&self) -> SimulatedDisk {
+        let copy = SimulatedDisk::default();
+        self.contents().iter().for_each(|(name, bytes)| copy.put(name, bytes));
+        copy
+    }
+
     /// Changes a file as nobody should: what it says is durable.
     pub(crate) fn damage(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.lock_state();

@@ -222,6 +222,11 @@ impl Source {
         self.input(now, Input::Room)
     }
 
+    /// What had been read is lost on disk.
+    pub(crate) fn lost(&mut self, now: Instant) -> Result<(), Closed> {
+        self.input(now, Input::Lost)
+    }
+
     /// The drain begins.
     pub(crate) fn stop(&mut self, now: Instant) -> Result<(), Closed> {
         self.input(now, Input::Stop)

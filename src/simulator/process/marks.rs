@@ -1,0 +1,110 @@
+//! The marks of one process: saved in its file, written into the Lease, and held against the oracle each time.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::super::clock::SECOND;
+use super::super::feed::Feed;
+use super::super::leases::Mark as OfLease;
+use super::super::oracle::{Mark, Violation};
+use super::super::position_file::Epochs;
+use super::super::world::Shared;
+use super::{Process, SAVE_EVERY};
+use crate::position::file::Saved;
+use crate::position::{NOWHERE, Positions};
+
+/// Of which lives of the API server the positions are that the processes of one machine may have: the oracle's business.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Known {
+    /// The spool has marks of earlier processes; clones are the same.
+    of: Rc<RefCell<BTreeMap<(String, u64), u32>>>,
+}
+
+impl Known {
+    /// A process begins with what was saved.
+    pub(super) fn load(&self, saved: &Saved, epochs: &Epochs) {
+        if let Saved::Record(record) = saved {
+            self.begin(&record.positions, epochs);
+        }
+    }
+
+    /// Marks to begin with.
+    pub(super) fn begin(&self, marks: &Positions, epochs: &Epochs) {
+        for (scope, mark) in marks {
+            if let (Ok(mark), Some(epoch)) = (mark.parse(), epochs.get(scope)) {
+                self.note(scope, mark, *epoch);
+            }
+        }
+    }
+
+    /// Of which life the mark is from which a scope's source begins.
+    pub(super) fn of_mark(&self, scope: &str, marks: &Positions) -> u32 {
+        let mark = marks.get(scope).and_then(|mark| mark.parse().ok());
+        mark.and_then(|mark| self.get(scope, mark)).unwrap_or_default()
+    }
+
+    /// What a source has learned.
+    pub(super) fn learn(&self, feed: &mut Feed) {
+        for (position, epoch) in feed.new_epochs() {
+            self.note(feed.key(), position, epoch);
+        }
+    }
+
+    /// Of two lives in which a position was, it may be of the first: that claims less.
+    fn note(&self, scope: &str, position: u64, epoch: u32) {
+        let mut of = self.of.borrow_mut();
+        let known = of.entry((scope.to_owned(), position)).or_insert(epoch);
+        *known = epoch.min(*known);
+    }
+
+    fn get(&self, scope: &str, position: u64) -> Option<u32> {
+        self.of.borrow().get(&(scope.to_owned(), position)).copied()
+    }
+}
+
+impl Process {
+    /// Of which life of the API server a position is.
+    fn epoch_of(&self, scope: &str, position: u64) -> Option<u32> {
+        let feed = self.feeds.iter().find(|feed| feed.key() == scope);
+        feed.and_then(|feed| feed.epoch_of(position)).or_else(|| self.epochs.get(scope, position))
+    }
+
+    /// Holds marks against what is so; answers of which lives they are.
+    fn check_marks(&self, which: Mark, marks: &Positions, shared: &mut Shared) -> Result<Epochs, Violation> {
+        let mut epochs = Epochs::new();
+        for (scope, mark) in marks.iter().filter(|(_, mark)| *mark != NOWHERE) {
+            let number = mark.parse().map_err(|_| format!("{mark} is no mark"))?;
+            let Some(epoch) = self.epoch_of(scope, number) else {
+                return Err(format!("nobody knows from where the {which:?} mark {mark} of {scope} comes"));
+            };
+            epochs.insert(scope.clone(), epoch);
+            shared.check_mark(which, (scope, number, epoch), &self.home.disk)?;
+        }
+        Ok(epochs)
+    }
+
+    pub(super) fn save(&mut self, durably: bool, shared: &mut Shared) -> Result<(), Violation> {
+        self.save_due = shared.now + if shared.now >= shared.calm_at { SECOND } else { SAVE_EVERY };
+        let epochs = self.check_marks(Mark::Read(self.home.number), &self.tracker.marks(), shared)?;
+        let settled = self.buffer.settled_marks();
+        self.check_marks(Mark::Settled, &settled, shared)?;
+        let file = &self.home.file;
+        let saved: Result<(), std::convert::Infallible> =
+            self.keeper.save_with(durably, |record, durably| {
+                file.save(record, durably, epochs);
+                Ok(())
+            });
+        if self.terms.is_none() {
+            shared.oracle.told(self.life, shared.now);
+        }
+        saved.map_err(|never| match never {})
+    }
+
+    /// What the Lease is to hold of this process's term.
+    pub(super) fn mark_of_lease(&mut self, shared: &mut Shared) -> Result<Option<OfLease>, Violation> {
+        let settled = self.buffer.settled_marks();
+        let epochs = self.check_marks(Mark::Settled, &settled, shared)?;
+        Ok(self.keeper.record(settled).map(|text| (text, epochs)))
+    }
+}

@@ -1,0 +1,96 @@
+//! The workers of one process: a chunk at a time, and what finds no room in the buffer waits with its worker.
+
+use tokio::sync::mpsc::Receiver;
+
+use super::super::clock::{MILLISECOND, NEVER, Time};
+use super::super::history::id_in;
+use super::super::oracle::Violation;
+use super::super::world::Shared;
+use super::{Process, closed};
+use crate::buffer::simulated::charge_of;
+use crate::event::{Documents, Edits, EventView, Original, encode};
+use crate::handoff::Work;
+use crate::ledger::{Held, Tally};
+
+/// A worker: its queue, and what found no room in the buffer.
+pub(super) struct Worker {
+    queue: Receiver<Work>,
+    blocked: Option<(Documents, Held)>,
+    due: Time,
+}
+
+impl Worker {
+    pub(super) fn new(queue: Receiver<Work>, now: Time) -> Worker {
+        Worker { queue, blocked: None, due: now }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.blocked.is_none() && self.queue.is_empty()
+    }
+
+    /// When it does something next.
+    pub(super) fn next(&self, now: Time) -> Time {
+        if self.is_idle() { NEVER } else { self.due.max(now) }
+    }
+}
+
+impl Process {
+    pub(super) fn work(&mut self, number: usize, shared: &mut Shared) -> Result<(), Violation> {
+        let at = shared.clock.at(shared.now);
+        let worker = &mut self.workers[number];
+        worker.due = shared.now + self.random.u64(..5) * MILLISECOND;
+        if let Some((documents, held)) = worker.blocked.take() {
+            worker.blocked = self.buffer.put(documents, held, at).map_err(closed)?;
+            let is_blocked = worker.blocked.is_some();
+            worker.due += if is_blocked { 20 * MILLISECOND } else { 0 };
+        } else if let Ok(work) = worker.queue.try_recv() {
+            let (documents, held) = self.run_chunk(number, work, shared)?;
+            if !documents.docs.is_empty() {
+                shared.charge_max = shared.charge_max.max(charge_of(&documents));
+                self.workers[number].blocked = self.buffer.put(documents, held, at).map_err(closed)?;
+            }
+        }
+        self.wake_sink(shared.now);
+        Ok(())
+    }
+
+    /// The stages as a function: what begins with `Dropped` is dropped.
+    fn run_chunk(
+        &mut self,
+        number: usize,
+        mut work: Work,
+        shared: &mut Shared,
+    ) -> Result<(Documents, Held), Violation> {
+        let mut documents = Documents::default();
+        let mut tally = Tally::default();
+        let dropped = self.ledger.filter_reason("simulated", "dropped");
+        let edits = Edits::default();
+        let chunk = work.chunk.clone();
+        for event in &chunk.events {
+            if self.workers.len() > 1 && event.head.shard as usize % self.workers.len() != number {
+                continue;
+            }
+            let bytes = chunk.event_bytes(event);
+            shared.trace.say(shared.now, || format!("worker {number} gets {}", id_in(bytes)));
+            shared.oracle.accept(&id_in(bytes), self.life)?;
+            if &bytes[event.head.reason.range()] == b"Dropped" {
+                tally.filtered(dropped, 1);
+                continue;
+            }
+            let of = Original { bytes, head: &event.head, members: chunk.event_members(event) };
+            let source = &chunk.bytes[event.source_bytes.clone()];
+            encode(EventView { of, edits: &edits }, source, &[], &self.encode, &mut documents);
+        }
+        let rejects = if number == 0 { chunk.rejects.as_slice() } else { &[] };
+        for reject in rejects {
+            let id = id_in(&reject.bytes);
+            shared.trace.say(shared.now, || format!("worker {number} gets {id}, refused: {reject:?}"));
+            shared.oracle.accept_malformed(&id, self.life);
+            shared.oracle.bury(id, self.life, &shared.os, &shared.server)?;
+            tally.dead_lettered(self.ledger.dead_letter_reason("source", reject.kind.label()), 1);
+        }
+        drop(chunk);
+        work.held.settle(&tally);
+        Ok((documents, work.held))
+    }
+}
