@@ -278,12 +278,10 @@ async fn what_the_disk_has_of_an_earlier_term_holds_no_mark_of_this_one_back() {
 async fn marks_that_an_earlier_run_wrote_beside_its_records_are_no_settled_marks() {
     let folder = tempfile::tempdir().unwrap();
     let run = Run::start(folder.path(), 1 << 20);
-    for number in 1..=3 {
+    for number in 1..=4 {
         run.put(&[1000], number);
+        run.guard.secure();
     }
-    run.guard.secure();
-    run.put(&[1000], 4);
-    run.guard.secure();
     run.kill();
 
     // It may have lost one of them, and have ended before that was read again.
@@ -291,9 +289,9 @@ async fn marks_that_an_earlier_run_wrote_beside_its_records_are_no_settled_marks
     run.tracker.begin(Positions::from([("all".to_owned(), "".to_owned())]));
     run.deliver(3).await;
     assert_eq!(run.guard.settled_marks(&run.tracker).get("all"), None);
-    run.put(&[1000], 4);
+    run.put(&[1000], 5);
     run.deliver(2).await;
-    assert_eq!(run.guard.settled_marks(&run.tracker).get("all").map(String::as_str), Some("4"));
+    assert_eq!(run.guard.settled_marks(&run.tracker).get("all").map(String::as_str), Some("5"));
     run.kill();
 }
 
