@@ -128,6 +128,8 @@ impl Keeper {
     pub fn adopt(&self, text: &str) -> Result<Option<Positions>, KeepError> {
         let mut state = self.lock();
         if text.is_empty() {
+            // What is still open of an earlier term is read again, and moves no mark back.
+            state.tracker.begin(state.tracker.marks());
             return Ok(None);
         }
         state.found = None;
@@ -400,7 +402,9 @@ mod tests {
     fn what_the_lease_holds_goes_before_what_this_machine_knows() {
         let folder = saved();
         let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
+        let open = keeper.tracker().issue("*", 1, Some("50".into())).unwrap();
         assert_eq!(keeper.adopt("").unwrap(), None, "the Lease is new");
+        open.settled(1);
         assert_eq!(mark(&keeper).as_deref(), Some("41"));
         let further = keeper.record(Positions::from([("*".into(), "90".into())])).unwrap();
         assert_eq!(keeper.adopt(&further).unwrap().unwrap()["*"], "90");

@@ -28,6 +28,8 @@ pub(super) struct Intake {
     counts: FrameCounts,
     /// The machine's cursor that was told last.
     told: Option<Version>,
+    /// How often the machine had noticed a restored cluster when that was told last.
+    restores: u64,
     reading: Reading,
 }
 
@@ -55,7 +57,8 @@ pub(super) struct Taken {
 impl Intake {
     /// At the beginning.
     pub(super) fn new(scope: Scope, outlet: Outlet, counts: FrameCounts, now: Instant) -> Intake {
-        Intake { scope, machine: Machine::new(now), outlet, counts, told: None, reading: Reading::default() }
+        let (machine, reading) = (Machine::new(now), Reading::default());
+        Intake { scope, machine, outlet, counts, told: None, restores: 0, reading }
     }
 
     /// Who decides.
@@ -124,7 +127,7 @@ impl Intake {
         let mut frames = Frames::new(&mut self.machine, &self.counts, &self.scope, now);
         let push = self.reading.framer.push(bytes, chunk, &mut frames);
         let seen = frames.seen();
-        if self.told.is_some() && self.machine.cursor().is_none() {
+        if std::mem::replace(&mut self.restores, self.machine.restores()) != self.machine.restores() {
             // The server was restored. Its versions may come beyond the old mark before anything new is done with.
             self.outlet.start_over(self.scope.key());
             self.told = None;

@@ -71,6 +71,8 @@ pub(super) struct Machine {
     listed: bool,
     /// This list was begun because a watch was open all the time and quiet.
     suspicious: bool,
+    /// See [`Machine::restores`].
+    restores: u64,
     /// The check is for where to begin.
     begins_now: bool,
     notes: Vec<Note>,
@@ -91,6 +93,7 @@ impl Machine {
             unbroken: None,
             listed: false,
             suspicious: false,
+            restores: 0,
             begins_now: false,
             notes: Vec::new(),
         }
@@ -104,6 +107,11 @@ impl Machine {
     /// Whether a watch is open.
     pub(super) fn is_watching(&self) -> bool {
         matches!(self.state, State::Watching { .. })
+    }
+
+    /// How often a restored cluster was noticed: what was read of it before is read again.
+    pub(super) fn restores(&self) -> u64 {
+        self.restores
     }
 
     /// The version up to which nothing is missing, once everything that was accepted is done with.

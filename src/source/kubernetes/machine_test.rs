@@ -205,6 +205,17 @@ fn a_restored_server_that_says_its_version_behind_the_items_is_listed_again() {
 }
 
 #[test]
+fn a_restore_in_the_middle_of_the_first_list_is_noticed_and_everything_is_given_again() {
+    let (mut bench, _) = Bench::new(None);
+    bench.list("100", "next", &[("a", "7"), ("b", "90")]);
+    bench.refused(410);
+    assert_eq!(bench.wait(), list());
+    assert_eq!(bench.machine.restores(), 0);
+    assert_eq!(bench.list("60", "", &[("a", "7"), ("c", "9")]).0, [true, true]);
+    assert_eq!(bench.machine.restores(), 1);
+}
+
+#[test]
 fn a_quiet_watch_is_listed_and_an_item_above_the_cursor_means_that_it_lied() {
     let mut bench = Bench::watching();
     bench.pass(Duration::from_secs(240));

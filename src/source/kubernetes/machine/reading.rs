@@ -12,6 +12,7 @@ impl Machine {
     pub(in crate::source::kubernetes) fn list_metadata(&mut self, version: &str, next_token: &str) {
         self.listing.metadata(Version::parse(version), next_token);
         if self.listing.was_restored() {
+            self.restores += 1;
             self.listing.forget_given();
         }
         if let (Some(version), Some(cursor)) = (self.listing.version(), &self.cursor)
@@ -19,6 +20,7 @@ impl Machine {
         {
             self.notes.push(Note::Restored { cursor: cursor.clone(), version: version.clone() });
             self.cursor = None;
+            self.restores += 1;
             self.listing.forget_given();
         }
     }
