@@ -182,7 +182,9 @@ impl ApiServer {
             objects.join(",")
         );
         let breaks = self.breaks_after(body.len());
+        let said = body.find("\"items\"").unwrap_or_default();
         let mut stream = Stream::of(body + "\n", self.epoch);
+        stream.list_version = Some((revision, said));
         stream.breaks_after = breaks;
         Reply::Body(stream)
     }

@@ -36,7 +36,7 @@ pub(super) struct Feed {
     /// Which life of the API server each cursor was of.
     epochs: BTreeMap<u64, u32>,
     new_epochs: Vec<(u64, u32)>,
-    /// The highest version that a list of this life of the API server had.
+    /// The version that a list said last. (One that only checks is compared with the cursor, and not remembered.)
     list_version: Option<u64>,
     /// Of which life the cursor is, and of which the answer that is being read.
     epoch: u32,
@@ -57,6 +57,8 @@ pub(super) struct Around<'a> {
     pub(super) now: Time,
     /// The API server cannot be reached until then.
     pub(super) cut_until: Time,
+    /// Which process it is of, if its marks are its own machine's, and not what the last leader told.
+    pub(super) alone: Option<u32>,
     pub(super) server: &'a mut ApiServer,
     pub(super) oracle: &'a mut Oracle,
     pub(super) outlet: &'a Outlet,
@@ -199,27 +201,23 @@ impl Feed {
         }
         around.trace.say(around.now, || format!("{} asks {uri}: {reply:?}", self.source.key()));
         if let Reply::Body(stream) = &reply {
-            self.looks(stream.epoch, !uri.contains("watch=true"), around);
+            self.looks(stream.epoch, around);
         }
         let at = if matches!(reply, Reply::Never) { NEVER } else { around.now + wait };
         self.exchange = Exchange::Asked { at, reply: Some(reply) };
     }
 
     /// The server answers, perhaps after a restore. That can be noticed only while it is behind what it had told before.
-    fn looks(&mut self, epoch: u32, is_list: bool, around: &mut Around<'_>) {
+    fn looks(&mut self, epoch: u32, around: &mut Around<'_>) {
         let version = around.server.revision;
         if let Some(known) = self.cursor.max(self.list_version).filter(|_| epoch != self.epoch) {
             if version >= known {
-                around.oracle.unnoticeable(self.source.key(), known, epoch, around.server);
+                let at = (known, epoch);
+                around.oracle.unnoticeable(self.source.key(), at, around.alone, around.server);
                 self.epoch = epoch;
                 self.epochs.extend(self.cursor.map(|cursor| (cursor, epoch)));
                 self.new_epochs.extend(self.cursor.map(|cursor| (cursor, epoch)));
-            } else if is_list {
-                self.list_version = None;
             }
-        }
-        if is_list {
-            self.list_version = self.list_version.max(Some(version));
         }
     }
 
@@ -262,6 +260,9 @@ impl Feed {
         match stream.next(around.server, around.now, &mut self.random) {
             Next::Piece(piece) => {
                 self.has_read = true;
+                if self.source.state() == "listing" {
+                    self.list_version = stream.told_version().or(self.list_version);
+                }
                 self.take(stream, piece, around.now, around)?;
             }
             Next::Wait(until) => {
@@ -273,6 +274,7 @@ impl Feed {
                 // One that ends at once says that the version is stale, whether or not it means it.
                 let is_at_once = !self.has_read && around.now - self.opened < 5 * SECOND;
                 self.may_list |= self.source.state() == "watching" && is_at_once;
+                // A server that is behind it was found out.
                 self.source.ended(at)?;
             }
             Next::Broken => {

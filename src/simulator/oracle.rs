@@ -84,8 +84,8 @@ pub(super) struct Oracle {
 }
 
 /// Good documents that may become dead letters before a mistake in a template is noticed: the hundredth failure in a row is
-/// not believed.
-const GOOD_LETTERS_MAX: u32 = 99;
+/// not believed. A document that was stored just before, and whose answer comes among the first of these, has them counted anew.
+const GOOD_LETTERS_MAX: u32 = 2 * 99;
 
 const UNNOTICEABLE: &str = "written after a restore that could not be noticed";
 const UNTOLD: &str = "accepted by a process that had noticed a restore and died before it could tell";
@@ -116,6 +116,11 @@ impl Oracle {
         for (version, known) in server.history.versions.iter().zip(&mut self.known) {
             known.is_cut |= version.revision > server.revision && version.epoch < server.epoch;
         }
+    }
+
+    /// Whether only one version was ever written under an id.
+    pub(super) fn is_alone(&self, id: &str) -> bool {
+        self.by_id.get(id).is_some_and(|versions| versions.len() == 1)
     }
 
     /// A process begins.
@@ -260,15 +265,24 @@ impl Oracle {
     }
 
     /// The server was restored, and had come beyond weir's cursor again when weir first looked.
-    pub(super) fn unnoticeable(&mut self, scope: &str, cursor: u64, epoch: u32, server: &ApiServer) {
+    /// What other machines have accepted meanwhile does not help who goes on `alone` from marks of its own.
+    pub(super) fn unnoticeable(
+        &mut self,
+        scope: &str,
+        (cursor, epoch): (u64, u32),
+        alone: Option<u32>,
+        server: &ApiServer,
+    ) {
         for (at, version) in server.history.versions.iter().enumerate() {
             let known = &mut self.known[at];
             if is_of(version, scope)
                 && version.epoch <= epoch
                 && version.revision <= cursor
-                && (known.accepted == 0 || self.untold.contains(&known.life))
+                && (known.accepted == 0
+                    || self.untold.contains(&known.life)
+                    || alone.is_some_and(|life| life != known.life))
             {
-                let why = if known.accepted == 0 { UNNOTICEABLE } else { UNTOLD };
+                let why = if self.untold.contains(&known.life) { UNTOLD } else { UNNOTICEABLE };
                 known.excuse.get_or_insert(why);
             }
         }
@@ -350,8 +364,11 @@ impl Oracle {
             let known = &self.known[at];
             let is_alone = self.by_id[&version.id].len() == 1;
             // Of two versions with one id it is not known which of them was accepted.
-            let was_lost_with_its_cluster =
-                known.is_cut && (known.accepted == 0 || !is_alone || self.cut_short.contains(&known.life));
+            let was_lost_with_its_cluster = known.is_cut
+                && (known.accepted == 0
+                    || known.is_damaged
+                    || !is_alone
+                    || self.cut_short.contains(&known.life));
             if !self.has_outcome(at, version, os) && known.excuse.is_none() && !was_lost_with_its_cluster {
                 return Err(format!("lost: {version:?} ({known:?})"));
             }

@@ -192,7 +192,7 @@ impl Process {
     /// The sources end: what they have accepted is handed on.
     fn end_feeds(&mut self, shared: &mut Shared) -> Result<(), Violation> {
         for mut feed in std::mem::take(&mut self.feeds) {
-            feed.stop(&mut around(&self.outlet, self.cut_until, shared)).map_err(closed)?;
+            feed.stop(&mut around(&self.outlet, self.link(), shared)).map_err(closed)?;
             self.epochs.learn(&mut feed);
         }
         Ok(())
@@ -206,6 +206,12 @@ impl Process {
     /// It cannot reach the API server.
     pub(super) fn cut(&mut self, until: Time) {
         self.cut_until = until;
+    }
+
+    /// Its way to the API server: see [`Around`].
+    fn link(&self) -> (Time, Option<u32>) {
+        let is_alone = self.terms.as_ref().is_some_and(|terms| terms.is_alone);
+        (self.cut_until, is_alone.then_some(self.life))
     }
 
     /// What does something next, and when.
@@ -270,6 +276,7 @@ impl Process {
     }
 
     fn feed(&mut self, at: usize, shared: &mut Shared) -> Result<(), Violation> {
+        let link = self.link();
         let feed = &mut self.feeds[at];
         self.epochs.learn(feed);
         if feed.wants_save() {
@@ -277,10 +284,10 @@ impl Process {
             if is_saved {
                 self.save(true, shared)?;
             }
-            let mut around = around(&self.outlet, self.cut_until, shared);
+            let mut around = around(&self.outlet, self.link(), shared);
             return self.feeds[at].saved(is_saved, &mut around).map_err(closed);
         }
-        feed.act(&mut around(&self.outlet, self.cut_until, shared)).map_err(closed)?;
+        feed.act(&mut around(&self.outlet, link, shared)).map_err(closed)?;
         self.epochs.learn(&mut self.feeds[at]);
         Ok(())
     }
@@ -310,8 +317,9 @@ impl Process {
         self.losses = losses;
         shared.oracle.reads_again(self.life);
         self.save(true, shared)?;
+        let link = self.link();
         for feed in &mut self.feeds {
-            feed.lost(&mut around(&self.outlet, self.cut_until, shared)).map_err(closed)?;
+            feed.lost(&mut around(&self.outlet, link, shared)).map_err(closed)?;
         }
         Ok(())
     }
@@ -324,6 +332,10 @@ impl Process {
         }
         if let Some(bound) = self.buffer.broken_bound(shared.charge_max) {
             return Err(bound);
+        }
+        // After a restore two versions may share an id, and be of different days.
+        if let Some(id) = shared.os.stored_twice.iter().find(|id| shared.oracle.is_alone(id)) {
+            return Err(format!("{id} is stored in several indices"));
         }
         match shared.os.violations.first() {
             Some(violation) => Err(violation.clone()),
@@ -389,8 +401,13 @@ impl Process {
     }
 }
 
-fn around<'a>(outlet: &'a Outlet, cut_until: Time, shared: &'a mut Shared) -> Around<'a> {
+fn around<'a>(
+    outlet: &'a Outlet,
+    (cut_until, alone): (Time, Option<u32>),
+    shared: &'a mut Shared,
+) -> Around<'a> {
     Around {
+        alone,
         cut_until,
         clock: shared.clock,
         now: shared.now,

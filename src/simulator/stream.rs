@@ -35,6 +35,8 @@ pub(super) struct Stream {
     pub(super) end: End,
     /// It breaks when so many bytes were read.
     pub(super) breaks_after: Option<usize>,
+    /// The version that it says as a list, and how many bytes of it must be read for that.
+    pub(super) list_version: Option<(u64, usize)>,
     /// It says that the version is stale, in one way or another.
     pub(super) is_stale: bool,
     /// Which life of the server it is of.
@@ -70,11 +72,17 @@ impl Stream {
             at: 0,
             end: End::Good,
             breaks_after: None,
+            list_version: None,
             is_stale: false,
             epoch,
             not_before: 0,
             read: 0,
         }
+    }
+
+    /// The version that it has said as a list.
+    pub(super) fn told_version(&self) -> Option<u64> {
+        self.list_version.filter(|(_, at)| self.read >= *at).map(|(version, _)| version)
     }
 
     /// When there may be something to read, as far as is known now.

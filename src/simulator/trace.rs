@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::clock::{SECOND, Time};
 
 /// Lines that are kept.
-const LINES_MAX: usize = 400;
+const LINES_MAX: usize = 4_000;
 
 /// The last lines.
 #[derive(Debug, Default)]

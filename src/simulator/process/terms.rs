@@ -17,6 +17,8 @@ pub(super) struct Terms {
     begins: Option<(Time, Term, Mark)>,
     /// The term in which the sources run, or ran last.
     begun: Option<Term>,
+    /// The Lease had no mark: those of this machine hold.
+    pub(super) is_alone: bool,
     /// How often marks had moved back when the Lease was renewed for that.
     restarts: u64,
 }
@@ -35,6 +37,7 @@ impl Terms {
             candidate: Candidate::new(life, identity, duration, at, random),
             begins: None,
             begun: None,
+            is_alone: false,
             restarts: 0,
         }
     }
@@ -110,7 +113,11 @@ impl Process {
             .say(shared.now, || format!("life {}: {term:?} begins from {mark} {epochs:?}", self.life));
         shared.oracle.term_begins(self.life);
         self.takeover.iter().for_each(|takeover| takeover.again(wall(shared.now)));
-        if let Some(marks) = self.keeper.adopt(&mark).map_err(|error| error.to_string())? {
+        let marks = self.keeper.adopt(&mark).map_err(|error| error.to_string())?;
+        if let Some(terms) = &mut self.terms {
+            terms.is_alone = marks.is_none();
+        }
+        if let Some(marks) = marks {
             self.epochs.begin(&marks, &epochs);
             self.buffer.begin(marks);
         }
