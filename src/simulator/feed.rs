@@ -210,14 +210,14 @@ impl Feed {
     /// The server answers, perhaps after a restore. That can be noticed only while it is behind what it had told before.
     fn looks(&mut self, epoch: u32, around: &mut Around<'_>) {
         let version = around.server.revision;
-        if let Some(known) = self.cursor.max(self.list_version).filter(|_| epoch != self.epoch) {
-            if version >= known {
-                let at = (known, epoch);
-                around.oracle.unnoticeable(self.source.key(), at, around.alone, around.server);
-                self.epoch = epoch;
-                self.epochs.extend(self.cursor.map(|cursor| (cursor, epoch)));
-                self.new_epochs.extend(self.cursor.map(|cursor| (cursor, epoch)));
-            }
+        if let Some(known) = self.cursor.max(self.list_version).filter(|_| epoch != self.epoch)
+            && version >= known
+        {
+            let at = (known, epoch);
+            around.oracle.unnoticeable(self.source.key(), at, around.alone, around.server);
+            self.epoch = epoch;
+            self.epochs.extend(self.cursor.map(|cursor| (cursor, epoch)));
+            self.new_epochs.extend(self.cursor.map(|cursor| (cursor, epoch)));
         }
     }
 
