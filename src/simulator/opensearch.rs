@@ -71,13 +71,11 @@ pub(super) struct OpenSearch {
     pub(super) generation: u64,
     /// Ids that a search finds.
     visible: BTreeSet<String>,
-    /// When each id was stored first, when a request had a refresh, and what it was told is not there.
-    created: BTreeMap<String, Time>,
-    refreshed: BTreeMap<(u32, u64), Time>,
-    absent: BTreeSet<(u32, u64, String)>,
+    /// Ids that were on their way in one request when another one was told that they are not there.
+    on_their_way: BTreeSet<(u32, u64, String)>,
     /// How many documents a search has found.
     pub(super) found: u64,
-    /// How many documents were stored in a second index because they were stored in a first one after they were looked up.
+    /// How many documents were stored in a second index because they were on their way when they were looked up.
     pub(super) windows: u64,
     plan: Plan,
     random: fastrand::Rng,
@@ -103,9 +101,7 @@ impl OpenSearch {
             resent: 0,
             generation: 0,
             visible: BTreeSet::new(),
-            created: BTreeMap::new(),
-            refreshed: BTreeMap::new(),
-            absent: BTreeSet::new(),
+            on_their_way: BTreeSet::new(),
             found: 0,
             windows: 0,
             plan: plan.clone(),
@@ -171,7 +167,7 @@ impl OpenSearch {
             let body = match asked {
                 Asked::Bulk(body) => answer(fate, self.bulk(&body, of, now)),
                 _ if fate == Fate::Garbled => GARBLED.to_vec(),
-                Asked::Refresh => self.refresh(of, fate, now),
+                Asked::Refresh => self.refresh(fate),
                 Asked::Search(body) => self.search(&body, of, fate),
             };
             self.requests[at].answer = Some(Ended::Answered(200, body));
@@ -200,10 +196,9 @@ impl OpenSearch {
     }
 
     /// `Miscounted` is here: not every shard.
-    fn refresh(&mut self, of: (u32, u64), fate: Fate, now: Time) -> Vec<u8> {
+    fn refresh(&mut self, fate: Fate) -> Vec<u8> {
         let failed = u8::from(fate == Fate::Miscounted);
         if failed == 0 {
-            self.refreshed.insert(of, now);
             self.visible.extend(self.ids.keys().cloned());
         }
         format!(r#"{{"_shards":{{"failed":{failed}}}}}"#).into_bytes()
@@ -215,7 +210,16 @@ impl OpenSearch {
         let ids = ids.filter_map(|id| id.as_str());
         let (found, absent): (Vec<&str>, Vec<&str>) = ids.partition(|id| self.visible.contains(*id));
         for id in absent {
-            self.absent.insert((life, number, id.to_owned()));
+            let quoted = format!("\"_id\":\"{id}\"");
+            let is_on_its_way = self.requests.iter().any(|request| match &request.asked {
+                Asked::Bulk(body) => {
+                    request.apply_at.is_some() && memmem::find(body, quoted.as_bytes()).is_some()
+                }
+                _ => false,
+            });
+            if is_on_its_way {
+                self.on_their_way.insert((life, number, id.to_owned()));
+            }
         }
         self.found += found.len() as u64;
         let failed = u8::from(fate == Fate::Miscounted);
@@ -272,7 +276,7 @@ impl OpenSearch {
             return 400;
         }
         let key = (index, id.to_owned());
-        let Some(version) = version else { return self.create(key, &of, request, now) };
+        let Some(version) = version else { return self.create(key, &of, request) };
         match self.documents.get_mut(&key) {
             Some(stored) if *stored >= version => {
                 self.resent += u64::from(*stored == version);
@@ -286,7 +290,7 @@ impl OpenSearch {
         }
     }
 
-    fn create(&mut self, key: (String, String), of: &str, (life, number): (u32, u64), now: Time) -> u16 {
+    fn create(&mut self, key: (String, String), of: &str, (life, number): (u32, u64)) -> u16 {
         if key.1 != of {
             self.violations.push(format!("the document of {of} is stored as {}", key.1));
         }
@@ -298,11 +302,7 @@ impl OpenSearch {
             None => {
                 let indices = self.ids.entry(key.1.clone()).or_default();
                 *indices += 1;
-                let created = *self.created.entry(key.1.clone()).or_insert(now);
-                // It was on its way in another request, or about to be, when this one's was looked up.
-                let is_absent = self.absent.contains(&(life, number, key.1.clone()));
-                let refreshed = self.refreshed.get(&(life, number));
-                if *indices > 1 && is_absent && refreshed.is_some_and(|refreshed| *refreshed <= created) {
+                if *indices > 1 && self.on_their_way.contains(&(life, number, key.1.clone())) {
                     self.windows += 1;
                 } else if *indices > 1 {
                     self.stored_twice.push(key.1.clone());

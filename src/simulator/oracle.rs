@@ -84,8 +84,8 @@ pub(super) struct Oracle {
 }
 
 /// Good documents that may become dead letters before a mistake in a template is noticed: the hundredth failure in a row is
-/// not believed. A document that was stored just before, and whose answer comes among the first of these, has them counted anew.
-const GOOD_LETTERS_MAX: u32 = 2 * 99;
+/// not believed.
+const GOOD_LETTERS_MAX: u32 = 99;
 
 const UNNOTICEABLE: &str = "written after a restore that could not be noticed";
 const UNTOLD: &str = "accepted by a process that had noticed a restore and died before it could tell";
