@@ -1,8 +1,9 @@
 //! `make bench-bulk`: how near weir comes to what OpenSearch takes at all.
 //!
-//! In each round the same N documents go twice into an empty index of the same mapping, each first in every other round: once by weir, from a
-//! file and without stages (reading, parsing, encoding, compressing and starting included), and once by a client that only sends: its
-//! requests are built and compressed beforehand, of weir's size, as many at once as weir has. The answer is the
+//! In each round the same N documents go twice into an empty index of the same mapping, each first
+//! in every other round: once by weir, from a file and without stages (reading, parsing, encoding,
+//! compressing and starting included), and once by a client that only sends: its requests are built
+//! and compressed beforehand, of weir's size, as many at once as weir has. The answer is the
 //! ratio of the two rates, in one run.
 //!
 //! Usage: `WEIR_TEST_OPENSEARCH_URL=… cargo bench --bench bulk -- [--events N] [--rounds N]`
@@ -22,14 +23,16 @@ use serde_json::Value;
 /// Of one request, and requests at once: as the sink has them (`src/sink/opensearch/lane.rs`).
 const REQUEST_BYTES_MAX: usize = 1 << 20;
 const IN_FLIGHT_MAX: usize = 4;
-/// The events' year makes the index's name, so that weir's template is for this index and for no other.
+/// The events' year makes the index's name, so that weir's template is for this index and for no
+/// other.
 const PATTERN: &str = "weir-bench-bulk-{yyyy}";
 const INDEX: &str = "weir-bench-bulk-2026";
 
 #[tokio::main]
 async fn main() {
     weir::tls::install_crypto_provider();
-    let url = std::env::var("WEIR_TEST_OPENSEARCH_URL").expect("WEIR_TEST_OPENSEARCH_URL names a server");
+    let url =
+        std::env::var("WEIR_TEST_OPENSEARCH_URL").expect("WEIR_TEST_OPENSEARCH_URL names a server");
     let (events, rounds) = options();
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let input = folder.path().join("events.jsonl");
@@ -44,7 +47,10 @@ async fn main() {
     ready(&bodies, &target, events).await;
 
     println!("{events} documents, {requests} ready-made requests; documents a second\n");
-    println!("{:>8}{:>12}{:>12}{:>10}{:>22}", "round", "weir", "ready-made", "ratio", "weir, CPU µs each");
+    println!(
+        "{:>8}{:>12}{:>12}{:>10}{:>22}",
+        "round", "weir", "ready-made", "ratio", "weir, CPU µs each"
+    );
     let mut ratios = Vec::new();
     for round in 1..=rounds {
         // Who is the second finds the server warmer.
@@ -102,8 +108,9 @@ impl Target {
 
     async fn bulk(&self, body: Vec<u8>) {
         let request = self.http.post(format!("{}/_bulk?filter_path=items.*.status", self.url));
-        let request =
-            request.header("content-type", "application/x-ndjson").header("content-encoding", "gzip");
+        let request = request
+            .header("content-type", "application/x-ndjson")
+            .header("content-encoding", "gzip");
         let answer = request.body(body).send().await.expect("OpenSearch answers");
         assert!(answer.status().is_success(), "OpenSearch takes the request: {}", answer.status());
         let _ = answer.bytes().await.expect("the answer is whole");
@@ -123,7 +130,8 @@ impl Target {
 /// weir's time for all of them, from the start of the process to its end.
 async fn by_weir(folder: &Path, input: &Path, target: &Target, events: usize) -> Duration {
     target.delete_index().await;
-    let sink = format!("kind = \"opensearch\"\nhosts = [{:?}]\nindex = \"{PATTERN}\"\n", target.url);
+    let sink =
+        format!("kind = \"opensearch\"\nhosts = [{:?}]\nindex = \"{PATTERN}\"\n", target.url);
     let time = weir(folder, input, &sink);
     target.assert_stored(events).await;
     time
@@ -131,12 +139,16 @@ async fn by_weir(folder: &Path, input: &Path, target: &Target, events: usize) ->
 
 fn weir(folder: &Path, input: &Path, sink: &str) -> Duration {
     let config = folder.join("pipeline.toml");
-    let text = format!("name = \"bench\"\n[source]\nkind = \"file\"\npath = {input:?}\n[sink]\n{sink}");
+    let text =
+        format!("name = \"bench\"\n[source]\nkind = \"file\"\npath = {input:?}\n[sink]\n{sink}");
     std::fs::write(&config, text).expect("the configuration can be written");
     let begin = Instant::now();
     let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
     let status = command.args(["run", "--config"]).arg(&config).stderr(Stdio::null()).status();
-    assert!(status.expect("weir can be started").success(), "weir failed: run it by hand with\n{sink}");
+    assert!(
+        status.expect("weir can be started").success(),
+        "weir failed: run it by hand with\n{sink}"
+    );
     begin.elapsed()
 }
 
@@ -156,9 +168,12 @@ fn ready_made(documents: &str) -> Vec<Vec<u8>> {
         }
         bytes += document.len();
         let object: Value = serde_json::from_str(document).expect("a document is JSON");
-        let id = |member: &str| object["metadata"][member].as_str().expect("the events have both").to_owned();
+        let id = |member: &str| {
+            object["metadata"][member].as_str().expect("the events have both").to_owned()
+        };
         let (uid, version) = (id("uid"), id("resourceVersion"));
-        let action = format!("{{\"create\":{{\"_index\":\"{INDEX}\",\"_id\":\"{uid}.{version}\"}}}}\n");
+        let action =
+            format!("{{\"create\":{{\"_index\":\"{INDEX}\",\"_id\":\"{uid}.{version}\"}}}}\n");
         body.extend([action.as_bytes(), document.as_bytes(), b"\n"].concat());
     }
     bodies.push(compressed(&body));

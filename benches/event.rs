@@ -1,5 +1,5 @@
-//! What an event costs on its way in and out: parsing it, framing it, editing and encoding it, against serde_json's borrowed
-//! parse of the same bytes.
+//! What an event costs on its way in and out: parsing it, framing it, editing and encoding it,
+//! against serde_json's borrowed parse of the same bytes.
 //!
 //! `cargo bench --bench event`
 
@@ -9,14 +9,15 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use weir::event::{
-    Chunk, Documents, Edits, EncodeSettings, EventView, Head, Member, Original, Parsed, Scanner, encode,
-    parse, parse_rfc3339,
+    Chunk, Documents, Edits, EncodeSettings, EventView, Head, Member, Original, Parsed, Scanner,
+    encode, parse, parse_rfc3339,
 };
 use weir::source::framer::{FrameType, Framer, Other, Refused, Visitor};
 
 use self::common::borrowed::Borrowed;
 
-/// A kubelet's event as a real API server's watch gave it: 1,100 bytes, a third of them `managedFields`.
+/// A kubelet's event as a real API server's watch gave it: 1,100 bytes, a third of them
+/// `managedFields`.
 const EVENT: &[u8] = include_bytes!("event.json");
 
 struct Everything;

@@ -1,10 +1,11 @@
-//! `make bench`: what an event costs, from a file through both modules to a file, on the whole process.
+//! `make bench`: what an event costs, from a file through both modules to a file, on the whole
+//! process.
 //!
-//! Makes N events of about 1.1 KB (three quarters Normal), runs the release binary over them with no
-//! stage, one stage and both, and parses the same file with serde_json into borrowed fields in between, so that
-//! all figures are of one machine at one time. CPU is user and system time of the process and its children,
-//! from start to exit, as the kernel accounts it. Last comes a module that is busy itself, with one worker and with two:
-//! how much more two cores do.
+//! Makes N events of about 1.1 KB (three quarters Normal), runs the release binary over them with
+//! no stage, one stage and both, and parses the same file with serde_json into borrowed fields in
+//! between, so that all figures are of one machine at one time. CPU is user and system time of the
+//! process and its children, from start to exit, as the kernel accounts it. Last comes a module
+//! that is busy itself, with one worker and with two: how much more two cores do.
 //!
 //! Usage: `cargo bench --bench file -- [--events N] [--runs N] [--workers N]`
 
@@ -45,7 +46,8 @@ fn main() {
     ];
     let mut parse = Vec::new();
     let mut runs: Vec<Vec<Run>> = chains.iter().map(|_| Vec::new()).collect();
-    // One run that is not counted warms the compile cache and the page cache; the cold one shows what that costs.
+    // One run that is not counted warms the compile cache and the page cache; the cold one shows
+    // what that costs.
     let cold = run(folder.path(), &input, chains[3].1, options.workers);
     for _ in 0..options.runs {
         parse.push(parse_with_serde_json(&input));
@@ -57,12 +59,14 @@ fn main() {
     workers(&options, folder.path());
 }
 
-/// Turns of an empty loop that take a module about 20 µs: work of its own, as parsing or hashing would be.
+/// Turns of an empty loop that take a module about 20 µs: work of its own, as parsing or hashing
+/// would be.
 const BUSY_TURNS: usize = 80_000;
 /// Events that the busy module gets: some seconds of work.
 const BUSY_EVENTS: usize = 100_000;
 
-/// The wall time of a module that is busy itself, with one worker and with two: how much more comes out of two cores.
+/// The wall time of a module that is busy itself, with one worker and with two: how much more comes
+/// out of two cores.
 fn workers(options: &Options, folder: &Path) {
     let process = format!(
         "(loop $again (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) \
@@ -107,12 +111,15 @@ impl Options {
         let mut options = Options { events: 300_000, runs: 5, workers: 1 };
         let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
         for pair in args.chunks(2) {
-            let value = pair.get(1).and_then(|v| v.parse().ok()).expect("each option takes a number");
+            let value =
+                pair.get(1).and_then(|v| v.parse().ok()).expect("each option takes a number");
             match pair[0].as_str() {
                 "--events" => options.events = value,
                 "--runs" => options.runs = value,
                 "--workers" => options.workers = value,
-                other => panic!("unknown option {other}: --events N, --runs N and --workers N are known"),
+                other => {
+                    panic!("unknown option {other}: --events N, --runs N and --workers N are known")
+                }
             }
         }
         options
@@ -171,7 +178,8 @@ fn configuration(input: &Path, output: &Path, stages: &[&str], workers: usize) -
     text
 }
 
-/// CPU time of reading the file and parsing each line into borrowed fields: what a program pays that uses serde_json well.
+/// CPU time of reading the file and parsing each line into borrowed fields: what a program pays
+/// that uses serde_json well.
 fn parse_with_serde_json(input: &Path) -> Duration {
     let begin = thread_cpu();
     let text = fs::read(input).expect("the events can be read");

@@ -1,7 +1,7 @@
 //! What a stage adds to an event: `cargo bench --bench stages`, after `make filters`.
 //!
-//! Each figure is the CPU time of one chunk of events through a worker: the chain and, for an event that is kept, its
-//! encoding. The difference to `no stage` is what the modules cost.
+//! Each figure is the CPU time of one chunk of events through a worker: the chain and, for an event
+//! that is kept, its encoding. The difference to `no stage` is what the modules cost.
 
 #![allow(clippy::unwrap_used)] // A bench that cannot be set up fails.
 
@@ -111,7 +111,9 @@ fn stages(criterion: &mut Criterion) {
             bencher.iter_custom(|chunks| {
                 let rounds = (0..chunks).step_by(CHUNKS_MAX);
                 rounds
-                    .map(|done| time(&ledger, &chain, event, CHUNKS_MAX.min((chunks - done) as usize)))
+                    .map(|done| {
+                        time(&ledger, &chain, event, CHUNKS_MAX.min((chunks - done) as usize))
+                    })
                     .sum()
             });
         });

@@ -1,4 +1,5 @@
-//! The HTTP server of `/metrics`, `/livez` and `/readyz`: shows what the parts say, and decides nothing.
+//! The HTTP server of `/metrics`, `/livez` and `/readyz`: shows what the parts say, and decides
+//! nothing.
 //!
 //! It is the first to start and the last to stop, so that a drain can be watched.
 
@@ -69,15 +70,21 @@ struct Shown {
     health: Health,
 }
 
-/// Answers until `stop`, and then finishes the answers that it has begun. (A listener that fails to accept tries
-/// again, so there is no error.)
-pub async fn serve(listener: TcpListener, metrics: Metrics, health: Health, stop: CancellationToken) {
+/// Answers until `stop`, and then finishes the answers that it has begun. (A listener that fails to
+/// accept tries again, so there is no error.)
+pub async fn serve(
+    listener: TcpListener,
+    metrics: Metrics,
+    health: Health,
+    stop: CancellationToken,
+) {
     let router = Router::new()
         .route("/metrics", get(metrics_text))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .with_state(Shown { metrics, health });
-    let server = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let server =
+        axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     tokio::select! {
         _ = server.into_future() => {}
         () = async { stop.cancelled().await; tokio::time::sleep(GRACE).await } => {}
@@ -98,9 +105,13 @@ async fn readyz(State(shown): State<Shown>, RawQuery(query): RawQuery) -> impl I
 
 /// `ok` or `not ok`; then, when it was asked for or is bad, each part and why.
 fn answer(report: &Report, query: Option<&str>) -> (StatusCode, String) {
-    let (status, verdict) =
-        if report.ok { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ok") };
-    let is_verbose = query.is_some_and(|query| query.split(['&', '=']).any(|word| word == "verbose"));
+    let (status, verdict) = if report.ok {
+        (StatusCode::OK, "ok")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ok")
+    };
+    let is_verbose =
+        query.is_some_and(|query| query.split(['&', '=']).any(|word| word == "verbose"));
     let mut body = format!("{verdict}\n");
     if is_verbose || !report.ok {
         body.extend(report.lines.iter().map(|line| format!("{line}\n")));
@@ -128,7 +139,8 @@ mod tests {
     }
 
     async fn server() -> Server {
-        let (health, stop, ledger) = (Health::default(), CancellationToken::new(), Ledger::default());
+        let (health, stop, ledger) =
+            (Health::default(), CancellationToken::new(), Ledger::default());
         ledger.filter_reason("-", "-");
         ledger.dead_letter_reason("-", "-");
         let metrics = Metrics::new(&ledger).unwrap();
@@ -152,7 +164,9 @@ mod tests {
     async fn readiness_says_why_when_asked_and_when_it_fails() {
         let server = server().await;
         server.health.set("modules", Condition::Ready);
-        server.health.set("sink", Condition::Note("OpenSearch is not reachable; trying again".into()));
+        server
+            .health
+            .set("sink", Condition::Note("OpenSearch is not reachable; trying again".into()));
         assert_eq!(fetch(&server, "/readyz").await, (200, "ok\n".into()));
         let (status, body) = fetch(&server, "/readyz?verbose").await;
         assert_eq!(status, 200);
@@ -162,7 +176,9 @@ mod tests {
         sink: ok (OpenSearch is not reachable; trying again)
         ");
 
-        server.health.set("sink", Condition::NotReady("OpenSearch answers 401: check sink.password".into()));
+        server
+            .health
+            .set("sink", Condition::NotReady("OpenSearch answers 401: check sink.password".into()));
         let (status, body) = fetch(&server, "/readyz").await;
         assert_eq!(status, 503);
         insta::assert_snapshot!(body, @r"
@@ -210,7 +226,8 @@ mod tests {
         for counter in [&stage.failures, &stage.instance_starts, &stage.module_counter] {
             counter.with_label_values(&["-", "-"]).inc();
         }
-        for counter in [&stage.log_lines_dropped, &sink.requests, &sink.items, &sink.lookups, &lease.renewals]
+        for counter in
+            [&stage.log_lines_dropped, &sink.requests, &sink.items, &sink.lookups, &lease.renewals]
         {
             counter.with_label_values(&["-"]).inc();
         }

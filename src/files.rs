@@ -1,7 +1,7 @@
 //! Small files that people name: secrets and certificates.
 //!
-//! Constraint: whatever a name leads to, a folder, a pipe, a device without end, reading it ends soon and takes little
-//! memory.
+//! Constraint: whatever a name leads to, a folder, a pipe, a device without end, reading it ends
+//! soon and takes little memory.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -13,7 +13,8 @@ use std::path::Path;
 ///
 /// That it cannot be read, is no regular file, or is larger.
 pub(crate) fn read_small(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
-    // Looked at before it is opened: opening a pipe waits for somebody to write to it. (A link is followed.)
+    // Looked at before it is opened: opening a pipe waits for somebody to write to it. (A link is
+    // followed.)
     let kind = fs::metadata(path)?;
     if kind.is_dir() {
         return Err(io::Error::other("it is a folder"));

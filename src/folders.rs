@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-/// Makes a folder, for this user alone, and those above it where they are missing, so that a power failure does not take them
-/// away again.
+/// Makes a folder, for this user alone, and those above it where they are missing, so that a power
+/// failure does not take them away again.
 ///
 /// # Errors
 ///

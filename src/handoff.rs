@@ -1,8 +1,10 @@
 //! How events pass from part to part: the source hands chunks to workers, workers hand documents to
-//! the buffer, the sink takes batches out of it. The parts know these types and nothing of each other.
+//! the buffer, the sink takes batches out of it. The parts know these types and nothing of each
+//! other.
 //!
-//! Invariant: whatever is handed over carries its [`Held`], so the ledger always knows how many events
-//! are on the way; and whatever waits is bounded: raw events by the [`ChunkPool`], documents by the buffer.
+//! Invariant: whatever is handed over carries its [`Held`], so the ledger always knows how many
+//! events are on the way; and whatever waits is bounded: raw events by the [`ChunkPool`], documents
+//! by the buffer.
 
 use std::any::Any;
 use std::future::Future;
@@ -42,8 +44,13 @@ pub struct Outlet {
 
 impl Outlet {
     /// An outlet to `workers` workers over a pool of `chunks`, and the workers' ends.
-    pub fn new(ledger: Ledger, chunks: usize, workers: usize) -> (Outlet, Vec<mpsc::Receiver<Work>>) {
-        // No queue can hold more than all chunks there are, so sending never waits: the pool is the bound.
+    pub fn new(
+        ledger: Ledger,
+        chunks: usize,
+        workers: usize,
+    ) -> (Outlet, Vec<mpsc::Receiver<Work>>) {
+        // No queue can hold more than all chunks there are, so sending never waits: the pool is the
+        // bound.
         let (senders, receivers) = (0..workers).map(|_| mpsc::channel(chunks)).unzip();
         let (pool, tracker) = (ChunkPool::new(chunks), Tracker::default());
         (Outlet { ledger, pool, tracker, workers: senders }, receivers)
@@ -105,13 +112,19 @@ impl Outlet {
         &self.pool
     }
 
-    /// Hands a chunk's events to their workers: from here on they are received. Never waits. When they and all before them
-    /// in `scope` are done with, `reaches` is reached; `None` in the middle of a list.
+    /// Hands a chunk's events to their workers: from here on they are received. Never waits. When
+    /// they and all before them in `scope` are done with, `reaches` is reached; `None` in the
+    /// middle of a list.
     ///
     /// # Errors
     ///
     /// When the workers have ended.
-    pub fn send_of(&self, chunk: Chunk, scope: &str, reaches: Option<Position>) -> Result<(), Closed> {
+    pub fn send_of(
+        &self,
+        chunk: Chunk,
+        scope: &str,
+        reaches: Option<Position>,
+    ) -> Result<(), Closed> {
         let held = self.ledger.receive(chunk.received());
         match self.tracker.issue(scope, chunk.received(), reaches) {
             Some(ticket) => self.hand_out(chunk, held.with_ticket(ticket)),
@@ -135,14 +148,16 @@ impl Outlet {
         if self.workers.len() == 1 {
             return chunk.received();
         }
-        let events = chunk.events.iter().filter(|e| e.head.shard as usize % self.workers.len() == worker);
+        let events =
+            chunk.events.iter().filter(|e| e.head.shard as usize % self.workers.len() == worker);
         let rejects = if worker == 0 { chunk.rejects.len() } else { 0 };
         (events.count() + rejects) as u64
     }
 }
 
-/// When this process became the one that reads: what was written before then, others may have sent already. Moved on when it
-/// takes over, and when it loses to another one what it took over. Clones share one time.
+/// When this process became the one that reads: what was written before then, others may have sent
+/// already. Moved on when it takes over, and when it loses to another one what it took over. Clones
+/// share one time.
 #[derive(Clone, Debug)]
 pub struct Takeover(Arc<AtomicI64>);
 
@@ -181,13 +196,15 @@ fn now() -> Micros {
 
 /// Where workers put finished documents.
 pub trait Outbox: Send + Sync {
-    /// Waits, asleep on this thread, until there is room, and hands the documents on. `held` counts exactly them.
+    /// Waits, asleep on this thread, until there is room, and hands the documents on. `held` counts
+    /// exactly them.
     fn put(&self, documents: Documents, held: Held) -> Result<(), Closed>;
 }
 
 /// Where the sink takes documents from.
 pub trait Inbox: Send {
-    /// The next batch, in order; waits for the first document. `None` when no more will come. Cancel-safe.
+    /// The next batch, in order; waits for the first document. `None` when no more will come.
+    /// Cancel-safe.
     fn next(&mut self, limits: BatchLimits) -> impl Future<Output = Option<Vec<Item>>> + Send;
 }
 
@@ -200,8 +217,8 @@ pub struct BatchLimits {
     pub count: usize,
 }
 
-/// Documents in the buffer, with their events and with the room that they take there: both are given back in one
-/// moment, when the last [`Item`] of them is dropped.
+/// Documents in the buffer, with their events and with the room that they take there: both are
+/// given back in one moment, when the last [`Item`] of them is dropped.
 #[derive(Debug)]
 pub struct Stored {
     documents: Documents,
@@ -221,8 +238,8 @@ impl Stored {
         self.lock().split(count)
     }
 
-    /// They are safe on this machine's disk. From now on `ticket`, which is given how many are not settled, is told when
-    /// they are, and nobody else.
+    /// They are safe on this machine's disk. From now on `ticket`, which is given how many are not
+    /// settled, is told when they are, and nobody else.
     pub fn hand_over(&self, ticket: impl FnOnce(u64) -> Arc<dyn Settlement>) {
         let mut held = self.lock();
         held.hand_over();
@@ -244,8 +261,9 @@ impl Deref for Stored {
     }
 }
 
-/// One document on its way to the sink, and the duty to give its event an outcome: there is one `Item` for each, and it
-/// ends in [`Item::settle_all`]. One that is dropped leaves its event in flight.
+/// One document on its way to the sink, and the duty to give its event an outcome: there is one
+/// `Item` for each, and it ends in [`Item::settle_all`]. One that is dropped leaves its event in
+/// flight.
 #[derive(Debug)]
 pub struct Item {
     documents: Arc<Stored>,

@@ -1,8 +1,8 @@
 //! Readiness and liveness: what each part says of itself, for `/readyz` and `/livez`.
 //!
-//! Readiness fails for what needs a person: configuration, modules, buffer, a first list that has not
-//! completed, a sink that refuses. An outage does not; it is shown as a note. Liveness fails when a
-//! task has made no progress, retries included, for [`STALL_AFTER`].
+//! Readiness fails for what needs a person: configuration, modules, buffer, a first list that has
+//! not completed, a sink that refuses. An outage does not; it is shown as a note. Liveness fails
+//! when a task has made no progress, retries included, for [`STALL_AFTER`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -52,7 +52,8 @@ impl Health {
         self.lock().conditions.insert(part, condition);
     }
 
-    /// Says whether another replica leads: then what the source and the sink say is for later, and fails no probe.
+    /// Says whether another replica leads: then what the source and the sink say is for later, and
+    /// fails no probe.
     pub fn follow(&self, is_following: bool) {
         self.lock().is_following = is_following;
     }

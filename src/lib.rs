@@ -9,16 +9,18 @@
 //! Modules, in the order of the flow:
 //!
 //! - [`event`]: the one value that flows: bytes, head, edits, encoding; pure.
-//! - [`source`]: where events come from: a Kubernetes watch, a file, stdin; dead letters that are replayed.
+//! - [`source`]: where events come from: a Kubernetes watch, a file, stdin; dead letters that are
+//!   replayed.
 //! - [`stages`]: the chain of WebAssembly modules that each event passes.
 //! - [`buffer`]: what waits for the sink, bounded in bytes; the batcher.
 //! - [`sink`]: where documents go: OpenSearch, a file, stdout.
 //! - [`pipeline`]: wires the four together, and shuts them down in order.
 //!
-//! [`handoff`] has what passes between them. Around it: [`config`] turns `pipeline.toml` into settings, [`ledger`] accounts for every event,
-//! [`dead_letter`] keeps what could not be processed, [`metrics`], [`health`] and [`admin`] show it,
-//! [`shutdown`] and [`telemetry`] serve the process, [`secret`] reads passwords, [`kube`]
-//! makes the API server's client and elects a leader, [`tls`] chooses the cryptography, and [`cli`] is the command line.
+//! [`handoff`] has what passes between them. Around it: [`config`] turns `pipeline.toml` into
+//! settings, [`ledger`] accounts for every event, [`dead_letter`] keeps what could not be
+//! processed, [`metrics`], [`health`] and [`admin`] show it, [`shutdown`] and [`telemetry`] serve
+//! the process, [`secret`] reads passwords, [`kube`] makes the API server's client and elects a
+//! leader, [`tls`] chooses the cryptography, and [`cli`] is the command line.
 
 // So that what tests share among crates can say `weir` here too.
 #[cfg(test)]

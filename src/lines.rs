@@ -7,7 +7,8 @@ use std::os::unix::fs::FileExt;
 /// How much is read at once, from the end backwards.
 const BLOCK_BYTES: usize = 64 << 10;
 
-/// Where the whole lines end, when the file ends in a line without its line break; `None` when all is well.
+/// Where the whole lines end, when the file ends in a line without its line break; `None` when all
+/// is well.
 pub(crate) fn whole_lines_bytes(file: &File) -> io::Result<Option<u64>> {
     let len = file.metadata()?.len();
     let mut block = vec![0; BLOCK_BYTES];

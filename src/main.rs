@@ -10,7 +10,8 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version go to stdout, mistakes to stderr; when neither can be written there is nobody to tell.
+            // Help and version go to stdout, mistakes to stderr; when neither can be written there
+            // is nobody to tell.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }

@@ -1,11 +1,11 @@
-//! Every metric that weir exports, by name. Label sets are closed: enums, configured stage names, and
-//! what modules declared within their caps.
+//! Every metric that weir exports, by name. Label sets are closed: enums, configured stage names,
+//! and what modules declared within their caps.
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 use crate::ledger::{Delivered, Ledger, Snapshot};
@@ -112,9 +112,9 @@ impl Metrics {
         metrics.registry.register(Box::new(build))?;
         metrics.registry.register(Box::new(LedgerCollector::new(ledger.clone())?))?;
         #[cfg(target_os = "linux")]
-        metrics
-            .registry
-            .register(Box::new(Process(prometheus::process_collector::ProcessCollector::for_self())))?;
+        metrics.registry.register(Box::new(Process(
+            prometheus::process_collector::ProcessCollector::for_self(),
+        )))?;
         Ok(metrics)
     }
 
@@ -125,7 +125,8 @@ impl Metrics {
     }
 }
 
-/// The standard metrics of a process. The library counts CPU time in whole seconds; this one does not.
+/// The standard metrics of a process. The library counts CPU time in whole seconds; this one does
+/// not.
 #[cfg(target_os = "linux")]
 struct Process(prometheus::process_collector::ProcessCollector);
 
@@ -151,7 +152,12 @@ impl Collector for Process {
 struct Maker(Registry);
 
 impl Maker {
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<IntCounterVec> {
         let family = IntCounterVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(family.clone()))?;
         Ok(family)
@@ -164,7 +170,8 @@ impl Maker {
     }
 
     fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> prometheus::Result<Histogram> {
-        let family = Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?;
+        let family =
+            Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?;
         self.0.register(Box::new(family.clone()))?;
         Ok(family)
     }
@@ -303,15 +310,23 @@ const LEDGER_FAMILIES: [(&str, &str); 7] = [
     ("weir_events_replayed_total", "Events replayed from dead letters."),
     ("weir_events_delivered_total", "Events that the sink has, by what it answered."),
     ("weir_events_filtered_total", "Events that a stage dropped, by stage and reason."),
-    ("weir_events_dead_lettered_total", "Events written to the dead letters, by where they failed and why."),
-    ("weir_events_in_flight", "Events without an outcome yet: the sum over queues, batches and spool."),
+    (
+        "weir_events_dead_lettered_total",
+        "Events written to the dead letters, by where they failed and why.",
+    ),
+    (
+        "weir_events_in_flight",
+        "Events without an outcome yet: the sum over queues, batches and spool.",
+    ),
 ];
 
 impl LedgerCollector {
     fn new(ledger: Ledger) -> prometheus::Result<LedgerCollector> {
         let descriptions = LEDGER_FAMILIES
             .iter()
-            .map(|(name, help)| Desc::new((*name).into(), (*help).into(), Vec::new(), Default::default()))
+            .map(|(name, help)| {
+                Desc::new((*name).into(), (*help).into(), Vec::new(), Default::default())
+            })
             .collect::<prometheus::Result<_>>()?;
         Ok(LedgerCollector { ledger, descriptions })
     }

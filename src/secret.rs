@@ -61,7 +61,8 @@ impl Secret {
             Secret::File(path) => {
                 let failed = |error| SecretError::File { path: path.clone(), error };
                 let bytes = read_small(path, FILE_BYTES_MAX).map_err(failed)?;
-                let text = String::from_utf8(bytes).map_err(|_| SecretError::FileNotText(path.clone()))?;
+                let text =
+                    String::from_utf8(bytes).map_err(|_| SecretError::FileNotText(path.clone()))?;
                 let text = without_line_break(text);
                 if text.is_empty() { Err(SecretError::FileEmpty(path.clone())) } else { Ok(text) }
             }
@@ -71,7 +72,9 @@ impl Secret {
                     text => Ok(text),
                 },
                 Err(std::env::VarError::NotPresent) => Err(SecretError::Env(name.clone())),
-                Err(std::env::VarError::NotUnicode(_)) => Err(SecretError::EnvNotText(name.clone())),
+                Err(std::env::VarError::NotUnicode(_)) => {
+                    Err(SecretError::EnvNotText(name.clone()))
+                }
             },
             Secret::Inline(text) => Ok(text.clone()),
         }
@@ -126,7 +129,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
         let said = |secret: &Secret| {
-            secret.read().unwrap_err().to_string().replace(&folder.path().display().to_string(), "DIR")
+            secret
+                .read()
+                .unwrap_err()
+                .to_string()
+                .replace(&folder.path().display().to_string(), "DIR")
         };
         let file = Secret::File(path.clone());
         insta::assert_snapshot!(said(&file), @"cannot read the secret file DIR/password: No such file or directory (os error 2): it must be there, and weir's user must have the right to read it");

@@ -1,15 +1,15 @@
 //! Two signals: the first drains, the second ends at once.
 //!
-//! The order of a drain is that of the flow: the source stops reading, workers finish what they have,
-//! the buffer is emptied into the sink, and then the ledger is read for the last time.
+//! The order of a drain is that of the flow: the source stops reading, workers finish what they
+//! have, the buffer is emptied into the sink, and then the ledger is read for the last time.
 
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// How long a drain may take before what is left is given up (it is still in the cluster, and will be listed
-/// again). Below the 30 s that Kubernetes grants a pod by default.
+/// How long a drain may take before what is left is given up (it is still in the cluster, and will
+/// be listed again). Below the 30 s that Kubernetes grants a pod by default.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// What parts watch to know when to stop; cheap to clone.
@@ -22,8 +22,8 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Listens for SIGINT, SIGTERM and SIGHUP (a terminal that is closed) from now on. Calls `before_abort`
-    /// before anything is told to stop at once.
+    /// Listens for SIGINT, SIGTERM and SIGHUP (a terminal that is closed) from now on. Calls
+    /// `before_abort` before anything is told to stop at once.
     ///
     /// # Errors
     ///

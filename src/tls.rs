@@ -1,4 +1,5 @@
-//! TLS: which cryptography this process uses and whom it trusts, said in one place for every client in it.
+//! TLS: which cryptography this process uses and whom it trusts, said in one place for every client
+//! in it.
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +12,9 @@ use crate::files::read_small;
 /// The authorities that whole systems trust take a quarter of a MiB.
 const CA_BYTES_MAX: u64 = 4 << 20;
 
-/// Makes ring the cryptography of every TLS client that is made from now on. Call it once, before the
-/// first client: reqwest is built without a default and panics otherwise. Calling it again does nothing.
+/// Makes ring the cryptography of every TLS client that is made from now on. Call it once, before
+/// the first client: reqwest is built without a default and panics otherwise. Calling it again does
+/// nothing.
 pub fn install_crypto_provider() {
     // The error means that one is installed already, which is what this is for.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -42,7 +44,8 @@ pub fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, CaError>
     let mut trusted = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&bytes) {
         let number = certificates.len() + 1;
-        let certificate = certificate.map_err(|_| failed(format!("its certificate {number} is not PEM")))?;
+        let certificate =
+            certificate.map_err(|_| failed(format!("its certificate {number} is not PEM")))?;
         if trusted.add(certificate.clone()).is_err() {
             return Err(failed(format!("its certificate {number} is damaged")));
         }
@@ -59,7 +62,8 @@ fn nothing_in(bytes: &[u8]) -> &'static str {
     let holds = |text: &[u8]| memchr::memmem::find(bytes, text).is_some();
     match bytes {
         [] => "it is empty",
-        // A DER sequence with a length of two bytes, as every certificate begins (ITU-T X.690, 8.1).
+        // A DER sequence with a length of two bytes, as every certificate begins (ITU-T X.690,
+        // 8.1).
         [0x30, 0x82, ..] => "it is DER, which `openssl x509 -inform der` makes PEM of",
         _ if holds(b"PRIVATE KEY-----") => "it holds a private key and no certificate",
         _ => "there is no certificate in it",
@@ -86,7 +90,8 @@ mod tests {
     fn every_certificate_of_a_bundle_is_read_and_comments_are_not() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ca.pem");
-        std::fs::write(&path, format!("# Two of them\r\n{}\n{}", pem().pem(), pem().pem())).unwrap();
+        std::fs::write(&path, format!("# Two of them\r\n{}\n{}", pem().pem(), pem().pem()))
+            .unwrap();
         assert_eq!(authorities(&path).unwrap().len(), 2);
     }
 

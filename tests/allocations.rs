@@ -1,4 +1,5 @@
-//! What an event that a module drops allocates: nothing, but the string that wasmtime needs for each string getter.
+//! What an event that a module drops allocates: nothing, but the string that wasmtime needs for
+//! each string getter.
 
 #![allow(clippy::unwrap_used)] // A test that cannot be set up fails.
 
@@ -26,8 +27,8 @@ thread_local! {
 /// Counts what each thread allocates.
 struct Counting;
 
-// SAFETY: everything is passed on to the system's allocator as it came; counting touches a thread-local of a type
-// without a destructor, which is valid for as long as its thread runs code.
+// SAFETY: everything is passed on to the system's allocator as it came; counting touches a
+// thread-local of a type without a destructor, which is valid for as long as its thread runs code.
 #[allow(unsafe_code)]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -57,7 +58,8 @@ impl Outbox for Nothing {
     }
 }
 
-/// What a worker allocates with an instance of `module` that runs one chunk of `events` Normal events.
+/// What a worker allocates with an instance of `module` that runs one chunk of `events` Normal
+/// events.
 fn allocations(module: &[u8], config: &str, events: usize) -> u64 {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("module.wasm");
@@ -75,10 +77,13 @@ fn allocations(module: &[u8], config: &str, events: usize) -> u64 {
     let ledger = Ledger::default();
     let metrics = Metrics::new(&ledger).unwrap().stage;
     let cache = folder.path().join("cache");
-    let context = LoadContext { cache, compiler: Compiler::InProcess, ledger: ledger.clone(), metrics };
+    let context =
+        LoadContext { cache, compiler: Compiler::InProcess, ledger: ledger.clone(), metrics };
     let chain = load(&[settings], context).unwrap_or_else(|errors| panic!("{errors:?}"));
     let (outlet, mut works) = Outlet::new(ledger.clone(), 1, 1);
-    outlet.send(modules::chunk((0..events).map(|n| modules::event(n, "Normal", "Pulled")))).unwrap();
+    outlet
+        .send(modules::chunk((0..events).map(|n| modules::event(n, "Normal", "Pulled"))))
+        .unwrap();
     drop(outlet);
     let (work, worker) = (works.remove(0), chain.worker(0, 1));
     let (encode, health) = (EncodeSettings::default(), Health::default());
@@ -87,7 +92,10 @@ fn allocations(module: &[u8], config: &str, events: usize) -> u64 {
     let before = ALLOCATIONS.get();
     worker.run(work, &Nothing, &dead_letters, &encode, &health).unwrap();
     let allocated = ALLOCATIONS.get() - before;
-    assert_eq!(ledger.snapshot().filtered.iter().map(|(_, count)| count).sum::<u64>(), events as u64);
+    assert_eq!(
+        ledger.snapshot().filtered.iter().map(|(_, count)| count).sum::<u64>(),
+        events as u64
+    );
     allocated
 }
 

@@ -46,7 +46,11 @@ impl Folder {
             let text = String::from_utf8(bytes.to_vec()).unwrap();
             text.replace(&self.path().canonicalize().unwrap().display().to_string(), "DIR")
         };
-        Ended { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+        Ended {
+            code: output.status.code(),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -434,20 +438,27 @@ mod usage {
             "name = 'p'\nsource = { kind = 'stdin' }\n[sink]\nkind = 'opensearch'\nhosts = ['http://127.0.0.1:9']\nindex = 'i'\nusername = 'u'\npassword = { env = 'WEIR_TEST_SECRET' }\n",
         )]);
         let check = |value: &str| {
-            let output =
-                folder.command(&["check", "p.toml"]).env("WEIR_TEST_SECRET", value).output().unwrap();
+            let output = folder
+                .command(&["check", "p.toml"])
+                .env("WEIR_TEST_SECRET", value)
+                .output()
+                .unwrap();
             (output.status.code(), String::from_utf8(output.stderr).unwrap())
         };
         let (code, said) = check("\n");
         assert_eq!(code, Some(2));
-        assert!(said.contains("WEIR_TEST_SECRET, which should hold the secret, is empty"), "{said}");
+        assert!(
+            said.contains("WEIR_TEST_SECRET, which should hold the secret, is empty"),
+            "{said}"
+        );
         assert_eq!(check("secret\n").0, Some(0));
     }
 
     #[test]
     fn a_log_filter_that_is_none_exits_2() {
         let folder = Folder::with(&[("p.toml", SMALL)]);
-        let output = folder.command(&["check", "p.toml"]).env("WEIR_LOG", "weir=loud").output().unwrap();
+        let output =
+            folder.command(&["check", "p.toml"]).env("WEIR_LOG", "weir=loud").output().unwrap();
         assert_eq!(output.status.code(), Some(2));
         insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @r#"error: the environment variable WEIR_LOG is no filter: error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5; it should be a level such as `warn`, or levels of parts such as `info,weir::sink=debug`"#);
     }
@@ -599,19 +610,24 @@ mod check {
 
     #[test]
     fn a_sink_that_is_the_source_by_a_link_is_told_by_check_too() {
-        let config =
-            "name = 'p'\nsource = { kind = 'file', path = 'in' }\nsink = { kind = 'file', path = 'out' }\n";
+        let config = "name = 'p'\nsource = { kind = 'file', path = 'in' }\nsink = { kind = 'file', path = 'out' }\n";
         let folder = Folder::with(&[("p.toml", config), ("in", "")]);
         std::os::unix::fs::symlink("in", folder.path().join("out")).unwrap();
         let ended = folder.weir(&["check", "p.toml"]);
         assert_eq!(ended.code, Some(2));
-        assert!(ended.stderr.starts_with("p.toml:3:32: error: the sink would write"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.starts_with("p.toml:3:32: error: the sink would write"),
+            "{}",
+            ended.stderr
+        );
     }
 
     #[test]
     fn files_of_the_source_and_the_sink_that_cannot_be_used_are_told_where_they_are_named() {
         let config = |from: &str, to: &str| {
-            format!("name = 'p'\n[source]\nkind = 'file'\n{from}\n[sink]\nkind = 'file'\npath = '{to}'\n")
+            format!(
+                "name = 'p'\n[source]\nkind = 'file'\n{from}\n[sink]\nkind = 'file'\npath = '{to}'\n"
+            )
         };
         let folder = Folder::with(&[("in", "")]);
         let told = |from: &str, to: &str| {
@@ -651,13 +667,15 @@ mod check {
 
     #[test]
     fn modules_that_cannot_be_loaded_are_told_at_once_where_they_are_named() {
-        let stage = |name: &str, module: &str| format!("[[stage]]\nname = '{name}'\nmodule = '{module}'\n");
+        let stage =
+            |name: &str, module: &str| format!("[[stage]]\nname = '{name}'\nmodule = '{module}'\n");
         let config = SMALL.to_owned()
             + &stage("missing", "missing.wasm")
             + &stage("text", "text.wasm")
             + &stage("core", "core.wasm");
         let folder = Folder::with(&[("p.toml", &config), ("text.wasm", "hello")]);
-        std::fs::write(folder.path().join("core.wasm"), wat::parse_str("(module)").unwrap()).unwrap();
+        std::fs::write(folder.path().join("core.wasm"), wat::parse_str("(module)").unwrap())
+            .unwrap();
         let ended = folder.weir(&["check", "p.toml"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
         insta::assert_snapshot!(ended.stderr, @r"
@@ -676,8 +694,9 @@ mod check {
             ..modules::Guest::default()
         };
         let stage = |name: &str| format!("[[stage]]\nname = '{name}'\nmodule = '{name}.wasm'\n");
-        let fine =
-            SMALL.to_owned() + &stage("drop") + "match = { type = ['Normal'], kind = ['Pod', 'Node'] }\n";
+        let fine = SMALL.to_owned()
+            + &stage("drop")
+            + "match = { type = ['Normal'], kind = ['Pod', 'Node'] }\n";
         let wrong = fine.clone() + &stage("refuses") + "[stage.config]\nkeep = 1\n";
         let folder = Folder::with(&[("fine.toml", &fine), ("wrong.toml", &wrong)]);
         std::fs::write(folder.path().join("drop.wasm"), modules::DROP_NORMAL.component()).unwrap();
@@ -694,7 +713,10 @@ mod check {
         dead_letter  none: the first event that needs it stops the run
         admin        does not listen
         ");
-        assert_eq!(folder.names(), ["cache", "drop.wasm", "fine.toml", "refuses.wasm", "wrong.toml"]);
+        assert_eq!(
+            folder.names(),
+            ["cache", "drop.wasm", "fine.toml", "refuses.wasm", "wrong.toml"]
+        );
 
         let ended = folder.weir(&["check", "wrong.toml"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
@@ -707,12 +729,12 @@ mod run {
 
     const EVENT: &str = r#"{"apiVersion":"v1","kind":"Event","metadata":{"name":"a","namespace":"n","uid":"u","resourceVersion":"1"},"involvedObject":{"kind":"Pod","name":"p","namespace":"n"},"reason":"Killing","type":"Normal","lastTimestamp":"2024-01-02T03:04:05Z"}"#;
 
-    const FILE_TO_FILE: &str =
-        "name = 'p'\n[source]\nkind = 'file'\npath = 'in.json'\n[sink]\nkind = 'file'\npath = 'out.json'\n";
+    const FILE_TO_FILE: &str = "name = 'p'\n[source]\nkind = 'file'\npath = 'in.json'\n[sink]\nkind = 'file'\npath = 'out.json'\n";
 
     #[test]
     fn a_file_is_read_to_its_end_and_the_last_line_is_the_ledger() {
-        let folder = Folder::with(&[("p.toml", FILE_TO_FILE), ("in.json", &format!("{EVENT}\n{EVENT}\n"))]);
+        let folder =
+            Folder::with(&[("p.toml", FILE_TO_FILE), ("in.json", &format!("{EVENT}\n{EVENT}\n"))]);
         let ended = folder.weir(&["run", "--config", "p.toml"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""), "{}", ended.stderr);
         insta::assert_snapshot!(ended.stderr.lines().last().unwrap(), @"ledger received=2 recovered=0 replayed=0 delivered=2 filtered=0 dead_lettered=0 in_flight=0");
@@ -732,7 +754,8 @@ mod run {
 
     #[test]
     fn a_wrong_configuration_exits_2_with_the_diagnostics_of_check() {
-        let folder = Folder::with(&[("p.toml", "name = 'A'\nsource.kind = 'stdin'\nsink.kind = 'x'\n")]);
+        let folder =
+            Folder::with(&[("p.toml", "name = 'A'\nsource.kind = 'stdin'\nsink.kind = 'x'\n")]);
         let run = folder.weir(&["run", "--config", "p.toml"]);
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
         assert_eq!(run, folder.weir(&["check", "p.toml"]));
@@ -774,7 +797,11 @@ mod run {
         let ended = folder.weir(&["run", "--config", "p.toml"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
         assert!(ended.stderr.contains("set dead_letter.path"), "{}", ended.stderr);
-        assert!(ended.stderr.lines().last().unwrap().starts_with("ledger received="), "{}", ended.stderr);
+        assert!(
+            ended.stderr.lines().last().unwrap().starts_with("ledger received="),
+            "{}",
+            ended.stderr
+        );
     }
 
     #[test]
@@ -801,8 +828,10 @@ mod run {
     fn a_closed_stdout_is_refused_before_anything_is_read_and_the_null_device_is_not() {
         let folder = Folder::with(&[("p.toml", SMALL), ("in.json", EVENT)]);
         let run = |redirected: &str| {
-            let line = format!("{} run --config p.toml <in.json {redirected}", env!("CARGO_BIN_EXE_weir"));
-            let output = Command::new("sh").args(["-c", &line]).current_dir(folder.path()).output().unwrap();
+            let line =
+                format!("{} run --config p.toml <in.json {redirected}", env!("CARGO_BIN_EXE_weir"));
+            let output =
+                Command::new("sh").args(["-c", &line]).current_dir(folder.path()).output().unwrap();
             (output.status.code(), String::from_utf8(output.stderr).unwrap())
         };
         let (code, stderr) = run(">&-");
@@ -829,7 +858,8 @@ mod run {
     #[test]
     fn log_lines_that_were_left_out_are_counted_before_the_ledger() {
         let config = FILE_TO_FILE.to_owned() + "[dead_letter]\npath = 'dead'\n";
-        let folder = Folder::with(&[("p.toml", &config), ("in.json", &"{\"kind\":\"Pod\"}\n".repeat(13))]);
+        let folder =
+            Folder::with(&[("p.toml", &config), ("in.json", &"{\"kind\":\"Pod\"}\n".repeat(13))]);
         let ended = folder.weir(&["run", "--config", "p.toml"]);
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         let last: Vec<&str> = ended.stderr.lines().rev().take(2).collect();
@@ -840,10 +870,11 @@ mod run {
 
     #[test]
     fn a_run_begins_by_saying_what_runs() {
-        let config =
-            FILE_TO_FILE.replace("'p'", "'events'") + "[[stage]]\nname = 'drop'\nmodule = 'drop.wasm'\n";
+        let config = FILE_TO_FILE.replace("'p'", "'events'")
+            + "[[stage]]\nname = 'drop'\nmodule = 'drop.wasm'\n";
         let folder = Folder::with(&[("p.toml", &config), ("in.json", EVENT)]);
-        std::fs::write(folder.path().join("drop.wasm"), modules::Guest::default().component()).unwrap();
+        std::fs::write(folder.path().join("drop.wasm"), modules::Guest::default().component())
+            .unwrap();
         let ended = folder.weir(&["run", "--config", "p.toml"]);
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         let mut first: serde_json::Value =
@@ -942,18 +973,23 @@ mod position {
              [sink]\nkind = 'opensearch'\nhosts = ['http://127.0.0.1:9']\nindex = 'i'\n"
         );
         let folder = Folder::with(&[("p.toml", &text)]);
-        let mut run = folder.command(&["run", "--config", "p.toml"]).stderr(Stdio::null()).spawn().unwrap();
+        let mut run =
+            folder.command(&["run", "--config", "p.toml"]).stderr(Stdio::null()).spawn().unwrap();
         // It is saved when everything before it is on disk.
         let saved = folder.path().join("spool/position.json");
         let begin = std::time::Instant::now();
         while !saved.exists() {
-            assert!(begin.elapsed() < std::time::Duration::from_secs(120), "nothing is brought to disk");
+            assert!(
+                begin.elapsed() < std::time::Duration::from_secs(120),
+                "nothing is brought to disk"
+            );
             std::thread::park_timeout(std::time::Duration::from_millis(50));
         }
         run.kill().unwrap();
         run.wait().unwrap();
         let waiting = |ended: Ended| {
-            let line = ended.stdout.lines().find(|line| line.starts_with("waiting")).map(str::to_owned);
+            let line =
+                ended.stdout.lines().find(|line| line.starts_with("waiting")).map(str::to_owned);
             line.unwrap_or_else(|| panic!("{}{}", ended.stdout, ended.stderr))
         };
         let told = waiting(position(&folder, "show"));

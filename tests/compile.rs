@@ -10,7 +10,8 @@ use std::time::Duration;
 use weir::ledger::Ledger;
 use weir::metrics::Metrics;
 use weir::stages::{
-    COMPILE_COMMAND, CompileLimits, Compiler, LoadContext, Match, OnError, StageSettings, Wasi, load,
+    COMPILE_COMMAND, CompileLimits, Compiler, LoadContext, Match, OnError, StageSettings, Wasi,
+    load,
 };
 
 #[allow(dead_code)] // Shared with other test crates, which use other parts.
@@ -19,7 +20,8 @@ mod modules;
 
 use modules::Guest;
 
-/// Gives `module` to the hidden subcommand that compiles in a child: its exit code, and what it wrote.
+/// Gives `module` to the hidden subcommand that compiles in a child: its exit code, and what it
+/// wrote.
 fn compile_child(module: &[u8]) -> (Option<i32>, Vec<u8>, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
         .args([COMPILE_COMMAND, "4294967296", "60"])
@@ -44,7 +46,8 @@ fn a_child_compiles_what_it_is_given_or_says_what_is_wrong_with_it() {
     insta::assert_snapshot!(why, @"failed to parse WebAssembly module: malformed section id (at offset 0x8)");
 }
 
-/// A function that takes a compiler some seconds and some hundred MiB, of less than 1 MiB of WebAssembly.
+/// A function that takes a compiler some seconds and some hundred MiB, of less than 1 MiB of
+/// WebAssembly.
 fn hard_to_compile() -> Vec<u8> {
     let mut items = String::from("(func $hard (param i32) (result i32) (local i32 i32 i32 i32)");
     for n in 0..LINES {
@@ -54,9 +57,15 @@ fn hard_to_compile() -> Vec<u8> {
             "(if (i32.eq (local.get {from}) (i32.const {n})) (then (local.set {to} (i32.mul (local.get {from}) (local.get 0)))))"
         );
     }
-    items.push_str("(i32.add (local.get 1) (i32.add (local.get 2) (i32.add (local.get 3) (local.get 4)))))");
-    Guest { items: &items, process: "(drop (call $hard (i32.const 1))) (i32.const 0)", ..Guest::default() }
-        .component()
+    items.push_str(
+        "(i32.add (local.get 1) (i32.add (local.get 2) (i32.add (local.get 3) (local.get 4)))))",
+    );
+    Guest {
+        items: &items,
+        process: "(drop (call $hard (i32.const 1))) (i32.const 0)",
+        ..Guest::default()
+    }
+    .component()
 }
 
 const LINES: usize = 16_000;

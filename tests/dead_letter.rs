@@ -1,4 +1,5 @@
-//! `weir dead-letter` through the real binary: what it prints, what it leaves in the folder, and its exit code.
+//! `weir dead-letter` through the real binary: what it prints, what it leaves in the folder, and
+//! its exit code.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
@@ -20,7 +21,13 @@ fn three() -> String {
     [
         record("source", "syntax", "line 7, column 12: expected `:`", "{\"a\" 1}\n\u{1b}[2J", ""),
         record("stage\",\"stage\":\"redact", "trap", "wasm trap: unreachable", GOOD, ""),
-        record("sink", "mapping", "failed to parse field [count]", GOOD, r#","document":{"b":1.50,"a":[]}"#),
+        record(
+            "sink",
+            "mapping",
+            "failed to parse field [count]",
+            GOOD,
+            r#","document":{"b":1.50,"a":[]}"#,
+        ),
     ]
     .concat()
 }
@@ -76,7 +83,11 @@ impl Folder {
             let text = String::from_utf8(bytes).unwrap();
             text.replace(&self.0.path().canonicalize().unwrap().display().to_string(), "DIR")
         };
-        Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Ended {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
     }
 
     fn list(&self, arguments: &[&str]) -> Ended {
@@ -138,7 +149,8 @@ mod list {
             assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""));
             ended.stderr
         };
-        let mut folder = Folder::with(&[("00000001.jsonl", &three()), ("00000002.jsonl", &three())]);
+        let mut folder =
+            Folder::with(&[("00000001.jsonl", &three()), ("00000002.jsonl", &three())]);
         assert_eq!(told(&folder), "none of the 6 letters match\n");
         folder = Folder::with(&[("00000001.jsonl", &record("sink", "mapping", "", GOOD, ""))]);
         assert_eq!(told(&folder), "the only letter does not match\n");
@@ -158,8 +170,11 @@ mod list {
     #[test]
     fn what_cannot_be_read_is_named_and_does_not_stop_the_rest() {
         let text = format!("not json\n{}{{\"version\":7}}\n\n{{\"version\":1,\"ti", three());
-        let folder =
-            Folder::with(&[("00000001.jsonl", &text), ("00000002.jsonl", &three()), ("mine.jsonl", "")]);
+        let folder = Folder::with(&[
+            ("00000001.jsonl", &text),
+            ("00000002.jsonl", &three()),
+            ("mine.jsonl", ""),
+        ]);
         let ended = folder.list(&[]);
         assert_eq!((ended.code, ended.stdout.lines().count()), (Some(0), 6));
         insta::assert_snapshot!(ended.stderr, @r"
@@ -279,14 +294,19 @@ mod replay {
     #[test]
     fn letters_that_are_delivered_leave_the_folder_and_enter_the_ledger_as_replayed() {
         let good = record("sink", "mapping", "d", GOOD, "");
-        let folder = Folder::with(&[("00000001.jsonl", &good.repeat(3)), ("00000002.jsonl", &good)]);
+        let folder =
+            Folder::with(&[("00000001.jsonl", &good.repeat(3)), ("00000002.jsonl", &good)]);
         let ended = folder.replay(&["--all"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""), "{}", ended.stderr);
         insta::assert_snapshot!(ended.stderr, @"ledger received=0 recovered=0 replayed=4 delivered=4 filtered=0 dead_lettered=0 in_flight=0");
         assert_eq!(folder.read("out").lines().count(), 4);
         assert_eq!(folder.letters(), []);
         let names: Vec<_> = std::fs::read_dir(folder.0.path().join("dead")).unwrap().collect();
-        assert_eq!(names.len(), 2, "the lock, and an empty file that keeps the numbers going: {names:?}");
+        assert_eq!(
+            names.len(),
+            2,
+            "the lock, and an empty file that keeps the numbers going: {names:?}"
+        );
     }
 
     #[test]
@@ -319,7 +339,8 @@ mod replay {
         let folder = Folder::with(&[("00000001.jsonl", &text)]);
         let module = folder.0.path().join("drop.wasm");
         std::fs::write(module, modules::DROP_NORMAL.component()).unwrap();
-        folder.write("p.toml", &format!("{CONFIG}[[stage]]\nname = 'drop'\nmodule = 'drop.wasm'\n"));
+        folder
+            .write("p.toml", &format!("{CONFIG}[[stage]]\nname = 'drop'\nmodule = 'drop.wasm'\n"));
         let ended = folder.replay(&["--all", "--where", "stage", "--stage", "drop"]);
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         insta::assert_snapshot!(ended.stderr, @"ledger received=0 recovered=0 replayed=1 delivered=0 filtered=1 dead_lettered=0 in_flight=0");
@@ -346,10 +367,12 @@ mod replay {
         let cut = record("source", "too_large", "d", "{\"kind\":", "");
         let folder = Folder::with(&[("00000001.jsonl", &format!("{cut}nonsense\n"))]);
         let mut command = folder.command(&["dead-letter", "replay", "--config", "p.toml", "--all"]);
-        let output = command.env("WEIR_LOG", "warn").args(["--log-format", "human"]).output().unwrap();
+        let output =
+            command.env("WEIR_LOG", "warn").args(["--log-format", "human"]).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         let stderr = String::from_utf8(output.stderr).unwrap();
-        let lines = stderr.lines().map(|line| line.split_once(" WARN ").map_or(line, |(_, text)| text));
+        let lines =
+            stderr.lines().map(|line| line.split_once(" WARN ").map_or(line, |(_, text)| text));
         insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
         letter 00000001:1 stays where it is: it was too large to be kept whole: only its first 64 KiB are there, which cannot be replayed
         letter 00000001:2 stays where it is: it cannot be read: it is no dead letter: expected ident at line 1 column 2
@@ -361,7 +384,10 @@ mod replay {
 
     #[test]
     fn a_sink_that_fails_leaves_every_letter() {
-        let folder = Folder::with(&[("00000001.jsonl", &record("sink", "mapping", "d", GOOD, "").repeat(3))]);
+        let folder = Folder::with(&[(
+            "00000001.jsonl",
+            &record("sink", "mapping", "d", GOOD, "").repeat(3),
+        )]);
         folder.write("p.toml", &CONFIG.replace("'file'\npath = 'out'", "'stdout'"));
         let mut command = folder.command(&["dead-letter", "replay", "--config", "p.toml", "--all"]);
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -391,7 +417,8 @@ mod replay {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         settings.admin = Some(listener.local_addr().unwrap());
         let selection = dead_letter::Selection::All(dead_letter::Filter::default());
-        let letters = source::Letters { selection, sink_only: false, account: source::Account::default() };
+        let letters =
+            source::Letters { selection, sink_only: false, account: source::Account::default() };
         let finished = pipeline::replay(settings, letters, Default::default());
         finished.result.unwrap();
         assert_eq!(finished.ledger.replayed, 1);
@@ -401,7 +428,9 @@ mod replay {
     #[test]
     fn ids_or_all_must_be_said_and_not_both() {
         let folder = Folder::with(&[("00000001.jsonl", &three())]);
-        for arguments in [&[][..], &["--all", "1:1"], &["--where", "sink", "1:3"], &["--where", "sink"]] {
+        for arguments in
+            [&[][..], &["--all", "1:1"], &["--where", "sink", "1:3"], &["--where", "sink"]]
+        {
             let ended = folder.replay(arguments);
             assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{arguments:?}");
         }
@@ -410,8 +439,9 @@ mod replay {
 
     /// A weir that reads stdin, and has written one dead letter.
     fn running(folder: &Folder) -> std::process::Child {
-        let config =
-            CONFIG.replace("'file'\npath = 'in'", "'stdin'").replace("path = 'out'", "path = 'other'");
+        let config = CONFIG
+            .replace("'file'\npath = 'in'", "'stdin'")
+            .replace("path = 'out'", "path = 'other'");
         folder.write("running.toml", &config);
         let mut command = folder.command(&["run", "--config", "running.toml"]);
         command.env("WEIR_LOG", "warn").stdin(Stdio::piped()).stderr(Stdio::piped());
@@ -450,8 +480,10 @@ mod replay {
 
     #[test]
     fn a_signal_stops_it_and_what_had_not_arrived_is_still_there() {
-        let folder =
-            Folder::with(&[("00000001.jsonl", &record("sink", "mapping", "d", GOOD, "").repeat(3000))]);
+        let folder = Folder::with(&[(
+            "00000001.jsonl",
+            &record("sink", "mapping", "d", GOOD, "").repeat(3000),
+        )]);
         // A sink that nobody reads from: the letters cannot all arrive.
         folder.write(
             "p.toml",
@@ -484,11 +516,13 @@ mod replay {
         assert!(folder.letters().len() >= 3000 - of("delivered"), "{stderr}");
     }
 
-    /// More letters a file than a pipe holds documents: none of them may be gone before they were read from it.
+    /// More letters a file than a pipe holds documents: none of them may be gone before they were
+    /// read from it.
     #[test]
     fn a_kill_when_letters_have_gone_has_lost_none() {
         const OF_A_FILE: usize = 1000;
-        let named = |number: usize| GOOD.replace("\"name\":\"a\"", &format!("\"name\":\"a{number}\""));
+        let named =
+            |number: usize| GOOD.replace("\"name\":\"a\"", &format!("\"name\":\"a{number}\""));
         let letter = |number: usize| record("sink", "mapping", "d", &named(number), "");
         for gone_before in 1..=2 {
             let folder = Folder::with(&[]);
@@ -498,7 +532,8 @@ mod replay {
                 folder.write(&file(number), &letters.map(letter).collect::<String>());
             }
             folder.write("p.toml", &CONFIG.replace("'file'\npath = 'out'", "'stdout'"));
-            let mut command = folder.command(&["dead-letter", "replay", "--config", "p.toml", "--all"]);
+            let mut command =
+                folder.command(&["dead-letter", "replay", "--config", "p.toml", "--all"]);
             let mut weir = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
             let mut documents = BufReader::with_capacity(64, weir.stdout.take().unwrap()).lines();
             let is_gone = || !folder.0.path().join(file(gone_before)).exists();
@@ -511,7 +546,9 @@ mod replay {
             for number in 1..=3 {
                 safe.extend(folder.read(&file(number)).lines().map(|line| line.replace('\\', "")));
             }
-            let name = |line: &String| Some(line.split_once("\"name\":\"a")?.1.split_once('"')?.0.to_owned());
+            let name = |line: &String| {
+                Some(line.split_once("\"name\":\"a")?.1.split_once('"')?.0.to_owned())
+            };
             let safe: std::collections::HashSet<String> = safe.iter().filter_map(name).collect();
             // The line at which it was seen to be gone was read, and is not in `safe`.
             assert!(safe.len() + 1 >= 3 * OF_A_FILE, "{} are lost", 3 * OF_A_FILE - safe.len());

@@ -1,4 +1,5 @@
-//! The modules of `filters/` in the host. `make filters` builds them, and `make test` calls it first.
+//! The modules of `filters/` in the host. `make filters` builds them, and `make test` calls it
+//! first.
 
 #![allow(clippy::unwrap_used)] // A test that cannot be set up fails.
 
@@ -46,7 +47,10 @@ struct Collect(Mutex<Vec<String>>);
 
 impl Outbox for Collect {
     fn put(&self, documents: Documents, _held: Held) -> Result<(), Closed> {
-        let texts = documents.docs.iter().map(|doc| String::from_utf8(documents.body(doc).to_vec()).unwrap());
+        let texts = documents
+            .docs
+            .iter()
+            .map(|doc| String::from_utf8(documents.body(doc).to_vec()).unwrap());
         self.0.lock().unwrap().extend(texts);
         Ok(())
     }
@@ -61,7 +65,8 @@ fn run(stages: &[StageSettings], events: &[String]) -> (Vec<String>, Filtered) {
     let metrics = Metrics::new(&ledger).unwrap().stage;
     // One cache for all tests: each module is compiled once.
     let cache = here("target/tmp/compiled");
-    let context = LoadContext { cache, compiler: Compiler::InProcess, ledger: ledger.clone(), metrics };
+    let context =
+        LoadContext { cache, compiler: Compiler::InProcess, ledger: ledger.clone(), metrics };
     let chain = load(stages, context).unwrap_or_else(|errors| panic!("{errors:?}"));
     let (outlet, mut works) = Outlet::new(ledger.clone(), 1, 1);
     outlet.send(modules::chunk(events)).unwrap();
@@ -80,9 +85,10 @@ fn pointer<'a>(document: &'a str, pointer: &str) -> Option<&'a str> {
     for step in pointer.split('/').skip(1) {
         let step = step.replace("~1", "/").replace("~0", "~");
         value = match step.parse::<usize>() {
-            Ok(index) if value.starts_with('[') => {
-                serde_json::from_str::<Vec<&RawValue>>(value).unwrap().get(index).map(|v| v.get())?
-            }
+            Ok(index) if value.starts_with('[') => serde_json::from_str::<Vec<&RawValue>>(value)
+                .unwrap()
+                .get(index)
+                .map(|v| v.get())?,
             _ => {
                 let members: Vec<(String, &RawValue)> = members(value)?;
                 members.into_iter().rev().find(|(key, _)| *key == step).map(|(_, v)| v.get())?
@@ -100,7 +106,8 @@ fn members(object: &str) -> Option<Vec<(String, &RawValue)>> {
 /// The case's own event or the file's, as raw text: untouched text must come out byte for byte.
 fn conformance_cases() -> Vec<(Value, String)> {
     let text = std::fs::read_to_string(here("tests/conformance/edits.json")).unwrap();
-    let raw_cases: Vec<&RawValue> = serde_json::from_str(pointer(&text, "/cases").unwrap()).unwrap();
+    let raw_cases: Vec<&RawValue> =
+        serde_json::from_str(pointer(&text, "/cases").unwrap()).unwrap();
     let common = pointer(&text, "/event").unwrap();
     let case = |raw: &&RawValue| {
         let event = pointer(raw.get(), "/event").unwrap_or(common);
@@ -114,11 +121,18 @@ fn a_guest_reads_and_edits_as_the_conformance_file_says() {
     let mut faults = Vec::new();
     for (case, event) in conformance_cases() {
         let name = case["name"].as_str().unwrap();
-        let config = json!({ "steps": case["steps"], "end": case.get("end").unwrap_or(&json!("keep")) });
-        let (documents, filtered) =
-            run(&[stage("conformance-guest", &config.to_string())], &[event.clone(), event.clone()]);
+        let config =
+            json!({ "steps": case["steps"], "end": case.get("end").unwrap_or(&json!("keep")) });
+        let (documents, filtered) = run(
+            &[stage("conformance-guest", &config.to_string())],
+            &[event.clone(), event.clone()],
+        );
         let discarded = case["end"] == "discard";
-        assert_eq!(filtered.iter().map(|(_, count)| count).sum::<u64>(), u64::from(discarded), "{name}");
+        assert_eq!(
+            filtered.iter().map(|(_, count)| count).sum::<u64>(),
+            u64::from(discarded),
+            "{name}"
+        );
         if !discarded {
             check_document(&case, &documents[0], &mut faults);
         }
@@ -152,9 +166,9 @@ fn check_answers(case: &Value, answers: &[Value], faults: &mut Vec<String>) {
     for (step, answer) in steps.iter().zip(answers) {
         let fits = match (step.get("expect"), step.get("expect-json")) {
             (Some(expected), _) => same(answer, expected),
-            (None, Some(expected)) => {
-                answer.as_str().is_some_and(|text| same(&serde_json::from_str(text).unwrap(), expected))
-            }
+            (None, Some(expected)) => answer
+                .as_str()
+                .is_some_and(|text| same(&serde_json::from_str(text).unwrap(), expected)),
             (None, None) => true,
         };
         if !fits {
@@ -167,7 +181,9 @@ fn check_answers(case: &Value, answers: &[Value], faults: &mut Vec<String>) {
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
         }
@@ -177,7 +193,8 @@ fn same(a: &Value, b: &Value) -> bool {
 
 #[test]
 fn drop_normal_and_tag_gpu_failures_run_as_a_chain() {
-    let stages = [stage("drop-normal", r#"{"keep_reasons":["Killing"]}"#), stage("tag-gpu-failures", "{}")];
+    let stages =
+        [stage("drop-normal", r#"{"keep_reasons":["Killing"]}"#), stage("tag-gpu-failures", "{}")];
     let unschedulable = modules::event(3, "Warning", "FailedScheduling")
         .replace("Pulling image", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.");
     let events = [
@@ -188,11 +205,15 @@ fn drop_normal_and_tag_gpu_failures_run_as_a_chain() {
     ];
     let (documents, filtered) = run(&stages, &events);
     assert_eq!(filtered, [(("drop-normal".to_owned(), "normal".to_owned()), 1)]);
-    let documents: Vec<Value> = documents.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    let documents: Vec<Value> =
+        documents.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
     assert_eq!(documents.len(), 3);
     assert_eq!(documents[0]["reason"], "Killing");
     assert_eq!(documents[1]["tags"], json!(["gpu-failure"]));
-    assert_eq!(documents[1]["gpu"], json!({ "cause": "unschedulable", "resource": "nvidia.com/gpu" }));
+    assert_eq!(
+        documents[1]["gpu"],
+        json!({ "cause": "unschedulable", "resource": "nvidia.com/gpu" })
+    );
     assert_eq!(documents[2].get("tags"), None);
 }
 
@@ -227,7 +248,8 @@ fn run_logged(stages: &[StageSettings], events: &[String]) -> (Vec<Value>, Strin
 }
 
 #[test]
-fn a_module_of_rusts_standard_library_for_wasip2_gets_nothing_from_wasi_but_a_log_and_the_events_time() {
+fn a_module_of_rusts_standard_library_for_wasip2_gets_nothing_from_wasi_but_a_log_and_the_events_time()
+ {
     if !here("filters/dist/wasi-guest.wasm").exists() {
         eprintln!(
             "skipped: `make filters` could not build wasi-guest: it needs `rustup target add wasm32-wasip2`"

@@ -1,7 +1,8 @@
 //! Who may know what: DESIGN's import rule, held to by reading every path in src.
 //!
-//! Dependencies point one way: main -> cli -> {config, pipeline}; pipeline -> the four parts; the four parts -> what
-//! they share, and nothing of each other. Tests may know more: they are not read.
+//! Dependencies point one way: main -> cli -> {config, pipeline}; pipeline -> the four parts; the
+//! four parts -> what they share, and nothing of each other. Tests may know more: they are not
+//! read.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read the sources fails")]
 
@@ -23,7 +24,8 @@ const SHARED: [&str; 11] = [
     "folders",
 ];
 
-/// Each module of src, and which others it may name. A module that is not here yet is added by who makes it.
+/// Each module of src, and which others it may name. A module that is not here yet is added by who
+/// makes it.
 fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     let shared_and = |more: &[&'static str]| SHARED.iter().chain(more).copied().collect();
     let only = |modules: &[&'static str]| modules.iter().copied().collect();
@@ -43,7 +45,10 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "tls",
             ]),
         ),
-        ("pipeline", shared_and(&["admin", "config", "source", "stages", "buffer", "sink", "kube"])),
+        (
+            "pipeline",
+            shared_and(&["admin", "config", "source", "stages", "buffer", "sink", "kube"]),
+        ),
         // Settings types are the parts' own.
         ("config", only(&["source", "stages", "buffer", "sink", "dead_letter", "secret", "kube"])),
         // The four parts.
@@ -106,15 +111,17 @@ fn dependencies_point_one_way() {
             continue; // Declares them all.
         }
         let Some(may_name) = allowed.get(module.as_str()) else {
-            wrong.insert(format!("{module}: a new module: say in tests/imports.rs which others it may name"));
+            wrong.insert(format!(
+                "{module}: a new module: say in tests/imports.rs which others it may name"
+            ));
             continue;
         };
         for named in paths(&std::fs::read_to_string(&file).unwrap(), depth(&file)) {
             let is_wrong = match &named {
                 Named::Module(name) => *name != module && !may_name.contains(name.as_str()),
-                Named::Crate(name) => {
-                    FENCED.iter().any(|(fenced, who)| fenced == name && !who.contains(&module.as_str()))
-                }
+                Named::Crate(name) => FENCED
+                    .iter()
+                    .any(|(fenced, who)| fenced == name && !who.contains(&module.as_str())),
             };
             if is_wrong {
                 wrong.insert(format!("{} names {named:?}", relative(&file).display()));
@@ -135,7 +142,9 @@ fn rust_files(folder: PathBuf) -> Vec<PathBuf> {
                 Some("tests" | "testing" | "scenarios" | "simulated" | "simulator") => {}
                 Some(stem) if stem.ends_with("_test") => {}
                 _ if path.is_dir() => folders.push(path),
-                _ if path.extension().is_some_and(|extension| extension == "rs") => files.push(path),
+                _ if path.extension().is_some_and(|extension| extension == "rs") => {
+                    files.push(path)
+                }
                 _ => {}
             }
         }

@@ -19,19 +19,26 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The shortest that can be configured.
 const DURATION: Duration = Duration::from_secs(5);
 
-/// A client that acts as `user`, who has no rights but those that a test grants, or as the administrator.
+/// A client that acts as `user`, who has no rights but those that a test grants, or as the
+/// administrator.
 async fn client_as(user: Option<&str>) -> kube::Client {
     weir::tls::install_crypto_provider();
     let file = std::env::var("WEIR_TEST_KUBECONFIG")
         .expect("WEIR_TEST_KUBECONFIG is not set: run `make test`, which starts the servers");
     let file = Kubeconfig::read_from(file).unwrap();
-    let mut config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
+    let mut config =
+        kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
     config.default_retry = false;
     config.auth_info.impersonate = user.map(str::to_owned);
     kube::Client::try_from(config).unwrap()
 }
 
-async fn send(client: &kube::Client, method: &str, path: &str, body: Value) -> Result<Value, kube::Error> {
+async fn send(
+    client: &kube::Client,
+    method: &str,
+    path: &str,
+    body: Value,
+) -> Result<Value, kube::Error> {
     let request = http::Request::builder()
         .method(method)
         .uri(path)
@@ -50,7 +57,8 @@ struct Namespace {
 impl Namespace {
     async fn new(prefix: &str) -> Namespace {
         let client = client_as(None).await;
-        let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": prefix}});
+        let body =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": prefix}});
         let made = send(&client, "POST", "/api/v1/namespaces", body).await.unwrap();
         Namespace { client, name: made["metadata"]["name"].as_str().unwrap().to_owned() }
     }
@@ -93,7 +101,11 @@ impl Candidate {
                 mark => Some(mark.to_string()),
             }
         };
-        Candidate { lease: Lease::start(&settings, identity.into(), client, context, mark), settled, health }
+        Candidate {
+            lease: Lease::start(&settings, identity.into(), client, context, mark),
+            settled,
+            health,
+        }
     }
 
     async fn until(&self, wanted: impl FnMut(&Leadership) -> bool) -> Leadership {
@@ -106,7 +118,10 @@ impl Candidate {
     }
 
     async fn follows(&self, leader: &str) -> Leadership {
-        self.until(|leadership| *leadership == Leadership::Following { holder: Some(leader.into()) }).await
+        self.until(|leadership| {
+            *leadership == Leadership::Following { holder: Some(leader.into()) }
+        })
+        .await
     }
 }
 
@@ -161,7 +176,8 @@ async fn when_the_leader_gives_the_lease_up_the_other_leads_at_once_and_has_its_
 }
 
 #[tokio::test]
-async fn a_lease_that_is_deleted_under_its_leader_is_made_again_and_another_write_of_it_is_noticed() {
+async fn a_lease_that_is_deleted_under_its_leader_is_made_again_and_another_write_of_it_is_noticed()
+{
     let namespace = Namespace::new("deleted-").await;
     let first = Candidate::new(&namespace, "first").await;
     first.leads().await;

@@ -14,8 +14,11 @@ const EVENT: &str = r#"{"kind":"Event","apiVersion":"v1","metadata":{"name":"a",
 
 fn pipeline(folder: &Path, source: &str, sink: &str) -> Command {
     let config = folder.join("pipeline.toml");
-    std::fs::write(&config, format!("name = \"t\"\nworkers = 2\n[source]\n{source}\n[sink]\n{sink}\n"))
-        .unwrap();
+    std::fs::write(
+        &config,
+        format!("name = \"t\"\nworkers = 2\n[source]\n{source}\n[sink]\n{sink}\n"),
+    )
+    .unwrap();
     let mut weir = Command::new(env!("CARGO_BIN_EXE_weir"));
     weir.args(["run", "--config"]).arg(&config).stdin(Stdio::null()).stderr(Stdio::piped());
     weir
@@ -30,7 +33,8 @@ fn failed(weir: &mut Command) -> String {
 
 /// The counts of the last line, by name.
 fn ledger(stderr: &str) -> impl Fn(&str) -> u64 {
-    let line = stderr.lines().last().unwrap().strip_prefix("ledger ").expect("a ledger line").to_owned();
+    let line =
+        stderr.lines().last().unwrap().strip_prefix("ledger ").expect("a ledger line").to_owned();
     move |name: &str| {
         let count = line.split(' ').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         count.unwrap().parse().unwrap()
@@ -59,8 +63,11 @@ fn a_sink_that_cannot_be_written_leaves_its_events_in_flight() {
 fn a_dead_letter_without_a_place_stops_the_run_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("in"), format!("{EVENT}\nnot json\n{EVENT}\n")).unwrap();
-    let mut weir =
-        pipeline(folder.path(), "kind = \"file\"\npath = \"in\"", "kind = \"file\"\npath = \"out\"");
+    let mut weir = pipeline(
+        folder.path(),
+        "kind = \"file\"\npath = \"in\"",
+        "kind = \"file\"\npath = \"out\"",
+    );
     let stderr = failed(&mut weir);
     assert_balanced(&stderr);
     assert!(ledger(&stderr)("in_flight") >= 1);
@@ -81,7 +88,8 @@ fn a_second_signal_ends_at_once_and_says_what_was_left() {
     std::fs::write(folder.path().join("in"), format!("{EVENT}\n").repeat(5000)).unwrap();
     // Nobody listens there: a drain cannot end.
     let sink = "kind = \"opensearch\"\nhosts = [\"http://127.0.0.1:1\"]\n[admin]\nlisten = \"127.0.0.1:0\"";
-    let mut child = pipeline(folder.path(), "kind = \"file\"\npath = \"in\"", sink).spawn().unwrap();
+    let mut child =
+        pipeline(folder.path(), "kind = \"file\"\npath = \"in\"", sink).spawn().unwrap();
     let pid = Pid::from_raw(child.id() as i32).unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut read_to = |what: &str| {

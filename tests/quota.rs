@@ -1,5 +1,5 @@
-//! A module's deadline is CPU time: a process that is stopped most of the time, by signals or by a CPU quota, does not
-//! lose healthy modules.
+//! A module's deadline is CPU time: a process that is stopped most of the time, by signals or by a
+//! CPU quota, does not lose healthy modules.
 
 #![allow(clippy::unwrap_used)] // A test that cannot be set up fails.
 
@@ -17,7 +17,8 @@ mod modules;
 
 use modules::Guest;
 
-/// Some milliseconds of CPU time a call: far below the deadline of 50 ms, far above it when 19 of 20 are taken away.
+/// Some milliseconds of CPU time a call: far below the deadline of 50 ms, far above it when 19 of
+/// 20 are taken away.
 const BUSY: Guest<'static> = Guest {
     imports: "",
     items: "",
@@ -89,7 +90,8 @@ impl Quota {
 
     fn has_throttled(&self) -> bool {
         let stat = std::fs::read_to_string(self.0.join("cpu.stat")).unwrap();
-        stat.lines().any(|line| line.strip_prefix("nr_throttled ").is_some_and(|count| count != "0"))
+        stat.lines()
+            .any(|line| line.strip_prefix("nr_throttled ").is_some_and(|count| count != "0"))
     }
 }
 
@@ -100,7 +102,8 @@ impl Drop for Quota {
     }
 }
 
-/// A folder with a pipeline that has run once at full speed: its module is compiled, and its calls were healthy.
+/// A folder with a pipeline that has run once at full speed: its module is compiled, and its calls
+/// were healthy.
 fn warm() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     write_pipeline(folder.path());
@@ -122,7 +125,8 @@ fn is_healthy(folder: &Path, child: Child) {
 
 fn write_pipeline(folder: &Path) {
     std::fs::write(folder.join("busy.wasm"), BUSY.component()).unwrap();
-    let events: String = (0..EVENTS).map(|n| modules::event(n, "Warning", "BackOff") + "\n").collect();
+    let events: String =
+        (0..EVENTS).map(|n| modules::event(n, "Warning", "BackOff") + "\n").collect();
     std::fs::write(folder.join("events.jsonl"), events).unwrap();
     let config = "name = \"quota\"\nworkers = 1\ncache = \"cache\"\n[source]\nkind = \"file\"\npath = \"events.jsonl\"\n\
                   [[stage]]\nname = \"busy\"\nmodule = \"busy.wasm\"\n[sink]\nkind = \"file\"\npath = \"out.ndjson\"\n";

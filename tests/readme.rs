@@ -19,10 +19,12 @@ fn blocks(language: &str) -> Vec<&'static str> {
 #[test]
 fn its_configuration_passes_check() {
     let folder = tempfile::tempdir().unwrap();
-    std::os::unix::fs::symlink(repository().join("filters"), folder.path().join("filters")).unwrap();
+    std::os::unix::fs::symlink(repository().join("filters"), folder.path().join("filters"))
+        .unwrap();
     let (config, password) = (folder.path().join("pipeline.toml"), folder.path().join("password"));
     std::fs::write(&password, "secret\n").unwrap();
-    let text = blocks("toml")[0].replace("/run/secrets/opensearch/password", password.to_str().unwrap());
+    let text =
+        blocks("toml")[0].replace("/run/secrets/opensearch/password", password.to_str().unwrap());
     std::fs::write(&config, text).unwrap();
     let weir = Command::new(env!("CARGO_BIN_EXE_weir")).arg("check").arg(&config).output().unwrap();
     assert!(weir.status.success(), "{}", String::from_utf8_lossy(&weir.stderr));
@@ -78,8 +80,10 @@ fn repository() -> &'static Path {
 fn the_tests_that_prove_what_faults_do_exist() {
     let table = std::fs::read_to_string(repository().join("tests/FAULTS.md")).unwrap();
     let sources = sources(repository().join("src")) + &sources(repository().join("tests"));
-    let proofs =
-        table.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.rsplit('|').nth(1));
+    let proofs = table
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .filter_map(|line| line.rsplit('|').nth(1));
     let mut count = 0;
     for name in proofs.flat_map(|proofs| proofs.split('`').skip(1).step_by(2)) {
         assert!(sources.contains(&format!("fn {name}(")), "no test is called {name}");

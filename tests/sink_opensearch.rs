@@ -1,5 +1,5 @@
-//! The OpenSearch sink against a real node: `make test` starts one and sets WEIR_TEST_OPENSEARCH_URL.
-//! Each test has an index of its own.
+//! The OpenSearch sink against a real node: `make test` starts one and sets
+//! WEIR_TEST_OPENSEARCH_URL. Each test has an index of its own.
 #![allow(clippy::unwrap_used, reason = "the helpers of tests")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,7 +14,8 @@ use weir::ledger::{Ledger, Snapshot};
 use weir::metrics::Metrics;
 use weir::shutdown::Shutdown;
 use weir::sink::{
-    self, Context, DateFormat, Duplicates, IndexPattern, Mode, OpenSearchSettings, Settings, Template,
+    self, Context, DateFormat, Duplicates, IndexPattern, Mode, OpenSearchSettings, Settings,
+    Template,
 };
 
 fn url() -> String {
@@ -117,8 +118,10 @@ impl Bench {
     /// A template that makes a data stream of this bench's index.
     async fn make_stream_template(&self, priority: u32) {
         let stream = &self.settings.index.prefix;
-        let template = json!({ "index_patterns": [stream], "priority": priority, "data_stream": {} });
-        let answer = self.ask(http::Method::PUT, &format!("_index_template/{stream}"), template).await;
+        let template =
+            json!({ "index_patterns": [stream], "priority": priority, "data_stream": {} });
+        let answer =
+            self.ask(http::Method::PUT, &format!("_index_template/{stream}"), template).await;
         assert_eq!(answer["acknowledged"], true, "{answer}");
     }
 
@@ -192,7 +195,8 @@ fn plain(reason: &str) -> Value {
 #[tokio::test]
 async fn a_version_is_stored_once_however_often_it_is_sent() {
     let bench = Bench::new("once", Some(DateFormat::Day), Mode::History);
-    let docs = [("a", "1", event("Killing")), ("a", "2", event("Killing")), ("b", "1", event("Failed"))];
+    let docs =
+        [("a", "1", event("Killing")), ("a", "2", event("Killing")), ("b", "1", event("Failed"))];
     assert_eq!(bench.store(&docs).await.delivered, [3, 0, 0, 0]);
     assert_eq!(bench.store(&docs).await.delivered, [3, 3, 0, 0]);
     assert_eq!(bench.count(json!({ "match_all": {} })).await, 3);
@@ -205,7 +209,10 @@ async fn latest_keeps_the_newest_version_in_whatever_order_they_come() {
     bench.store(&[("a", "5", event("First"))]).await;
     let snapshot = bench.store(&[("a", "7", event("Newest")), ("b", "9", event("Other"))]).await;
     assert_eq!(snapshot.delivered, [3, 0, 0, 0]);
-    assert_eq!(bench.store(&[("a", "6", event("Late")), ("a", "7", event("Newest"))]).await.delivered[2], 2);
+    assert_eq!(
+        bench.store(&[("a", "6", event("Late")), ("a", "7", event("Newest"))]).await.delivered[2],
+        2
+    );
     assert_eq!(bench.count(json!({ "term": { "reason.keyword": "Newest" } })).await, 1);
     assert_eq!(bench.count(json!({ "match_all": {} })).await, 2);
 }
@@ -215,8 +222,9 @@ async fn one_refused_document_is_dead_lettered_alone() {
     let bench = Bench::new("refused", Some(DateFormat::Day), Mode::History);
     let mut bad = event("Bad");
     bad["involvedObject"] = json!("an object by the template");
-    let snapshot =
-        bench.store(&[("a", "1", event("Good")), ("b", "1", bad.clone()), ("c", "1", event("Good"))]).await;
+    let snapshot = bench
+        .store(&[("a", "1", event("Good")), ("b", "1", bad.clone()), ("c", "1", event("Good"))])
+        .await;
     assert_eq!(snapshot.delivered, [2, 0, 0, 0]);
     assert_eq!(snapshot.dead_lettered, [(("sink".to_owned(), "mapping".to_owned()), 1)]);
     let letters = bench.dead_letters();
@@ -234,7 +242,10 @@ async fn dashboards_made_for_dynamic_mapping_work_on_the_template() {
     odd["lastTimestamp"] = json!("yesterday");
     odd["series"] = json!({ "count": 2, "lastObservedTime": "2025-10-09T08:53:20.123456Z" });
     let snapshot = bench.store(&[("a", "1", event("FailedScheduling")), ("b", "1", odd)]).await;
-    assert_eq!(snapshot.delivered[0], 2, "a value that does not parse is no reason to refuse a document");
+    assert_eq!(
+        snapshot.delivered[0], 2,
+        "a value that does not parse is no reason to refuse a document"
+    );
     let both = [
         json!({ "term": { "reason.keyword": "FailedScheduling" } }),
         json!({ "term": { "metadata.namespace.keyword": "shop-front" } }),
@@ -256,8 +267,7 @@ async fn dashboards_made_for_dynamic_mapping_work_on_the_template() {
     assert_eq!(bench.count(json!({ "range": { "count": { "gte": 3 } } })).await, 1);
     assert_eq!(bench.count(json!({ "term": { "series.count": 2 } })).await, 1);
     let index = format!("{}2025.10", bench.settings.index.prefix);
-    let aggregation =
-        json!({ "size": 0, "aggs": { "by": { "terms": { "field": "involvedObject.kind.keyword" } } } });
+    let aggregation = json!({ "size": 0, "aggs": { "by": { "terms": { "field": "involvedObject.kind.keyword" } } } });
     let answer = bench.ask(http::Method::POST, &format!("{index}/_search"), aggregation).await;
     assert_eq!(answer["aggregations"]["by"]["buckets"][0], json!({ "key": "Pod", "doc_count": 2 }));
 }
@@ -266,7 +276,9 @@ async fn dashboards_made_for_dynamic_mapping_work_on_the_template() {
 async fn an_alias_is_refused_because_its_writes_move() {
     let bench = Bench::new("alias", None, Mode::Latest);
     let alias = &bench.settings.index.prefix;
-    bench.ask(http::Method::PUT, &format!("{alias}-000001"), json!({ "aliases": { alias: {} } })).await;
+    bench
+        .ask(http::Method::PUT, &format!("{alias}-000001"), json!({ "aliases": { alias: {} } }))
+        .await;
     let (_writer, reader) = buffer::channel(&buffer::Settings::default(), &bench.context.metrics);
     let settings = Settings::OpenSearch(bench.settings.clone());
     let error = sink::run(&settings, reader, bench.context.clone()).await.unwrap_err().to_string();
@@ -294,7 +306,8 @@ async fn a_data_stream_and_an_alias_hold_a_version_once_whatever_rolls_over_betw
     stream.make_stream().await;
     let alias = Bench::new("alias", None, Mode::History);
     alias.make_alias().await;
-    let docs = [("a", "1", plain("Killing")), ("a", "2", plain("Killing")), ("b", "1", plain("Failed"))];
+    let docs =
+        [("a", "1", plain("Killing")), ("a", "2", plain("Killing")), ("b", "1", plain("Failed"))];
     for bench in [stream, alias] {
         assert_eq!(bench.store(&docs).await.delivered, [3, 0, 0, 0]);
         for round in 1..=2 {

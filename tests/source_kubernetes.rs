@@ -1,4 +1,5 @@
-//! The Kubernetes source against a real API server and its etcd: what a fake cannot prove. `make test` starts both.
+//! The Kubernetes source against a real API server and its etcd: what a fake cannot prove. `make
+//! test` starts both.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
@@ -32,7 +33,8 @@ async fn client() -> kube::Client {
 async fn client_as(user: Option<&str>) -> kube::Client {
     weir::tls::install_crypto_provider();
     let file = Kubeconfig::read_from(setting("WEIR_TEST_KUBECONFIG")).unwrap();
-    let mut config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
+    let mut config =
+        kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
     config.default_retry = false;
     config.auth_info.impersonate = user.map(str::to_owned);
     kube::Client::try_from(config).unwrap()
@@ -47,7 +49,8 @@ struct Namespace {
 impl Namespace {
     async fn new(prefix: &str) -> Namespace {
         let client = client().await;
-        let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": prefix}});
+        let body =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": prefix}});
         let made = send(&client, "POST", "/api/v1/namespaces", body).await;
         Namespace { client, name: made["metadata"]["name"].as_str().unwrap().to_owned() }
     }
@@ -78,7 +81,9 @@ impl Namespace {
         let mut versions = Vec::new();
         for batch in (0..count).collect::<Vec<_>>().chunks(32) {
             let names: Vec<String> = batch.iter().map(|n| format!("{prefix}-{n:05}")).collect();
-            versions.extend(futures_util::future::join_all(names.iter().map(|name| self.create(name))).await);
+            versions.extend(
+                futures_util::future::join_all(names.iter().map(|name| self.create(name))).await,
+            );
         }
         versions
     }
@@ -98,8 +103,8 @@ async fn send(client: &kube::Client, method: &str, path: &str, body: Value) -> V
     client.request(request).await.unwrap()
 }
 
-/// Held for writing by who compacts: it takes from every watch that is just opening what it begins with, and the versions that
-/// were overwritten by the time it has listed again are gone.
+/// Held for writing by who compacts: it takes from every watch that is just opening what it begins
+/// with, and the versions that were overwritten by the time it has listed again are gone.
 static HISTORY: RwLock<()> = RwLock::const_new(());
 
 /// Makes etcd forget every version but the newest.
@@ -139,7 +144,8 @@ impl Source {
             health: health.clone(),
             shutdown: shutdown.clone(),
         };
-        let settings = KubernetesSettings { namespaces: vec![namespace.name.clone()], ..Default::default() };
+        let settings =
+            KubernetesSettings { namespaces: vec![namespace.name.clone()], ..Default::default() };
         let task = tokio::spawn(async move { kubernetes::run(&settings, client, context).await });
         Source { work: workers.remove(0), metrics, health, shutdown, task, seen: BTreeMap::new() }
     }
@@ -162,8 +168,13 @@ impl Source {
             let missing: Vec<_> =
                 versions.iter().filter(|version| !self.seen.contains_key(*version)).collect();
             let metrics = self.metrics.render();
-            let source: Vec<_> = metrics.lines().filter(|line| line.starts_with("weir_source_")).collect();
-            panic!("of {} versions did not come: {missing:?}\n{}", versions.len(), source.join("\n"));
+            let source: Vec<_> =
+                metrics.lines().filter(|line| line.starts_with("weir_source_")).collect();
+            panic!(
+                "of {} versions did not come: {missing:?}\n{}",
+                versions.len(),
+                source.join("\n")
+            );
         }
     }
 
@@ -191,14 +202,19 @@ impl Source {
                 *self.seen.entry(version(&work, event)).or_default() += 1;
             }
         }
-        assert_eq!(self.seen.iter().find(|(_, times)| **times > 1), None, "accepted more than once");
+        assert_eq!(
+            self.seen.iter().find(|(_, times)| **times > 1),
+            None,
+            "accepted more than once"
+        );
         self.seen
     }
 }
 
 fn version(work: &Work, event: &Event) -> String {
-    let text =
-        |span: Span| String::from_utf8_lossy(&work.chunk.event_bytes(event)[span.range()]).into_owned();
+    let text = |span: Span| {
+        String::from_utf8_lossy(&work.chunk.event_bytes(event)[span.range()]).into_owned()
+    };
     text(event.head.resource_version)
 }
 
@@ -220,10 +236,13 @@ async fn the_pages_of_a_list_and_then_the_watch_give_every_version_once() {
 }
 
 #[tokio::test]
-async fn a_watch_that_was_closed_for_want_of_room_and_compacted_is_listed_again_and_nothing_comes_twice() {
+async fn a_watch_that_was_closed_for_want_of_room_and_compacted_is_listed_again_and_nothing_comes_twice()
+ {
     let Ok(etcd) = std::env::var("WEIR_TEST_ETCD") else {
         // A cluster that somebody has given us: its etcd is not ours to compact.
-        eprintln!("left out: WEIR_TEST_ETCD is not set; `make test` without WEIR_TEST_KUBECONFIG runs this");
+        eprintln!(
+            "left out: WEIR_TEST_ETCD is not set; `make test` without WEIR_TEST_KUBECONFIG runs this"
+        );
         return;
     };
     let _cut = HISTORY.write().await;
@@ -255,7 +274,8 @@ async fn a_missing_right_is_named_and_when_it_is_granted_the_source_becomes_read
     source.until_metric(r#"weir_source_state{state="backoff"} 1"#).await;
     let report = source.health.readiness();
     assert!(!report.ok);
-    let command = format!("kubectl auth can-i list events --namespace {} --as weir-test", namespace.name);
+    let command =
+        format!("kubectl auth can-i list events --namespace {} --as weir-test", namespace.name);
     assert!(report.lines[0].contains(&command), "{:?}", report.lines);
 
     let path = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{}", namespace.name);

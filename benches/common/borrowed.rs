@@ -1,4 +1,5 @@
-//! The members that weir decodes, as one would write them down for serde: what a program pays for that uses serde_json well.
+//! The members that weir decodes, as one would write them down for serde: what a program pays for
+//! that uses serde_json well.
 
 use std::borrow::Cow;
 

@@ -11,12 +11,13 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-/// User and system time of all children that were waited for, from `/proc/self/stat` (proc(5): fields 16 and 17, in
-/// ticks of 10 ms).
+/// User and system time of all children that were waited for, from `/proc/self/stat` (proc(5):
+/// fields 16 and 17, in ticks of 10 ms).
 pub(crate) fn cpu_of_children() -> Duration {
     let stat = fs::read_to_string("/proc/self/stat").expect("Linux has /proc/self/stat");
     let after_name = stat.rsplit(") ").next().unwrap_or_default();
-    let ticks: u64 = after_name.split(' ').skip(13).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
+    let ticks: u64 =
+        after_name.split(' ').skip(13).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 10)
 }
 
@@ -29,7 +30,8 @@ pub(crate) fn peak_memory(pid: u32) -> Option<u64> {
 
 /// Writes the events, and answers how many bytes that is.
 pub(crate) fn write_events(path: &Path, count: usize) -> usize {
-    let mut file = std::io::BufWriter::new(fs::File::create(path).expect("the events can be written"));
+    let mut file =
+        std::io::BufWriter::new(fs::File::create(path).expect("the events can be written"));
     let mut line = String::new();
     let mut bytes = 0;
     for number in 0..count {
@@ -42,7 +44,8 @@ pub(crate) fn write_events(path: &Path, count: usize) -> usize {
     bytes
 }
 
-/// What a Deployment's Pods go through; every fourth is a Warning, every eighth of those wants a GPU.
+/// What a Deployment's Pods go through; every fourth is a Warning, every eighth of those wants a
+/// GPU.
 fn write_event(line: &mut String, number: usize) {
     let (event_type, reason, message, component) = match number % 32 {
         3 => (

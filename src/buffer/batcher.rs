@@ -1,6 +1,7 @@
 //! Cuts what waits into batches. Pure.
 //!
-//! Invariant: documents leave in the order in which they came, each exactly once; a batch is within its limits unless one document alone is larger.
+//! Invariant: documents leave in the order in which they came, each exactly once; a batch is within
+//! its limits unless one document alone is larger.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

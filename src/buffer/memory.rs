@@ -1,4 +1,5 @@
-//! The tier in memory: documents that wait for the sink, and what is left of those that it has taken.
+//! The tier in memory: documents that wait for the sink, and what is left of those that it has
+//! taken.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -24,7 +25,8 @@ pub(super) struct Memory {
 #[derive(Debug, Default)]
 struct State {
     batcher: Batcher,
-    /// Documents that are nowhere but here and in the sink's hands, oldest first, where somebody wants to know.
+    /// Documents that are nowhere but here and in the sink's hands, oldest first, where somebody
+    /// wants to know.
     only_here: Option<VecDeque<Guarded>>,
     writers_ended: bool,
     reader_ended: bool,

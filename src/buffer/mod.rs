@@ -1,4 +1,5 @@
-//! What waits for the sink: memory first, then disk, both bounded in bytes; first in first out, and cut into batches.
+//! What waits for the sink: memory first, then disk, both bounded in bytes; first in first out, and
+//! cut into batches.
 //!
 //! ```text
 //!   writers ──> memory ──────────────> reader        while the sink keeps up
@@ -6,12 +7,13 @@
 //!               memory ──> spool                     a copy of what waits for long, so that no crash loses it
 //! ```
 //!
-//! Constraints: writers are OS threads that may sleep, the reader is a task that may not. The bound is on
-//! real memory, so documents are charged with what their buffers have allocated, and the charge ends when
-//! that memory does ([`Stored`](crate::handoff::Stored)), not when their last request ends.
+//! Constraints: writers are OS threads that may sleep, the reader is a task that may not. The bound
+//! is on real memory, so documents are charged with what their buffers have allocated, and the
+//! charge ends when that memory does ([`Stored`](crate::handoff::Stored)), not when their last
+//! request ends.
 //!
-//! Invariant: what is charged is at most `memory`, but for one `Documents` that is larger than all of it and
-//! then is there alone. Nothing is dropped because the buffer is full: the writer waits.
+//! Invariant: what is charged is at most `memory`, but for one `Documents` that is larger than all
+//! of it and then is there alone. Nothing is dropped because the buffer is full: the writer waits.
 
 mod batcher;
 mod log;
@@ -50,7 +52,8 @@ pub struct Settings {
 pub struct SpoolSettings {
     /// A folder for this pipeline alone; need not exist yet.
     pub path: PathBuf,
-    /// Bytes that it may take; at least [`Settings::memory`], so that all that waits in memory fits.
+    /// Bytes that it may take; at least [`Settings::memory`], so that all that waits in memory
+    /// fits.
     pub disk: u64,
 }
 
@@ -87,8 +90,8 @@ fn memory(settings: &Settings, metrics: &Metrics, guarded: bool) -> Arc<Memory> 
 
 /// Opens a buffer: the workers' end, the sink's, and who brings it to its end.
 ///
-/// When all writers are dropped, the reader gives the rest and then ends. When the reader is dropped,
-/// writers get [`Closed`], those that wait included.
+/// When all writers are dropped, the reader gives the rest and then ends. When the reader is
+/// dropped, writers get [`Closed`], those that wait included.
 ///
 /// # Errors
 ///
@@ -113,8 +116,8 @@ pub fn open(
     Ok((writer, reader, Guard { spool, is_new }))
 }
 
-/// Takes a spool's folder for this process as long as the answer lives, so that no run has it meanwhile. Makes it where it is
-/// missing.
+/// Takes a spool's folder for this process as long as the answer lives, so that no run has it
+/// meanwhile. Makes it where it is missing.
 ///
 /// # Errors
 ///
@@ -125,8 +128,9 @@ pub fn lock(folder: &Path) -> Result<FolderLock, OpenError> {
     Ok(FolderLock { _folder: folder })
 }
 
-/// How many documents wait in a spool's folder for the next run, which sends them first. Takes the folder meanwhile, and opens
-/// what is there as that run would; a folder without a spool stays as it is.
+/// How many documents wait in a spool's folder for the next run, which sends them first. Takes the
+/// folder meanwhile, and opens what is there as that run would; a folder without a spool stays as
+/// it is.
 ///
 /// # Errors
 ///
@@ -217,7 +221,8 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Whether nothing was on disk yet: a position that is saved there is then without what it counts on.
+    /// Whether nothing was on disk yet: a position that is saved there is then without what it
+    /// counts on.
     pub fn is_new(&self) -> bool {
         self.is_new
     }
@@ -229,12 +234,14 @@ impl Guard {
         }
     }
 
-    /// Documents without outcome that are on disk, for the next run. Blocks while others use the disk.
+    /// Documents without outcome that are on disk, for the next run. Blocks while others use the
+    /// disk.
     pub fn documents_on_disk(&self) -> u64 {
         self.spool.as_ref().map_or(0, |spool| spool.documents())
     }
 
-    /// How far the source is read, up to where everything has its outcome, and nothing is needed of this machine's disk.
+    /// How far the source is read, up to where everything has its outcome, and nothing is needed of
+    /// this machine's disk.
     pub fn settled_marks(&self, tracker: &Tracker) -> Positions {
         match &self.spool {
             Some(spool) => spool.settled_marks(),
@@ -242,8 +249,8 @@ impl Guard {
         }
     }
 
-    /// The source goes on from `marks`, before which everything is settled, by others if not by us. Blocks while others use the
-    /// disk.
+    /// The source goes on from `marks`, before which everything is settled, by others if not by us.
+    /// Blocks while others use the disk.
     pub fn begin(&self, marks: Positions) {
         if let Some(spool) = &self.spool {
             spool.begin(marks);

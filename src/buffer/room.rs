@@ -11,7 +11,8 @@ pub(super) struct Room {
     bytes_max: u64,
     state: Mutex<State>,
     changed: Condvar,
-    /// Held while waiting, so that writers are served in turn and a large one is not starved by small ones.
+    /// Held while waiting, so that writers are served in turn and a large one is not starved by
+    /// small ones.
     turn: Mutex<()>,
     gauge: IntGauge,
 }

@@ -1,5 +1,5 @@
-//! The buffer for simulators: the production tiers, memory and log on a simulated disk, with the thread's work done when the
-//! simulator says.
+//! The buffer for simulators: the production tiers, memory and log on a simulated disk, with the
+//! thread's work done when the simulator says.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -48,7 +48,8 @@ impl Buffer {
         tracker: &Tracker,
         ledger: &Ledger,
     ) -> Result<(Buffer, bool), OpenError> {
-        let gauge = IntGauge::new("simulated", "simulated").unwrap_or_else(|error| unreachable!("{error}"));
+        let gauge =
+            IntGauge::new("simulated", "simulated").unwrap_or_else(|error| unreachable!("{error}"));
         let room = Arc::new(Room::new(sizes.memory, gauge.clone()));
         let memory = Arc::new(Memory::new(room, sizes.disk.is_some()));
         let open = |(bytes_max, segment_bytes)| {
@@ -71,7 +72,9 @@ impl Buffer {
         let Some(tiers) = &mut self.tiers else {
             return match self.memory.try_room(charge(&documents)) {
                 None => Ok(Some((documents, held))),
-                Some(share) => self.memory.push(Stored::new(documents, held, share), now).map(|()| None),
+                Some(share) => {
+                    self.memory.push(Stored::new(documents, held, share), now).map(|()| None)
+                }
             };
         };
         Ok(match tiers.put(documents, held, now)? {
@@ -93,7 +96,8 @@ impl Buffer {
         self.is_draining = true;
     }
 
-    /// What the spool's thread does each time. True: there is more for the sink, or it turned out that there is not.
+    /// What the spool's thread does each time. True: there is more for the sink, or it turned out
+    /// that there is not.
     pub(crate) fn work(&mut self, now: Instant, durably: bool) -> bool {
         let Some(tiers) = &mut self.tiers else { return false };
         let (had, bytes) = (tiers.has_unread(), self.memory.waiting_bytes());
@@ -162,8 +166,8 @@ impl Buffer {
         self.memory.waiting_bytes() == 0
     }
 
-    /// What is wrong with a bound, if anything is. Documents that are larger than the memory, and at most `charge_max`, may be
-    /// there alone.
+    /// What is wrong with a bound, if anything is. Documents that are larger than the memory, and
+    /// at most `charge_max`, may be there alone.
     pub(crate) fn broken_bound(&self, charge_max: u64) -> Option<String> {
         let memory = self.gauge.get() as u64;
         if memory > self.sizes.memory.max(charge_max) {
@@ -185,7 +189,8 @@ pub(crate) fn charge_of(documents: &Documents) -> u64 {
     charge(documents)
 }
 
-/// Everything that a process would find on `disk` and send, as bodies of documents; what is damaged is passed over.
+/// Everything that a process would find on `disk` and send, as bodies of documents; what is damaged
+/// is passed over.
 pub(crate) fn unsettled_on(disk: &SimulatedDisk) -> Result<Vec<Vec<u8>>, OpenError> {
     let limits = Limits { bytes_max: u64::MAX, segment_bytes: u64::MAX };
     let mut log = Log::open(disk.clone(), limits)?.log;
@@ -194,7 +199,9 @@ pub(crate) fn unsettled_on(disk: &SimulatedDisk) -> Result<Vec<Vec<u8>>, OpenErr
         match log.read() {
             Ok(Some((_, record))) => {
                 let documents = record.documents;
-                bodies.extend(documents.docs.iter().map(|document| documents.body(document).to_vec()));
+                bodies.extend(
+                    documents.docs.iter().map(|document| documents.body(document).to_vec()),
+                );
             }
             Err(ReadError::Damaged { .. }) => {}
             Ok(None) | Err(ReadError::Io(_)) => return Ok(bodies),

@@ -1,5 +1,6 @@
-//! The tiers among threads: writers put documents into them on their own threads, and one thread syncs what was appended,
-//! fills the memory from the disk, copies what has waited for [`COPY_AFTER`], and counts what was settled.
+//! The tiers among threads: writers put documents into them on their own threads, and one thread
+//! syncs what was appended, fills the memory from the disk, copies what has waited for
+//! [`COPY_AFTER`], and counts what was settled.
 //!
 //! Constraint: the sink settles and asks for more without waiting for the disk.
 
@@ -21,13 +22,15 @@ use crate::health::{Condition, Health};
 use crate::ledger::Held;
 use crate::position::{Positions, Tracker};
 
-/// What has waited in memory for so long is copied to disk: well below the five minutes after which an API server may have
-/// compacted what would have to be read again, and long enough that nothing is copied while the sink keeps up.
+/// What has waited in memory for so long is copied to disk: well below the five minutes after which
+/// an API server may have compacted what would have to be read again, and long enough that nothing
+/// is copied while the sink keeps up.
 pub(super) const COPY_AFTER: Duration = Duration::from_secs(5);
-/// How often the thread works while there is work: what was appended is synced together, and what was settled is written
-/// down.
+/// How often the thread works while there is work: what was appended is synced together, and what
+/// was settled is written down.
 const WORK_INTERVAL: Duration = Duration::from_millis(100);
-/// How often it writes down durably what was settled: that much is sent again after a power failure.
+/// How often it writes down durably what was settled: that much is sent again after a power
+/// failure.
 const DURABLY_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a writer that finds no room on disk waits before it looks again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
@@ -99,7 +102,11 @@ impl Spool {
     }
 
     /// Waits, asleep on this thread, while neither memory nor disk takes the documents.
-    pub(super) fn put_blocking(&self, mut documents: Documents, mut held: Held) -> Result<(), Closed> {
+    pub(super) fn put_blocking(
+        &self,
+        mut documents: Documents,
+        mut held: Held,
+    ) -> Result<(), Closed> {
         let mut disk = self.disk();
         loop {
             if disk.reader_ended {
@@ -218,8 +225,9 @@ impl Spool {
         self.gauge.set(disk.tiers.document_bytes() as i64);
         let has_unread = disk.tiers.has_unread();
         if self.has_unread.swap(has_unread, Ordering::AcqRel) && !has_unread {
-            // The reader may wait for what turned out not to be there. Only then: it would call this thread again, which would
-            // not rest as long as there is no room, or the disk fails.
+            // The reader may wait for what turned out not to be there. Only then: it would call
+            // this thread again, which would not rest as long as there is no room, or
+            // the disk fails.
             self.memory.look_again();
         }
     }

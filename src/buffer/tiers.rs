@@ -1,25 +1,28 @@
-//! When documents go to disk, when they come back, and who is told. Uses the disk through the log; has no thread, no lock and
-//! no clock of its own, so that a simulator can drive it as it is.
+//! When documents go to disk, when they come back, and who is told. Uses the disk through the log;
+//! has no thread, no lock and no clock of its own, so that a simulator can drive it as it is.
 //!
 //! Invariants:
 //!
 //! - The source's mark passes an event only when it is settled, or when its record is synced.
 //! - Once anything on disk is unread, new documents go behind it.
-//! - A document is in the reader's way once: what was copied while it waited in memory is not read from the disk again by
-//!   this process.
+//! - A document is in the reader's way once: what was copied while it waited in memory is not read
+//!   from the disk again by this process.
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::charge;
-use super::log::{AppendError, Disk, IoError, Limits, Log, OpenError, Opened, ReadError, Record, Seq};
+use super::log::{
+    AppendError, Disk, IoError, Limits, Log, OpenError, Opened, ReadError, Record, Seq,
+};
 use super::memory::{Guarded, Memory};
 use crate::event::Documents;
 use crate::handoff::{Closed, Stored};
 use crate::ledger::{Held, Ledger, ReasonId, Settlement, Tally};
 use crate::position::{NOWHERE, Positions, Tracker};
 
-/// The memory is filled from the disk to this many bytes of documents: a few of the sink's requests.
+/// The memory is filled from the disk to this many bytes of documents: a few of the sink's
+/// requests.
 pub(super) const AHEAD_BYTES: usize = 4 << 20;
 
 #[derive(Debug)]
@@ -133,8 +136,9 @@ impl<D: Disk> Tiers<D> {
             );
         }
         let tiers = Tiers {
-            // What an earlier run wrote beside its records may not hold any more: it may have lost some, or have had to start
-            // over, and be gone before those were read again.
+            // What an earlier run wrote beside its records may not hold any more: it may have lost
+            // some, or have had to start over, and be gone before those were read
+            // again.
             begun: Begun { first: log.end(), marks: Positions::new(), is_settled: false },
             restarts: tracker.restarts(),
             log,
@@ -151,7 +155,12 @@ impl<D: Disk> Tiers<D> {
     }
 
     /// Into memory if nothing on disk is before it and there is room, else onto the disk.
-    pub(super) fn put(&mut self, documents: Documents, held: Held, now: Instant) -> Result<Put, Closed> {
+    pub(super) fn put(
+        &mut self,
+        documents: Documents,
+        held: Held,
+        now: Instant,
+    ) -> Result<Put, Closed> {
         if !self.has_unread()
             && let Some(share) = self.memory.try_room(charge(&documents))
         {
@@ -173,9 +182,11 @@ impl<D: Disk> Tiers<D> {
         }
     }
 
-    /// Has the log know what was settled, and write it down: so that a power failure does not undo it, when `durably`.
+    /// Has the log know what was settled, and write it down: so that a power failure does not undo
+    /// it, when `durably`.
     pub(super) fn settle(&mut self, durably: bool) {
-        let settled = std::mem::take(&mut *self.settled.0.lock().unwrap_or_else(|e| e.into_inner()));
+        let settled =
+            std::mem::take(&mut *self.settled.0.lock().unwrap_or_else(|e| e.into_inner()));
         if !settled.is_empty() {
             // There may be room now: whoever waits for it looks again.
             self.troubles.append.take_if(|trouble| matches!(trouble, Trouble::Full(_)));
@@ -191,7 +202,8 @@ impl<D: Disk> Tiers<D> {
         let mut waiting = self.memory.take_only_here(until).into_iter();
         while let Some(original) = waiting.next() {
             let Some(documents) = original.documents.upgrade() else { continue };
-            let record = Record { documents: &documents, marks: &self.tracker.marks(), is_copy: true };
+            let record =
+                Record { documents: &documents, marks: &self.tracker.marks(), is_copy: true };
             match self.log.append(&record) {
                 Ok(seq) => {
                     let documents = documents.docs.len() as u64;
@@ -239,7 +251,9 @@ impl<D: Disk> Tiers<D> {
     pub(super) fn fill_memory(&mut self) {
         // What is not synced is still somebody else's to hand over.
         while self.unsynced.is_empty() && self.memory.waiting_bytes() < AHEAD_BYTES {
-            let Some((seq, documents)) = self.read_ahead.take().or_else(|| self.read()) else { break };
+            let Some((seq, documents)) = self.read_ahead.take().or_else(|| self.read()) else {
+                break;
+            };
             let Some(share) = self.memory.try_room(charge(&documents)) else {
                 self.read_ahead = Some((seq, documents));
                 break;
@@ -312,13 +326,14 @@ impl<D: Disk> Tiers<D> {
         sync.as_ref().or(read.as_ref()).or(append.as_ref()).or(tidy.as_ref())
     }
 
-    /// The source goes on from `marks`, before which everything is settled, by others if not by us: what the disk holds from
-    /// before is still sent, and holds no mark back.
+    /// The source goes on from `marks`, before which everything is settled, by others if not by us:
+    /// what the disk holds from before is still sent, and holds no mark back.
     pub(super) fn begin(&mut self, marks: Positions) {
         self.begun = Begun { first: self.log.end(), marks, is_settled: true };
     }
 
-    /// Up to where everything is settled, of `read`, which was looked up before: what was spooled since is above it.
+    /// Up to where everything is settled, of `read`, which was looked up before: what was spooled
+    /// since is above it.
     pub(super) fn settled_marks(&mut self, read: Positions) -> Positions {
         let restarts = self.tracker.restarts();
         if restarts != self.restarts {

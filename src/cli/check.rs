@@ -17,9 +17,9 @@ use crate::{buffer, dead_letter, sink, source};
 
 /// Tell everything that is wrong with a configuration, or what it would run
 ///
-/// Each problem goes to stderr and begins with a line FILE:LINE:COL: error: TEXT. Loads the modules, reads the secrets and
-/// certificates, and looks for the files of the source and the sink, that are named; contacts no server, and writes nothing
-/// but the compile cache.
+/// Each problem goes to stderr and begins with a line FILE:LINE:COL: error: TEXT. Loads the
+/// modules, reads the secrets and certificates, and looks for the files of the source and the sink,
+/// that are named; contacts no server, and writes nothing but the compile cache.
 #[derive(Debug, Args)]
 pub(super) struct CheckCommand {
     /// The configuration, as `weir run` would take it
@@ -56,7 +56,10 @@ fn summary(settings: &Settings, modules: &[Description]) -> String {
     if let Some(lease) = &settings.lease {
         line("lease", self::lease(lease));
     }
-    line("admin", settings.admin.map_or_else(|| "does not listen".into(), |admin| admin.to_string()));
+    line(
+        "admin",
+        settings.admin.map_or_else(|| "does not listen".into(), |admin| admin.to_string()),
+    );
     lines
 }
 
@@ -123,7 +126,11 @@ fn buffer(buffer: &buffer::Settings) -> String {
     match &buffer.spool {
         None => format!("{memory} in memory"),
         Some(spool) => {
-            format!("{memory} in memory, then {} in {}", show_size(spool.disk), spool.path.display())
+            format!(
+                "{memory} in memory, then {} in {}",
+                show_size(spool.disk),
+                spool.path.display()
+            )
         }
     }
 }
@@ -139,7 +146,9 @@ fn dead_letter(settings: &dead_letter::Settings) -> String {
             ),
             None => path.display().to_string(),
         },
-        dead_letter::Settings::Index { index } => format!("index {index}, in the sink's OpenSearch"),
+        dead_letter::Settings::Index { index } => {
+            format!("index {index}, in the sink's OpenSearch")
+        }
     }
 }
 
@@ -173,7 +182,8 @@ fn opensearch(opensearch: &OpenSearchSettings) -> String {
         Mode::Latest => "latest",
     };
     let index = show_index(&opensearch.index);
-    let mut text = format!("opensearch {}, index {index}, mode {mode}", opensearch.hosts.join(", "));
+    let mut text =
+        format!("opensearch {}, index {index}, mode {mode}", opensearch.hosts.join(", "));
     if let (Some(username), Some(password)) = (&opensearch.username, &opensearch.password) {
         // A secret shows as ***.
         text += &format!(", user {username:?}, password {password:?}");
@@ -192,7 +202,8 @@ mod tests {
 
     fn summary_of(text: &str) -> String {
         let environment = Environment { cache: "/home/me/.cache/weir/modules".into() };
-        let settings = config::parse(Path::new("etc/pipeline.toml"), text, &environment).unwrap().settings;
+        let settings =
+            config::parse(Path::new("etc/pipeline.toml"), text, &environment).unwrap().settings;
         let describe = |(stage, power): (&StageSettings, &str)| Description {
             name: stage.name.clone(),
             module: stage.module.clone(),
@@ -200,7 +211,8 @@ mod tests {
             reasons: Vec::new(),
             counters: Vec::new(),
         };
-        let modules: Vec<_> = settings.stages.iter().zip(["discard", "edit"]).map(describe).collect();
+        let modules: Vec<_> =
+            settings.stages.iter().zip(["discard", "edit"]).map(describe).collect();
         summary(&settings, &modules)
     }
 
@@ -213,7 +225,8 @@ mod tests {
             start: Start::Now,
             ..source::KubernetesSettings::default()
         });
-        settings.buffer.spool = Some(buffer::SpoolSettings { path: "/spool".into(), disk: 2 << 30 });
+        settings.buffer.spool =
+            Some(buffer::SpoolSettings { path: "/spool".into(), disk: 2 << 30 });
         let duration = std::time::Duration::from_secs(15);
         settings.lease = Some(LeaseSettings { namespace: None, name: "p".into(), duration });
         insta::assert_snapshot!(summary(&settings, &[]), @r"

@@ -1,5 +1,5 @@
-//! A configuration and what it names on this machine, looked at together: everything that is wrong is told at once, by
-//! `check` and by `run` alike, before anything starts.
+//! A configuration and what it names on this machine, looked at together: everything that is wrong
+//! is told at once, by `check` and by `run` alike, before anything starts.
 
 use std::path::Path;
 
@@ -10,14 +10,16 @@ use crate::tls;
 
 /// Reads and looks at everything, and loads the modules.
 pub(super) fn check(file: &Path) -> Result<(Config, Vec<Description>), Failure> {
-    let config = read(file, |named| [ends::source(named), ends::sink(named), outlets::in_files(named)])?;
+    let config =
+        read(file, |named| [ends::source(named), ends::sink(named), outlets::in_files(named)])?;
     match modules::load(&config.named)? {
         Ok(modules) => Ok((config, modules)),
         Err(problems) => Err(failure(problems)),
     }
 }
 
-/// Reads and looks at everything but the modules of a configuration that is fine otherwise: its run loads them.
+/// Reads and looks at everything but the modules of a configuration that is fine otherwise: its run
+/// loads them.
 pub(super) fn for_run(file: &Path) -> Result<Config, Failure> {
     read(file, |named| [ends::source(named), ends::sink(named), outlet(named)])
 }
@@ -61,8 +63,10 @@ fn read(file: &Path, ends: impl Fn(&Named) -> [Option<Diagnostic>; 3]) -> Result
 /// What is wrong with secrets, certificates and files; no server is contacted.
 fn look(named: &Named, ends: impl Fn(&Named) -> [Option<Diagnostic>; 3]) -> Vec<Diagnostic> {
     let password = named.password.as_ref();
-    let password = password.and_then(|(secret, place)| secret.read().err().map(|error| place.error(error)));
+    let password =
+        password.and_then(|(secret, place)| secret.read().err().map(|error| place.error(error)));
     let ca = named.ca.as_ref();
-    let ca = ca.and_then(|(path, place)| tls::authorities(path).err().map(|error| place.error(error)));
+    let ca =
+        ca.and_then(|(path, place)| tls::authorities(path).err().map(|error| place.error(error)));
     [password, ca].into_iter().chain(ends(named)).flatten().collect()
 }

@@ -1,10 +1,11 @@
 //! The files of a file source and of a file sink, looked at before anything runs.
 //!
-//! Constraints: nothing is opened or made. A FIFO that is opened and closed again would take its writer's reader away, and
-//! `check` writes nothing.
+//! Constraints: nothing is opened or made. A FIFO that is opened and closed again would take its
+//! writer's reader away, and `check` writes nothing.
 //!
-//! What is missing now is an error, of a followed file as well: a run would end with it at once, and a path is misspelt more
-//! often than it is early. What looking cannot tell (a full disk, another weir's file) is a run's to report.
+//! What is missing now is an error, of a followed file as well: a run would end with it at once,
+//! and a path is misspelt more often than it is early. What looking cannot tell (a full disk,
+//! another weir's file) is a run's to report.
 
 use std::io;
 use std::path::Path;
@@ -45,7 +46,8 @@ fn writable(path: &Path) -> io::Result<()> {
         // A link to a file that is not there: it is made, where the link leads.
         Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_symlink() => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+            let folder =
+                path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
             may(folder, Access::WRITE_OK | Access::EXEC_OK)
         }
         Err(error) => Err(error),
@@ -63,7 +65,8 @@ fn no_folder(path: &Path) -> io::Result<()> {
 /// Whether this process may, by the user that counts when it opens files.
 fn may(path: &Path, access: Access) -> io::Result<()> {
     match accessat(CWD, path, access, AtFlags::EACCESS) {
-        // Kernels before 5.8, and the filters of old container runtimes, do not know the call: a run will tell.
+        // Kernels before 5.8, and the filters of old container runtimes, do not know the call: a
+        // run will tell.
         Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => Ok(()),
         answer => Ok(answer?),
     }

@@ -33,8 +33,8 @@ Exit codes:
 Environment:
   WEIR_LOG  which log lines to show, such as `warn` or `info,weir::sink=debug` (default: info)";
 
-/// Watches a Kubernetes cluster's events, runs each one through WebAssembly modules, and ships what is left
-/// to OpenSearch in batches.
+/// Watches a Kubernetes cluster's events, runs each one through WebAssembly modules, and ships what
+/// is left to OpenSearch in batches.
 #[derive(Debug, Parser)]
 #[command(name = "weir", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Cli {
@@ -75,7 +75,8 @@ enum Command {
 /// What commands that log are given.
 #[derive(Debug, Args)]
 struct LogArguments {
-    /// How log lines look: `human`, `json` (one object a line), or `auto`: human on a terminal, json elsewhere
+    /// How log lines look: `human`, `json` (one object a line), or `auto`: human on a terminal,
+    /// json elsewhere
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
     log_format: LogFormat,
 }
@@ -125,7 +126,9 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Failure::Filter(filter::FilterError::OneOut(_)) => 2,
-            Failure::Filter(filter::FilterError::Build(filter::BuildError::NotACrate { .. })) => 2,
+            Failure::Filter(filter::FilterError::Build(filter::BuildError::NotACrate {
+                ..
+            })) => 2,
             Failure::Position(position::PositionError::NoFolder(_)) => 2,
             Failure::Run { error, .. } if error.is_of_configuration() => 2,
             Failure::DeadLetters(error) if error.is_of_configuration() => 2,
@@ -157,7 +160,9 @@ impl Cli {
             Command::Schema => print(&config::schema())?,
             Command::Completions { shell } => write_out(&completions(shell))?,
             // Its exit codes are between the child and its parent.
-            Command::CompileModule { memory, cpu } => return Ok(stages::compile_as_child(memory, cpu)),
+            Command::CompileModule { memory, cpu } => {
+                return Ok(stages::compile_as_child(memory, cpu));
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -168,7 +173,8 @@ fn completions(shell: clap_complete::Shell) -> Vec<u8> {
     let command = Cli::command();
     // A shell's generator may show hidden commands too.
     let shown = command.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
-    let mut shown = clap::Command::new("weir").version(env!("CARGO_PKG_VERSION")).subcommands(shown);
+    let mut shown =
+        clap::Command::new("weir").version(env!("CARGO_PKG_VERSION")).subcommands(shown);
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut shown, "weir", &mut script);
     script

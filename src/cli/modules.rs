@@ -6,11 +6,13 @@ use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::stages::{self, Compiler, Description, LoadContext, LoadError, Problem};
 
-/// Loads and configures each module as a run would, and says what they are, or what is wrong with them.
+/// Loads and configures each module as a run would, and says what they are, or what is wrong with
+/// them.
 pub(super) fn load(named: &Named) -> Result<Result<Vec<Description>, Vec<Diagnostic>>, Failure> {
     let ledger = Ledger::default();
     let metrics = Metrics::new(&ledger).map_err(|error| Failure::Process(error.to_string()))?.stage;
-    let context = LoadContext { cache: named.cache.clone(), compiler: Compiler::child(), metrics, ledger };
+    let context =
+        LoadContext { cache: named.cache.clone(), compiler: Compiler::child(), metrics, ledger };
     let (mut descriptions, mut problems) = (Vec::new(), Vec::new());
     // One by one: in a configuration with mistakes two may have the same name.
     for (stage, places) in named.stages.iter().zip(&named.places) {
@@ -27,7 +29,8 @@ pub(super) fn load(named: &Named) -> Result<Result<Vec<Description>, Vec<Diagnos
 /// What a run of a valid configuration, in which names are unique, met when it loaded its modules.
 pub(super) fn diagnostics(named: &Named, errors: &[LoadError]) -> Vec<Diagnostic> {
     let of = |error: &LoadError| {
-        let index = named.stages.iter().position(|stage| Some(stage.name.as_str()) == error.stage());
+        let index =
+            named.stages.iter().position(|stage| Some(stage.name.as_str()) == error.stage());
         let places = index.and_then(|index| named.places.get(index));
         places.map_or(&named.cache_place, |places| place(named, places, error)).error(error)
     };

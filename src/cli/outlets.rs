@@ -1,6 +1,6 @@
-//! Where documents would go that must not: into the source's own file, under another name (symbolic and hard links,
-//! standard streams that lead to a file), and into nothing, when stdout is closed. What the names alone tell is
-//! `config`'s to refuse.
+//! Where documents would go that must not: into the source's own file, under another name (symbolic
+//! and hard links, standard streams that lead to a file), and into nothing, when stdout is closed.
+//! What the names alone tell is `config`'s to refuse.
 
 use std::fs::{File, Metadata};
 use std::io::{self, stdin, stdout};
@@ -41,10 +41,12 @@ pub(super) fn of_process(named: &Named) -> Option<Diagnostic> {
         sink::Settings::Stdout => behind(stdout()),
         sink::Settings::OpenSearch(_) => return None,
     };
-    is_same(from, to).then(|| if to_stdout { &named.sink_kind } else { &named.sink_path }.error(SAME_FILE))
+    is_same(from, to)
+        .then(|| if to_stdout { &named.sink_kind } else { &named.sink_path }.error(SAME_FILE))
 }
 
-/// Whether both are one file. What cannot be looked at is not there yet, or is the source's or the sink's to report.
+/// Whether both are one file. What cannot be looked at is not there yet, or is the source's or the
+/// sink's to report.
 fn is_same(from: io::Result<Metadata>, to: io::Result<Metadata>) -> bool {
     matches!((from, to), (Ok(from), Ok(to)) if from.is_file() && (from.dev(), from.ino()) == (to.dev(), to.ino()))
 }
@@ -53,10 +55,11 @@ fn behind(stream: impl AsFd) -> io::Result<Metadata> {
     File::from(stream.as_fd().try_clone_to_owned()?).metadata()
 }
 
-/// Whether this process was started with the stream closed. Rust's runtime then opens /dev/null in its place, so that no
-/// file gets the stream's number, for reading and writing; a shell's `>/dev/null` opens it for writing only, and goes on
-/// working. (Some programs open it for both when they start others, such as Python's `DEVNULL`: nothing tells that from a
-/// closed stream, so it is refused, which loses nothing.)
+/// Whether this process was started with the stream closed. Rust's runtime then opens /dev/null in
+/// its place, so that no file gets the stream's number, for reading and writing; a shell's
+/// `>/dev/null` opens it for writing only, and goes on working. (Some programs open it for both
+/// when they start others, such as Python's `DEVNULL`: nothing tells that from a closed stream, so
+/// it is refused, which loses nothing.)
 fn is_closed(stream: impl AsFd) -> bool {
     let is_null = || {
         let (stream, null) = (behind(&stream)?, std::fs::metadata("/dev/null")?);

@@ -1,7 +1,8 @@
-//! `weir position show | keep | reset`: the position that a pipeline has saved in its buffer's folder, and in its Lease.
+//! `weir position show | keep | reset`: the position that a pipeline has saved in its buffer's
+//! folder, and in its Lease.
 //!
-//! Constraint: what changes it needs the folder to itself and a Lease that nobody holds, so runs of the pipeline must have
-//! ended.
+//! Constraint: what changes it needs the folder to itself and a Lease that nobody holds, so runs of
+//! the pipeline must have ended.
 
 use std::path::{Path, PathBuf};
 
@@ -17,15 +18,18 @@ use crate::position::{NOWHERE, Record};
 
 /// Show or change how far a pipeline has read its source
 ///
-/// The position is saved in `buffer.path`, and, where replicas have one, in the Lease. A run goes on from it if it is of
-/// the same cluster and was saved for the same target; for another target one of `keep` and `reset` must be chosen.
+/// The position is saved in `buffer.path`, and, where replicas have one, in the Lease. A run goes
+/// on from it if it is of the same cluster and was saved for the same target; for another target
+/// one of `keep` and `reset` must be chosen.
 #[derive(Debug, Subcommand)]
 pub(super) enum PositionCommand {
     /// Print it
     Show(Pipeline),
-    /// Go on behind it with the target that the configuration has now: what was sent to another one stays there alone
+    /// Go on behind it with the target that the configuration has now: what was sent to another one
+    /// stays there alone
     Keep(Pipeline),
-    /// Forget it: the next run begins as `source.start` says, and what is stored already is not stored twice
+    /// Forget it: the next run begins as `source.start` says, and what is stored already is not
+    /// stored twice
     Reset(Pipeline),
 }
 
@@ -109,8 +113,8 @@ struct Kept {
 
 impl Kept {
     fn of(pipeline: &Pipeline) -> Result<Kept, Failure> {
-        let config =
-            config::load(&pipeline.config, &Environment::of_process()).map_err(|(problems, _)| problems)?;
+        let config = config::load(&pipeline.config, &Environment::of_process())
+            .map_err(|(problems, _)| problems)?;
         let settings = config.settings.clone();
         let folder = settings.buffer.spool.as_ref().map(|spool| spool.path.clone());
         if folder.is_none() && settings.lease.is_none() {
@@ -124,7 +128,8 @@ impl Kept {
         let mut text = String::new();
         if let Some(settings) = &self.settings.lease {
             let lease = on_server(mark::read(settings))?;
-            text += &lease.map_or_else(|| "lease     none yet\n".to_owned(), |lease| lease_shown(&lease));
+            text += &lease
+                .map_or_else(|| "lease     none yet\n".to_owned(), |lease| lease_shown(&lease));
         }
         if let Some(folder) = &self.folder {
             match saved(folder) {
@@ -136,7 +141,8 @@ impl Kept {
         Ok(text)
     }
 
-    /// What no position says: documents on disk. Of a folder that a run has, that run's metrics tell.
+    /// What no position says: documents on disk. Of a folder that a run has, that run's metrics
+    /// tell.
     fn waiting(&self) -> String {
         let folder = self.folder.as_deref().filter(|folder| folder.exists());
         match folder.map(|folder| (folder, buffer::documents_in(folder))) {
@@ -159,12 +165,16 @@ impl Kept {
             None => None,
         };
         let on_disk = match self.folder.as_deref().map(|folder| (folder, saved(folder))) {
-            Some((folder, Ok(record))) => Some((folder, self.of_now(record, &folder.display().to_string())?)),
+            Some((folder, Ok(record))) => {
+                Some((folder, self.of_now(record, &folder.display().to_string())?))
+            }
             None | Some((_, Err(PositionError::Nothing(_)))) => None,
             Some((_, Err(error))) => return Err(error),
         };
         if in_lease.is_none() && on_disk.is_none() {
-            return Err(PositionError::Nothing(self.folder.clone().unwrap_or_else(|| "the Lease".into())));
+            return Err(PositionError::Nothing(
+                self.folder.clone().unwrap_or_else(|| "the Lease".into()),
+            ));
         }
         // First what may be refused because somebody leads.
         if let Some((settings, record)) = in_lease {
@@ -236,16 +246,24 @@ fn saved(folder: &Path) -> Result<Record, PositionError> {
     match file::load(folder)? {
         Saved::Record(record) => Ok(record),
         Saved::Nothing => Err(PositionError::Nothing(folder.to_owned())),
-        Saved::Unusable(error) => Err(PositionError::Unusable { place: folder.display().to_string(), error }),
+        Saved::Unusable(error) => {
+            Err(PositionError::Unusable { place: folder.display().to_string(), error })
+        }
     }
 }
 
 fn record_shown(record: &Record) -> String {
-    let mut text =
-        format!("source    {}\ntarget    {}\n", record.identity.source_text(), record.identity.target_text());
+    let mut text = format!(
+        "source    {}\ntarget    {}\n",
+        record.identity.source_text(),
+        record.identity.target_text()
+    );
     for (scope, position) in &record.positions {
-        let position =
-            if position == NOWHERE { "(read everything: the cluster was restored)" } else { position };
+        let position = if position == NOWHERE {
+            "(read everything: the cluster was restored)"
+        } else {
+            position
+        };
         text += &format!("position  {scope}  {position}\n");
     }
     text

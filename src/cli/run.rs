@@ -14,9 +14,10 @@ use crate::source;
 
 /// Run a pipeline until its source ends or a signal stops it
 ///
-/// SIGTERM or SIGINT stops reading and finishes what is in flight within 25 seconds; a second one ends at once. A run
-/// ends with one line on stderr that accounts for every event: `ledger received=N recovered=N replayed=N delivered=N
-/// filtered=N dead_lettered=N in_flight=N`. stdout carries nothing but the documents of a stdout sink.
+/// SIGTERM or SIGINT stops reading and finishes what is in flight within 25 seconds; a second one
+/// ends at once. A run ends with one line on stderr that accounts for every event: `ledger
+/// received=N recovered=N replayed=N delivered=N filtered=N dead_lettered=N in_flight=N`. stdout
+/// carries nothing but the documents of a stdout sink.
 #[derive(Debug, Args)]
 pub(super) struct RunCommand {
     /// The configuration; `weir example` prints one, `weir check` tells what is wrong with one
@@ -70,7 +71,9 @@ fn say_what_runs(config: &Path, settings: &Settings) {
 fn bytes_to_read(source: &source::Settings) -> Option<u64> {
     match source {
         // A file that cannot be looked at is the source's to report.
-        source::Settings::File { path, follow: false } => std::fs::metadata(path).ok().map(|file| file.len()),
+        source::Settings::File { path, follow: false } => {
+            std::fs::metadata(path).ok().map(|file| file.len())
+        }
         _ => None,
     }
 }

@@ -21,7 +21,8 @@ use crate::stages::{Match, OnError, StageSettings, Wasi};
 use crate::{buffer, dead_letter, sink, source};
 
 /// Where a Kubernetes source listens when `[admin]` does not say.
-const ADMIN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9464);
+const ADMIN_DEFAULT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9464);
 
 /// Builds everything, so that everything wrong is found; and what can be looked at all the same.
 pub(super) fn config(
@@ -39,7 +40,8 @@ pub(super) fn config(
     }
     let buffer = root.section("buffer").and_then(|section| buffer(walk, section));
     let lease = root.section("lease").and_then(|section| lease(walk, &root, section));
-    let dead_letter = root.section("dead_letter").and_then(|section| dead_letter(walk, &root, section));
+    let dead_letter =
+        root.section("dead_letter").and_then(|section| dead_letter(walk, &root, section));
     if let (Some(buffer), Some(dead_letter::Settings::Disk { path })) = (&buffer, &dead_letter)
         && buffer.spool.as_ref().is_some_and(|spool| normal(&spool.path) == normal(path))
         && let Some(section) = root.section("dead_letter")
@@ -49,7 +51,8 @@ pub(super) fn config(
             "`path` is `buffer.path`, too: give the dead letters a folder of their own",
         );
     }
-    let parts = Parts { source: source.clone(), stages, buffer, sink: sink.clone(), dead_letter, lease };
+    let parts =
+        Parts { source: source.clone(), stages, buffer, sink: sink.clone(), dead_letter, lease };
     let settings = settings(walk, &root, parts, environment);
     (settings, Named { source, sink, ..named::named(walk, &root, environment) })
 }
@@ -65,7 +68,12 @@ struct Parts {
     lease: Option<Option<LeaseSettings>>,
 }
 
-fn settings(walk: &Walk<'_>, root: &Section, parts: Parts, environment: &Environment) -> Option<Settings> {
+fn settings(
+    walk: &Walk<'_>,
+    root: &Section,
+    parts: Parts,
+    environment: &Environment,
+) -> Option<Settings> {
     let Parts { source, stages, buffer, sink, dead_letter, lease } = parts;
     let source = source?;
     Some(Settings {
@@ -89,8 +97,14 @@ pub(super) fn cache(root: &Section, environment: &Environment) -> PathBuf {
 }
 
 /// What is written to the file that is read is read again, without end.
-fn not_into_itself(walk: &mut Walk<'_>, source: &source::Settings, sink: &sink::Settings, section: &Section) {
-    if let (source::Settings::File { path: from, .. }, sink::Settings::File { path: to }) = (source, sink)
+fn not_into_itself(
+    walk: &mut Walk<'_>,
+    source: &source::Settings,
+    sink: &sink::Settings,
+    section: &Section,
+) {
+    if let (source::Settings::File { path: from, .. }, sink::Settings::File { path: to }) =
+        (source, sink)
         && normal(from) == normal(to)
     {
         walk.error(section.at("path"), super::SAME_FILE);
@@ -103,7 +117,9 @@ fn normal(path: &Path) -> PathBuf {
     for component in path.components() {
         match component {
             Component::CurDir => {}
-            Component::ParentDir if matches!(normal.components().next_back(), Some(Component::Normal(_))) => {
+            Component::ParentDir
+                if matches!(normal.components().next_back(), Some(Component::Normal(_))) =>
+            {
                 normal.pop();
             }
             // The root's parent is the root.
@@ -141,7 +157,9 @@ fn source(walk: &mut Walk<'_>, section: &Section) -> Option<source::Settings> {
             };
             source::Settings::Kubernetes(KubernetesSettings { namespaces, start })
         }
-        "file" => source::Settings::File { path: section.path("path")?, follow: section.flag("follow")? },
+        "file" => {
+            source::Settings::File { path: section.path("path")?, follow: section.flag("follow")? }
+        }
         _ => source::Settings::Stdin,
     })
 }
@@ -164,13 +182,19 @@ fn buffer(walk: &mut Walk<'_>, section: &Section) -> Option<buffer::Settings> {
     Some(buffer::Settings { memory, spool })
 }
 
-fn dead_letter(walk: &mut Walk<'_>, root: &Section, section: &Section) -> Option<dead_letter::Settings> {
+fn dead_letter(
+    walk: &mut Walk<'_>,
+    root: &Section,
+    section: &Section,
+) -> Option<dead_letter::Settings> {
     if section.text("kind")? == "disk" {
         if section.is_given("kind") && !section.is_in_file("path") {
             walk.error(section.at("kind"), "`kind = \"disk\"` needs `path` beside it");
         }
         let path = section.path("path");
-        return Some(path.map_or(dead_letter::Settings::None, |path| dead_letter::Settings::Disk { path }));
+        return Some(
+            path.map_or(dead_letter::Settings::None, |path| dead_letter::Settings::Disk { path }),
+        );
     }
     let index = section.text("index")?;
     let sink = root.section("sink");
@@ -179,7 +203,8 @@ fn dead_letter(walk: &mut Walk<'_>, root: &Section, section: &Section) -> Option
         let text = "`kind = \"index\"` needs a sink of kind = \"opensearch\": the index is in its OpenSearch; with another sink, set `path`";
         walk.error(section.at("kind"), text);
     }
-    let documents = sink.and_then(|sink| sink.text("index")).and_then(|text| index::parse(&text).ok());
+    let documents =
+        sink.and_then(|sink| sink.text("index")).and_then(|text| index::parse(&text).ok());
     if kind.as_deref() == Some("opensearch")
         && documents.is_some_and(|documents| index::holds(&documents, &index))
     {
@@ -195,7 +220,10 @@ fn dead_letter(walk: &mut Walk<'_>, root: &Section, section: &Section) -> Option
 fn lease(walk: &mut Walk<'_>, root: &Section, section: &Section) -> Option<Option<LeaseSettings>> {
     let (is_enabled, duration) = (section.flag("enabled")?, section.duration("duration")?);
     if duration.subsec_nanos() != 0 {
-        walk.error(section.at("duration"), "`duration` must be whole seconds: a Lease holds no fractions");
+        walk.error(
+            section.at("duration"),
+            "`duration` must be whole seconds: a Lease holds no fractions",
+        );
     }
     if !is_enabled {
         return Some(None);
@@ -211,11 +239,16 @@ fn lease(walk: &mut Walk<'_>, root: &Section, section: &Section) -> Option<Optio
 
 fn unique_names(walk: &mut Walk<'_>, stages: &[Section]) {
     let mut seen = BTreeMap::new();
-    for (at, name) in stages.iter().filter_map(|stage| Some((stage.at("name"), stage.text("name")?))) {
+    for (at, name) in
+        stages.iter().filter_map(|stage| Some((stage.at("name"), stage.text("name")?)))
+    {
         let line = walk.place(at).line;
         match seen.get(&name) {
             Some(first) => {
-                walk.error(at, format!("the stage name \"{name}\" is taken by the stage in line {first}"));
+                walk.error(
+                    at,
+                    format!("the stage name \"{name}\" is taken by the stage in line {first}"),
+                );
             }
             None => {
                 seen.insert(name, line);
@@ -289,8 +322,11 @@ fn opensearch(walk: &mut Walk<'_>, section: &Section) -> Option<OpenSearchSettin
     let index = index::parse(&section.text("index")?).ok()?;
     if mode == Mode::Latest && index.date.is_some() {
         let text = "needs an index without a date, because an event can repeat for days";
-        let (at, what) =
-            if section.is_given("index") { ("index", "`mode = \"latest\"`") } else { ("mode", "this mode") };
+        let (at, what) = if section.is_given("index") {
+            ("index", "`mode = \"latest\"`")
+        } else {
+            ("mode", "this mode")
+        };
         walk.error(
             section.at(at),
             format!("{what} {text}: set `index` to a plain name such as \"kube-events\""),

@@ -126,7 +126,8 @@ mod tests {
     fn problems_come_in_the_order_of_the_file() {
         let at = |line, column| Place { file: "p.toml".into(), line, column };
         let problems =
-            Problems::of(vec![at(10, 1).error("c"), at(2, 7).error("b"), at(2, 1).error("a")]).unwrap();
+            Problems::of(vec![at(10, 1).error("c"), at(2, 7).error("b"), at(2, 1).error("a")])
+                .unwrap();
         insta::assert_snapshot!(problems, @r"
         p.toml:2:1: error: a
         p.toml:2:7: error: b

@@ -37,9 +37,12 @@ pub(super) fn parse(text: &str) -> Result<IndexPattern, String> {
         );
     }
     if text.starts_with(['-', '_', '+']) {
-        return Err("must not begin with `-`, `_` or `+`: OpenSearch refuses such an index name".into());
+        return Err(
+            "must not begin with `-`, `_` or `+`: OpenSearch refuses such an index name".into()
+        );
     }
-    let wrong = |c: char| FORBIDDEN.contains(c) || c.is_uppercase() || c.is_control() || c.is_whitespace();
+    let wrong =
+        |c: char| FORBIDDEN.contains(c) || c.is_uppercase() || c.is_control() || c.is_whitespace();
     if let Some(c) = prefix.chars().chain(suffix.chars()).find(|c| wrong(*c)) {
         return Err(format!(
             "must not hold {c:?}: OpenSearch refuses upper case and any of {FORBIDDEN} in an index name"
@@ -93,9 +96,21 @@ mod tests {
 
     #[test]
     fn what_opensearch_would_refuse_is_refused() {
-        for text in
-            ["", ".", "..", "Kube", "kube events", "a/b", "a:b", "-a", "_a", "+a", "a\"b", "a,b", "a#b"]
-        {
+        for text in [
+            "",
+            ".",
+            "..",
+            "Kube",
+            "kube events",
+            "a/b",
+            "a:b",
+            "-a",
+            "_a",
+            "+a",
+            "a\"b",
+            "a,b",
+            "a#b",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
         for text in ["a-{yyyy}-{yyyy}", "a-{dd}", "a-{yyyy", "a-{yyyy}-{MM}"] {

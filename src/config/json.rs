@@ -1,5 +1,5 @@
-//! `[stage.config]` as the one JSON object that its module gets. Dates and times become strings in their
-//! TOML form (RFC 3339); what JSON cannot say is refused.
+//! `[stage.config]` as the one JSON object that its module gets. Dates and times become strings in
+//! their TOML form (RFC 3339); what JSON cannot say is refused.
 
 use serde_json::{Map, Number, Value};
 use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
@@ -12,7 +12,10 @@ pub(super) fn object(table: &DeTable<'_>, wrong: &mut dyn FnMut(usize, &str)) ->
 fn members(table: &DeTable<'_>, wrong: &mut dyn FnMut(usize, &str)) -> Value {
     let mut members = Map::new();
     for (name, member) in table {
-        members.insert(name.get_ref().to_string(), value(member.get_ref(), member.span().start, wrong));
+        members.insert(
+            name.get_ref().to_string(),
+            value(member.get_ref(), member.span().start, wrong),
+        );
     }
     Value::Object(members)
 }

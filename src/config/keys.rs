@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use super::rules::{ADDRESS, CLUSTER, HOST, INDEX, LETTER_INDEX, NAME, NAMESPACE, STAGE_NAME, USERNAME};
+use super::rules::{
+    ADDRESS, CLUSTER, HOST, INDEX, LETTER_INDEX, NAME, NAMESPACE, STAGE_NAME, USERNAME,
+};
 use super::table::{Key, Later, Table, Type, key};
 
 /// A call that takes longer holds up a worker for all others.
@@ -16,7 +18,8 @@ pub(super) static ROOT: Table = Table {
     header: "",
     doc: "A weir pipeline: where events come from, the WebAssembly stages they pass, and where they go.",
     keys: &[
-        key("name", Type::Text(NAME), "Identifies the pipeline: its Lease, its saved position.").required(),
+        key("name", Type::Text(NAME), "Identifies the pipeline: its Lease, its saved position.")
+            .required(),
         key(
             "cluster",
             Type::Text(CLUSTER),
@@ -173,7 +176,8 @@ static BUFFER: Table = Table {
         key("path", Type::Path, "Folder of the spool on disk; absent: nothing is spooled."),
         key(
             "disk",
-            // A spool gives room back in pieces: with fewer than some tens of MiB it would wait for the last event of one.
+            // A spool gives room back in pieces: with fewer than some tens of MiB it would wait
+            // for the last event of one.
             Type::Size { min: 64 << 20, max: 64 << 40 },
             "Bytes that the spool may take: at least as many as memory.",
         )
@@ -279,8 +283,8 @@ static DEAD_LETTER: Table = Table {
     ],
 };
 
-/// Renewed every third of it, each with a second for a busy API server to answer. (client-go's own defaults are 15 s, with
-/// 10 s to renew and 2 s between tries: <https://pkg.go.dev/k8s.io/client-go/tools/leaderelection>)
+/// Renewed every third of it, each with a second for a busy API server to answer. (client-go's own
+/// defaults are 15 s, with 10 s to renew and 2 s between tries: <https://pkg.go.dev/k8s.io/client-go/tools/leaderelection>)
 const LEASE_MIN: Duration = Duration::from_secs(5);
 /// So long may nobody work when the holder is killed; events live for an hour.
 const LEASE_MAX: Duration = Duration::from_secs(300);

@@ -4,9 +4,9 @@
 //! contacts nobody. Invariant: whatever comes out as [`Settings`] can be run; no other part checks
 //! a setting again.
 //!
-//! How: `keys` declares every key; `walk` reads the file against that into a `section` for each table; `build` makes the
-//! parts' settings out of it and checks what concerns several keys; `named` gathers what others can look at; `schema`
-//! writes the same declaration as JSON Schema.
+//! How: `keys` declares every key; `walk` reads the file against that into a `section` for each
+//! table; `build` makes the parts' settings out of it and checks what concerns several keys;
+//! `named` gathers what others can look at; `schema` writes the same declaration as JSON Schema.
 
 mod build;
 mod diagnostic;
@@ -51,8 +51,8 @@ pub(crate) const SAME_FILE: &str = "the sink would write to the file that the so
 /// A hundred stages take some tens of KiB; their own settings may be tables.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 
-/// With `workers = "auto"` no more than this: each has an instance of every module, and four keep up
-/// with any one cluster.
+/// With `workers = "auto"` no more than this: each has an instance of every module, and four keep
+/// up with any one cluster.
 const AUTO_WORKERS_MAX: usize = 4;
 
 /// A pipeline that can be run. Its paths are as they are to be opened.
@@ -94,8 +94,8 @@ pub enum Workers {
 }
 
 impl Workers {
-    /// How many threads that is here. (The standard library heeds CPU affinity and the quotas of cgroup v1
-    /// and v2, rounded down.)
+    /// How many threads that is here. (The standard library heeds CPU affinity and the quotas of
+    /// cgroup v1 and v2, rounded down.)
     pub fn count(self) -> usize {
         match self {
             Workers::Auto => {
@@ -115,14 +115,16 @@ pub struct Config {
     pub named: Named,
 }
 
-/// What a configuration names outside of itself, and where: it can be looked at although other parts are wrong.
+/// What a configuration names outside of itself, and where: it can be looked at although other
+/// parts are wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
     /// The folder of compiled modules.
     pub cache: PathBuf,
     /// Where `cache` is, or where it could be.
     pub cache_place: Place,
-    /// The stages that can be loaded. What is wrong with their other keys has been told: it is as large as it may be here.
+    /// The stages that can be loaded. What is wrong with their other keys has been told: it is as
+    /// large as it may be here.
     pub stages: Vec<stages::StageSettings>,
     /// Where each of them is.
     pub places: Vec<StagePlaces>,
@@ -161,11 +163,14 @@ pub struct Environment {
 impl Environment {
     /// This process's: in `$XDG_CACHE_HOME`, else in `~/.cache`, else where temporary files go
     /// ([XDG base directories](https://specifications.freedesktop.org/basedir-spec/latest/): a relative path
-    /// in the variable is ignored). It is `weir/modules` there: compiled modules are refused in a folder that is not
-    /// weir's alone, and `weir` itself may hold something else and have been made by somebody else.
+    /// in the variable is ignored). It is `weir/modules` there: compiled modules are refused in a
+    /// folder that is not weir's alone, and `weir` itself may hold something else and have been
+    /// made by somebody else.
     pub fn of_process() -> Environment {
-        let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let cache = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")));
+        let folder =
+            |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let cache =
+            folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")));
         Environment { cache: cache.unwrap_or_else(std::env::temp_dir).join("weir/modules") }
     }
 }
@@ -174,14 +179,18 @@ impl Environment {
 ///
 /// # Errors
 ///
-/// Everything that is wrong with it, and what it names all the same, so that what is wrong with that can be told together
-/// with it.
-pub fn load(file: &Path, environment: &Environment) -> Result<Config, (Problems, Option<Box<Named>>)> {
+/// Everything that is wrong with it, and what it names all the same, so that what is wrong with
+/// that can be told together with it.
+pub fn load(
+    file: &Path,
+    environment: &Environment,
+) -> Result<Config, (Problems, Option<Box<Named>>)> {
     let start = Place { file: file.to_owned(), line: 1, column: 1 };
     let wrong = match read(file).map(String::from_utf8) {
         Ok(Ok(text)) => return parse_parts(file, &text, environment),
         Ok(Err(error))
-            if error.as_bytes().starts_with(b"\xff\xfe") || error.as_bytes().starts_with(b"\xfe\xff") =>
+            if error.as_bytes().starts_with(b"\xff\xfe")
+                || error.as_bytes().starts_with(b"\xfe\xff") =>
         {
             start.error("the file is UTF-16: save it as UTF-8")
         }
@@ -215,8 +224,8 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// Everything that is wrong with it. Of a text that is not TOML only that is told: what would stand there
-/// is unknown.
+/// Everything that is wrong with it. Of a text that is not TOML only that is told: what would stand
+/// there is unknown.
 pub fn parse(file: &Path, text: &str, environment: &Environment) -> Result<Config, Problems> {
     parse_parts(file, text, environment).map_err(|(problems, _)| problems)
 }

@@ -1,4 +1,5 @@
-//! What a configuration names outside of itself, and can be looked at whatever else is wrong with it.
+//! What a configuration names outside of itself, and can be looked at whatever else is wrong with
+//! it.
 
 use super::keys::{STAGE_MEMORY_MAX, STAGE_TIMEOUT_MAX};
 use super::section::Section;
@@ -6,8 +7,8 @@ use super::walk::Walk;
 use super::{Environment, Named, StagePlaces, build};
 use crate::stages::{Match, OnError, StageSettings, Wasi};
 
-/// What there is to look at, but for the source and the sink. A value that has been diagnosed is left out: one line
-/// tells what is wrong with it.
+/// What there is to look at, but for the source and the sink. A value that has been diagnosed is
+/// left out: one line tells what is wrong with it.
 pub(super) fn named(walk: &Walk<'_>, root: &Section, environment: &Environment) -> Named {
     let sink = root.section("sink");
     let in_sink = |key| walk.place(sink.map_or(0, |sink| sink.at(key)));
@@ -32,9 +33,13 @@ pub(super) fn named(walk: &Walk<'_>, root: &Section, environment: &Environment) 
     }
 }
 
-/// A stage whose module can be loaded and configured. What is wrong with the bounds that it was given is no reason to say
-/// that the module breaks them.
-fn loadable(walk: &Walk<'_>, index: usize, section: &Section) -> Option<(StageSettings, StagePlaces)> {
+/// A stage whose module can be loaded and configured. What is wrong with the bounds that it was
+/// given is no reason to say that the module breaks them.
+fn loadable(
+    walk: &Walk<'_>,
+    index: usize,
+    section: &Section,
+) -> Option<(StageSettings, StagePlaces)> {
     let place = |key| walk.place(section.at(key));
     if walk.is_wrong(section.at("module")) {
         return None;

@@ -1,4 +1,5 @@
-//! What texts in `pipeline.toml` must keep. A rule's message says what is wrong and what would be right.
+//! What texts in `pipeline.toml` must keep. A rule's message says what is wrong and what would be
+//! right.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -14,16 +15,19 @@ pub(super) const ANY: Rule = Rule { check: |_| Ok(()), pattern: None };
 pub(super) const NOT_EMPTY: Rule = Rule { check: not_empty, pattern: Some("^.+$") };
 
 /// The pipeline's name: also a Lease's, so a DNS label.
-pub(super) const NAME: Rule = Rule { check: label, pattern: Some("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$") };
+pub(super) const NAME: Rule =
+    Rule { check: label, pattern: Some("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$") };
 
 /// <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names>
 pub(super) const NAMESPACE: Rule = NAME;
 
-/// A stage's name: a metric label. It stands beside `source` and `sink` as what refused a dead letter.
+/// A stage's name: a metric label. It stands beside `source` and `sink` as what refused a dead
+/// letter.
 pub(super) const STAGE_NAME: Rule = Rule { check: stage_name, pattern: Some("^[a-z0-9-]{1,63}$") };
 
 /// Text of one line that goes into every document.
-pub(super) const CLUSTER: Rule = Rule { check: cluster, pattern: Some("^[^\\u0000-\\u001f]{1,256}$") };
+pub(super) const CLUSTER: Rule =
+    Rule { check: cluster, pattern: Some("^[^\\u0000-\\u001f]{1,256}$") };
 
 /// `ADDRESS:PORT`
 pub(super) const ADDRESS: Rule = Rule { check: address, pattern: Some("^.+:[0-9]{1,5}$") };
@@ -50,7 +54,8 @@ fn not_empty(text: &str) -> Result<(), String> {
 fn letter_index(text: &str) -> Result<(), String> {
     if text.contains(['{', '}']) {
         return Err(
-            "must be the name of one index, without a date: a letter stays until it is dealt with".into()
+            "must be the name of one index, without a date: a letter stays until it is dealt with"
+                .into(),
         );
     }
     index::parse(text).map(|_| ())
@@ -58,7 +63,10 @@ fn letter_index(text: &str) -> Result<(), String> {
 
 fn username(text: &str) -> Result<(), String> {
     if text.is_empty() || text.contains(':') || text.chars().any(char::is_control) {
-        return Err("must be a name without `:` and control characters: basic auth has none with them".into());
+        return Err(
+            "must be a name without `:` and control characters: basic auth has none with them"
+                .into(),
+        );
     }
     Ok(())
 }
@@ -72,7 +80,9 @@ fn label(text: &str) -> Result<(), String> {
 
 fn stage_name(text: &str) -> Result<(), String> {
     if matches!(text, "source" | "sink") {
-        return Err(format!("must not be \"{text}\": dead letters would not tell the stage from the {text}"));
+        return Err(format!(
+            "must not be \"{text}\": dead letters would not tell the stage from the {text}"
+        ));
     }
     if is_word(text) { Ok(()) } else { Err("must be 1 to 63 of a-z, 0-9 and `-`".into()) }
 }
@@ -101,7 +111,8 @@ fn address(text: &str) -> Result<(), String> {
 
 /// The message never repeats the text: it could hold a password.
 fn host(text: &str) -> Result<(), String> {
-    let wrong = |what: &str| Err(format!("{what}; a host looks like \"https://opensearch.example:9200\""));
+    let wrong =
+        |what: &str| Err(format!("{what}; a host looks like \"https://opensearch.example:9200\""));
     let Ok(uri) = text.parse::<Uri>() else { return wrong("is not a URL") };
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return wrong("must begin with http:// or https://");
@@ -111,7 +122,8 @@ fn host(text: &str) -> Result<(), String> {
         return Err("must not hold credentials: use the keys `username` and `password`".into());
     }
     let after_host = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
-    if authority.host().is_empty() || (!after_host.is_empty() && authority.port_u16().is_none_or(|p| p == 0))
+    if authority.host().is_empty()
+        || (!after_host.is_empty() && authority.port_u16().is_none_or(|p| p == 0))
     {
         return wrong("names no valid host and port");
     }
@@ -127,8 +139,8 @@ fn host(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// An address, or a name as DNS has them: what else a URL may hold, no server is called by. A name whose last part is a
-/// number is an address with a mistake: <https://url.spec.whatwg.org/#ends-in-a-number-checker>
+/// An address, or a name as DNS has them: what else a URL may hold, no server is called by. A name
+/// whose last part is a number is an address with a mistake: <https://url.spec.whatwg.org/#ends-in-a-number-checker>
 fn is_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         return address.parse::<Ipv6Addr>().is_ok();
@@ -174,9 +186,13 @@ mod tests {
 
     #[test]
     fn hosts_are_plain_base_urls() {
-        for url in
-            ["http://a", "https://a_1.b.:9200", "https://a/prefix", "http://[::1]:9200/", "http://10.0.0.1:1"]
-        {
+        for url in [
+            "http://a",
+            "https://a_1.b.:9200",
+            "https://a/prefix",
+            "http://[::1]:9200/",
+            "http://10.0.0.1:1",
+        ] {
             assert_eq!(host(url), Ok(()), "{url}");
         }
         for url in [

@@ -19,7 +19,8 @@ pub fn schema() -> String {
 }
 
 fn table(spec: &Table) -> Value {
-    let properties: Map<String, Value> = spec.keys.iter().map(|k| (k.name.to_owned(), key(k))).collect();
+    let properties: Map<String, Value> =
+        spec.keys.iter().map(|k| (k.name.to_owned(), key(k))).collect();
     let mut schema = json!({
         "type": "object",
         "description": spec.doc,
@@ -39,7 +40,8 @@ fn table(spec: &Table) -> Value {
 /// What holds when `kind` is this one: other kinds' keys are refused, its own required.
 fn only_of_kind(spec: &Table, kind: &str) -> Value {
     let others = spec.keys.iter().filter(|key| !key.only.is_empty() && !key.only.contains(&kind));
-    let refused: Map<String, Value> = others.map(|key| (key.name.to_owned(), false.into())).collect();
+    let refused: Map<String, Value> =
+        others.map(|key| (key.name.to_owned(), false.into())).collect();
     let is_default = spec.key("kind").and_then(|key| key.default_word()) == Some(kind);
     let given: &[&str] = if is_default { &[] } else { &["kind"] };
     json!({
@@ -87,7 +89,9 @@ fn kind(kind: &Type) -> Value {
         Type::Texts { rule, may_be_empty } => {
             json!({ "type": "array", "items": text(*rule), "minItems": if *may_be_empty { 0 } else { 1 } })
         }
-        Type::Secret => json!({ "anyOf": [text(super::rules::NOT_EMPTY), secret("file"), secret("env")] }),
+        Type::Secret => {
+            json!({ "anyOf": [text(super::rules::NOT_EMPTY), secret("file"), secret("env")] })
+        }
         Type::Free => json!({ "type": "object" }),
         Type::Section(spec) => table(spec),
         Type::Sections(spec) => json!({ "type": "array", "items": table(spec) }),
@@ -114,7 +118,8 @@ fn default(toml: &str) -> Value {
     let text = format!("default = {toml}");
     // The defaults are ours; a test reads them all.
     let json = DeTable::parse(&text).map(|table| object(table.get_ref(), &mut |_, _| {}));
-    let members: Value = json.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let members: Value =
+        json.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     members["default"].clone()
 }
 

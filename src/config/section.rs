@@ -49,8 +49,8 @@ impl Section {
     }
 }
 
-/// Values by type. The declaration in `keys` gives each key the type under which it is asked for here; the test that
-/// loads `config/pipeline.toml` would fail otherwise.
+/// Values by type. The declaration in `keys` gives each key the type under which it is asked for
+/// here; the test that loads `config/pipeline.toml` would fail otherwise.
 impl Section {
     pub(super) fn text(&self, name: &str) -> Option<String> {
         match self.get(name)? {

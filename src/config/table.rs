@@ -108,7 +108,11 @@ pub(super) struct Rule {
 impl Table {
     /// How diagnostics say that something is in it.
     pub(super) fn place(&self) -> String {
-        if self.header.is_empty() { "at the top level".into() } else { format!("in {}", self.header) }
+        if self.header.is_empty() {
+            "at the top level".into()
+        } else {
+            format!("in {}", self.header)
+        }
     }
 
     /// The key of that name.

@@ -66,7 +66,10 @@ mod diagnostics {
         insta::assert_snapshot!(problems(&(opensearch.replace("INDEX", "a") + "index = 'b-{yyyy}'")), @r#"etc/pipeline.toml:6:9: error: `index` must be the name of one index, without a date: a letter stays until it is dealt with"#);
         insta::assert_snapshot!(problems(&(opensearch.replace("INDEX", "a") + "index = 'B'")), @r#"etc/pipeline.toml:6:9: error: `index` must not hold 'B': OpenSearch refuses upper case and any of \/*?"<>| ,#: in an index name"#);
         let settings = parse_toml(&opensearch.replace("INDEX", "weird-{yyyy}")).unwrap();
-        assert_eq!(settings.dead_letter, dead_letter::Settings::Index { index: "weir-dead-letter".into() });
+        assert_eq!(
+            settings.dead_letter,
+            dead_letter::Settings::Index { index: "weir-dead-letter".into() }
+        );
     }
 
     #[test]
@@ -244,15 +247,18 @@ mod diagnostics {
 
     #[test]
     fn hosts_are_distinct_whatever_their_spelling() {
-        for hosts in ["'http://a', 'http://a/'", "'https://a', 'HTTPS://A:443'", "'http://a:80', 'http://a'"]
+        for hosts in
+            ["'http://a', 'http://a/'", "'https://a', 'HTTPS://A:443'", "'http://a:80', 'http://a'"]
         {
             insta::allow_duplicates! {
                 insta::assert_snapshot!(problems(&with_opensearch(&format!("hosts=[{hosts}]"))), @"etc/pipeline.toml:6:7: error: `hosts` names a host twice");
             }
         }
         assert!(
-            parse_toml(&with_opensearch("hosts=['http://a', 'https://a', 'http://a:9200', 'http://a/b']"))
-                .is_ok()
+            parse_toml(&with_opensearch(
+                "hosts=['http://a', 'https://a', 'http://a:9200', 'http://a/b']"
+            ))
+            .is_ok()
         );
     }
 
@@ -290,7 +296,9 @@ mod diagnostics {
             ))
         };
         insta::assert_snapshot!(of("in", "in").unwrap_err(), @"etc/pipeline.toml:5:8: error: the sink would write to the file that the source reads, and read it again without end: give the sink a file of its own");
-        for (from, to) in [("in", "./in"), ("a/../in", "in"), ("../etc/in", "in"), ("/a/in", "/../a//./in")] {
+        for (from, to) in
+            [("in", "./in"), ("a/../in", "in"), ("../etc/in", "in"), ("/a/in", "/../a//./in")]
+        {
             assert!(of(from, to).is_err(), "{from} {to}");
         }
         for (from, to) in [("in", "out"), ("../in", "in"), ("../../in", "../in")] {
@@ -320,10 +328,12 @@ mod diagnostics {
     fn a_file_that_cannot_be_read_is_a_diagnostic() {
         let folder = tempfile::tempdir().unwrap();
         let of = |name: &str| {
-            let (problems, _) = load(&folder.path().join(name), &Environment::default()).unwrap_err();
+            let (problems, _) =
+                load(&folder.path().join(name), &Environment::default()).unwrap_err();
             problems.to_string().replace(&folder.path().display().to_string(), "DIR")
         };
-        std::fs::write(folder.path().join("latin.toml"), b"name = 'p'\ncluster = 'M\xfcnchen'").unwrap();
+        std::fs::write(folder.path().join("latin.toml"), b"name = 'p'\ncluster = 'M\xfcnchen'")
+            .unwrap();
         std::fs::write(folder.path().join("wide.toml"), b"\xff\xfen\0").unwrap();
         insta::assert_snapshot!(of("wide.toml"), @"DIR/wide.toml:1:1: error: the file is UTF-16: save it as UTF-8");
         insta::assert_snapshot!(of("none.toml"), @"DIR/none.toml:1:1: error: cannot read the configuration: No such file or directory (os error 2); `weir example` prints one to begin with");
@@ -343,7 +353,8 @@ mod durable {
         let text = format!("name = 'p'\nsink.kind = 'stdout'\n{lines}");
         let (file, environment) = (Path::new("etc/pipeline.toml"), Environment::default());
         let mut walk = walk::Walk::new(file, &text);
-        let (settings, _) = build::config(&mut walk, DeTable::parse(&text).unwrap().get_ref(), &environment);
+        let (settings, _) =
+            build::config(&mut walk, DeTable::parse(&text).unwrap().get_ref(), &environment);
         let problems = Problems::of(walk.diagnostics);
         (settings, problems.map(|problems| problems.to_string()).unwrap_or_default())
     }
@@ -378,7 +389,8 @@ mod durable {
     #[test]
     fn a_lease_that_is_not_enabled_is_none_and_one_may_have_a_name() {
         assert_eq!(read(&format!("{KUBERNETES}lease.name = 'l'")).0.unwrap().lease, None);
-        let named = read(&format!("{KUBERNETES}lease = {{ enabled = true, name = 'l' }}")).0.unwrap();
+        let named =
+            read(&format!("{KUBERNETES}lease = {{ enabled = true, name = 'l' }}")).0.unwrap();
         assert_eq!(named.lease.unwrap().name, "l");
     }
 
@@ -389,7 +401,10 @@ mod durable {
         insta::assert_snapshot!(read(&format!("{KUBERNETES}buffer.disk = '4GiB'")).1, @"etc/pipeline.toml:4:15: error: `disk` needs `path` beside it");
         insta::assert_snapshot!(read(&format!("{KUBERNETES}buffer = {{ path = 'x', disk = '63MiB' }}")).1, @"etc/pipeline.toml:4:31: error: `disk` must be from 64MiB to 65536GiB, not 63MiB");
         assert_eq!(
-            read(&format!("{KUBERNETES}buffer = {{ path = 'x', disk = '64MiB', memory = '64MiB' }}")).1,
+            read(&format!(
+                "{KUBERNETES}buffer = {{ path = 'x', disk = '64MiB', memory = '64MiB' }}"
+            ))
+            .1,
             ""
         );
     }
@@ -457,9 +472,11 @@ mod settings {
     #[test]
     fn only_a_kubernetes_source_listens_unasked() {
         let of = |kind: &str, lines: &str| {
-            parse_toml(&format!("name = 'p'\nsource.kind = '{kind}'\nsink.kind = 'stdout'\n{lines}"))
-                .unwrap()
-                .admin
+            parse_toml(&format!(
+                "name = 'p'\nsource.kind = '{kind}'\nsink.kind = 'stdout'\n{lines}"
+            ))
+            .unwrap()
+            .admin
         };
         assert_eq!(of("kubernetes", ""), "0.0.0.0:9464".parse().ok());
         assert_eq!(of("kubernetes", "[admin]"), "0.0.0.0:9464".parse().ok());
@@ -486,9 +503,14 @@ mod settings {
         )
         .unwrap();
         assert_eq!(settings.cache, Path::new("etc/cache"));
-        assert_eq!(settings.source, source::Settings::File { path: "etc/../in".into(), follow: false });
+        assert_eq!(
+            settings.source,
+            source::Settings::File { path: "etc/../in".into(), follow: false }
+        );
         assert_eq!(settings.dead_letter, dead_letter::Settings::Disk { path: "etc/dead".into() });
-        let sink::Settings::OpenSearch(sink) = settings.sink else { panic!("the sink is OpenSearch") };
+        let sink::Settings::OpenSearch(sink) = settings.sink else {
+            panic!("the sink is OpenSearch")
+        };
         assert_eq!(sink.ca, Some("etc/ca.pem".into()));
         assert_eq!(sink.password, Some(Secret::File("/abs".into())));
     }
@@ -530,8 +552,9 @@ mod example {
         let mut lines = EXAMPLE.lines();
         while let Some(line) = lines.next() {
             if let Some(header) = line.strip_prefix("# ").filter(|text| text.starts_with('[')) {
-                let body =
-                    lines.by_ref().map_while(|line| line.strip_prefix("# ").or((line == "#").then_some("")));
+                let body = lines
+                    .by_ref()
+                    .map_while(|line| line.strip_prefix("# ").or((line == "#").then_some("")));
                 found.push((header.to_owned(), body.map(|line| line.to_owned() + "\n").collect()));
             }
         }
@@ -580,7 +603,9 @@ mod example {
                         || shown("", "")
                 }
                 (Presence::Default(value), _) => shown("#", value) || shown("# #", value),
-                _ => shown("", "") || shown("# ", "") || EXAMPLE.contains(&format!("`{}`", key.name)),
+                _ => {
+                    shown("", "") || shown("# ", "") || EXAMPLE.contains(&format!("`{}`", key.name))
+                }
             };
             if !is_there {
                 missing.insert(key.name);

@@ -36,7 +36,10 @@ pub fn show_size(bytes: u64) -> String {
 pub fn show_duration(duration: Duration) -> String {
     let ms = duration.as_millis();
     let exact = DURATIONS.iter().find(|(_, scale)| ms > 0 && ms.is_multiple_of(u128::from(*scale)));
-    exact.map_or_else(|| format!("{ms}ms"), |(unit, scale)| format!("{}{unit}", ms / u128::from(*scale)))
+    exact.map_or_else(
+        || format!("{ms}ms"),
+        |(unit, scale)| format!("{}{unit}", ms / u128::from(*scale)),
+    )
 }
 
 fn number_with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
@@ -55,7 +58,9 @@ mod tests {
     fn only_whole_numbers_with_a_unit_are_taken() {
         assert_eq!(size("16MiB"), Some(16 << 20));
         assert_eq!(duration("50ms"), Some(Duration::from_millis(50)));
-        for text in ["", "16", "MiB", "1.5GiB", "16MB", "16 MiB", "-1KiB", "+1KiB", "99999999999999GiB"] {
+        for text in
+            ["", "16", "MiB", "1.5GiB", "16MB", "16 MiB", "-1KiB", "+1KiB", "99999999999999GiB"]
+        {
             assert_eq!(size(text), None, "{text}");
         }
         for text in ["", "15", "s", "1.5s", "1d", "15 s", "-1s", "99999999999999999h"] {

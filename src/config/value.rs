@@ -34,7 +34,11 @@ pub(super) enum Value {
 
 impl Walk<'_> {
     /// Reads a value as `key` declares it; `None` when that has been diagnosed as wrong.
-    pub(super) fn value(&mut self, key: &'static Key, value: &Spanned<DeValue<'_>>) -> Option<Value> {
+    pub(super) fn value(
+        &mut self,
+        key: &'static Key,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Option<Value> {
         let at = value.span().start;
         match (&key.kind, value.get_ref()) {
             (Type::Text(rule), DeValue::String(text)) => self.text(key, *rule, text, at),
@@ -60,7 +64,8 @@ impl Walk<'_> {
                 self.within(key, bytes, *min..=*max, show_size, at).map(Value::Size)
             }
             (Type::Duration { min, max }, DeValue::String(text)) => {
-                let time = self.measure(key, units::duration(text), "duration", DURATION_FORMS, at)?;
+                let time =
+                    self.measure(key, units::duration(text), "duration", DURATION_FORMS, at)?;
                 self.within(key, time, *min..=*max, show_duration, at).map(Value::Duration)
             }
             (Type::Texts { rule, may_be_empty }, DeValue::Array(items)) => {
@@ -73,8 +78,12 @@ impl Walk<'_> {
                 let json = json::object(table, &mut |at, text| self.error(at, text));
                 (self.diagnostics.len() == before).then_some(Value::Free(json))
             }
-            (Type::Section(spec), DeValue::Table(table)) => Some(Value::Section(self.table(spec, table, at))),
-            (Type::Sections(spec), DeValue::Array(items)) => self.tables(spec, items).map(Value::Sections),
+            (Type::Section(spec), DeValue::Table(table)) => {
+                Some(Value::Section(self.table(spec, table, at)))
+            }
+            (Type::Sections(spec), DeValue::Array(items)) => {
+                self.tables(spec, items).map(Value::Sections)
+            }
             (kind, found) => {
                 let (expected, found) = (expected(kind), described(found));
                 self.error(at, format!("`{}` must be {expected}, not {found}", key.name));
@@ -102,8 +111,7 @@ impl Walk<'_> {
 
     fn inline(&mut self, key: &Key, text: &str, at: usize) -> Option<Value> {
         if text.starts_with("${") && text.ends_with('}') {
-            let text =
-                "looks like a variable of a shell, and nothing is put in its place: write { env = \"NAME\" }";
+            let text = "looks like a variable of a shell, and nothing is put in its place: write { env = \"NAME\" }";
             self.error(at, format!("`{}` {text}", key.name));
             return None;
         }
@@ -154,7 +162,14 @@ impl Walk<'_> {
         read
     }
 
-    fn measure<T>(&mut self, key: &Key, read: Option<T>, what: &str, forms: &str, at: usize) -> Option<T> {
+    fn measure<T>(
+        &mut self,
+        key: &Key,
+        read: Option<T>,
+        what: &str,
+        forms: &str,
+        at: usize,
+    ) -> Option<T> {
         if read.is_none() {
             self.error(at, format!("`{}` must be a {what} such as {forms}", key.name));
         }
@@ -190,13 +205,18 @@ impl Walk<'_> {
                 }
                 ("env", Some(variable)) => Secret::Env(variable.to_owned()),
                 ("file" | "env", None) => {
-                    self.error(at, format!("`{}` must be a string that is not empty", name.get_ref()));
+                    self.error(
+                        at,
+                        format!("`{}` must be a string that is not empty", name.get_ref()),
+                    );
                     return None;
                 }
                 (other, _) => {
                     let near = nearest(other, ["file", "env"]);
-                    let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                    let text = format!("unknown key `{}` in `{}`{near}", other.escape_debug(), key.name);
+                    let near =
+                        near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                    let text =
+                        format!("unknown key `{}` in `{}`{near}", other.escape_debug(), key.name);
                     self.error(name.span().start, text);
                     return None;
                 }
@@ -204,7 +224,8 @@ impl Walk<'_> {
             found = Some(secret);
         }
         if table.len() != 1 {
-            let text = format!("`{}` must have one of `file` and `env`, and nothing else", key.name);
+            let text =
+                format!("`{}` must have one of `file` and `env`, and nothing else", key.name);
             self.error(at, text);
             return None;
         }

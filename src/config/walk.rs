@@ -1,8 +1,8 @@
-//! Reads a TOML table as its declaration says: every value in its type, defaults where keys are absent,
-//! and a diagnostic for everything that is wrong.
+//! Reads a TOML table as its declaration says: every value in its type, defaults where keys are
+//! absent, and a diagnostic for everything that is wrong.
 //!
-//! Invariant: a key that is required or has a default, and yet is missing in the [`Section`] that comes
-//! out, has been diagnosed.
+//! Invariant: a key that is required or has a default, and yet is missing in the [`Section`] that
+//! comes out, has been diagnosed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -62,7 +62,12 @@ impl Walk<'_> {
     }
 
     /// Reads a table whose header is at byte offset `at`.
-    pub(super) fn table(&mut self, spec: &'static Table, table: &DeTable<'_>, at: usize) -> Section {
+    pub(super) fn table(
+        &mut self,
+        spec: &'static Table,
+        table: &DeTable<'_>,
+        at: usize,
+    ) -> Section {
         let mut section = Section { at, values: BTreeMap::new(), in_file: BTreeSet::new() };
         let kind = kind_of(spec, table);
         for (name, value) in table {
@@ -72,7 +77,8 @@ impl Walk<'_> {
             };
             if let Some(kind) = kind.filter(|kind| !applies(key, kind)) {
                 let only = key.only.join("\" or \"");
-                let text = format!("`{}` is for kind = \"{only}\", and this kind is \"{kind}\"", key.name);
+                let text =
+                    format!("`{}` is for kind = \"{only}\", and this kind is \"{kind}\"", key.name);
                 self.error(name.span().start, text);
                 continue;
             }
@@ -106,14 +112,22 @@ impl Walk<'_> {
                 self.value(key, &default.ok()?)
             }
             (Presence::Required, Type::Section(section)) => {
-                self.error(at, format!("missing required section {}: {}", section.header, section.doc));
+                self.error(
+                    at,
+                    format!("missing required section {}: {}", section.header, section.doc),
+                );
                 None
             }
             (Presence::Required, _) => {
                 // Whether a key of only some kinds is missed cannot be said without a kind.
                 let is_missed = key.only.is_empty() || kind.is_some_and(|kind| applies(key, kind));
                 if is_missed {
-                    let text = format!("missing required key `{}` {}: {}", key.name, spec.place(), key.doc);
+                    let text = format!(
+                        "missing required key `{}` {}: {}",
+                        key.name,
+                        spec.place(),
+                        key.doc
+                    );
                     self.error(at, text);
                 }
                 None
@@ -133,7 +147,8 @@ impl Walk<'_> {
         } else if let Some(owner) = owner(&ROOT, name) {
             text += &format!("; it belongs {}", owner.place());
         } else {
-            let known: Vec<String> = spec.keys.iter().map(|key| format!("`{}`", key.name)).collect();
+            let known: Vec<String> =
+                spec.keys.iter().map(|key| format!("`{}`", key.name)).collect();
             text += &format!("; there are {}", known.join(", "));
         }
         self.error(at, text);
@@ -165,12 +180,16 @@ impl Walk<'_> {
             return Some(Value::Text(text.to_owned()));
         }
         if matches!(key.later, Later::Text(later) if later == text) {
-            let text =
-                format!("{} {text:?} is not in this version: it may be {}", key.name, alternatives(words()));
+            let text = format!(
+                "{} {text:?} is not in this version: it may be {}",
+                key.name,
+                alternatives(words())
+            );
             self.error(at, text);
             return None;
         }
-        let mut message = format!("unknown {} {text:?}: it may be {}", key.name, alternatives(words()));
+        let mut message =
+            format!("unknown {} {text:?}: it may be {}", key.name, alternatives(words()));
         if let Some(near) = nearest(text, words()) {
             message += &format!("; did you mean `{near}`?");
         }

@@ -1,12 +1,14 @@
-//! A letter as a document of an index: its `_id`, its content, and back to the record that a folder would hold. Pure.
+//! A letter as a document of an index: its `_id`, its content, and back to the record that a folder
+//! would hold. Pure.
 //!
-//! Constraints: OpenSearch can refuse no content of it, whatever it refused before: the source's bytes and the document are
-//! strings (bytes that are no UTF-8 in base64) of a field that is stored and never looked into. What people search by
-//! is small and a keyword.
+//! Constraints: OpenSearch can refuse no content of it, whatever it refused before: the source's
+//! bytes and the document are strings (bytes that are no UTF-8 in base64) of a field that is stored
+//! and never looked into. What people search by is small and a keyword.
 //!
-//! Invariant: the `_id` is a function of the pipeline and the event alone: not of the time, not of why or where it was refused.
-//! So whatever is written twice, after a crash or a retry, is one letter. An event that was understood is known by its
-//! uid and version, as its document is: a list and a watch give it in different bytes. Anything else is known by its bytes.
+//! Invariant: the `_id` is a function of the pipeline and the event alone: not of the time, not of
+//! why or where it was refused. So whatever is written twice, after a crash or a retry, is one
+//! letter. An event that was understood is known by its uid and version, as its document is: a list
+//! and a watch give it in different bytes. Anything else is known by its bytes.
 
 use std::borrow::Cow;
 
@@ -88,7 +90,10 @@ pub(super) fn entry(letter: &Letter<'_>, owner: &Owner, now: jiff::Timestamp) ->
         resource_version: resource_version.map(Cow::Owned),
         source: text.map(Cow::Borrowed),
         source_base64: text.is_none().then(|| BASE64.encode(letter.source)),
-        document: letter.document.and_then(|document| std::str::from_utf8(document).ok()).map(Cow::Borrowed),
+        document: letter
+            .document
+            .and_then(|document| std::str::from_utf8(document).ok())
+            .map(Cow::Borrowed),
     };
     let mut body = Vec::new();
     // Writing to memory does not fail, and no type here refuses to serialize.
@@ -99,7 +104,8 @@ pub(super) fn entry(letter: &Letter<'_>, owner: &Owner, now: jiff::Timestamp) ->
     Entry { id, body }
 }
 
-/// The record that a folder would hold; what is no letter stays as it is, and is told when it is parsed.
+/// The record that a folder would hold; what is no letter stays as it is, and is told when it is
+/// parsed.
 pub(super) fn line(source: &[u8]) -> Vec<u8> {
     record_of(source).unwrap_or_else(|| source.to_vec())
 }
@@ -109,7 +115,8 @@ fn record_of(source: &[u8]) -> Option<Vec<u8>> {
     if found.version > VERSION {
         return None;
     }
-    let document = found.document.as_deref().and_then(|text| serde_json::from_str::<&RawValue>(text).ok());
+    let document =
+        found.document.as_deref().and_then(|text| serde_json::from_str::<&RawValue>(text).ok());
     let line = Line {
         version: found.version,
         time: found.time,
@@ -169,8 +176,9 @@ fn identity(letter: &Letter<'_>) -> Option<(String, String)> {
         return None;
     }
     let bare = serde_json::from_slice::<Bare>(letter.source).ok();
-    let found =
-        bare.or_else(|| serde_json::from_slice::<Envelope>(letter.source).ok().map(|found| found.object));
+    let found = bare.or_else(|| {
+        serde_json::from_slice::<Envelope>(letter.source).ok().map(|found| found.object)
+    });
     let Metadata { uid, version } = found?.metadata;
     (!uid.is_empty() && !version.is_empty()).then_some((uid, version))
 }
@@ -237,7 +245,8 @@ mod tests {
     #[test]
     fn a_letter_is_small_fields_to_search_and_two_texts() {
         let source = br#"{"metadata":{"uid":"u","resourceVersion":"7"},"count":1e400}"#;
-        let letter = Letter { document: Some(br#"{"a":1.50}"#), ..letter(Where::Stage("redact"), source) };
+        let letter =
+            Letter { document: Some(br#"{"a":1.50}"#), ..letter(Where::Stage("redact"), source) };
         let entry = entry(&letter, &owner(), at(1_760_000_000));
         insta::assert_snapshot!(String::from_utf8(entry.body).unwrap(), @r#"{"@timestamp":"2025-10-09T08:53:20.000001Z","id":"10a95f5f41e4a94c143637d0c005ad8d","version":1,"pipeline":"p","cluster":"c","where":"stage","stage":"redact","reason":"mapping","detail":"d","uid":"u","resourceVersion":"7","source":"{\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"7\"},\"count\":1e400}","document":"{\"a\":1.50}","bytes":332}"#);
     }
@@ -283,11 +292,14 @@ mod tests {
             proptest::collection::vec(any::<u8>(), 0..40),
             "\\PC{0,40}".prop_map(String::into_bytes),
             "[a-z\"]{0,5}".prop_map(|uid| {
-                serde_json::json!({"metadata": {"uid": uid, "resourceVersion": "1"}}).to_string().into_bytes()
+                serde_json::json!({"metadata": {"uid": uid, "resourceVersion": "1"}})
+                    .to_string()
+                    .into_bytes()
             }),
         ];
-        let document =
-            proptest::option::of(".{0,10}".prop_map(|text| serde_json::json!({"a": text}).to_string()));
+        let document = proptest::option::of(
+            ".{0,10}".prop_map(|text| serde_json::json!({"a": text}).to_string()),
+        );
         (0u8..3, source, document, ".{0,20}")
     }
 

@@ -1,8 +1,8 @@
-//! Reading a folder of dead letters. Needs no lock: a running weir only appends, and who rewrites a file puts the new one
-//! in its place whole.
+//! Reading a folder of dead letters. Needs no lock: a running weir only appends, and who rewrites a
+//! file puts the new one in its place whole.
 //!
-//! Invariant: an id names the same letter as long as that is there. (A letter that was replayed leaves an empty line
-//! behind, so that those after it keep their numbers; see `rewrite`.)
+//! Invariant: an id names the same letter as long as that is there. (A letter that was replayed
+//! leaves an empty line behind, so that those after it keep their numbers; see `rewrite`.)
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -59,7 +59,8 @@ pub(super) fn path(folder: &Path, number: u64) -> PathBuf {
     folder.join(file_name(number))
 }
 
-/// The lines of a file, in order. None when the file is not there any more: somebody moved it since it was looked for.
+/// The lines of a file, in order. None when the file is not there any more: somebody moved it since
+/// it was looked for.
 ///
 /// # Errors
 ///
@@ -127,7 +128,11 @@ mod tests {
         let line = |id: &str, text: &str, is_whole| (id.to_owned(), text.to_owned(), is_whole);
         assert_eq!(
             found,
-            [line("00000003:1", "a", true), line("00000003:4", "b", true), line("00000003:5", "c", false)]
+            [
+                line("00000003:1", "a", true),
+                line("00000003:4", "b", true),
+                line("00000003:5", "c", false)
+            ]
         );
         assert_eq!(lines(folder.path(), 4).unwrap().count(), 0, "it was moved away");
     }
@@ -135,8 +140,14 @@ mod tests {
     #[test]
     fn only_files_with_weirs_names_are_looked_into_and_the_others_are_named() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["00000010.jsonl", "00000002.jsonl", "7.jsonl", "00000000.jsonl", "lock", "00000001.torn"]
-        {
+        for name in [
+            "00000010.jsonl",
+            "00000002.jsonl",
+            "7.jsonl",
+            "00000000.jsonl",
+            "lock",
+            "00000001.torn",
+        ] {
             std::fs::write(folder.path().join(name), "x\n").unwrap();
         }
         let found = files(folder.path()).unwrap();

@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 use super::record::{Record, RecordError};
 
-/// What `weir dead-letter` shows and takes for one letter: `00000001:17` in a folder, 32 hexadecimal digits in an index.
+/// What `weir dead-letter` shows and takes for one letter: `00000001:17` in a folder, 32
+/// hexadecimal digits in an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LetterId {
     /// In a folder.
@@ -41,7 +42,8 @@ impl FromStr for LetterId {
     type Err = NotAnId;
 
     fn from_str(text: &str) -> Result<LetterId, NotAnId> {
-        if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        if text.len() == 32
+            && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
         {
             return u128::from_str_radix(text, 16).map(LetterId::Document).map_err(|_| NotAnId);
         }
@@ -51,8 +53,8 @@ impl FromStr for LetterId {
     }
 }
 
-/// Which of the contents that a document of an index has had: OpenSearch's `_seq_no` and `_primary_term`
-/// (<https://docs.opensearch.org/latest/api-reference/document-apis/index-document/>).
+/// Which of the contents that a document of an index has had: OpenSearch's `_seq_no` and
+/// `_primary_term` (<https://docs.opensearch.org/latest/api-reference/document-apis/index-document/>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version {
     /// `_seq_no`
@@ -135,9 +137,20 @@ mod tests {
         assert_eq!("00000001:17".parse(), Ok(id));
         assert_eq!("1:17".parse(), Ok(id));
         let upper = "A".repeat(32);
-        for text in
-            ["", "1", "1:", ":1", "0:1", "1:0", "1:-1", "a:1", "1:1:1", "00000001.jsonl:1", "abc", &upper]
-        {
+        for text in [
+            "",
+            "1",
+            "1:",
+            ":1",
+            "0:1",
+            "1:0",
+            "1:-1",
+            "a:1",
+            "1:1:1",
+            "00000001.jsonl:1",
+            "abc",
+            &upper,
+        ] {
             assert_eq!(text.parse::<LetterId>(), Err(NotAnId), "{text}");
         }
     }

@@ -1,18 +1,22 @@
 //! What could not be processed, kept with its reason: never evicted, never silently lost.
 //!
-//! Constraints: a letter is kept durably before its event counts as dead-lettered; what is kept is bounded
-//! ([`BYTES_MAX`]); one process owns a folder, and an index belongs to all who know its pipeline's name.
+//! Constraints: a letter is kept durably before its event counts as dead-lettered; what is kept is
+//! bounded ([`BYTES_MAX`]); one process owns a folder, and an index belongs to all who know its
+//! pipeline's name.
 //!
-//! When there is no room, neither under the bound nor on the disk, or when the index cannot be written, whoever writes waits until
-//! somebody has mended it, and with it the pipeline: readiness says why and what to do. Every other failure ends the run.
+//! When there is no room, neither under the bound nor on the disk, or when the index cannot be
+//! written, whoever writes waits until somebody has mended it, and with it the pipeline: readiness
+//! says why and what to do. Every other failure ends the run.
 //!
-//! Invariants: every line of every `*.jsonl` file in a folder is one whole [`Record`], or empty where one was replayed,
-//! but for the last line of the last file after a crash, which was never acknowledged and is moved aside when the folder is
-//! opened. In an index an event of a pipeline is one letter, however often it is written (`entry`).
+//! Invariants: every line of every `*.jsonl` file in a folder is one whole [`Record`], or empty
+//! where one was replayed, but for the last line of the last file after a crash, which was never
+//! acknowledged and is moved aside when the folder is opened. In an index an event of a pipeline is
+//! one letter, however often it is written (`entry`).
 //!
-//! Two kinds behind one type: `store` appends to a folder, `folder` reads it; `index` does both with what an [`Index`] offers, whose
-//! documents `entry` makes. A [`Place`] is either, to be looked at; `selection` chooses, and [`Replay`] takes out what was
-//! replayed. `volume` knows whether a folder goes with its container.
+//! Two kinds behind one type: `store` appends to a folder, `folder` reads it; `index` does both
+//! with what an [`Index`] offers, whose documents `entry` makes. A [`Place`] is either, to be
+//! looked at; `selection` chooses, and [`Replay`] takes out what was replayed. `volume` knows
+//! whether a folder goes with its container.
 //!
 //! The letters hold whatever the events held, so the folder is 0700 and its files are 0600.
 
@@ -49,8 +53,9 @@ use crate::health::{Condition, Health};
 use crate::ledger::{Ledger, ReasonId};
 use crate::shutdown::Shutdown;
 
-/// Bytes that all dead letters of one folder, or of one pipeline in an index, may take. At this bound the pipeline pauses
-/// rather than lose one: 1 GiB is about 400,000 events of 1.1 KB with their documents.
+/// Bytes that all dead letters of one folder, or of one pipeline in an index, may take. At this
+/// bound the pipeline pauses rather than lose one: 1 GiB is about 400,000 events of 1.1 KB with
+/// their documents.
 pub const BYTES_MAX: u64 = 1 << 30;
 /// How often a full folder is looked at again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
@@ -230,8 +235,9 @@ enum Kept {
 }
 
 impl DeadLetters {
-    /// Opens a place: a folder is made where it is missing, and locked for this process; an index is not contacted before
-    /// there is something to write. Says in `health` when nothing can be written; `shutdown.abort` ends every wait.
+    /// Opens a place: a folder is made where it is missing, and locked for this process; an index
+    /// is not contacted before there is something to write. Says in `health` when nothing can
+    /// be written; `shutdown.abort` ends every wait.
     ///
     /// # Errors
     ///
@@ -244,13 +250,22 @@ impl DeadLetters {
     ) -> Result<DeadLetters, DeadLetterError> {
         let kept = match place {
             None => None,
-            Some(Place::Folder(path)) => Some(Kept::Folder(Mutex::new(Store::open(path, BYTES_MAX)?))),
-            Some(Place::Index(index)) => Some(Kept::Index(index::Writer::new(index.clone(), BYTES_MAX))),
+            Some(Place::Folder(path)) => {
+                Some(Kept::Folder(Mutex::new(Store::open(path, BYTES_MAX)?)))
+            }
+            Some(Place::Index(index)) => {
+                Some(Kept::Index(index::Writer::new(index.clone(), BYTES_MAX)))
+            }
         };
         Ok(DeadLetters::of(kept, ledger, health, shutdown))
     }
 
-    fn of(kept: Option<Kept>, ledger: &Ledger, health: &Health, shutdown: &Shutdown) -> DeadLetters {
+    fn of(
+        kept: Option<Kept>,
+        ledger: &Ledger,
+        health: &Health,
+        shutdown: &Shutdown,
+    ) -> DeadLetters {
         if kept.is_some() {
             health.set(PART, Condition::Ready);
         }
@@ -263,7 +278,8 @@ impl DeadLetters {
         }
     }
 
-    /// Begins a replay of the letters that are there: what is written from now on is none of them. Before it is cloned. Blocks.
+    /// Begins a replay of the letters that are there: what is written from now on is none of them.
+    /// Before it is cloned. Blocks.
     ///
     /// # Errors
     ///
@@ -288,14 +304,16 @@ impl DeadLetters {
         }
     }
 
-    /// Whether all events of this run come from dead letters: then none is worse off for becoming one again.
+    /// Whether all events of this run come from dead letters: then none is worse off for becoming
+    /// one again.
     pub fn is_replay(&self) -> bool {
         self.is_replay
     }
 
-    /// Writes letters durably, all of them at once: all are kept when this returns, and after an error none may be counted
-    /// (some may be in a folder twice after the next run). Blocks, and as long as nothing can be written: `task` then goes on
-    /// telling the liveness probe that it is alive.
+    /// Writes letters durably, all of them at once: all are kept when this returns, and after an
+    /// error none may be counted (some may be in a folder twice after the next run). Blocks,
+    /// and as long as nothing can be written: `task` then goes on telling the liveness probe
+    /// that it is alive.
     ///
     /// # Errors
     ///
@@ -330,13 +348,16 @@ impl DeadLetters {
         Ok(())
     }
 
-    /// Not on the runtime: workers are threads of their own, and the sink lends itself one for this.
+    /// Not on the runtime: workers are threads of their own, and the sink lends itself one for
+    /// this.
     fn wait(&self, task: &str, time: Duration) {
         let until = Instant::now() + time;
         while !self.abort.is_cancelled() {
             self.health.progress(task);
             match until.checked_duration_since(Instant::now()) {
-                Some(left) if !left.is_zero() => std::thread::park_timeout(left.min(ABORT_INTERVAL)),
+                Some(left) if !left.is_zero() => {
+                    std::thread::park_timeout(left.min(ABORT_INTERVAL))
+                }
                 _ => return,
             }
         }
@@ -349,7 +370,8 @@ impl DeadLetters {
 }
 
 impl Kept {
-    /// Writes as many of `rest` as it can, and leaves the others in it. What was written is durable after `Ok`.
+    /// Writes as many of `rest` as it can, and leaves the others in it. What was written is durable
+    /// after `Ok`.
     fn append(&self, rest: &mut &[Letter<'_>]) -> Result<(), DeadLetterError> {
         let store = match self {
             Kept::Folder(store) => store,

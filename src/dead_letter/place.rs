@@ -28,7 +28,8 @@ impl fmt::Display for Place {
     }
 }
 
-/// The letters of a place, in the order in which they were written. They are read as they are asked for.
+/// The letters of a place, in the order in which they were written. They are read as they are asked
+/// for.
 pub type Letters = Box<dyn Iterator<Item = Result<LetterLine, ReadError>>>;
 
 /// What lies somewhere.
@@ -41,7 +42,8 @@ pub struct Contents {
 }
 
 impl Place {
-    /// Looks at what is there. An index that is not there holds none; so does a folder, with `may_be_missing`.
+    /// Looks at what is there. An index that is not there holds none; so does a folder, with
+    /// `may_be_missing`.
     ///
     /// # Errors
     ///
@@ -57,7 +59,8 @@ impl Place {
                 Ok(Contents { place: self, files, bytes })
             }
             Place::Index(index) => {
-                let usage = index.usage().map_err(|trouble| index::read_error(&**index, trouble))?;
+                let usage =
+                    index.usage().map_err(|trouble| index::read_error(&**index, trouble))?;
                 let bytes = usage.unwrap_or_default().bytes;
                 Ok(Contents { place: self, files: Files::default(), bytes })
             }
@@ -82,7 +85,8 @@ impl Contents {
         };
         let ids = ids.cloned();
         let has_file = |number: u64| {
-            let is_in = |id: &LetterId| matches!(id, LetterId::Line { file, .. } if *file == number);
+            let is_in =
+                |id: &LetterId| matches!(id, LetterId::Line { file, .. } if *file == number);
             ids.as_ref().is_none_or(|ids| ids.iter().any(is_in))
         };
         let numbers: Vec<u64> =

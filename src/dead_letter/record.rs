@@ -80,7 +80,9 @@ pub struct Record {
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// The line has no end.
-    #[error("it has no end: it is just being written, or a crash tore it before it was acknowledged")]
+    #[error(
+        "it has no end: it is just being written, or a crash tore it before it was acknowledged"
+    )]
     Torn,
     /// Not what weir writes.
     #[error("it is no dead letter: {0}")]
@@ -112,9 +114,9 @@ impl Record {
         let line: Line<'_> = serde_json::from_slice(line).map_err(wrong)?;
         let source = match (line.source, line.source_base64) {
             (Some(text), None) => text.into_owned().into_bytes(),
-            (None, Some(text)) => BASE64
-                .decode(text)
-                .map_err(|error| RecordError::NotARecord(format!("its source_base64 is none: {error}")))?,
+            (None, Some(text)) => BASE64.decode(text).map_err(|error| {
+                RecordError::NotARecord(format!("its source_base64 is none: {error}"))
+            })?,
             (None, None) => return Err(RecordError::NotARecord("it has no source".into())),
             (Some(_), Some(_)) => return Err(RecordError::NotARecord("it has two sources".into())),
         };
@@ -129,8 +131,8 @@ impl Record {
         })
     }
 
-    /// Whether `source` is only the beginning of what arrived. (One that happens to be as long as what is kept of a
-    /// larger one counts as cut: that loses nothing.)
+    /// Whether `source` is only the beginning of what arrived. (One that happens to be as long as
+    /// what is kept of a larger one counts as cut: that loses nothing.)
     pub fn is_cut(&self) -> bool {
         self.part == Part::Source
             && (self.reason == "too_large" || self.source.len() == DEAD_LETTER_HEAD_BYTES)
@@ -150,7 +152,8 @@ pub(super) fn encode(letter: &Letter<'_>, now: jiff::Timestamp, out: &mut Vec<u8
         detail: letter.detail.to_owned(),
         source: text.map(Cow::Borrowed),
         source_base64: text.is_none().then(|| BASE64.encode(letter.source)),
-        // A document is one line of JSON by construction; were it not, the source's bytes are still there.
+        // A document is one line of JSON by construction; were it not, the source's bytes are still
+        // there.
         document: letter.document.and_then(|document| serde_json::from_slice(document).ok()),
     };
     // Writing to memory does not fail, and no type here refuses to serialize.

@@ -1,11 +1,13 @@
-//! One replay of letters: which are on their way, and which have arrived and go from where they were.
+//! One replay of letters: which are on their way, and which have arrived and go from where they
+//! were.
 //!
-//! Constraint: every letter's event gets an outcome as any other does, and one that fails again is a letter again before its
-//! event is settled: in a file that the replay does not read, or in the index with another version. So a letter whose
-//! events are settled, however, has nothing more to do there, as it was when it was read.
+//! Constraint: every letter's event gets an outcome as any other does, and one that fails again is
+//! a letter again before its event is settled: in a file that the replay does not read, or in the
+//! index with another version. So a letter whose events are settled, however, has nothing more to
+//! do there, as it was when it was read.
 //!
-//! Invariant: a letter goes after all its events are settled. A crash before that leaves it there, to be replayed twice;
-//! none is ever lost.
+//! Invariant: a letter goes after all its events are settled. A crash before that leaves it there,
+//! to be replayed twice; none is ever lost.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,7 +23,8 @@ use crate::ledger::Settlement;
 
 /// Of an index, the letters of one request.
 const REMOVE_MAX: usize = 500;
-/// At the end of a replay an index that does not answer is asked so often again: half a minute or so.
+/// At the end of a replay an index that does not answer is asked so often again: half a minute or
+/// so.
 const FAILURES_MAX: u32 = 8;
 /// The only part of an index.
 const WHOLE: u64 = 0;
@@ -35,10 +38,11 @@ pub struct Replay {
 
 #[derive(Clone, Debug)]
 enum From {
-    /// The folder, which this process owns, and the numbers of the files that there were before, ascending: what fails again
-    /// goes into others.
+    /// The folder, which this process owns, and the numbers of the files that there were before,
+    /// ascending: what fails again goes into others.
     Folder(PathBuf, Arc<[u64]>),
-    /// The index, and the time of the newest letter that there was before, if there was one: what fails again is newer.
+    /// The index, and the time of the newest letter that there was before, if there was one: what
+    /// fails again is newer.
     Index(Arc<dyn Index>, Option<i64>),
 }
 
@@ -64,7 +68,8 @@ impl Replay {
         Replay { from: From::Index(index, until), state: Arc::default() }
     }
 
-    /// The parts that are read one after the other, of those that may hold what is asked for: a folder's files.
+    /// The parts that are read one after the other, of those that may hold what is asked for: a
+    /// folder's files.
     pub fn parts(&self, selection: &Selection) -> Vec<u64> {
         let all = match &self.from {
             From::Folder(_, files) => files.to_vec(),
@@ -106,7 +111,8 @@ impl Replay {
         }
     }
 
-    /// All letters of the part that are to set out have done so. Removes what can be by now. Blocks.
+    /// All letters of the part that are to set out have done so. Removes what can be by now.
+    /// Blocks.
     ///
     /// # Errors
     ///
@@ -117,7 +123,8 @@ impl Replay {
         self.remove_where(|progress| progress.is_read && progress.open == 0)
     }
 
-    /// Removes what has arrived where that is one request for many: from an index, while it is read. Blocks.
+    /// Removes what has arrived where that is one request for many: from an index, while it is
+    /// read. Blocks.
     ///
     /// # Errors
     ///
@@ -141,7 +148,9 @@ impl Replay {
                 (Err(DeadLetterError::IndexOutage { why, .. }), From::Index(index, _))
                     if failures < FAILURES_MAX =>
                 {
-                    tracing::warn!("cannot remove the letters that were replayed: {why}; trying again");
+                    tracing::warn!(
+                        "cannot remove the letters that were replayed: {why}; trying again"
+                    );
                     std::thread::park_timeout(index.wait(failures));
                     failures += 1;
                 }
@@ -152,7 +161,8 @@ impl Replay {
 
     fn remove_where(&self, is_due: impl Fn(&Progress) -> bool) -> Result<(), DeadLetterError> {
         let of = |state: &State| -> Vec<(u64, BTreeMap<LetterId, Option<Version>>)> {
-            let due = state.iter().filter(|(_, progress)| !progress.done.is_empty() && is_due(progress));
+            let due =
+                state.iter().filter(|(_, progress)| !progress.done.is_empty() && is_due(progress));
             due.map(|(part, progress)| (*part, progress.done.clone())).collect()
         };
         // Not under the lock: those who settle must not wait for the disk.
@@ -166,15 +176,20 @@ impl Replay {
         Ok(())
     }
 
-    fn remove(&self, part: u64, done: &BTreeMap<LetterId, Option<Version>>) -> Result<(), DeadLetterError> {
+    fn remove(
+        &self,
+        part: u64,
+        done: &BTreeMap<LetterId, Option<Version>>,
+    ) -> Result<(), DeadLetterError> {
         match &self.from {
             From::Folder(folder, _) => {
                 let lines = done.keys().filter_map(|id| match id {
                     LetterId::Line { line, .. } => Some(*line),
                     LetterId::Document(_) => None,
                 });
-                rewrite::remove(folder, part, &lines.collect())
-                    .map_err(|error| DeadLetterError::Io { path: folder::path(folder, part), error })
+                rewrite::remove(folder, part, &lines.collect()).map_err(|error| {
+                    DeadLetterError::Io { path: folder::path(folder, part), error }
+                })
             }
             From::Index(index, _) => {
                 let letters: Vec<_> =
@@ -201,7 +216,8 @@ fn part_of(id: LetterId) -> u64 {
     }
 }
 
-/// A letter whose events are being sent. One that is dropped before [`Sending::sent`] stays where it is.
+/// A letter whose events are being sent. One that is dropped before [`Sending::sent`] stays where
+/// it is.
 #[derive(Debug)]
 pub struct Sending {
     way: Arc<Way>,

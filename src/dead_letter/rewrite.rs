@@ -1,7 +1,8 @@
 //! Takes letters out of a file that nobody appends to.
 //!
-//! Invariants: at any moment, a crash included, the file holds either all its letters or all but those that are to go;
-//! what stays keeps its line number, because a letter that goes leaves an empty line. A file in which nothing is left is removed.
+//! Invariants: at any moment, a crash included, the file holds either all its letters or all but
+//! those that are to go; what stays keeps its line number, because a letter that goes leaves an
+//! empty line. A file in which nothing is left is removed.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -14,8 +15,8 @@ use super::folder;
 /// Behind the file's name, of what is to take its place.
 const SUFFIX: &str = "rewrite";
 
-/// Takes the lines `gone` out of a file, durably. That the file is not there (any more) is fine: whoever moved it has the
-/// letters.
+/// Takes the lines `gone` out of a file, durably. That the file is not there (any more) is fine:
+/// whoever moved it has the letters.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! The folder of dead letters as its owner has it: one lock, and a file that only grows.
 //!
-//! Constraint: a failed fsync is told once, and what it concerned may be gone from the cache as well
-//! (<https://wiki.postgresql.org/wiki/Fsync_Errors>). So lines are kept until they are durable, and after a failure they are
+//! Constraint: a failed fsync is told once, and what it concerned may be gone from the cache as
+//! well (<https://wiki.postgresql.org/wiki/Fsync_Errors>). So lines are kept until they are durable, and after a failure they are
 //! written again, to another file.
 
 use std::fs::{File, Metadata, OpenOptions};
@@ -14,7 +14,8 @@ use rustix::fs::{FlockOperation, flock};
 use super::DeadLetterError;
 use super::folder::{look, path};
 
-/// A file that has reached this size is followed by a new one, so that what was dealt with can be removed.
+/// A file that has reached this size is followed by a new one, so that what was dealt with can be
+/// removed.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 const LOCK_NAME: &str = "lock";
 
@@ -70,7 +71,10 @@ impl Store {
     }
 
     /// Appends one line. It is durable after [`Store::sync`].
-    pub(super) fn append(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), DeadLetterError> {
+    pub(super) fn append(
+        &mut self,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), DeadLetterError> {
         self.append_after(encode, || {})
     }
 
@@ -90,7 +94,8 @@ impl Store {
         meanwhile();
         self.write_line()?;
         if self.was_moved() {
-            // Whoever moved it just now, to replay it perhaps, may have read it before this line was in it.
+            // Whoever moved it just now, to replay it perhaps, may have read it before this line
+            // was in it.
             self.next_file()?;
             self.write_line()?;
         }
@@ -113,8 +118,9 @@ impl Store {
         self.file_bytes += bytes;
     }
 
-    /// Answers the numbers of the files with letters that are there now; what is appended from here on goes into others. It
-    /// may take as much room again as the bound is: each letter that comes takes the place of one that then goes.
+    /// Answers the numbers of the files with letters that are there now; what is appended from here
+    /// on goes into others. It may take as much room again as the bound is: each letter that
+    /// comes takes the place of one that then goes.
     pub(super) fn begin_replay(&mut self) -> Result<Vec<u64>, DeadLetterError> {
         if self.file_bytes > 0 {
             self.next_file()?;
@@ -163,12 +169,18 @@ impl Store {
         if self.bytes + bytes <= self.bytes_max {
             return Ok(());
         }
-        Err(DeadLetterError::Full { path: self.folder.clone(), bytes: self.bytes, bytes_max: self.bytes_max })
+        Err(DeadLetterError::Full {
+            path: self.folder.clone(),
+            bytes: self.bytes,
+            bytes_max: self.bytes_max,
+        })
     }
 
     /// Whether somebody moved or removed the file: what is written to a removed one is lost.
     fn was_moved(&self) -> bool {
-        let same = |there: Metadata, here: Metadata| there.ino() == here.ino() && there.dev() == here.dev();
+        let same = |there: Metadata, here: Metadata| {
+            there.ino() == here.ino() && there.dev() == here.dev()
+        };
         match (std::fs::metadata(&self.path), self.file.metadata()) {
             (Ok(there), Ok(here)) => !same(there, here),
             _ => true,
@@ -205,7 +217,13 @@ fn append_to(path: &Path) -> io::Result<File> {
 fn lock(folder: &Path) -> Result<File, DeadLetterError> {
     let path = folder.join(LOCK_NAME);
     let failed = at(&path);
-    let open = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(&path);
+    let open = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .open(&path);
     let mut file = open.map_err(&failed)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {

@@ -28,7 +28,11 @@ fn file(folder: &Path) -> String {
 
 fn record(letter: &Letter<'_>) -> String {
     let mut out = Vec::new();
-    record::encode(letter, jiff::Timestamp::from_microsecond(1_760_000_000_000_001).unwrap(), &mut out);
+    record::encode(
+        letter,
+        jiff::Timestamp::from_microsecond(1_760_000_000_000_001).unwrap(),
+        &mut out,
+    );
     String::from_utf8(out).unwrap()
 }
 
@@ -76,7 +80,10 @@ fn a_lock_whose_holder_has_not_said_its_number_says_how_to_find_it() {
     let _first = open(folder.path()).unwrap();
     std::fs::write(folder.path().join("lock"), "").unwrap();
     let error = open(folder.path()).unwrap_err().to_string();
-    assert!(error.contains(&format!("`fuser {}/lock` shows which", folder.path().display())), "{error}");
+    assert!(
+        error.contains(&format!("`fuser {}/lock` shows which", folder.path().display())),
+        "{error}"
+    );
 }
 
 #[test]
@@ -128,7 +135,10 @@ fn what_a_failed_fsync_may_have_lost_is_written_again_to_another_file() {
     store.sync_file = std::fs::File::sync_data;
     store.append(line("second\n")).unwrap();
     store.sync().unwrap();
-    assert_eq!(std::fs::read_to_string(folder.path().join("00000002.jsonl")).unwrap(), "first\nsecond\n");
+    assert_eq!(
+        std::fs::read_to_string(folder.path().join("00000002.jsonl")).unwrap(),
+        "first\nsecond\n"
+    );
 }
 
 #[test]
@@ -142,7 +152,12 @@ fn with_room_for_one(folder: &Path) -> (DeadLetters, Health, Shutdown) {
     let (health, shutdown) = (Health::default(), Shutdown::default());
     let store = store::Store::open(folder, record(&LETTER).len() as u64 + 10).unwrap();
     (
-        DeadLetters::of(Some(Kept::Folder(Mutex::new(store))), &Ledger::default(), &health, &shutdown),
+        DeadLetters::of(
+            Some(Kept::Folder(Mutex::new(store))),
+            &Ledger::default(),
+            &health,
+            &shutdown,
+        ),
         health,
         shutdown,
     )
@@ -160,7 +175,8 @@ fn when_it_is_full_writers_wait_readiness_says_so_and_nothing_is_written_twice()
     let (letters, health, _shutdown) = with_room_for_one(folder.path());
     let writer = std::thread::spawn(move || letters.write_all("task", &[LETTER, LETTER]));
     wait_until_paused(&health);
-    let said = health.readiness().lines.join("\n").replace(&folder.path().display().to_string(), "FOLDER");
+    let said =
+        health.readiness().lines.join("\n").replace(&folder.path().display().to_string(), "FOLDER");
     insta::assert_snapshot!(said, @"dead letters: not ok: the dead letters in FOLDER are full (150 bytes of at most 160), and none is ever thrown away: find out why so many events fail, and move the folder's *.jsonl files elsewhere");
     assert_eq!(health.liveness(std::time::Instant::now()).lines, ["task: ok"]);
     let aside = folder.path().join("dealt-with");
@@ -193,7 +209,10 @@ fn a_record_is_read_as_it_was_written() {
     let read = Record::parse(record(&letter).trim_end().as_bytes()).unwrap();
     assert_eq!((read.part, read.stage.as_deref()), (Part::Stage, Some("redact")));
     assert_eq!((read.reason.as_str(), read.detail.as_str()), (letter.reason, letter.detail));
-    assert_eq!((read.source.as_slice(), read.document.as_deref()), (letter.source, letter.document));
+    assert_eq!(
+        (read.source.as_slice(), read.document.as_deref()),
+        (letter.source, letter.document)
+    );
     let read = Record::parse(record(&LETTER).trim_end().as_bytes()).unwrap();
     assert_eq!((read.source.as_slice(), read.document), (LETTER.source, None));
 }

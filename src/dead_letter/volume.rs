@@ -1,8 +1,9 @@
 //! Whether a folder goes with its pod: what of that can be known from inside.
 //!
 //! `/proc/self/mountinfo` (<https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html>) tells the mount that a path is on. In a
-//! pod three kinds are gone with it: the container's own file system (overlay), memory (tmpfs), and an `emptyDir`, which the
-//! kubelet mounts from a folder that it names so. Everything else may be gone too; that cannot be known here.
+//! pod three kinds are gone with it: the container's own file system (overlay), memory (tmpfs), and
+//! an `emptyDir`, which the kubelet mounts from a folder that it names so. Everything else may be
+//! gone too; that cannot be known here.
 
 use std::path::{Path, PathBuf};
 
@@ -38,7 +39,8 @@ impl Ephemeral {
     }
 }
 
-/// What this process's pod takes with it of a folder, which need not exist; `None` when it is not known to, or when this is no pod.
+/// What this process's pod takes with it of a folder, which need not exist; `None` when it is not
+/// known to, or when this is no pod.
 pub fn ephemeral(folder: &Path) -> Option<Ephemeral> {
     if !Path::new(SERVICE_ACCOUNT).exists() && std::env::var_os(SERVICE_HOST).is_none() {
         return None;

@@ -73,7 +73,8 @@ impl MalformedKind {
 pub struct Reject {
     /// Its bytes, at most the first `DEAD_LETTER_HEAD_BYTES` of one that was too large.
     pub bytes: Vec<u8>,
-    /// Where it stood, for people: `line 7, column 12`, or `watch of all namespaces, after version 123`.
+    /// Where it stood, for people: `line 7, column 12`, or `watch of all namespaces, after version
+    /// 123`.
     pub place: String,
     /// Which kind of fault.
     pub kind: MalformedKind,
@@ -165,7 +166,8 @@ pub struct PoolMetrics {
 
 impl PoolState {
     fn put(&self, mut chunk: Chunk) {
-        // A chunk that grew for one huge event, or for very many members, does not keep that memory.
+        // A chunk that grew for one huge event, or for very many members, does not keep that
+        // memory.
         chunk.bytes.shrink_to(CHUNK_BYTES);
         chunk.events.shrink_to(CHUNK_EVENTS_MAX);
         chunk.members.shrink_to(CHUNK_BYTES / size_of::<Member>());
@@ -209,8 +211,13 @@ impl ChunkPool {
         }
     }
 
-    /// [`ChunkPool::take_blocking`] that looks up at least every `period`, and gives up when `go_on` says so.
-    pub fn take_blocking_while(&self, period: Duration, mut go_on: impl FnMut() -> bool) -> Option<Chunk> {
+    /// [`ChunkPool::take_blocking`] that looks up at least every `period`, and gives up when
+    /// `go_on` says so.
+    pub fn take_blocking_while(
+        &self,
+        period: Duration,
+        mut go_on: impl FnMut() -> bool,
+    ) -> Option<Chunk> {
         let mut free = self.0.free.lock().unwrap_or_else(|e| e.into_inner());
         loop {
             if let Some(mut chunk) = free.pop() {

@@ -20,7 +20,8 @@ pub struct Document {
     pub source: Range<usize>,
     /// Who it is; `None` when the sink does not address documents.
     pub identity: Option<DocumentIdentity>,
-    /// The time that chooses its index (design/delivery.md, "Ids and indices"), in µs since the epoch.
+    /// The time that chooses its index (design/delivery.md, "Ids and indices"), in µs since the
+    /// epoch.
     pub index_time: i64,
     /// `@timestamp` in µs since the epoch; `None` where the event had no time.
     pub event_time: Option<i64>,
@@ -36,8 +37,8 @@ pub enum DocumentIdentity {
         /// `metadata.resourceVersion`
         version: Range<usize>,
     },
-    /// An event without uid or version: the SHA-256 of the source's bytes, lower-case hex, as a range of
-    /// `Documents::bytes`.
+    /// An event without uid or version: the SHA-256 of the source's bytes, lower-case hex, as a
+    /// range of `Documents::bytes`.
     Digest(Range<usize>),
 }
 

@@ -124,11 +124,12 @@ pub struct Head {
     pub count: Option<u32>,
     /// `/series/count`
     pub series_count: Option<u32>,
-    /// The member `managedFields` inside `metadata`, with the one comma that goes with it: cut this
-    /// out and the rest is still JSON.
+    /// The member `managedFields` inside `metadata`, with the one comma that goes with it: cut
+    /// this out and the rest is still JSON.
     pub managed_fields: Span,
     /// Which of the chunk's `members` are this event's root members, in the order of the text.
     pub members: Range<u32>,
-    /// Hash of the regarded object (kind, namespace, name; decoded text): which worker gets the event.
+    /// Hash of the regarded object (kind, namespace, name; decoded text): which worker gets the
+    /// event.
     pub shard: u32,
 }

@@ -1,7 +1,8 @@
-//! The keys that the Kubernetes API defines for events, told apart by length first; and which were seen.
+//! The keys that the Kubernetes API defines for events, told apart by length first; and which were
+//! seen.
 //!
-//! Constraint: a key that stands twice must be found without a hash table: known keys are bits of one word,
-//! unknown ones, of which real events have none or a few, are compared with each other.
+//! Constraint: a key that stands twice must be found without a hash table: known keys are bits of
+//! one word, unknown ones, of which real events have none or a few, are compared with each other.
 
 use super::head::Span;
 use super::json::decode_bytes;
@@ -129,8 +130,8 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Adds a key, by the number of its enum or as unknown. Answers whether it may be new; for unknown keys
-    /// [`Seen::duplicate`] tells in the end.
+    /// Adds a key, by the number of its enum or as unknown. Answers whether it may be new; for
+    /// unknown keys [`Seen::duplicate`] tells in the end.
     #[inline(always)]
     pub(super) fn insert(&mut self, known: Option<u32>, key: Span) -> bool {
         match known {
@@ -176,7 +177,9 @@ impl Seen {
         // Sorted, so that an object of a hundred thousand keys does not take the square of it.
         let mut keys: Vec<_> =
             few.iter().chain(&self.many).map(|key| (decode_bytes(bytes, *key), *key)).collect();
-        keys.sort_by(|(a, at_a), (b, at_b)| a.cmp(b).then(at_a.range().start.cmp(&at_b.range().start)));
+        keys.sort_by(|(a, at_a), (b, at_b)| {
+            a.cmp(b).then(at_a.range().start.cmp(&at_b.range().start))
+        });
         keys.windows(2)
             .filter(|pair| pair[0].0 == pair[1].0)
             .map(|pair| pair[1].1)

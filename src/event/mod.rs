@@ -50,8 +50,8 @@ pub const EVENT_BYTES_MAX: usize = 2 << 20;
 pub const DEAD_LETTER_HEAD_BYTES: usize = 64 << 10;
 /// The size of a pooled chunk.
 pub const CHUNK_BYTES: usize = 256 << 10;
-/// A chunk with this many events is full: `{"involvedObject":{}}` is an event, and its head is larger than
-/// its text. A chunk of ordinary events holds about 240.
+/// A chunk with this many events is full: `{"involvedObject":{}}` is an event, and its head is
+/// larger than its text. A chunk of ordinary events holds about 240.
 pub const CHUNK_EVENTS_MAX: usize = 1024;
 /// JSON nested deeper than this is malformed.
 pub const DEPTH_MAX: usize = 128;

@@ -1,7 +1,8 @@
 //! JSON pointers (RFC 6901) and the pointers that no module may edit.
 //!
-//! A pointer is checked once and then walked step by step; nothing is allocated but for a step with a
-//! `~` escape. Protected pointers are compared step by step, decoded, so no spelling passes by them.
+//! A pointer is checked once and then walked step by step; nothing is allocated but for a step with
+//! a `~` escape. Protected pointers are compared step by step, decoded, so no spelling passes by
+//! them.
 
 use std::borrow::Cow;
 
@@ -22,7 +23,8 @@ impl<'p> Pointer<'p> {
             return Err("it does not begin with `/`");
         };
         let bytes = rest.as_bytes();
-        let bad = memchr::memchr_iter(b'~', bytes).any(|at| !matches!(bytes.get(at + 1), Some(b'0' | b'1')));
+        let bad = memchr::memchr_iter(b'~', bytes)
+            .any(|at| !matches!(bytes.get(at + 1), Some(b'0' | b'1')));
         if bad {
             return Err("a `~` must be followed by `0` or `1`");
         }
@@ -41,8 +43,9 @@ impl<'p> Pointer<'p> {
 
     /// The protected pointer that this one equals, is a prefix of, or extends.
     ///
-    /// Protected is what weir's guarantees rest on (design/modules.md section 2): the object's identity, what it is
-    /// about, its times, and weir's own members. The empty pointer is not asked about: it is no edit.
+    /// Protected is what weir's guarantees rest on (design/modules.md section 2): the object's
+    /// identity, what it is about, its times, and weir's own members. The empty pointer is not
+    /// asked about: it is no edit.
     pub(super) fn protected(self) -> Option<&'static str> {
         let mut steps = self.steps();
         let root = steps.next()?;
@@ -77,7 +80,8 @@ impl<'p> Pointer<'p> {
     }
 }
 
-/// A step as an array's index: digits without leading zeros. A number beyond `usize` is past any end.
+/// A step as an array's index: digits without leading zeros. A number beyond `usize` is past any
+/// end.
 pub(super) fn array_index(step: &str) -> Option<usize> {
     let digits = !step.is_empty() && step.bytes().all(|b| b.is_ascii_digit());
     if !digits || (step.len() > 1 && step.starts_with('0')) {
@@ -122,7 +126,8 @@ mod tests {
     #[test]
     fn a_protected_pointer_its_parents_and_its_children_are_protected() {
         let of = |text: &str| Pointer::parse(text).unwrap().protected();
-        let metadata = ["uid", "resourceVersion", "name", "namespace", "creationTimestamp", "managedFields"];
+        let metadata =
+            ["uid", "resourceVersion", "name", "namespace", "creationTimestamp", "managedFields"];
         let regarded = ["kind", "namespace", "name", "uid"];
         let times = ["firstTimestamp", "lastTimestamp", "eventTime", "series"];
         let own = ["apiVersion", "kind", "@timestamp", "clusterName", "weir"];
@@ -136,8 +141,15 @@ mod tests {
         }
         assert_eq!(of("/metadata"), Some("/metadata/uid"));
         assert_eq!(of("/involvedObject"), Some("/involvedObject/kind"));
-        let free =
-            ["/metadata/labels", "/metadata/", "/involvedObject/fieldPath", "/kin", "/kind2", "/", "/type"];
+        let free = [
+            "/metadata/labels",
+            "/metadata/",
+            "/involvedObject/fieldPath",
+            "/kin",
+            "/kind2",
+            "/",
+            "/type",
+        ];
         for text in free {
             assert_eq!(of(text), None, "{text}");
         }

@@ -1,16 +1,18 @@
-//! events.k8s.io/v1 to core/v1 names: `note` to `message`, `regarding` to `involvedObject`, `deprecated*`
-//! to what they were, `reportingController` to `reportingComponent`.
+//! events.k8s.io/v1 to core/v1 names: `note` to `message`, `regarding` to `involvedObject`,
+//! `deprecated*` to what they were, `reportingController` to `reportingComponent`.
 //!
 //! The API server stores one object and shows it under both names; this is its own conversion
 //! (<https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/events/v1/conversion.go>). `action`,
 //! `series`, `related` and `reportingInstance` are named alike in both.
 //!
-//! Where an object has both names of a member, the result has one key twice, and parsing it says so.
+//! Where an object has both names of a member, the result has one key twice, and parsing it says
+//! so.
 
 use super::head::Member;
 use super::json::decode_bytes;
 
-/// Appends the core/v1 form of an event with events.k8s.io/v1 names to `out`; it must be parsed again.
+/// Appends the core/v1 form of an event with events.k8s.io/v1 names to `out`; it must be parsed
+/// again.
 pub(crate) fn rewrite(event: &[u8], members: &[Member], out: &mut Vec<u8>) {
     let mut copied = 0;
     for member in members {
@@ -64,7 +66,10 @@ mod tests {
 
     #[test]
     fn an_item_of_a_list_keeps_lacking_what_it_lacks() {
-        assert_eq!(rewritten(r#"{"regarding":{},"note":""}"#), r#"{"involvedObject":{},"message":""}"#);
+        assert_eq!(
+            rewritten(r#"{"regarding":{},"note":""}"#),
+            r#"{"involvedObject":{},"message":""}"#
+        );
     }
 
     #[test]

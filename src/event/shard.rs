@@ -1,7 +1,7 @@
 //! The hash by which events about one object reach one worker.
 //!
-//! It is taken over decoded text, so that two ways of writing one name meet. It stands in no file and on no
-//! wire: it may differ from one version of weir to the next.
+//! It is taken over decoded text, so that two ways of writing one name meet. It stands in no file
+//! and on no wire: it may differ from one version of weir to the next.
 
 use super::head::Span;
 use super::json::decode_bytes;
@@ -65,7 +65,8 @@ mod tests {
         for workers in [2, 3, 4] {
             let mut counts = vec![0usize; workers as usize];
             for pod in 0..10_000 {
-                counts[(of(["Pod", "default", &format!("web-7d4b9c-{pod:05}")]) % workers) as usize] += 1;
+                counts[(of(["Pod", "default", &format!("web-7d4b9c-{pod:05}")]) % workers)
+                    as usize] += 1;
             }
             let fair = 10_000 / workers as usize;
             assert!(counts.iter().all(|count| count.abs_diff(fair) < fair / 10), "{counts:?}");

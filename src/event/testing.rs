@@ -1,4 +1,5 @@
-//! For tests: JSON trees that keep duplicate keys, generated ones, and every way to write them down.
+//! For tests: JSON trees that keep duplicate keys, generated ones, and every way to write them
+//! down.
 
 use std::fmt;
 
@@ -80,7 +81,10 @@ pub(crate) struct Style {
 
 impl Style {
     fn roll(&mut self, sides: u64) -> u64 {
-        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.seed = self
+            .seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.seed >> 33) % sides
     }
 
@@ -133,9 +137,13 @@ pub(crate) fn values() -> impl Strategy<Value = Json> {
     })
 }
 
-/// Text of a JSON number that an f64 can hold: serde_json, which many tests compare with, refuses others.
+/// Text of a JSON number that an f64 can hold: serde_json, which many tests compare with, refuses
+/// others.
 pub(crate) fn numbers() -> impl Strategy<Value = String> {
-    prop_oneof!["-?(0|[1-9][0-9]{0,3})", "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?"]
+    prop_oneof![
+        "-?(0|[1-9][0-9]{0,3})",
+        "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?"
+    ]
 }
 
 impl<'de> Deserialize<'de> for Json {
@@ -209,7 +217,8 @@ enum How {
 
 /// Any damage, most often one that JSON's grammar notices.
 pub(crate) fn damaged() -> impl Strategy<Value = Damage> {
-    let byte = prop_oneof![any::<u8>(), prop::sample::select(b"{}[]\",:\\u0019-+.eE tfn\n\x00".to_vec())];
+    let byte =
+        prop_oneof![any::<u8>(), prop::sample::select(b"{}[]\",:\\u0019-+.eE tfn\n\x00".to_vec())];
     let how = prop_oneof![
         byte.clone().prop_map(How::Replace),
         byte.prop_map(How::Insert),

@@ -1,7 +1,7 @@
 //! RFC 3339 times as Kubernetes writes them (`metav1.Time`, `metav1.MicroTime`).
 //!
-//! The two forms that the API server writes, `2026-11-22T19:03:27Z` and the same with a fraction, are
-//! read by hand; every other one by jiff. Both agree: that is tested.
+//! The two forms that the API server writes, `2026-11-22T19:03:27Z` and the same with a fraction,
+//! are read by hand; every other one by jiff. Both agree: that is tested.
 //!
 //! A leap second (`:60`) is no Unix time; it is read as the second before, as jiff does.
 
@@ -65,8 +65,8 @@ fn days_in_month(year: i64, month: i64) -> Option<i64> {
     })
 }
 
-/// Days since the epoch of a date of the Gregorian calendar, with years that begin in March so that the leap
-/// day comes last (<https://howardhinnant.github.io/date_algorithms.html>, `days_from_civil`).
+/// Days since the epoch of a date of the Gregorian calendar, with years that begin in March so that
+/// the leap day comes last (<https://howardhinnant.github.io/date_algorithms.html>, `days_from_civil`).
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -81,7 +81,8 @@ pub fn civil_date(micros: Micros) -> (i32, u8, u8) {
     let days = micros.div_euclid(MICROS_PER_SECOND * SECONDS_PER_DAY) + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
@@ -94,8 +95,8 @@ pub fn civil_date(micros: Micros) -> (i32, u8, u8) {
 /// Offsets, lower-case letters, leap seconds.
 #[cold]
 fn parse_any(text: &[u8]) -> Option<Micros> {
-    // jiff reads more than RFC 3339 (a date and time without seconds, `T` left out, a zone in brackets), which
-    // OpenSearch's date fields would then refuse.
+    // jiff reads more than RFC 3339 (a date and time without seconds, `T` left out, a zone in
+    // brackets), which OpenSearch's date fields would then refuse.
     let shape = text.len() >= 20
         && text[..19].iter().zip(b"0000-00-00t00:00:00").all(|(byte, like)| match like {
             b'0' => byte.is_ascii_digit(),

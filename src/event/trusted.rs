@@ -102,8 +102,8 @@ impl Iterator for Children<'_> {
     }
 }
 
-/// Where the value at `pointer` lies in `json`, which begins with a value at 0; of a key that appears
-/// twice, the last. Adds the bytes that were looked at to `scanned`.
+/// Where the value at `pointer` lies in `json`, which begins with a value at 0; of a key that
+/// appears twice, the last. Adds the bytes that were looked at to `scanned`.
 pub(super) fn find<'p>(
     json: &[u8],
     steps: impl Iterator<Item = Cow<'p, str>>,
@@ -131,7 +131,9 @@ fn child(json: &[u8], start: usize, step: &str) -> (Option<Range<usize>>, usize)
             }
             last
         }
-        Some(b'[') => array_index(step).and_then(|index| children.nth(index)).map(|(_, value)| value),
+        Some(b'[') => {
+            array_index(step).and_then(|index| children.nth(index)).map(|(_, value)| value)
+        }
         _ => None,
     };
     (found, children.position() - start)
@@ -161,8 +163,8 @@ pub(super) fn same_text(content: &[u8], text: &str) -> bool {
     decode(content) == text
 }
 
-/// The text that stands between a JSON string's quotes, decoded; borrowed where it has no escapes. A lone
-/// surrogate becomes U+FFFD.
+/// The text that stands between a JSON string's quotes, decoded; borrowed where it has no escapes.
+/// A lone surrogate becomes U+FFFD.
 pub(super) fn decode(content: &[u8]) -> Cow<'_, str> {
     let text = utf8(content);
     if memchr::memchr(b'\\', content).is_none() {
@@ -212,7 +214,9 @@ mod tests {
     #[test]
     fn of_a_repeated_key_the_last_is_found() {
         let json = br#"{"a":1,"b":[10,{"c":2}],"a":3}"#;
-        let at = |pointer| find_at(json, pointer).map(|range| std::str::from_utf8(&json[range]).unwrap());
+        let at = |pointer| {
+            find_at(json, pointer).map(|range| std::str::from_utf8(&json[range]).unwrap())
+        };
         assert_eq!(at("/a"), Some("3"));
         assert_eq!(at("/b/1/c"), Some("2"));
         for nothing in ["/x", "/b/2", "/b/-", "/b/00", "/a/x", "/b/1/c/d"] {
@@ -222,9 +226,20 @@ mod tests {
 
     #[test]
     fn text_that_is_not_json_ends_every_walk() {
-        for json in
-            ["", "{", "[", "{\"", "{\"a", "{\"a\"", "{\"a\":", "{:}", "[,,,]", "{\"a\":\"\\", "]}", "[}{"]
-        {
+        for json in [
+            "",
+            "{",
+            "[",
+            "{\"",
+            "{\"a",
+            "{\"a\"",
+            "{\"a\":",
+            "{:}",
+            "[,,,]",
+            "{\"a\":\"\\",
+            "]}",
+            "[}{",
+        ] {
             let _ = Children::new(json.as_bytes(), 0).count();
             let _ = find_at(json.as_bytes(), "/a/0");
         }

@@ -3,9 +3,10 @@
 use super::time::{Micros, parse_rfc3339};
 use super::trusted::{Children, decode, find_at, string_content};
 
-/// When the server wrote this version of `event`, as far as it says so: the latest of `metadata.creationTimestamp` and
-/// `metadata.managedFields[].time`, in µs since the epoch. Not later than it was, but for what somebody wrote into
-/// `managedFields` by hand; `None` where there is neither.
+/// When the server wrote this version of `event`, as far as it says so: the latest of
+/// `metadata.creationTimestamp` and `metadata.managedFields[].time`, in µs since the epoch. Not
+/// later than it was, but for what somebody wrote into `managedFields` by hand; `None` where there
+/// is neither.
 ///
 /// `event` was found valid before.
 pub fn written_at(event: &[u8]) -> Option<Micros> {
@@ -36,7 +37,8 @@ mod tests {
 
     fn written(metadata: &str) -> Option<String> {
         let event = format!(r#"{{"metadata":{metadata},"reason":"R"}}"#);
-        written_at(event.as_bytes()).map(|at| jiff::Timestamp::from_microsecond(at).unwrap().to_string())
+        written_at(event.as_bytes())
+            .map(|at| jiff::Timestamp::from_microsecond(at).unwrap().to_string())
     }
 
     #[test]

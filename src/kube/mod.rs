@@ -1,12 +1,13 @@
-//! The client of the API server, for every part that needs one (source, Lease, lookup), and the [`lease`] by which replicas
-//! agree on who works.
+//! The client of the API server, for every part that needs one (source, Lease, lookup), and the
+//! [`lease`] by which replicas agree on who works.
 //!
-//! kube's `Client` authenticates and connects: client certificates, token files that rotate, exec plugins
-//! and a rotating CA are its own. What is decided here: where the configuration is looked for, that nothing
-//! limits how long an answer may take (a watch is one answer of minutes), and that nobody but the
-//! machines (list/watch, Lease) retries.
+//! kube's `Client` authenticates and connects: client certificates, token files that rotate, exec
+//! plugins and a rotating CA are its own. What is decided here: where the configuration is looked
+//! for, that nothing limits how long an answer may take (a watch is one answer of minutes), and
+//! that nobody but the machines (list/watch, Lease) retries.
 //!
-//! Invariant: a configuration that is there but wrong is an error, never a reason to try the next place.
+//! Invariant: a configuration that is there but wrong is an error, never a reason to try the next
+//! place.
 
 pub mod lease;
 
@@ -37,7 +38,9 @@ pub enum ClientError {
         home: String,
     },
     /// The kubeconfig cannot be read or makes no sense.
-    #[error("cannot use the kubeconfig {place}: {error}: see what `kubectl config view --minify` says of it")]
+    #[error(
+        "cannot use the kubeconfig {place}: {error}: see what `kubectl config view --minify` says of it"
+    )]
     Kubeconfig {
         /// Which one.
         place: String,
@@ -79,7 +82,9 @@ pub enum Place {
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Place::Environment(files) => write!(f, "{files} (from the environment variable KUBECONFIG)"),
+            Place::Environment(files) => {
+                write!(f, "{files} (from the environment variable KUBECONFIG)")
+            }
             Place::Home(file) => write!(f, "{}", file.display()),
             Place::Pod => f.write_str("the pod's service account"),
         }
@@ -112,13 +117,15 @@ impl Surroundings {
             (None, Some(file), None) => {
                 Err(ClientError::NotConfigured { home: format!("{}", file.display()) })
             }
-            (None, None, None) => Err(ClientError::NotConfigured { home: "~/.kube/config".to_owned() }),
+            (None, None, None) => {
+                Err(ClientError::NotConfigured { home: "~/.kube/config".to_owned() })
+            }
         }
     }
 }
 
-/// A client of the configured API server: `KUBECONFIG`, else `~/.kube/config`, else the pod's service
-/// account. Contacts nobody.
+/// A client of the configured API server: `KUBECONFIG`, else `~/.kube/config`, else the pod's
+/// service account. Contacts nobody.
 ///
 /// # Errors
 ///
@@ -127,9 +134,11 @@ pub async fn client() -> Result<Client, ClientError> {
     crate::tls::install_crypto_provider();
     let place = Surroundings::of_process().place()?;
     let config = match &place {
-        Place::Environment(_) | Place::Home(_) => Config::from_kubeconfig(&KubeConfigOptions::default())
-            .await
-            .map_err(|e| ClientError::Kubeconfig { place: place.to_string(), error: Box::new(e) })?,
+        Place::Environment(_) | Place::Home(_) => {
+            Config::from_kubeconfig(&KubeConfigOptions::default()).await.map_err(|e| {
+                ClientError::Kubeconfig { place: place.to_string(), error: Box::new(e) }
+            })?
+        }
         Place::Pod => Config::incluster().map_err(|e| ClientError::InCluster(Box::new(e)))?,
     };
     let server = config.cluster_url.to_string();

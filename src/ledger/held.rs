@@ -1,13 +1,15 @@
 //! Events that have no outcome yet, in the hands of whoever holds them.
 //!
-//! Invariant: a [`Held`] is split and merged, and never copied, so that an event is in one of them until it has its outcome.
+//! Invariant: a [`Held`] is split and merged, and never copied, so that an event is in one of them
+//! until it has its outcome.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::{Ledger, Tally};
 
-/// Who wants to know when events have got their outcomes: what remembers how far the source was read.
+/// Who wants to know when events have got their outcomes: what remembers how far the source was
+/// read.
 pub trait Settlement: fmt::Debug + Send + Sync {
     /// So many more of its events have got their outcomes.
     fn settled(&self, count: u64);
@@ -48,8 +50,8 @@ impl Held {
         self
     }
 
-    /// They are safe on this machine's disk: who waits to know that they are done with is told so now, and nobody when they
-    /// are settled.
+    /// They are safe on this machine's disk: who waits to know that they are done with is told so
+    /// now, and nobody when they are settled.
     pub fn hand_over(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             ticket.settled(self.count);
@@ -60,9 +62,13 @@ impl Held {
     ///
     /// # Panics
     ///
-    /// When somebody waits for these or for the others: it would not be known which ones are settled.
+    /// When somebody waits for these or for the others: it would not be known which ones are
+    /// settled.
     pub fn merge(&mut self, mut others: Held) {
-        assert!(self.ticket.is_none() && others.ticket.is_none(), "events of two chunks in one holder");
+        assert!(
+            self.ticket.is_none() && others.ticket.is_none(),
+            "events of two chunks in one holder"
+        );
         self.count += std::mem::take(&mut others.count);
     }
 

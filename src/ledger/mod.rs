@@ -3,14 +3,16 @@
 //!
 //! Invariants:
 //!
-//! - Every event that a source receives enters by [`Ledger::receive`] and is from then on part of exactly
-//!   one [`Held`], which travels with it through queues, batches and retries.
-//! - `in_flight` is the sum of all `Held` there are; it is never computed as the difference.
-//!   A `Held` that is dropped with events in it therefore unbalances the ledger, and shows. When a run is cut
-//!   short ([`Ledger::cut_short`]) those have no outcome and count as in flight: the last reading says how many.
+//! - Every event that a source receives enters by [`Ledger::receive`] and is from then on part of
+//!   exactly one [`Held`], which travels with it through queues, batches and retries.
+//! - `in_flight` is the sum of all `Held` there are; it is never computed as the difference. A
+//!   `Held` that is dropped with events in it therefore unbalances the ledger, and shows. When a
+//!   run is cut short ([`Ledger::cut_short`]) those have no outcome and count as in flight: the
+//!   last reading says how many.
 //! - Everything moves under one lock, a chunk or a response at a time, and is read in one snapshot.
 //!
-//! How: `held` is what is in flight, `tally` what became of it, `snapshot` what both look like at one moment.
+//! How: `held` is what is in flight, `tally` what became of it, `snapshot` what both look like at
+//! one moment.
 
 mod held;
 mod snapshot;
@@ -46,7 +48,8 @@ impl Ledger {
         register(&mut self.lock().filter_labels, stage, reason)
     }
 
-    /// The id of a pair of labels of `weir_events_dead_lettered_total{where,reason}`; registers it once.
+    /// The id of a pair of labels of `weir_events_dead_lettered_total{where,reason}`; registers it
+    /// once.
     pub fn dead_letter_reason(&self, place: &str, reason: &str) -> ReasonId {
         register(&mut self.lock().dead_letter_labels, place, reason)
     }
@@ -66,8 +69,8 @@ impl Ledger {
         self.enter(count, |account| &mut account.replayed)
     }
 
-    /// The run ends before all events have an outcome: those whose holders have ended, or end from now on, count as in
-    /// flight, so that the last reading says how many they were.
+    /// The run ends before all events have an outcome: those whose holders have ended, or end from
+    /// now on, count as in flight, so that the last reading says how many they were.
     pub fn cut_short(&self) {
         self.lock().is_cut_short = true;
     }

@@ -29,7 +29,8 @@ impl Delivered {
     }
 }
 
-/// A registered pair of labels: `{stage, reason}` of filtered events, `{where, reason}` of dead letters.
+/// A registered pair of labels: `{stage, reason}` of filtered events, `{where, reason}` of dead
+/// letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ReasonId(pub(super) u16);
 

@@ -1,7 +1,8 @@
-//! How a run ends: waits for its parts in the order of the flow, and sees to what has no outcome by then.
+//! How a run ends: waits for its parts in the order of the flow, and sees to what has no outcome by
+//! then.
 //!
-//! A drain whose sink cannot deliver waits its whole time even where everything is on disk meanwhile: the disk may be one
-//! that goes with the pod.
+//! A drain whose sink cannot deliver waits its whole time even where everything is on disk
+//! meanwhile: the disk may be one that goes with the pod.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,8 +40,9 @@ pub(super) async fn finish(
     };
     let time_is_up = drain_is_over(&shared.shutdown);
     tokio::pin!(time_is_up);
-    // A part may be seen to have ended before the one that made it end: only when all have can it be said that none
-    // failed. Only a failure is not waited for by a source that blocks on stdin.
+    // A part may be seen to have ended before the one that made it end: only when all have can it
+    // be said that none failed. Only a failure is not waited for by a source that blocks on
+    // stdin.
     while !(sink_ended && workers_ended && (source_ended || first_failure.is_some())) {
         tokio::select! {
             end = &mut source, if !source_ended => {

@@ -1,8 +1,8 @@
 //! When the source runs: always, or while this replica holds the Lease.
 //!
-//! Constraints: only the source stops when the Lease is lost; what was read goes on to the sink, which stores nothing twice.
-//! A term begins from the mark that was found in the Lease, and only its own settled mark is written there: at each renewal,
-//! and at once when it has moved back.
+//! Constraints: only the source stops when the Lease is lost; what was read goes on to the sink,
+//! which stores nothing twice. A term begins from the mark that was found in the Lease, and only
+//! its own settled mark is written there: at each renewal, and at once when it has moved back.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -38,7 +38,8 @@ pub(super) struct Context {
 }
 
 impl Leading {
-    /// Begins to follow, or, without settings, leads from now on. `folder` is this process's own, where there is one.
+    /// Begins to follow, or, without settings, leads from now on. `folder` is this process's own,
+    /// where there is one.
     pub(super) async fn start(
         settings: Option<&LeaseSettings>,
         folder: Option<&Path>,
@@ -81,7 +82,8 @@ impl Leading {
         }
     }
 
-    /// Gives the Lease up, with the last settled mark. To be called when everything is settled that will be.
+    /// Gives the Lease up, with the last settled mark. To be called when everything is settled that
+    /// will be.
     pub(super) async fn release(self) {
         if let Some(lease) = self.lease {
             lease.release().await;
@@ -105,8 +107,8 @@ fn mark(
     }
 }
 
-/// A mark that has moved back is written before its time: until then, who takes over would begin behind what a restored
-/// cluster has.
+/// A mark that has moved back is written before its time: until then, who takes over would begin
+/// behind what a restored cluster has.
 fn renew_what_moved_back(
     keeper: &Keeper,
     renewal: Renewal,
@@ -208,7 +210,9 @@ mod tests {
         let tracker = keeper.tracker();
         tracker.issue("a", 0, Some("7".into()));
         tokio::spawn(renew_what_moved_back(&keeper, renewal.clone()));
-        let soon = async || tokio::time::timeout(std::time::Duration::from_secs(1), renewal.wanted()).await;
+        let soon = async || {
+            tokio::time::timeout(std::time::Duration::from_secs(1), renewal.wanted()).await
+        };
         tracker.issue("a", 0, Some("8".into()));
         soon().await.expect_err("a mark that goes on waits for its time");
         tracker.start_over("a");

@@ -1,4 +1,5 @@
-//! Opens the dead letters where the settings have them, and a replay of them, if there is to be one.
+//! Opens the dead letters where the settings have them, and a replay of them, if there is to be
+//! one.
 
 use super::{RunError, on_disk};
 use crate::config::Settings;
@@ -14,7 +15,10 @@ use crate::source::Letters;
 /// # Errors
 ///
 /// [`sink::place_of_letters`].
-pub fn place_of_letters(settings: &Settings, shutdown: &Shutdown) -> Result<Option<Place>, SinkError> {
+pub fn place_of_letters(
+    settings: &Settings,
+    shutdown: &Shutdown,
+) -> Result<Option<Place>, SinkError> {
     let owner = Owner { pipeline: settings.name.clone(), cluster: settings.cluster.clone() };
     sink::place_of_letters(&settings.dead_letter, &settings.sink, owner, shutdown)
 }

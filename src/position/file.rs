@@ -1,8 +1,9 @@
 //! The record on disk, beside the spool: `position.json`.
 //!
-//! Constraint: after a crash at any point the file holds a whole record, this one or the one before; so a new one is
-//! written beside it and renamed. It is not waited for the disk: after a power failure an older mark is as good, only
-//! slower, because what it covers was made durable before it was written. Only a mark that moves back must be waited for.
+//! Constraint: after a crash at any point the file holds a whole record, this one or the one
+//! before; so a new one is written beside it and renamed. It is not waited for the disk: after a
+//! power failure an older mark is as good, only slower, because what it covers was made durable
+//! before it was written. Only a mark that moves back must be waited for.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -54,7 +55,8 @@ pub fn load(folder: &Path) -> Result<Saved, FileError> {
     }
 }
 
-/// Saves `record` in place of the one before. Blocks on the disk's cache, not on the disk, unless `durably`.
+/// Saves `record` in place of the one before. Blocks on the disk's cache, not on the disk, unless
+/// `durably`.
 ///
 /// # Errors
 ///
@@ -63,7 +65,8 @@ pub fn save(folder: &Path, record: &Record, durably: bool) -> Result<(), FileErr
     let path = folder.join(NAME);
     let new = path.with_extension("json.new");
     let write = || -> io::Result<()> {
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+        let mut file =
+            OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
         file.write_all(record.encode().as_bytes())?;
         file.write_all(b"\n")?;
         if durably {

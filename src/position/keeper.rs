@@ -1,7 +1,9 @@
-//! The positions of a run: loaded when it starts, checked against what it reads and where it sends, saved as they move.
+//! The positions of a run: loaded when it starts, checked against what it reads and where it sends,
+//! saved as they move.
 //!
-//! The identity of a cluster is not known before it answers, so it is checked then: a mark of another cluster means nothing
-//! and is forgotten; another target is for a person to decide on, and ends the run.
+//! The identity of a cluster is not known before it answers, so it is checked then: a mark of
+//! another cluster means nothing and is forgotten; another target is for a person to decide on, and
+//! ends the run.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -39,7 +41,8 @@ struct State {
     folder: Option<PathBuf>,
     identity: Identity,
     tracker: Tracker,
-    /// What the folder said when the run started, as long as it may still turn out to be another cluster's.
+    /// What the folder said when the run started, as long as it may still turn out to be another
+    /// cluster's.
     found: Option<Record>,
     /// Something was there, and could not be used: then everything is read.
     is_lost: bool,
@@ -50,8 +53,9 @@ struct State {
 const LEASE: &str = "the Lease";
 
 impl Keeper {
-    /// Loads what is saved in `folder`, which this process owns, into `tracker`; `None`: nothing ever is. `has_spool`: what the
-    /// position counts on is still there. `identity` is what is known before anybody has answered.
+    /// Loads what is saved in `folder`, which this process owns, into `tracker`; `None`: nothing
+    /// ever is. `has_spool`: what the position counts on is still there. `identity` is what is
+    /// known before anybody has answered.
     ///
     /// # Errors
     ///
@@ -119,8 +123,9 @@ impl Keeper {
         Ok(keeper)
     }
 
-    /// Goes on from what a Lease holds, a [`Record`] as text, instead of what this machine knows: another replica may have
-    /// come further since. The marks to go on from; `None`: it holds nothing, and what this machine knows is good.
+    /// Goes on from what a Lease holds, a [`Record`] as text, instead of what this machine knows:
+    /// another replica may have come further since. The marks to go on from; `None`: it holds
+    /// nothing, and what this machine knows is good.
     ///
     /// # Errors
     ///
@@ -163,7 +168,8 @@ impl Keeper {
         self.lock().is_lost
     }
 
-    /// The source has told its cluster's UID, or keeps it to itself. Marks of another one are forgotten.
+    /// The source has told its cluster's UID, or keeps it to itself. Marks of another one are
+    /// forgotten.
     pub fn source_is(&self, cluster: Option<String>) {
         let mut state = self.lock();
         state.identity.cluster = cluster.or(state.identity.cluster.take());
@@ -192,14 +198,18 @@ impl Keeper {
         match misfit {
             Some(Misfit::Target { saved, now }) => {
                 let folder = state.folder.as_ref().map(|folder| folder.display().to_string());
-                Err(KeepError::OtherTarget { place: folder.unwrap_or(LEASE.to_owned()), saved, now })
+                Err(KeepError::OtherTarget {
+                    place: folder.unwrap_or(LEASE.to_owned()),
+                    saved,
+                    now,
+                })
             }
             _ => Ok(()),
         }
     }
 
-    /// Saves the marks if they have moved. Blocks on the disk; waits for it when `durably`, and when a mark has moved back:
-    /// the one before is not good any more.
+    /// Saves the marks if they have moved. Blocks on the disk; waits for it when `durably`, and
+    /// when a mark has moved back: the one before is not good any more.
     ///
     /// # Errors
     ///
@@ -223,7 +233,8 @@ impl Keeper {
         let saved = state.saved.as_ref().or(state.found.as_ref());
         let starts_over = record.positions.iter().any(|(scope, mark)| {
             mark == NOWHERE
-                && saved.is_some_and(|saved| saved.positions.get(scope).is_some_and(|old| old != mark))
+                && saved
+                    .is_some_and(|saved| saved.positions.get(scope).is_some_and(|old| old != mark))
         });
         write(&record, durably || starts_over)?;
         state.saved = Some(record);
@@ -241,9 +252,11 @@ impl State {
             Ok(()) => {
                 self.tracker.begin(record.positions.clone());
                 // What this run may not come to know is still known.
-                self.identity.cluster = self.identity.cluster.take().or(record.identity.cluster.clone());
+                self.identity.cluster =
+                    self.identity.cluster.take().or(record.identity.cluster.clone());
                 let target = &record.identity.target.cluster;
-                self.identity.target.cluster = self.identity.target.cluster.take().or(target.clone());
+                self.identity.target.cluster =
+                    self.identity.target.cluster.take().or(target.clone());
                 self.found = Some(record);
                 Ok(())
             }
@@ -263,7 +276,8 @@ impl State {
     }
 }
 
-/// Without anything to save, and nowhere to save it: for tests, and for sources that begin anew each time.
+/// Without anything to save, and nowhere to save it: for tests, and for sources that begin anew
+/// each time.
 impl Default for Keeper {
     fn default() -> Keeper {
         let tracker = Tracker::default();
@@ -284,14 +298,16 @@ mod tests {
     use crate::position::Target;
 
     fn identity(index: &str) -> Identity {
-        let target = Target { kind: "opensearch".into(), index: Some(index.into()), ..Target::default() };
+        let target =
+            Target { kind: "opensearch".into(), index: Some(index.into()), ..Target::default() };
         Identity { pipeline: "p".into(), source: "kubernetes".into(), cluster: None, target }
     }
 
     /// A folder in which a run of cluster `k1` into OpenSearch `o1` has come to 41.
     fn saved() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
+        let keeper =
+            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         keeper.source_is(Some("k1".into()));
         keeper.target_is(Some("o1".into())).unwrap();
         keeper.tracker().issue("*", 0, Some("41".into()));
@@ -306,7 +322,8 @@ mod tests {
     #[test]
     fn the_next_run_goes_on_where_the_last_one_was() {
         let folder = saved();
-        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
+        let keeper =
+            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         keeper.source_is(Some("k1".into()));
         keeper.target_is(Some("o1".into())).unwrap();
         assert_eq!(mark(&keeper).as_deref(), Some("41"));
@@ -315,11 +332,13 @@ mod tests {
     #[test]
     fn a_run_that_learns_no_identity_keeps_the_one_that_is_known() {
         let folder = saved();
-        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
+        let keeper =
+            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         keeper.source_is(None);
         keeper.tracker().issue("*", 0, Some("42".into()));
         keeper.save(true).unwrap();
-        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
+        let keeper =
+            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         keeper.source_is(Some("k2".into()));
         assert!(keeper.is_lost(), "k1 was forgotten");
     }
@@ -327,7 +346,8 @@ mod tests {
     #[test]
     fn positions_of_another_cluster_are_forgotten_and_everything_is_read() {
         let folder = saved();
-        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
+        let keeper =
+            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         keeper.source_is(Some("k2".into()));
         assert_eq!(mark(&keeper), None);
         assert!(keeper.is_lost());
@@ -343,7 +363,8 @@ mod tests {
     #[test]
     fn a_loss_is_saved_at_once() {
         let folder = saved();
-        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
+        let keeper =
+            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         keeper.tracker().lose();
         assert_eq!(on_disk(&folder), NOWHERE);
     }
@@ -360,7 +381,8 @@ mod tests {
     #[test]
     fn only_a_mark_that_moves_back_is_waited_for() {
         let folder = saved();
-        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
+        let keeper =
+            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         let waits = || {
             let mut waits = None;
             let write = |_: &Record, durably| {
@@ -383,9 +405,11 @@ mod tests {
     fn another_target_ends_the_run_with_the_choices_named() {
         let folder = saved();
         let hidden = |text: String| text.replace(&folder.path().display().to_string(), "FOLDER");
-        let error = Keeper::open(Some(folder.path()), true, identity("j"), Tracker::default()).unwrap_err();
+        let error =
+            Keeper::open(Some(folder.path()), true, identity("j"), Tracker::default()).unwrap_err();
         insta::assert_snapshot!(hidden(error.to_string()), @"the position in FOLDER was saved for another target (pipeline p, opensearch, index i, cluster o1; now pipeline p, opensearch, index j): the events before it are there and would not be here. Decide with `weir position keep --config FILE` (go on behind it) or `weir position reset --config FILE` (read everything again that the source still has); `weir position show --config FILE` shows it");
-        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
+        let keeper =
+            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         let error = keeper.target_is(Some("o2".into())).unwrap_err();
         insta::assert_snapshot!(hidden(error.to_string()), @"the position in FOLDER was saved for another target (pipeline p, opensearch, index i, cluster o1; now pipeline p, opensearch, index i, cluster o2): the events before it are there and would not be here. Decide with `weir position keep --config FILE` (go on behind it) or `weir position reset --config FILE` (read everything again that the source still has); `weir position show --config FILE` shows it");
     }
@@ -393,7 +417,8 @@ mod tests {
     #[test]
     fn without_the_spool_that_it_counts_on_a_position_is_of_no_use() {
         let folder = saved();
-        let keeper = Keeper::open(Some(folder.path()), false, identity("i"), Tracker::default()).unwrap();
+        let keeper =
+            Keeper::open(Some(folder.path()), false, identity("i"), Tracker::default()).unwrap();
         assert!(keeper.is_lost());
         assert_eq!(mark(&keeper), None);
     }
@@ -401,7 +426,8 @@ mod tests {
     #[test]
     fn what_the_lease_holds_goes_before_what_this_machine_knows() {
         let folder = saved();
-        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
+        let keeper =
+            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         let open = keeper.tracker().issue("*", 1, Some("50".into())).unwrap();
         assert_eq!(keeper.adopt("").unwrap(), None, "the Lease is new");
         open.settled(1);
@@ -413,7 +439,10 @@ mod tests {
         assert!(keeper.is_lost());
         let other = Record::new(identity("j"), Positions::new()).encode();
         let error = keeper.adopt(&other).unwrap_err().to_string();
-        assert!(error.starts_with("the position in the Lease was saved for another target"), "{error}");
+        assert!(
+            error.starts_with("the position in the Lease was saved for another target"),
+            "{error}"
+        );
         assert_eq!(keeper.record(Positions::new()), None);
     }
 
@@ -421,7 +450,8 @@ mod tests {
     fn a_corrupt_record_means_everything_is_read() {
         let folder = saved();
         std::fs::write(folder.path().join("position.json"), "{").unwrap();
-        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
+        let keeper =
+            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         assert!(keeper.is_lost());
         assert_eq!(mark(&keeper), None);
     }

@@ -1,7 +1,8 @@
 //! What is saved: the marks, and whose they are. Pure.
 //!
-//! Positions mean something only for the cluster that they were read from, and marks only for the target that the events went
-//! to: so the record names both, and a run with others does not use it in silence.
+//! Positions mean something only for the cluster that they were read from, and marks only for the
+//! target that the events went to: so the record names both, and a run with others does not use it
+//! in silence.
 
 use serde::{Deserialize, Serialize};
 
@@ -110,15 +111,16 @@ impl Record {
         Ok(serde_json::from_str(text)?)
     }
 
-    /// Whether it is for a run with this identity. What one of the two does not know, such as the UID of a cluster that is
-    /// not reachable, is no difference.
+    /// Whether it is for a run with this identity. What one of the two does not know, such as the
+    /// UID of a cluster that is not reachable, is no difference.
     ///
     /// # Errors
     ///
     /// With the first difference: of the source, then of the target.
     pub fn fits(&self, now: &Identity) -> Result<(), Misfit> {
         let saved = &self.identity;
-        let differ = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
+        let differ =
+            |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
         if saved.source != now.source || differ(&saved.cluster, &now.cluster) {
             return Err(Misfit::Source { saved: saved.source_text(), now: now.source_text() });
         }

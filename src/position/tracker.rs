@@ -1,4 +1,5 @@
-//! The low-water mark of each scope, over chunks in the order in which they were read. Pure, but for a lock.
+//! The low-water mark of each scope, over chunks in the order in which they were read. Pure, but
+//! for a lock.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -77,7 +78,8 @@ impl Settlement for Ticket {
             return;
         }
         let scope = &mut state.scopes[self.scope];
-        // A chunk leaves `open` only when all its events are done with, so its number is not below `first` here.
+        // A chunk leaves `open` only when all its events are done with, so its number is not below
+        // `first` here.
         let chunk = &mut scope.open[(self.number - scope.first) as usize];
         assert!(count <= chunk.events, "an event of {} was settled twice", scope.name);
         chunk.events -= count;
@@ -86,8 +88,8 @@ impl Settlement for Ticket {
 }
 
 impl Tracker {
-    /// Begins where others have come to: an earlier run, or another replica. What is still open was issued for other marks,
-    /// and moves these no more.
+    /// Begins where others have come to: an earlier run, or another replica. What is still open was
+    /// issued for other marks, and moves these no more.
     pub fn begin(&self, marks: Positions) {
         let scope = |(name, mark)| Scope::new(name, Some(mark));
         let mut state = self.lock();
@@ -95,9 +97,15 @@ impl Tracker {
         state.beginnings += 1;
     }
 
-    /// The next chunk of a scope: `events` of it are to be done with, and then `reaches` is reached. `None` where nothing
-    /// new is: in the middle of a list. The answer is told as they are done with.
-    pub fn issue(&self, scope: &str, events: u64, reaches: Option<Position>) -> Option<Arc<dyn Settlement>> {
+    /// The next chunk of a scope: `events` of it are to be done with, and then `reaches` is
+    /// reached. `None` where nothing new is: in the middle of a list. The answer is told as
+    /// they are done with.
+    pub fn issue(
+        &self,
+        scope: &str,
+        events: u64,
+        reaches: Option<Position>,
+    ) -> Option<Arc<dyn Settlement>> {
         let mut state = self.lock();
         let State { scopes, beginnings, .. } = &mut *state;
         let index = scopes.iter().position(|other| other.name == scope).unwrap_or_else(|| {
@@ -116,7 +124,12 @@ impl Tracker {
         }
         scope.open.push_back(Chunk { events, reaches });
         let number = scope.first + scope.open.len() as u64 - 1;
-        Some(Arc::new(Ticket { tracker: self.clone(), beginning: *beginnings, scope: index, number }))
+        Some(Arc::new(Ticket {
+            tracker: self.clone(),
+            beginning: *beginnings,
+            scope: index,
+            number,
+        }))
     }
 
     /// The marks of all scopes that have one.
@@ -128,8 +141,9 @@ impl Tracker {
             .collect()
     }
 
-    /// A scope's positions mean nothing any more: its cluster was restored, and numbers anew from before them. Its mark is
-    /// [`NOWHERE`] until a position of now is reached: what is open is still done with, and reaches nothing.
+    /// A scope's positions mean nothing any more: its cluster was restored, and numbers anew from
+    /// before them. Its mark is [`NOWHERE`] until a position of now is reached: what is open is
+    /// still done with, and reaches nothing.
     pub fn start_over(&self, scope: &str) {
         let mut state = self.lock();
         if let Some(scope) = state.scopes.iter_mut().find(|other| other.name == scope) {
@@ -139,7 +153,8 @@ impl Tracker {
         self.count_restart(state);
     }
 
-    /// How often marks have moved back: a scope had to start over, something was lost, or all was forgotten.
+    /// How often marks have moved back: a scope had to start over, something was lost, or all was
+    /// forgotten.
     pub fn restarts(&self) -> u64 {
         *self.0.restarts.borrow()
     }
@@ -155,8 +170,9 @@ impl Tracker {
         drop(state);
     }
 
-    /// Something that had been read is lost, and nobody knows of which scope it was: every mark is [`NOWHERE`] until its
-    /// source starts over. Who can read it once more does at once, the others in the next run.
+    /// Something that had been read is lost, and nobody knows of which scope it was: every mark is
+    /// [`NOWHERE`] until its source starts over. Who can read it once more does at once, the
+    /// others in the next run.
     pub fn lose(&self) {
         let mut state = self.lock();
         for scope in &mut state.scopes {
@@ -179,8 +195,8 @@ impl Tracker {
         losses
     }
 
-    /// Has `save` run after each loss, before what was lost counts as done with: it is to save the marks, and to wait for the
-    /// disk. The first one holds.
+    /// Has `save` run after each loss, before what was lost counts as done with: it is to save the
+    /// marks, and to wait for the disk. The first one holds.
     pub fn on_loss(&self, save: impl Fn() + Send + Sync + 'static) {
         // Nobody else is ever asked to.
         let _ = self.0.on_loss.0.set(Box::new(save));
@@ -286,7 +302,10 @@ mod tests {
         // What the sources read before they are told.
         tracker.issue("a", 1, Some("8".into())).unwrap().settled(1);
         tracker.issue("b", 0, Some("8".into()));
-        assert_eq!((tracker.marks()["a"].as_str(), tracker.marks()["b"].as_str()), (NOWHERE, NOWHERE));
+        assert_eq!(
+            (tracker.marks()["a"].as_str(), tracker.marks()["b"].as_str()),
+            (NOWHERE, NOWHERE)
+        );
         tracker.start_over("a");
         tracker.issue("a", 1, Some("9".into())).unwrap().settled(1);
         assert_eq!((tracker.marks()["a"].as_str(), tracker.marks()["b"].as_str()), ("9", NOWHERE));

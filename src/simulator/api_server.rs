@@ -1,5 +1,6 @@
-//! A Kubernetes API server: one history over all kinds of objects, of which events are a part; paged lists in key order from
-//! a snapshot; watches from a revision; compaction, and everything with which a real one refuses.
+//! A Kubernetes API server: one history over all kinds of objects, of which events are a part;
+//! paged lists in key order from a snapshot; watches from a revision; compaction, and everything
+//! with which a real one refuses.
 
 use std::collections::BTreeMap;
 
@@ -89,7 +90,8 @@ impl ApiServer {
     pub(super) fn snapshot(&self, namespace: Option<&str>, revision: u64) -> Vec<usize> {
         let mut objects = BTreeMap::new();
         for (at, change) in self.changes.iter().enumerate() {
-            if change.revision > revision || namespace.is_some_and(|name| name != change.namespace) {
+            if change.revision > revision || namespace.is_some_and(|name| name != change.namespace)
+            {
                 continue;
             }
             let key = format!("{}/{}", change.namespace, change.name);
@@ -114,8 +116,10 @@ impl ApiServer {
             return (wait, reply);
         }
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
-        let value = |key: &str| query.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='));
-        let namespace = path.strip_prefix("/api/v1/namespaces/").and_then(|rest| rest.split_once('/'));
+        let value =
+            |key: &str| query.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='));
+        let namespace =
+            path.strip_prefix("/api/v1/namespaces/").and_then(|rest| rest.split_once('/'));
         let namespace = namespace.map(|(name, _)| name.to_owned());
         let number = |key: &str| value(key).and_then(|text| text.parse::<u64>().ok());
         let reply = if path.ends_with("/kube-system") {
@@ -152,8 +156,8 @@ impl ApiServer {
     }
 
     fn list(&mut self, namespace: Option<&str>, limit: Option<u64>, token: Option<&str>) -> Reply {
-        // A token says of which revision the snapshot is, and how many items came before. (The epoch is for people who read a
-        // trace: a server does not know it.)
+        // A token says of which revision the snapshot is, and how many items came before. (The
+        // epoch is for people who read a trace: a server does not know it.)
         let parsed = token.and_then(|token| {
             let mut parts = token.split('-').map(str::parse::<u64>);
             Some((parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?))

@@ -1,5 +1,5 @@
-//! One process's candidate for the Lease: carries the production machine's requests to the API server and the answers back, as
-//! its runner does.
+//! One process's candidate for the Lease: carries the production machine's requests to the API
+//! server and the answers back, as its runner does.
 
 use std::time::Duration;
 
@@ -87,7 +87,13 @@ impl Candidate {
     }
 
     /// Takes one input; `mark` is that of its term.
-    pub(super) fn handle(&mut self, input: Input, mark: Option<Mark>, is_cut: bool, shared: &mut Shared) {
+    pub(super) fn handle(
+        &mut self,
+        input: Input,
+        mark: Option<Mark>,
+        is_cut: bool,
+        shared: &mut Shared,
+    ) {
         self.is_releasing |= matches!(input, Input::Release);
         let (text, epochs) = mark.unzip();
         let moment = Moment {
@@ -111,8 +117,13 @@ impl Candidate {
                 let epochs = epochs.or_else(|| is_anew.then(|| self.epochs.clone()));
                 self.requests += 1;
                 self.waits_for = Some(self.requests);
-                let asked =
-                    Asked { life: self.life, number: self.requests, action, sent: shared.now, epochs };
+                let asked = Asked {
+                    life: self.life,
+                    number: self.requests,
+                    action,
+                    sent: shared.now,
+                    epochs,
+                };
                 shared.leases.send(asked, is_cut, &mut shared.server, shared.now);
             }
         }

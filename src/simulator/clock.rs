@@ -10,7 +10,8 @@ pub(super) const SECOND: Time = 1_000_000;
 /// Later than everything.
 pub(super) const NEVER: Time = u64::MAX;
 
-/// What the clocks on the walls show, in µs since the epoch: a run begins ten seconds before midnight.
+/// What the clocks on the walls show, in µs since the epoch: a run begins ten seconds before
+/// midnight.
 pub(super) fn wall(time: Time) -> i64 {
     1_709_251_190_000_000 + time as i64
 }
@@ -32,6 +33,8 @@ impl Clock {
 
     /// When an instant is, rounded up; `None` is never.
     pub(super) fn time_of(self, at: Option<Instant>) -> Time {
-        at.map_or(NEVER, |at| at.saturating_duration_since(self.base).as_nanos().div_ceil(1_000) as Time)
+        at.map_or(NEVER, |at| {
+            at.saturating_duration_since(self.base).as_nanos().div_ceil(1_000) as Time
+        })
     }
 }

@@ -1,5 +1,5 @@
-//! One scope's source in its world: carries its requests to the API server and the answers back, in pieces, as the runner
-//! does, and tells the oracle what the source was told.
+//! One scope's source in its world: carries its requests to the API server and the answers back, in
+//! pieces, as the runner does, and tells the oracle what the source was told.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,8 @@ pub(super) struct Feed {
     /// Which life of the API server each cursor was of.
     epochs: BTreeMap<u64, u32>,
     new_epochs: Vec<(u64, u32)>,
-    /// The version that a list said last. (One that only checks is compared with the cursor, and not remembered.)
+    /// The version that a list said last. (One that only checks is compared with the cursor, and
+    /// not remembered.)
     list_version: Option<u64>,
     /// Of which life the cursor is, and of which the answer that is being read.
     epoch: u32,
@@ -57,7 +58,8 @@ pub(super) struct Around<'a> {
     pub(super) now: Time,
     /// The API server cannot be reached until then.
     pub(super) cut_until: Time,
-    /// Which process it is of, if its marks are its own machine's, and not what the last leader told.
+    /// Which process it is of, if its marks are its own machine's, and not what the last leader
+    /// told.
     pub(super) alone: Option<u32>,
     pub(super) server: &'a mut ApiServer,
     pub(super) oracle: &'a mut Oracle,
@@ -107,7 +109,8 @@ impl Feed {
         let Exchange::Reading(stream) = &self.exchange else { return false };
         let namespace = Some(self.key()).filter(|key| *key != "*");
         let last = server.changes.iter().rev();
-        let last = last.clone().find(|change| namespace.is_none_or(|name| name == change.namespace));
+        let last =
+            last.clone().find(|change| namespace.is_none_or(|name| name == change.namespace));
         self.source.state() == "watching"
             && !self.source.holds_chunk()
             // Behind a restored server's version it would be silent.
@@ -147,12 +150,16 @@ impl Feed {
                 self.source.deadline_passed(at)?;
             }
             (Exchange::Reading(stream), _) => self.read(stream, around)?,
-            (Exchange::NoChunk { stream, rest, since }, _) => self.find_chunk(stream, rest, since, around)?,
+            (Exchange::NoChunk { stream, rest, since }, _) => {
+                self.find_chunk(stream, rest, since, around)?
+            }
             (_, Want::Sleep | Want::Ask(_)) if is_late => {
                 self.vain += 1;
                 self.source.deadline_passed(at)?;
             }
-            (Exchange::Asked { at, reply }, _) if at > now => self.exchange = Exchange::Asked { at, reply },
+            (Exchange::Asked { at, reply }, _) if at > now => {
+                self.exchange = Exchange::Asked { at, reply }
+            }
             (Exchange::Asked { reply, .. }, _) => self.answered(reply, around)?,
             (Exchange::None, Want::Ask(uri)) => self.ask(&uri, around),
             (Exchange::None, Want::Room) => {
@@ -197,7 +204,8 @@ impl Feed {
     fn ask(&mut self, uri: &str, around: &mut Around<'_>) {
         let (mut wait, mut reply) = around.server.ask(uri, around.now);
         if around.now < around.cut_until {
-            (wait, reply) = (MILLISECOND, if self.random.bool() { Reply::Breaks } else { Reply::Never });
+            (wait, reply) =
+                (MILLISECOND, if self.random.bool() { Reply::Breaks } else { Reply::Never });
         }
         around.trace.say(around.now, || format!("{} asks {uri}: {reply:?}", self.source.key()));
         if let Reply::Body(stream) = &reply {
@@ -207,7 +215,8 @@ impl Feed {
         self.exchange = Exchange::Asked { at, reply: Some(reply) };
     }
 
-    /// The server answers, perhaps after a restore. That can be noticed only while it is behind what it had told before.
+    /// The server answers, perhaps after a restore. That can be noticed only while it is behind
+    /// what it had told before.
     fn looks(&mut self, epoch: u32, around: &mut Around<'_>) {
         let version = around.server.revision;
         if let Some(known) = self.cursor.max(self.list_version).filter(|_| epoch != self.epoch)
@@ -334,7 +343,9 @@ impl Feed {
 
     /// Looks at what the step has changed.
     fn observe(&mut self, around: &mut Around<'_>) -> Result<(), Failed> {
-        if !matches!(self.source.want(), Want::Read) && matches!(self.exchange, Exchange::Reading(_)) {
+        if !matches!(self.source.want(), Want::Read)
+            && matches!(self.exchange, Exchange::Reading(_))
+        {
             self.exchange = Exchange::None;
         }
         let (server, oracle) = (&*around.server, &mut *around.oracle);
@@ -356,7 +367,9 @@ impl Feed {
                     self.vain = 0;
                     self.lost_from = None;
                 }
-                Heard::Begun(version) => oracle.begun(self.source.key(), version, self.reading_epoch, server),
+                Heard::Begun(version) => {
+                    oracle.begun(self.source.key(), version, self.reading_epoch, server)
+                }
                 _ => {}
             }
         }

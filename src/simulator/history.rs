@@ -1,4 +1,5 @@
-//! The cluster's objects and all versions of them that ever were: what the oracle holds weir against.
+//! The cluster's objects and all versions of them that ever were: what the oracle holds weir
+//! against.
 
 use std::collections::BTreeMap;
 
@@ -77,7 +78,8 @@ impl History {
         let is_new = !self.objects.contains_key(&key);
         self.uids += u32::from(is_new);
         let uid = format!("u{}", self.uids);
-        let object = self.objects.entry(key.clone()).or_insert(Object { uid, count: 0, created: now });
+        let object =
+            self.objects.entry(key.clone()).or_insert(Object { uid, count: 0, created: now });
         object.count += 1;
         let kind = match random.u8(..4) {
             0 => Kind::Filtered,
@@ -91,8 +93,13 @@ impl History {
             _ => Kind::Kept,
         };
         let members = members(&key, object, revision, now, (kind, plan.text), random);
-        let version =
-            Version { id: format!("{}.{revision}", object.uid), revision, epoch, namespace: key.0, kind };
+        let version = Version {
+            id: format!("{}.{revision}", object.uid),
+            revision,
+            epoch,
+            namespace: key.0,
+            kind,
+        };
         self.versions.push(version);
         let version = Some(self.versions.len() - 1);
         Change { revision, namespace: key.0, name: key.1, version, is_new, members }
@@ -104,7 +111,14 @@ impl History {
         let key = self.objects.keys().nth(number)?.clone();
         let object = self.objects.remove(&key)?;
         let members = members(&key, &object, revision, 0, (Kind::Kept, 1), random);
-        Some(Change { revision, namespace: key.0, name: key.1, version: None, is_new: false, members })
+        Some(Change {
+            revision,
+            namespace: key.0,
+            name: key.1,
+            version: None,
+            is_new: false,
+            members,
+        })
     }
 
     /// The objects are again what `changes` made of them.
@@ -117,8 +131,10 @@ impl History {
                     self.objects.remove(&key);
                 }
                 Some(version) => {
-                    let uid = self.versions[version].id.split('.').next().unwrap_or_default().to_owned();
-                    let object = self.objects.entry(key).or_insert(Object { uid, count: 0, created: 0 });
+                    let uid =
+                        self.versions[version].id.split('.').next().unwrap_or_default().to_owned();
+                    let object =
+                        self.objects.entry(key).or_insert(Object { uid, count: 0, created: 0 });
                     object.count += 1;
                 }
             }

@@ -1,5 +1,6 @@
-//! The API server's Lease: one object with a version, written only by who has read that version, and everything that a request
-//! for it can meet. What is written late, when nobody waits for it any more, is written all the same.
+//! The API server's Lease: one object with a version, written only by who has read that version,
+//! and everything that a request for it can meet. What is written late, when nobody waits for it
+//! any more, is written all the same.
 
 use serde_json::{Value, json};
 
@@ -69,7 +70,10 @@ struct State {
 impl State {
     fn mark(&self) -> Mark {
         let record = self.object.clone().and_then(Record::parse);
-        (record.and_then(|record| record.mark().map(str::to_owned)).unwrap_or_default(), self.epochs.clone())
+        (
+            record.and_then(|record| record.mark().map(str::to_owned)).unwrap_or_default(),
+            self.epochs.clone(),
+        )
     }
 }
 
@@ -79,7 +83,8 @@ pub(super) struct Leases {
     now: State,
     /// What it was from which revision of the server on.
     before: Vec<(u64, State)>,
-    /// Never goes back, not even by a restore: that two lives of a store number alike is not what is looked for here.
+    /// Never goes back, not even by a restore: that two lives of a store number alike is not what
+    /// is looked for here.
     version: u64,
     requests: Vec<Request>,
 }
@@ -97,7 +102,9 @@ impl Leases {
         let (apply_at, ends_at, input) = match random.u8(..8) {
             0..4 if is_away => (None, back, Some(broken)),
             _ if is_away => (None, NEVER, None),
-            0 | 1 if goes_wrong => (None, back, Some(Input::Failed(Failure::of_status(500, "etcd")))),
+            0 | 1 if goes_wrong => {
+                (None, back, Some(Input::Failed(Failure::of_status(500, "etcd"))))
+            }
             2 if goes_wrong => (Some(there), back, Some(broken)),
             3 if goes_wrong => (Some(late), NEVER, None),
             4 if goes_wrong => (Some(there), late.max(there), None),
@@ -136,7 +143,8 @@ impl Leases {
 
     fn apply(&mut self, asked: &Asked, server: &ApiServer) -> (Input, Option<[Mark; 2]>) {
         let present = self.now.object.as_ref();
-        let version = |object: &Value| object["metadata"]["resourceVersion"].as_str().map(str::to_owned);
+        let version =
+            |object: &Value| object["metadata"]["resourceVersion"].as_str().map(str::to_owned);
         let mut object = match (&asked.action, present) {
             (Action::Get, Some(object)) => return (Input::Found(object.clone()), None),
             (Action::Create(_), Some(_)) => return (Input::Conflict, None),
@@ -159,7 +167,8 @@ impl Leases {
 
     /// The server's store is a backup.
     pub(super) fn restored(&mut self, server: &ApiServer) {
-        while let Some((_, state)) = self.before.pop_if(|(revision, _)| *revision > server.revision) {
+        while let Some((_, state)) = self.before.pop_if(|(revision, _)| *revision > server.revision)
+        {
             self.now = state;
         }
         if let Some(object) = &mut self.now.object {

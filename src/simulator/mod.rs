@@ -1,5 +1,6 @@
-//! The whole of weir in a simulated world: production's pure machines and its log, one thread, simulated time, and a seeded
-//! schedule of everything that goes wrong with an API server, an OpenSearch, a disk, a machine and a process.
+//! The whole of weir in a simulated world: production's pure machines and its log, one thread,
+//! simulated time, and a seeded schedule of everything that goes wrong with an API server, an
+//! OpenSearch, a disk, a machine and a process.
 //!
 //! ```text
 //!   seed ──> plan ──> world ─┬─> api_server, stream ──> feed ──> source ──> workers ──> buffer ──> sink ──> opensearch
@@ -8,16 +9,20 @@
 //!                            └─> oracle: guarantees 1 and 2, the marks, the ledger, the bounds
 //! ```
 //!
-//! - [`plan`] is what a seed decides beforehand; [`world`] the schedule; [`replica`] a machine, and [`process`] one life of weir
-//!   on it; [`feed`] and [`candidate`] the exchanges of one source and of one replica with the API server.
-//! - What is production's: the list/watch machine, framer and hand-over; the Lease's machine and record; parsing and encoding;
-//!   chunks, ledger and tracker; the position's keeper and record; the buffer's tiers, memory and log; the sink's lane, bodies,
-//!   responses and storm. They are driven through the `simulated` module of each part. What is not: sockets, threads, files,
-//!   and WebAssembly.
+//! - [`plan`] is what a seed decides beforehand; [`world`] the schedule; [`replica`] a machine, and
+//!   [`process`] one life of weir on it; [`feed`] and [`candidate`] the exchanges of one source and
+//!   of one replica with the API server.
+//! - What is production's: the list/watch machine, framer and hand-over; the Lease's machine and
+//!   record; parsing and encoding; chunks, ledger and tracker; the position's keeper and record;
+//!   the buffer's tiers, memory and log; the sink's lane, bodies, responses and storm. They are
+//!   driven through the `simulated` module of each part. What is not: sockets, threads, files, and
+//!   WebAssembly.
 //!
-//! Invariant: one seed is one history. A seed that fails prints how to replay it, and what happened last.
+//! Invariant: one seed is one history. A seed that fails prints how to replay it, and what happened
+//! last.
 //!
-//! `WEIR_SIM_SEEDS=N` runs so many seeds, `WEIR_SIM_FIRST=N` begins with that one, `WEIR_SIM_SEED=N` runs one and tells.
+//! `WEIR_SIM_SEEDS=N` runs so many seeds, `WEIR_SIM_FIRST=N` begins with that one,
+//! `WEIR_SIM_SEED=N` runs one and tells.
 
 mod api_server;
 mod candidate;
@@ -82,7 +87,9 @@ fn whatever_goes_wrong_nothing_is_lost_and_nothing_is_stored_twice() {
     println!("{seeds} seeds in {:?}: {:?}", begun.elapsed(), total.into_inner().unwrap());
     let failures = failures.into_inner().unwrap();
     for (seed, why) in &failures {
-        println!("seed {seed}: {why}\n    WEIR_SIM_SEED={seed} cargo test --lib simulator -- --nocapture");
+        println!(
+            "seed {seed}: {why}\n    WEIR_SIM_SEED={seed} cargo test --lib simulator -- --nocapture"
+        );
     }
     assert!(failures.is_empty(), "{} seeds failed", failures.len());
 }

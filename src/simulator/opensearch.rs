@@ -1,5 +1,6 @@
-//! An OpenSearch cluster: indices of documents by id, external versions, a data stream that rolls over, and everything that a
-//! request can meet. It keeps its own record of what it did, for the oracle.
+//! An OpenSearch cluster: indices of documents by id, external versions, a data stream that rolls
+//! over, and everything that a request can meet. It keeps its own record of what it did, for the
+//! oracle.
 //!
 //! What is written is found by a search only after a refresh that was asked for.
 
@@ -71,11 +72,13 @@ pub(super) struct OpenSearch {
     pub(super) generation: u64,
     /// Ids that a search finds.
     visible: BTreeSet<String>,
-    /// Ids that were on their way in one request when another one was told that they are not there.
+    /// Ids that were on their way in one request when another one was told that they are not
+    /// there.
     on_their_way: BTreeSet<(u32, u64, String)>,
     /// How many documents a search has found.
     pub(super) found: u64,
-    /// How many documents were stored in a second index because they were on their way when they were looked up.
+    /// How many documents were stored in a second index because they were on their way when they
+    /// were looked up.
     pub(super) windows: u64,
     plan: Plan,
     random: fastrand::Rng,
@@ -208,7 +211,8 @@ impl OpenSearch {
         let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
         let ids = body["query"]["ids"]["values"].as_array().into_iter().flatten();
         let ids = ids.filter_map(|id| id.as_str());
-        let (found, absent): (Vec<&str>, Vec<&str>) = ids.partition(|id| self.visible.contains(*id));
+        let (found, absent): (Vec<&str>, Vec<&str>) =
+            ids.partition(|id| self.visible.contains(*id));
         for id in absent {
             let quoted = format!("\"_id\":\"{id}\"");
             let is_on_its_way = self.requests.iter().any(|request| match &request.asked {
@@ -226,7 +230,8 @@ impl OpenSearch {
         let total = found.len();
         // Now and then there is no room for all.
         let room = if total > 1 && self.random.u8(..8) == 0 { total / 2 } else { total };
-        let hits: Vec<String> = found[..room].iter().map(|id| format!(r#"{{"_id":"{id}"}}"#)).collect();
+        let hits: Vec<String> =
+            found[..room].iter().map(|id| format!(r#"{{"_id":"{id}"}}"#)).collect();
         format!(
             r#"{{"timed_out":false,"_shards":{{"failed":{failed}}},"hits":{{"total":{{"value":{total}}},"hits":[{}]}}}}"#,
             hits.join(",")
@@ -240,10 +245,12 @@ impl OpenSearch {
         let mut lines = text.lines();
         let mut items = Vec::new();
         while let (Some(action), Some(source)) = (lines.next(), lines.next()) {
-            // {"create":{"_index":"I","_id":"X"}} or {"index":{"_index":"I","_id":"X","version_type":"external","version":V}}
+            // {"create":{"_index":"I","_id":"X"}} or
+            // {"index":{"_index":"I","_id":"X","version_type":"external","version":V}}
             let parts: Vec<&str> = action.split('"').collect();
             let (operation, index, id) = (parts[1], parts[5], parts[9]);
-            let version = action.rsplit(':').next().and_then(|text| text.trim_end_matches('}').parse().ok());
+            let version =
+                action.rsplit(':').next().and_then(|text| text.trim_end_matches('}').parse().ok());
             let index = if self.plan.roll_every.is_some() {
                 format!("{index}-{}", self.generation)
             } else {
@@ -318,12 +325,16 @@ fn item(operation: &str, status: u16) -> String {
     let (kind, reason) = match status {
         200 | 201 => return format!(r#"{{"{operation}":{{"status":{status}}}}}"#),
         400 => ("mapper_parsing_exception", "failed to parse field [message]"),
-        403 => ("cluster_block_exception", "index [x] blocked by: [FORBIDDEN/8/index write (api)];"),
+        403 => {
+            ("cluster_block_exception", "index [x] blocked by: [FORBIDDEN/8/index write (api)];")
+        }
         409 => ("version_conflict_engine_exception", "version conflict, document already exists"),
         429 => ("rejected_execution_exception", "rejected execution of coordinating operation"),
         _ => ("unavailable_shards_exception", "primary shard is not active"),
     };
-    format!(r#"{{"{operation}":{{"status":{status},"error":{{"type":"{kind}","reason":"{reason}"}}}}}}"#)
+    format!(
+        r#"{{"{operation}":{{"status":{status},"error":{{"type":"{kind}","reason":"{reason}"}}}}}}"#
+    )
 }
 
 fn answer(fate: Fate, mut items: Vec<String>) -> Vec<u8> {

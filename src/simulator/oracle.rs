@@ -1,8 +1,10 @@
-//! What must be true, held against the simulated servers' own records: DESIGN's guarantees 1 and 2, and the marks.
+//! What must be true, held against the simulated servers' own records: DESIGN's guarantees 1 and 2,
+//! and the marks.
 //!
-//! A version is *excused* from having an outcome only by what the servers know of themselves: it was overwritten or deleted
-//! when weir listed because it had been told to (410 in any form, a restore, a silent watch, no position), or it was written
-//! after a restore that nobody could notice.
+//! A version is *excused* from having an outcome only by what the servers know of themselves: it
+//! was overwritten or deleted when weir listed because it had been told to (410 in any form, a
+//! restore, a silent watch, no position), or it was written after a restore that nobody could
+//! notice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,7 +52,8 @@ impl Mark {
 #[derive(Clone, Debug, Default)]
 struct Life {
     received: BTreeMap<String, u32>,
-    /// How often everything may come once more: the server was restored, or it began to lead again.
+    /// How often everything may come once more: the server was restored, or it began to lead
+    /// again.
     begun_again: usize,
     /// When its marks moved back, while nobody has been told.
     moved_back: Option<Time>,
@@ -61,19 +64,21 @@ struct Life {
 pub(super) struct Oracle {
     mode: Mode,
     known: Vec<Known>,
-    /// Versions that no settled mark has passed, and no read mark of each machine: what it passes is found safe then.
+    /// Versions that no settled mark has passed, and no read mark of each machine: what it passes
+    /// is found safe then.
     open: [Vec<usize>; 1 + MACHINES_MAX],
     by_id: BTreeMap<String, Vec<usize>>,
     /// Durable dead letters, by version.
     pub(super) letters: BTreeMap<String, u32>,
-    /// Letters of documents with which nothing was wrong but the template: by life, and which mistake it was.
+    /// Letters of documents with which nothing was wrong but the template: by life, and which
+    /// mistake it was.
     good_letters: BTreeMap<(u32, u32), u32>,
     /// The processes that live.
     lives: BTreeMap<u32, Life>,
     /// Lives that ended without settling or securing everything.
     cut_short: BTreeSet<u32>,
-    /// Those among them whose marks had moved back, and nobody was told: whoever went on from the old ones may be behind what a
-    /// restored server had.
+    /// Those among them whose marks had moved back, and nobody was told: whoever went on from the
+    /// old ones may be behind what a restored server had.
     untold: BTreeSet<u32>,
     /// How many were accepted, over all lives.
     pub(super) accepted: u64,
@@ -83,12 +88,13 @@ pub(super) struct Oracle {
     pub(super) damaged: u64,
 }
 
-/// Good documents that may become dead letters before a mistake in a template is noticed: the hundredth failure in a row is
-/// not believed.
+/// Good documents that may become dead letters before a mistake in a template is noticed: the
+/// hundredth failure in a row is not believed.
 const GOOD_LETTERS_MAX: u32 = 99;
 
 const UNNOTICEABLE: &str = "written after a restore that could not be noticed";
-const UNTOLD: &str = "accepted by a process that had noticed a restore and died before it could tell";
+const UNTOLD: &str =
+    "accepted by a process that had noticed a restore and died before it could tell";
 
 /// How many machines there are at most.
 pub(super) const MACHINES_MAX: usize = 2;
@@ -151,8 +157,8 @@ impl Oracle {
         self.lives.entry(life).or_default().begun_again += 1;
     }
 
-    /// A disk was damaged where it had these. Whoever finds out lists, and what is not there any more is lost; of the last
-    /// record nobody may find out, who takes it for torn.
+    /// A disk was damaged where it had these. Whoever finds out lists, and what is not there any
+    /// more is lost; of the last record nobody may find out, who takes it for torn.
     pub(super) fn damaged(&mut self, ids: &BTreeSet<String>, is_last: bool) {
         self.damaged += ids.len() as u64;
         for at in ids.iter().filter_map(|id| self.by_id.get(id)).flatten() {
@@ -177,7 +183,8 @@ impl Oracle {
         self.cut_short.insert(life);
     }
 
-    /// Something has come to the stages that is no event. A list that begins again cannot tell that it gave it.
+    /// Something has come to the stages that is no event. A list that begins again cannot tell that
+    /// it gave it.
     pub(super) fn accept_malformed(&mut self, id: &str, life: u32) -> usize {
         self.accepted += 1;
         let versions = self.by_id.get(id).map_or(&[][..], Vec::as_slice);
@@ -211,8 +218,10 @@ impl Oracle {
         os: &OpenSearch,
         server: &ApiServer,
     ) -> Result<(), Violation> {
-        let kinds = self.by_id.get(&id).into_iter().flatten().map(|at| server.history.versions[*at].kind);
-        let is_right = kinds.clone().any(|kind| kind == Kind::Malformed) || os.refused.contains(&id);
+        let kinds =
+            self.by_id.get(&id).into_iter().flatten().map(|at| server.history.versions[*at].kind);
+        let is_right =
+            kinds.clone().any(|kind| kind == Kind::Malformed) || os.refused.contains(&id);
         if !is_right {
             return Err(format!("{id} became a dead letter, and nobody had refused it"));
         }
@@ -229,8 +238,14 @@ impl Oracle {
         Ok(())
     }
 
-    /// A list of version `upto` is complete, and replaces what happened behind `from`: what was overwritten by then is gone.
-    pub(super) fn listed(&mut self, scope: &str, (from, upto): (Option<u64>, u64), server: &ApiServer) {
+    /// A list of version `upto` is complete, and replaces what happened behind `from`: what was
+    /// overwritten by then is gone.
+    pub(super) fn listed(
+        &mut self,
+        scope: &str,
+        (from, upto): (Option<u64>, u64),
+        server: &ApiServer,
+    ) {
         let namespace = Some(scope).filter(|scope| *scope != "*");
         let current: BTreeSet<usize> = server.snapshot(namespace, upto).into_iter().collect();
         for (at, change) in server.changes.iter().enumerate() {
@@ -257,7 +272,8 @@ impl Oracle {
     /// Everything up to `upto` is left out.
     pub(super) fn begun(&mut self, scope: &str, upto: u64, epoch: u32, server: &ApiServer) {
         for (at, version) in server.history.versions.iter().enumerate() {
-            let is_before = version.epoch < epoch || (version.epoch == epoch && version.revision <= upto);
+            let is_before =
+                version.epoch < epoch || (version.epoch == epoch && version.revision <= upto);
             if is_of(version, scope) && is_before {
                 self.known[at].excuse.get_or_insert("before start = now");
             }
@@ -265,7 +281,8 @@ impl Oracle {
     }
 
     /// The server was restored, and had come beyond weir's cursor again when weir first looked.
-    /// What other machines have accepted meanwhile does not help who goes on `alone` from marks of its own.
+    /// What other machines have accepted meanwhile does not help who goes on `alone` from marks of
+    /// its own.
     pub(super) fn unnoticeable(
         &mut self,
         scope: &str,
@@ -324,16 +341,22 @@ impl Oracle {
         let mut violation = Ok(());
         open.retain(|at| {
             let (version, known) = (&server.history.versions[*at], &self.known[*at]);
-            if version.epoch > epoch || version.revision > mark || known.is_cut || !is_of(version, scope) {
+            if version.epoch > epoch
+                || version.revision > mark
+                || known.is_cut
+                || !is_of(version, scope)
+            {
                 return !known.is_cut;
             }
             let mut is_safe = known.excuse.is_some() || self.has_outcome(*at, version, os);
             if !is_safe && which != Mark::Settled {
-                is_safe = known.is_damaged || on_disk.get_or_insert_with(durable).contains(&version.id);
+                is_safe =
+                    known.is_damaged || on_disk.get_or_insert_with(durable).contains(&version.id);
             }
             if !is_safe {
-                violation =
-                    Err(format!("the {which:?} mark {mark} of {scope} has passed {version:?} ({known:?})"));
+                violation = Err(format!(
+                    "the {which:?} mark {mark} of {scope} has passed {version:?} ({known:?})"
+                ));
             }
             false
         });
@@ -341,7 +364,8 @@ impl Oracle {
         violation
     }
 
-    /// How many versions were lost because who had noticed a restore died before it could tell the next one.
+    /// How many versions were lost because who had noticed a restore died before it could tell the
+    /// next one.
     pub(super) fn lost_untold(&self, server: &ApiServer, os: &OpenSearch) -> u64 {
         let versions = server.history.versions.iter().enumerate();
         let lost = versions.filter(|(at, version)| {
@@ -369,11 +393,19 @@ impl Oracle {
                     || known.is_damaged
                     || !is_alone
                     || self.cut_short.contains(&known.life));
-            if !self.has_outcome(at, version, os) && known.excuse.is_none() && !was_lost_with_its_cluster {
+            if !self.has_outcome(at, version, os)
+                && known.excuse.is_none()
+                && !was_lost_with_its_cluster
+            {
                 return Err(format!("lost: {version:?} ({known:?})"));
             }
-            let must_not_be = matches!(version.kind, Kind::Filtered | Kind::Malformed | Kind::Poison);
-            if self.mode == Mode::History && must_not_be && is_alone && os.ids.contains_key(&version.id) {
+            let must_not_be =
+                matches!(version.kind, Kind::Filtered | Kind::Malformed | Kind::Poison);
+            if self.mode == Mode::History
+                && must_not_be
+                && is_alone
+                && os.ids.contains_key(&version.id)
+            {
                 return Err(format!("stored, and should not be: {version:?}"));
             }
         }

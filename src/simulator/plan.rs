@@ -1,4 +1,5 @@
-//! What a seed decides before its run: how large everything is, how fast the cluster changes, and how often what goes wrong.
+//! What a seed decides before its run: how large everything is, how fast the cluster changes, and
+//! how often what goes wrong.
 
 use super::clock::{MILLISECOND, SECOND, Time};
 use crate::buffer::simulated::Sizes;
@@ -44,8 +45,8 @@ pub(super) struct Plan {
     pub(super) poison: u32,
     /// The largest text in an event, in bytes.
     pub(super) text: usize,
-    /// Each process is a candidate for a Lease of this duration; on how many machines, and the mean time between two troubles of
-    /// one machine: a cut link, a pause, another leader.
+    /// Each process is a candidate for a Lease of this duration; on how many machines, and the
+    /// mean time between two troubles of one machine: a cut link, a pause, another leader.
     pub(super) lease: Option<Time>,
     pub(super) machines: usize,
     pub(super) trouble_every: Option<Time>,
@@ -57,7 +58,8 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(random: &mut fastrand::Rng) -> Plan {
-        let often = |random: &mut fastrand::Rng, choices: &[u32]| choices[random.usize(..choices.len())];
+        let often =
+            |random: &mut fastrand::Rng, choices: &[u32]| choices[random.usize(..choices.len())];
         let is_small = random.u8(..4) > 0;
         let memory = if is_small { random.u64(2_000..20_000) } else { 1 << 20 };
         let disk_bytes = memory * 2 + random.u64(20_000..200_000);
@@ -90,21 +92,25 @@ impl Plan {
             outage_longest: random.u64(1..20) * SECOND,
             has_bad_template,
             poison: often(random, &[0, 20, 100]),
-            text: [40_000, 2_000, 600, 100, 100, 50, 50, 20][random.usize(..8).max(random.usize(..8))],
+            text: [40_000, 2_000, 600, 100, 100, 50, 50, 20]
+                [random.usize(..8).max(random.usize(..8))],
             lease: None,
             machines: 1,
             trouble_every: None,
             damage_every: None,
             roll_every: None,
         };
-        // Of its own: the other seeds stay the histories that they were before there were data streams.
+        // Of its own: the other seeds stay the histories that they were before there were data
+        // streams.
         let mut random = random.clone();
         if plan.mode == Mode::History && random.u8(..3) == 0 {
             plan.roll_every = Some(random.u64(200..10_000) * MILLISECOND);
-            // A storm of refusals ends with a document that is stored, and at the end of a run there may be none to come.
+            // A storm of refusals ends with a document that is stored, and at the end of a run
+            // there may be none to come.
             plan.poison = 0;
         }
-        // Two that send one document at the same time are not kept apart by a data stream: no lookup can see what comes after it.
+        // Two that send one document at the same time are not kept apart by a data stream: no
+        // lookup can see what comes after it.
         if plan.roll_every.is_none() && random.u8(..3) == 0 {
             plan.lease = Some(random.u64(3..=9) * SECOND);
             plan.machines = if random.u8(..5) == 0 { 1 } else { 2 };

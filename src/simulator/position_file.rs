@@ -1,4 +1,5 @@
-//! The file that holds the saved position: a rename is whole, and durable when somebody waited for it.
+//! The file that holds the saved position: a rename is whole, and durable when somebody waited for
+//! it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

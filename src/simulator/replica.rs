@@ -1,4 +1,5 @@
-//! A machine on which one process runs after the other: its disk and the file of its position outlive them, as a rule.
+//! A machine on which one process runs after the other: its disk and the file of its position
+//! outlive them, as a rule.
 
 use super::clock::Time;
 use super::plan::Plan;
@@ -32,7 +33,14 @@ pub(super) struct Replica {
 impl Home {
     pub(super) fn new(number: usize, name: String, plan: &Plan) -> Home {
         let (disk, file) = (SimulatedDisk::default(), PositionFile::default());
-        Home { number, disk, file, name, keeps_name: plan.sizes.disk.is_some(), known: Known::default() }
+        Home {
+            number,
+            disk,
+            file,
+            name,
+            keeps_name: plan.sizes.disk.is_some(),
+            known: Known::default(),
+        }
     }
 }
 

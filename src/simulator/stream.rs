@@ -99,7 +99,12 @@ impl Stream {
     }
 
     /// Reads on.
-    pub(super) fn next(&mut self, server: &mut ApiServer, now: Time, random: &mut fastrand::Rng) -> Next {
+    pub(super) fn next(
+        &mut self,
+        server: &mut ApiServer,
+        now: Time,
+        random: &mut fastrand::Rng,
+    ) -> Next {
         if server.epoch != self.epoch || now < server.down_until {
             return Next::Broken;
         }

@@ -13,8 +13,8 @@ impl Lag {
         Lag(histogram.local())
     }
 
-    /// These were acknowledged at `now`, in µs since the epoch. An event without a time has no lag, and one
-    /// whose reporter's clock is ahead of ours has none worth counting: zero.
+    /// These were acknowledged at `now`, in µs since the epoch. An event without a time has no lag,
+    /// and one whose reporter's clock is ahead of ours has none worth counting: zero.
     pub(super) fn acknowledged<'a>(&mut self, items: impl Iterator<Item = &'a Item>, now: i64) {
         for item in items {
             if let Some(time) = item.document().event_time {

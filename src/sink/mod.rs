@@ -1,7 +1,8 @@
 //! Where documents go: OpenSearch, a file, stdout.
 //!
-//! A sink takes batches from an [`Inbox`] until there are no more, and gives every event of theirs its
-//! outcome: delivered, or dead-lettered. What it could not bring to an outcome stays held, and so in flight.
+//! A sink takes batches from an [`Inbox`] until there are no more, and gives every event of theirs
+//! its outcome: delivered, or dead-lettered. What it could not bring to an outcome stays held, and
+//! so in flight.
 
 mod file;
 mod lag;
@@ -39,7 +40,8 @@ pub struct Context {
     pub keeper: Keeper,
     /// What was written before then, others may have sent.
     pub takeover: Takeover,
-    /// `abort` ends it at once; `drain` means nothing to it: its inbox ends when the drain has come this far.
+    /// `abort` ends it at once; `drain` means nothing to it: its inbox ends when the drain has
+    /// come this far.
     pub shutdown: Shutdown,
 }
 
@@ -98,23 +100,30 @@ pub enum SinkError {
 
 /// Takes everything out of `inbox` and brings it to an outcome.
 ///
-/// Returns when the inbox has ended and all is settled, or when `shutdown.abort` is cancelled (what was not
-/// settled then stays in flight in the ledger).
+/// Returns when the inbox has ended and all is settled, or when `shutdown.abort` is cancelled (what
+/// was not settled then stays in flight in the ledger).
 ///
 /// # Errors
 ///
 /// [`SinkError`]: nothing that was not stored or written counts as delivered. OpenSearch that is down or
 /// refuses is no error: it is waited for, and shows in `health`.
-pub async fn run<I: Inbox>(settings: &Settings, inbox: I, context: Context) -> Result<(), SinkError> {
+pub async fn run<I: Inbox>(
+    settings: &Settings,
+    inbox: I,
+    context: Context,
+) -> Result<(), SinkError> {
     match settings {
         Settings::OpenSearch(settings) => opensearch::run(settings, inbox, &context).await,
-        Settings::File { path } => file::run(file::Target::File(path.clone()), inbox, &context).await,
+        Settings::File { path } => {
+            file::run(file::Target::File(path.clone()), inbox, &context).await
+        }
         Settings::Stdout => file::run(file::Target::Stdout, inbox, &context).await,
     }
 }
 
-/// Where dead letters lie, as the settings have it: in a folder, or in the OpenSearch that documents go to. Connects to
-/// nothing; what is asked of an index from then on runs on this runtime, and not by its threads, until `shutdown.abort`.
+/// Where dead letters lie, as the settings have it: in a folder, or in the OpenSearch that
+/// documents go to. Connects to nothing; what is asked of an index from then on runs on this
+/// runtime, and not by its threads, until `shutdown.abort`.
 ///
 /// # Errors
 ///
@@ -161,7 +170,8 @@ pub enum Settings {
 }
 
 impl Settings {
-    /// What documents must carry for this sink. The caller adds what is not the sink's to know (`cluster`).
+    /// What documents must carry for this sink. The caller adds what is not the sink's to know
+    /// (`cluster`).
     pub fn encode_settings(&self) -> EncodeSettings {
         let addresses = matches!(self, Settings::OpenSearch(_));
         EncodeSettings { identity: addresses, keep_source: addresses, ..EncodeSettings::default() }
@@ -274,8 +284,8 @@ pub enum Template {
     Skip,
 }
 
-/// `duplicates`: only where the index is a data stream or an alias, whose writes move from index to index. Everywhere else
-/// ids keep duplicates out, whatever this says.
+/// `duplicates`: only where the index is a data stream or an alias, whose writes move from index to
+/// index. Everywhere else ids keep duplicates out, whatever this says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Duplicates {
     /// What may have been sent before is looked up before it is sent again.

@@ -1,4 +1,5 @@
-//! The visitor of files and stdin: everything is wanted; frames are counted, what is malformed is logged.
+//! The visitor of files and stdin: everything is wanted; frames are counted, what is malformed is
+//! logged.
 
 use super::framer::{FrameType, Other, Refused, Visitor};
 use crate::event::Head;
@@ -11,8 +12,8 @@ const ERROR: &str = "error";
 
 const LABELS: [&str; 7] = ["item", "added", "modified", "bare", DELETED, BOOKMARK, ERROR];
 
-/// Counts frames, and moves the counts to the metrics a chunk at a time: a metric's lock and a look-up of its
-/// label would be a tenth of what an event costs.
+/// Counts frames, and moves the counts to the metrics a chunk at a time: a metric's lock and a
+/// look-up of its label would be a tenth of what an event costs.
 #[derive(Debug)]
 pub(super) struct Frames {
     /// What is read, for the log.
@@ -54,7 +55,13 @@ impl Visitor for Frames {
             Other::Bookmark { .. } => self.count(BOOKMARK),
             Other::Error { code, reason, message } => {
                 self.count(ERROR);
-                tracing::warn!(input = self.name, code, reason, message, "the input holds a watch's error");
+                tracing::warn!(
+                    input = self.name,
+                    code,
+                    reason,
+                    message,
+                    "the input holds a watch's error"
+                );
             }
             Other::ListMeta { continue_token, .. } if !continue_token.is_empty() => {
                 tracing::warn!(

@@ -1,7 +1,7 @@
 //! Where events come from: a Kubernetes watch, a file, stdin, or dead letters that are replayed.
 //!
-//! A source reads raw bytes into pooled chunks, and hands on each valid event and each malformed one
-//! exactly once through an [`Outlet`](crate::handoff::Outlet).
+//! A source reads raw bytes into pooled chunks, and hands on each valid event and each malformed
+//! one exactly once through an [`Outlet`](crate::handoff::Outlet).
 //!
 //! - [`framer`] finds events in bytes, whatever they come in; pure.
 //! - [`kubernetes`] lists and watches.
@@ -66,8 +66,8 @@ pub struct KubernetesSettings {
     pub start: Start,
 }
 
-/// `start`: where to begin when no position is saved. One that is saved always wins, and one that cannot be used always
-/// means [`Start::All`].
+/// `start`: where to begin when no position is saved. One that is saved always wins, and one that
+/// cannot be used always means [`Start::All`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Start {
     /// With everything that the cluster still has.
@@ -103,13 +103,14 @@ impl From<FileError> for SourceError {
     }
 }
 
-/// Runs the configured source until its input ends or the drain begins; every event it has received by then has
-/// gone into the outlet. A file or stdin tells `on_read` how many bytes each read gave.
+/// Runs the configured source until its input ends or the drain begins; every event it has received
+/// by then has gone into the outlet. A file or stdin tells `on_read` how many bytes each read gave.
 ///
 /// # Errors
 ///
-/// When there is no usable API server, the file or stdin cannot be read, or the next part of the pipeline has ended.
-/// An API server that cannot be reached, or refuses, is no error: that is retried, and shown.
+/// When there is no usable API server, the file or stdin cannot be read, or the next part of the
+/// pipeline has ended. An API server that cannot be reached, or refuses, is no error: that is
+/// retried, and shown.
 pub async fn run(
     settings: &Settings,
     context: Context,

@@ -1,15 +1,17 @@
 //! When to stop calling a module that keeps failing.
 //!
-//! Invariant: failures (those that cost the instance: traps, timeouts, memory) and making the instances that
-//! replace the lost ones take at most a tenth of a worker's time over any longer period, plus [`DEBT_MAX`] timeouts
-//! at once; so a broken module cannot slow the pipeline down. Each adds what it cost to a debt that shrinks by a
-//! tenth of the time that passes. When the debt is too large the breaker opens: the stage's `on_error` applies
-//! without a call. After a backoff one event probes; the backoff doubles from opening to opening, and starts over
-//! once the debt is paid.
+//! Invariant: failures (those that cost the instance: traps, timeouts, memory) and making the
+//! instances that replace the lost ones take at most a tenth of a worker's time over any longer
+//! period, plus [`DEBT_MAX`] timeouts at once; so a broken module cannot slow the pipeline down.
+//! Each adds what it cost to a debt that shrinks by a tenth of the time that passes. When the debt
+//! is too large the breaker opens: the stage's `on_error` applies without a call. After a backoff
+//! one event probes; the backoff doubles from opening to opening, and starts over once the debt is
+//! paid.
 //!
-//! An error that `process` answers costs no instance, and may be right for the event. So errors open the breaker
-//! only when [`ERRORS_MAX`] calls in a row answered nothing else: a module that fails on one kind of event only, and
-//! copes with any other in between, is called for ever. A probe that answers an error is no good one.
+//! An error that `process` answers costs no instance, and may be right for the event. So errors
+//! open the breaker only when [`ERRORS_MAX`] calls in a row answered nothing else: a module that
+//! fails on one kind of event only, and copes with any other in between, is called for ever. A
+//! probe that answers an error is no good one.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +21,8 @@ const DEBT_MAX: u32 = 3;
 const FAILURE_SHARE_MIN: u32 = 5;
 /// The share of time that failures may take for good: one part in this many.
 const PAY_BACK: u32 = 10;
-/// Errors in a row that open it. Many more than are likely to come in a row about one kind of object.
+/// Errors in a row that open it. Many more than are likely to come in a row about one kind of
+/// object.
 const ERRORS_MAX: u32 = 1_000;
 /// How long it stays open the first time, and at most.
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
@@ -94,7 +97,8 @@ impl Breaker {
         self.open(now)
     }
 
-    /// An instance was made in place of one that was lost. It opens nothing, but leaves less for failures.
+    /// An instance was made in place of one that was lost. It opens nothing, but leaves less for
+    /// failures.
     pub(super) fn replaced(&mut self, cost: Duration, now: Instant) {
         if self.open_until.is_none() {
             self.pay_back(now);
@@ -123,8 +127,10 @@ impl Breaker {
     }
 
     fn pay_back(&mut self, now: Instant) {
-        let passed =
-            self.reckoned.replace(now).map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        let passed = self
+            .reckoned
+            .replace(now)
+            .map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         self.debt = self.debt.saturating_sub(passed / PAY_BACK);
         if self.debt.is_zero() {
             self.backoff = BACKOFF_MIN;

@@ -2,10 +2,11 @@
 //!
 //! Invariants:
 //!
-//! - A compiled module is machine code that runs in the daemon, so the folder must be ours and nobody else's: it
-//!   is refused when its owner or mode differ.
-//! - A file is found by what it was made from (the module's SHA-256, wasmtime's compatibility hash), and used only
-//!   when its own SHA-256 is the one written beside it. Whatever does not fit is compiled again.
+//! - A compiled module is machine code that runs in the daemon, so the folder must be ours and
+//!   nobody else's: it is refused when its owner or mode differ.
+//! - A file is found by what it was made from (the module's SHA-256, wasmtime's compatibility
+//!   hash), and used only when its own SHA-256 is the one written beside it. Whatever does not fit
+//!   is compiled again.
 //! - Files are written under another name and renamed, so a reader never sees half of one.
 
 use std::fs::{self, DirBuilder, File};
@@ -58,7 +59,9 @@ pub enum CacheError {
         path: PathBuf,
     },
     /// It cannot be made, read or written.
-    #[error("cannot use the compile cache {path}: {error}: set `cache` to a folder that weir may write to")]
+    #[error(
+        "cannot use the compile cache {path}: {error}: set `cache` to a folder that weir may write to"
+    )]
     Io {
         /// Which file or folder.
         path: PathBuf,
@@ -132,7 +135,8 @@ impl Cache {
         module: &[u8],
         path: &Path,
     ) -> Result<(), FetchError> {
-        let cache_error = |error| FetchError::Cache(CacheError::Io { path: path.to_owned(), error });
+        let cache_error =
+            |error| FetchError::Cache(CacheError::Io { path: path.to_owned(), error });
         let (file, temporary) = self.temporary().map_err(cache_error)?;
         let mut out = Hashing { inner: BufWriter::new(file), hash: Sha256::new() };
         let written = compile(compiler, engine, module, &mut out)
@@ -157,8 +161,10 @@ impl Cache {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.join(format!(".{}-{number}.tmp", std::process::id()));
-        // One left by a killed process of the same number is in our folder, so it is ours to replace.
-        let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        // One left by a killed process of the same number is in our folder, so it is ours to
+        // replace.
+        let file =
+            File::options().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
         Ok((file, path))
     }
 }
@@ -169,9 +175,10 @@ fn load(engine: &Engine, path: &Path) -> Option<Component> {
     if digest != hash_file(path).ok()? {
         return None;
     }
-    // SAFETY: `deserialize_file` demands a file that `precompile_component` wrote and nobody changes. It lies in a
-    // folder that only we may enter (`Cache::open`), has the hash that we wrote beside it when we compiled it, and
-    // is only ever replaced by rename, which leaves this mapping alone.
+    // SAFETY: `deserialize_file` demands a file that `precompile_component` wrote and nobody
+    // changes. It lies in a folder that only we may enter (`Cache::open`), has the hash that we
+    // wrote beside it when we compiled it, and is only ever replaced by rename, which leaves
+    // this mapping alone.
     #[allow(unsafe_code)]
     let component = unsafe { Component::deserialize_file(engine, path) };
     component.ok()

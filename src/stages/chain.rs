@@ -1,7 +1,8 @@
-//! The chain as one worker runs it: which stages an event passes, in which order, and what becomes of it.
+//! The chain as one worker runs it: which stages an event passes, in which order, and what becomes
+//! of it.
 //!
-//! Invariant: an event leaves the chain with exactly one verdict, and whatever a module does, the next event
-//! enters it.
+//! Invariant: an event leaves the chain with exactly one verdict, and whatever a module does, the
+//! next event enters it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -23,8 +24,8 @@ use crate::ledger::ReasonId;
 /// One call in this many is timed: a clock costs a third of a short call.
 const SAMPLE: u32 = 64;
 
-/// An instance that works is not replaced more often than this, nor than the time in which it takes a tenth: making
-/// it and configuring it may take a timeout each.
+/// An instance that works is not replaced more often than this, nor than the time in which it takes
+/// a tenth: making it and configuring it may take a timeout each.
 const REPLACED_EVERY_MIN: Duration = Duration::from_secs(1);
 const REPLACED_EVERY_TIMEOUTS: u32 = 20;
 
@@ -39,7 +40,8 @@ pub(super) enum Verdict<'a> {
     DeadLetter { stage: &'a str, kind: FailureKind, detail: Cow<'static, str> },
 }
 
-/// Runs one event through `slots`, and appends the failures that it goes on in spite of to `errors`.
+/// Runs one event through `slots`, and appends the failures that it goes on in spite of to
+/// `errors`.
 pub(super) fn run_event<'a>(
     slots: &mut [Slot],
     stages: &'a [Arc<Stage>],
@@ -57,7 +59,9 @@ pub(super) fn run_event<'a>(
         match stage.settings.on_error {
             OnError::Keep => errors.push(StageError { stage: stage.name(), kind: kind.label() }),
             OnError::Drop => return Verdict::Drop(stage.error_reason),
-            OnError::DeadLetter => return Verdict::DeadLetter { stage: stage.name(), kind, detail },
+            OnError::DeadLetter => {
+                return Verdict::DeadLetter { stage: stage.name(), kind, detail };
+            }
         }
     }
     Verdict::Keep
@@ -123,11 +127,17 @@ impl Slot {
         }
     }
 
-    fn call(&mut self, chunk: &Arc<Chunk>, index: usize, edits: &mut Box<Edits>) -> Result<Ran, Failure> {
+    fn call(
+        &mut self,
+        chunk: &Arc<Chunk>,
+        index: usize,
+        edits: &mut Box<Edits>,
+    ) -> Result<Ran, Failure> {
         let instance = match &mut self.instance {
             Some(instance) => instance,
             none => {
-                let (instance, cost) = self.template.start(&self.engine, &self.stage, self.cause)?;
+                let (instance, cost) =
+                    self.template.start(&self.engine, &self.stage, self.cause)?;
                 if self.cause != Cause::Start {
                     self.breaker.replaced(cost, Instant::now());
                 }
@@ -180,11 +190,12 @@ impl Slot {
         Ran::Failed(FailureKind::Error, detail.into())
     }
 
-    /// The module coped with memory that it did not get, but it will not get more: a new instance has it all. That
-    /// is no failure: where instances fill up faster than they may be replaced, the full one is used meanwhile.
+    /// The module coped with memory that it did not get, but it will not get more: a new instance
+    /// has it all. That is no failure: where instances fill up faster than they may be
+    /// replaced, the full one is used meanwhile.
     fn replace_full(&mut self) {
-        let every =
-            REPLACED_EVERY_MIN.max(self.stage.settings.timeout.saturating_mul(REPLACED_EVERY_TIMEOUTS));
+        let every = REPLACED_EVERY_MIN
+            .max(self.stage.settings.timeout.saturating_mul(REPLACED_EVERY_TIMEOUTS));
         let now = (self.stage.clock)().wall;
         if self.replaced_full.is_none_or(|at| now.saturating_sub(at) >= every) {
             self.replaced_full = Some(now);

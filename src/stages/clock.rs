@@ -1,10 +1,10 @@
 //! How long a call may take: its CPU time, read only at ticks.
 //!
-//! Under a CPU quota the kernel can stop a thread for 95 ms in every 100; a wall-clock deadline would kill
-//! healthy modules exactly under load. So a tick of [`TICK`] asks the thread's CPU clock and lets the call go on
-//! until it has used its `timeout`; wall time counts only at [`WALL_FACTOR`] times that, for a call that sleeps
-//! in some way that we did not think of. A call that ends within a tick reads no clock at all, and a timeout
-//! is precise to two ticks.
+//! Under a CPU quota the kernel can stop a thread for 95 ms in every 100; a wall-clock deadline
+//! would kill healthy modules exactly under load. So a tick of [`TICK`] asks the thread's CPU clock
+//! and lets the call go on until it has used its `timeout`; wall time counts only at
+//! [`WALL_FACTOR`] times that, for a call that sleeps in some way that we did not think of. A call
+//! that ends within a tick reads no clock at all, and a timeout is precise to two ticks.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -100,8 +100,8 @@ impl Deadline {
     }
 }
 
-/// The thread that moves the engine's epoch on every [`TICK`] while a module is being called. It is an OS
-/// thread, not a task that a guest could starve, and is joined when this is dropped.
+/// The thread that moves the engine's epoch on every [`TICK`] while a module is being called. It is
+/// an OS thread, not a task that a guest could starve, and is joined when this is dropped.
 #[derive(Debug)]
 pub(super) struct Ticker {
     shared: Arc<Shared>,
@@ -126,7 +126,8 @@ impl Shared {
         while !*stop {
             if self.running.load(Ordering::SeqCst) == 0 {
                 self.parked.store(true, Ordering::SeqCst);
-                // A call may have begun just before `parked` was set, and have seen no need to wake us.
+                // A call may have begun just before `parked` was set, and have seen no need to wake
+                // us.
                 while !*stop && self.running.load(Ordering::SeqCst) == 0 {
                     stop = self.wake.wait(stop).unwrap_or_else(|e| e.into_inner());
                 }
@@ -149,7 +150,8 @@ impl Ticker {
         Ok(Ticker { shared, thread: Some(thread) })
     }
 
-    /// Modules may be called while the answer lives. Meant for a chunk of calls, not for each of them.
+    /// Modules may be called while the answer lives. Meant for a chunk of calls, not for each of
+    /// them.
     pub(super) fn run(&self) -> Running<'_> {
         self.shared.running.fetch_add(1, Ordering::SeqCst);
         if self.shared.parked.load(Ordering::SeqCst) {
@@ -218,7 +220,9 @@ mod tests {
     #[test]
     fn the_budget_that_was_used_is_known_until_the_next_call() {
         let mut deadline = Deadline::new(TIMEOUT);
-        for (cpu, wall, used) in [(TIMEOUT, TIMEOUT, Budget::Cpu), (TICK, TIMEOUT * 20, Budget::Wall)] {
+        for (cpu, wall, used) in
+            [(TIMEOUT, TIMEOUT, Budget::Cpu), (TICK, TIMEOUT * 20, Budget::Wall)]
+        {
             deadline.tick(Reading::default());
             assert_eq!(deadline.used(), None);
             assert_eq!(deadline.tick(Reading { cpu, wall }), AtTick::Kill);

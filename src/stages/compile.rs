@@ -1,8 +1,9 @@
 //! Compiling a module in a short-lived child of the same binary.
 //!
-//! Cranelift's memory does not stay in the daemon that way, and a module made to hurt the compiler hurts only the
-//! child: it limits its own address space and CPU time, as its parent tells it to, and the parent limits its wall time.
-//! The module goes in on stdin and the compiled one comes out on stdout, so that what was hashed is what was compiled.
+//! Cranelift's memory does not stay in the daemon that way, and a module made to hurt the compiler
+//! hurts only the child: it limits its own address space and CPU time, as its parent tells it to,
+//! and the parent limits its wall time. The module goes in on stdin and the compiled one comes out
+//! on stdout, so that what was hashed is what was compiled.
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -17,7 +18,8 @@ use wasmtime::Engine;
 use super::engine::engine;
 use super::text::{indented, printable};
 
-/// The hidden subcommand that the child runs. Its arguments are `memory_bytes` and `cpu_seconds` of [`CompileLimits`].
+/// The hidden subcommand that the child runs. Its arguments are `memory_bytes` and `cpu_seconds` of
+/// [`CompileLimits`].
 pub const COMPILE_COMMAND: &str = "__compile-module";
 /// What is shown of the child's error.
 const CHILD_ERROR_BYTES: u64 = 8 << 10;
@@ -74,10 +76,14 @@ pub enum CompileError {
     #[error("compiling it takes more than {} MiB of memory, the most that there is for it: make it smaller", .0 >> 20)]
     Memory(u64),
     /// The child used its CPU time.
-    #[error("compiling it takes more than {0} s of CPU time, the most that there is for it: make it smaller")]
+    #[error(
+        "compiling it takes more than {0} s of CPU time, the most that there is for it: make it smaller"
+    )]
     CpuTime(u64),
     /// The child did not end in time.
-    #[error("compiling it took more than {0:?}: the machine is overloaded, or its CPU limit too low")]
+    #[error(
+        "compiling it took more than {0:?}: the machine is overloaded, or its CPU limit too low"
+    )]
     WallTime(Duration),
     /// The child crashed, or was killed.
     #[error("compiling it ended early ({status}): {stderr}")]
@@ -95,7 +101,8 @@ pub enum CompileError {
 /// Exit code of a child that found the module invalid; the reason is on its stderr.
 const INVALID: u8 = 3;
 
-/// Begins the line in which Rust's standard library says that there is no more memory, before it aborts.
+/// Begins the line in which Rust's standard library says that there is no more memory, before it
+/// aborts.
 const NO_MEMORY: &str = "memory allocation of ";
 
 /// Compiles `module` and writes the result to `out`.
@@ -115,7 +122,8 @@ pub(super) fn compile(
             let spawned = weir.clone().map_or_else(std::env::current_exe, Ok).and_then(|weir| {
                 let mut command = Command::new(weir);
                 command.arg(COMPILE_COMMAND);
-                command.args([limits.memory_bytes, limits.cpu_seconds].map(|limit| limit.to_string()));
+                command
+                    .args([limits.memory_bytes, limits.cpu_seconds].map(|limit| limit.to_string()));
                 command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
             });
             run_child(spawned.map_err(CompileError::Spawn)?, limits, module, out)
@@ -162,7 +170,8 @@ fn move_through(
     out: &mut impl Write,
 ) -> io::Result<()> {
     if let Some(mut stdin) = stdin {
-        // The child reads all of it before it writes anything. One that died is judged by its status.
+        // The child reads all of it before it writes anything. One that died is judged by its
+        // status.
         let _ = stdin.write_all(module);
     }
     if let Some(mut stdout) = stdout {
@@ -192,8 +201,8 @@ fn judge(status: ExitStatus, stderr: String, limits: &CompileLimits) -> Result<(
     }
 }
 
-/// What the hidden subcommand [`COMPILE_COMMAND`] does: limits itself, compiles the module on stdin to stdout, and
-/// answers its exit code. The reason for a failure is on stderr.
+/// What the hidden subcommand [`COMPILE_COMMAND`] does: limits itself, compiles the module on stdin
+/// to stdout, and answers its exit code. The reason for a failure is on stderr.
 pub fn compile_as_child(memory_bytes: u64, cpu_seconds: u64) -> std::process::ExitCode {
     match limit_this_process(memory_bytes, cpu_seconds).and_then(|()| compile_stdin()) {
         Ok(()) => std::process::ExitCode::SUCCESS,
@@ -205,7 +214,8 @@ pub fn compile_as_child(memory_bytes: u64, cpu_seconds: u64) -> std::process::Ex
 }
 
 fn limit_this_process(memory_bytes: u64, cpu_seconds: u64) -> Result<(), (u8, String)> {
-    // The signal for CPU time, which tells why, comes a second before the kill that cannot be caught.
+    // The signal for CPU time, which tells why, comes a second before the kill that cannot be
+    // caught.
     let limits = [
         (Resource::As, memory_bytes, memory_bytes),
         (Resource::Cpu, cpu_seconds, cpu_seconds + 1),

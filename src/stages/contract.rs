@@ -1,5 +1,5 @@
-//! Whether a component keeps to the contract: its imports are offered, and it exports `stage`. Checked before
-//! linking, so that everything that is wrong is said at once.
+//! Whether a component keeps to the contract: its imports are offered, and it exports `stage`.
+//! Checked before linking, so that everything that is wrong is said at once.
 
 use std::fmt;
 
@@ -47,7 +47,9 @@ impl fmt::Display for UnknownImport {
                 f,
                 ": of WASI, `wasi = \"stub\"` has cli, clocks, filesystem, io, random and sockets in version 0.2"
             ),
-            Hint::Version => write!(f, ": this weir has version {VERSION}: build the module with its SDK"),
+            Hint::Version => {
+                write!(f, ": this weir has version {VERSION}: build the module with its SDK")
+            }
             Hint::Newer => write!(
                 f,
                 ": this weir's weir:pipeline {VERSION} is without it: update weir, or build the module with this \
@@ -74,7 +76,8 @@ pub(super) fn unknown_imports(
             }
             let functions = functions(engine, &import.ty);
             let Some((interface, version)) = split(name) else {
-                let is_wasi = name.starts_with("wasi:") || functions.iter().any(|f| f.starts_with("wasi"));
+                let is_wasi =
+                    name.starts_with("wasi:") || functions.iter().any(|f| f.starts_with("wasi"));
                 let hint = match wasi {
                     _ if !is_wasi => Hint::Foreign,
                     Wasi::None => Hint::Wasi,
@@ -83,7 +86,11 @@ pub(super) fn unknown_imports(
                 return Some(UnknownImport { interface: name.to_owned(), functions, hint });
             };
             if !is_compatible(version) {
-                return Some(UnknownImport { interface: name.to_owned(), functions, hint: Hint::Version });
+                return Some(UnknownImport {
+                    interface: name.to_owned(),
+                    functions,
+                    hint: Hint::Version,
+                });
             }
             let unknown: Vec<String> =
                 functions.into_iter().filter(|function| !offer.has(interface, function)).collect();
@@ -100,7 +107,8 @@ pub(super) fn unknown_imports(
 /// The interfaces of weir:pipeline that a component imports: what it can do.
 pub(super) fn powers(engine: &Engine, component: &Component) -> Vec<String> {
     let component_type = component.component_type();
-    let names = component_type.imports(engine).filter_map(|(name, _)| Some(split(name)?.0.to_owned()));
+    let names =
+        component_type.imports(engine).filter_map(|(name, _)| Some(split(name)?.0.to_owned()));
     names.collect()
 }
 

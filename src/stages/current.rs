@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //!
-//! - Getters answer the current event only during `process`; at any other time, one without members.
+//! - Getters answer the current event only during `process`; at any other time, one without
+//!   members.
 //! - Every account starts over with each call.
 
 use std::sync::Arc;
@@ -172,8 +173,8 @@ impl Current {
         self.call.scan_bytes = self.call.scan_bytes.saturating_sub(bytes);
     }
 
-    /// Makes one edit, or says why it is refused. `edits` are the current event's, taken out for the time; they
-    /// bound what one call may do.
+    /// Makes one edit, or says why it is refused. `edits` are the current event's, taken out for
+    /// the time; they bound what one call may do.
     pub(super) fn edit(
         &self,
         edits: &mut Edits,
@@ -260,7 +261,11 @@ impl Current {
 /// One event of a chunk, as edits and views want it.
 pub(super) fn original(chunk: &Chunk, index: usize) -> Original<'_> {
     let event = &chunk.events[index];
-    Original { bytes: chunk.event_bytes(event), head: &event.head, members: chunk.event_members(event) }
+    Original {
+        bytes: chunk.event_bytes(event),
+        head: &event.head,
+        members: chunk.event_members(event),
+    }
 }
 
 fn remember<T>(known: &mut Vec<Option<T>>, number: usize, value: T) -> u32 {

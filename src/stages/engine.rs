@@ -3,21 +3,22 @@
 
 use wasmtime::{Config, Engine, WasmBacktraceDetails};
 
-/// Stack that one call may use, host functions included. A guest's deeper recursion is a trap. The threads
-/// that call modules have 2 MiB (Rust's default), four times this.
+/// Stack that one call may use, host functions included. A guest's deeper recursion is a trap. The
+/// threads that call modules have 2 MiB (Rust's default), four times this.
 const STACK_BYTES: usize = 512 << 10;
 
 /// An engine for components without WASI, interruptible by epochs.
 ///
-/// Linear memories keep wasmtime's default reservation of 4 GiB: it is address space only, costs no memory, and
-/// lets the compiler leave out every bounds check.
+/// Linear memories keep wasmtime's default reservation of 4 GiB: it is address space only, costs no
+/// memory, and lets the compiler leave out every bounds check.
 pub(super) fn engine() -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
         .max_wasm_stack(STACK_BYTES)
         .wasm_memory64(false)
-        // Function names only: a hostile module's DWARF would be parsed in the daemon, without bounds.
+        // Function names only: a hostile module's DWARF would be parsed in the daemon, without
+        // bounds.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable);
     Engine::new(&config)
 }

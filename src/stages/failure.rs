@@ -1,7 +1,7 @@
 //! How calls fail, and when that is logged.
 //!
-//! Invariant: at most one line about each kind of failure in [`LOG_INTERVAL`], and every failure is in some line's
-//! number sooner or later.
+//! Invariant: at most one line about each kind of failure in [`LOG_INTERVAL`], and every failure is
+//! in some line's number sooner or later.
 
 use std::time::{Duration, Instant};
 
@@ -81,7 +81,8 @@ impl FailureLog {
     /// How many failures were in no line, of each kind that has some; they count as said now.
     pub(super) fn take_rest(&mut self) -> impl Iterator<Item = (FailureKind, u64)> {
         let rest = FailureKind::ALL.into_iter().zip(&mut self.0);
-        rest.map(|(kind, entry)| (kind, std::mem::take(&mut entry.unsaid))).filter(|(_, unsaid)| *unsaid > 0)
+        rest.map(|(kind, entry)| (kind, std::mem::take(&mut entry.unsaid)))
+            .filter(|(_, unsaid)| *unsaid > 0)
     }
 }
 

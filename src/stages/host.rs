@@ -1,9 +1,10 @@
 //! The interfaces that modules may import: `wit/` as host functions.
 //!
-//! They are linked by hand and not generated, for one reason: generated ones take every string as a `String`,
-//! copied from the guest before the host sees it, so a guest could make the host copy megabytes. A [`WasmStr`] is
-//! looked at in place (a UTF-16 guest's is decoded, to at most half as much again as its memory holds). That this file
-//! and `wit/` agree is tested with a module that imports everything.
+//! They are linked by hand and not generated, for one reason: generated ones take every string as a
+//! `String`, copied from the guest before the host sees it, so a guest could make the host copy
+//! megabytes. A [`WasmStr`] is looked at in place (a UTF-16 guest's is decoded, to at most half as
+//! much again as its memory holds). That this file and `wit/` agree is tested with a module that
+//! imports everything.
 //!
 //! No host function fails: a fault of the guest is an answer to the guest.
 
@@ -133,7 +134,9 @@ impl Offer {
             };
             (store.data_mut().declare_reason(&reason),)
         })?;
-        self.func("discard", "discard", |mut store, (reason,): (u32,)| store.data_mut().discard(reason))
+        self.func("discard", "discard", |mut store, (reason,): (u32,)| {
+            store.data_mut().discard(reason)
+        })
     }
 
     fn edit(&mut self) -> wasmtime::Result<()> {
@@ -153,7 +156,9 @@ impl Offer {
             edit(store, &pointer, None, |edits, of, pointer, _| edits.set_bool(of, pointer, value))
         })?;
         self.func("edit", "set-integer", |store, (pointer, value): (WasmStr, i64)| {
-            edit(store, &pointer, None, |edits, of, pointer, _| edits.set_integer(of, pointer, value))
+            edit(store, &pointer, None, |edits, of, pointer, _| {
+                edits.set_integer(of, pointer, value)
+            })
         })?;
         self.func("edit", "set-float", |store, (pointer, value): (WasmStr, f64)| {
             edit(store, &pointer, None, |edits, of, pointer, _| edits.set_float(of, pointer, value))
@@ -197,9 +202,11 @@ fn edit(
     value: Option<&WasmStr>,
     apply: impl FnOnce(&mut Edits, Original<'_>, &str, &str) -> Result<(), EditError>,
 ) -> Edited {
-    // Taken out for the time, so that the guest's texts and the event can be borrowed from the store.
+    // Taken out for the time, so that the guest's texts and the event can be borrowed from the
+    // store.
     let mut edits = std::mem::take(&mut *store.data_mut().edits);
-    let answer = match (pointer.to_str(&store), value.map(|value| value.to_str(&store)).transpose()) {
+    let answer = match (pointer.to_str(&store), value.map(|value| value.to_str(&store)).transpose())
+    {
         (Ok(pointer), Ok(value)) => {
             let value = value.as_deref().unwrap_or_default();
             store.data().edit(&mut edits, |edits, of| apply(edits, of, &pointer, value))
@@ -214,7 +221,9 @@ fn edit(
 }
 
 fn log(mut store: Store<'_>, level: Level, line: &WasmStr) {
-    if level == Level::DEBUG && !tracing::enabled!(Level::DEBUG) || !store.data_mut().admits_log_line() {
+    if level == Level::DEBUG && !tracing::enabled!(Level::DEBUG)
+        || !store.data_mut().admits_log_line()
+    {
         return;
     }
     match line.to_str(&store) {

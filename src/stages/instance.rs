@@ -1,7 +1,7 @@
 //! One instance of a module: made and configured, called, and given up when it failed.
 //!
-//! A trap leaves a guest in any state, so an instance that trapped, ran out of time or reached its memory's
-//! high-water mark is never called again.
+//! A trap leaves a guest in any state, so an instance that trapped, ran out of time or reached its
+//! memory's high-water mark is never called again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,7 +81,9 @@ impl Template {
                 stage.count_start(cause);
                 Ok((Instance { store, process }, (stage.clock)().cpu.saturating_sub(began)))
             }
-            Ok(Err(refusal)) => Err(Failure { kind: FailureKind::Error, detail: refusal, trace: None }),
+            Ok(Err(refusal)) => {
+                Err(Failure { kind: FailureKind::Error, detail: refusal, trace: None })
+            }
             Err(error) => Err(failure(&error, store.data())),
         }
     }
@@ -89,8 +91,8 @@ impl Template {
     /// Instantiates and configures; the inner error is the module's own.
     fn configure(&self, store: &mut Store<Current>) -> wasmtime::Result<Result<Process, String>> {
         let instance = self.pre.instantiate(&mut *store)?;
-        let configure =
-            instance.get_typed_func::<(&str,), (Result<(), String>,)>(&mut *store, self.configure)?;
+        let configure = instance
+            .get_typed_func::<(&str,), (Result<(), String>,)>(&mut *store, self.configure)?;
         let process = instance.get_typed_func(&mut *store, self.process)?;
         store.data_mut().begin(Phase::Configure);
         store.set_epoch_deadline(1);
@@ -122,7 +124,8 @@ fn new_store(engine: &Engine, stage: &Arc<Stage>) -> Store<Current> {
 }
 
 impl Instance {
-    /// Calls `process` for one event, with the edits made so far. After an error the instance must be dropped.
+    /// Calls `process` for one event, with the edits made so far. After an error the instance must
+    /// be dropped.
     pub(super) fn process(
         &mut self,
         chunk: &Arc<Chunk>,
@@ -162,7 +165,8 @@ impl Instance {
         self.store.data().deadline.first_tick()
     }
 
-    /// Whether its last call wanted more memory than it may have: it goes on, but will not get more.
+    /// Whether its last call wanted more memory than it may have: it goes on, but will not get
+    /// more.
     pub(super) fn is_full(&self) -> bool {
         self.store.data().limiter.has_refused()
     }
@@ -200,7 +204,8 @@ fn failure(error: &wasmtime::Error, current: &Current) -> Failure {
     Failure { kind, detail, trace }
 }
 
-/// The guest's functions from the innermost outwards, on one line. Their names are the guest's: they are bounded.
+/// The guest's functions from the innermost outwards, on one line. Their names are the guest's:
+/// they are bounded.
 fn trace(backtrace: &WasmBacktrace) -> String {
     let name = |frame: &FrameInfo| match frame.func_name() {
         Some(name) if name.len() <= NAME_BYTES_MAX => printable(&format!("{:#}", demangle(name))),

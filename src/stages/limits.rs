@@ -29,8 +29,8 @@ pub(super) const SCAN_FACTOR: usize = 64;
 
 /// Sums linear memories and tables of one store and refuses growth beyond the stage's `memory`.
 ///
-/// Invariant: what the store uses never exceeds `limit`. Growth that the limiter granted and the system then
-/// refused stays counted: such an instance is about to trap.
+/// Invariant: what the store uses never exceeds `limit`. Growth that the limiter granted and the
+/// system then refused stays counted: such an instance is about to trap.
 #[derive(Debug)]
 pub(super) struct MemoryLimiter {
     limit: u64,
@@ -48,7 +48,8 @@ impl MemoryLimiter {
         self.refused = false;
     }
 
-    /// Whether growth was refused in the current or last call: the instance has reached its high-water mark.
+    /// Whether growth was refused in the current or last call: the instance has reached its
+    /// high-water mark.
     pub(super) fn has_refused(&self) -> bool {
         self.refused
     }
@@ -180,6 +181,9 @@ mod tests {
         assert!(!limiter.table_growing(0, 1, None).unwrap());
         assert!(limiter.has_refused());
         limiter.begin();
-        assert!(!limiter.has_refused(), "what an earlier call was refused says nothing about this one");
+        assert!(
+            !limiter.has_refused(),
+            "what an earlier call was refused says nothing about this one"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! From settings to a chain that is ready: every module read, compiled, linked and configured once, and all that is
-//! wrong with any of them said at once.
+//! From settings to a chain that is ready: every module read, compiled, linked and configured once,
+//! and all that is wrong with any of them said at once.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -91,7 +91,9 @@ pub enum Problem {
     #[error("it is not WebAssembly")]
     NotWasm,
     /// A core module.
-    #[error("it is a core module, and weir needs a component: run `weir filter build` on its source")]
+    #[error(
+        "it is a core module, and weir needs a component: run `weir filter build` on its source"
+    )]
     CoreModule,
     /// It could not be compiled.
     #[error(transparent)]
@@ -161,8 +163,8 @@ pub struct Description {
     pub name: String,
     /// Its module.
     pub module: PathBuf,
-    /// The interfaces of weir:pipeline that it imports. Without `discard` it cannot drop an event, without `edit` it
-    /// cannot change one.
+    /// The interfaces of weir:pipeline that it imports. Without `discard` it cannot drop an event,
+    /// without `edit` it cannot change one.
     pub powers: Vec<String>,
     /// The reasons that it declared.
     pub reasons: Vec<String>,
@@ -236,10 +238,11 @@ impl Shared {
         offer: &Offer,
     ) -> Result<Loaded, Vec<Fault>> {
         let module = read(&stage.settings.module).map_err(one)?;
-        let component = cache.fetch(&self.engine, compiler, &module).map_err(|error| match error {
-            FetchError::Compile(error) => one(Problem::Compile(error)),
-            FetchError::Cache(error) => vec![Fault::Cache(error)],
-        })?;
+        let component =
+            cache.fetch(&self.engine, compiler, &module).map_err(|error| match error {
+                FetchError::Compile(error) => one(Problem::Compile(error)),
+                FetchError::Cache(error) => vec![Fault::Cache(error)],
+            })?;
         let template = Arc::new(self.link(&component, offer, stage.settings.wasi)?);
         let running = self.ticker.run();
         let started = template.start(&self.engine, stage, Cause::Start);
@@ -249,10 +252,16 @@ impl Shared {
         Ok(Loaded { template, powers, first: Mutex::new(Some(first)) })
     }
 
-    fn link(&self, component: &Component, offer: &Offer, wasi: Wasi) -> Result<Template, Vec<Fault>> {
+    fn link(
+        &self,
+        component: &Component,
+        offer: &Offer,
+        wasi: Wasi,
+    ) -> Result<Template, Vec<Fault>> {
         let unknown = unknown_imports(&self.engine, component, offer, wasi);
         let exports = stage_exports(&self.engine, component);
-        let mut faults = if unknown.is_empty() { Vec::new() } else { one(Problem::Imports(unknown)) };
+        let mut faults =
+            if unknown.is_empty() { Vec::new() } else { one(Problem::Imports(unknown)) };
         let (configure, process) = match exports {
             Ok(exports) if faults.is_empty() => exports,
             exports => {
@@ -274,7 +283,8 @@ impl Shared {
 }
 
 impl Chain {
-    /// One worker of `workers`, with instances of its own. The first one gets those that loading made.
+    /// One worker of `workers`, with instances of its own. The first one gets those that loading
+    /// made.
     pub fn worker(&self, number: usize, workers: usize) -> Worker {
         let instances = self.0.loaded.iter().map(|loaded| {
             let first = loaded.first.lock().unwrap_or_else(|e| e.into_inner()).take();

@@ -2,14 +2,17 @@
 //!
 //! Invariants:
 //!
-//! - **Whatever a module does hurts only its own stage.** It gets CPU time, memory, edits, log lines and counters
-//!   within bounds, and nothing else; every failure is contained, counted, and dealt with as `on_error` says.
+//! - **Whatever a module does hurts only its own stage.** It gets CPU time, memory, edits, log
+//!   lines and counters within bounds, and nothing else; every failure is contained, counted, and
+//!   dealt with as `on_error` says.
 //! - Nobody but this folder names wasmtime.
-//! - No clock is read and nothing is allocated for a call that goes well, but the string that a getter answers.
+//! - No clock is read and nothing is allocated for a call that goes well, but the string that a
+//!   getter answers.
 //!
-//! [`load`] makes a [`Chain`] (`contract`, `compile`, `cache`), which makes each [`Worker`]; a worker runs events
-//! through its slots (`chain`), one instance each (`instance`), whose imports are in `host` (and `wasi`) and whose store
-//! holds the current event (`current`). When to stop a call is in `clock`, when to stop calling in `breaker`.
+//! [`load`] makes a [`Chain`] (`contract`, `compile`, `cache`), which makes each [`Worker`]; a
+//! worker runs events through its slots (`chain`), one instance each (`instance`), whose imports
+//! are in `host` (and `wasi`) and whose store holds the current event (`current`). When to stop a
+//! call is in `clock`, when to stop calling in `breaker`.
 
 mod breaker;
 mod cache;
@@ -63,7 +66,8 @@ pub struct StageSettings {
     pub config: String,
 }
 
-/// `match`: every key that is set must hold; the members of a list are alternatives. Exact and case-sensitive.
+/// `match`: every key that is set must hold; the members of a list are alternatives. Exact and
+/// case-sensitive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Match {
     /// `type`

@@ -1,4 +1,5 @@
-//! What all instances of one stage share: its settings, its metrics, what its module declared, its log.
+//! What all instances of one stage share: its settings, its metrics, what its module declared, its
+//! log.
 
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,8 +46,10 @@ impl StageCounters {
         StageCounters {
             calls: metrics.calls.with_label_values(&[stage]),
             duration: metrics.duration.with_label_values(&[stage]),
-            failures: FailureKind::ALL.map(|kind| metrics.failures.with_label_values(&[stage, kind.label()])),
-            starts: Cause::ALL.map(|cause| metrics.instance_starts.with_label_values(&[stage, cause])),
+            failures: FailureKind::ALL
+                .map(|kind| metrics.failures.with_label_values(&[stage, kind.label()])),
+            starts: Cause::ALL
+                .map(|cause| metrics.instance_starts.with_label_values(&[stage, cause])),
             edits_refused: metrics.edits_refused.with_label_values(&[stage]),
             log_lines_dropped: metrics.log_lines_dropped.with_label_values(&[stage]),
             module_counter: metrics.module_counter.clone(),
@@ -68,7 +71,8 @@ pub(super) struct Stage {
     log: Mutex<StageLog>,
 }
 
-/// What the module declared, in any of its instances. The numbers that modules get are positions here.
+/// What the module declared, in any of its instances. The numbers that modules get are positions
+/// here.
 #[derive(Debug, Default)]
 struct Declared {
     reasons: Vec<(String, ReasonId)>,
@@ -135,7 +139,11 @@ impl Stage {
     }
 
     /// The number and the metric of a declared counter. `help` is logged when it is new.
-    pub(super) fn declare_counter(&self, name: &str, help: &str) -> Result<(usize, IntCounter), String> {
+    pub(super) fn declare_counter(
+        &self,
+        name: &str,
+        help: &str,
+    ) -> Result<(usize, IntCounter), String> {
         check_name(name)?;
         let counters = &mut lock(&self.declared).counters;
         if let Some(number) = counters.iter().position(|(known, _)| known == name) {
@@ -198,13 +206,16 @@ impl Stage {
         let (stage, kind) = (self.name(), kind.label());
         let (on_error, detail) = (self.settings.on_error, printable(&detail.to_string()));
         match trace.filter(|_| is_first) {
-            _ if is_misuse => warn!(stage, kind, unsaid, "the module misused what it imports: {detail}"),
+            _ if is_misuse => {
+                warn!(stage, kind, unsaid, "the module misused what it imports: {detail}")
+            }
             Some(backtrace) => warn!(stage, kind, ?on_error, backtrace, "a call failed: {detail}"),
             None => warn!(stage, kind, ?on_error, unsaid, "a call failed: {detail}"),
         }
     }
 
-    /// Logs how many failures were counted since the last line about their kind: nothing more will be.
+    /// Logs how many failures were counted since the last line about their kind: nothing more will
+    /// be.
     pub(super) fn say_rest(&self) {
         for (kind, unsaid) in lock(&self.log).failures.take_rest() {
             let (stage, kind) = (self.name(), kind.label());

@@ -1,7 +1,7 @@
 //! Texts that come from a module, made fit to be shown.
 //!
-//! Invariant: whatever a module says, it cannot begin a line of its own in a log or a diagnostic, nor move or colour
-//! what a terminal shows.
+//! Invariant: whatever a module says, it cannot begin a line of its own in a log or a diagnostic,
+//! nor move or colour what a terminal shows.
 
 /// What stands before each further line of a text that keeps its lines.
 const INDENT: &str = "\n    ";
@@ -29,8 +29,12 @@ mod tests {
 
     #[test]
     fn lines_are_kept_only_where_they_cannot_be_taken_for_others() {
-        let forged = "`keep` is wrong\r\n\n/etc/weir.toml:1:1: error: forged\u{1b}[31m\u{7}\u{202e}\n";
-        assert_eq!(printable(forged), "`keep` is wrong   /etc/weir.toml:1:1: error: forged [31m   ");
+        let forged =
+            "`keep` is wrong\r\n\n/etc/weir.toml:1:1: error: forged\u{1b}[31m\u{7}\u{202e}\n";
+        assert_eq!(
+            printable(forged),
+            "`keep` is wrong   /etc/weir.toml:1:1: error: forged [31m   "
+        );
         assert_eq!(indented(forged), "`keep` is wrong\n    /etc/weir.toml:1:1: error: forged [31m");
     }
 

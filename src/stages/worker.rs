@@ -1,9 +1,9 @@
-//! A worker: takes its share of each chunk, runs every event through the chain, and hands the documents of those that
-//! are kept to the buffer.
+//! A worker: takes its share of each chunk, runs every event through the chain, and hands the
+//! documents of those that are kept to the buffer.
 //!
-//! Invariant: of each chunk's share, every event is settled (filtered, dead-lettered) or handed on with its document
-//! when the next chunk is taken; the one exception is an event for which there was no dead letter, and it is given
-//! back in the error.
+//! Invariant: of each chunk's share, every event is settled (filtered, dead-lettered) or handed on
+//! with its document when the next chunk is taken; the one exception is an event for which there
+//! was no dead letter, and it is given back in the error.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,7 +20,8 @@ use crate::handoff::{Closed, Outbox, Work};
 use crate::health::Health;
 use crate::ledger::{Held, Tally};
 
-/// Bytes of documents that may be taken in vain: they would be held until the sink has the documents.
+/// Bytes of documents that may be taken in vain: they would be held until the sink has the
+/// documents.
 const SPARE_BYTES_MAX: usize = 16 << 10;
 
 /// Why a worker ended before its work did.
@@ -69,8 +70,8 @@ impl Worker {
         instances: Vec<(Arc<Template>, Option<Instance>)>,
     ) -> Worker {
         let stages = chain.stages.iter().zip(instances);
-        let slots =
-            stages.map(|(stage, (template, first))| Slot::new(&chain.engine, stage, &template, first));
+        let slots = stages
+            .map(|(stage, (template, first))| Slot::new(&chain.engine, stage, &template, first));
         let slots = slots.collect();
         let task = format!("worker-{number}");
         Worker { chain, number, task, workers, slots, edits: Box::default(), bytes_expected: 0 }
@@ -78,13 +79,13 @@ impl Worker {
 
     /// Runs until the work ends: until the channel is closed and empty. Blocks this thread.
     ///
-    /// Rejects, and events of stages with `on_error = "dead-letter"`, go to `dead_letters`; the documents of the
-    /// rest, made as `encode` says, to `outbox`.
+    /// Rejects, and events of stages with `on_error = "dead-letter"`, go to `dead_letters`; the
+    /// documents of the rest, made as `encode` says, to `outbox`.
     ///
     /// # Errors
     ///
-    /// When an event cannot become a dead letter, and when the buffer has ended. What had an outcome by then is
-    /// settled, and what had a document by then is handed on.
+    /// When an event cannot become a dead letter, and when the buffer has ended. What had an
+    /// outcome by then is settled, and what had a document by then is handed on.
     pub fn run(
         mut self,
         work: mpsc::Receiver<Work>,
@@ -107,7 +108,8 @@ impl Worker {
         health: &Health,
     ) -> Result<(), WorkerError> {
         while let Some(work) = work.blocking_recv() {
-            // It can stall only in between: waiting for work, or for room in the buffer, is no fault of its own.
+            // It can stall only in between: waiting for work, or for room in the buffer, is no
+            // fault of its own.
             health.progress(&self.task);
             let done = self.run_chunk(work, dead_letters, encode);
             health.finished(&self.task);
@@ -122,7 +124,12 @@ impl Worker {
     }
 
     /// Runs one chunk's share. The chunk is back in its pool when this returns.
-    fn run_chunk(&mut self, mut work: Work, dead_letters: &DeadLetters, encode: &EncodeSettings) -> Done {
+    fn run_chunk(
+        &mut self,
+        mut work: Work,
+        dead_letters: &DeadLetters,
+        encode: &EncodeSettings,
+    ) -> Done {
         let mut documents = Documents::default();
         documents.bytes.reserve(self.bytes_expected.min(work.chunk.bytes.len()));
         let mut tally = Tally::default();
@@ -161,7 +168,14 @@ impl Worker {
             self.edits.clear();
             errors.clear();
             let source = &chunk.bytes[event.source_bytes.clone()];
-            match run_event(&mut self.slots, &chain.stages, chunk, index, &mut self.edits, &mut errors) {
+            match run_event(
+                &mut self.slots,
+                &chain.stages,
+                chunk,
+                index,
+                &mut self.edits,
+                &mut errors,
+            ) {
                 Verdict::Drop(reason) => tally.filtered(reason, 1),
                 Verdict::Keep => {
                     let view = EventView { of: original(chunk, index), edits: &self.edits };
@@ -175,7 +189,8 @@ impl Worker {
         failed
     }
 
-    /// Writes a chunk's dead letters with one sync for all: a thousand malformed lines are not a thousand waits for the disk.
+    /// Writes a chunk's dead letters with one sync for all: a thousand malformed lines are not a
+    /// thousand waits for the disk.
     fn bury(
         &self,
         chunk: &Chunk,

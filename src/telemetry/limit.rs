@@ -1,8 +1,8 @@
 //! A bound on how often the same line is logged.
 //!
-//! Invariants: a line is shown at once when it has been quiet; whatever was left out is counted, and the next line of
-//! its kind says how many, or else the last lines of all do; memory is bounded by the places in the code that log, times
-//! the configured stages.
+//! Invariants: a line is shown at once when it has been quiet; whatever was left out is counted,
+//! and the next line of its kind says how many, or else the last lines of all do; memory is bounded
+//! by the places in the code that log, times the configured stages.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write};
@@ -25,8 +25,8 @@ const TARGET: &str = module_path!();
 /// How much of a message tells people which kind of line it is.
 const EXAMPLE_CHARS_MAX: usize = 120;
 
-/// Which lines are the same: those of one place in the code, about one stage. (All lines of crates that use `log` come
-/// from one place per level: their own target tells them apart.)
+/// Which lines are the same: those of one place in the code, about one stage. (All lines of crates
+/// that use `log` come from one place per level: their own target tells them apart.)
 type Key = (Identifier, String);
 
 /// Whether to show a line.
@@ -108,7 +108,8 @@ impl Kinds {
         kind.bucket.decide(now)
     }
 
-    /// Says how many lines of each kind were left out and not told yet. From then on nothing is shown.
+    /// Says how many lines of each kind were left out and not told yet. From then on nothing is
+    /// shown.
     pub(super) fn end(&self) {
         let kinds = {
             let mut state = self.lock();
@@ -116,8 +117,9 @@ impl Kinds {
             std::mem::take(&mut state.kinds)
         };
         let untold = kinds.into_iter().filter(|(_, kind)| kind.bucket.suppressed > 0);
-        let mut untold: Vec<_> =
-            untold.map(|((_, about), kind)| (kind.bucket.suppressed, about, kind.example)).collect();
+        let mut untold: Vec<_> = untold
+            .map(|((_, about), kind)| (kind.bucket.suppressed, about, kind.example))
+            .collect();
         untold.sort();
         for (suppressed, about, like) in untold.into_iter().rev() {
             let about = Some(about.trim_matches('"')).filter(|about| !about.is_empty());
@@ -126,7 +128,8 @@ impl Kinds {
     }
 }
 
-/// A format of lines, bounded in rate; a line after others that were left out ends with `suppressed=N`.
+/// A format of lines, bounded in rate; a line after others that were left out ends with
+/// `suppressed=N`.
 #[derive(Debug)]
 pub(super) struct RateLimited<F> {
     format: F,

@@ -24,7 +24,8 @@ impl Progress {
     /// Follows `read`, bytes read so far, on its way to `total`.
     pub(super) fn new(bars: &MultiProgress, total: u64, read: Arc<AtomicU64>) -> Progress {
         // A test proves the template; a bar of another look would do as well.
-        let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = bars.add(ProgressBar::new(total).with_style(style));
         let (end, ended) = sync_channel(0);
         let thread = std::thread::Builder::new().name("progress".into()).spawn(move || {

@@ -85,7 +85,8 @@ impl Fleet {
         self.replicas[replica].must_have_stopped_leading(since).await;
     }
 
-    /// The first one, before anything fails: where it is saved that everything before it is done with.
+    /// The first one, before anything fails: where it is saved that everything before it is done
+    /// with.
     pub(crate) async fn until_position_is_saved(&self) {
         eventually("weir saves a position", async || self.position().await).await;
     }
@@ -93,7 +94,9 @@ impl Fleet {
     /// The Lease's, or that of the only replica.
     async fn position(&self) -> Option<Value> {
         let text = match &self.leases {
-            Some(leases) => leases.get(NAME).await.ok()?.metadata.annotations?.remove("weir/settled"),
+            Some(leases) => {
+                leases.get(NAME).await.ok()?.metadata.annotations?.remove("weir/settled")
+            }
             None => self.replicas[0].position(),
         };
         serde_json::from_str(&text?).ok()
@@ -102,8 +105,9 @@ impl Fleet {
     /// The saved position is behind everything that was written.
     pub(crate) async fn has_passed(&self, history: &History) -> bool {
         let record = self.position().await.unwrap_or_default();
-        let mark =
-            |scope: &str| record["positions"][scope].as_str().and_then(|text| text.parse::<u64>().ok());
+        let mark = |scope: &str| {
+            record["positions"][scope].as_str().and_then(|text| text.parse::<u64>().ok())
+        };
         history.values().all(|object| {
             let mark = mark("*").or_else(|| mark(&object.namespace));
             mark >= object.versions.keys().next_back().copied()
@@ -120,7 +124,8 @@ impl Fleet {
         true
     }
 
-    /// The end of each replica's last life, in good order and with a whole account. With problems they are not drained.
+    /// The end of each replica's last life, in good order and with a whole account. With problems
+    /// they are not drained.
     pub(crate) async fn end(&self, problems: &[String]) {
         for replica in &self.replicas {
             replica.end(problems).await;
@@ -135,7 +140,8 @@ impl Fleet {
         self.replicas.iter().flat_map(Replica::lives).collect()
     }
 
-    /// SIGKILLs that hit a living weir, those of them that hit a leader, and drains that were over before.
+    /// SIGKILLs that hit a living weir, those of them that hit a leader, and drains that were over
+    /// before.
     pub(crate) fn ends(&self) -> (u64, u64, u64) {
         let ends = self.replicas.iter().map(Replica::ends);
         ends.fold((0, 0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1, sum.2 + of.2))

@@ -1,5 +1,5 @@
-//! Carries the schedule out: each lane its own faults one after the other, all lanes at once. A lane ends with everything it
-//! broke whole again.
+//! Carries the schedule out: each lane its own faults one after the other, all lanes at once. A
+//! lane ends with everything it broke whole again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,8 @@ use crate::plan::{Cut, Harm, Kill, Schedule, Step, Stop};
 
 /// So many versions are written before etcd is compacted under a weir that does not see them.
 const VERSIONS_UNSEEN: u64 = 30;
-/// While nobody leads, nobody is cut off as the leader; somebody soon does, unless the API server is away.
+/// While nobody leads, nobody is cut off as the leader; somebody soon does, unless the API server
+/// is away.
 const LEADER_WAIT: Duration = Duration::from_secs(30);
 /// While the API server is away, none are.
 const UNSEEN_WAIT: Duration = Duration::from_secs(5);
@@ -24,9 +25,13 @@ pub(crate) async fn run(schedule: &Schedule, world: &Arc<World>) {
         lane(begin, &schedule.kills, async |step| kill(world, step).await),
         lane(begin, &schedule.opensearch, async |step| restart_opensearch(world, step).await),
         lane(begin, &schedule.api_server, async |step| restart_api_server(world, step).await),
-        lane(begin, &schedule.compactions, async |_| world.servers.compact(world.history.cursor()).await),
+        lane(begin, &schedule.compactions, async |_| world
+            .servers
+            .compact(world.history.cursor())
+            .await),
         lane(begin, &schedule.to_api_server, async |step| harm(world, Link::ApiServer, step).await),
-        lane(begin, &schedule.to_opensearch, async |step| harm(world, Link::OpenSearch, step).await),
+        lane(begin, &schedule.to_opensearch, async |step| harm(world, Link::OpenSearch, step)
+            .await),
         lane(begin, &schedule.leader_cuts, async |step| cut_leader(world, step).await),
     );
 }

@@ -46,10 +46,12 @@ impl Life {
     /// How often it began to lead, and how often it stopped because it could not renew the Lease.
     pub(crate) fn terms(&self) -> (u64, u64) {
         let text = self.text();
-        let lines: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let lines: Vec<Value> =
+            text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         let count = |begins: &str| {
-            let of_kind =
-                |line: &&Value| line["message"].as_str().is_some_and(|text| text.starts_with(begins));
+            let of_kind = |line: &&Value| {
+                line["message"].as_str().is_some_and(|text| text.starts_with(begins))
+            };
             // Those that were left out are counted in the next line of their kind.
             let number = |line: &Value| 1 + line["suppressed"].as_u64().unwrap_or_default();
             lines.iter().filter(of_kind).map(number).sum()
@@ -68,8 +70,11 @@ impl Life {
             samples.insert(name, value);
         }
         let sum = |names: &[&str]| names.iter().filter_map(|name| families.get(name)).sum::<u64>();
-        let entered =
-            sum(&["weir_events_received_total", "weir_events_recovered_total", "weir_events_replayed_total"]);
+        let entered = sum(&[
+            "weir_events_received_total",
+            "weir_events_recovered_total",
+            "weir_events_replayed_total",
+        ]);
         let left = sum(&[
             "weir_events_delivered_total",
             "weir_events_filtered_total",
@@ -82,7 +87,9 @@ impl Life {
         self.in_flight = sum(&["weir_events_in_flight"]);
         self.leads = sum(&["weir_lease_leader"]) == 1;
         let delivered = |how: &str| {
-            samples.get(format!("weir_events_delivered_total{{result=\"{how}\"}}").as_str()).copied()
+            samples
+                .get(format!("weir_events_delivered_total{{result=\"{how}\"}}").as_str())
+                .copied()
         };
         self.created = delivered("created").unwrap_or_default();
         self.duplicates = delivered("duplicate").unwrap_or_default();
@@ -117,10 +124,12 @@ fn gap(life: &str, line: &Value) -> Gap {
 /// `ledger received=1 recovered=0 … in_flight=0`
 pub(crate) fn ends_balanced(line: &str) -> bool {
     let value = |name: &str| {
-        let found = line.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        let found =
+            line.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
         found.and_then(|text| text.parse::<u64>().ok())
     };
     let sum = |names: &[&str]| names.iter().map(|name| value(name)).sum::<Option<u64>>();
     value("in_flight") == Some(0)
-        && sum(&["received", "recovered", "replayed"]) == sum(&["delivered", "filtered", "dead_lettered"])
+        && sum(&["received", "recovered", "replayed"])
+            == sum(&["delivered", "filtered", "dead_lettered"])
 }

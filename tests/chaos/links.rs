@@ -137,20 +137,26 @@ impl Links {
         let between = |low: u64, high: u64| low + step.dice % (high - low);
         match step.fault {
             Harm::Cut | Harm::CutAndCompact => self.close(proxy).await,
-            // Nothing passes, and when it ends the connection does, too: TCP loses nothing in mid-stream.
-            Harm::Stall(way) => self.toxic(proxy, HARM, way, "timeout", json!({"timeout": 0})).await,
+            // Nothing passes, and when it ends the connection does, too: TCP loses nothing in
+            // mid-stream.
+            Harm::Stall(way) => {
+                self.toxic(proxy, HARM, way, "timeout", json!({"timeout": 0})).await
+            }
             Harm::Slow(way) => {
                 self.toxic(proxy, HARM, way, "bandwidth", json!({"rate": between(8, 64)})).await
             }
             Harm::Truncate(way) => {
-                self.toxic(proxy, HARM, way, "limit_data", json!({"bytes": between(0, 40_000)})).await;
+                self.toxic(proxy, HARM, way, "limit_data", json!({"bytes": between(0, 40_000)}))
+                    .await;
             }
             Harm::Reset(way) => {
-                self.toxic(proxy, HARM, way, "reset_peer", json!({"timeout": between(0, 400)})).await
+                self.toxic(proxy, HARM, way, "reset_peer", json!({"timeout": between(0, 400)}))
+                    .await
             }
             Harm::Slice(way) => {
                 let size = between(16, 900);
-                let pieces = json!({"average_size": size, "size_variation": size / 2, "delay": 100});
+                let pieces =
+                    json!({"average_size": size, "size_variation": size / 2, "delay": 100});
                 self.toxic(proxy, HARM, way, "slicer", pieces).await;
             }
         }
@@ -233,8 +239,11 @@ fn cut_name(way: Way) -> String {
 /// What `tests/env/setup.sh toxiproxy` has built.
 fn toxiproxy_server() -> String {
     let lib = repository().join("tests/env/lib.sh");
-    let output =
-        Command::new("bash").args(["-c", ". \"$1\" && toxiproxy_server", "-"]).arg(lib).output().unwrap();
+    let output = Command::new("bash")
+        .args(["-c", ". \"$1\" && toxiproxy_server", "-"])
+        .arg(lib)
+        .output()
+        .unwrap();
     let path = String::from_utf8(output.stdout).unwrap().trim().to_owned();
     assert!(std::path::Path::new(&path).exists(), "no {path}: run tests/env/setup.sh toxiproxy");
     path

@@ -1,4 +1,5 @@
-//! Writes events at a steady rate, straight to the API server. What it was answered, it knows to be there.
+//! Writes events at a steady rate, straight to the API server. What it was answered, it knows to be
+//! there.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -109,7 +110,8 @@ impl Writer {
         let name = format!("event-{}", self.number);
         let event: Event = serde_json::from_value(self.body(&name)).unwrap();
         let parameters = PostParams::default();
-        let answer = tokio::time::timeout(REQUEST_TIMEOUT, self.events.create(&parameters, &event)).await;
+        let answer =
+            tokio::time::timeout(REQUEST_TIMEOUT, self.events.create(&parameters, &event)).await;
         self.hot.push_back(name);
         if self.hot.len() > HOT_EVENTS {
             self.hot.pop_front();
@@ -125,7 +127,8 @@ impl Writer {
         }));
         let parameters = PatchParams::default();
         let answer =
-            tokio::time::timeout(REQUEST_TIMEOUT, self.events.patch(&name, &parameters, &patch)).await;
+            tokio::time::timeout(REQUEST_TIMEOUT, self.events.patch(&name, &parameters, &patch))
+                .await;
         self.note(answer).await;
     }
 
@@ -154,7 +157,8 @@ impl Writer {
         }
     }
 
-    /// A third is Normal and filtered, but for those that `keep_reasons` keeps; some have a GPU's words.
+    /// A third is Normal and filtered, but for those that `keep_reasons` keeps; some have a GPU's
+    /// words.
     fn body(&self, name: &str) -> Value {
         let (kind, reason) = match self.number % 6 {
             0 => ("Normal", "Pulled"),
@@ -173,7 +177,8 @@ impl Writer {
     }
 }
 
-/// Different each time. Some are large, so that batches and records are of many sizes, and an outage fills weir's memory.
+/// Different each time. Some are large, so that batches and records are of many sizes, and an
+/// outage fills weir's memory.
 fn message(namespace: &str, number: u64) -> String {
     let filler = match fastrand::u32(0..10) {
         0 => fastrand::usize(40_000..100_000),
@@ -181,7 +186,9 @@ fn message(namespace: &str, number: u64) -> String {
         _ => 0,
     };
     let filler = "x".repeat(filler);
-    format!("0/3 nodes are available: 3 Insufficient nvidia.com/gpu. ({namespace} {number}) {filler}")
+    format!(
+        "0/3 nodes are available: 3 Insufficient nvidia.com/gpu. ({namespace} {number}) {filler}"
+    )
 }
 
 /// Within the last 23 hours, so that the documents of one event are in several indices.

@@ -1,4 +1,5 @@
-//! Chaos: the real weir between a real API server and a real OpenSearch, while everything fails at random moments.
+//! Chaos: the real weir between a real API server and a real OpenSearch, while everything fails at
+//! random moments.
 //!
 //! ```text
 //!   load ───────────────> kube-apiserver ──[toxiproxy]──> weir ──[toxiproxy]──> OpenSearch
@@ -7,16 +8,19 @@
 //! ```
 //!
 //! - [`plan`]: what happens when, from one seed; pure. [`lanes`] carries it out.
-//! - [`load`] creates, updates and deletes events; [`reference`](mod@reference) watches them without a proxy and without a gap.
-//! - [`servers`], [`links`], [`fleet`] of [`replica`]s and their [`life`]s, [`search`]: the servers of this run alone,
-//!   the connections, weir, the documents.
+//! - [`load`] creates, updates and deletes events; [`reference`](mod@reference) watches them
+//!   without a proxy and without a gap.
+//! - [`servers`], [`links`], [`fleet`] of [`replica`]s and their [`life`]s, [`search`]: the servers
+//!   of this run alone, the connections, weir, the documents.
 //! - [`oracle`]: what must be stored, and what may not; pure.
 //!
-//! Invariants of a run: every document that weir owes is stored, each once, none that nobody wrote; what weir counted as
-//! created is never more than what is stored; every reading of a ledger balances; weir never ends by itself; a replica that is
-//! cut off from the API server stops leading.
+//! Invariants of a run: every document that weir owes is stored, each once, none that nobody wrote;
+//! what weir counted as created is never more than what is stored; every reading of a ledger
+//! balances; weir never ends by itself; a replica that is cut off from the API server stops
+//! leading.
 //!
-//! `make test` runs a short form; `make chaos` the long one. The variables are those of [`plan::Scale`].
+//! `make test` runs a short form; `make chaos` the long one. The variables are those of
+//! [`plan::Scale`].
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "what cannot be set up fails")]
 
@@ -71,9 +75,11 @@ async fn nothing_is_lost_and_nothing_stored_twice_whatever_fails() {
     let verdict = verdict::reach(&world, &written, began, SETTLE_DEADLINE).await;
     world.fleet.end(&verdict.problems).await;
     eprintln!("{}", verdict::summary(&scale, &world, &verdict));
-    let problems: Vec<String> = verdict.problems.iter().cloned().chain(world.fleet.problems()).collect();
+    let problems: Vec<String> =
+        verdict.problems.iter().cloned().chain(world.fleet.problems()).collect();
     if !problems.is_empty() {
-        let account = format!("{:#?}\ncompacted {:?}", verdict.judgement, world.servers.compacted());
+        let account =
+            format!("{:#?}\ncompacted {:?}", verdict.judgement, world.servers.compacted());
         let kept = world.servers.keep_evidence(scale.seed, &account);
         panic!(
             "{}\nlogs: {}\nthe same schedule again: SEED={}",

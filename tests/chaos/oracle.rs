@@ -1,8 +1,9 @@
 //! What must be stored, and what may not. Pure.
 //!
-//! weir owes the document of every version that the API server was given and that its modules keep, but for versions that
-//! it could not see: overwritten or deleted between two versions of which weir says that it listed, after etcd had been
-//! compacted in between. Where nothing was compacted, a watch could have given them: leaving them out is a loss.
+//! weir owes the document of every version that the API server was given and that its modules keep,
+//! but for versions that it could not see: overwritten or deleted between two versions of which
+//! weir says that it listed, after etcd had been compacted in between. Where nothing was compacted,
+//! a watch could have given them: leaving them out is a loss.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -56,7 +57,12 @@ impl Judgement {
     }
 }
 
-pub(crate) fn judge(history: &History, gaps: &[Gap], compacted: &[u64], stored: &[Stored]) -> Judgement {
+pub(crate) fn judge(
+    history: &History,
+    gaps: &[Gap],
+    compacted: &[u64],
+    stored: &[Stored],
+) -> Judgement {
     let mut judgement = Judgement::default();
     let mut by_id: HashMap<&str, Vec<&Stored>> = HashMap::new();
     for document in stored {
@@ -85,7 +91,8 @@ impl Judgement {
             self.unknown.push(format!("{id}, which drop-normal filters"));
         }
         if documents.len() > 1 {
-            let indices: Vec<&str> = documents.iter().map(|document| document.index.as_str()).collect();
+            let indices: Vec<&str> =
+                documents.iter().map(|document| document.index.as_str()).collect();
             self.doubled.push(format!("{id} in {indices:?}"));
         }
         for document in documents {
@@ -106,16 +113,22 @@ fn could_not_be_seen(object: &Object, version: u64, gaps: &[&Gap]) -> bool {
     let next = object.versions.range(version + 1..).next();
     let Some((next, _)) = next else { return false };
     gaps.iter().any(|gap| {
-        let is_of_scope = gap.namespace.as_ref().is_none_or(|namespace| *namespace == object.namespace);
+        let is_of_scope =
+            gap.namespace.as_ref().is_none_or(|namespace| *namespace == object.namespace);
         is_of_scope && gap.since < version && *next <= gap.version
     })
 }
 
 /// Enough to begin to look for the reason.
 fn describe(id: &str, object: &Object, version: u64, gaps: &[Gap]) -> String {
-    let around: BTreeMap<u64, bool> =
-        object.versions.range(version..).take(2).map(|(at, content)| (*at, content.is_some())).collect();
-    let lists: Vec<&Gap> = gaps.iter().filter(|gap| gap.since < version && version <= gap.version).collect();
+    let around: BTreeMap<u64, bool> = object
+        .versions
+        .range(version..)
+        .take(2)
+        .map(|(at, content)| (*at, content.is_some()))
+        .collect();
+    let lists: Vec<&Gap> =
+        gaps.iter().filter(|gap| gap.since < version && version <= gap.version).collect();
     format!("{id} in {}, then {around:?}; lists over it: {lists:?}", object.namespace)
 }
 
@@ -165,7 +178,11 @@ mod tests {
     fn what_was_overwritten_and_compacted_before_a_list_is_excused_and_what_was_current_is_not() {
         let stored = stored(&[("u.30", 3)]);
         let judgement = judge(&history(), &[gap(5, 20)], &[12], &stored);
-        assert_eq!((judgement.excused, judgement.lost.len()), (1, 1), "20 was current when weir listed");
+        assert_eq!(
+            (judgement.excused, judgement.lost.len()),
+            (1, 1),
+            "20 was current when weir listed"
+        );
         assert_eq!(judge(&history(), &[gap(5, 31)], &[12], &stored).excused, 2);
     }
 
@@ -183,11 +200,15 @@ mod tests {
 
     #[test]
     fn a_document_in_two_indices_or_of_nobody_or_with_another_content_is_told() {
-        let mut documents = stored(&[("u.10", 1), ("u.20", 2), ("u.30", 7), ("u.40", 4), ("v.1", 1)]);
+        let mut documents =
+            stored(&[("u.10", 1), ("u.20", 2), ("u.30", 7), ("u.40", 4), ("v.1", 1)]);
         documents.push(Stored { index: "j".into(), ..documents[0].clone() });
         let judgement = judge(&history(), &[], &[], &documents);
         assert_eq!(judgement.doubled, ["u.10 in [\"i\", \"j\"]"]);
-        assert_eq!((judgement.unknown.len(), judgement.changed.len(), judgement.lost.len()), (2, 1, 0));
+        assert_eq!(
+            (judgement.unknown.len(), judgement.changed.len(), judgement.lost.len()),
+            (2, 1, 0)
+        );
     }
 
     #[test]
@@ -196,7 +217,10 @@ mod tests {
         for content in history.get_mut("u").unwrap().versions.values_mut().flatten() {
             content.is_filtered = true;
         }
-        assert_eq!(judge(&history, &[], &[], &[]), Judgement { filtered: 3, ..Judgement::default() });
+        assert_eq!(
+            judge(&history, &[], &[], &[]),
+            Judgement { filtered: 3, ..Judgement::default() }
+        );
         assert_eq!(judge(&history, &[], &[], &stored(&[("u.10", 1)])).unknown.len(), 1);
     }
 }

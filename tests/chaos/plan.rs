@@ -1,7 +1,9 @@
-//! What happens when: a function of the seed and the scale. Pure but for the environment that [`Scale`] is read from.
+//! What happens when: a function of the seed and the scale. Pure but for the environment that
+//! [`Scale`] is read from.
 //!
-//! Each lane has a thread of faults of its own, so that faults of different lanes meet. A lane's faults come from a shuffled
-//! deck of all its kinds, so that with enough of them each kind happens.
+//! Each lane has a thread of faults of its own, so that faults of different lanes meet. A lane's
+//! faults come from a shuffled deck of all its kinds, so that with enough of them each kind
+//! happens.
 
 use std::time::Duration;
 
@@ -9,8 +11,8 @@ use fastrand::Rng;
 
 /// For how long the Lease of two replicas is held.
 pub(crate) const LEASE_DURATION: Duration = Duration::from_secs(5);
-/// A leader whose renewals fail stops leading after two thirds of that. A cut of its link lasts so much longer, in ms, that
-/// another one leads meanwhile.
+/// A leader whose renewals fail stops leading after two thirds of that. A cut of its link lasts so
+/// much longer, in ms, that another one leads meanwhile.
 const CUT_LONGER_MS: std::ops::Range<u64> = 4_000..8_000;
 
 /// How much of everything. Each has a variable.
@@ -18,10 +20,11 @@ const CUT_LONGER_MS: std::ops::Range<u64> = 4_000..8_000;
 pub(crate) struct Scale {
     /// `WEIR_CHAOS_SEED`; else a new one.
     pub(crate) seed: u64,
-    /// `WEIR_CHAOS_SECONDS`: over how long the faults are spread. Restarting servers may take longer.
+    /// `WEIR_CHAOS_SECONDS`: over how long the faults are spread. Restarting servers may take
+    /// longer.
     pub(crate) length: Duration,
-    /// `WEIR_CHAOS_REPLICAS`: with two of them, one leads by a Lease, and it is mostly the leader that is killed. Else it is the
-    /// seed that says.
+    /// `WEIR_CHAOS_REPLICAS`: with two of them, one leads by a Lease, and it is mostly the leader
+    /// that is killed. Else it is the seed that says.
     pub(crate) replicas: usize,
     /// `WEIR_CHAOS_KILLS`: of weir, with SIGKILL.
     pub(crate) kills: usize,
@@ -31,8 +34,8 @@ pub(crate) struct Scale {
     pub(crate) api_server_stops: usize,
     /// `WEIR_CHAOS_LINK_FAULTS`: on each of the two links.
     pub(crate) link_faults: usize,
-    /// `WEIR_CHAOS_LEADER_CUTS`: of the link between the leader alone and the API server, for longer than it may lead without.
-    /// None with one replica.
+    /// `WEIR_CHAOS_LEADER_CUTS`: of the link between the leader alone and the API server, for
+    /// longer than it may lead without. None with one replica.
     pub(crate) leader_cuts: usize,
     /// `WEIR_CHAOS_COMPACTIONS`: of etcd, besides those that come with other faults.
     pub(crate) compactions: usize,
@@ -44,8 +47,11 @@ impl Scale {
     /// The short form, where no variable says otherwise.
     pub(crate) fn of_environment() -> Scale {
         let number = |name: &str, default: u64| {
-            let given = std::env::var(format!("WEIR_CHAOS_{name}")).ok().filter(|text| !text.is_empty());
-            given.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("WEIR_CHAOS_{name}={text}")))
+            let given =
+                std::env::var(format!("WEIR_CHAOS_{name}")).ok().filter(|text| !text.is_empty());
+            given.map_or(default, |text| {
+                text.parse().unwrap_or_else(|_| panic!("WEIR_CHAOS_{name}={text}"))
+            })
         };
         let seed = number("SEED", fastrand::u64(..1 << 32));
         Scale {
@@ -255,7 +261,9 @@ mod tests {
             }
         }
         assert!(Kill::ALL.iter().all(|kill| schedule.kills.iter().any(|step| step.fault == *kill)));
-        assert!(Stop::ALL.iter().all(|stop| schedule.api_server.iter().any(|step| step.fault == *stop)));
+        assert!(
+            Stop::ALL.iter().all(|stop| schedule.api_server.iter().any(|step| step.fault == *stop))
+        );
     }
 
     #[test]
@@ -263,6 +271,8 @@ mod tests {
         assert_eq!(Schedule::of(&scale(7)).leader_cuts, []);
         let cuts = Schedule::of(&Scale { replicas: 2, ..scale(7) }).leader_cuts;
         assert!(Cut::ALL.iter().all(|cut| cuts.iter().any(|step| step.fault == *cut)));
-        assert!(cuts.iter().all(|step| step.hold >= LEASE_DURATION * 2 / 3 + Duration::from_secs(4)));
+        assert!(
+            cuts.iter().all(|step| step.hold >= LEASE_DURATION * 2 / 3 + Duration::from_secs(4))
+        );
     }
 }

@@ -1,6 +1,7 @@
-//! What the API server was given: a watch of all events that goes past the proxy, and reconnects from the last version that
-//! it saw. It has no gap, because etcd is only compacted up to there. The load's events are not all: an API server writes
-//! some of its own, for one when its allocators are not ready as it starts.
+//! What the API server was given: a watch of all events that goes past the proxy, and reconnects
+//! from the last version that it saw. It has no gap, because etcd is only compacted up to there.
+//! The load's events are not all: an API server writes some of its own, for one when its allocators
+//! are not ready as it starts.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -84,17 +85,23 @@ impl Reference {
     /// Of the namespaces that weir watches; `None`: all.
     pub(crate) fn history(&self, namespaces: Option<&[&str]>) -> History {
         let mut history = self.state.lock().unwrap().history.clone();
-        history.retain(|_, object| namespaces.is_none_or(|watched| watched.contains(&&*object.namespace)));
+        history.retain(|_, object| {
+            namespaces.is_none_or(|watched| watched.contains(&&*object.namespace))
+        });
         history
     }
 
     /// Waits until it has seen all that was acknowledged. That it has: each by its id.
     pub(crate) async fn until_behind(&self, written: &[Written]) {
         let last = written.iter().map(|written| written.version).max().unwrap_or_default();
-        eventually("the reference sees the last write", async || (self.cursor() >= last).then_some(())).await;
+        eventually("the reference sees the last write", async || {
+            (self.cursor() >= last).then_some(())
+        })
+        .await;
         let state = self.state.lock().unwrap();
         for Written { uid, version } in written {
-            let known = state.history.get(uid).is_some_and(|object| object.versions.contains_key(version));
+            let known =
+                state.history.get(uid).is_some_and(|object| object.versions.contains_key(version));
             assert!(known, "the reference has missed {uid}.{version}");
         }
     }

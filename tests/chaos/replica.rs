@@ -97,7 +97,8 @@ impl Replica {
                 running.child.kill().unwrap();
                 running.child.wait().unwrap();
                 state.kills += 1;
-                state.leaders_killed += u64::from(state.lives.last().is_some_and(|life| life.leads));
+                state.leaders_killed +=
+                    u64::from(state.lives.last().is_some_and(|life| life.leads));
             }
         }
     }
@@ -117,7 +118,8 @@ impl Replica {
 
     /// After [`terminate`](Replica::terminate): SIGKILL where the drain is not over.
     pub(crate) fn kill_in_the_drain(&self) {
-        let ended = self.lock().running.as_mut().and_then(|running| running.child.try_wait().unwrap());
+        let ended =
+            self.lock().running.as_mut().and_then(|running| running.child.try_wait().unwrap());
         let Some(status) = ended else { return self.kill() };
         let mut state = self.lock();
         state.running = None;
@@ -147,13 +149,15 @@ impl Replica {
     pub(crate) async fn must_have_stopped_leading(&self, since: Duration) {
         let last = || self.lock().lives.last().cloned().unwrap_or_default();
         let cut = last();
-        // A reading that was under way may be of before. Another life has begun without the API server, and cannot lead.
+        // A reading that was under way may be of before. Another life has begun without the API
+        // server, and cannot lead.
         let fresh = cut.readings + 2;
         let is_asked = async || (last().readings >= fresh || last().name != cut.name).then_some(());
         eventually("weir is asked", is_asked).await;
         let now = last();
         if now.name == cut.name && self.leads() {
-            let problem = format!("{} leads {since:?} after it was cut off from the API server", now.name);
+            let problem =
+                format!("{} leads {since:?} after it was cut off from the API server", now.name);
             self.lock().problems.push(problem);
         }
     }
@@ -167,7 +171,8 @@ impl Replica {
         last().in_flight == 0
     }
 
-    /// The end of the last life, in good order and with a whole account. With problems it is not drained.
+    /// The end of the last life, in good order and with a whole account. With problems it is not
+    /// drained.
     pub(crate) async fn end(&self, problems: &[String]) {
         self.reader.abort();
         if !problems.is_empty() {
@@ -184,7 +189,8 @@ impl Replica {
         let mut state = self.lock();
         state.running = None;
         let log = state.lives.last().unwrap().text();
-        let ledger = log.lines().rev().find(|line| line.starts_with("ledger ")).unwrap_or("no ledger line");
+        let ledger =
+            log.lines().rev().find(|line| line.starts_with("ledger ")).unwrap_or("no ledger line");
         if !status.is_some_and(|status| status.success()) || !ends_balanced(ledger) {
             let problem = format!("the last life ended with {status:?}, and with {ledger}");
             state.problems.push(problem);
@@ -194,9 +200,11 @@ impl Replica {
     pub(crate) fn problems(&self) -> Vec<String> {
         let state = self.lock();
         let letters = std::fs::read_dir(self.folder.join("dead")).into_iter().flatten().flatten();
-        let letters = letters.filter(|entry| entry.path().extension().is_some_and(|of| of == "jsonl"));
+        let letters =
+            letters.filter(|entry| entry.path().extension().is_some_and(|of| of == "jsonl"));
         let letters = letters.filter(|entry| entry.metadata().is_ok_and(|of| of.len() > 0));
-        let letters = letters.map(|entry| format!("there are dead letters: {}", entry.path().display()));
+        let letters =
+            letters.map(|entry| format!("there are dead letters: {}", entry.path().display()));
         let panics = state.lives.iter().filter(|life| life.text().contains("panicked"));
         let panics = panics.map(|life| format!("{} panicked", life.name));
         state.problems.iter().cloned().chain(panics).chain(letters).collect()
@@ -206,7 +214,8 @@ impl Replica {
         self.lock().lives.clone()
     }
 
-    /// SIGKILLs that hit a living weir, those of them that hit a leader, and drains that were over before.
+    /// SIGKILLs that hit a living weir, those of them that hit a leader, and drains that were over
+    /// before.
     pub(crate) fn ends(&self) -> (u64, u64, u64) {
         let state = self.lock();
         (state.kills, state.leaders_killed, state.drains)
@@ -247,7 +256,9 @@ async fn read_for_ever(state: Arc<Mutex<State>>) {
             running.admin.clone().map(|admin| (lives.len() - 1, admin))
         };
         let Some((life, admin)) = asked else { continue };
-        let Ok(answer) = client.get(format!("http://{admin}/metrics")).send().await else { continue };
+        let Ok(answer) = client.get(format!("http://{admin}/metrics")).send().await else {
+            continue;
+        };
         let Ok(text) = answer.text().await else { continue };
         let mut state = state.lock().unwrap();
         if let Err(problem) = state.lives[life].read(&text)
@@ -260,5 +271,6 @@ async fn read_for_ever(state: Arc<Mutex<State>>) {
 
 /// `make chaos` runs a release build under the same driver.
 fn weir() -> PathBuf {
-    std::env::var_os("WEIR_CHAOS_WEIR").map_or_else(|| env!("CARGO_BIN_EXE_weir").into(), PathBuf::from)
+    std::env::var_os("WEIR_CHAOS_WEIR")
+        .map_or_else(|| env!("CARGO_BIN_EXE_weir").into(), PathBuf::from)
 }

@@ -22,9 +22,13 @@ pub(crate) const INDEX_PREFIX: &str = "kube-events-chaos";
 pub(crate) async fn documents(opensearch: &str) -> Result<Vec<Stored>, String> {
     let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
     let ask = async |path: &str, body: Value| -> Result<Value, String> {
-        let request = client.post(format!("{opensearch}/{path}")).header("content-type", "application/json");
-        let answer =
-            request.body(body.to_string()).send().await.map_err(|error| format!("{path}: {error:?}"))?;
+        let request =
+            client.post(format!("{opensearch}/{path}")).header("content-type", "application/json");
+        let answer = request
+            .body(body.to_string())
+            .send()
+            .await
+            .map_err(|error| format!("{path}: {error:?}"))?;
         let status = answer.status();
         let text = answer.text().await.map_err(|error| format!("{path}: {error:?}"))?;
         match serde_json::from_str(&text) {
@@ -45,7 +49,8 @@ pub(crate) async fn documents(opensearch: &str) -> Result<Vec<Stored>, String> {
             return Ok(all);
         }
         all.extend(hits.iter().map(stored));
-        page = ask("_search/scroll", json!({"scroll": "1m", "scroll_id": page["_scroll_id"]})).await?;
+        page =
+            ask("_search/scroll", json!({"scroll": "1m", "scroll_id": page["_scroll_id"]})).await?;
     }
 }
 

@@ -21,10 +21,17 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// etcd and the API server, without controllers, so that every event is the load's; and OpenSearch.
+    /// etcd and the API server, without controllers, so that every event is the load's; and
+    /// OpenSearch.
     pub(crate) fn start() -> Servers {
         let output = Command::new(repository().join("tests/env/up.sh"))
-            .args(["--owner", &std::process::id().to_string(), "--private", "kubernetes", "opensearch"])
+            .args([
+                "--owner",
+                &std::process::id().to_string(),
+                "--private",
+                "kubernetes",
+                "opensearch",
+            ])
             // Only this run compacts, and never what the reference has not seen yet.
             .envs([
                 ("COMPONENTS", ""),
@@ -87,11 +94,13 @@ impl Servers {
     /// Not through the proxy.
     pub(crate) async fn client(&self) -> Client {
         let kubeconfig = Kubeconfig::read_from(self.value("kubeconfig")).unwrap();
-        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+        let config =
+            kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
         Client::try_from(config.unwrap()).unwrap()
     }
 
-    /// A kubeconfig of this name for the API server behind `address`, whose certificate does not know that name.
+    /// A kubeconfig of this name for the API server behind `address`, whose certificate does not
+    /// know that name.
     pub(crate) fn kubeconfig_through(&self, address: &str, name: &str) -> PathBuf {
         let text = std::fs::read_to_string(self.value("kubeconfig")).unwrap();
         let server = format!("server: \"{}\"", self.api_server());
@@ -155,7 +164,8 @@ impl Servers {
         self.compacted.lock().unwrap().clone()
     }
 
-    /// Copies logs and weir's folder to where they outlive this run, and writes what came of it beside them.
+    /// Copies logs and weir's folder to where they outlive this run, and writes what came of it
+    /// beside them.
     pub(crate) fn keep_evidence(&self, seed: u64, account: &str) -> PathBuf {
         let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("chaos-{seed}"));
         let _ = std::fs::remove_dir_all(&kept);

@@ -20,7 +20,12 @@ pub(crate) struct Verdict {
 }
 
 /// A run that began at `began`, and whose faults are over.
-pub(crate) async fn reach(world: &World, written: &[Written], began: Instant, deadline: Duration) -> Verdict {
+pub(crate) async fn reach(
+    world: &World,
+    written: &[Written],
+    began: Instant,
+    deadline: Duration,
+) -> Verdict {
     let begin = Instant::now();
     let history = world.history.history(world.fleet.namespaces());
     let compacted = world.servers.compacted();
@@ -47,8 +52,10 @@ pub(crate) async fn reach(world: &World, written: &[Written], began: Instant, de
         }
         let created: u64 = world.fleet.lives().iter().map(|life| life.created).sum();
         if created > stored.len() as u64 {
-            problems
-                .push(format!("weir counts {created} documents as created, and there are {}", stored.len()));
+            problems.push(format!(
+                "weir counts {created} documents as created, and there are {}",
+                stored.len()
+            ));
         }
         let settled_after = begin.elapsed();
         return Verdict {

@@ -32,7 +32,10 @@ async fn events_before_and_after_the_start_appear_as_documents_once() {
     })
     .await;
     let ids: Vec<&str> = documents.iter().map(|(id, _)| id.as_str()).collect();
-    assert!(ids.contains(&id_of(&before).as_str()) && ids.contains(&id_of(&after).as_str()), "{ids:?}");
+    assert!(
+        ids.contains(&id_of(&before).as_str()) && ids.contains(&id_of(&after).as_str()),
+        "{ids:?}"
+    );
     for (_, document) in &documents {
         assert_eq!(document["clusterName"], "e2e-cluster");
         assert_eq!(document["kind"], "Event");
@@ -48,7 +51,9 @@ async fn events_before_and_after_the_start_appear_as_documents_once() {
 async fn a_deployment_that_wants_a_gpu_is_tagged() {
     let cluster = Cluster::with_namespace().await;
     let search = Search::shared();
-    let weir = Weir::start(&(kubernetes_to_opensearch(&cluster, &search, "history") + &both_stages())).await;
+    let weir =
+        Weir::start(&(kubernetes_to_opensearch(&cluster, &search, "history") + &both_stages()))
+            .await;
     let deployment: Deployment = serde_json::from_value(json!({
         "metadata": {"name": "train"},
         "spec": {
@@ -118,7 +123,8 @@ async fn history_keeps_every_count_of_an_event() {
         (documents.len() == 5).then_some(documents)
     })
     .await;
-    let mut counts: Vec<i64> = documents.iter().map(|(_, d)| d["count"].as_i64().unwrap()).collect();
+    let mut counts: Vec<i64> =
+        documents.iter().map(|(_, d)| d["count"].as_i64().unwrap()).collect();
     counts.sort();
     assert_eq!(counts, [1, 2, 3, 4, 5]);
     weir.stop().await;

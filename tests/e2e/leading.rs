@@ -45,7 +45,11 @@ async fn when_the_leader_is_killed_the_other_one_goes_on_from_the_lease() {
     report(&cluster, 10..20).await;
     until_stored(&search, 20).await;
     assert!(leads(&second).await);
-    assert_eq!(second.metric("weir_events_received_total").await, 10.0, "it goes on where the first one was");
+    assert_eq!(
+        second.metric("weir_events_received_total").await,
+        10.0,
+        "it goes on where the first one was"
+    );
     second.stop().await;
 }
 

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Search, Weir, eventually, unique, variable};
 
-/// What the index of `of_bytes` stores, and what it refuses: a count that is no byte, and a term that is too long for any index.
+/// What the index of `of_bytes` stores, and what it refuses: a count that is no byte, and a term
+/// that is too long for any index.
 fn events() -> Vec<u8> {
     let event = |uid: &str, count: u32, action: &str| {
         format!(
@@ -89,10 +90,14 @@ async fn what_opensearch_refused_is_a_letter_in_its_index_until_it_is_replayed()
     assert_eq!(uids(&search).await, ["stored"]);
     assert_eq!(list(folder), "3 letters: 1 sink limit, 1 sink mapping, 1 source utf8");
     let found = letters.documents().await;
-    let of =
-        |field: &str, value: &str| found.iter().find(|(_, letter)| letter[field] == value).unwrap().clone();
+    let of = |field: &str, value: &str| {
+        found.iter().find(|(_, letter)| letter[field] == value).unwrap().clone()
+    };
     let (id, letter) = of("uid", "too-often");
-    assert_eq!((letter["where"].as_str(), letter["pipeline"].as_str()), (Some("sink"), Some("e2e")));
+    assert_eq!(
+        (letter["where"].as_str(), letter["pipeline"].as_str()),
+        (Some("sink"), Some("e2e"))
+    );
     assert!(letter["document"].as_str().unwrap().contains("\"clusterName\":\"e2e-cluster\""));
     assert!(of("uid", "too-long").1["source"].as_str().unwrap().len() > 80_000);
     let malformed = of("where", "source").1;
@@ -105,13 +110,15 @@ async fn what_opensearch_refused_is_a_letter_in_its_index_until_it_is_replayed()
         shown.starts_with(&format!("letter    {id}\n")) && shown.contains("Pod shop/p BackOff"),
         "{shown}"
     );
-    let (_, record, _) = weir(folder, &["dead-letter", "show", "--json", "--config", "p.toml", &id]);
+    let (_, record, _) =
+        weir(folder, &["dead-letter", "show", "--json", "--config", "p.toml", &id]);
     let record: Value = serde_json::from_str(&record).unwrap();
     assert_eq!(record["document"]["count"], 1000);
     let nobody = "0".repeat(32);
     assert_eq!(weir(folder, &["dead-letter", "show", "--config", "p.toml", &nobody]).0, Some(1));
 
-    // As long as the mapping is as it was they come back, each once and in the same place, however often.
+    // As long as the mapping is as it was they come back, each once and in the same place, however
+    // often.
     let replay = ["dead-letter", "replay", "--config", "p.toml"];
     for _ in 0..2 {
         let ended = weir(folder, &[&replay[..], &["--all"]].concat());
@@ -132,7 +139,9 @@ async fn what_opensearch_refused_is_a_letter_in_its_index_until_it_is_replayed()
     assert_eq!((ended.0, ended.2), (Some(0), ledger(counts)));
     assert_eq!(uids(&search).await, ["too-often"]);
     search.delete_index().await;
-    search.create_index(json!({"properties": {"action": {"type": "keyword", "ignore_above": 10}}})).await;
+    search
+        .create_index(json!({"properties": {"action": {"type": "keyword", "ignore_above": 10}}}))
+        .await;
     let ended = weir(folder, &[&replay[..], &["--all", "--where", "sink"]].concat());
     assert_eq!((ended.0, ended.2), (Some(0), ledger(counts)));
     assert_eq!(list(folder), "1 letter: 1 source utf8");
@@ -145,10 +154,14 @@ async fn a_kill_between_a_letter_and_its_settling_leaves_one_letter() {
     let search = Search::shared();
     of_bytes(&search, "byte").await;
     let letters = letters_of(&search);
-    // It goes on reading, and so is running when it is killed; without a spool nothing says how far it was.
+    // It goes on reading, and so is running when it is killed; without a spool nothing says how far
+    // it was.
     let config = pipeline(&search).replace("path = \"in\"", "path = \"in\"\nfollow = true");
     let weir = Weir::start_in(&config, &[("in", events())]).await;
-    eventually("a letter is written", async || (!letters.documents().await.is_empty()).then_some(())).await;
+    eventually("a letter is written", async || {
+        (!letters.documents().await.is_empty()).then_some(())
+    })
+    .await;
     let folder = weir.kill();
     let weir = Weir::start_again(folder).await;
     eventually("all have their outcome again", async || {
@@ -183,8 +196,10 @@ async fn a_full_index_of_letters_pauses_the_pipeline_until_there_is_room() {
     assert!(said.contains("are full (1073741824 bytes of at most 1073741824)"), "{said}");
     assert_eq!(letters.documents().await.len(), 1, "none is thrown away, and none written");
     letters.delete("large").await;
-    eventually("the letters are written", async || (letters.documents().await.len() == 3).then_some(()))
-        .await;
+    eventually("the letters are written", async || {
+        (letters.documents().await.len() == 3).then_some(())
+    })
+    .await;
     letters.delete_index().await;
 }
 
@@ -194,10 +209,13 @@ async fn without_the_right_to_the_index_of_letters_readiness_names_it_and_nothin
     let letters = search.other(&unique("weir-dead-letter"));
     // It may write documents, and no letters.
     let user = unique("poor");
-    let documents = json!({"index_patterns": ["kube-events*"], "allowed_actions": ["create_index", "index"]});
+    let documents =
+        json!({"index_patterns": ["kube-events*"], "allowed_actions": ["create_index", "index"]});
     let role = |index_permissions: Value| json!({"cluster_permissions": ["cluster_monitor", "indices:data/write/bulk"], "index_permissions": index_permissions});
     search.administer(&format!("roles/{user}"), role(json!([documents]))).await;
-    search.administer(&format!("internalusers/{user}"), json!({"password": search.password()})).await;
+    search
+        .administer(&format!("internalusers/{user}"), json!({"password": search.password()}))
+        .await;
     search.administer(&format!("rolesmapping/{user}"), json!({"users": [user]})).await;
     let config = format!(
         "[source]\nkind = \"file\"\npath = \"in\"\nfollow = true\n[sink]\nkind = \"opensearch\"\nhosts = [{:?}]\nca = {:?}\n\
@@ -212,7 +230,8 @@ async fn without_the_right_to_the_index_of_letters_readiness_names_it_and_nothin
     let said = async |right: &str| {
         eventually("readiness fails for the dead letters", async || {
             let (status, text) = weir.readiness().await;
-            (status == 503 && text.contains("dead letters: not ok") && text.contains(right)).then_some(())
+            (status == 503 && text.contains("dead letters: not ok") && text.contains(right))
+                .then_some(())
         })
         .await;
     };
@@ -229,8 +248,11 @@ async fn without_the_right_to_the_index_of_letters_readiness_names_it_and_nothin
     let search_and_create = ["indices:data/read/search", "indices:admin/create"];
     grant(&search_and_create).await;
     said("the right to write to it").await;
-    grant(&[&search_and_create[..], &["indices:data/write/bulk*", "indices:data/write/index"]].concat())
-        .await;
+    grant(
+        &[&search_and_create[..], &["indices:data/write/bulk*", "indices:data/write/index"]]
+            .concat(),
+    )
+    .await;
     eventually("the letter is written", async || {
         (weir.metric("weir_events_dead_lettered_total").await == 1.0).then_some(())
     })

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::support::Search;
 
-/// Refused while `count` is a byte, as `o2` is; the stages have added nothing, and its date says which index it belongs to.
+/// Refused while `count` is a byte, as `o2` is; the stages have added nothing, and its date says
+/// which index it belongs to.
 const EVENTS: &str = r#"{"kind":"Event","apiVersion":"v1","metadata":{"name":"a","namespace":"shop","uid":"o1","resourceVersion":"11","creationTimestamp":"2025-03-01T10:00:00Z"},"involvedObject":{"kind":"Pod","name":"p"},"reason":"BackOff","type":"Warning","count":1000,"lastTimestamp":"2025-03-01T10:00:00Z"}
 {"kind":"Event","apiVersion":"v1","metadata":{"name":"b","namespace":"shop","uid":"o2","resourceVersion":"12","creationTimestamp":"2025-03-01T10:00:00Z"},"involvedObject":{"kind":"Pod","name":"p"},"reason":"BackOff","type":"Warning","count":2000,"lastTimestamp":"2025-03-01T10:00:00Z"}
 {"kind":"Event","apiVersion":"v1","metadata":{"name":"c","namespace":"shop","uid":"o3","resourceVersion":"13","creationTimestamp":"2025-03-01T10:00:00Z"},"involvedObject":{"kind":"Pod","name":"p"},"reason":"BackOff","type":"Warning","count":3,"lastTimestamp":"2025-03-01T10:00:00Z"}
@@ -49,8 +50,7 @@ async fn letters_that_a_mapping_refused_are_stored_once_when_it_is_mended_and_le
     std::fs::write(folder.join("p.toml"), config).unwrap();
 
     let ended = weir(folder, &["run", "--config", "p.toml"]);
-    let ledger =
-        "ledger received=3 recovered=0 replayed=0 delivered=1 filtered=0 dead_lettered=2 in_flight=0";
+    let ledger = "ledger received=3 recovered=0 replayed=0 delivered=1 filtered=0 dead_lettered=2 in_flight=0";
     assert_eq!(ended, (Some(0), ledger.to_owned()));
     assert_eq!(stored(&search).await, [("o3.13".to_owned(), 3)]);
     assert_eq!(listed(folder), "2 letters: 2 sink mapping");
@@ -59,23 +59,23 @@ async fn letters_that_a_mapping_refused_are_stored_once_when_it_is_mended_and_le
     let replay = ["dead-letter", "replay", "--config", "p.toml"];
     for arguments in [["--all"].as_slice(), &["--all", "--sink-only"]] {
         let ended = weir(folder, &[&replay, arguments].concat());
-        let ledger =
-            "ledger received=0 recovered=0 replayed=2 delivered=0 filtered=0 dead_lettered=2 in_flight=0";
+        let ledger = "ledger received=0 recovered=0 replayed=2 delivered=0 filtered=0 dead_lettered=2 in_flight=0";
         assert_eq!(ended, (Some(1), ledger.to_owned()));
         assert_eq!(listed(folder), "2 letters: 2 sink mapping");
     }
 
-    // A person mends it: a new index under the old name. What was stored comes in again from the file.
+    // A person mends it: a new index under the old name. What was stored comes in again from the
+    // file.
     search.delete_index().await;
     search.create_index(json!({"properties": {"count": {"type": "integer"}}})).await;
     let one = ["dead-letter", "replay", "--config", "p.toml", "--sink-only", "00000003:1"];
-    let ledger =
-        "ledger received=0 recovered=0 replayed=1 delivered=1 filtered=0 dead_lettered=0 in_flight=0";
+    let ledger = "ledger received=0 recovered=0 replayed=1 delivered=1 filtered=0 dead_lettered=0 in_flight=0";
     assert_eq!(weir(folder, &one), (Some(0), ledger.to_owned()));
     assert_eq!(listed(folder), "1 letter: 1 sink mapping");
     assert_eq!(stored(&search).await.len(), 1);
 
-    // A copy of the folder, as a crash may leave it: the same letter is replayed twice, and stored once.
+    // A copy of the folder, as a crash may leave it: the same letter is replayed twice, and stored
+    // once.
     std::fs::create_dir(folder.join("copy")).unwrap();
     std::fs::copy(folder.join("dead/00000003.jsonl"), folder.join("copy/00000003.jsonl")).unwrap();
     assert_eq!(weir(folder, &[&replay[..], &["--all"]].concat()), (Some(0), ledger.to_owned()));
@@ -88,13 +88,13 @@ async fn letters_that_a_mapping_refused_are_stored_once_when_it_is_mended_and_le
 
     // And both are what the pipeline itself would have stored.
     let ended = weir(folder, &["run", "--config", "p.toml"]);
-    let ledger =
-        "ledger received=3 recovered=0 replayed=0 delivered=3 filtered=0 dead_lettered=0 in_flight=0";
+    let ledger = "ledger received=3 recovered=0 replayed=0 delivered=3 filtered=0 dead_lettered=0 in_flight=0";
     assert_eq!(ended, (Some(0), ledger.to_owned()));
     assert_eq!(stored(&search).await.len(), 3);
 }
 
-/// More than the share of a minute's documents that the sink believes of a live source: each is a dead letter already.
+/// More than the share of a minute's documents that the sink believes of a live source: each is a
+/// dead letter already.
 #[tokio::test]
 async fn a_replay_of_letters_that_are_all_refused_again_ends() {
     let search = Search::shared();
@@ -115,8 +115,7 @@ async fn a_replay_of_letters_that_are_all_refused_again_ends() {
     );
     std::fs::write(folder.join("p.toml"), config).unwrap();
     let ended = weir(folder, &["dead-letter", "replay", "--config", "p.toml", "--all"]);
-    let ledger =
-        "ledger received=0 recovered=0 replayed=300 delivered=0 filtered=0 dead_lettered=300 in_flight=0";
+    let ledger = "ledger received=0 recovered=0 replayed=300 delivered=0 filtered=0 dead_lettered=300 in_flight=0";
     assert_eq!(ended, (Some(1), ledger.to_owned()));
     assert_eq!(listed(folder), "300 letters: 300 sink mapping");
 }

@@ -1,4 +1,5 @@
-//! A run goes on where the one before was: after a stop, after SIGKILL, with what it had not sent on disk.
+//! A run goes on where the one before was: after a stop, after SIGKILL, with what it had not sent
+//! on disk.
 
 use serde_json::Value;
 
@@ -43,7 +44,11 @@ async fn after_a_kill_only_what_is_new_is_read_and_sent() {
     let weir = Weir::start_again(folder).await;
     report(&cluster, 25..26).await;
     until_stored(&search, 26).await;
-    assert_eq!(weir.metric("weir_events_received_total").await, 1.0, "a stop saves the position, too");
+    assert_eq!(
+        weir.metric("weir_events_received_total").await,
+        1.0,
+        "a stop saves the position, too"
+    );
     weir.stop().await;
 }
 
@@ -92,14 +97,17 @@ async fn killed_and_stopped_while_opensearch_is_away_nothing_is_lost_or_read_aga
 #[tokio::test]
 async fn what_is_damaged_on_disk_is_read_again_from_the_cluster() {
     let (cluster, search) = (Cluster::with_namespace().await, Search::shared());
-    let weir = Weir::start(&with_spool(&cluster, &search).replace(&search.url, "http://127.0.0.1:9")).await;
+    let weir =
+        Weir::start(&with_spool(&cluster, &search).replace(&search.url, "http://127.0.0.1:9"))
+            .await;
     report(&cluster, 0..20).await;
     until_saved(&weir, &cluster, "e19").await;
     let folder = weir.kill();
     let path = folder.path().join("pipeline.toml");
     let text = std::fs::read_to_string(&path).unwrap().replace("http://127.0.0.1:9", &search.url);
     std::fs::write(path, text).unwrap();
-    let files = std::fs::read_dir(folder.path().join("spool")).unwrap().map(|entry| entry.unwrap().path());
+    let files =
+        std::fs::read_dir(folder.path().join("spool")).unwrap().map(|entry| entry.unwrap().path());
     for segment in files.filter(|path| path.extension().is_some_and(|is| is == "segment")) {
         let mut bytes = std::fs::read(&segment).unwrap();
         // In the payload of the first record: behind the file's head and the record's.
@@ -113,7 +121,8 @@ async fn what_is_damaged_on_disk_is_read_again_from_the_cluster() {
     assert!(weir.metric("weir_events_dead_lettered_total").await > 0.0, "they are counted");
     let log = weir.log();
     assert!(
-        log.contains("is damaged at byte") && log.contains("lost on disk: reading everything again"),
+        log.contains("is damaged at byte")
+            && log.contains("lost on disk: reading everything again"),
         "{log}"
     );
     weir.stop().await;
@@ -123,7 +132,8 @@ async fn what_is_damaged_on_disk_is_read_again_from_the_cluster() {
 async fn start_now_leaves_out_what_was_there_and_nothing_afterwards() {
     let (cluster, search) = (Cluster::with_namespace().await, Search::shared());
     report(&cluster, 0..3).await;
-    let config = with_spool(&cluster, &search).replacen("namespaces", "start = \"now\"\nnamespaces", 1);
+    let config =
+        with_spool(&cluster, &search).replacen("namespaces", "start = \"now\"\nnamespaces", 1);
     let weir = Weir::start(&config).await;
     weir.until_ready().await;
     report(&cluster, 3..5).await;

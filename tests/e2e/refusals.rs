@@ -10,16 +10,22 @@ async fn a_document_that_opensearch_refuses_is_dead_lettered_alone() {
     let search = Search::shared();
     search.create_index(json!({"properties": {"count": {"type": "byte"}}})).await;
     for number in 0..10 {
-        cluster.report(&format!("e{number}"), "Warning", "Failed", "no such image", number + 1).await;
+        cluster
+            .report(&format!("e{number}"), "Warning", "Failed", "no such image", number + 1)
+            .await;
     }
-    let refused = cluster.report("refused", "Warning", "Failed", "too often for a byte", 1000).await;
+    let refused =
+        cluster.report("refused", "Warning", "Failed", "too often for a byte", 1000).await;
     let weir = Weir::start(&format!(
         "[source]\nkind = \"kubernetes\"\nnamespaces = [{:?}]\n\
          [sink]\nkind = \"opensearch\"\nhosts = [{:?}]\nindex = {:?}\n",
         cluster.namespace, search.url, search.index
     ))
     .await;
-    eventually("the others are stored", async || (search.documents().await.len() == 10).then_some(())).await;
+    eventually("the others are stored", async || {
+        (search.documents().await.len() == 10).then_some(())
+    })
+    .await;
     let letter = eventually("the refused one is kept", async || weir.dead_letters().pop()).await;
     assert_eq!(letter["where"], "sink");
     assert!(letter.to_string().contains(refused.metadata.uid.as_deref().unwrap()), "{letter}");
@@ -55,7 +61,8 @@ async fn without_the_right_to_watch_readiness_names_it() {
 
 #[tokio::test]
 async fn a_wrong_password_fails_readiness_and_is_not_shown() {
-    let (url, ca) = (variable("WEIR_TEST_OPENSEARCH_SECURE"), variable("WEIR_TEST_OPENSEARCH_SECURE_CA"));
+    let (url, ca) =
+        (variable("WEIR_TEST_OPENSEARCH_SECURE"), variable("WEIR_TEST_OPENSEARCH_SECURE_CA"));
     let cluster = Cluster::with_namespace().await;
     cluster.report("waits", "Warning", "Failed", "no such image", 1).await;
     let sink = |password: &str| {

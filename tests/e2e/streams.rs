@@ -1,5 +1,5 @@
-//! Data streams and aliases, whose writes move from index to index: nothing is stored twice although an id protects only inside
-//! one.
+//! Data streams and aliases, whose writes move from index to index: nothing is stored twice
+//! although an id protects only inside one.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,8 @@ async fn stored_once(search: &Search) -> usize {
     ids.len()
 }
 
-/// Kills weir in the middle of a burst of events, moves the writes on, and starts it again, some times.
+/// Kills weir in the middle of a burst of events, moves the writes on, and starts it again, some
+/// times.
 async fn kill_and_roll_over(search: &Search, cluster: &Cluster, config: &str) {
     const ROUND: usize = 250;
     const ROUNDS: usize = 4;
@@ -33,24 +34,31 @@ async fn kill_and_roll_over(search: &Search, cluster: &Cluster, config: &str) {
     for round in 0..ROUNDS {
         let report = async {
             for number in 0..ROUND {
-                cluster.report(&format!("e{round}-{number}"), "Warning", "Failed", "no such image", 1).await;
+                cluster
+                    .report(&format!("e{round}-{number}"), "Warning", "Failed", "no such image", 1)
+                    .await;
             }
         };
         let kill = async {
             // In mid-stream: some of these events are stored, some are on their way.
             let enough = round * ROUND + ROUND / 4;
-            eventually("some are stored", async || (stored_once(search).await > enough).then_some(())).await;
+            eventually("some are stored", async || {
+                (stored_once(search).await > enough).then_some(())
+            })
+            .await;
             let folder = weir.kill();
             search.roll_over().await;
             Weir::start_again(folder).await
         };
         ((), weir) = tokio::join!(report, kill);
         let all = (round + 1) * ROUND;
-        eventually("all are stored", async || (stored_once(search).await == all).then_some(())).await;
+        eventually("all are stored", async || (stored_once(search).await == all).then_some(()))
+            .await;
     }
     cluster.report("last", "Warning", "Failed", "no such image", 1).await;
     let all = ROUND * ROUNDS + 1;
-    eventually("the last one is stored", async || (stored_once(search).await == all).then_some(())).await;
+    eventually("the last one is stored", async || (stored_once(search).await == all).then_some(()))
+        .await;
     // It may have been sending what is there already.
     eventually("everything is settled", async || {
         (weir.metric("weir_events_in_flight").await == 0.0).then_some(())
@@ -69,7 +77,8 @@ async fn killed_while_a_data_stream_rolls_over_it_stores_nothing_twice() {
 }
 
 #[tokio::test]
-async fn without_a_saved_position_everything_is_read_again_and_nothing_stored_twice_behind_an_alias() {
+async fn without_a_saved_position_everything_is_read_again_and_nothing_stored_twice_behind_an_alias()
+ {
     let (cluster, search) = (Cluster::with_namespace().await, Search::shared());
     search.make_alias().await;
     kill_and_roll_over(&search, &cluster, &into_name(&cluster, &search, "")).await;
@@ -102,12 +111,18 @@ async fn a_user_who_may_not_search_a_data_stream_is_told_which_rights_are_missin
     }
     assert_eq!(search.documents().await.len(), 0);
 
-    let allowed = Weir::start(&(config.clone() + &login("shipper") + "duplicates = \"allow\"\n")).await;
+    let allowed =
+        Weir::start(&(config.clone() + &login("shipper") + "duplicates = \"allow\"\n")).await;
     eventually("it is stored", async || (search.documents().await.len() == 1).then_some(())).await;
     allowed.stop().await;
 
     let user = search
-        .user_with(&["create_index", "index", "indices:admin/refresh*", "indices:data/read/search*"])
+        .user_with(&[
+            "create_index",
+            "index",
+            "indices:admin/refresh*",
+            "indices:data/read/search*",
+        ])
         .await;
     search.roll_over().await;
     let weir = Weir::start(&(config + &login(&user))).await;
@@ -121,7 +136,8 @@ async fn a_user_who_may_not_search_a_data_stream_is_told_which_rights_are_missin
 }
 
 impl Search {
-    /// A user of the test's own, with the shipper's password, who may do this with the test's indices.
+    /// A user of the test's own, with the shipper's password, who may do this with the test's
+    /// indices.
     async fn user_with(&self, actions: &[&str]) -> String {
         let user = self.index.replace("kube-events-e2e", "shipper");
         let role = json!({

@@ -1,4 +1,5 @@
-//! For tests and benches: modules written in WebAssembly text, made into components, and chunks of events.
+//! For tests and benches: modules written in WebAssembly text, made into components, and chunks of
+//! events.
 
 #![allow(clippy::unwrap_used)] // A test that cannot be set up fails.
 
@@ -15,8 +16,8 @@ pub(crate) struct Guest<'a> {
     pub(crate) imports: &'a str,
     /// Data, globals and functions of its own. Addresses from 1024 to 4096 are free for data.
     pub(crate) items: &'a str,
-    /// Of `configure`; the locals 0 and 1 are the configuration's address and length. It and `process` have a local
-    /// `$i` to use.
+    /// Of `configure`; the locals 0 and 1 are the configuration's address and length. It and
+    /// `process` have a local `$i` to use.
     pub(crate) configure: &'a str,
     /// Of `process`; leaves what it answers: 0 for ok.
     pub(crate) process: &'a str,
@@ -68,11 +69,17 @@ impl Guest<'_> {
                     {process})
                 {items})"#
         );
-        encode(resolve, package, world, wat::parse_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}")))
+        encode(
+            resolve,
+            package,
+            world,
+            wat::parse_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}")),
+        )
     }
 }
 
-/// Drops events of type Normal for the reason `normal`, as drop-normal does with empty `keep_reasons`.
+/// Drops events of type Normal for the reason `normal`, as drop-normal does with empty
+/// `keep_reasons`.
 pub(crate) const DROP_NORMAL: Guest<'static> = Guest {
     imports: r#"
         (import "weir:pipeline/event@0.1.0" "type" (func $type (result i32)))

@@ -33,10 +33,12 @@ struct Member {
 
 #[test]
 fn the_in_memory_event_conforms() {
-    let cases: Cases = serde_json::from_str(include_str!("../../../tests/conformance/edits.json")).unwrap();
+    let cases: Cases =
+        serde_json::from_str(include_str!("../../../tests/conformance/edits.json")).unwrap();
     for case in &cases.cases {
         let event = case.event.as_ref().unwrap_or(&cases.event).get();
-        let config = serde_json::json!({"steps": case.steps, "end": case.end.as_deref().unwrap_or("keep")});
+        let config =
+            serde_json::json!({"steps": case.steps, "end": case.end.as_deref().unwrap_or("keep")});
         let mut guest = Harness::<Conformance>::new(&config.to_string()).unwrap();
 
         let outcome = guest.process(event);
@@ -73,7 +75,9 @@ fn check_member(case: &str, member: &Member, outcome: &Outcome) {
     let found = found.unwrap_or_else(|| panic!("{place} is absent"));
     match (&member.text, &member.json) {
         (Some(text), None) => assert_eq!(&found, text, "{place}"),
-        (None, Some(json)) => assert_eq!(&serde_json::from_str::<Value>(&found).unwrap(), json, "{place}"),
+        (None, Some(json)) => {
+            assert_eq!(&serde_json::from_str::<Value>(&found).unwrap(), json, "{place}")
+        }
         _ => panic!("{place}: one of text, json, absent is needed"),
     }
 }

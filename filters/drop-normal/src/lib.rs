@@ -73,7 +73,10 @@ mod tests {
         assert_eq!(filter.process(FAILED), Outcome::Kept(FAILED.into()));
         assert_eq!(filter.calls(), ["type"]);
         assert_eq!(filter.process(UNTYPED), Outcome::Kept(UNTYPED.into()));
-        assert_eq!(filter.process(r#"{"type":"normal"}"#), Outcome::Kept(r#"{"type":"normal"}"#.into()));
+        assert_eq!(
+            filter.process(r#"{"type":"normal"}"#),
+            Outcome::Kept(r#"{"type":"normal"}"#.into())
+        );
     }
 
     #[test]
@@ -87,7 +90,10 @@ mod tests {
     #[test]
     fn a_wrong_configuration_is_refused_by_name() {
         let error = |config| Harness::<DropNormal>::new(config).err().unwrap_or_default();
-        assert_eq!(error(r#"{"keep":["Killing"]}"#), "unknown field `keep`, expected `keep_reasons`");
+        assert_eq!(
+            error(r#"{"keep":["Killing"]}"#),
+            "unknown field `keep`, expected `keep_reasons`"
+        );
         assert_eq!(
             error(r#"{"keep_reasons":"Killing"}"#),
             "`keep_reasons`: invalid type: string \"Killing\", expected a sequence"

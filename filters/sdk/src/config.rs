@@ -22,8 +22,12 @@ impl Config {
             let key = error.path().to_string();
             let text = without_position(&error.inner().to_string()).to_owned();
             // The error about an unknown or missing key names it already.
-            if key == "." || text.contains(&format!("`{key}`")) { text } else { format!("`{key}`: {text}") }
-                .into()
+            if key == "." || text.contains(&format!("`{key}`")) {
+                text
+            } else {
+                format!("`{key}`: {text}")
+            }
+            .into()
         })
     }
 
@@ -32,7 +36,10 @@ impl Config {
     pub fn expect_empty(&self) -> Result<(), Error> {
         match self.0.trim_start_matches([' ', '{']).trim_end_matches([' ', '}']) {
             "" => Ok(()),
-            _ => Err(format!("this module has nothing to configure, and it was given {}", self.0).into()),
+            _ => {
+                Err(format!("this module has nothing to configure, and it was given {}", self.0)
+                    .into())
+            }
         }
     }
 
@@ -72,7 +79,10 @@ mod tests {
 
     #[test]
     fn an_error_names_the_key_and_what_it_may_be() {
-        assert_eq!(error(r#"{"zone":[],"limit":1}"#), "unknown field `zone`, expected `zones` or `limit`");
+        assert_eq!(
+            error(r#"{"zone":[],"limit":1}"#),
+            "unknown field `zone`, expected `zones` or `limit`"
+        );
         assert_eq!(error("{}"), "missing field `limit`");
         assert_eq!(error(r#"{"limit":"x"}"#), "`limit`: invalid type: string \"x\", expected u8");
         assert_eq!(
@@ -86,6 +96,9 @@ mod tests {
         assert!(Config::new("{}".into()).expect_empty().is_ok());
         assert!(Config::new("{ }".into()).expect_empty().is_ok());
         let error = Config::new(r#"{"keep":1}"#.into()).expect_empty().unwrap_err();
-        assert_eq!(error.to_string(), r#"this module has nothing to configure, and it was given {"keep":1}"#);
+        assert_eq!(
+            error.to_string(),
+            r#"this module has nothing to configure, and it was given {"keep":1}"#
+        );
     }
 }

@@ -30,8 +30,8 @@ pub struct Event {
     _current: (),
 }
 
-/// A value that can be put into an event: strings, booleans, integers and floats. weir's integers are
-/// those of `i64`; a larger one is refused. Anything else is JSON text: [`Event::set_json`].
+/// A value that can be put into an event: strings, booleans, integers and floats. weir's integers
+/// are those of `i64`; a larger one is refused. Anything else is JSON text: [`Event::set_json`].
 pub trait Value: sealed::Value {}
 
 impl<V: sealed::Value> Value for V {}

@@ -14,11 +14,14 @@ pub struct Reason {
 }
 
 impl Reason {
-    /// Declares a reason: `[a-z_]{1,64}`, at most 32 of them, and not `error`, which is weir's own for
-    /// events that failed under `on_error = "drop"`. Only in [`configure`](crate::Stage::configure).
+    /// Declares a reason: `[a-z_]{1,64}`, at most 32 of them, and not `error`, which is weir's own
+    /// for events that failed under `on_error = "drop"`. Only in
+    /// [`configure`](crate::Stage::configure).
     pub fn declare(name: &str) -> Result<Self, Error> {
         if name == "error" {
-            return Err("`error` is weir's own reason, for on_error = \"drop\": choose another name".into());
+            return Err(
+                "`error` is weir's own reason, for on_error = \"drop\": choose another name".into(),
+            );
         }
         let number = sys::declare_reason(name)?;
         Ok(Self { number, discard: sys::discard })

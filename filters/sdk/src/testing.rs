@@ -18,9 +18,9 @@
 //! assert_eq!(filter.calls(), ["host", "set-string"]);
 //! ```
 //!
-//! Three things are weir's alone: limits of time and memory, and the names of events.k8s.io/v1. Such an event
-//! has its members renamed before a filter sees it (`note` is `message`, `regarding` is `involvedObject`), so
-//! tests are given events of core/v1. A panic is the test's own.
+//! Three things are weir's alone: limits of time and memory, and the names of events.k8s.io/v1.
+//! Such an event has its members renamed before a filter sees it (`note` is `message`, `regarding`
+//! is `involvedObject`), so tests are given events of core/v1. A panic is the test's own.
 
 use crate::{
     stage,
@@ -63,7 +63,8 @@ impl<S: Stage> Harness<S> {
     /// Configures the stage with `config`, one JSON object; the error is what an operator reads.
     pub fn new(config: &str) -> Result<Self, String> {
         let mut host = Host::default();
-        let stage = host.run(Phase::Configure, "{}", || stage::configure::<S>(config.to_owned()))?;
+        let stage =
+            host.run(Phase::Configure, "{}", || stage::configure::<S>(config.to_owned()))?;
         Ok(Self { stage, host })
     }
 
@@ -72,8 +73,8 @@ impl<S: Stage> Harness<S> {
     /// # Panics
     /// When `event` is not a JSON object, or has events.k8s.io/v1 names: the test is wrong then.
     pub fn process(&mut self, event: &str) -> Outcome {
-        let event =
-            document::compact(event).unwrap_or_else(|error| panic!("the event of this test: {error}"));
+        let event = document::compact(event)
+            .unwrap_or_else(|error| panic!("the event of this test: {error}"));
         assert!(event.starts_with('{'), "the event of this test is not an object: {event}");
         assert!(
             document::get(&event, "/apiVersion") != Some(r#""events.k8s.io/v1""#),
@@ -88,9 +89,9 @@ impl<S: Stage> Harness<S> {
         }
     }
 
-    /// How the contract was misused in the last call: a reason or a counter that another stage declared, or
-    /// one used in `configure`. Such a call has no effect and the event goes on; weir counts it as a
-    /// failure of kind `misuse`.
+    /// How the contract was misused in the last call: a reason or a counter that another stage
+    /// declared, or one used in `configure`. Such a call has no effect and the event goes on;
+    /// weir counts it as a failure of kind `misuse`.
     pub fn misuse(&self) -> &[String] {
         &self.host.misuse
     }

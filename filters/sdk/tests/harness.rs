@@ -73,7 +73,9 @@ fn a_refused_edit_says_why() {
 
 #[test]
 fn reasons_are_declared_only_in_configure() {
-    let Outcome::Failed(why) = stage().process(r#"{"do":"declare"}"#) else { panic!("it was accepted") };
+    let Outcome::Failed(why) = stage().process(r#"{"do":"declare"}"#) else {
+        panic!("it was accepted")
+    };
     assert_eq!(why, "`late` is declared outside of `configure`");
 }
 

@@ -17,7 +17,11 @@ pub(crate) enum Cause {
 
 impl Cause {
     /// The cause that `signs` of `message` tell of. `reason` is called only when it matters.
-    pub(crate) fn of(signs: &Signs<'_>, message: &str, reason: impl FnOnce() -> String) -> Option<Self> {
+    pub(crate) fn of(
+        signs: &Signs<'_>,
+        message: &str,
+        reason: impl FnOnce() -> String,
+    ) -> Option<Self> {
         if signs.device {
             return Some(Self::Device);
         }
@@ -30,7 +34,9 @@ impl Cause {
         }
         match reason().as_str() {
             "UnexpectedAdmissionError" => Some(Self::Admission),
-            "FailedScheduling" | "NotTriggerScaleUp" => signs.insufficient.then_some(Self::Unschedulable),
+            "FailedScheduling" | "NotTriggerScaleUp" => {
+                signs.insufficient.then_some(Self::Unschedulable)
+            }
             _ => None,
         }
     }

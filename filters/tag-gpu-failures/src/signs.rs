@@ -35,22 +35,26 @@ impl<'a> Signs<'a> {
     /// What stands at `at`, or around it.
     fn look(&mut self, message: &'a str, at: usize) {
         match message.as_bytes()[at..] {
-            [b'X' | b'x', b'I' | b'i', ..] => self.device = self.device || is_xid_report(message, at),
+            [b'X' | b'x', b'I' | b'i', ..] => {
+                self.device = self.device || is_xid_report(message, at)
+            }
             [b'B' | b'b', b'U' | b'u', ..] => {
                 let begin = at.checked_sub("fallen off the ".len());
                 self.device = self.device
                     || begin.is_some_and(|at| is_device_failure(message, at, "fallen off the bus"));
             }
             [b'N' | b'n', b'V' | b'v', ..] => {
-                self.runtime =
-                    self.runtime || is_nvml_error(message, at) || is_container_cli_error(message, at);
+                self.runtime = self.runtime
+                    || is_nvml_error(message, at)
+                    || is_container_cli_error(message, at);
                 self.name(message, at);
             }
             [b'G' | b'g', b'P' | b'p', ..] => {
                 self.device = self.device || is_device_failure(message, at, "GPU is lost");
                 self.name(message, at);
-                if let Some(begin) =
-                    at.checked_sub("amd.com/".len()).filter(|at| words::has_at(message, *at, "amd."))
+                if let Some(begin) = at
+                    .checked_sub("amd.com/".len())
+                    .filter(|at| words::has_at(message, *at, "amd."))
                 {
                     self.name(message, begin);
                 }
@@ -63,7 +67,8 @@ impl<'a> Signs<'a> {
         if let Some(resource) = resource::at(message, at) {
             self.resource.get_or_insert(resource);
             let insufficient = at.checked_sub("Insufficient ".len());
-            self.insufficient |= insufficient.is_some_and(|at| words::phrase_at(message, at, "Insufficient"));
+            self.insufficient |=
+                insufficient.is_some_and(|at| words::phrase_at(message, at, "Insufficient"));
         }
     }
 }
@@ -108,8 +113,8 @@ fn is_device_failure(message: &str, at: usize, phrase: &str) -> bool {
 /// As NVIDIA's driver prints it (`NVRM: Xid (PCI:0000:3b:00): 79, …`), and as others pass it on
 /// (`Xid=79`, `XID error 79`, `Xid event: 63`). <https://docs.nvidia.com/deploy/xid-errors/>
 ///
-/// Databases number transactions by an xid too. In small letters it is taken for NVIDIA's only where
-/// the message speaks of GPUs.
+/// Databases number transactions by an xid too. In small letters it is taken for NVIDIA's only
+/// where the message speaks of GPUs.
 fn is_xid_report(message: &str, at: usize) -> bool {
     let Some(after) = strip_prefix_in_any_case(&message[at..], "xid") else {
         return false;
@@ -123,7 +128,8 @@ fn is_xid_report(message: &str, at: usize) -> bool {
         return false;
     }
     let usual = printed || message[at..].starts_with("Xid") || message[at..].starts_with("XID");
-    let about_gpus = || ["gpu", "nvidia", "nvrm", "pci"].iter().any(|word| words::mentions(message, word));
+    let about_gpus =
+        || ["gpu", "nvidia", "nvrm", "pci"].iter().any(|word| words::mentions(message, word));
     (usual || about_gpus()) && !is_named_xid(message, at)
 }
 
@@ -198,8 +204,10 @@ fn is_nvml_error(message: &str, at: usize) -> bool {
     if !words::ends(after, 0) {
         return false;
     }
-    let loading =
-        matches!(words::last(before, &[' ']), "initialize" | "initializing" | "init" | "load" | "loading");
+    let loading = matches!(
+        words::last(before, &[' ']),
+        "initialize" | "initializing" | "init" | "load" | "loading"
+    );
     let speaks = [" error", " init", ": "].iter().any(|says| after.starts_with(says));
     (upper || is_function || loading || speaks) && fails(before, after)
 }
@@ -224,7 +232,9 @@ fn is_container_cli_error(message: &str, at: usize) -> bool {
         return false;
     }
     let after = after.trim_start_matches(['"', '\'', '\\', '`']);
-    let speaks = after.is_empty() || after.starts_with([' ', '.', ',', ';', '\n']) || after.starts_with(": ");
+    let speaks = after.is_empty()
+        || after.starts_with([' ', '.', ',', ';', '\n'])
+        || after.starts_with(": ");
     let called = ["run", "running", "exec", "execute", "executing", "call", "calling"]
         .contains(&words::last(before, &[' ', ':', '"', '\'', '\\']));
     let before = if called { before } else { "" };

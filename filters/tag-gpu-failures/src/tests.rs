@@ -18,7 +18,8 @@ fn tagged(reason: &str, message: &str) -> String {
         return "-".into();
     };
     assert_eq!(outcome.get("/tags").as_deref(), Some(r#"["gpu-failure"]"#));
-    let resource = outcome.get("/gpu/resource").map(|resource| format!(" {resource}")).unwrap_or_default();
+    let resource =
+        outcome.get("/gpu/resource").map(|resource| format!(" {resource}")).unwrap_or_default();
     format!("{cause}{resource}").replace('"', "")
 }
 
@@ -32,19 +33,39 @@ fn check(cases: &[(&str, &str, &str)]) {
 #[test]
 fn a_device_that_failed_is_a_device_failure_whatever_the_reason() {
     check(&[
-        ("XidError", "NVRM: Xid (PCI:0000:3b:00): 79, pid=1234, GPU has fallen off the bus.", "device"),
+        (
+            "XidError",
+            "NVRM: Xid (PCI:0000:3b:00): 79, pid=1234, GPU has fallen off the bus.",
+            "device",
+        ),
         (
             "KernelError",
             "NVRM: Xid (PCI:0000:65:00): 48, pid='<unknown>', name=<unknown>, DBE (double bit error)",
             "device",
         ),
-        ("KernelError", "kernel: [12.3] NVRM: Xid (0000:03:00): 31, Ch 00000001, engmask 00000101", "device"),
-        ("NodeProblem", "Xid (PCI:0000:00:1e): 63, Row Remapper: New row marked for remapping", "device"),
-        ("Unhealthy", "XidCriticalError: Xid=79 on Device=GPU-5a0b, the device will go unhealthy.", "device"),
+        (
+            "KernelError",
+            "kernel: [12.3] NVRM: Xid (0000:03:00): 31, Ch 00000001, engmask 00000101",
+            "device",
+        ),
+        (
+            "NodeProblem",
+            "Xid (PCI:0000:00:1e): 63, Row Remapper: New row marked for remapping",
+            "device",
+        ),
+        (
+            "Unhealthy",
+            "XidCriticalError: Xid=79 on Device=GPU-5a0b, the device will go unhealthy.",
+            "device",
+        ),
         ("GpuUnhealthy", "XID error 79 detected on GPU 0", "device"),
         ("GpuUnhealthy", "Xid: 48", "device"),
         ("GpuUnhealthy", "gpu 3 reported Xid 95.", "device"),
-        ("NVRM", "NVRM: GPU at PCI:0000:3b:00: GPU-8f3a\nNVRM: Xid (PCI:0000:3b:00): 119", "device"),
+        (
+            "NVRM",
+            "NVRM: GPU at PCI:0000:3b:00: GPU-8f3a\nNVRM: Xid (PCI:0000:3b:00): 119",
+            "device",
+        ),
         ("Failed", r#"stderr: "NVRM: GPU 0000:3b:00.0: GPU has fallen off the bus\n""#, "device"),
         ("Unhealthy", "fallen off the bus", "device"),
         (
@@ -59,14 +80,22 @@ fn a_device_that_failed_is_a_device_failure_whatever_the_reason() {
             "Allocate failed due to GPU is lost for nvidia.com/gpu, which is unexpected",
             "device nvidia.com/gpu",
         ),
-        ("Failed", "nvidia-container-cli: detection error: nvml error: GPU is lost: unknown", "device"),
+        (
+            "Failed",
+            "nvidia-container-cli: detection error: nvml error: GPU is lost: unknown",
+            "device",
+        ),
     ]);
 }
 
 #[test]
 fn an_error_of_nvml_or_the_container_cli_is_a_runtime_failure() {
     check(&[
-        ("Unhealthy", "Liveness probe failed: Failed to initialize NVML: Unknown Error\n", "runtime"),
+        (
+            "Unhealthy",
+            "Liveness probe failed: Failed to initialize NVML: Unknown Error\n",
+            "runtime",
+        ),
         ("Unhealthy", "Failed to initialize NVML: Driver/library version mismatch", "runtime"),
         ("Failed", "failed to initialize NVML: ERROR_DRIVER_NOT_LOADED", "runtime"),
         (
@@ -92,7 +121,11 @@ fn an_error_of_nvml_or_the_container_cli_is_a_runtime_failure() {
             r"stderr: Auto-detected mode as 'legacy'\nnvidia-container-cli: requirement error: unsatisfied condition: cuda>=12.2",
             "runtime",
         ),
-        ("Failed", "nvidia-container-cli.real: ldcache error: open failed: /sbin/ldconfig.real", "runtime"),
+        (
+            "Failed",
+            "nvidia-container-cli.real: ldcache error: open failed: /sbin/ldconfig.real",
+            "runtime",
+        ),
     ]);
 }
 
@@ -124,13 +157,21 @@ fn a_device_that_was_not_to_be_had_on_the_node_is_an_admission_failure() {
             "Update plugin resources failed due to gpu.intel.com/i915",
             "admission gpu.intel.com/i915",
         ),
-        ("UnexpectedAdmissionError", "requested nvidia.com/gpu: 2, available: 1", "admission nvidia.com/gpu"),
+        (
+            "UnexpectedAdmissionError",
+            "requested nvidia.com/gpu: 2, available: 1",
+            "admission nvidia.com/gpu",
+        ),
         (
             "Failed",
             "device plugin Allocate rpc failed for amd.com/gpu: no free device",
             "admission amd.com/gpu",
         ),
-        ("FailedCreate", "cannot allocate unhealthy devices nvidia.com/gpu", "admission nvidia.com/gpu"),
+        (
+            "FailedCreate",
+            "cannot allocate unhealthy devices nvidia.com/gpu",
+            "admission nvidia.com/gpu",
+        ),
     ]);
 }
 
@@ -194,7 +235,11 @@ fn what_merely_has_gpu_or_nvidia_in_its_name_is_not_a_failure() {
             r#"Failed to pull image "nvcr.io/nvidia/cuda": rpc error: code = NotFound desc = failed to pull and unpack image"#,
             "-",
         ),
-        ("BackOff", r#"Back-off pulling image "registry/nvidia-container-cli:1.0": ErrImagePull"#, "-"),
+        (
+            "BackOff",
+            r#"Back-off pulling image "registry/nvidia-container-cli:1.0": ErrImagePull"#,
+            "-",
+        ),
         (
             "BackOff",
             "Back-off restarting failed container nvidia-device-plugin in pod nvidia-device-plugin-x7k2p_gpu-operator(6f)",
@@ -205,7 +250,11 @@ fn what_merely_has_gpu_or_nvidia_in_its_name_is_not_a_failure() {
             "Back-off restarting failed container nvml in pod nvml-exporter-abcde_monitoring(6f)",
             "-",
         ),
-        ("BackOff", "Back-off restarting failed container xid-reader in pod xid-reader-79_default(6f)", "-"),
+        (
+            "BackOff",
+            "Back-off restarting failed container xid-reader in pod xid-reader-79_default(6f)",
+            "-",
+        ),
         ("Started", "Started container nvidia-container-cli", "-"),
         (
             "FailedMount",
@@ -220,7 +269,11 @@ fn what_merely_has_gpu_or_nvidia_in_its_name_is_not_a_failure() {
         ("Failed", "Error: couldn't find key NVML in ConfigMap default/gpu-settings", "-"),
         ("Failed", r#"Error: secret "nvml" not found"#, "-"),
         ("Failed", r#"Error: configmap "NVML" not found"#, "-"),
-        ("Failed", "Error: cannot find volume \"nvidia.com-gpu\" to mount into container \"cuda\"", "-"),
+        (
+            "Failed",
+            "Error: cannot find volume \"nvidia.com-gpu\" to mount into container \"cuda\"",
+            "-",
+        ),
         ("ScalingReplicaSet", "Scaled up replica set gpu-burn-7d4b9 to 1 from 0", "-"),
         (
             "FailedCreate",
@@ -270,7 +323,11 @@ fn a_name_is_not_a_failure_whatever_it_is() {
         ("Failed", "pull image x:Xid=79", "-"),
         ("Failed", r#"pull image "nvidia-container-cli: latest error""#, "-"),
         ("Failed", r#"stderr: "failed to pull image \"nvidia-container-cli: error\"""#, "-"),
-        ("Failed", "2 node(s) had untolerated taint {NVML: true}, persistentvolumeclaim not found", "-"),
+        (
+            "Failed",
+            "2 node(s) had untolerated taint {NVML: true}, persistentvolumeclaim not found",
+            "-",
+        ),
         ("Failed", "Pod didn't start, secret 'NVML error' not found", "-"),
     ]);
 }
@@ -322,9 +379,21 @@ fn xids_are_reported_in_many_words() {
 #[test]
 fn the_container_cli_fails_under_any_path_and_in_others_words() {
     check(&[
-        ("Failed", r#"exec: "nvidia-container-cli": executable file not found in $PATH"#, "runtime"),
-        ("Failed", r#"error: "exec: \"nvidia-container-cli\": executable file not found""#, "runtime"),
-        ("Failed", "/usr/bin/nvidia-container-cli: initialization error: driver rpc error", "runtime"),
+        (
+            "Failed",
+            r#"exec: "nvidia-container-cli": executable file not found in $PATH"#,
+            "runtime",
+        ),
+        (
+            "Failed",
+            r#"error: "exec: \"nvidia-container-cli\": executable file not found""#,
+            "runtime",
+        ),
+        (
+            "Failed",
+            "/usr/bin/nvidia-container-cli: initialization error: driver rpc error",
+            "runtime",
+        ),
         ("Failed", "nvidia-container-cli error: driver rpc error", "runtime"),
         ("Failed", "nvidia-container-cli failed: exit status 1", "runtime"),
         ("Failed", "running nvidia-container-cli returned error", "runtime"),
@@ -357,8 +426,16 @@ fn nvml_fails_in_its_own_clause() {
 #[test]
 fn an_allocation_that_failed_is_an_admission_failure_whatever_the_reason() {
     check(&[
-        ("FailedScheduling", "device plugin failed to allocate nvidia.com/gpu", "admission nvidia.com/gpu"),
-        ("UnexpectedAdmissionError", "cannot admit map[nvidia.com/gpu:1]", "admission nvidia.com/gpu"),
+        (
+            "FailedScheduling",
+            "device plugin failed to allocate nvidia.com/gpu",
+            "admission nvidia.com/gpu",
+        ),
+        (
+            "UnexpectedAdmissionError",
+            "cannot admit map[nvidia.com/gpu:1]",
+            "admission nvidia.com/gpu",
+        ),
         ("UnexpectedAdmissionError", "{nvidia.com/gpu: 2} unavailable", "admission nvidia.com/gpu"),
         ("UnexpectedAdmissionError", "nvidia.com/gpu:1 unavailable", "admission nvidia.com/gpu"),
         ("UnexpectedAdmissionError", "nvidia.com/gpu=1 unavailable", "admission nvidia.com/gpu"),
@@ -378,12 +455,20 @@ fn a_scheduling_failure_for_another_reason_is_not_a_gpu_failure() {
             "0/3 nodes are available: 1 node(s) had untolerated taint {nvidia.com/gpu: present}, 2 Insufficient cpu.",
             "-",
         ),
-        ("FailedScheduling", "0/3 nodes are available: 3 Insufficient cpu, 3 Insufficient memory.", "-"),
+        (
+            "FailedScheduling",
+            "0/3 nodes are available: 3 Insufficient cpu, 3 Insufficient memory.",
+            "-",
+        ),
         ("FailedScheduling", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu-foo.", "-"),
         ("FailedScheduling", "0/3 nodes are available: 3 Insufficient xnvidia.com/gpu.", "-"),
         ("FailedScheduling", "0/3 nodes are available: 3 Insufficient my.nvidia.com/gpu.", "-"),
         ("FailedScheduling", "0/3 nodes are available: 3 Insufficient nvidia.com/gpus.", "-"),
-        ("FailedScheduling", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.product.", "-"),
+        (
+            "FailedScheduling",
+            "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.product.",
+            "-",
+        ),
         ("FailedScheduling", "0/3 nodes are available: 3 Insufficient nvidia.com/gpumem.", "-"),
         ("FailedScheduling", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu_shared.", "-"),
         ("FailedScheduling", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu/x.", "-"),
@@ -417,7 +502,11 @@ fn words_that_only_look_like_a_failure_are_not_one() {
         ("Failed", "The config says fallen off the business", "-"),
         ("Started", "NVML is ready", "-"),
         ("Failed", "NV", "-"),
-        ("Failed", "error: NV\u{e9}\u{e9} NVM nv\u{1f680} Xi\u{1f680} GP\u{1f680} gp\u{1f680} bu", "-"),
+        (
+            "Failed",
+            "error: NV\u{e9}\u{e9} NVM nv\u{1f680} Xi\u{1f680} GP\u{1f680} gp\u{1f680} bu",
+            "-",
+        ),
         ("Exited", "Container exited; invalid environment, canvas busy building", "-"),
         ("Unhealthy", "", "-"),
     ]);
@@ -431,7 +520,11 @@ fn a_sign_is_found_wherever_it_stands() {
             let message = format!("{before}GPU is lost{after}");
             assert_eq!(tagged("Any", &message), "device", "{message:?}");
             let message = format!("{before}1 Insufficient amd.com/gpu{after}");
-            assert_eq!(tagged("FailedScheduling", &message), "unschedulable amd.com/gpu", "{message:?}");
+            assert_eq!(
+                tagged("FailedScheduling", &message),
+                "unschedulable amd.com/gpu",
+                "{message:?}"
+            );
             let message = format!("{before}fallen off the bus{after}");
             assert_eq!(tagged("Any", &message), "device", "{message:?}");
         }
@@ -441,13 +534,16 @@ fn a_sign_is_found_wherever_it_stands() {
 #[test]
 fn an_event_that_is_not_about_gpus_costs_one_call() {
     let mut filter = filter();
-    let _ = filter
-        .process(r#"{"reason":"BackOff","message":"Back-off restarting failed container app in pod app-0"}"#);
+    let _ = filter.process(
+        r#"{"reason":"BackOff","message":"Back-off restarting failed container app in pod app-0"}"#,
+    );
     assert_eq!(filter.calls(), ["message"]);
-    let _ = filter.process(r#"{"reason":"Pulling","message":"Pulling image \"nvcr.io/nvidia/cuda:12\""}"#);
+    let _ = filter
+        .process(r#"{"reason":"Pulling","message":"Pulling image \"nvcr.io/nvidia/cuda:12\""}"#);
     assert_eq!(filter.calls(), ["message"]);
     // Near a sign, and none.
-    let _ = filter.process(r#"{"reason":"Failed","message":"exit code 1, maximum exists, bus, BUILD, GPU"}"#);
+    let _ = filter
+        .process(r#"{"reason":"Failed","message":"exit code 1, maximum exists, bus, BUILD, GPU"}"#);
     assert_eq!(filter.calls(), ["message"]);
 }
 
@@ -457,8 +553,12 @@ fn an_event_is_tagged_once() {
     let mut filter = filter();
     let outcome = filter.process(&format!("{{{message}}}"));
     assert_eq!(outcome.get("/tags").as_deref(), Some(r#"["x","gpu-failure"]"#));
-    let outcome = filter.process(r#"{"message":"GPU is lost","tags":["gpu-failure-x",["gpu-failure"]]}"#);
-    assert_eq!(outcome.get("/tags").as_deref(), Some(r#"["gpu-failure-x",["gpu-failure"],"gpu-failure"]"#));
+    let outcome =
+        filter.process(r#"{"message":"GPU is lost","tags":["gpu-failure-x",["gpu-failure"]]}"#);
+    assert_eq!(
+        outcome.get("/tags").as_deref(),
+        Some(r#"["gpu-failure-x",["gpu-failure"],"gpu-failure"]"#)
+    );
 }
 
 #[test]

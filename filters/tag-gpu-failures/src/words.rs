@@ -1,8 +1,8 @@
 //! Where words begin and end in a message.
 //!
 //! Names of Pods, images, secrets and volumes are made of letters, digits, `-`, `.`, `_` and `/`: a
-//! word that touches one of these is a part of a name, and a name says nothing about a failure. What
-//! else is a name is in [`names`](crate::names).
+//! word that touches one of these is a part of a name, and a name says nothing about a failure.
+//! What else is a name is in [`names`](crate::names).
 
 /// Whether a word may begin at `at`. In a quoted error, an escaped line break stands before it.
 pub(crate) fn begins(text: &str, at: usize) -> bool {
@@ -49,12 +49,13 @@ pub(crate) fn last<'a>(text: &'a str, gap: &[char]) -> &'a str {
 /// What is said before `end`, without what other clauses say.
 pub(crate) fn clause_before(text: &str, end: usize) -> &str {
     let text = &text[text.ceil_char_boundary(end.saturating_sub(CLAUSE_BYTES_MAX))..end];
-    let begin = CLAUSE_ENDS.iter().chain(&[": "]).filter_map(|end| Some(text.rfind(end)? + end.len()));
+    let begin =
+        CLAUSE_ENDS.iter().chain(&[": "]).filter_map(|end| Some(text.rfind(end)? + end.len()));
     &text[begin.max().unwrap_or_default()..]
 }
 
-/// What is said in `text`, up to where the next clause begins. A colon begins one, but for a colon that
-/// belongs to what spoke: `NVML: Unknown Error`, `nvidia-container-cli error: …`.
+/// What is said in `text`, up to where the next clause begins. A colon begins one, but for a colon
+/// that belongs to what spoke: `NVML: Unknown Error`, `nvidia-container-cli error: …`.
 pub(crate) fn clause_after(text: &str) -> &str {
     let text = &text[..text.floor_char_boundary(CLAUSE_BYTES_MAX)];
     let end = CLAUSE_ENDS.iter().filter_map(|end| text.find(end)).min().unwrap_or(text.len());

@@ -1,4 +1,5 @@
-//! Asks WASI for everything that Rust's standard library can ask it for, and carries away the answers as `/wasi`.
+//! Asks WASI for everything that Rust's standard library can ask it for, and carries away the
+//! answers as `/wasi`.
 //!
 //! Built for wasm32-wasip2, it holds `wasi = "stub"` to what it promises. Not for use.
 

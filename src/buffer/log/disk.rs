@@ -1,6 +1,7 @@
 //! What the log needs of a disk, so that a simulated one can take its place.
 //!
-//! Constraint: nothing written is durable before its file is synced, and no new or removed name before the folder is.
+//! Constraint: nothing written is durable before its file is synced, and no new or removed name
+//! before the folder is.
 
 use std::fmt::Debug;
 use std::io;

@@ -28,7 +28,9 @@ fn is_want_of_room(error: &io::Error) -> bool {
 /// What a person can do about it.
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
-        _ if is_want_of_room(error) => "make room on that disk, or set buffer.path to a folder on another",
+        _ if is_want_of_room(error) => {
+            "make room on that disk, or set buffer.path to a folder on another"
+        }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "buffer.path must name a folder that weir may write to, and the files in it must be its own"
         }
@@ -102,8 +104,8 @@ pub(crate) enum AppendError {
 /// Why the next record cannot be given now.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
-    /// Records were durable and are not there any more. They are passed over and count as settled: the next call goes on
-    /// behind them.
+    /// Records were durable and are not there any more. They are passed over and count as settled:
+    /// the next call goes on behind them.
     #[error(
         "the buffer's file {path} is damaged at byte {offset} ({what}): {documents} documents in {records} records are lost, which had been read from the source and not delivered; what is behind them goes on. Check the disk: the kernel's log says more"
     )]
@@ -119,8 +121,8 @@ pub(crate) enum ReadError {
         /// How many documents those held.
         documents: u64,
     },
-    /// The disk refused; the next call tries again. Someone who gives the file up removes it: its records are then
-    /// [`ReadError::Damaged`].
+    /// The disk refused; the next call tries again. Someone who gives the file up removes it: its
+    /// records are then [`ReadError::Damaged`].
     #[error(transparent)]
     Io(#[from] IoError),
 }

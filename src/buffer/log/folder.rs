@@ -10,7 +10,8 @@ use rustix::fs::{FlockOperation, flock};
 use super::{Disk, DiskFile, IoError, OpenError};
 
 const LOCK_NAME: &str = "lock";
-/// A process number and a line break, of one width: it is written over another one without needing room on a full disk.
+/// A process number and a line break, of one width: it is written over another one without needing
+/// room on a full disk.
 pub(super) const LOCK_BYTES: u64 = 11;
 
 /// A folder on a real disk.
@@ -49,7 +50,9 @@ impl Disk for Folder {
         }
         // The lock holds without it, and a full disk must not keep anyone from draining it.
         match DiskFile::write_at(&file, format!("{:>10}\n", std::process::id()).as_bytes(), 0) {
-            Err(error) if error.kind() != ErrorKind::StorageFull => Err(failed(&path)(error).into()),
+            Err(error) if error.kind() != ErrorKind::StorageFull => {
+                Err(failed(&path)(error).into())
+            }
             _ => {
                 self.lock = Some(file);
                 Ok(())

@@ -1,8 +1,9 @@
 //! A record's frame in a segment: a head of fixed size, then the payload. Pure.
 //!
-//! Constraints: the head has a checksum of its own, so that a reader can step over a damaged payload; it begins with
-//! [`MAGIC`], so that a reader finds the next one behind a damaged head; and it says how many documents were before it,
-//! so that whatever is missing in between can be counted.
+//! Constraints: the head has a checksum of its own, so that a reader can step over a damaged
+//! payload; it begins with [`MAGIC`], so that a reader finds the next one behind a damaged head;
+//! and it says how many documents were before it, so that whatever is missing in between can be
+//! counted.
 
 use super::Point;
 
@@ -22,8 +23,8 @@ pub(super) struct Head {
     pub(super) start: Point,
     /// How many documents it holds.
     pub(super) documents: u32,
-    /// When it was written, all records before this number were durable: whoever finds it after a crash can tell a
-    /// record that was torn from one that was damaged later.
+    /// When it was written, all records before this number were durable: whoever finds it after a
+    /// crash can tell a record that was torn from one that was damaged later.
     pub(super) durable: u64,
     /// Its documents were in the writer's memory too. For people who look at a file.
     pub(super) is_copy: bool,
@@ -36,7 +37,10 @@ pub(super) struct Head {
 impl Head {
     /// Where in the log the record ends.
     pub(super) fn end(&self) -> Point {
-        Point { seq: self.start.seq + 1, documents: self.start.documents + u64::from(self.documents) }
+        Point {
+            seq: self.start.seq + 1,
+            documents: self.start.documents + u64::from(self.documents),
+        }
     }
 
     /// Head and payload.

@@ -1,5 +1,6 @@
-//! The segment log under the buffer's disk: records go in at one end, come out at the other in the same order, and their
-//! files go when all in them is settled. What a record means is the buffer's matter.
+//! The segment log under the buffer's disk: records go in at one end, come out at the other in the
+//! same order, and their files go when all in them is settled. What a record means is the buffer's
+//! matter.
 //!
 //! ```text
 //!   append ──> [segment 7] ──> read ──> (the sink) ──> settle ──> tidy
@@ -9,27 +10,29 @@
 //!
 //! Constraints:
 //!
-//! - A record costs no memory while it waits to be read, and an entry of the [`Window`] between then and its settlement;
-//!   settled neighbours share one entry.
-//! - All files together take at most `bytes_max`, and a full disk stops nothing but appending: what an acknowledgement
-//!   needs was written when the folder was made.
-//! - After a failed fsync nobody knows what the file holds, and asking again only seems to help
-//!   (<https://wiki.postgresql.org/wiki/Fsync_Errors>): what was not durable is kept in memory until it is, and is written
-//!   again to another file.
-//! - Whatever the files hold after a crash, a flipped bit or an administrator, opening and reading them ends, takes
-//!   little memory, and names what is wrong.
+//! - A record costs no memory while it waits to be read, and an entry of the [`Window`] between
+//!   then and its settlement; settled neighbours share one entry.
+//! - All files together take at most `bytes_max`, and a full disk stops nothing but appending: what
+//!   an acknowledgement needs was written when the folder was made.
+//! - After a failed fsync nobody knows what the file holds, and asking again only seems to help (<https://wiki.postgresql.org/wiki/Fsync_Errors>):
+//!   what was not durable is kept in memory until it is, and is written again to another file.
+//! - Whatever the files hold after a crash, a flipped bit or an administrator, opening and reading
+//!   them ends, takes little memory, and names what is wrong.
 //! - Every call may block on the disk but those that say otherwise: call it from a thread that may.
 //!
 //! Invariants:
 //!
-//! - `settled <= durable <= next`, but that settled may pass durable (a record can be read before it is durable).
-//! - After a crash the log holds a beginning of what was appended: never a record without all before it, unless
-//!   they were damaged after they were durable, and then [`Log::read`] tells how many documents are gone.
-//! - A record that was durable and is not settled is read again; one that was settled is at most read again when the
-//!   process ended before [`Log::tidy`] had written that down.
+//! - `settled <= durable <= next`, but that settled may pass durable (a record can be read before
+//!   it is durable).
+//! - After a crash the log holds a beginning of what was appended: never a record without all
+//!   before it, unless they were damaged after they were durable, and then [`Log::read`] tells how
+//!   many documents are gone.
+//! - A record that was durable and is not settled is read again; one that was settled is at most
+//!   read again when the process ended before [`Log::tidy`] had written that down.
 //!
-//! The folder holds `lock` (whose number is in it), `progress` (the [`progress`] module) and the [`segment`] files; other files
-//! in it are left alone. Events may hold secrets: it is 0700, and its files 0600.
+//! The folder holds `lock` (whose number is in it), `progress` (the [`progress`] module) and the
+//! [`segment`] files; other files in it are left alone. Events may hold secrets: it is 0700, and
+//! its files 0600.
 
 mod disk;
 mod error;
@@ -75,13 +78,15 @@ pub(crate) fn is_in(folder: &std::path::Path) -> bool {
 pub(crate) struct Limits {
     /// All files together, in bytes: `buffer.disk`.
     pub(crate) bytes_max: u64,
-    /// A file that has reached this size is followed by another: room comes back in pieces of this size.
+    /// A file that has reached this size is followed by another: room comes back in pieces of this
+    /// size.
     pub(crate) segment_bytes: u64,
 }
 
 impl Limits {
-    /// Files of 16 MiB: about 100,000 events of 0.75 KB, and read within 10 ms when the log is opened. Smaller ones where
-    /// so few of them would fit that one stuck document holds a large share.
+    /// Files of 16 MiB: about 100,000 events of 0.75 KB, and read within 10 ms when the log is
+    /// opened. Smaller ones where so few of them would fit that one stuck document holds a
+    /// large share.
     pub(crate) fn new(bytes_max: u64) -> Limits {
         Limits { bytes_max, segment_bytes: (16 << 20).min(bytes_max / 8) }
     }
@@ -94,8 +99,8 @@ pub(crate) struct Seq(u64);
 /// A record to be written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record<'a> {
-    /// The documents of about one chunk. None: it only carries marks, is never given back by [`Log::read`], and counts as
-    /// settled as soon as that has passed it.
+    /// The documents of about one chunk. None: it only carries marks, is never given back by
+    /// [`Log::read`], and counts as settled as soon as that has passed it.
     pub(crate) documents: &'a Documents,
     /// How far the source was read when this was written.
     pub(crate) marks: &'a Positions,
@@ -163,8 +168,9 @@ impl<D: Disk> Log<D> {
         self.reader.unread == 0
     }
 
-    /// What the source has reached, behind which everything of this log is settled: the marks of the last record of
-    /// the settled beginning. `None` until this process has settled one. Does not block.
+    /// What the source has reached, behind which everything of this log is settled: the marks of
+    /// the last record of the settled beginning. `None` until this process has settled one.
+    /// Does not block.
     pub(crate) fn settled_marks(&self) -> Option<&Positions> {
         self.window.marks()
     }
@@ -194,7 +200,8 @@ impl<D: Disk> Log<D> {
         self.documents
     }
 
-    /// Some documents of a record are settled; in any order. Only counts: [`Log::tidy`] writes it down. Does not block.
+    /// Some documents of a record are settled; in any order. Only counts: [`Log::tidy`] writes it
+    /// down. Does not block.
     pub(crate) fn settle(&mut self, seq: Seq, documents: u64) {
         self.documents = self.documents.saturating_sub(self.window.settle(seq.0, documents));
     }

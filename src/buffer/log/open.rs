@@ -2,10 +2,11 @@
 //!
 //! Constraint: only the last segment is read, in small pieces; of the others the header.
 //!
-//! Only the last segment can have been written to when a process or a machine died. From the first record on that is not
-//! whole and was never durable everything is cut: it was not acknowledged, and the log stays a beginning of what was appended.
-//! A record that is not whole and *was* durable is damage: it stays where it is, and reading tells. What was durable is known
-//! from `progress`, and from every whole frame, which says what was when it was written.
+//! Only the last segment can have been written to when a process or a machine died. From the first
+//! record on that is not whole and was never durable everything is cut: it was not acknowledged,
+//! and the log stays a beginning of what was appended. A record that is not whole and *was* durable
+//! is damage: it stays where it is, and reading tells. What was durable is known from `progress`,
+//! and from every whole frame, which says what was when it was written.
 
 use std::io::{self, ErrorKind};
 
@@ -25,8 +26,8 @@ pub(crate) struct Opened<D: Disk> {
     pub(crate) log: Log<D>,
     /// Documents that are not settled, of a process before this one.
     pub(crate) recovered: u64,
-    /// The marks of the last record: what the source has reached behind which everything is settled or here. `None`: there
-    /// is no record.
+    /// The marks of the last record: what the source has reached behind which everything is
+    /// settled or here. `None`: there is no record.
     pub(crate) marks: Option<Positions>,
     /// There was no log: whatever is saved of an earlier one is of no use.
     pub(crate) is_new: bool,
@@ -108,7 +109,9 @@ fn read_headers<D: Disk>(disk: &D, segments: &[Segment]) -> Result<Vec<Header>, 
         let header = segment::read_header(&file, segment.first).map_err(&failed)?;
         let path = disk.path(&segment.name);
         match header {
-            Header::Newer(found) => return Err(OpenError::Newer { path, found, known: segment::VERSION }),
+            Header::Newer(found) => {
+                return Err(OpenError::Newer { path, found, known: segment::VERSION });
+            }
             Header::Damaged if segment.bytes > HEADER_BYTES as u64 => {
                 tracing::warn!(path = %path.display(), "the header of the buffer's file is damaged: its records are looked for one by one");
             }
@@ -164,9 +167,15 @@ fn open_tip<D: Disk>(
 }
 
 /// Reads a segment through. Records before `durable` were durable.
-fn scan<F: DiskFile>(file: &F, segment: &Segment, header: Header, durable: u64) -> io::Result<Scan> {
+fn scan<F: DiskFile>(
+    file: &F,
+    segment: &Segment,
+    header: Header,
+    durable: u64,
+) -> io::Result<Scan> {
     let mut at = Hole { start: segment.first, offset: HEADER_BYTES as u64 };
-    let (mut durable, mut holes, mut piece) = (durable.max(segment.first.seq), Vec::new(), Vec::new());
+    let (mut durable, mut holes, mut piece) =
+        (durable.max(segment.first.seq), Vec::new(), Vec::new());
     let mut walk = Walk::new(file, at.offset, segment.bytes);
     let end = Point { seq: u64::MAX, documents: u64::MAX };
     let mut is_any_whole = false;
@@ -184,8 +193,8 @@ fn scan<F: DiskFile>(file: &F, segment: &Segment, header: Header, durable: u64) 
         at = Hole { start: found.head.end(), offset: walk.offset };
     }
     if header == Header::Damaged && !is_any_whole {
-        // Headers are durable before anything else is written, so this was damaged later, and who knows what was in it:
-        // it is kept, and told by reading as one record that is lost.
+        // Headers are durable before anything else is written, so this was damaged later, and who
+        // knows what was in it: it is kept, and told by reading as one record that is lost.
         let end = Point { seq: segment.first.seq + 1, ..segment.first };
         return Ok(Scan { end, bytes: segment.bytes, is_sound: false, durable });
     }
@@ -202,8 +211,8 @@ fn scan<F: DiskFile>(file: &F, segment: &Segment, header: Header, durable: u64) 
     })
 }
 
-/// Writes the end of a segment over itself: where an fsync had failed before the process was killed, the page cache has what the
-/// disk lacks, and no fsync would write it any more.
+/// Writes the end of a segment over itself: where an fsync had failed before the process was
+/// killed, the page cache has what the disk lacks, and no fsync would write it any more.
 fn write_again<F: DiskFile>(file: &F, segment: &Segment, durable: u64) -> io::Result<()> {
     let mut walk = Walk::new(file, HEADER_BYTES as u64, segment.bytes);
     let end = Point { seq: durable, documents: u64::MAX };
@@ -225,7 +234,11 @@ fn write_again<F: DiskFile>(file: &F, segment: &Segment, durable: u64) -> io::Re
 }
 
 /// The marks of the last record that can be read.
-fn last_marks<D: Disk>(disk: &D, segments: &[Segment], end: Point) -> Result<Option<Positions>, OpenError> {
+fn last_marks<D: Disk>(
+    disk: &D,
+    segments: &[Segment],
+    end: Point,
+) -> Result<Option<Positions>, OpenError> {
     for (place, segment) in segments.iter().enumerate().rev() {
         let failed = at(disk, segment);
         let bound = segments.get(place + 1).map_or(end, |next| next.first);

@@ -1,10 +1,11 @@
 //! The file `progress`: what is settled, and up to where records were durable.
 //!
-//! Constraints: it is as large as it will ever be, on the disk, before the first record is appended, so that a full disk can be
-//! drained. It is a help, not a promise: without it everything that the segments hold is read again.
+//! Constraints: it is as large as it will ever be, on the disk, before the first record is
+//! appended, so that a full disk can be drained. It is a help, not a promise: without it everything
+//! that the segments hold is read again.
 //!
-//! Two slots, each in a block of its own. What is not synced goes to one of them only, so the other holds what was synced last,
-//! whatever a crash does.
+//! Two slots, each in a block of its own. What is not synced goes to one of them only, so the other
+//! holds what was synced last, whatever a crash does.
 
 use super::frame::u64_at;
 use super::segment::{decode_format, encode_format};
@@ -52,13 +53,15 @@ impl<F: DiskFile> ProgressFile<F> {
         let mut bytes = vec![0; BYTES as usize];
         let length = file.read_at(&mut bytes, 0).map_err(failed)?;
         let slots = bytes.chunks_exact(SLOT_BYTES as usize);
-        if let Some(found) =
-            slots.clone().find_map(|slot| decode_format(slot, MAGIC).filter(|version| *version > VERSION))
+        if let Some(found) = slots
+            .clone()
+            .find_map(|slot| decode_format(slot, MAGIC).filter(|version| *version > VERSION))
         {
             return Err(OpenError::Newer { path: disk.path(NAME), found, known: VERSION });
         }
         let (count, progress) = slots.filter_map(decode).max_by_key(|(count, _)| *count).unzip();
-        // What was found is written again: it may be in the page cache only, since an fsync that failed.
+        // What was found is written again: it may be in the page cache only, since an fsync that
+        // failed.
         let file = ProgressFile { file, count: count.unwrap_or(0), written: None, is_synced: true };
         if (length as u64) < BYTES {
             file.file.write_at(&bytes, 0).map_err(failed)?;
@@ -70,7 +73,11 @@ impl<F: DiskFile> ProgressFile<F> {
     }
 
     /// Writes it down, to be found by the next process, though not after a power failure.
-    pub(super) fn write<D: Disk<File = F>>(&mut self, disk: &D, progress: Progress) -> Result<(), IoError> {
+    pub(super) fn write<D: Disk<File = F>>(
+        &mut self,
+        disk: &D,
+        progress: Progress,
+    ) -> Result<(), IoError> {
         if self.written == Some(progress) {
             return Ok(());
         }
@@ -98,7 +105,11 @@ impl<F: DiskFile> ProgressFile<F> {
     }
 
     /// Makes it durable in both slots, so that a flipped bit in one brings nothing older back.
-    pub(super) fn secure<D: Disk<File = F>>(&mut self, disk: &D, progress: Progress) -> Result<(), IoError> {
+    pub(super) fn secure<D: Disk<File = F>>(
+        &mut self,
+        disk: &D,
+        progress: Progress,
+    ) -> Result<(), IoError> {
         for _ in 0..2 {
             self.written = None;
             self.write(disk, progress)?;

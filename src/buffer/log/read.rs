@@ -53,13 +53,13 @@ enum Next {
 }
 
 impl<D: Disk> Log<D> {
-    /// The next record, durable or not, in the order of appending. `None`: there is none now. Copies that this process wrote
-    /// are passed over.
+    /// The next record, durable or not, in the order of appending. `None`: there is none now.
+    /// Copies that this process wrote are passed over.
     ///
     /// # Errors
     ///
-    /// When records are lost, and then the next call goes on behind them; when the disk fails, and then the next call tries
-    /// again.
+    /// When records are lost, and then the next call goes on behind them; when the disk fails, and
+    /// then the next call tries again.
     pub(crate) fn read(&mut self) -> Result<Option<(Seq, OwnedRecord)>, ReadError> {
         loop {
             self.reader.at = self.window.skip(self.reader.at);
@@ -67,8 +67,11 @@ impl<D: Disk> Log<D> {
             if at.seq >= self.tip.next.seq {
                 return Ok(None);
             }
-            let next =
-                if at.seq >= self.tip.durable.seq { self.next_pending() } else { self.next_in_files()? };
+            let next = if at.seq >= self.tip.durable.seq {
+                self.next_pending()
+            } else {
+                self.next_in_files()?
+            };
             match next {
                 Next::Record(end, record) => {
                     self.reader.at = end;
@@ -77,7 +80,9 @@ impl<D: Disk> Log<D> {
                         return Ok(Some((Seq(at.seq), record)));
                     }
                 }
-                Next::Lost { upto, segment, offset, what } => self.lose(upto, segment, offset, what)?,
+                Next::Lost { upto, segment, offset, what } => {
+                    self.lose(upto, segment, offset, what)?
+                }
             }
         }
     }
@@ -105,8 +110,9 @@ impl<D: Disk> Log<D> {
 
     fn next_in_files(&mut self) -> Result<Next, ReadError> {
         let at = self.reader.at;
-        let Some(place) =
-            (0..self.segments.len()).rev().find(|&at| self.segments[at].first.seq <= self.reader.at.seq)
+        let Some(place) = (0..self.segments.len())
+            .rev()
+            .find(|&at| self.segments[at].first.seq <= self.reader.at.seq)
         else {
             let upto = self.segments.front().map_or(self.tip.durable, |segment| segment.first);
             return Ok(Next::Lost { upto, segment: None, offset: 0, what: "a file is missing" });
@@ -122,7 +128,11 @@ impl<D: Disk> Log<D> {
         let Some(cursor) = &mut self.reader.cursor else { unreachable!("it was opened") };
         loop {
             let Some(found) = cursor.walk.peek(first, bound).map_err(failed)? else {
-                return Ok(lost(bound, cursor.walk.offset, "it ends too early, or the rest cannot be read"));
+                return Ok(lost(
+                    bound,
+                    cursor.walk.offset,
+                    "it ends too early, or the rest cannot be read",
+                ));
             };
             if found.head.start.seq > at.seq {
                 return Ok(lost(
@@ -150,7 +160,9 @@ impl<D: Disk> Log<D> {
         self.reader.payload.clear();
         self.reader.payload.shrink_to(BUFFER_BYTES_MAX);
         Ok(match decoded {
-            Some((documents, marks)) if documents.docs.len() as u64 == u64::from(found.head.documents) => {
+            Some((documents, marks))
+                if documents.docs.len() as u64 == u64::from(found.head.documents) =>
+            {
                 self.give(found.head, documents, marks)
             }
             _ => Next::Lost {
@@ -190,7 +202,8 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    /// Passes over records that are not there. No error when only copies are missing, whose originals are in memory.
+    /// Passes over records that are not there. No error when only copies are missing, whose
+    /// originals are in memory.
     fn lose(
         &mut self,
         upto: Point,
@@ -208,6 +221,12 @@ impl<D: Disk> Log<D> {
             tracing::warn!(path = %path.display(), offset, "the buffer's file is damaged ({what}): nothing is lost, because it is in memory too");
             return Ok(());
         }
-        Err(ReadError::Damaged { path, offset, what, records: lost.records, documents: lost.documents })
+        Err(ReadError::Damaged {
+            path,
+            offset,
+            what,
+            records: lost.records,
+            documents: lost.documents,
+        })
     }
 }

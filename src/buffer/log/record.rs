@@ -1,23 +1,27 @@
 //! A record's payload: a table of marks and ranges, then the documents' bytes, compressed. Pure.
 //!
-//! Constraints: what is decoded is byte for byte what was encoded, places in the buffer included (the file sink writes
-//! neighbours with one copy). The payload's checksum was right when it is decoded, yet no payload makes this panic or allocate
-//! more than it says: a newer weir with a bug may have written it.
+//! Constraints: what is decoded is byte for byte what was encoded, places in the buffer included
+//! (the file sink writes neighbours with one copy). The payload's checksum was right when it is
+//! decoded, yet no payload makes this panic or allocate more than it says: a newer weir with a bug
+//! may have written it.
 //!
-//! The documents' bytes are compressed where they lie and decompressed to where they will lie, without another copy; the
-//! table takes about 20 bytes a document as it is.
+//! The documents' bytes are compressed where they lie and decompressed to where they will lie,
+//! without another copy; the table takes about 20 bytes a document as it is.
 
 use std::fmt;
 use std::ops::Range;
 
-use lz4_flex::block::{CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size};
+use lz4_flex::block::{
+    CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size,
+};
 
 use super::Record;
 use super::frame::u32_at;
 use crate::event::{Document, DocumentIdentity, Documents};
 use crate::position::Positions;
 
-/// Bytes in front of the table: its length, and the length of the documents' bytes before compression.
+/// Bytes in front of the table: its length, and the length of the documents' bytes before
+/// compression.
 const PREFIX_BYTES: usize = 8;
 
 const IDENTITY_NONE: u8 = 0;
@@ -118,7 +122,9 @@ fn write_documents(docs: &[Document], out: &mut Vec<u8>) {
     for doc in docs {
         let (kind, ranges) = match &doc.identity {
             None => (IDENTITY_NONE, [None, None]),
-            Some(DocumentIdentity::Object { uid, version }) => (IDENTITY_OBJECT, [Some(uid), Some(version)]),
+            Some(DocumentIdentity::Object { uid, version }) => {
+                (IDENTITY_OBJECT, [Some(uid), Some(version)])
+            }
             Some(DocumentIdentity::Digest(hex)) => (IDENTITY_DIGEST, [Some(hex), None]),
         };
         out.push(kind | if doc.event_time.is_some() { FLAG_EVENT_TIME } else { 0 });
@@ -135,7 +141,8 @@ fn write_documents(docs: &[Document], out: &mut Vec<u8>) {
 
 fn read_documents(table: &mut &[u8], plain_bytes: usize) -> Option<Vec<Document>> {
     let count = usize::try_from(read_number(table)?).ok()?;
-    // Each takes six bytes of the table or more, so a wrong count allocates no more than the table is large, times ten.
+    // Each takes six bytes of the table or more, so a wrong count allocates no more than the table
+    // is large, times ten.
     let mut docs = Vec::with_capacity(count.min(table.len() / 6 + 1));
     let mut before = 0;
     for _ in 0..count {
@@ -149,7 +156,9 @@ fn read_documents(table: &mut &[u8], plain_bytes: usize) -> Option<Vec<Document>
                 let version = read_range(table, &mut before, plain_bytes)?;
                 Some(DocumentIdentity::Object { uid, version })
             }
-            IDENTITY_DIGEST => Some(DocumentIdentity::Digest(read_range(table, &mut before, plain_bytes)?)),
+            IDENTITY_DIGEST => {
+                Some(DocumentIdentity::Digest(read_range(table, &mut before, plain_bytes)?))
+            }
             _ => return None,
         };
         let index_time = read_signed(table)?;

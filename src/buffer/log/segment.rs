@@ -1,8 +1,10 @@
-//! A segment: a file with a header and frames behind it, and how to walk over them whatever the file holds.
+//! A segment: a file with a header and frames behind it, and how to walk over them whatever the
+//! file holds.
 //!
-//! Constraints: the first 16 bytes of the header (magic, version, their checksum) stay as they are in every version. The
-//! name says what the header says, so that a damaged header loses nothing. Names are in the order of the files' making:
-//! where two files have a record of one number, the later file's holds, because the earlier one could not be made durable.
+//! Constraints: the first 16 bytes of the header (magic, version, their checksum) stay as they are
+//! in every version. The name says what the header says, so that a damaged header loses nothing.
+//! Names are in the order of the files' making: where two files have a record of one number, the
+//! later file's holds, because the earlier one could not be made durable.
 
 use std::io;
 
@@ -121,7 +123,8 @@ impl<F: DiskFile> Walk<F> {
         self.bytes = bytes;
     }
 
-    /// The next head of a whole frame that lies between `first` and `bound`, damage stepped over. Does not move.
+    /// The next head of a whole frame that lies between `first` and `bound`, damage stepped over.
+    /// Does not move.
     pub(super) fn peek(&self, first: Point, bound: Point) -> io::Result<Option<Found>> {
         let fits = |found: &Found| {
             found.offset + found.head.frame_bytes() <= self.bytes

@@ -1,8 +1,10 @@
 //! A disk in memory that fails as real ones do, for simulators.
 //!
-//! - A crash keeps any part of what was not synced, each write torn at any byte, or left as zeros where the file had grown; names
-//!   that were made or removed since the folder was synced may be there or not.
-//! - A failed fsync throws away what it should have written, and the next one succeeds without it: as on Linux.
+//! - A crash keeps any part of what was not synced, each write torn at any byte, or left as zeros
+//!   where the file had grown; names that were made or removed since the folder was synced may be
+//!   there or not.
+//! - A failed fsync throws away what it should have written, and the next one succeeds without it:
+//!   as on Linux.
 //! - A full disk takes the beginning of a write.
 //!
 //! Whoever dies leaves its handles behind: they all fail from then on.
@@ -155,7 +157,11 @@ impl SimulatedDisk {
     /// What is in the files now.
     pub(crate) fn contents(&self) -> BTreeMap<String, Vec<u8>> {
         let state = self.lock_state();
-        state.names.iter().map(|(name, file)| (name.clone(), state.files[*file].now.clone())).collect()
+        state
+            .names
+            .iter()
+            .map(|(name, file)| (name.clone(), state.files[*file].now.clone()))
+            .collect()
     }
 
     /// Bytes of all files.
@@ -247,7 +253,10 @@ impl Disk for SimulatedDisk {
     fn lock(&mut self) -> Result<(), OpenError> {
         let mut state = self.lock_state();
         if let Some(owner) = state.owner {
-            return Err(OpenError::Locked { path: "/simulated".into(), holder: format!("process {owner}") });
+            return Err(OpenError::Locked {
+                path: "/simulated".into(),
+                holder: format!("process {owner}"),
+            });
         }
         state.processes += 1;
         let process = state.processes;
@@ -326,11 +335,17 @@ impl DiskFile for SimulatedFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut state = self.disk.alive()?;
-        let room = state.faults.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(state.bytes()));
+        let room = state
+            .faults
+            .capacity
+            .map_or(u64::MAX, |capacity| capacity.saturating_sub(state.bytes()));
         let file = &mut state.files[self.index];
-        let fits =
-            (file.now.len() as u64).saturating_add(room).saturating_sub(offset).min(bytes.len() as u64);
-        let change = Change::Write { offset: offset as usize, bytes: bytes[..fits as usize].to_vec() };
+        let fits = (file.now.len() as u64)
+            .saturating_add(room)
+            .saturating_sub(offset)
+            .min(bytes.len() as u64);
+        let change =
+            Change::Write { offset: offset as usize, bytes: bytes[..fits as usize].to_vec() };
         if fits > 0 {
             change.apply(&mut file.now);
             file.unsynced.push(change);

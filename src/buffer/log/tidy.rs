@@ -5,9 +5,9 @@ use std::io::ErrorKind;
 use super::{Disk, IoError, Log, Point};
 
 impl<D: Disk> Log<D> {
-    /// Writes down what is settled and removes files that hold nothing else. To be called whenever something was settled, so
-    /// that a killed process does not send it again, and with `durably` about once a second, so that a power failure
-    /// does not either.
+    /// Writes down what is settled and removes files that hold nothing else. To be called whenever
+    /// something was settled, so that a killed process does not send it again, and with
+    /// `durably` about once a second, so that a power failure does not either.
     ///
     /// # Errors
     ///
@@ -19,7 +19,8 @@ impl<D: Disk> Log<D> {
         let progress = self.current_progress();
         let has_done = self.done().next().is_some();
         let mut result = if has_done {
-            // Before files go: the files that are left and this must agree, or it looks as if some were lost.
+            // Before files go: the files that are left and this must agree, or it looks as if some
+            // were lost.
             self.progress.secure(&self.disk, progress)
         } else {
             self.progress.write(&self.disk, progress)
@@ -27,14 +28,16 @@ impl<D: Disk> Log<D> {
         if result.is_ok() && durably {
             result = self.progress.sync(&self.disk);
         }
-        // A disk that cannot even overwrite a block because it is full needs the room that they take.
+        // A disk that cannot even overwrite a block because it is full needs the room that they
+        // take.
         if has_done && result.as_ref().err().is_none_or(IoError::is_want_of_room) {
             result = result.and(self.remove_done());
         }
         result
     }
 
-    /// Stops appending to the last segment when all that was ever appended is settled, so that it can be removed.
+    /// Stops appending to the last segment when all that was ever appended is settled, so that it
+    /// can be removed.
     pub(super) fn retire_last_segment(&mut self) {
         if self.window.settled().seq == self.tip.next.seq && self.tip.durable == self.tip.next {
             self.tip.file = None;

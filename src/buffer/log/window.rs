@@ -1,9 +1,11 @@
 //! What was given out and is not settled. Pure.
 //!
-//! Constraint: one entry for each record that is not settled, and at most one more between two of them: settled
-//! neighbours are one entry. So one stuck document costs nothing while thousands of records behind it settle.
+//! Constraint: one entry for each record that is not settled, and at most one more between two of
+//! them: settled neighbours are one entry. So one stuck document costs nothing while thousands of
+//! records behind it settle.
 //!
-//! Invariant: all records before `settled` are settled, and its marks are those of the last of them that is known.
+//! Invariant: all records before `settled` are settled, and its marks are those of the last of them
+//! that is known.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +56,11 @@ impl Window {
         let mut lost = Amount::default();
         let mut at = start;
         while at.seq < end.seq {
-            let given = self.entries.range(at.seq..end.seq).next().map(|(_, entry)| (entry.start, entry.end));
+            let given = self
+                .entries
+                .range(at.seq..end.seq)
+                .next()
+                .map(|(_, entry)| (entry.start, entry.end));
             let (upto, behind) = given.unwrap_or((end, end));
             if upto.seq > at.seq {
                 let gap = at.until(upto);
@@ -78,7 +84,8 @@ impl Window {
         at
     }
 
-    /// How many of `documents` of a record are settled by this: all of them, unless it was settled before.
+    /// How many of `documents` of a record are settled by this: all of them, unless it was settled
+    /// before.
     pub(super) fn settle(&mut self, seq: u64, documents: u64) -> u64 {
         let Some(entry) = self.entries.get_mut(&seq) else {
             debug_assert!(documents == 0, "settled twice: record {seq}");

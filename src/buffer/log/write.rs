@@ -63,11 +63,13 @@ impl Pending {
 }
 
 impl<D: Disk> Log<D> {
-    /// Adds one record. In the page cache when this returns, where `kill -9` does it no harm; durable after [`Log::sync`].
+    /// Adds one record. In the page cache when this returns, where `kill -9` does it no harm;
+    /// durable after [`Log::sync`].
     ///
     /// # Errors
     ///
-    /// When there is no room or the disk fails: nothing was added, and everything before it is as it was.
+    /// When there is no room or the disk fails: nothing was added, and everything before it is as
+    /// it was.
     pub(crate) fn append(&mut self, record: &Record<'_>) -> Result<Seq, AppendError> {
         let mut frame = std::mem::take(&mut self.tip.frame);
         let result = self.append_with(record, &mut frame);
@@ -78,12 +80,18 @@ impl<D: Disk> Log<D> {
         result
     }
 
-    fn append_with(&mut self, record: &Record<'_>, frame: &mut Vec<u8>) -> Result<Seq, AppendError> {
+    fn append_with(
+        &mut self,
+        record: &Record<'_>,
+        frame: &mut Vec<u8>,
+    ) -> Result<Seq, AppendError> {
         let head = self.encode(record, frame)?;
         self.make_room(frame.len() as u64)?;
         let is_much = !self.tip.pending.bytes.is_empty()
             && self.tip.pending.bytes.len() + frame.len() > PENDING_BYTES_MAX;
-        if is_much || self.segments.back().is_some_and(|last| last.bytes >= self.limits.segment_bytes) {
+        if is_much
+            || self.segments.back().is_some_and(|last| last.bytes >= self.limits.segment_bytes)
+        {
             self.sync()?;
         }
         if self.segments.back().is_some_and(|last| last.bytes >= self.limits.segment_bytes) {
@@ -106,8 +114,10 @@ impl<D: Disk> Log<D> {
 
     fn encode(&mut self, record: &Record<'_>, frame: &mut Vec<u8>) -> Result<Head, AppendError> {
         let plain = record.documents.bytes.len();
-        let too_large =
-            |bytes: usize| AppendError::TooLarge { bytes: bytes as u64, bytes_max: self.limits.bytes_max };
+        let too_large = |bytes: usize| AppendError::TooLarge {
+            bytes: bytes as u64,
+            bytes_max: self.limits.bytes_max,
+        };
         if plain > PAYLOAD_BYTES_MAX {
             return Err(too_large(plain));
         }
@@ -129,8 +139,9 @@ impl<D: Disk> Log<D> {
         Ok(head)
     }
 
-    /// Makes sure that a frame fits under the bound, and the headers with it of the files that it may need: one because the
-    /// last is full, and one each for an fsync that fails before and after it.
+    /// Makes sure that a frame fits under the bound, and the headers with it of the files that it
+    /// may need: one because the last is full, and one each for an fsync that fails before and
+    /// after it.
     fn make_room(&mut self, frame_bytes: u64) -> Result<(), AppendError> {
         let bytes_max = self.limits.bytes_max;
         // What could not be made durable is in no file, and goes to the next.
@@ -172,7 +183,8 @@ impl<D: Disk> Log<D> {
     ///
     /// # Errors
     ///
-    /// When the disk fails. What is not durable is still in memory, can be read, and is tried again by the next call.
+    /// When the disk fails. What is not durable is still in memory, can be read, and is tried again
+    /// by the next call.
     pub(crate) fn sync(&mut self) -> Result<Seq, IoError> {
         if self.tip.durable.seq < self.tip.next.seq {
             self.sync_pending()?;
@@ -200,10 +212,14 @@ impl<D: Disk> Log<D> {
         self.begin_segment()
     }
 
-    /// Stops appending to the last segment: its end cannot be relied on. What is durable in it stays.
+    /// Stops appending to the last segment: its end cannot be relied on. What is durable in it
+    /// stays.
     fn abandon_last_segment(&mut self) {
-        let (Some(file), Some(last)) = (self.tip.file.take(), self.segments.back_mut()) else { return };
-        // Either fails on a broken disk: then the records stand in two files, and the later one's hold.
+        let (Some(file), Some(last)) = (self.tip.file.take(), self.segments.back_mut()) else {
+            return;
+        };
+        // Either fails on a broken disk: then the records stand in two files, and the later one's
+        // hold.
         if file.truncate(self.tip.durable_bytes).is_ok() {
             last.bytes = self.tip.durable_bytes;
         }
@@ -214,7 +230,8 @@ impl<D: Disk> Log<D> {
 
     /// Makes a new segment with what is not durable yet; then it is.
     pub(super) fn begin_segment(&mut self) -> Result<(), IoError> {
-        // Counted even when it fails: what may be left of the file must not stand in the way of the next.
+        // Counted even when it fails: what may be left of the file must not stand in the way of the
+        // next.
         self.tip.number += 1;
         let segment = Segment::new(self.tip.number, self.tip.durable, 0);
         let path = self.disk.path(&segment.name);
@@ -235,7 +252,8 @@ impl<D: Disk> Log<D> {
             file.write_at(&encode_header(segment.first), 0)?;
             file.sync()?;
             if !pending.is_empty() {
-                // Not before: a damaged header with anything behind it is then damage, and never a crash.
+                // Not before: a damaged header with anything behind it is then damage, and never a
+                // crash.
                 file.write_at(pending, HEADER_BYTES as u64)?;
                 file.sync()?;
             }

@@ -5,7 +5,12 @@ use std::sync::Mutex;
 use super::*;
 use crate::ledger::Snapshot;
 
-fn spool(folder: &Path, memory: u64, metrics: &Metrics, ledger: &Ledger) -> (Writer, Reader, Guard) {
+fn spool(
+    folder: &Path,
+    memory: u64,
+    metrics: &Metrics,
+    ledger: &Ledger,
+) -> (Writer, Reader, Guard) {
     let spool = SpoolSettings { path: folder.to_owned(), disk: 64 << 20 };
     let context = Context { ledger: ledger.clone(), ..Context::default() };
     open(&Settings { memory, spool: Some(spool) }, metrics, &context).unwrap()
@@ -45,7 +50,9 @@ fn what_a_damaged_disk_lost_has_an_outcome_only_after_the_marks_of_the_loss_are_
     let (disk, limits) = (Folder::new(folder.path()), log::Limits::new(64 << 20));
     let (mut tiers, _) = tiers::Tiers::open(disk, limits, memory, tracker, &ledger).unwrap();
     tiers.fill_memory();
-    let lost = |at: &Snapshot| (at.in_flight, at.dead_lettered.iter().map(|(_, count)| count).sum::<u64>());
+    let lost = |at: &Snapshot| {
+        (at.in_flight, at.dead_lettered.iter().map(|(_, count)| count).sum::<u64>())
+    };
     assert_eq!(saved.lock().unwrap().iter().map(lost).collect::<Vec<_>>(), [(2, 0)], "at saving");
     assert_eq!(lost(&ledger.snapshot()), (1, 1));
 }

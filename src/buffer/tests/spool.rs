@@ -46,7 +46,8 @@ impl Run {
         let mut items = Vec::new();
         while items.len() < count {
             let limits = BatchLimits { bytes: 1 << 20, count: count - items.len() };
-            let next = tokio::time::timeout(Duration::from_secs(60), self.reader.next(limits)).await;
+            let next =
+                tokio::time::timeout(Duration::from_secs(60), self.reader.next(limits)).await;
             items.extend(next.expect("something comes").expect("it has not ended"));
         }
         (items.iter().map(|item| item.body().len()).collect(), items)
@@ -296,7 +297,8 @@ async fn marks_that_an_earlier_run_wrote_beside_its_records_are_no_settled_marks
 }
 
 #[tokio::test]
-async fn documents_that_were_damaged_on_disk_are_counted_and_the_source_is_told_to_read_them_again() {
+async fn documents_that_were_damaged_on_disk_are_counted_and_the_source_is_told_to_read_them_again()
+{
     let folder = tempfile::tempdir().unwrap();
     let run = Run::start(folder.path(), 1 << 20);
     run.put(&[1000], 1);

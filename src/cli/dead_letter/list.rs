@@ -13,9 +13,9 @@ use crate::dead_letter::{Filter, LetterId, Record};
 
 /// List dead letters, one a line
 ///
-/// A line has the letter's id, when it was written, where the event was refused (source, stage:NAME or sink), the reason,
-/// which event it is (or how many bytes, where that cannot be read), and the reason in words. A last line on stderr counts
-/// them. Needs no lock: weir may be running.
+/// A line has the letter's id, when it was written, where the event was refused (source, stage:NAME
+/// or sink), the reason, which event it is (or how many bytes, where that cannot be read), and the
+/// reason in words. A last line on stderr counts them. Needs no lock: weir may be running.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ListCommand {
     #[command(flatten)]
@@ -53,7 +53,8 @@ impl ListCommand {
         printed = printed.and_then(|()| list.out.flush());
         match printed {
             Ok(()) => {}
-            // A reader that has enough (`… | head`) is no failure, and what was counted by then is no sum.
+            // A reader that has enough (`… | head`) is no failure, and what was counted by then is
+            // no sum.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             Err(error) => return Err(Failure::Output(error)),
         }
@@ -98,13 +99,18 @@ impl<W: Write> List<W> {
 
     fn summary(&self) -> String {
         let total: u64 = self.counts.values().sum();
-        let of: Vec<String> =
-            self.counts.iter().map(|((place, reason), count)| format!("{count} {place} {reason}")).collect();
+        let of: Vec<String> = self
+            .counts
+            .iter()
+            .map(|((place, reason), count)| format!("{count} {place} {reason}"))
+            .collect();
         match (self.read, of.as_slice()) {
             (0, _) => "no letters".to_owned(),
             (1, []) => "the only letter does not match".to_owned(),
             (read, []) => format!("none of the {read} letters match"),
-            (_, of) => format!("{total} letter{}: {}", if total == 1 { "" } else { "s" }, of.join(", ")),
+            (_, of) => {
+                format!("{total} letter{}: {}", if total == 1 { "" } else { "s" }, of.join(", "))
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
-//! `weir dead-letter`: looks at what could not be processed, and sends it through the pipeline again.
+//! `weir dead-letter`: looks at what could not be processed, and sends it through the pipeline
+//! again.
 //!
-//! Constraint: looking needs no lock, and so works beside a running weir; replaying needs a folder for itself, and an index not.
+//! Constraint: looking needs no lock, and so works beside a running weir; replaying needs a folder
+//! for itself, and an index not.
 
 mod list;
 mod replay;
@@ -22,8 +24,9 @@ use crate::sink::SinkError;
 
 /// Look at dead letters, and replay them
 ///
-/// A dead letter is an event that could not be processed: malformed, refused by the sink, or by a stage with on_error =
-/// "dead-letter". It is kept where [dead_letter] says, with its source's own bytes and the reason.
+/// A dead letter is an event that could not be processed: malformed, refused by the sink, or by a
+/// stage with on_error = "dead-letter". It is kept where [dead_letter] says, with its source's own
+/// bytes and the reason.
 #[derive(Debug, Subcommand)]
 pub(super) enum DeadLetterCommand {
     List(list::ListCommand),
@@ -126,7 +129,8 @@ impl Place {
         let Some(file) = self.config.as_deref().filter(|_| self.from.is_none()) else {
             return Ok(Looked::of_folder(self.from.clone().unwrap_or_default())?);
         };
-        let loaded = config::load(file, &Environment::of_process()).map_err(|(problems, _)| problems)?;
+        let loaded =
+            config::load(file, &Environment::of_process()).map_err(|(problems, _)| problems)?;
         Ok(Looked::configured(file, &loaded.settings)?)
     }
 }
@@ -145,7 +149,8 @@ impl Looked {
 
     /// Where the configuration has them; nothing as long as no run has written any.
     fn configured(file: &Path, settings: &Settings) -> Result<Looked, LettersError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(LettersError::Start)?;
         let place = {
             let _inside = runtime.enter();

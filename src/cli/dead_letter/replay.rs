@@ -16,17 +16,20 @@ use crate::source::{Account, Counts, Letters};
 
 /// Send dead letters through the pipeline again
 ///
-/// Each letter's own bytes go through the stages to the sink, as if a file held them. A letter leaves the folder or the index
-/// when its event has an outcome; one that fails again is there once, with the new reason and time. After a crash some may
-/// be replayed twice, which OpenSearch stores once, because ids are made of the event. Needs a folder for itself (but not an
-/// index), and neither the Kubernetes API nor the saved position nor buffer.path. Ends with the ledger line of `weir run`;
-/// exit code 1 when some letters failed again, or could not be replayed and stayed.
+/// Each letter's own bytes go through the stages to the sink, as if a file held them. A letter
+/// leaves the folder or the index when its event has an outcome; one that fails again is there
+/// once, with the new reason and time. After a crash some may be replayed twice, which OpenSearch
+/// stores once, because ids are made of the event. Needs a folder for itself (but not an
+/// index), and neither the Kubernetes API nor the saved position nor buffer.path. Ends with the
+/// ledger line of `weir run`; exit code 1 when some letters failed again, or could not be replayed
+/// and stayed.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ReplayCommand {
     /// The configuration of the pipeline
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Replay the letters of this folder, instead of those of [dead_letter]; those that fail again stay in it
+    /// Replay the letters of this folder, instead of those of [dead_letter]; those that fail again
+    /// stay in it
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
     /// All letters, or all that the options below name
@@ -34,7 +37,8 @@ pub(in crate::cli) struct ReplayCommand {
     all: bool,
     #[command(flatten)]
     filter: FilterArguments,
-    /// Send the documents to the sink as they were made then, past the stages; letters without one stay
+    /// Send the documents to the sink as they were made then, past the stages; letters without one
+    /// stay
     #[arg(long)]
     sink_only: bool,
     #[command(flatten)]
@@ -62,8 +66,11 @@ impl ReplayCommand {
         if let Some(note) = looked.contents.strangers() {
             tracing::warn!("{note}");
         }
-        let selection =
-            if self.all { Selection::All(self.filter.filter()) } else { looked.select(self.ids)? };
+        let selection = if self.all {
+            Selection::All(self.filter.filter())
+        } else {
+            looked.select(self.ids)?
+        };
         let account = Account::default();
         let letters = Letters { selection, sink_only: self.sink_only, account: account.clone() };
         let read = Arc::new(AtomicU64::new(0));
@@ -83,7 +90,9 @@ impl ReplayCommand {
             Err(RunError::DeadLetters(DeadLetterError::Locked { path, holder })) => {
                 Err(LettersError::InUse { folder: path, holder, ledger: ledger.into() }.into())
             }
-            Err(RunError::Abandoned(_)) => Err(LettersError::Stopped { ledger: ledger.into() }.into()),
+            Err(RunError::Abandoned(_)) => {
+                Err(LettersError::Stopped { ledger: ledger.into() }.into())
+            }
             Err(error) => Err(Failure::Run { error: error.into(), ledger: ledger.into() }),
         }
     }
@@ -94,7 +103,11 @@ fn ended(counts: &Counts, ledger: Snapshot) -> Result<(), Failure> {
     let again: u64 = ledger.dead_lettered.iter().map(|(_, count)| count).sum();
     let mut why = Vec::new();
     if again > 0 {
-        why.push(format!("{} dead letter{} again", number(again, "event is a", "events are"), plural(again)));
+        why.push(format!(
+            "{} dead letter{} again",
+            number(again, "event is a", "events are"),
+            plural(again)
+        ));
     }
     for (kept, count) in &counts.kept {
         why.push(format!(

@@ -10,7 +10,8 @@ use crate::dead_letter::{LetterId, LetterLine, Record, Selection};
 
 /// Show everything about some dead letters
 ///
-/// JSON is spread over lines, with every number and the order of keys as they were. Needs no lock: weir may be running.
+/// JSON is spread over lines, with every number and the order of keys as they were. Needs no lock:
+/// weir may be running.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ShowCommand {
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! How letters look to people. Pure.
 //!
-//! Constraint: whatever an event held, nothing of it may steer a terminal: control characters are shown, not sent.
+//! Constraint: whatever an event held, nothing of it may steer a terminal: control characters are
+//! shown, not sent.
 
 use std::fmt::Write;
 
@@ -80,7 +81,8 @@ fn show(c: char, out: &mut String) {
 
 /// Control characters, and those that reorder a line (<https://unicode.org/reports/tr9/>, explicit formatting).
 fn is_unsafe(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Cuts a line to as many characters, with an ellipsis.
@@ -93,7 +95,8 @@ pub(super) fn cut(text: &str, characters_max: usize) -> String {
     cut
 }
 
-/// Bytes as people can read them: JSON spread over lines, other text as it is, anything else in hexadecimal.
+/// Bytes as people can read them: JSON spread over lines, other text as it is, anything else in
+/// hexadecimal.
 pub(super) fn pretty(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) if serde_json::from_str::<IgnoredAny>(text).is_ok() => pretty_json(text),
@@ -102,7 +105,8 @@ pub(super) fn pretty(bytes: &[u8]) -> String {
     }
 }
 
-/// Valid JSON with line breaks and indentation; every token stays as it was, numbers and the order of keys included.
+/// Valid JSON with line breaks and indentation; every token stays as it was, numbers and the order
+/// of keys included.
 fn pretty_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len() * 2);
     let mut depth = 0usize;
@@ -166,8 +170,10 @@ fn hex(bytes: &[u8]) -> String {
     let mut out = String::new();
     for (number, row) in bytes[..bytes.len().min(HEX_BYTES_MAX)].chunks(16).enumerate() {
         let digits: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
-        let text: String =
-            row.iter().map(|byte| if byte.is_ascii_graphic() { *byte as char } else { '.' }).collect();
+        let text: String = row
+            .iter()
+            .map(|byte| if byte.is_ascii_graphic() { *byte as char } else { '.' })
+            .collect();
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{:06x}  {:<47}  {text}", number * 16, digits.join(" "));
     }

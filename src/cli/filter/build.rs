@@ -73,14 +73,16 @@ pub enum BuildError {
 /// Cargo.toml of its workspace. cargo's messages go to stderr, as they come.
 pub fn build(dir: &Path, out: Option<&Path>) -> Result<BuiltModule, BuildError> {
     let manifest = dir.join("Cargo.toml");
-    let manifest = manifest.canonicalize().map_err(|source| BuildError::NotACrate { manifest, source })?;
+    let manifest =
+        manifest.canonicalize().map_err(|source| BuildError::NotACrate { manifest, source })?;
     let dir = manifest.parent().unwrap_or(dir);
-    let toolchain = Toolchain::find(dir).map_err(|error| BuildError::NoToolchain(error.to_string()))?;
+    let toolchain =
+        Toolchain::find(dir).map_err(|error| BuildError::NoToolchain(error.to_string()))?;
     let package = Package::find(&toolchain, &manifest)?;
     let module = core_module(&toolchain, &manifest)?;
 
-    let component =
-        component(&read(&module)?).map_err(|why| BuildError::NotAFilter { module: module.clone(), why })?;
+    let component = component(&read(&module)?)
+        .map_err(|why| BuildError::NotAFilter { module: module.clone(), why })?;
     let powers = Powers::of(&component).map_err(|why| BuildError::NotAFilter { module, why })?;
 
     let default = package.workspace.join("dist").join(format!("{}.wasm", package.name));
@@ -125,7 +127,8 @@ impl Package {
             return Err(BuildError::Cargo(dir.to_owned()));
         }
         let no_package = || BuildError::NoPackage(dir.to_owned());
-        let metadata: Metadata = serde_json::from_slice(&output.stdout).map_err(|_| no_package())?;
+        let metadata: Metadata =
+            serde_json::from_slice(&output.stdout).map_err(|_| no_package())?;
         let member = metadata.packages.into_iter().find(|member| member.manifest_path == manifest);
         Ok(Self { name: member.ok_or_else(no_package)?.name, workspace: metadata.workspace_root })
     }
@@ -163,9 +166,11 @@ struct Target {
 
 impl Artifact {
     fn module_of(self, manifest: &Path) -> Option<PathBuf> {
-        let is_module =
-            self.manifest_path == manifest && self.target.crate_types.iter().any(|kind| kind == "cdylib");
-        self.filenames.into_iter().find(|file| is_module && file.extension().is_some_and(|end| end == "wasm"))
+        let is_module = self.manifest_path == manifest
+            && self.target.crate_types.iter().any(|kind| kind == "cdylib");
+        self.filenames
+            .into_iter()
+            .find(|file| is_module && file.extension().is_some_and(|end| end == "wasm"))
     }
 }
 
@@ -215,7 +220,10 @@ mod tests {
     #[test]
     fn a_folder_without_a_crate_is_named() {
         let error = build(Path::new("/nowhere/at/all"), None).expect_err("there is nothing there");
-        assert!(error.to_string().starts_with("/nowhere/at/all/Cargo.toml: No such file"), "{error}");
+        assert!(
+            error.to_string().starts_with("/nowhere/at/all/Cargo.toml: No such file"),
+            "{error}"
+        );
     }
 
     #[test]

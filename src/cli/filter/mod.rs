@@ -67,8 +67,8 @@ pub fn run(command: FilterCommand) -> Result<(), FilterError> {
     }
 }
 
-/// Writes a line. A reader that has enough (`weir filter build … | head -1`) is no failure: the modules are built all
-/// the same.
+/// Writes a line. A reader that has enough (`weir filter build … | head -1`) is no failure: the
+/// modules are built all the same.
 fn say(out: &mut impl Write, line: &dyn fmt::Display) -> io::Result<()> {
     match writeln!(out, "{line}").and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),

@@ -52,7 +52,11 @@ fn is(name: &str, interface: &str) -> bool {
 impl fmt::Display for Powers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.has("discard") { "can drop events" } else { "cannot drop events" })?;
-        f.write_str(if self.has("edit") { "; can change events" } else { "; cannot change anything" })?;
+        f.write_str(if self.has("edit") {
+            "; can change events"
+        } else {
+            "; cannot change anything"
+        })?;
         for (interface, words) in
             [("log", "; writes to weir's log"), ("metrics", "; has counters of its own")]
         {
@@ -61,7 +65,9 @@ impl fmt::Display for Powers {
             }
         }
         let foreign = self.imports.iter().filter(|import| !import.starts_with(PACKAGE));
-        foreign.into_iter().try_for_each(|import| write!(f, "; asks for {import}, which weir may not have"))
+        foreign
+            .into_iter()
+            .try_for_each(|import| write!(f, "; asks for {import}, which weir may not have"))
     }
 }
 
@@ -75,13 +81,20 @@ mod tests {
 
     #[test]
     fn imports_are_told_in_plain_words() {
-        assert_eq!(words(&["weir:pipeline/event@0.1.0"]), "cannot drop events; cannot change anything");
+        assert_eq!(
+            words(&["weir:pipeline/event@0.1.0"]),
+            "cannot drop events; cannot change anything"
+        );
         assert_eq!(
             words(&["weir:pipeline/event@0.1.0", "weir:pipeline/discard@0.1.0"]),
             "can drop events; cannot change anything"
         );
         assert_eq!(
-            words(&["weir:pipeline/edit@0.1.0", "weir:pipeline/log@0.1.0", "weir:pipeline/metrics@0.1.0"]),
+            words(&[
+                "weir:pipeline/edit@0.1.0",
+                "weir:pipeline/log@0.1.0",
+                "weir:pipeline/metrics@0.1.0"
+            ]),
             "cannot drop events; can change events; writes to weir's log; has counters of its own"
         );
     }

@@ -108,7 +108,8 @@ fn debian(dir: &Path) -> Result<OsString, String> {
     }
     let path = env::var_os("PATH").unwrap_or_default();
     let on_path = env::split_paths(&path);
-    let in_sysroots = [Some(sysroot), self::sysroot("rustc", dir).ok()].into_iter().flatten().flat_map(tools);
+    let in_sysroots =
+        [Some(sysroot), self::sysroot("rustc", dir).ok()].into_iter().flatten().flat_map(tools);
     let linker = on_path.chain(in_sysroots).find(|folder| folder.join("rust-lld").is_file());
     let linker = linker.ok_or("rust-lld is not on PATH, nor in a rustup toolchain")?;
     env::join_paths(std::iter::once(linker).chain(env::split_paths(&path)))
@@ -130,7 +131,8 @@ fn tools(sysroot: PathBuf) -> Vec<PathBuf> {
 /// What a command printed, or why it could not.
 fn printed(command: &mut Command) -> Result<String, String> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("`{program}`: {error}"))?;
+    let output =
+        command.stdin(Stdio::null()).output().map_err(|error| format!("`{program}`: {error}"))?;
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
         let last = errors.lines().last().unwrap_or("it says nothing");

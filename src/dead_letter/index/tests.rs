@@ -68,7 +68,8 @@ impl Fake {
     }
 
     fn reasons(&self) -> Vec<String> {
-        let text = |(body, _): &(serde_json::Value, u64)| body["reason"].as_str().unwrap().to_owned();
+        let text =
+            |(body, _): &(serde_json::Value, u64)| body["reason"].as_str().unwrap().to_owned();
         self.state().letters.values().map(text).collect()
     }
 }
@@ -118,7 +119,9 @@ impl Index for Fake {
             if writing == Writing::Replace || !state.letters.contains_key(&entry.id) {
                 state.seq_no += 1;
                 let version = state.seq_no;
-                state.letters.insert(entry.id, (serde_json::from_slice(&entry.body).unwrap(), version));
+                state
+                    .letters
+                    .insert(entry.id, (serde_json::from_slice(&entry.body).unwrap(), version));
             }
         }
         match fault {
@@ -193,8 +196,11 @@ fn until(is: impl Fn() -> bool) {
 }
 
 fn faults() -> impl Strategy<Value = Vec<Fault>> {
-    let fault =
-        prop_oneof![Just(Fault::Away), (0usize..6).prop_map(Fault::LostAnswer), Just(Fault::Forbidden)];
+    let fault = prop_oneof![
+        Just(Fault::Away),
+        (0usize..6).prop_map(Fault::LostAnswer),
+        Just(Fault::Forbidden)
+    ];
     proptest::collection::vec(fault, 0..12)
 }
 
@@ -327,7 +333,8 @@ fn an_outage_is_a_note_a_refusal_fails_readiness_and_what_is_refused_is_held_unt
 #[test]
 fn a_full_index_pauses_who_writes_until_somebody_makes_room() {
     let fake = Fake::new(&[]);
-    let one = entry::entry(&letter(b"x", "r"), &fake.owner, jiff::Timestamp::UNIX_EPOCH).body.len() as u64;
+    let one = entry::entry(&letter(b"x", "r"), &fake.owner, jiff::Timestamp::UNIX_EPOCH).body.len()
+        as u64;
     let (dead_letters, health, _shutdown) = open(&fake, one + 10);
     dead_letters.write_all("task", &[letter(b"x", "r")]).unwrap();
     let writer = std::thread::spawn(move || dead_letters.write_all("task", &[letter(b"y", "r")]));
@@ -360,6 +367,9 @@ fn what_is_written_is_sent_in_requests_of_a_bounded_size() {
     dead_letters.write_all("task", &letters).unwrap();
     // One for each, as two are more than 4 MiB.
     assert_eq!(fake.writes.load(Ordering::Relaxed), 5);
-    let read = all(&fake).into_iter().map(|record| record.source).collect::<std::collections::BTreeSet<_>>();
+    let read = all(&fake)
+        .into_iter()
+        .map(|record| record.source)
+        .collect::<std::collections::BTreeSet<_>>();
     assert_eq!(read, sources.into_iter().collect());
 }

@@ -1,5 +1,5 @@
-//! The host's run of `tests/conformance/edits.json`, at the level of [`Edits`] and [`EventView`]: the same file is
-//! run by the SDK's in-memory event and by a guest in the host.
+//! The host's run of `tests/conformance/edits.json`, at the level of [`Edits`] and [`EventView`]:
+//! the same file is run by the SDK's in-memory event and by a guest in the host.
 
 use std::collections::BTreeMap;
 

@@ -209,7 +209,8 @@ fn check_size(event: &Fixture, edits: &Edits) {
     if edits.is_empty() || !of.head.managed_fields.is_empty() {
         return;
     }
-    let compact: usize = of.members.iter().map(|member| member.key.len() + member.value.len() + 4).sum();
+    let compact: usize =
+        of.members.iter().map(|member| member.key.len() + member.value.len() + 4).sum();
     let root_spaces = of.bytes.len() - (compact + 1);
     let written = whole(event, edits).len() + root_spaces + tree::OWN_MEMBERS_BYTES;
     let counted = edits.tree().size(of);

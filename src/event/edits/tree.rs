@@ -1,8 +1,8 @@
-//! The opened parts of an event: nodes in one vector, linked by index, so that undoing is writing old nodes
-//! back and cutting the vectors off.
+//! The opened parts of an event: nodes in one vector, linked by index, so that undoing is writing
+//! old nodes back and cutting the vectors off.
 //!
-//! Invariant: node 0 is the root object, and while anything is edited nodes 1.. are its original members in
-//! their order, linked or not.
+//! Invariant: node 0 is the root object, and while anything is edited nodes 1.. are its original
+//! members in their order, linked or not.
 
 use super::Original;
 use super::node::{NONE, Node, ROOT, Text, Value};
@@ -72,7 +72,9 @@ impl Tree {
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         let node = size_of::<Node>();
-        self.nodes.capacity() * node + self.undo.capacity() * (node + size_of::<u32>()) + self.text.capacity()
+        self.nodes.capacity() * node
+            + self.undo.capacity() * (node + size_of::<u32>())
+            + self.text.capacity()
     }
 
     pub(super) fn clear(&mut self) {
@@ -83,7 +85,12 @@ impl Tree {
     }
 
     pub(super) fn savepoint(&self) -> Savepoint {
-        Savepoint { nodes: self.nodes.len(), text: self.text.len(), undo: self.undo.len(), grown: self.grown }
+        Savepoint {
+            nodes: self.nodes.len(),
+            text: self.text.len(),
+            undo: self.undo.len(),
+            grown: self.grown,
+        }
     }
 
     pub(super) fn forget_undo(&mut self) {
@@ -100,8 +107,9 @@ impl Tree {
         self.grown = to.grown;
     }
 
-    /// The length of the document in bytes: exact but for what weir itself writes, which is estimated, and one
-    /// byte for each opened container; never too small by more than the former.
+    /// The length of the document in bytes: exact but for what weir itself writes, which is
+    /// estimated, and one byte for each opened container; never too small by more than the
+    /// former.
     pub(in crate::event) fn size(&self, of: Original<'_>) -> usize {
         let original = of.bytes.len() - of.head.managed_fields.len() + OWN_MEMBERS_BYTES;
         original.saturating_add_signed(self.grown as isize)
@@ -143,7 +151,13 @@ impl Tree {
         Ok(true)
     }
 
-    fn append(&mut self, of: Original<'_>, at: u32, created: bool, value: Text) -> Result<(), &'static str> {
+    fn append(
+        &mut self,
+        of: Original<'_>,
+        at: u32,
+        created: bool,
+        value: Text,
+    ) -> Result<(), &'static str> {
         const NOT_AN_ARRAY: &str = "it is not an array, so nothing can be appended";
         if created {
             self.replace(at, Value::Array(NONE));
@@ -189,9 +203,11 @@ impl Tree {
             _ => return Err("a string, number, boolean or null stands in the way"),
         };
         let managed = of.head.managed_fields;
-        // Only `metadata` itself is opened around its managedFields: nothing inside those can be edited.
-        let has_managed =
-            text.is_source() && !managed.is_empty() && text.range().contains(&managed.range().start);
+        // Only `metadata` itself is opened around its managedFields: nothing inside those can be
+        // edited.
+        let has_managed = text.is_source()
+            && !managed.is_empty()
+            && text.range().contains(&managed.range().start);
         let mut size = 2;
         let mut raw_size = text.len();
         let first = self.nodes.len() as u32;
@@ -216,12 +232,14 @@ impl Tree {
             last.next = NONE;
         }
         self.grown += size as i64 - raw_size as i64;
-        self.put(at, |node| node.value = if is_object { Value::Object(first) } else { Value::Array(first) });
+        self.put(at, |node| {
+            node.value = if is_object { Value::Object(first) } else { Value::Array(first) }
+        });
         Ok(())
     }
 
-    /// Looks for a child of an opened container. Of a key that stands there more than once the last is taken, and
-    /// the others are removed: an edit goes through here.
+    /// Looks for a child of an opened container. Of a key that stands there more than once the last
+    /// is taken, and the others are removed: an edit goes through here.
     fn step(&mut self, of: Original<'_>, parent: u32, step: &str) -> Result<Step, &'static str> {
         if matches!(self.node(parent).value, Value::Array(_)) {
             return self.element(parent, step);
@@ -248,7 +266,10 @@ impl Tree {
     fn element(&self, parent: u32, step: &str) -> Result<Step, &'static str> {
         let index = match step {
             "-" => None,
-            _ => Some(array_index(step).ok_or("an array's index is a number without leading zeros, or `-`")?),
+            _ => Some(
+                array_index(step)
+                    .ok_or("an array's index is a number without leading zeros, or `-`")?,
+            ),
         };
         let mut before = NONE;
         let mut len = 0;
@@ -331,8 +352,8 @@ impl Tree {
                 let mut at = first;
                 while at != NONE {
                     let node = self.node(at);
-                    size +=
-                        self.value_size(node.value) + if is_object { node.key.len() as i64 + 4 } else { 1 };
+                    size += self.value_size(node.value)
+                        + if is_object { node.key.len() as i64 + 4 } else { 1 };
                     at = node.next;
                 }
                 size

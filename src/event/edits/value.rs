@@ -29,8 +29,8 @@ impl Payload<'_> {
 }
 
 impl Tree {
-    /// Appends a value's JSON to the own text; answers it and how many containers it nests. The error says
-    /// what is wrong with the value.
+    /// Appends a value's JSON to the own text; answers it and how many containers it nests. The
+    /// error says what is wrong with the value.
     pub(super) fn store(&mut self, payload: Payload<'_>) -> Result<(Text, usize), String> {
         let text = match payload {
             Payload::String(value) => self.store_string(value),
@@ -83,7 +83,9 @@ fn check(json: &str) -> Result<(), String> {
     match scanner.value() {
         Ok(_) => {}
         Err(ScanError::End) => return Err("it ends before its JSON value does".to_owned()),
-        Err(ScanError::Syntax { at, what }) => return Err(format!("not JSON at byte {at}: {what}")),
+        Err(ScanError::Syntax { at, what }) => {
+            return Err(format!("not JSON at byte {at}: {what}"));
+        }
         Err(ScanError::Depth { at }) => return Err(format!("nested too deeply at byte {at}")),
     }
     let end = scanner.position();
@@ -93,7 +95,8 @@ fn check(json: &str) -> Result<(), String> {
     }
 }
 
-/// Copies checked JSON without the white space between its tokens; answers how many containers it nests.
+/// Copies checked JSON without the white space between its tokens; answers how many containers it
+/// nests.
 ///
 /// Half a surrogate pair is an error: the grammar takes it, but it is no text.
 fn compact(json: &[u8], out: &mut Vec<u8>) -> Result<usize, String> {
@@ -124,7 +127,8 @@ fn string_end(json: &[u8], mut at: usize) -> Result<usize, String> {
         if json[at] == b'"' {
             return Ok(at + 1);
         }
-        let surrogate = |at: usize| unicode_escape(json, at).filter(|unit| (0xD800..0xE000).contains(unit));
+        let surrogate =
+            |at: usize| unicode_escape(json, at).filter(|unit| (0xD800..0xE000).contains(unit));
         match (surrogate(at), surrogate(at + 6)) {
             (None, _) => at += 2,
             (Some(0xD800..0xDC00), Some(0xDC00..0xE000)) => at += 12,

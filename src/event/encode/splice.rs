@@ -47,7 +47,9 @@ impl Splice<'_> {
     /// Copies the run: from its first key's quote to its last value's end, but for managedFields.
     fn flush(&mut self) {
         let run = std::mem::take(&mut self.run);
-        let Some((first, last)) = self.of.members.get(run).and_then(|run| run.first().zip(run.last())) else {
+        let Some((first, last)) =
+            self.of.members.get(run).and_then(|run| run.first().zip(run.last()))
+        else {
             return;
         };
         let range = first.key.range().start - 1..last.value.range().end;

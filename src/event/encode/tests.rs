@@ -54,9 +54,12 @@ fn managed_fields_are_cut_out_wherever_they_stand() {
             let parts: Vec<_> =
                 [before, &managed, after].into_iter().filter(|part| !part.is_empty()).collect();
             let metadata = format!("{{{}{space}}}", parts.join(","));
-            let event = format!("{{\"involvedObject\":{{}},\"metadata\":{space}{metadata}{space},\"x\":1}}");
+            let event = format!(
+                "{{\"involvedObject\":{{}},\"metadata\":{space}{metadata}{space},\"x\":1}}"
+            );
             let mut document = Model::parse(&document(&event));
-            let rest: Vec<_> = [before, after].into_iter().filter(|part| !part.is_empty()).collect();
+            let rest: Vec<_> =
+                [before, after].into_iter().filter(|part| !part.is_empty()).collect();
             let expected = Model::parse(&format!("{{{}}}", rest.join(",")));
             assert_eq!(document.members()["metadata"], expected, "{event}");
         }
@@ -78,8 +81,10 @@ fn an_edited_document_keeps_the_order_and_the_text_of_what_was_not_edited() {
 #[test]
 fn failed_stages_and_a_missing_time_are_marked() {
     let event = Fixture::parse(r#"{"involvedObject":{},"weir":{"errors":[{"stage":"old"}]}}"#);
-    let errors =
-        [StageError { stage: "tag \"gpu\"", kind: "trap" }, StageError { stage: "b", kind: "timeout" }];
+    let errors = [
+        StageError { stage: "tag \"gpu\"", kind: "trap" },
+        StageError { stage: "b", kind: "timeout" },
+    ];
     let out = encoded(&event, &Edits::default(), &errors, &settings(None));
     assert_snapshot!(body(&out), @r#"{"@timestamp":"1970-01-01T00:00:00Z","weir":{"timestamp":"absent","errors":[{"stage":"tag \"gpu\"","kind":"trap"},{"stage":"b","kind":"timeout"}]},"apiVersion":"v1","kind":"Event","involvedObject":{}}"#);
     assert_eq!((out.docs[0].event_time, out.docs[0].index_time), (None, 0));
@@ -92,9 +97,13 @@ fn its_own_output_is_read_again_to_the_same_document() {
     for errors in [&errors[..], &[]] {
         let once = encoded(&event, &Edits::default(), errors, &settings(Some("c")));
         let again = Fixture::parse(body(&once));
-        for (cluster, twice) in [("c", body(&once).to_owned()), ("d", body(&once).replace("\"c\"", "\"d\""))]
+        for (cluster, twice) in
+            [("c", body(&once).to_owned()), ("d", body(&once).replace("\"c\"", "\"d\""))]
         {
-            assert_eq!(body(&encoded(&again, &Edits::default(), errors, &settings(Some(cluster)))), twice);
+            assert_eq!(
+                body(&encoded(&again, &Edits::default(), errors, &settings(Some(cluster)))),
+                twice
+            );
         }
     }
 }
@@ -102,7 +111,8 @@ fn its_own_output_is_read_again_to_the_same_document() {
 #[test]
 fn a_cluster_name_is_kept_where_weir_has_none() {
     let event = Fixture::parse(r#"{"involvedObject":{},"clusterName":"theirs"}"#);
-    let name = |cluster| Model::parse(body(&encoded(&event, &Edits::default(), &[], &settings(cluster))));
+    let name =
+        |cluster| Model::parse(body(&encoded(&event, &Edits::default(), &[], &settings(cluster))));
     assert_eq!(name(None).at("/clusterName"), Some(&Model::Text("theirs".to_owned())));
     assert_eq!(name(Some("ou\"rs")).at("/clusterName"), Some(&Model::Text("ou\"rs".to_owned())));
 }
@@ -113,7 +123,9 @@ fn identity_and_source_stand_behind_the_body() {
     let settings = EncodeSettings { identity: true, keep_source: true, cluster: None };
     let out = encoded(&event, &Edits::default(), &[], &settings);
     let doc = &out.docs[0];
-    let Some(DocumentIdentity::Object { uid, version }) = doc.identity.clone() else { panic!("{doc:?}") };
+    let Some(DocumentIdentity::Object { uid, version }) = doc.identity.clone() else {
+        panic!("{doc:?}")
+    };
     assert_eq!((&out.bytes[uid], &out.bytes[version]), (&b"u-1"[..], &b"7"[..]));
     assert_eq!(out.source(doc), event.bytes);
 }
@@ -126,7 +138,9 @@ fn an_event_without_uid_or_version_is_known_by_the_digest_of_its_source() {
         let mut out = Documents::default();
         let view = EventView { of: event.of(), edits: &Edits::default() };
         encode(view, b"abc", &[], &settings, &mut out);
-        let Some(DocumentIdentity::Digest(hex)) = out.docs[0].identity.clone() else { panic!("{out:?}") };
+        let Some(DocumentIdentity::Digest(hex)) = out.docs[0].identity.clone() else {
+            panic!("{out:?}")
+        };
         // FIPS 180-2, appendix B.1
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(std::str::from_utf8(&out.bytes[hex]).unwrap(), expected);
@@ -138,7 +152,13 @@ fn bodies_alone_follow_each_other_as_lines() {
     let event = Fixture::parse(WATCHED);
     let mut out = Documents::default();
     for _ in 0..3 {
-        encode(EventView { of: event.of(), edits: &Edits::default() }, b"x", &[], &settings(None), &mut out);
+        encode(
+            EventView { of: event.of(), edits: &Edits::default() },
+            b"x",
+            &[],
+            &settings(None),
+            &mut out,
+        );
     }
     let lines: Vec<_> = out.bytes.split_inclusive(|byte| *byte == b'\n').collect();
     let bodies: Vec<_> = out.docs.iter().map(|doc| [out.body(doc), b"\n"].concat()).collect();
@@ -148,8 +168,10 @@ fn bodies_alone_follow_each_other_as_lines() {
 /// `@timestamp`, the mark, and the index time of an event with these members.
 fn times_of(claimed: &str, created: &str, managed: &[&str]) -> (String, Option<String>, i64) {
     let managed: Vec<_> = managed.iter().map(|time| format!("{{\"time\":\"{time}\"}}")).collect();
-    let metadata = format!("{{\"creationTimestamp\":{created},\"managedFields\":[{}]}}", managed.join(","));
-    let event = Fixture::parse(&format!("{{\"involvedObject\":{{}},{claimed}\"metadata\":{metadata}}}"));
+    let metadata =
+        format!("{{\"creationTimestamp\":{created},\"managedFields\":[{}]}}", managed.join(","));
+    let event =
+        Fixture::parse(&format!("{{\"involvedObject\":{{}},{claimed}\"metadata\":{metadata}}}"));
     let out = encoded(&event, &Edits::default(), &[], &settings(None));
     let document = Model::parse(body(&out));
     let text = |pointer| document.at(pointer).and_then(Model::text).map(str::to_owned);
@@ -168,7 +190,9 @@ fn the_timestamp_is_the_first_of_five_that_is_a_time() {
     for first in 0..=4 {
         let claimed: String = (0..4)
             .rev()
-            .map(|at| format!("\"{}\":{},", names[at], if at < first { "null" } else { values[at] }))
+            .map(|at| {
+                format!("\"{}\":{},", names[at], if at < first { "null" } else { values[at] })
+            })
             .collect();
         let (timestamp, mark, _) = times_of(&claimed, "\"2024-05-01T10:00:05Z\"", &[]);
         assert_eq!((timestamp, mark), (format!("2024-05-01T10:00:0{}Z", first + 1), None));
@@ -182,9 +206,11 @@ fn the_timestamp_is_the_first_of_five_that_is_a_time() {
 #[test]
 fn a_time_keeps_its_text_where_opensearch_reads_it() {
     let written = |time: &str| times_of(&format!("\"eventTime\":\"{time}\","), "null", &[]).0;
-    for kept in
-        ["2024-05-01T10:00:00.123456Z", "2024-05-01T12:00:00.5+02:00", "2024-05-01T10:00:00.123456789Z"]
-    {
+    for kept in [
+        "2024-05-01T10:00:00.123456Z",
+        "2024-05-01T12:00:00.5+02:00",
+        "2024-05-01T10:00:00.123456789Z",
+    ] {
         assert_eq!(written(kept), kept);
     }
     assert_snapshot!(written("2024-05-01t10:00:00z"), @"2024-05-01T10:00:00.000000Z");
@@ -210,7 +236,10 @@ fn an_implausible_time_does_not_choose_the_index() {
     assert_eq!(times("\"2024-05-02T10:00:00Z\"", &[]), (None, 2));
     assert_eq!(times("\"2024-05-02T09:59:59Z\"", &[]).0, near);
     // The latest of the server's.
-    assert_eq!(times("\"2024-05-01T10:00:00Z\"", &["nonsense", "2024-05-02T09:00:00Z"]), (near.clone(), 0));
+    assert_eq!(
+        times("\"2024-05-01T10:00:00Z\"", &["nonsense", "2024-05-02T09:00:00Z"]),
+        (near.clone(), 0)
+    );
     assert_eq!(times("\"2024-05-01T10:00:00Z\"", &["2024-04-28T10:00:00Z"]), (near.clone(), 0));
     assert_eq!(times("null", &["2024-04-30T10:00:00Z"]), (near, -1));
     // The server said nothing.
@@ -221,7 +250,8 @@ fn an_implausible_time_does_not_choose_the_index() {
 fn expected(mut event: Model, cluster: Option<&str>, errors: bool) -> Model {
     let original = event.clone();
     let text = |pointer: &str| original.at(pointer).and_then(Model::text).map(str::to_owned);
-    let time = |pointer: &&str| text(pointer).filter(|text| parse_rfc3339(text.as_bytes()).is_some());
+    let time =
+        |pointer: &&str| text(pointer).filter(|text| parse_rfc3339(text.as_bytes()).is_some());
     let claims = [
         "/series/lastObservedTime",
         "/lastTimestamp",
@@ -243,10 +273,13 @@ fn expected(mut event: Model, cluster: Option<&str>, errors: bool) -> Model {
         members.insert("clusterName".to_owned(), Model::Text(cluster.to_owned()));
     }
     let at = timestamp.as_ref().map_or(0, |text| parse_rfc3339(text.as_bytes()).unwrap());
-    let mut server: Vec<i64> =
-        text("/metadata/creationTimestamp").iter().filter_map(|t| parse_rfc3339(t.as_bytes())).collect();
+    let mut server: Vec<i64> = text("/metadata/creationTimestamp")
+        .iter()
+        .filter_map(|t| parse_rfc3339(t.as_bytes()))
+        .collect();
     if let Some(Model::Array(fields)) = original.at("/metadata/managedFields") {
-        let times = fields.iter().filter_map(|field| parse_rfc3339(field.at("/time")?.text()?.as_bytes()));
+        let times =
+            fields.iter().filter_map(|field| parse_rfc3339(field.at("/time")?.text()?.as_bytes()));
         server.extend(times);
     }
     let plausible = server.is_empty() || server.iter().any(|time| (time - at).abs() <= DAY);

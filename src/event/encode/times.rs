@@ -8,8 +8,8 @@ use crate::event::trusted::same_text;
 use crate::event::view::time_at;
 use crate::event::written;
 
-/// How far `@timestamp` may be from the times that the server set before those choose the index: anyone who may
-/// create events could otherwise create indices at will.
+/// How far `@timestamp` may be from the times that the server set before those choose the index:
+/// anyone who may create events could otherwise create indices at will.
 const PLAUSIBLE_MICROS: Micros = 24 * 60 * 60 * 1_000_000;
 
 /// What the document says about its `@timestamp`.
@@ -39,7 +39,8 @@ pub(super) struct Times<'a> {
 impl<'a> Times<'a> {
     pub(super) fn of(of: Original<'a>) -> Times<'a> {
         let head = of.head;
-        let claimed = [head.series_last_observed, head.last_timestamp, head.event_time, head.first_timestamp];
+        let claimed =
+            [head.series_last_observed, head.last_timestamp, head.event_time, head.first_timestamp];
         let created = time_at(of, head.creation_timestamp);
         let created_at = created.as_ref().map(|(_, micros)| *micros);
         let chosen = claimed.into_iter().find_map(|span| time_at(of, span)).or(created);
@@ -54,8 +55,8 @@ impl<'a> Times<'a> {
         Times { event, index, mark, text: chosen.map_or(Cow::Borrowed(&b""[..]), |(text, _)| text) }
     }
 
-    /// Appends `@timestamp`'s text: the event's own wherever OpenSearch's `strict_date_optional_time` reads it, else
-    /// the same time in UTC.
+    /// Appends `@timestamp`'s text: the event's own wherever OpenSearch's
+    /// `strict_date_optional_time` reads it, else the same time in UTC.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let Some(event) = self.event else {
             return out.extend_from_slice(b"1970-01-01T00:00:00Z");
@@ -63,7 +64,8 @@ impl<'a> Times<'a> {
         if is_strict(&self.text) {
             return out.extend_from_slice(&self.text);
         }
-        // Any time that parse_rfc3339 answers is in jiff's range: years 0 to 9999, and a day's offset.
+        // Any time that parse_rfc3339 answers is in jiff's range: years 0 to 9999, and a day's
+        // offset.
         let utc = jiff::Timestamp::from_microsecond(event).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         out.extend_from_slice(format!("{utc:.6}").as_bytes());
     }
@@ -93,13 +95,14 @@ fn index_time(of: Original<'_>, at: Micros, created: Option<Micros>) -> (Micros,
 /// `/metadata/managedFields/*/time`
 fn managed_times(of: Original<'_>) -> impl Iterator<Item = Micros> + '_ {
     let has_fields = !of.head.managed_fields.is_empty();
-    let metadata = of.members.iter().find(|member| same_text(&of.bytes[member.key.range()], "metadata"));
+    let metadata =
+        of.members.iter().find(|member| same_text(&of.bytes[member.key.range()], "metadata"));
     let metadata = metadata.filter(|_| has_fields).map(|member| &of.bytes[member.value.range()]);
     metadata.into_iter().flat_map(written::managed_times)
 }
 
-/// Whether OpenSearch takes the text of this valid time as it is: upper-case `T` and `Z`, no leap second, an offset
-/// of at most 18 hours (<https://docs.opensearch.org/latest/mappings/supported-field-types/date/>; tried on 2.19: the
+/// Whether OpenSearch takes the text of this valid time as it is: upper-case `T` and `Z`, no leap
+/// second, an offset of at most 18 hours (<https://docs.opensearch.org/latest/mappings/supported-field-types/date/>; tried on 2.19: the
 /// others are refused with 400).
 fn is_strict(text: &[u8]) -> bool {
     let Some((clock, rest)) = text.split_at_checked("1970-01-01T00:00:00".len()) else {

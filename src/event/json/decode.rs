@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use crate::event::head::Span;
 
-/// The text of a string's span that was checked as a part of `bytes`. Allocates only where it has escapes.
+/// The text of a string's span that was checked as a part of `bytes`. Allocates only where it has
+/// escapes.
 ///
 /// What is not UTF-8 becomes U+FFFD.
 pub fn decode(bytes: &[u8], span: Span) -> Cow<'_, str> {
@@ -27,7 +28,8 @@ pub(in crate::event) fn decode_bytes(bytes: &[u8], span: Span) -> Cow<'_, [u8]> 
     if span.has_escapes() { slow(bytes, span) } else { Cow::Borrowed(&bytes[span.range()]) }
 }
 
-/// Appends a checked string's text, its escapes decoded, to `out`. Half a surrogate pair becomes U+FFFD.
+/// Appends a checked string's text, its escapes decoded, to `out`. Half a surrogate pair becomes
+/// U+FFFD.
 pub fn unescape(mut text: &str, out: &mut String) {
     while let Some((plain, escape)) = text.split_once('\\') {
         out.push_str(plain);

@@ -22,11 +22,12 @@ fn find_special_by_byte(bytes: &[u8], at: usize) -> Option<usize> {
     special.map(|special| at + special)
 }
 
-/// How many bytes are looked at together: the width of SSE2 and NEON, which every processor of theirs has.
+/// How many bytes are looked at together: the width of SSE2 and NEON, which every processor of
+/// theirs has.
 const BLOCK: usize = 16;
 
-/// One bit for each byte of `block` that ends a run of plain characters: a quote, a backslash, a control
-/// character.
+/// One bit for each byte of `block` that ends a run of plain characters: a quote, a backslash, a
+/// control character.
 #[inline(always)]
 fn special_bytes(block: &[u8; BLOCK]) -> u32 {
     let block = u8x16::new(*block);

@@ -109,7 +109,10 @@ fn what_rfc_8259_has_not_is_refused() {
 fn an_error_says_where_and_what() {
     assert_eq!(scan(b"{\"a\": tru}"), Err(ScanError::Syntax { at: 9, what: "expected a value" }));
     assert_eq!(scan(b"[1,2"), Err(ScanError::End));
-    assert_eq!(scan(b"\"a\x01\""), Err(ScanError::Syntax { at: 2, what: "control character in a string" }));
+    assert_eq!(
+        scan(b"\"a\x01\""),
+        Err(ScanError::Syntax { at: 2, what: "control character in a string" })
+    );
 }
 
 #[test]

@@ -82,7 +82,9 @@ fn texts() -> impl Strategy<Value = Json> {
 }
 
 /// Members that are there or not, in any order.
-fn object(members: Vec<(&'static str, BoxedStrategy<Json>)>) -> impl Strategy<Value = Vec<(String, Json)>> {
+fn object(
+    members: Vec<(&'static str, BoxedStrategy<Json>)>,
+) -> impl Strategy<Value = Vec<(String, Json)>> {
     let maybe = |(key, value): (&'static str, BoxedStrategy<Json>)| {
         prop::option::weighted(0.7, value.prop_map(move |value| (key.to_owned(), value)))
     };
@@ -91,9 +93,15 @@ fn object(members: Vec<(&'static str, BoxedStrategy<Json>)>) -> impl Strategy<Va
 }
 
 fn managed_fields() -> impl Strategy<Value = Json> {
-    let entry =
-        object(vec![("time", times().boxed()), ("manager", texts().boxed()), ("fieldsV1", values().boxed())]);
-    prop_oneof![prop::collection::vec(entry.prop_map(Json::Object), 0..3).prop_map(Json::Array), values()]
+    let entry = object(vec![
+        ("time", times().boxed()),
+        ("manager", texts().boxed()),
+        ("fieldsV1", values().boxed()),
+    ]);
+    prop_oneof![
+        prop::collection::vec(entry.prop_map(Json::Object), 0..3).prop_map(Json::Array),
+        values()
+    ]
 }
 
 fn metadata() -> impl Strategy<Value = Json> {
@@ -124,8 +132,11 @@ pub(in crate::event) fn events() -> impl Strategy<Value = String> {
         ("fieldPath", texts().boxed()),
         ("a", values().boxed()),
     ]);
-    let source =
-        object(vec![("component", texts().boxed()), ("host", texts().boxed()), ("b", values().boxed())]);
+    let source = object(vec![
+        ("component", texts().boxed()),
+        ("host", texts().boxed()),
+        ("b", values().boxed()),
+    ]);
     let known = object(vec![
         ("apiVersion", Just(Json::text("v1")).boxed()),
         ("kind", Just(Json::text("Event")).boxed()),

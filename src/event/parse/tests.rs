@@ -7,7 +7,8 @@ use super::*;
 /// As the API server writes it to a watch.
 const KUBELET: &str = r#"{"kind":"Event","apiVersion":"v1","metadata":{"name":"web.18","namespace":"default","uid":"5f1c","resourceVersion":"412","creationTimestamp":"2026-11-22T19:03:27Z","managedFields":[{"manager":"kubelet","operation":"Update","fieldsV1":{"f:count":{}}}]},"involvedObject":{"kind":"Pod","namespace":"default","name":"web","uid":"9a0e","apiVersion":"v1","resourceVersion":"398","fieldPath":"spec.containers{web}"},"reason":"BackOff","message":"Back-off pulling image \"web:1\"","source":{"component":"kubelet","host":"node1"},"firstTimestamp":"2026-11-22T19:03:27Z","lastTimestamp":"2026-11-22T19:03:40Z","count":3,"type":"Warning","eventTime":null,"reportingComponent":"kubelet","reportingInstance":"node1"}"#;
 
-/// As the API server writes the scheduler's event to a list: no kind, no apiVersion, times in `series`.
+/// As the API server writes the scheduler's event to a list: no kind, no apiVersion, times in
+/// `series`.
 const SCHEDULER: &str = r#"{"metadata":{"managedFields":[{"manager":"kube-scheduler"}],"name":"gpu.18"},"involvedObject":{"kind":"Pod","name":"gpu"},"reason":"FailedScheduling","source":{},"firstTimestamp":null,"lastTimestamp":null,"type":"Warning","eventTime":"2026-11-22T19:03:27.5Z","series":{"count":2,"lastObservedTime":"2026-11-22T19:04:27.5Z"},"action":"Scheduling","reportingComponent":"default-scheduler","reportingInstance":"x"}"#;
 
 fn event(text: &str) -> (Head, Vec<Member>) {
@@ -110,7 +111,9 @@ fn line_breaks_between_tokens_become_spaces() {
     let mut bytes = serde_json::to_vec_pretty(&pretty).unwrap();
     let len = bytes.len();
     bytes.extend_from_slice(b"\r\n{\n");
-    assert!(matches!(parse(&mut bytes, &mut Vec::new()), Parsed::Event { len: found, .. } if found == len));
+    assert!(
+        matches!(parse(&mut bytes, &mut Vec::new()), Parsed::Event { len: found, .. } if found == len)
+    );
     assert!(!bytes[..len].contains(&b'\n'));
     assert_eq!(&bytes[len..], b"\r\n{\n");
     assert_eq!(serde_json::from_slice::<serde_json::Value>(&bytes[..len]).unwrap(), pretty);
@@ -130,7 +133,10 @@ fn a_key_that_stands_twice_is_found_however_it_is_written() {
         ),
     ] {
         let malformed = malformed(&text);
-        assert_eq!((malformed.kind, malformed.len), (MalformedKind::DuplicateKey, Some(text.len())));
+        assert_eq!(
+            (malformed.kind, malformed.len),
+            (MalformedKind::DuplicateKey, Some(text.len()))
+        );
         assert_eq!(malformed.detail, detail);
     }
     event(&with(r#""source":{"host":"a","host":"b"},"mine":{"a":1,"a":2}"#));
@@ -212,16 +218,21 @@ fn what_is_not_utf_8_is_refused_at_its_place() {
     let at = bytes.len() - 4;
     bytes[at] = 0xff;
     let malformed = malformed(&bytes);
-    assert_eq!((malformed.kind, malformed.at, malformed.len), (MalformedKind::Utf8, at, Some(bytes.len())));
+    assert_eq!(
+        (malformed.kind, malformed.at, malformed.len),
+        (MalformedKind::Utf8, at, Some(bytes.len()))
+    );
 }
 
 #[test]
 fn an_event_is_one_level_of_its_depth() {
-    let nested = |levels: usize| with(&format!("\"x\":{}{}", "[".repeat(levels), "]".repeat(levels)));
+    let nested =
+        |levels: usize| with(&format!("\"x\":{}{}", "[".repeat(levels), "]".repeat(levels)));
     event(&nested(DEPTH_MAX - 1));
     assert_eq!(malformed(nested(DEPTH_MAX)).kind, MalformedKind::Depth);
-    let in_metadata =
-        |levels: usize| with(&format!("\"metadata\":{{\"x\":{}{}}}", "[".repeat(levels), "]".repeat(levels)));
+    let in_metadata = |levels: usize| {
+        with(&format!("\"metadata\":{{\"x\":{}{}}}", "[".repeat(levels), "]".repeat(levels)))
+    };
     event(&in_metadata(DEPTH_MAX - 2));
     assert_eq!(malformed(in_metadata(DEPTH_MAX - 1)).kind, MalformedKind::Depth);
 }
@@ -239,7 +250,10 @@ fn a_part_of_an_event_is_incomplete_wherever_it_is_cut() {
     for text in [KUBELET, SCHEDULER] {
         for cut in 1..text.len() {
             let mut members = Vec::new();
-            assert!(matches!(parse(&mut text.as_bytes()[..cut].to_vec(), &mut members), Parsed::Incomplete));
+            assert!(matches!(
+                parse(&mut text.as_bytes()[..cut].to_vec(), &mut members),
+                Parsed::Incomplete
+            ));
             assert!(members.is_empty());
         }
     }
@@ -284,8 +298,9 @@ fn get<'a>(json: &'a Json, key: &str) -> Option<&'a Json> {
 /// The faults of meaning that an object has, by the plainest reading of the rules.
 fn faults(root: &Json) -> Vec<MalformedKind> {
     let mut faults = Vec::new();
-    let all =
-        |key: &'static str| members(root).iter().filter(move |(name, _)| name == key).map(|(_, value)| value);
+    let all = |key: &'static str| {
+        members(root).iter().filter(move |(name, _)| name == key).map(|(_, value)| value)
+    };
     let has_duplicates = |object: &Json| {
         let mut keys: Vec<&str> = members(object).iter().map(|(key, _)| key.as_str()).collect();
         keys.sort_unstable();
@@ -298,18 +313,24 @@ fn faults(root: &Json) -> Vec<MalformedKind> {
     let is_object = |value: &Json| matches!(value, Json::Object(_) | Json::Null);
     let is_number = |value: &Json| matches!(value, Json::Number(_) | Json::Null);
     let is_wrong_in = |object: &Json, keys: &[&str], is_right: fn(&Json) -> bool| {
-        members(object).iter().any(|(name, value)| keys.contains(&name.as_str()) && !is_right(value))
+        members(object)
+            .iter()
+            .any(|(name, value)| keys.contains(&name.as_str()) && !is_right(value))
     };
     let is_wrong =
-        is_wrong_in(root, &["kind", "apiVersion", "type", "reason", "message", "eventTime"], is_string)
-            || is_wrong_in(root, &["metadata", "involvedObject", "source", "series"], is_object)
+        is_wrong_in(
+            root,
+            &["kind", "apiVersion", "type", "reason", "message", "eventTime"],
+            is_string,
+        ) || is_wrong_in(root, &["metadata", "involvedObject", "source", "series"], is_object)
             || is_wrong_in(root, &["count"], is_number)
             || all("series").any(|series| is_wrong_in(series, &["count"], is_number))
             || all("metadata").any(|metadata| {
                 is_wrong_in(metadata, &["name", "namespace", "uid", "resourceVersion"], is_string)
             })
-            || all("involvedObject")
-                .any(|object| is_wrong_in(object, &["kind", "name", "namespace", "fieldPath"], is_string))
+            || all("involvedObject").any(|object| {
+                is_wrong_in(object, &["kind", "name", "namespace", "fieldPath"], is_string)
+            })
             || all("source").any(|source| is_wrong_in(source, &["component", "host"], is_string));
     if is_wrong {
         faults.push(MalformedKind::WrongType);

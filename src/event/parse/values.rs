@@ -1,4 +1,5 @@
-//! One member's value, and what can be wrong with it: the parts that [`Pass`]'s members are made of.
+//! One member's value, and what can be wrong with it: the parts that [`Pass`]'s members are made
+//! of.
 
 use std::borrow::Cow;
 
@@ -80,7 +81,9 @@ impl<'a> Pass<'a, '_> {
                 _ => "a number",
             };
             let at = self.scan.position();
-            self.fault(at, MalformedKind::WrongType, || format!("{name} is {found}, not {expected}"));
+            self.fault(at, MalformedKind::WrongType, || {
+                format!("{name} is {found}, not {expected}")
+            });
         }
         self.skip(1)
     }
@@ -111,7 +114,12 @@ impl<'a> Pass<'a, '_> {
         });
     }
 
-    pub(super) fn fault(&mut self, at: usize, kind: MalformedKind, detail: impl FnOnce() -> String) {
+    pub(super) fn fault(
+        &mut self,
+        at: usize,
+        kind: MalformedKind,
+        detail: impl FnOnce() -> String,
+    ) {
         if self.fault.is_none() {
             self.fault = Some((at, kind, detail()));
         }

@@ -9,7 +9,8 @@ fn view<'a>(event: &'a Fixture, edits: &'a Edits) -> EventView<'a> {
 
 #[test]
 fn text_without_escapes_is_borrowed() {
-    let event = Fixture::parse(r#"{"involvedObject":{"name":"pod"},"reason":"é","message":"a\u00e9\n"}"#);
+    let event =
+        Fixture::parse(r#"{"involvedObject":{"name":"pod"},"reason":"é","message":"a\u00e9\n"}"#);
     let edits = Edits::default();
     let view = view(&event, &edits);
     assert!(matches!(view.text(Field::RegardingName), Cow::Borrowed("pod")));

@@ -1,5 +1,5 @@
-//! The machine of one candidate for a Lease: state + input -> state + action. Pure: it reads no clock, draws no random number
-//! and does no I/O; time and randomness come with each input.
+//! The machine of one candidate for a Lease: state + input -> state + action. Pure: it reads no
+//! clock, draws no random number and does no I/O; time and randomness come with each input.
 //!
 //! ```text
 //!   start ──> Asking ── held by another ──> Waiting (a look, or its expiry) ──> Asking
@@ -15,11 +15,13 @@
 //!
 //! Invariants:
 //!
-//! - A term lasts at most [`Timing::renew_deadline`] from when the last write that succeeded was *sent*: whatever the input,
-//!   that is looked at first. A candidate counts a Lease's duration from when it *saw* it change, which is later.
-//! - Nothing is written but over what was read last (its `resourceVersion` is in the object), and never over what somebody
-//!   else holds that has not expired.
-//! - After a failure the outcome of a write is not known, so the Lease is read before it is written again.
+//! - A term lasts at most [`Timing::renew_deadline`] from when the last write that succeeded was
+//!   *sent*: whatever the input, that is looked at first. A candidate counts a Lease's duration
+//!   from when it *saw* it change, which is later.
+//! - Nothing is written but over what was read last (its `resourceVersion` is in the object), and
+//!   never over what somebody else holds that has not expired.
+//! - After a failure the outcome of a write is not known, so the Lease is read before it is written
+//!   again.
 //! - Every state but [`State::Ended`] ends by a deadline, so nothing can silently hang.
 
 use std::time::{Duration, Instant};
@@ -142,7 +144,9 @@ impl Machine {
             (Some(Leading { term, found, .. }), _) => {
                 Leadership::Leading { term: *term, mark: found.clone() }
             }
-            (None, Some((seen, _))) if !seen.holder().is_empty() && seen.holder() != self.identity => {
+            (None, Some((seen, _)))
+                if !seen.holder().is_empty() && seen.holder() != self.identity =>
+            {
                 Leadership::Following { holder: Some(seen.holder().to_owned()) }
             }
             (None, _) => Leadership::Following { holder: None },
@@ -157,7 +161,9 @@ impl Machine {
     /// When [`Input::Deadline`] is due; `None`: it has ended.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let of_state = match self.state {
-            State::Asking { sent } | State::Writing { sent, .. } => sent + self.timing.request_timeout,
+            State::Asking { sent } | State::Writing { sent, .. } => {
+                sent + self.timing.request_timeout
+            }
             State::Waiting { until, .. } => until,
             State::Ended => return None,
         };
@@ -186,7 +192,11 @@ impl Machine {
             Input::Renew => Action::Wait,
             Input::Release => {
                 self.release_by.get_or_insert(moment.now + RELEASE_MAX);
-                if matches!(self.state, State::Waiting { .. }) { self.go_on(moment) } else { Action::Wait }
+                if matches!(self.state, State::Waiting { .. }) {
+                    self.go_on(moment)
+                } else {
+                    Action::Wait
+                }
             }
         };
         let action = if self.is_over(moment.now) { self.end() } else { action };
@@ -231,8 +241,10 @@ impl Machine {
 
     fn found(&mut self, moment: &Moment, object: Value) -> Action {
         let Some(record) = Record::parse(object) else {
-            return self
-                .failed(moment, Failure::protocol("the answer is not a Lease with a resourceVersion"));
+            return self.failed(
+                moment,
+                Failure::protocol("the answer is not a Lease with a resourceVersion"),
+            );
         };
         self.observe(moment.now, record);
         let Some((seen, _)) = &self.seen else { return self.ask(moment.now) };
@@ -272,11 +284,15 @@ impl Machine {
     /// Follows, until it is time to look again.
     fn look_later(&mut self, moment: &Moment) -> Action {
         self.failures = 0;
-        let expiry = self.seen.as_ref().filter(|(seen, _)| !seen.holder().is_empty()).map(|(seen, since)| {
-            (*since + seen.duration().unwrap_or(self.timing.duration)).saturating_duration_since(moment.now)
-        });
+        let expiry = self.seen.as_ref().filter(|(seen, _)| !seen.holder().is_empty()).map(
+            |(seen, since)| {
+                (*since + seen.duration().unwrap_or(self.timing.duration))
+                    .saturating_duration_since(moment.now)
+            },
+        );
         let look = jittered(self.timing.retry, moment.random);
-        // An expiry that is over means that it is nobody's: look at once, but never without a pause.
+        // An expiry that is over means that it is nobody's: look at once, but never without a
+        // pause.
         self.wait_for(moment.now, expiry.map_or(look, |left| left.min(look)), false)
     }
 
@@ -306,8 +322,10 @@ impl Machine {
     fn written(&mut self, moment: &Moment, object: Value) -> Action {
         let State::Writing { sent, aim, .. } = self.state else { return Action::Wait };
         let Some(record) = Record::parse(object) else {
-            return self
-                .failed(moment, Failure::protocol("the answer is not a Lease with a resourceVersion"));
+            return self.failed(
+                moment,
+                Failure::protocol("the answer is not a Lease with a resourceVersion"),
+            );
         };
         self.notes.push(Note::Written);
         self.failures = 0;
@@ -318,9 +336,12 @@ impl Machine {
                 self.state = State::Ended;
                 Action::End
             }
-            // The answer was so long in coming that the term is over: whose the Lease is now must be seen.
+            // The answer was so long in coming that the term is over: whose the Lease is now must
+            // be seen.
             (Aim::Renew, None) => self.ask(moment.now),
-            (Aim::Take, _) if sent + self.timing.renew_deadline <= moment.now => self.ask(moment.now),
+            (Aim::Take, _) if sent + self.timing.renew_deadline <= moment.now => {
+                self.ask(moment.now)
+            }
             (Aim::Take, _) => {
                 self.terms += 1;
                 let found = seen_mark(&self.seen).map(str::to_owned);
@@ -351,7 +372,8 @@ impl Machine {
             let object = seen.released(moment.wall, mark.as_deref());
             return self.write(moment, Aim::Release, Action::Update(object));
         }
-        let object = seen.renewed(&self.identity, self.timing.duration, moment.wall, mark.as_deref());
+        let object =
+            seen.renewed(&self.identity, self.timing.duration, moment.wall, mark.as_deref());
         self.write(moment, Aim::Renew, Action::Update(object))
     }
 
@@ -384,7 +406,8 @@ impl Machine {
         self.failures += 1;
         self.notes.push(Note::Failed { verb, failure, failures: self.failures });
         // A leader has until its deadline; others have no hurry.
-        let wait = self.timing.retry * if self.leading.is_some() { 1 } else { self.failures.min(2) };
+        let wait =
+            self.timing.retry * if self.leading.is_some() { 1 } else { self.failures.min(2) };
         self.wait(moment, wait, false)
     }
 
@@ -404,7 +427,9 @@ impl Machine {
     /// Ends a wait.
     fn go_on(&mut self, moment: &Moment) -> Action {
         match self.state {
-            State::Waiting { renew: true, .. } if self.leading.is_some() => self.go_on_leading(moment),
+            State::Waiting { renew: true, .. } if self.leading.is_some() => {
+                self.go_on_leading(moment)
+            }
             _ => self.ask(moment.now),
         }
     }

@@ -13,7 +13,8 @@ use crate::kube::{ClientError, with_causes};
 
 /// The API server may be silent for so long.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// A holder that has not renewed for so many durations is gone, whatever the clocks of the two machines say of each other.
+/// A holder that has not renewed for so many durations is gone, whatever the clocks of the two
+/// machines say of each other.
 const GONE_AFTER: u32 = 2;
 
 /// A Lease, as far as it matters to a person.
@@ -31,7 +32,9 @@ pub struct Marked {
 #[derive(Debug, thiserror::Error)]
 pub enum MarkError {
     /// Somebody leads, and would write his own again.
-    #[error("{holder} holds the Lease {place}: stop the replicas first, and start them again afterwards")]
+    #[error(
+        "{holder} holds the Lease {place}: stop the replicas first, and start them again afterwards"
+    )]
     Held {
         /// Namespace and name.
         place: String,
@@ -70,7 +73,8 @@ pub async fn read(settings: &LeaseSettings) -> Result<Option<Marked>, MarkError>
     }))
 }
 
-/// Writes the mark of a Lease that nobody holds; the empty one: there is none. Without a Lease there is nothing to do.
+/// Writes the mark of a Lease that nobody holds; the empty one: there is none. Without a Lease
+/// there is nothing to do.
 ///
 /// # Errors
 ///
@@ -112,12 +116,16 @@ impl<'a> Of<'a> {
 
     fn url(&self) -> kube::core::Request {
         let namespace = self.namespace;
-        kube::core::Request::new(format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"))
+        kube::core::Request::new(format!(
+            "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+        ))
     }
 
     async fn get(&self) -> Result<Option<Record>, MarkError> {
         let request = self.url().get(&self.settings.name, &GetParams::default());
-        let Some(object) = self.send(request.map_err(|error| self.failed(error.to_string()))?).await? else {
+        let Some(object) =
+            self.send(request.map_err(|error| self.failed(error.to_string()))?).await?
+        else {
             return Ok(None);
         };
         match Record::parse(object) {

@@ -1,10 +1,11 @@
-//! The Lease by which replicas agree on who works, and which carries the settled mark from one leader to the next.
+//! The Lease by which replicas agree on who works, and which carries the settled mark from one
+//! leader to the next.
 //!
 //! The protocol is that of client-go's
 //! [leaderelection](https://pkg.go.dev/k8s.io/client-go/tools/leaderelection), so that people and tools read the Lease as
-//! they read any other. What is weir's own: the **settled mark** is written into an annotation of the Lease
-//! in the renewal itself, one update of the whole object with its `resourceVersion`, so that whoever is no longer the holder
-//! is answered 409 and can neither renew nor move the mark.
+//! they read any other. What is weir's own: the **settled mark** is written into an annotation of
+//! the Lease in the renewal itself, one update of the whole object with its `resourceVersion`, so
+//! that whoever is no longer the holder is answered 409 and can neither renew nor move the mark.
 //!
 //! ```text
 //!   machine ── Action ──> runner ── GET, POST, PUT ──> API server
@@ -12,17 +13,19 @@
 //!      └────── Input ───────┘  └── Leadership ──> pipeline;  report: log, metrics, readiness
 //! ```
 //!
-//! `machine` decides everything and is pure; `record` is the Lease as an object, `timing` has the numbers, `runner` is the
-//! I/O, `report` shows what goes on.
+//! `machine` decides everything and is pure; `record` is the Lease as an object, `timing` has the
+//! numbers, `runner` is the I/O, `report` shows what goes on.
 //!
 //! Invariants:
 //!
-//! - Nobody's clock but one's own is trusted: a Lease has expired when *this* process has seen it unchanged for its duration.
-//!   A leader stops a third of the duration before anybody else may begin, counted from when it *sent* its last
-//!   renewal that succeeded.
-//! - A process that was paused may believe that it leads until it looks at its clock; the API server refuses whatever it
-//!   then writes. Leadership bounds duplicate work; that nothing is stored twice rests on documents' ids, not on this.
-//! - The mark only moves by renewals of the leader of that time. Taking the Lease leaves the mark as it was found.
+//! - Nobody's clock but one's own is trusted: a Lease has expired when *this* process has seen it
+//!   unchanged for its duration. A leader stops a third of the duration before anybody else may
+//!   begin, counted from when it *sent* its last renewal that succeeded.
+//! - A process that was paused may believe that it leads until it looks at its clock; the API
+//!   server refuses whatever it then writes. Leadership bounds duplicate work; that nothing is
+//!   stored twice rests on documents' ids, not on this.
+//! - The mark only moves by renewals of the leader of that time. Taking the Lease leaves the mark
+//!   as it was found.
 
 pub(crate) mod failure;
 pub(crate) mod machine;
@@ -49,16 +52,18 @@ use self::step::Place;
 use crate::health::Health;
 use crate::metrics::LeaseMetrics;
 
-/// The annotation that holds the settled mark. It is on every Lease of weir's, empty while there is no mark: a Lease
-/// without it that somebody holds is another tool's.
+/// The annotation that holds the settled mark. It is on every Lease of weir's, empty while there is
+/// no mark: a Lease without it that somebody holds is another tool's.
 pub const MARK_ANNOTATION: &str = "weir/settled";
 
 /// `[lease]` of `pipeline.toml`, when it is enabled.
 ///
-/// Leadership bounds duplicate work; that nothing is stored twice rests on documents' ids, not on this.
+/// Leadership bounds duplicate work; that nothing is stored twice rests on documents' ids, not on
+/// this.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseSettings {
-    /// The Lease's namespace; `None`: the pod's, or outside a pod that of the kubeconfig's context.
+    /// The Lease's namespace; `None`: the pod's, or outside a pod that of the kubeconfig's
+    /// context.
     pub namespace: Option<String>,
     /// The Lease's name: the pipeline's, if it has none of its own.
     pub name: String,
@@ -67,8 +72,8 @@ pub struct LeaseSettings {
     pub duration: Duration,
 }
 
-/// One time of leading, counted from 1 within this process. Leading again is another term, even if nobody else led
-/// between: what was settled in an earlier one must not be written in this one.
+/// One time of leading, counted from 1 within this process. Leading again is another term, even if
+/// nobody else led between: what was settled in an earlier one must not be written in this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Term(pub u64);
 
@@ -98,8 +103,8 @@ pub struct Context {
     pub health: Health,
 }
 
-/// A candidate for the Lease, at work. Dropped without [`Lease::release`] it stops as if the process had been killed: the
-/// others wait for the Lease to expire.
+/// A candidate for the Lease, at work. Dropped without [`Lease::release`] it stops as if the
+/// process had been killed: the others wait for the Lease to expire.
 #[derive(Debug)]
 pub struct Lease {
     leadership: watch::Receiver<Leadership>,
@@ -113,8 +118,8 @@ pub struct Lease {
 pub struct Renewal(Arc<Notify>);
 
 impl Renewal {
-    /// What the Lease says is not true any more: it is renewed, with the mark of now, as soon as no request is on its way; if
-    /// this process leads.
+    /// What the Lease says is not true any more: it is renewed, with the mark of now, as soon as no
+    /// request is on its way; if this process leads.
     pub fn now(&self) {
         self.0.notify_one();
     }
@@ -126,11 +131,12 @@ impl Renewal {
 }
 
 impl Lease {
-    /// Begins to follow, and leads as soon as nobody else does. `identity` must be no other process's: two of one name would
-    /// both lead. A process that starts with the identity of one that is certainly gone leads at once if that one led.
+    /// Begins to follow, and leads as soon as nobody else does. `identity` must be no other
+    /// process's: two of one name would both lead. A process that starts with the identity of
+    /// one that is certainly gone leads at once if that one led.
     ///
-    /// `mark` is asked at each renewal for the settled mark of the term; `None` leaves what is there, and that is what it
-    /// must answer until it has begun from the mark that was found.
+    /// `mark` is asked at each renewal for the settled mark of the term; `None` leaves what is
+    /// there, and that is what it must answer until it has begun from the mark that was found.
     ///
     /// Needs a tokio runtime. Failures are retried for ever, and shown.
     pub fn start(
@@ -140,7 +146,8 @@ impl Lease {
         context: Context,
         mark: impl Fn(Term) -> Option<String> + Send + 'static,
     ) -> Lease {
-        let namespace = settings.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
+        let namespace =
+            settings.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
         let place = Place { namespace, name: settings.name.clone() };
         let reporter = Reporter::new(place.clone(), identity.clone(), context);
         let machine = Machine::new(place.clone(), identity, settings.duration, runner::now());
@@ -151,7 +158,8 @@ impl Lease {
         Lease { leadership, renewal, release, task: Some(tokio::spawn(runner.run())) }
     }
 
-    /// Who leads. A change that is overtaken by the next one may not be seen; terms tell them apart.
+    /// Who leads. A change that is overtaken by the next one may not be seen; terms tell them
+    /// apart.
     pub fn leadership(&self) -> watch::Receiver<Leadership> {
         self.leadership.clone()
     }
@@ -161,9 +169,10 @@ impl Lease {
         self.renewal.clone()
     }
 
-    /// Gives the Lease up, if this process leads: one last renewal with the settled mark, so `mark` is asked once more, and
-    /// with no holder, so that another one leads at once. To be called when everything is settled that will be: until then
-    /// the Lease is renewed. Takes a few seconds at most; if the API server cannot be reached, the Lease expires by itself.
+    /// Gives the Lease up, if this process leads: one last renewal with the settled mark, so `mark`
+    /// is asked once more, and with no holder, so that another one leads at once. To be called
+    /// when everything is settled that will be: until then the Lease is renewed. Takes a few
+    /// seconds at most; if the API server cannot be reached, the Lease expires by itself.
     pub async fn release(mut self) {
         self.release.cancel();
         if let Some(task) = self.task.take()
@@ -183,8 +192,9 @@ impl Drop for Lease {
     }
 }
 
-/// The name that an earlier run of this very pipeline had, from a file in `folder`, which only one process has at a time: who
-/// led and was killed leads again at once. A new one where there is none yet, or it cannot be kept.
+/// The name that an earlier run of this very pipeline had, from a file in `folder`, which only one
+/// process has at a time: who led and was killed leads again at once. A new one where there is none
+/// yet, or it cannot be kept.
 pub fn identity_in(folder: &Path) -> String {
     let path = folder.join("identity");
     match std::fs::read_to_string(&path) {
@@ -198,8 +208,8 @@ pub fn identity_in(folder: &Path) -> String {
     new
 }
 
-/// A name for this process that no other has: the pod's (its host name), and something random, because a pod that was deleted
-/// by force may go on beside its successor of the same name.
+/// A name for this process that no other has: the pod's (its host name), and something random,
+/// because a pod that was deleted by force may go on beside its successor of the same name.
 pub fn identity() -> String {
     let of_environment = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
     let of_kernel = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
@@ -208,21 +218,4 @@ pub fn identity() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_kept_in_its_folder_and_differs_from_any_other() {
-        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let name = identity_in(one.path());
-        assert_eq!(identity_in(one.path()), name);
-        assert_ne!(identity_in(other.path()), name);
-        // A folder that is not there keeps nothing, and gives a name all the same.
-        assert!(!identity_in(&one.path().join("none")).is_empty());
-    }
-}
-
-#[cfg(test)]
-mod model_test;
-#[cfg(test)]
-mod scenario_test;
+mod tests;

@@ -1,8 +1,8 @@
 //! The Lease as an object: what the protocol reads of it, and the objects that it writes.
 //!
-//! Invariant: everything else in the object (labels, others' annotations, owners, fields that this version does not know)
-//! stays as it was read, because an update replaces the whole object. An object to be written over one that was read
-//! carries that one's `resourceVersion` and `uid`.
+//! Invariant: everything else in the object (labels, others' annotations, owners, fields that this
+//! version does not know) stays as it was read, because an update replaces the whole object. An
+//! object to be written over one that was read carries that one's `resourceVersion` and `uid`.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::MARK_ANNOTATION;
 use super::step::Place;
 
-/// A Lease as it was read: an object whose `metadata`, `metadata.annotations` and `spec` are objects or not there, so that
-/// indexing to write cannot fail.
+/// A Lease as it was read: an object whose `metadata`, `metadata.annotations` and `spec` are
+/// objects or not there, so that indexing to write cannot fail.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Record(Value);
 
@@ -23,8 +23,8 @@ impl Record {
         let version = object.pointer("/metadata/resourceVersion")?.as_str()?;
         let is_absent_or_object =
             |path: &str| object.pointer(path).is_none_or(|v| v.is_object() || v.is_null());
-        let is_lease =
-            !version.is_empty() && ["/spec", "/metadata/annotations"].into_iter().all(is_absent_or_object);
+        let is_lease = !version.is_empty()
+            && ["/spec", "/metadata/annotations"].into_iter().all(is_absent_or_object);
         is_lease.then_some(Record(object))
     }
 
@@ -62,7 +62,8 @@ impl Record {
         self.annotation().is_some() || self.holder().is_empty()
     }
 
-    /// Whether its holder has done something since `earlier`. Others may change labels without its being alive.
+    /// Whether its holder has done something since `earlier`. Others may change labels without its
+    /// being alive.
     pub(crate) fn is_renewal_of(&self, earlier: &Record) -> bool {
         self.0.get("spec") != earlier.0.get("spec")
     }

@@ -1,8 +1,8 @@
 //! What people see of the Lease: log lines, metrics, readiness.
 //!
-//! Invariants: readiness does not depend on who leads, but on whether the Lease can be used: the part `lease` is not ready
-//! before that was seen once, and for what needs a person; an outage is a note. In a row of failures only what is new is
-//! a warning.
+//! Invariants: readiness does not depend on who leads, but on whether the Lease can be used: the
+//! part `lease` is not ready before that was seen once, and for what needs a person; an outage is a
+//! note. In a row of failures only what is new is a warning.
 
 use super::failure::{Failure, Kind};
 use super::step::{Lost, Note, Place, Verb};
@@ -42,7 +42,8 @@ impl Reporter {
             context.metrics.renewals.with_label_values(&[result]).inc_by(0);
         }
         let leadership = Leadership::Following { holder: None };
-        let reporter = Reporter { place, identity, context, was_well: false, problem: None, leadership };
+        let reporter =
+            Reporter { place, identity, context, was_well: false, problem: None, leadership };
         reporter.show();
         reporter
     }
@@ -55,7 +56,10 @@ impl Reporter {
         }
         if self.leadership != *leadership {
             self.leadership = leadership.clone();
-            self.context.metrics.leader.set(i64::from(matches!(leadership, Leadership::Leading { .. })));
+            self.context
+                .metrics
+                .leader
+                .set(i64::from(matches!(leadership, Leadership::Leading { .. })));
             if let Leadership::Following { holder: Some(holder) } = leadership {
                 tracing::info!(lease = %self.place, identity = %self.identity, %holder, "following");
             }
@@ -84,7 +88,9 @@ impl Reporter {
         };
         let condition = match (&self.problem, self.was_well) {
             (None, true) => Condition::Note(who),
-            (None, false) => Condition::NotReady(format!("the Lease {} has not been read yet", self.place)),
+            (None, false) => {
+                Condition::NotReady(format!("the Lease {} has not been read yet", self.place))
+            }
             (Some(Problem { text, needs_a_person: false }), true) => {
                 Condition::Note(format!("{who}; {text}"))
             }
@@ -204,7 +210,8 @@ fn word(verb: Verb) -> &'static str {
 
 /// Names the missing right, and the command that shows whether it was granted.
 fn forbidden(place: &Place, verb: Verb, failure: &Failure) -> Problem {
-    // `leases.coordination.k8s.io "events" is forbidden: User "system:serviceaccount:weir:weir" cannot get resource …`
+    // `leases.coordination.k8s.io "events" is forbidden: User "system:serviceaccount:weir:weir"
+    // cannot get resource …`
     let user = failure.message.split("User \"").nth(1).and_then(|rest| rest.split('"').next());
     let as_user = user.map(|user| format!(" --as {user}")).unwrap_or_default();
     let Place { namespace, name } = place;

@@ -1,7 +1,8 @@
-//! The I/O of the machine: sends its requests, tells it what was answered and when time is over, and tells the pipeline
-//! who leads.
+//! The I/O of the machine: sends its requests, tells it what was answered and when time is over,
+//! and tells the pipeline who leads.
 //!
-//! Constraint: the end of a term is told whatever a request is doing, so requests run beside the clock.
+//! Constraint: the end of a term is told whatever a request is doing, so requests run beside the
+//! clock.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -129,12 +130,18 @@ impl Runner {
     }
 
     /// The HTTP request; an error for what cannot be a URL.
-    fn request(&self, verb: Verb, object: Option<&Value>) -> Result<http::Request<Vec<u8>>, String> {
+    fn request(
+        &self,
+        verb: Verb,
+        object: Option<&Value>,
+    ) -> Result<http::Request<Vec<u8>>, String> {
         let Place { namespace, name } = &self.place;
-        let url =
-            kube::core::Request::new(format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"));
+        let url = kube::core::Request::new(format!(
+            "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+        ));
         let body = object.map(Value::to_string).unwrap_or_default().into_bytes();
-        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let params =
+            PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         let made = match verb {
             Verb::Get => url.get(name, &GetParams::default()),
             Verb::Create => url.create(&params, body),

@@ -1,9 +1,10 @@
 //! When the Lease is renewed, given up and looked at: all from its duration.
 //!
-//! client-go's defaults are 15 s for the duration, 10 s for the deadline of a renewal, 2 s between tries. weir keeps the
-//! proportion of the first two, renews every third of the duration, and looks at the Lease more often than client-go does
-//! (jittered, it waits up to 4.4 s), so that a follower knows within a second when the last renewal was, and takes over
-//! within the duration and two seconds of it.
+//! client-go's defaults are 15 s for the duration, 10 s for the deadline of a renewal, 2 s between
+//! tries. weir keeps the proportion of the first two, renews every third of the duration, and looks
+//! at the Lease more often than client-go does (jittered, it waits up to 4.4 s), so that a follower
+//! knows within a second when the last renewal was, and takes over within the duration and two
+//! seconds of it.
 
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use std::time::Duration;
 const RETRY_MAX: Duration = Duration::from_secs(1);
 /// The longest that one request may take.
 const REQUEST_MAX: Duration = Duration::from_secs(5);
-/// How long giving the Lease up may be tried. Of the 30 s that Kubernetes grants a pod by default, draining takes up to 25.
+/// How long giving the Lease up may be tried. Of the 30 s that Kubernetes grants a pod by default,
+/// draining takes up to 25.
 pub(crate) const RELEASE_MAX: Duration = Duration::from_secs(4);
 
 /// The times of one Lease.

@@ -1,4 +1,5 @@
-//! The marks of one process: saved in its file, written into the Lease, and held against the oracle each time.
+//! The marks of one process: saved in its file, written into the Lease, and held against the oracle
+//! each time.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,7 +15,8 @@ use super::{Process, SAVE_EVERY};
 use crate::position::file::Saved;
 use crate::position::{NOWHERE, Positions};
 
-/// Of which lives of the API server the positions are that the processes of one machine may have: the oracle's business.
+/// Of which lives of the API server the positions are that the processes of one machine may have:
+/// the oracle's business.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Known {
     /// The spool has marks of earlier processes; clones are the same.
@@ -71,12 +73,19 @@ impl Process {
     }
 
     /// Holds marks against what is so; answers of which lives they are.
-    fn check_marks(&self, which: Mark, marks: &Positions, shared: &mut Shared) -> Result<Epochs, Violation> {
+    fn check_marks(
+        &self,
+        which: Mark,
+        marks: &Positions,
+        shared: &mut Shared,
+    ) -> Result<Epochs, Violation> {
         let mut epochs = Epochs::new();
         for (scope, mark) in marks.iter().filter(|(_, mark)| *mark != NOWHERE) {
             let number = mark.parse().map_err(|_| format!("{mark} is no mark"))?;
             let Some(epoch) = self.epoch_of(scope, number) else {
-                return Err(format!("nobody knows from where the {which:?} mark {mark} of {scope} comes"));
+                return Err(format!(
+                    "nobody knows from where the {which:?} mark {mark} of {scope} comes"
+                ));
             };
             epochs.insert(scope.clone(), epoch);
             shared.check_mark(which, (scope, number, epoch), &self.home.disk)?;
@@ -86,7 +95,8 @@ impl Process {
 
     pub(super) fn save(&mut self, durably: bool, shared: &mut Shared) -> Result<(), Violation> {
         self.save_due = shared.now + if shared.now >= shared.calm_at { SECOND } else { SAVE_EVERY };
-        let epochs = self.check_marks(Mark::Read(self.home.number), &self.tracker.marks(), shared)?;
+        let epochs =
+            self.check_marks(Mark::Read(self.home.number), &self.tracker.marks(), shared)?;
         let settled = self.buffer.settled_marks();
         self.check_marks(Mark::Settled, &settled, shared)?;
         let file = &self.home.file;
@@ -102,7 +112,10 @@ impl Process {
     }
 
     /// What the Lease is to hold of this process's term.
-    pub(super) fn mark_of_lease(&mut self, shared: &mut Shared) -> Result<Option<OfLease>, Violation> {
+    pub(super) fn mark_of_lease(
+        &mut self,
+        shared: &mut Shared,
+    ) -> Result<Option<OfLease>, Violation> {
         let settled = self.buffer.settled_marks();
         let epochs = self.check_marks(Mark::Settled, &settled, shared)?;
         Ok(self.keeper.record(settled).map(|text| (text, epochs)))

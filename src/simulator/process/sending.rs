@@ -50,7 +50,12 @@ impl Process {
     }
 
     /// One of its requests has ended.
-    pub(super) fn ended(&mut self, number: u64, ended: Ended, shared: &mut Shared) -> Result<(), Violation> {
+    pub(super) fn ended(
+        &mut self,
+        number: u64,
+        ended: Ended,
+        shared: &mut Shared,
+    ) -> Result<(), Violation> {
         shared.trace.say(shared.now, || format!("request {number}: {ended:?}"));
         let random = self.random.f64();
         let outcome = self.sink.ended(number, ended, shared.clock.at(shared.now), random);

@@ -1,4 +1,5 @@
-//! The workers of one process: a chunk at a time, and what finds no room in the buffer waits with its worker.
+//! The workers of one process: a chunk at a time, and what finds no room in the buffer waits with
+//! its worker.
 
 use tokio::sync::mpsc::Receiver;
 
@@ -47,7 +48,8 @@ impl Process {
             let (documents, held) = self.run_chunk(number, work, shared)?;
             if !documents.docs.is_empty() {
                 shared.charge_max = shared.charge_max.max(charge_of(&documents));
-                self.workers[number].blocked = self.buffer.put(documents, held, at).map_err(closed)?;
+                self.workers[number].blocked =
+                    self.buffer.put(documents, held, at).map_err(closed)?;
             }
         }
         self.wake_sink(shared.now);
@@ -84,7 +86,9 @@ impl Process {
         let rejects = if number == 0 { chunk.rejects.as_slice() } else { &[] };
         for reject in rejects {
             let id = id_in(&reject.bytes);
-            shared.trace.say(shared.now, || format!("worker {number} gets {id}, refused: {reject:?}"));
+            shared
+                .trace
+                .say(shared.now, || format!("worker {number} gets {id}, refused: {reject:?}"));
             shared.oracle.accept_malformed(&id, self.life);
             shared.oracle.bury(id, self.life, &shared.os, &shared.server)?;
             tally.dead_lettered(self.ledger.dead_letter_reason("source", reject.kind.label()), 1);

@@ -99,18 +99,24 @@ impl Process {
         self.lease_input(Input::Deadline, shared)
     }
 
-    pub(super) fn lease_answered(&mut self, answer: Answer, shared: &mut Shared) -> Result<(), Violation> {
+    pub(super) fn lease_answered(
+        &mut self,
+        answer: Answer,
+        shared: &mut Shared,
+    ) -> Result<(), Violation> {
         let input = self.terms.as_mut().and_then(|terms| terms.candidate.input_of(answer));
         input.map_or(Ok(()), |input| self.lease_input(input, shared))
     }
 
     /// The sources go on from the mark that was found.
     pub(super) fn begin_term(&mut self, shared: &mut Shared) -> Result<(), Violation> {
-        let Some(begins) = self.terms.as_mut().and_then(|terms| terms.begins.take()) else { return Ok(()) };
+        let Some(begins) = self.terms.as_mut().and_then(|terms| terms.begins.take()) else {
+            return Ok(());
+        };
         let (_, term, (mark, epochs)) = begins;
-        shared
-            .trace
-            .say(shared.now, || format!("life {}: {term:?} begins from {mark} {epochs:?}", self.life));
+        shared.trace.say(shared.now, || {
+            format!("life {}: {term:?} begins from {mark} {epochs:?}", self.life)
+        });
         shared.oracle.term_begins(self.life);
         self.takeover.iter().for_each(|takeover| takeover.again(wall(shared.now)));
         let marks = self.keeper.adopt(&mark).map_err(|error| error.to_string())?;

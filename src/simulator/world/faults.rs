@@ -39,7 +39,8 @@ impl Calendar {
     }
 
     pub(super) fn next(&self) -> Time {
-        let Calendar { write, compact, end, restore, outage, disk_mended, roll, trouble, damage } = *self;
+        let Calendar { write, compact, end, restore, outage, disk_mended, roll, trouble, damage } =
+            *self;
         let all = [write, compact, end, restore, outage, disk_mended, roll, trouble, damage];
         all.into_iter().min().unwrap_or(NEVER)
     }
@@ -88,7 +89,9 @@ impl World<'_> {
             shared.trace.say(now, || format!("rolled over to {}", shared.os.generation));
         } else if self.calendar.disk_mended <= now {
             self.calendar.disk_mended = NEVER;
-            self.replicas.iter().for_each(|replica| replica.home.disk.set_faults(Faults::default()));
+            self.replicas
+                .iter()
+                .for_each(|replica| replica.home.disk.set_faults(Faults::default()));
         } else if self.calendar.trouble <= now {
             let mean = self.plan.trouble_every.unwrap_or(NEVER);
             self.calendar.trouble = now + around(mean, random);
@@ -119,10 +122,14 @@ impl World<'_> {
             }
             1..=3 => shared.os.down_until = until,
             _ => {
-                let which = if self.replicas.len() > 1 { random.usize(..self.replicas.len()) } else { 0 };
+                let which =
+                    if self.replicas.len() > 1 { random.usize(..self.replicas.len()) } else { 0 };
                 let disk = &self.replicas[which].home.disk;
                 let faults = match random.u8(..3) {
-                    0 => Faults { capacity: Some(disk.bytes() + random.u64(..5_000)), ..Faults::default() },
+                    0 => Faults {
+                        capacity: Some(disk.bytes() + random.u64(..5_000)),
+                        ..Faults::default()
+                    },
                     1 => Faults { syncs: random.u32(1..20), ..Faults::default() },
                     _ => Faults { reads: random.u32(1..20), ..Faults::default() },
                 };
@@ -132,7 +139,8 @@ impl World<'_> {
         }
     }
 
-    /// One machine, most often the one whose process leads, cannot reach the API server for a while, or stands still.
+    /// One machine, most often the one whose process leads, cannot reach the API server for a
+    /// while, or stands still.
     fn trouble(&mut self) {
         let (random, now) = (&mut self.random, self.shared.now);
         let longest = self.plan.lease.unwrap_or(SECOND) * 2;
@@ -145,7 +153,9 @@ impl World<'_> {
         if let Some(process) = &mut self.replicas[which].process {
             let what = if is_cut { "is cut off" } else { "stands still" };
             let life = process.life;
-            self.shared.trace.say(now, || format!("life {life} {what} for {} ms", (until - now) / 1_000));
+            self.shared
+                .trace
+                .say(now, || format!("life {life} {what} for {} ms", (until - now) / 1_000));
             if is_cut { process.cut(until) } else { process.pause(until) }
         }
     }
@@ -157,27 +167,32 @@ impl World<'_> {
         // Most often where documents are.
         let is_any = random.u8(..4) == 0;
         let is_hit = |name: &str| is_any || name.ends_with(".segment");
-        let files = disk.contents().into_iter().filter(|(name, bytes)| is_hit(name) && !bytes.is_empty());
+        let files =
+            disk.contents().into_iter().filter(|(name, bytes)| is_hit(name) && !bytes.is_empty());
         let files: Vec<(String, Vec<u8>)> = files.collect();
-        let Some((name, bytes)) = (!files.is_empty()).then(|| &files[random.usize(..files.len())]) else {
+        let Some((name, bytes)) = (!files.is_empty()).then(|| &files[random.usize(..files.len())])
+        else {
             return;
         };
         let (at, mask) = (random.usize(..bytes.len()), random.u8(1..));
         let before = ids_on(&disk.copy());
         disk.damage(name, |bytes| bytes[at] ^= mask);
-        // Without power, fewer may be known to have been durable, and what is damaged among the others is taken for torn.
+        // Without power, fewer may be known to have been durable, and what is damaged among the
+        // others is taken for torn.
         let (now, durable) = (ids_on(&disk.copy()), ids_on(&disk.durable_copy()));
         let is_last = before.starts_with(&now) || before.starts_with(&durable);
-        let lost = before.into_iter().filter(|id| !(now.contains(id) && durable.contains(id))).collect();
-        shared
-            .trace
-            .say(shared.now, || format!("byte {at} of {name} is damaged: {lost:?}, the last: {is_last}"));
+        let lost =
+            before.into_iter().filter(|id| !(now.contains(id) && durable.contains(id))).collect();
+        shared.trace.say(shared.now, || {
+            format!("byte {at} of {name} is damaged: {lost:?}, the last: {is_last}")
+        });
         shared.oracle.damaged(&lost, is_last);
     }
 
     /// A process is killed, its machine loses power, or it is told to stop.
     fn end_process(&mut self) -> Result<(), Violation> {
-        let which = if self.replicas.len() > 1 { self.random.usize(..self.replicas.len()) } else { 0 };
+        let which =
+            if self.replicas.len() > 1 { self.random.usize(..self.replicas.len()) } else { 0 };
         let Some(mut process) = self.replicas[which].process.take() else { return Ok(()) };
         let shared = &mut self.shared;
         let how = self.random.u8(..4);

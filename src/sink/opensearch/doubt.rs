@@ -1,20 +1,24 @@
 //! Whether a document may have been stored before it is sent. Pure: time is a parameter.
 //!
-//! Behind a data stream or an alias the writes move from index to index, and `create` refuses an id only inside one. What may
-//! be in an index before the present one is looked up by id before it is sent ([`errand`](super::errand)). That is everything
-//! but documents that nobody can have sent, and those are told by what they carry:
+//! Behind a data stream or an alias the writes move from index to index, and `create` refuses an id
+//! only inside one. What may be in an index before the present one is looked up by id before it is
+//! sent ([`errand`](super::errand)). That is everything but documents that nobody can have sent,
+//! and those are told by what they carry:
 //!
-//! - The API server wrote this version [`CLOCKS_APART`] or more after this process took over ([`Takeover`]): after it
-//!   started, became leader, lost that, or learned of a restored cluster. So neither an earlier life, nor another replica,
-//!   nor this process itself can have read it before; what comes out of the spool, a relist, a file or a dead letter is
-//!   judged in the same way, without being marked on its way here.
+//! - The API server wrote this version [`CLOCKS_APART`] or more after this process took over
+//!   ([`Takeover`]): after it started, became leader, lost that, or learned of a restored cluster.
+//!   So neither an earlier life, nor another replica, nor this process itself can have read it
+//!   before; what comes out of the spool, a relist, a file or a dead letter is judged in the same
+//!   way, without being marked on its way here.
 //! - No request of ours with it has ended without telling whether it was stored.
 //!
-//! So a stream of new events costs no lookup, and for some minutes after each takeover every document does.
+//! So a stream of new events costs no lookup, and for some minutes after each takeover every
+//! document does.
 //!
-//! What remains open is a request that is still on its way when its document is looked up, and the writes moving on before
-//! the document is sent again: then both may be stored. Documents that were looked up, not found, and stored in another index
-//! than those before are counted as `moved` in `weir_sink_lookups_total`: they are all that this can have happened to.
+//! What remains open is a request that is still on its way when its document is looked up, and the
+//! writes moving on before the document is sent again: then both may be stored. Documents that were
+//! looked up, not found, and stored in another index than those before are counted as `moved` in
+//! `weir_sink_lookups_total`: they are all that this can have happened to.
 
 use std::time::Duration;
 
@@ -40,7 +44,8 @@ impl Doubt {
         Doubt { takeover, apart: apart.as_micros() as Micros, restarts: 0 }
     }
 
-    /// The source has had to start over so often, by `now`: when it does, what was read before is read again.
+    /// The source has had to start over so often, by `now`: when it does, what was read before is
+    /// read again.
     pub(super) fn restarted(&mut self, restarts: u64, now: Micros) {
         if std::mem::replace(&mut self.restarts, restarts) != restarts {
             self.takeover.again(now);
@@ -56,7 +61,8 @@ impl Doubt {
 
     fn is_new(&self, written: Micros, now: Micros) -> bool {
         // A time that is still to come says nothing.
-        written > self.takeover.time().saturating_add(self.apart) && written <= now.saturating_add(self.apart)
+        written > self.takeover.time().saturating_add(self.apart)
+            && written <= now.saturating_add(self.apart)
     }
 }
 
@@ -87,7 +93,10 @@ mod tests {
         assert!(at(0) && at(1_000_000 * SECOND) && at(1_000_000 * SECOND + apart));
         assert!(!at(1_000_000 * SECOND + apart + SECOND) && !at(1_001_000 * SECOND));
         assert!(at(1_001_001 * SECOND + apart), "it was written in the future");
-        assert!(doubt.is_about(&entry(None), 1_001_000 * SECOND), "nobody knows when it was written");
+        assert!(
+            doubt.is_about(&entry(None), 1_001_000 * SECOND),
+            "nobody knows when it was written"
+        );
     }
 
     #[test]

@@ -1,10 +1,13 @@
-//! What is asked of OpenSearch for one parcel, request after request: where its documents may be stored already, a refresh and
-//! lookups of their ids, and then a `_bulk` of those that are not there. Pure: the requests are carried by others.
+//! What is asked of OpenSearch for one parcel, request after request: where its documents may be
+//! stored already, a refresh and lookups of their ids, and then a `_bulk` of those that are not
+//! there. Pure: the requests are carried by others.
 //!
-//! Each lookup is of what a refresh has just shown: what a request of the same run stored a moment ago is found too, whatever the
-//! index's own `refresh_interval` is. (A document may be there twice on its way: two lives may have spooled it.)
+//! Each lookup is of what a refresh has just shown: what a request of the same run stored a moment
+//! ago is found too, whatever the index's own `refresh_interval` is. (A document may be there twice
+//! on its way: two lives may have spooled it.)
 //!
-//! Invariant: a document that is in doubt is in no `_bulk` before a lookup that was complete has not found it.
+//! Invariant: a document that is in doubt is in no `_bulk` before a lookup that was complete has
+//! not found it.
 
 use std::collections::VecDeque;
 
@@ -64,8 +67,14 @@ pub(super) struct Learned {
 }
 
 impl Errand {
-    /// Sends `parcel`, and looks up first what of it `doubt` is about. `now` is in µs since the epoch.
-    pub(super) fn new(parcel: Parcel, actions: Actions, doubt: Option<&Doubt>, now: Micros) -> Errand {
+    /// Sends `parcel`, and looks up first what of it `doubt` is about. `now` is in µs since the
+    /// epoch.
+    pub(super) fn new(
+        parcel: Parcel,
+        actions: Actions,
+        doubt: Option<&Doubt>,
+        now: Micros,
+    ) -> Errand {
         let known = |entry| match doubt {
             Some(doubt) if doubt.is_about(entry, now) => Known::Absent,
             _ => Known::New,
@@ -92,7 +101,9 @@ impl Errand {
             }
             Step::Bulk => {
                 let sent = self.parcel.entries.iter().zip(&self.known);
-                let sent = sent.filter(|(_, known)| **known != Known::Stored).map(|(entry, _)| &entry.item);
+                let sent = sent
+                    .filter(|(_, known)| **known != Known::Stored)
+                    .map(|(entry, _)| &entry.item);
                 Ask {
                     method: http::Method::POST,
                     path: format!("/_bulk?filter_path={}", response::filter_path(self.tells_index)),
@@ -120,7 +131,8 @@ impl Errand {
         self.actions.id(&self.parcel.entries[number].item)
     }
 
-    /// The answer to it. Answers what that means for the parcel, one answer a document, when no other request is to come.
+    /// The answer to it. Answers what that means for the parcel, one answer a document, when no
+    /// other request is to come.
     pub(super) fn answered(
         &mut self,
         answer: Result<Response, TransportError>,
@@ -141,19 +153,25 @@ impl Errand {
     }
 
     fn found(&mut self, found: &lookup::Found) -> Step {
-        let asked: Vec<usize> = self.unasked.drain(..self.unasked.len().min(lookup::IDS_MAX)).collect();
+        let asked: Vec<usize> =
+            self.unasked.drain(..self.unasked.len().min(lookup::IDS_MAX)).collect();
         for number in asked.into_iter().rev() {
             if found.ids.contains(&self.id(number)) {
                 self.known[number] = Known::Stored;
             } else if found.is_cut {
-                // It may be among those that there was no room for. Those that were found are not asked again.
+                // It may be among those that there was no room for. Those that were found are not
+                // asked again.
                 self.unasked.push_front(number);
             }
         }
         if self.unasked.is_empty() { Step::Bulk } else { Step::Search }
     }
 
-    fn bulk(&mut self, answer: Result<Response, TransportError>, host: &str) -> Result<Vec<Answer>, Failure> {
+    fn bulk(
+        &mut self,
+        answer: Result<Response, TransportError>,
+        host: &str,
+    ) -> Result<Vec<Answer>, Failure> {
         if let (true, Ok(answer)) = (self.tells_index, &answer) {
             self.index = response::index_of_stored(&answer.body);
         }
@@ -175,9 +193,9 @@ impl Errand {
     pub(super) fn finish(self, reply: &Result<Vec<Answer>, Failure>) -> (Parcel, Learned) {
         let count = |which| self.known.iter().filter(|known| **known == which).count() as u64;
         let answers = reply.as_deref().unwrap_or_default().iter();
-        let created = answers
-            .zip(&self.known)
-            .filter(|(answer, known)| **known == Known::Absent && (200..300).contains(&answer.status));
+        let created = answers.zip(&self.known).filter(|(answer, known)| {
+            **known == Known::Absent && (200..300).contains(&answer.status)
+        });
         let learned = Learned {
             stored: count(Known::Stored),
             absent: count(Known::Absent) - self.unasked.len() as u64,
@@ -207,7 +225,8 @@ mod tests {
         let pattern = IndexPattern { prefix: "e".into(), date: None, suffix: String::new() };
         let doubt = Doubt::new(Takeover::at(0), CLOCKS_APART);
         let parcel = Parcel::new(entries(&Ledger::default(), &docs));
-        Errand::new(parcel, Actions::new(pattern, Mode::History), Some(&doubt), 0).telling_index(true)
+        Errand::new(parcel, Actions::new(pattern, Mode::History), Some(&doubt), 0)
+            .telling_index(true)
     }
 
     fn answer(errand: &mut Errand, body: Value) -> Option<Result<Vec<Answer>, Failure>> {
@@ -245,10 +264,12 @@ mod tests {
             { "create": { "_index": "e-2", "status": 429 } },
         ] });
         let reply = answer(&mut errand, items).unwrap();
-        let statuses: Vec<u16> = reply.as_ref().unwrap().iter().map(|answer| answer.status).collect();
+        let statuses: Vec<u16> =
+            reply.as_ref().unwrap().iter().map(|answer| answer.status).collect();
         assert_eq!(statuses, [201, 409, 429]);
         let (_, learned) = errand.finish(&reply);
-        let expected = Learned { stored: 1, absent: 2, created_in_doubt: 1, index: Some("e-2".into()) };
+        let expected =
+            Learned { stored: 1, absent: 2, created_in_doubt: 1, index: Some("e-2".into()) };
         assert_eq!(learned, expected);
     }
 

@@ -37,8 +37,9 @@ pub(super) fn read(
 ) -> Result<Vec<Answer>, Failure> {
     let answer = answer.map_err(transport_failure)?;
     if answer.status == StatusCode::OK {
-        return response::parse(&answer.body, sent)
-            .map_err(|why| Failure::Outage(format!("{host} gave a response that cannot be used: {why}")));
+        return response::parse(&answer.body, sent).map_err(|why| {
+            Failure::Outage(format!("{host} gave a response that cannot be used: {why}"))
+        });
     }
     Err(status_failure(answer.status, &answer.body, host))
 }
@@ -59,7 +60,9 @@ pub(super) fn status_failure(status: StatusCode, body: &[u8], host: &str) -> Fai
         400 => Failure::Rejected(Refusal::Request, text),
         413 => Failure::Rejected(Refusal::TooLarge, text),
         401 => Failure::Refused(format!("{text}: check sink.username and sink.password")),
-        403 => Failure::Refused(format!("{text}: the user needs the right `indices:data/write/bulk`")),
+        403 => {
+            Failure::Refused(format!("{text}: the user needs the right `indices:data/write/bulk`"))
+        }
         429 => Failure::TooMany(text),
         500..=599 => Failure::Outage(text),
         300..=399 => Failure::Refused(format!(

@@ -1,9 +1,10 @@
-//! Asks which ids a data stream or the indices of an alias hold: a refresh, then searches. Pure: makes requests and reads
-//! answers.
+//! Asks which ids a data stream or the indices of an alias hold: a refresh, then searches. Pure:
+//! makes requests and reads answers.
 //!
-//! Constraints: an id that is not found is stored, so an answer that may be incomplete is none. Shards that cannot be asked
-//! fail the search (`allow_partial_search_results`), and primaries are asked, because with segment replication a replica does
-//! not have what a refresh has shown. A closed index cannot be searched, and is passed over: it is one that writes left long ago.
+//! Constraints: an id that is not found is stored, so an answer that may be incomplete is none.
+//! Shards that cannot be asked fail the search (`allow_partial_search_results`), and primaries are
+//! asked, because with segment replication a replica does not have what a refresh has shown. A
+//! closed index cannot be searched, and is passed over: it is one that writes left long ago.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +37,9 @@ pub(super) struct Ask {
 pub(super) fn refresh(name: &str) -> Ask {
     Ask {
         method: Method::POST,
-        path: format!("/{name}/_refresh?ignore_unavailable=true&filter_path=_shards.failed,error,status"),
+        path: format!(
+            "/{name}/_refresh?ignore_unavailable=true&filter_path=_shards.failed,error,status"
+        ),
         content_type: "application/json",
         body: Vec::new(),
     }
@@ -107,14 +110,20 @@ struct Hit {
 }
 
 /// Whether everything is visible.
-pub(super) fn refreshed(answer: Result<Response, TransportError>, host: &str) -> Result<(), Failure> {
+pub(super) fn refreshed(
+    answer: Result<Response, TransportError>,
+    host: &str,
+) -> Result<(), Failure> {
     let Some(body) = body(answer, host)? else { return Ok(()) };
     let refreshed: Refreshed = parse(&body, host)?;
     complete(refreshed.shards.failed, host)
 }
 
 /// Which ids are there.
-pub(super) fn found(answer: Result<Response, TransportError>, host: &str) -> Result<Found, Failure> {
+pub(super) fn found(
+    answer: Result<Response, TransportError>,
+    host: &str,
+) -> Result<Found, Failure> {
     let Some(body) = body(answer, host)? else {
         return Ok(Found { ids: BTreeSet::new(), is_cut: false });
     };
@@ -122,12 +131,15 @@ pub(super) fn found(answer: Result<Response, TransportError>, host: &str) -> Res
     complete(shards.failed + u64::from(timed_out), host)?;
     let is_cut = hits.total.value > hits.hits.len() as u64;
     if is_cut && hits.hits.is_empty() {
-        return Err(Failure::Outage(format!("{host} finds documents by their ids and does not name them")));
+        return Err(Failure::Outage(format!(
+            "{host} finds documents by their ids and does not name them"
+        )));
     }
     Ok(Found { ids: hits.hits.into_iter().map(|hit| hit.id).collect(), is_cut })
 }
 
-/// Whether OpenSearch itself says that there is no such index, and not a proxy that it does not know the way.
+/// Whether OpenSearch itself says that there is no such index, and not a proxy that it does not
+/// know the way.
 pub(super) fn is_no_index(answer: &Response) -> bool {
     answer.status == StatusCode::NOT_FOUND
         && response::whole_error(&answer.body).starts_with("index_not_found_exception")
@@ -139,7 +151,9 @@ fn body(answer: Result<Response, TransportError>, host: &str) -> Result<Option<V
     match answer.status {
         StatusCode::OK => Ok(Some(answer.body)),
         _ if is_no_index(&answer) => Ok(None),
-        StatusCode::FORBIDDEN => Err(Failure::Refused(forbidden(&response::whole_error(&answer.body)))),
+        StatusCode::FORBIDDEN => {
+            Err(Failure::Refused(forbidden(&response::whole_error(&answer.body))))
+        }
         status => Err(match status_failure(status, &answer.body, host) {
             // No document is at fault.
             Failure::Rejected(_, why) => Failure::Refused(why),
@@ -156,14 +170,17 @@ pub(super) fn forbidden(why: &str) -> String {
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8], host: &str) -> Result<T, Failure> {
-    serde_json::from_slice(body)
-        .map_err(|error| Failure::Outage(format!("{host} gave a response that cannot be used: {error}")))
+    serde_json::from_slice(body).map_err(|error| {
+        Failure::Outage(format!("{host} gave a response that cannot be used: {error}"))
+    })
 }
 
 fn complete(failed: u64, host: &str) -> Result<(), Failure> {
     match failed {
         0 => Ok(()),
-        _ => Err(Failure::Outage(format!("{host} could not look up ids in every shard of the index"))),
+        _ => Err(Failure::Outage(format!(
+            "{host} could not look up ids in every shard of the index"
+        ))),
     }
 }
 
@@ -172,7 +189,10 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> Result<Response, TransportError> {
-        Ok(Response { status: StatusCode::from_u16(status).unwrap(), body: body.as_bytes().to_vec() })
+        Ok(Response {
+            status: StatusCode::from_u16(status).unwrap(),
+            body: body.as_bytes().to_vec(),
+        })
     }
 
     #[test]
@@ -183,15 +203,27 @@ mod tests {
         let more = all.replace("\"value\":3", "\"value\":4");
         assert_eq!(found(answer(200, &more), "h"), Ok(Found { ids, is_cut: true }));
         let none = r#"{"timed_out":false,"_shards":{"failed":0},"hits":{"total":{"value":0}}}"#;
-        assert_eq!(found(answer(200, none), "h"), Ok(Found { ids: BTreeSet::new(), is_cut: false }));
+        assert_eq!(
+            found(answer(200, none), "h"),
+            Ok(Found { ids: BTreeSet::new(), is_cut: false })
+        );
     }
 
     #[test]
     fn an_answer_that_may_be_incomplete_finds_nothing_out() {
         let cases = [
-            (200, r#"{"timed_out":true,"_shards":{"failed":0},"hits":{"total":{"value":0},"hits":[]}}"#),
-            (200, r#"{"timed_out":false,"_shards":{"failed":1},"hits":{"total":{"value":0},"hits":[]}}"#),
-            (200, r#"{"timed_out":false,"_shards":{"failed":0},"hits":{"total":{"value":1},"hits":[]}}"#),
+            (
+                200,
+                r#"{"timed_out":true,"_shards":{"failed":0},"hits":{"total":{"value":0},"hits":[]}}"#,
+            ),
+            (
+                200,
+                r#"{"timed_out":false,"_shards":{"failed":1},"hits":{"total":{"value":0},"hits":[]}}"#,
+            ),
+            (
+                200,
+                r#"{"timed_out":false,"_shards":{"failed":0},"hits":{"total":{"value":1},"hits":[]}}"#,
+            ),
             (200, r#"{"timed_out":false,"_shards":{"failed":0}}"#),
             (200, r#"{"hits":{"total":{"value":0},"hits":[]}}"#),
             (200, "<html>"),
@@ -209,9 +241,11 @@ mod tests {
 
     #[test]
     fn where_there_is_no_index_there_is_nothing_and_only_opensearch_says_so() {
-        let none =
-            r#"{"error":{"type":"index_not_found_exception","reason":"no such index [e]"},"status":404}"#;
-        assert_eq!(found(answer(404, none), "h"), Ok(Found { ids: BTreeSet::new(), is_cut: false }));
+        let none = r#"{"error":{"type":"index_not_found_exception","reason":"no such index [e]"},"status":404}"#;
+        assert_eq!(
+            found(answer(404, none), "h"),
+            Ok(Found { ids: BTreeSet::new(), is_cut: false })
+        );
         assert_eq!(refreshed(answer(404, none), "h"), Ok(()));
         for page in ["<html>not found</html>", "{\"error\":\"refused\"}", ""] {
             assert!(matches!(found(answer(404, page), "h"), Err(Failure::Refused(_))), "{page}");
@@ -220,10 +254,14 @@ mod tests {
 
     #[test]
     fn a_refusal_is_no_documents_fault_and_names_the_rights() {
-        let Err(Failure::Refused(why)) = found(answer(400, ""), "h") else { panic!("it is refused") };
+        let Err(Failure::Refused(why)) = found(answer(400, ""), "h") else {
+            panic!("it is refused")
+        };
         assert!(why.contains("answers 400"), "{why}");
         let refusal = r#"{"error":{"type":"security_exception","reason":"no permissions for [indices:data/read/search]"}}"#;
-        let Err(Failure::Refused(why)) = found(answer(403, refusal), "h") else { panic!("it is refused") };
+        let Err(Failure::Refused(why)) = found(answer(403, refusal), "h") else {
+            panic!("it is refused")
+        };
         insta::assert_snapshot!(why, @r#"what may have been sent before is looked up before it is sent again, because the index is a data stream or an alias, and the user may not: grant it `indices:admin/refresh*` and `indices:data/read/search*` there, or set sink.duplicates = "allow" and find some documents twice (security_exception: no permissions for [indices:data/read/search])"#);
     }
 }

@@ -1,10 +1,11 @@
-//! Documents into OpenSearch by `_bulk`: batches, several requests in flight, retries of what failed.
+//! Documents into OpenSearch by `_bulk`: batches, several requests in flight, retries of what
+//! failed.
 //!
-//! What is decided is pure ([`lane`], [`outcome`], [`request`], [`response`], [`retry`], [`storm`]); this file
-//! moves batches, requests and time in and out of it.
+//! What is decided is pure ([`lane`], [`outcome`], [`request`], [`response`], [`retry`],
+//! [`storm`]); this file moves batches, requests and time in and out of it.
 //!
-//! Invariant: an event is settled when OpenSearch has said that its document is stored, or its dead letter is
-//! kept; before that it is held by a batch here, whatever happens.
+//! Invariant: an event is settled when OpenSearch has said that its document is stored, or its dead
+//! letter is kept; before that it is held by a batch here, whatever happens.
 
 mod client;
 mod doubt;
@@ -65,7 +66,11 @@ pub(super) async fn run<I: Inbox>(
         context.metrics.sink.lookups.with_label_values(&[result]);
     }
     let mut sender = Sender {
-        lane: if context.dead_letters.is_replay() { Lane::new().of_dead_letters() } else { Lane::new() },
+        lane: if context.dead_letters.is_replay() {
+            Lane::new().of_dead_letters()
+        } else {
+            Lane::new()
+        },
         actions: Actions::new(settings.index.clone(), settings.mode),
         settings: settings.clone(),
         writes: Writes::Unknown,
@@ -142,7 +147,8 @@ impl Sender {
             if self.lane.is_done() {
                 break;
             }
-            let wake = wake.map_or(now + PROGRESS_INTERVAL, |wake| wake.min(now + PROGRESS_INTERVAL));
+            let wake =
+                wake.map_or(now + PROGRESS_INTERVAL, |wake| wake.min(now + PROGRESS_INTERVAL));
             tokio::select! {
                 biased;
                 () = self.context.shutdown.abort.cancelled() => break,
@@ -182,7 +188,11 @@ impl Sender {
         let doubt = (self.writes == Writes::Move { look_up: true }).then_some(&self.doubt);
         let errand = Errand::new(parcel, self.actions.clone(), doubt, now);
         let errand = errand.telling_index(self.writes != Writes::Stay);
-        self.requests.spawn(run_errand(errand, self.client.clone(), self.context.metrics.sink.clone()));
+        self.requests.spawn(run_errand(
+            errand,
+            self.client.clone(),
+            self.context.metrics.sink.clone(),
+        ));
     }
 
     async fn complete(&mut self, done: Done) -> Result<(), SinkError> {
@@ -213,7 +223,8 @@ impl Sender {
         let Some(index) = learned.index else { return Ok(()) };
         if self.writes == Writes::Unknown {
             let name = self.actions.name();
-            self.writes = moving::found_out(&name, &index, (self.settings.mode, self.settings.duplicates))?;
+            self.writes =
+                moving::found_out(&name, &index, (self.settings.mode, self.settings.duplicates))?;
         }
         let has_moved = self.index.as_ref().is_some_and(|before| *before != index);
         if has_moved && learned.created_in_doubt > 0 {

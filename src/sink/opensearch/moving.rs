@@ -1,8 +1,8 @@
-//! Whether an index without a date is one index, or a data stream or an alias, whose writes move from index to index; and
-//! whether weir may look up there what it must.
+//! Whether an index without a date is one index, or a data stream or an alias, whose writes move
+//! from index to index; and whether weir may look up there what it must.
 //!
-//! `_resolve/index` tells, where the user may ask. Otherwise one `_bulk` item does, whose document is no JSON: it stores
-//! nothing, and its answer names the index that it would have gone to.
+//! `_resolve/index` tells, where the user may ask. Otherwise one `_bulk` item does, whose document
+//! is no JSON: it stores nothing, and its answer names the index that it would have gone to.
 
 use http::{Method, StatusCode};
 use serde::Deserialize;
@@ -50,7 +50,9 @@ pub(super) async fn kind_of(asker: &Asker<'_>, index: &str) -> Result<Kind, Prob
         _ => None,
     };
     match resolved.map(|resolved| resolved.kind(index)) {
-        Some(Kind::Absent) if template_makes_stream(asker, index).await? => Ok(Kind::FutureDataStream),
+        Some(Kind::Absent) if template_makes_stream(asker, index).await? => {
+            Ok(Kind::FutureDataStream)
+        }
         Some(kind) => Ok(kind),
         None => probe(asker, index).await,
     }
@@ -113,8 +115,8 @@ async fn template_makes_stream(asker: &Asker<'_>, index: &str) -> Result<bool, P
     let templates: Option<Templates> = serde_json::from_slice(&answer.body).ok();
     let templates = templates.map_or_else(Vec::new, |templates| templates.index_templates);
     let matching = templates.into_iter().map(|named| named.index_template);
-    let matching =
-        matching.filter(|template| template.index_patterns.iter().any(|pattern| matches(pattern, index)));
+    let matching = matching
+        .filter(|template| template.index_patterns.iter().any(|pattern| matches(pattern, index)));
     let first = matching.max_by_key(|template| template.priority);
     Ok(first.is_some_and(|template| template.data_stream.is_some()))
 }
@@ -137,7 +139,8 @@ fn matches(pattern: &str, text: &str) -> bool {
 /// Asks by a document that cannot be stored.
 async fn probe(asker: &Asker<'_>, index: &str) -> Result<Kind, Problem> {
     let body = format!("{{\"create\":{{\"_index\":\"{index}\",\"_id\":\"weir-probe\"}}}}\n{{\n");
-    let path = "/_bulk?filter_path=items.*._index,items.*.status,items.*.error.type,items.*.error.reason";
+    let path =
+        "/_bulk?filter_path=items.*._index,items.*.status,items.*.error.type,items.*.error.reason";
     let answer = asker.ask(Method::POST, path, body.into_bytes()).await?;
     if let Ok(answers) = response::parse(&answer.body, 1)
         && let Some(error) = &answers[0].error
@@ -213,8 +216,8 @@ pub(super) async fn writes(
     Ok(Writes::Move { look_up: true })
 }
 
-/// What follows from where the first documents went that are stored. Nothing was looked up for these: where nobody told that
-/// there is anything, they were the first.
+/// What follows from where the first documents went that are stored. Nothing was looked up for
+/// these: where nobody told that there is anything, they were the first.
 pub(super) fn found_out(
     index: &str,
     into: &str,
@@ -265,11 +268,12 @@ pub(super) fn not_latest(index: &str, what: &str) -> String {
     )
 }
 
-/// Whether OpenSearch takes no documents with ids there: what Amazon OpenSearch Serverless answers for its time-series and
-/// vector-search collections
+/// Whether OpenSearch takes no documents with ids there: what Amazon OpenSearch Serverless answers
+/// for its time-series and vector-search collections
 /// (<https://docs.aws.amazon.com/opensearch-service/latest/developerguide/serverless-overview.html>).
 pub(super) fn refuses_ids(error: &ItemError) -> bool {
-    error.kind == "illegal_argument_exception" && error.reason.starts_with("Document ID is not supported")
+    error.kind == "illegal_argument_exception"
+        && error.reason.starts_with("Document ID is not supported")
 }
 
 /// Why such a collection is of no use.
@@ -322,8 +326,11 @@ mod tests {
 
     #[test]
     fn only_a_collection_without_ids_refuses_ids() {
-        let error =
-            |kind: &str, reason: &str| ItemError { kind: kind.into(), reason: reason.into(), cause: None };
+        let error = |kind: &str, reason: &str| ItemError {
+            kind: kind.into(),
+            reason: reason.into(),
+            cause: None,
+        };
         let reason = "Document ID is not supported in create/index operation request";
         assert!(refuses_ids(&error("illegal_argument_exception", reason)));
         assert!(!refuses_ids(&error("illegal_argument_exception", "mapper [x] cannot be changed")));

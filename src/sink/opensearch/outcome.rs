@@ -1,7 +1,8 @@
 //! What an item's answer means: design/delivery.md section 4, the table of classes. Pure.
 //!
-//! Invariant: only an error that is known to be about the document's content is a document's; what nobody
-//! thought of is the target's, so that the worst of a mistake here is a pause and not a lost document.
+//! Invariant: only an error that is known to be about the document's content is a document's; what
+//! nobody thought of is the target's, so that the worst of a mistake here is a pause and not a lost
+//! document.
 
 use super::response::ItemError;
 
@@ -20,7 +21,8 @@ pub(super) enum Class {
     Pressure(Pressure),
 }
 
-/// Why a document can never be stored: the `reason` label of `weir_events_dead_lettered_total{where="sink"}`.
+/// Why a document can never be stored: the `reason` label of
+/// `weir_events_dead_lettered_total{where="sink"}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Refusal {
     /// It contradicts the index's mapping.
@@ -96,7 +98,8 @@ pub(super) fn classify(status: u16, error: Option<&ItemError>) -> Class {
     }
 }
 
-/// The listed types of 400 that are about a document's content, as OpenSearch 2.19 and 3.4 answer them.
+/// The listed types of 400 that are about a document's content, as OpenSearch 2.19 and 3.4 answer
+/// them.
 fn document_fault(kind: &str, reason: &str) -> Option<Refusal> {
     match kind {
         // Also what an index template with a broken mapping answers to every document.
@@ -106,11 +109,14 @@ fn document_fault(kind: &str, reason: &str) -> Option<Refusal> {
         "not_x_content_exception" | "x_content_parse_exception" | "json_parse_exception" => {
             Some(Refusal::Syntax)
         }
-        "max_bytes_length_exceeded_exception" | "stream_constraints_exception" => Some(Refusal::Limit),
-        // The type of nearly everything: the field limit of an index (the target's) has it too.
-        "illegal_argument_exception" => {
-            ILLEGAL_ARGUMENTS.iter().find(|(start, _)| reason.starts_with(start)).map(|(_, refusal)| *refusal)
+        "max_bytes_length_exceeded_exception" | "stream_constraints_exception" => {
+            Some(Refusal::Limit)
         }
+        // The type of nearly everything: the field limit of an index (the target's) has it too.
+        "illegal_argument_exception" => ILLEGAL_ARGUMENTS
+            .iter()
+            .find(|(start, _)| reason.starts_with(start))
+            .map(|(_, refusal)| *refusal),
         _ => None,
     }
 }
@@ -142,9 +148,24 @@ mod tests {
             (200, "", "", Class::Stored),
             (409, "version_conflict_engine_exception", "[v]: version conflict", Class::Conflict),
             (409, "resource_conflict", "", Class::Target),
-            (400, "mapper_parsing_exception", "failed to parse field [d]", document(Refusal::Mapping)),
-            (400, "mapper_parsing_exception", "Failed to parse mapping [_doc]: no handler", Class::Target),
-            (400, "strict_dynamic_mapping_exception", "mapping set to strict", document(Refusal::Mapping)),
+            (
+                400,
+                "mapper_parsing_exception",
+                "failed to parse field [d]",
+                document(Refusal::Mapping),
+            ),
+            (
+                400,
+                "mapper_parsing_exception",
+                "Failed to parse mapping [_doc]: no handler",
+                Class::Target,
+            ),
+            (
+                400,
+                "strict_dynamic_mapping_exception",
+                "mapping set to strict",
+                document(Refusal::Mapping),
+            ),
             (
                 400,
                 "illegal_argument_exception",
@@ -163,12 +184,27 @@ mod tests {
                 "mapper [z] cannot be changed from type [long] to [text]",
                 document(Refusal::Mapping),
             ),
-            (400, "illegal_argument_exception", "pipeline with id [p] does not exist", Class::Target),
+            (
+                400,
+                "illegal_argument_exception",
+                "pipeline with id [p] does not exist",
+                Class::Target,
+            ),
             (400, "invalid_index_name_exception", "must be lowercase", Class::Target),
             (400, "index_closed_exception", "closed", Class::Target),
             (400, "validation_exception", "this action would add [2] total shards", Class::Target),
-            (403, "cluster_block_exception", "blocked by: [FORBIDDEN/8/index write (api)];", Class::Target),
-            (403, "security_exception", "no permissions for [indices:data/write/index]", Class::Target),
+            (
+                403,
+                "cluster_block_exception",
+                "blocked by: [FORBIDDEN/8/index write (api)];",
+                Class::Target,
+            ),
+            (
+                403,
+                "security_exception",
+                "no permissions for [indices:data/write/index]",
+                Class::Target,
+            ),
             (404, "index_not_found_exception", "no such index", Class::Target),
             (418, "teapot", "", Class::Target),
             (429, "rejected_execution_exception", "", Class::Pressure(Pressure::TooMany)),

@@ -80,7 +80,10 @@ impl Reporter {
                 tracing::warn!(for_s, "OpenSearch takes no documents for now: {why}; trying again");
             }
             Trouble::Refused(why) => {
-                tracing::error!(for_s, "OpenSearch refuses: {why}; events are held, and it is tried again");
+                tracing::error!(
+                    for_s,
+                    "OpenSearch refuses: {why}; events are held, and it is tried again"
+                );
             }
         }
     }
@@ -89,9 +92,9 @@ impl Reporter {
 fn condition(trouble: &Trouble, since: jiff::Timestamp) -> Condition {
     match trouble {
         Trouble::Outage(why) => Condition::Note(format!("since {since:.0}: {why}; trying again")),
-        Trouble::Refused(why) => {
-            Condition::NotReady(format!("since {since:.0}: {why}; events are held, and it is tried again"))
-        }
+        Trouble::Refused(why) => Condition::NotReady(format!(
+            "since {since:.0}: {why}; events are held, and it is tried again"
+        )),
     }
 }
 
@@ -120,7 +123,10 @@ mod tests {
             (report.ok, line.split_once("Z: ").map_or(line.clone(), |(_, rest)| rest.to_owned()))
         };
         assert_eq!(lines(None), (true, "sink: ok".into()));
-        assert_eq!(lines(Some(Trouble::Outage("gone".into()))), (true, "gone; trying again)".into()));
+        assert_eq!(
+            lines(Some(Trouble::Outage("gone".into()))),
+            (true, "gone; trying again)".into())
+        );
         let (ok, line) = lines(Some(Trouble::Refused("401".into())));
         assert!(!ok);
         assert_eq!(line, "401; events are held, and it is tried again");

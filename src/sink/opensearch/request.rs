@@ -1,7 +1,7 @@
 //! Makes the body of a `_bulk` request: one action line and one document line an item. Pure.
 //!
-//! Invariant: what is written depends on the item and the settings alone, so a retry, a relist and a restart
-//! address the same document of the same index.
+//! Invariant: what is written depends on the item and the settings alone, so a retry, a relist and
+//! a restart address the same document of the same index.
 
 use super::outcome::Refusal;
 use crate::event::DocumentIdentity;
@@ -18,7 +18,8 @@ const ACTION_BYTES: usize = 192;
 pub(super) struct Actions {
     pattern: IndexPattern,
     mode: Mode,
-    /// The start of a day (in days since the epoch) and the index of that day: consecutive events share it.
+    /// The start of a day (in days since the epoch) and the index of that day: consecutive events
+    /// share it.
     day: Option<i64>,
     index: String,
 }
@@ -178,7 +179,8 @@ mod tests {
 
     #[test]
     fn history_creates_one_document_for_each_version() {
-        let docs = [Doc::object("8c9b-1", "42"), Doc { time: 86_400_000_000, ..Doc::digest("00ff") }];
+        let docs =
+            [Doc::object("8c9b-1", "42"), Doc { time: 86_400_000_000, ..Doc::digest("00ff") }];
         insta::assert_snapshot!(body(Mode::History, &docs), @r#"
         {"create":{"_index":"kube-events-1970.01.01-x","_id":"8c9b-1.42"}}
         {"n":1}

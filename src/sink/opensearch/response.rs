@@ -1,16 +1,15 @@
 //! Reads the answer to a `_bulk` request. Pure.
 //!
-//! Invariant: exactly one answer an item, in the order of the request, or the whole response is an error:
-//! a guess here would settle a document that was not stored.
+//! Invariant: exactly one answer an item, in the order of the request, or the whole response is an
+//! error: a guess here would settle a document that was not stored.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 
-/// What to ask for. The status of every item always, so that the number of items can be checked; the reasons
-/// only where there are any.
-const FILTER_PATH: &str =
-    "items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason,error,status";
+/// What to ask for. The status of every item always, so that the number of items can be checked;
+/// the reasons only where there are any.
+const FILTER_PATH: &str = "items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason,error,status";
 
 /// The `filter_path` to ask with; with the index of every item when `tells_index`.
 pub(super) fn filter_path(tells_index: bool) -> String {
@@ -126,7 +125,9 @@ fn index_of(body: &[u8], is_asked_for: impl Fn(u16) -> bool) -> Option<String> {
 
 fn answer(number: usize, item: RawItem<'_>) -> Result<Answer, Unreadable> {
     let answer = match (item.create, item.index, item.delete) {
-        (Some(answer), None, None) | (None, Some(answer), None) | (None, None, Some(answer)) => answer,
+        (Some(answer), None, None) | (None, Some(answer), None) | (None, None, Some(answer)) => {
+            answer
+        }
         _ => return Err(Unreadable::Item(number)),
     };
     if !matches!(answer.status, 200..=299 | 400..=599) {
@@ -140,7 +141,8 @@ fn answer(number: usize, item: RawItem<'_>) -> Result<Answer, Unreadable> {
     Ok(Answer { status: answer.status, error })
 }
 
-/// What a response that is no `_bulk` response says, for people: OpenSearch's own reason, or the text's start.
+/// What a response that is no `_bulk` response says, for people: OpenSearch's own reason, or the
+/// text's start.
 pub(super) fn whole_error(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Whole {
@@ -208,8 +210,14 @@ mod tests {
             (br#"{"items":[{"create":{"status":201}}"#, "it is not the JSON"),
             (br#"{"items":[{"create":{"status":201}}]}"#, "1 items for 2"),
             (br#"{"items":[{"create":{"status":201}},{}]}"#, "item 1 has no answer"),
-            (br#"{"items":[{"create":{"status":201},"index":{"status":201}},{}]}"#, "item 0 has no answer"),
-            (br#"{"items":[{"create":{"status":201}},{"index":{"status":302}}]}"#, "the status 302"),
+            (
+                br#"{"items":[{"create":{"status":201},"index":{"status":201}},{}]}"#,
+                "item 0 has no answer",
+            ),
+            (
+                br#"{"items":[{"create":{"status":201}},{"index":{"status":302}}]}"#,
+                "the status 302",
+            ),
         ];
         for (body, expected) in cases {
             let error = parse(body, 2).unwrap_err().to_string();
@@ -233,7 +241,10 @@ mod tests {
 
     fn answers() -> impl Strategy<Value = Vec<AnyAnswer>> {
         let status = prop_oneof![200u16..300, 400u16..600];
-        proptest::collection::vec((any::<bool>(), status, proptest::option::of((".*", ".*"))), 0..20)
+        proptest::collection::vec(
+            (any::<bool>(), status, proptest::option::of((".*", ".*"))),
+            0..20,
+        )
     }
 
     proptest! {

@@ -7,8 +7,8 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(250);
 /// No wait is longer: an outage that ends is noticed within this time.
 pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
-/// How long to wait after the `attempt`th failure in a row (from 0): doubling, and of that between half and
-/// all, by `random` in 0..1, so that many senders do not come back at one moment.
+/// How long to wait after the `attempt`th failure in a row (from 0): doubling, and of that between
+/// half and all, by `random` in 0..1, so that many senders do not come back at one moment.
 pub(super) fn backoff(attempt: u32, random: f64) -> Duration {
     let whole = BACKOFF_FIRST.saturating_mul(1 << attempt.min(16)).min(BACKOFF_MAX);
     whole.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
@@ -41,8 +41,8 @@ impl Window {
     }
 }
 
-/// How many bytes a request may have: halves when requests are too large for the other side (413, a whole 429, a
-/// timeout), and doubles again with each success of that size.
+/// How many bytes a request may have: halves when requests are too large for the other side (413, a
+/// whole 429, a timeout), and doubles again with each success of that size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RequestSize {
     bytes: usize,

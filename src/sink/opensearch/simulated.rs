@@ -1,5 +1,5 @@
-//! The sink for simulators: the production lane, request bodies, responses and storm, with the requests carried by the
-//! simulator.
+//! The sink for simulators: the production lane, request bodies, responses and storm, with the
+//! requests carried by the simulator.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -126,7 +126,8 @@ impl Sink {
                 if let Some(doubt) = &mut self.doubt {
                     doubt.restarted(self.tracker.restarts(), micros);
                 }
-                let mut errand = Errand::new(parcel, self.actions.clone(), self.doubt.as_ref(), micros);
+                let mut errand =
+                    Errand::new(parcel, self.actions.clone(), self.doubt.as_ref(), micros);
                 let request = Request::of(errand.ask());
                 self.number += 1;
                 self.in_flight.insert(self.number, errand);
@@ -177,11 +178,14 @@ impl Sink {
         let host = "http://simulated".to_owned();
         let answer = match ended {
             Ended::Answered(status, body) => {
-                let status = StatusCode::from_u16(status).unwrap_or_else(|error| unreachable!("{error}"));
+                let status =
+                    StatusCode::from_u16(status).unwrap_or_else(|error| unreachable!("{error}"));
                 Ok(Response { status, body })
             }
             Ended::TimedOut => Err(TransportError::Timeout { host: host.clone() }),
-            Ended::Broke => Err(TransportError::Io { host: host.clone(), detail: "reset by peer".into() }),
+            Ended::Broke => {
+                Err(TransportError::Io { host: host.clone(), detail: "reset by peer".into() })
+            }
         };
         let Some(reply) = errand.answered(answer, &host) else {
             let next = Some(Request::of(errand.ask()));
@@ -199,7 +203,8 @@ impl Sink {
         };
         tally.delivered(before, delivered.len() as u64 - stored);
         Item::settle_all(delivered, &tally);
-        let dead = dead.into_iter().map(|(item, refusal, _)| Dead { item, reason: refusal.label() });
+        let dead =
+            dead.into_iter().map(|(item, refusal, _)| Dead { item, reason: refusal.label() });
         Outcome { dead: dead.collect(), next: None }
     }
 

@@ -1,7 +1,8 @@
 //! Tells a bad document from a mistake that makes every document bad. Pure: time is a parameter.
 //!
-//! A mistake in a template or a mapping answers 400 to document after document. Were each one believed, every
-//! event would become a dead letter. So documents' failures are believed only while documents succeed as well.
+//! A mistake in a template or a mapping answers 400 to document after document. Were each one
+//! believed, every event would become a dead letter. So documents' failures are believed only while
+//! documents succeed as well.
 
 use std::time::Duration;
 
@@ -35,13 +36,15 @@ struct Counts {
 }
 
 impl Storm {
-    /// Believes every failure: the documents come from dead letters, and a refusal leaves them where they were.
+    /// Believes every failure: the documents come from dead letters, and a refusal leaves them
+    /// where they were.
     pub(super) fn trusting() -> Storm {
         Storm { is_trusting: true, ..Storm::default() }
     }
 
-    /// A response with so many documents stored and so many refused for their content: whether to believe the
-    /// refusals. Those that are not believed are asked again later, and then counted again.
+    /// A response with so many documents stored and so many refused for their content: whether to
+    /// believe the refusals. Those that are not believed are asked again later, and then
+    /// counted again.
     pub(super) fn believes(&mut self, stored: u64, refused: u64, now: Instant) -> bool {
         self.turn_minute(now);
         self.failures_in_a_row = if stored > 0 { 0 } else { self.failures_in_a_row + refused };
@@ -50,7 +53,9 @@ impl Storm {
         let outcomes = self.now.outcomes + self.before.outcomes;
         let failures = self.now.failures + self.before.failures;
         let too_many = failures >= MINUTE_FAILURES && failures * MINUTE_SHARE > outcomes;
-        refused == 0 || self.is_trusting || (self.failures_in_a_row < OUTCOMES_WITHOUT_SUCCESS && !too_many)
+        refused == 0
+            || self.is_trusting
+            || (self.failures_in_a_row < OUTCOMES_WITHOUT_SUCCESS && !too_many)
     }
 
     /// After a pause a probe was stored: what was counted before says nothing any more.
@@ -85,8 +90,8 @@ mod tests {
     async fn one_by_one_the_hundredth_failure_without_a_success_is_not_believed() {
         let mut storm = Storm::default();
         // So slowly that no minute has enough of them.
-        let believed =
-            (0..150).take_while(|i| storm.believes(0, 1, Instant::now() + Duration::from_secs(10) * *i));
+        let believed = (0..150)
+            .take_while(|i| storm.believes(0, 1, Instant::now() + Duration::from_secs(10) * *i));
         assert_eq!(believed.count(), 99);
     }
 

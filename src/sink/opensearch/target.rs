@@ -1,8 +1,9 @@
-//! Before the first document: the target must be the one that the saved position is for, an index without a date is looked
-//! at, whether it is an index at all ([`moving`](super::moving)), and the index template is installed where it is missing.
+//! Before the first document: the target must be the one that the saved position is for, an index
+//! without a date is looked at, whether it is an index at all ([`moving`](super::moving)), and the
+//! index template is installed where it is missing.
 //!
-//! A data stream's indices, and those of an alias, are made by templates of their own, which weir leaves alone: one of its own
-//! would stand in their way.
+//! A data stream's indices, and those of an alias, are made by templates of their own, which weir
+//! leaves alone: one of its own would stand in their way.
 //!
 //! An OpenSearch that is not there, or does not let us in, is waited for, as later on.
 
@@ -86,7 +87,8 @@ async fn prepare_once(
     }
 }
 
-/// The `cluster_uuid`, where it may be read. A cluster that is still forming says `_na_`, and is asked again.
+/// The `cluster_uuid`, where it may be read. A cluster that is still forming says `_na_`, and is
+/// asked again.
 async fn cluster_uuid(asker: &Asker<'_>) -> Result<Option<String>, Problem> {
     #[derive(Deserialize)]
     struct Root {
@@ -94,7 +96,9 @@ async fn cluster_uuid(asker: &Asker<'_>) -> Result<Option<String>, Problem> {
     }
     let answer = asker.ask(Method::GET, "/", Vec::new()).await?;
     if answer.status != StatusCode::OK {
-        tracing::debug!("the cluster's identity may not be read (the right `cluster:monitor/main`)");
+        tracing::debug!(
+            "the cluster's identity may not be read (the right `cluster:monitor/main`)"
+        );
         return Ok(None);
     }
     let root: Option<Root> = serde_json::from_slice(&answer.body).ok();
@@ -154,12 +158,19 @@ pub(super) struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    /// One request; what is an outage or a refusal of the user is a [`Problem`], everything else an answer.
-    pub(super) async fn ask(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Response, Problem> {
+    /// One request; what is an outage or a refusal of the user is a [`Problem`], everything else an
+    /// answer.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Response, Problem> {
         let host = self.client.host().to_owned();
         let answer = self.client.request(method, path, "application/json", body).await;
         self.requests.with_label_values(&[status_label(&answer)]).inc();
-        let answer = answer.map_err(|error| Problem::Again(transport_failure(error).into_trouble()))?;
+        let answer =
+            answer.map_err(|error| Problem::Again(transport_failure(error).into_trouble()))?;
         let failure = || status_failure(answer.status, &answer.body, &host).into_trouble();
         match answer.status.as_u16() {
             401 => Err(Problem::Unauthorized(failure())),

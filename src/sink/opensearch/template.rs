@@ -1,13 +1,16 @@
 //! The index template: how weir's documents are mapped. Pure.
 //!
-//! Constraints: dashboards that were made for dynamic mapping go on working (`type.keyword`, phrase search on
-//! `type`); no event can be refused for a value that does not parse, nor explode the mapping with its labels.
+//! Constraints: dashboards that were made for dynamic mapping go on working (`type.keyword`, phrase
+//! search on `type`); no event can be refused for a value that does not parse, nor explode the
+//! mapping with its labels.
 //!
 //! - What people search and aggregate is `text` with a `.keyword`, as dynamic mapping makes it.
-//! - Names, ids and whatever weir and modules add are keywords, with a `.keyword` of the same content.
-//! - Labels are one `flat_object` field each (OpenSearch 2.7 and later): `metadata.labels.app:web` finds, dots in
-//!   a label's name are harmless, `.keyword` and aggregations do not work on them. Annotations may be longer than
-//!   a term may be (32,766 bytes), which would refuse the document: they are stored, and not searched.
+//! - Names, ids and whatever weir and modules add are keywords, with a `.keyword` of the same
+//!   content.
+//! - Labels are one `flat_object` field each (OpenSearch 2.7 and later): `metadata.labels.app:web`
+//!   finds, dots in a label's name are harmless, `.keyword` and aggregations do not work on them.
+//!   Annotations may be longer than a term may be (32,766 bytes), which would refuse the document:
+//!   they are stored, and not searched.
 //! - `ignore_malformed`: a date or a number that is none is stored and not indexed.
 
 use serde_json::{Value, json};
@@ -147,7 +150,11 @@ mod tests {
     #[test]
     fn it_is_named_after_the_index_and_matches_all_its_dates_and_nothing_else() {
         let cases = [
-            (pattern("kube-events-", Some(DateFormat::Day), ""), "weir-kube-events", "kube-events-*"),
+            (
+                pattern("kube-events-", Some(DateFormat::Day), ""),
+                "weir-kube-events",
+                "kube-events-*",
+            ),
             (pattern("", Some(DateFormat::Year), "-events"), "weir-events", "*-events"),
             (pattern("kube-events", None, ""), "weir-kube-events", "kube-events"),
         ];

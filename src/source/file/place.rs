@@ -1,4 +1,5 @@
-//! Where reading is in a followed file, as it is saved: `DEVICE:INODE:OFFSET`. Pure but for looking at the file.
+//! Where reading is in a followed file, as it is saved: `DEVICE:INODE:OFFSET`. Pure but for looking
+//! at the file.
 
 use std::fmt;
 use std::fs::File;

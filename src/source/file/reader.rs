@@ -42,7 +42,8 @@ pub(super) struct Reader<F> {
     context: Context,
     framer: Framer,
     frames: Frames,
-    /// The chunk that is being filled; none when none was needed yet, or to be had before it was too late.
+    /// The chunk that is being filled; none when none was needed yet, or to be had before it was
+    /// too late.
     chunk: Option<Chunk>,
     /// How far a followed file was read.
     place: Option<Place>,
@@ -52,7 +53,16 @@ pub(super) struct Reader<F> {
 impl<F: FnMut(u64)> Reader<F> {
     pub(super) fn new(name: String, input: Input, context: Context, on_read: F) -> Reader<F> {
         let frames = Frames::new(name.clone(), context.metrics.clone());
-        Reader { name, input, context, framer: Framer::new(), frames, chunk: None, place: None, on_read }
+        Reader {
+            name,
+            input,
+            context,
+            framer: Framer::new(),
+            frames,
+            chunk: None,
+            place: None,
+            on_read,
+        }
     }
 
     /// What is read, for people.
@@ -78,7 +88,11 @@ impl<F: FnMut(u64)> Reader<F> {
         let length = file.metadata().map_err(|error| self.read_error(error))?.len();
         match (Place::parse(&saved), &mut self.place) {
             (Some(saved), Some(place)) if saved.is_in(place) && saved.offset <= length => {
-                tracing::info!(input = self.name, offset = saved.offset, "going on where the last run was");
+                tracing::info!(
+                    input = self.name,
+                    offset = saved.offset,
+                    "going on where the last run was"
+                );
                 file.seek(SeekFrom::Start(saved.offset)).map_err(|error| self.read_error(error))?;
                 self.place = Some(saved);
             }
@@ -123,12 +137,14 @@ impl<F: FnMut(u64)> Reader<F> {
 
     /// Whether there is input, or its end; while there is none, what was framed is on its way.
     fn wait_for_input(&mut self, input: &impl AsFd) -> Result<bool, FileError> {
-        let is_there =
-            |for_long: Timespec| match poll(&mut [PollFd::new(input, PollFlags::IN)], Some(&for_long)) {
-                Ok(count) => Ok(count > 0),
-                Err(Errno::INTR) => Ok(false),
-                Err(error) => Err(error),
-            };
+        let is_there = |for_long: Timespec| match poll(
+            &mut [PollFd::new(input, PollFlags::IN)],
+            Some(&for_long),
+        ) {
+            Ok(count) => Ok(count > 0),
+            Err(Errno::INTR) => Ok(false),
+            Err(error) => Err(error),
+        };
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         let later = Timespec { tv_sec: 0, tv_nsec: LOOK_UP.subsec_nanos().into() };
         if is_there(now).map_err(|error| self.read_error(error.into()))? {

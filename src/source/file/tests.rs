@@ -85,9 +85,11 @@ fn a_file_is_read_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.json");
     let names: Vec<String> = (0..20_000).map(|n| n.to_string()).collect();
-    fs::write(&path, names.iter().map(event).collect::<String>() + "oops\n" + &event("last")[..30]).unwrap();
+    fs::write(&path, names.iter().map(event).collect::<String>() + "oops\n" + &event("last")[..30])
+        .unwrap();
     let bench = bench(64);
-    let (ledger, metrics, context) = (bench.ledger.clone(), bench.metrics.clone(), bench.context.clone());
+    let (ledger, metrics, context) =
+        (bench.ledger.clone(), bench.metrics.clone(), bench.context.clone());
     let mut read = 0;
     run_file(&path, false, context, |bytes| read += bytes).unwrap();
     assert_eq!(read, fs::metadata(&path).unwrap().len());
@@ -103,7 +105,8 @@ fn a_file_is_read_to_its_end() {
     );
 }
 
-/// Follows `path` from `marks` on until these have come and had their outcomes; answers how far it then is.
+/// Follows `path` from `marks` on until these have come and had their outcomes; answers how far it
+/// then is.
 fn follow_until(path: &Path, marks: Positions, names: &[&str]) -> Positions {
     let tracker = Tracker::default();
     tracker.begin(marks);
@@ -244,8 +247,8 @@ fn drain_behind(
 
 #[test]
 fn a_drain_loses_nothing_that_was_read_of_live_input() {
-    // More events than a chunk holds, in fewer bytes than it holds: those behind are carried over, to a chunk that
-    // there is, or that must be waited for.
+    // More events than a chunk holds, in fewer bytes than it holds: those behind are carried over,
+    // to a chunk that there is, or that must be waited for.
     let count = crate::event::CHUNK_EVENTS_MAX + 1_000;
     let text = "{\"involvedObject\":{}}\n".repeat(count) + "{\"half\":";
     for chunks in [1, 4] {

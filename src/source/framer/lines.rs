@@ -1,7 +1,7 @@
 //! Where a position of the input stands, for people: line and column.
 //!
-//! Constraint: line breaks are counted once, when a chunk is left or when a place is asked for, at the speed
-//! of memchr; and before an event's own line breaks are made spaces.
+//! Constraint: line breaks are counted once, when a chunk is left or when a place is asked for, at
+//! the speed of memchr; and before an event's own line breaks are made spaces.
 
 use memchr::{memchr_iter, memrchr};
 

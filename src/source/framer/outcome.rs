@@ -88,9 +88,10 @@ impl Framer {
         tell(fault, bytes, sides.visitor, &mut sides.chunk.rejects);
     }
 
-    /// A fault of syntax at `at`, in the unit that begins at `self.at`: its end is not known, so it goes on at the
-    /// next line that begins with `{`. That is looked for from the unit's start: a line that was torn off may have
-    /// taken the next one in as a value before anything was wrong.
+    /// A fault of syntax at `at`, in the unit that begins at `self.at`: its end is not known, so it
+    /// goes on at the next line that begins with `{`. That is looked for from the unit's start:
+    /// a line that was torn off may have taken the next one in as a value before anything was
+    /// wrong.
     pub(super) fn recover(
         &mut self,
         sides: &mut Sides<'_>,
@@ -127,12 +128,22 @@ impl Framer {
     }
 
     /// A byte at `self.at` that cannot stand there.
-    pub(super) fn broken(&mut self, sides: &mut Sides<'_>, frame: FrameType, what: &'static str) -> Step {
+    pub(super) fn broken(
+        &mut self,
+        sides: &mut Sides<'_>,
+        frame: FrameType,
+        what: &'static str,
+    ) -> Step {
         self.broken_scan(sides, frame, ScanError::Syntax { at: 0, what })
     }
 
     /// A scan from `self.at` that stopped.
-    pub(super) fn broken_scan(&mut self, sides: &mut Sides<'_>, frame: FrameType, error: ScanError) -> Step {
+    pub(super) fn broken_scan(
+        &mut self,
+        sides: &mut Sides<'_>,
+        frame: FrameType,
+        error: ScanError,
+    ) -> Step {
         match Malformed::of_scan(error) {
             None => Step::NeedsMore,
             Some(malformed) => self.recover(sides, frame, self.at + malformed.at, malformed),
@@ -153,7 +164,9 @@ impl Framer {
         // Between two items, there is nothing of which it is a part.
         let at = self.at;
         self.recover(sides, frame, at, malformed);
-        if let (State::Recover(recover), Some(&first)) = (&mut self.state, sides.chunk.bytes.get(at)) {
+        if let (State::Recover(recover), Some(&first)) =
+            (&mut self.state, sides.chunk.bytes.get(at))
+        {
             recover.pass(first);
             self.at += 1;
         }

@@ -32,7 +32,8 @@ impl Recover {
         recover
     }
 
-    /// Passes over the next bytes. Answers how many, and whether the line to go on with begins there.
+    /// Passes over the next bytes. Answers how many, and whether the line to go on with begins
+    /// there.
     pub(super) fn take(&mut self, bytes: &[u8]) -> (usize, bool) {
         let mut at = 0;
         while at < bytes.len() {
@@ -48,8 +49,8 @@ impl Recover {
         (at, false)
     }
 
-    /// What was passed over, without the white space at its end; one byte more than an event may have when it
-    /// was more than that.
+    /// What was passed over, without the white space at its end; one byte more than an event may
+    /// have when it was more than that.
     pub(super) fn kept(&self) -> &[u8] {
         self.kept.trim_ascii_end()
     }

@@ -8,9 +8,11 @@ use crate::event::{ScanError, Scanner, Span, decode};
 pub(super) enum Shape {
     /// An Event, or nothing that is known: parsing tells.
     Bare,
-    /// A List; its items begin here, behind the bracket. `metadata` is there if it stood before them.
+    /// A List; its items begin here, behind the bracket. `metadata` is there if it stood before
+    /// them.
     List { items: usize, metadata: Option<Span> },
-    /// A whole List whose items are `null`, which is how Go writes a slice that was never made: as if it were empty.
+    /// A whole List whose items are `null`, which is how Go writes a slice that was never made: as
+    /// if it were empty.
     NullList { len: usize, metadata: Option<Span> },
     /// A watch envelope: its object begins here; its type is there if it stood before.
     Envelope { object: usize, kind: Option<EnvelopeType> },
@@ -42,9 +44,10 @@ impl EnvelopeType {
 
 /// Looks at the object that begins at `window[0]`.
 ///
-/// The rule: whose kind, seen so far, is Event is a bare event whatever other members it has; otherwise an array
-/// member `items` makes it a List, and so does `null` where the kind ends in List; otherwise an object member
-/// `object` makes it a watch envelope. `End`: not decided yet. What is no JSON is called bare: parsing it says what is wrong.
+/// The rule: whose kind, seen so far, is Event is a bare event whatever other members it has;
+/// otherwise an array member `items` makes it a List, and so does `null` where the kind ends in
+/// List; otherwise an object member `object` makes it a watch envelope. `End`: not decided yet.
+/// What is no JSON is called bare: parsing it says what is wrong.
 pub(super) fn shape(window: &[u8]) -> Result<Shape, ScanError> {
     match find_shape(window) {
         Err(ScanError::Syntax { .. } | ScanError::Depth { .. }) => Ok(Shape::Bare),
@@ -80,8 +83,11 @@ fn find_shape(window: &[u8]) -> Result<Shape, ScanError> {
         }
         Ok(found.is_none())
     })?;
-    let whole =
-        if has_null_items && is_kind_of_list { Shape::NullList { len: end, metadata } } else { Shape::Bare };
+    let whole = if has_null_items && is_kind_of_list {
+        Shape::NullList { len: end, metadata }
+    } else {
+        Shape::Bare
+    };
     Ok(found.unwrap_or(whole))
 }
 
@@ -89,14 +95,17 @@ fn find_shape(window: &[u8]) -> Result<Shape, ScanError> {
 fn text(window: &[u8], value: Span) -> std::borrow::Cow<'_, str> {
     let inner = value.range().start + 1..value.range().end - 1;
     let escaped = memchr::memchr(b'\\', &window[inner.clone()]).is_some();
-    let span =
-        if escaped { Span::escaped(inner.start, inner.end) } else { Span::plain(inner.start, inner.end) };
+    let span = if escaped {
+        Span::escaped(inner.start, inner.end)
+    } else {
+        Span::plain(inner.start, inner.end)
+    };
     decode(window, span)
 }
 
-/// Walks over the members of an object from `at`, which is behind its bracket. `member` gets the key, the first
-/// byte of the value and the scanner that stands at it; it takes the value, or answers `false` to end the walk.
-/// Answers the position behind the object.
+/// Walks over the members of an object from `at`, which is behind its bracket. `member` gets the
+/// key, the first byte of the value and the scanner that stands at it; it takes the value, or
+/// answers `false` to end the walk. Answers the position behind the object.
 fn members(
     window: &[u8],
     at: usize,
@@ -120,7 +129,8 @@ fn members(
     }
 }
 
-/// The rest of an object, from behind one of its values: where it ends, and its member `wanted` if it is there.
+/// The rest of an object, from behind one of its values: where it ends, and its member `wanted` if
+/// it is there.
 fn rest(window: &[u8], at: usize, wanted: &str) -> Result<(usize, Option<Span>), ScanError> {
     let mut scan = Scanner::new(window, at);
     if scan.peek()? == b'}' {
@@ -153,7 +163,8 @@ pub(super) fn rest_of_envelope(
     Ok((end, value.and_then(|value| EnvelopeType::of_text(&text(window, value)))))
 }
 
-/// The rest of a List from behind its items: where it ends, and its `metadata` if that stands there.
+/// The rest of a List from behind its items: where it ends, and its `metadata` if that stands
+/// there.
 pub(super) fn rest_of_list(window: &[u8]) -> Result<(usize, Option<Span>), ScanError> {
     let (end, metadata) = rest(window, 0, "metadata")?;
     Ok((end, metadata.filter(|metadata| window[metadata.range().start] == b'{')))
@@ -163,7 +174,9 @@ pub(super) fn rest_of_list(window: &[u8]) -> Result<(usize, Option<Span>), ScanE
 pub(super) fn tell(kind: EnvelopeType, object: &[u8], tell: impl FnOnce(Other<'_>)) {
     if kind == EnvelopeType::Deleted {
         // As many as there are events: they expire. So these are not read into a tree.
-        return tell(Other::Deleted { resource_version: &resource_version(object).unwrap_or_default() });
+        return tell(Other::Deleted {
+            resource_version: &resource_version(object).unwrap_or_default(),
+        });
     }
     let object = Tree::read(object);
     tell(match kind {
@@ -174,7 +187,8 @@ pub(super) fn tell(kind: EnvelopeType, object: &[u8], tell: impl FnOnce(Other<'_
         },
         _ => Other::Bookmark {
             resource_version: object.text("/metadata/resourceVersion"),
-            initial_events_end: object.text("/metadata/annotations/k8s.io~1initial-events-end") == "true",
+            initial_events_end: object.text("/metadata/annotations/k8s.io~1initial-events-end")
+                == "true",
         },
     });
 }

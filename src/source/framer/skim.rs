@@ -1,10 +1,13 @@
-//! A JSON validator that takes its input in pieces: has the value ended, or can it no longer be JSON?
+//! A JSON validator that takes its input in pieces: has the value ended, or can it no longer be
+//! JSON?
 //!
-//! Constraint: an object that arrives in many reads is looked at once here, a byte at a time, and parsed
-//! when this says that it is worth it; parsing it again at each read would take the square of its size.
+//! Constraint: an object that arrives in many reads is looked at once here, a byte at a time, and
+//! parsed when this says that it is worth it; parsing it again at each read would take the square
+//! of its size.
 //!
-//! Invariant: it stops where [`Scanner`](crate::event::Scanner) would, but knows no limit of depth: it only
-//! remembers the kind of the innermost [`LEVELS`] open containers and believes brackets outside of those.
+//! Invariant: it stops where [`Scanner`](crate::event::Scanner) would, but knows no limit of depth:
+//! it only remembers the kind of the innermost [`LEVELS`] open containers and believes brackets
+//! outside of those.
 
 /// Where a [`Skim`] stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +129,9 @@ impl Skim {
             (State::Key | State::KeyOrClose, b'"') => Some(State::String { is_key: true }),
             (State::KeyOrClose, b'}') => self.close(byte),
             (State::Colon, b':') => Some(State::Value),
-            (State::AfterValue, b',') => Some(if self.in_object_now() { State::Key } else { State::Value }),
+            (State::AfterValue, b',') => {
+                Some(if self.in_object_now() { State::Key } else { State::Value })
+            }
             (State::AfterValue, b'}' | b']') => self.close(byte),
             (State::Escape { is_key }, b'u') => Some(State::Hex { is_key, left: 4 }),
             (State::Escape { is_key }, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
@@ -190,7 +195,9 @@ fn number(state: State, byte: u8) -> Option<State> {
         (State::Point | State::Fraction, b'0'..=b'9') => State::Fraction,
         (State::Zero | State::Integer | State::Fraction, b'e' | b'E') => State::Exponent,
         (State::Exponent, b'+' | b'-') => State::ExponentSign,
-        (State::Exponent | State::ExponentSign | State::ExponentDigits, b'0'..=b'9') => State::ExponentDigits,
+        (State::Exponent | State::ExponentSign | State::ExponentDigits, b'0'..=b'9') => {
+            State::ExponentDigits
+        }
         _ => return None,
     })
 }
@@ -233,9 +240,12 @@ mod tests {
 
     #[test]
     fn it_knows_an_array_that_is_a_member_of_the_root() {
-        for (text, met) in
-            [(r#"{"a":[],"#, true), (r#"{"a":{"b":[]},"#, false), (r#"[[],"#, false), (r#"{"a":"[","#, false)]
-        {
+        for (text, met) in [
+            (r#"{"a":[],"#, true),
+            (r#"{"a":{"b":[]},"#, false),
+            (r#"[[],"#, false),
+            (r#"{"a":"[","#, false),
+        ] {
             let mut skim = Skim::at_value();
             assert_eq!(skim.take(text.as_bytes()), None);
             assert_eq!(skim.met_root_array, met, "{text}");

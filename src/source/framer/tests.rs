@@ -89,7 +89,9 @@ fn event(name: &str) -> String {
 }
 
 fn names(found: &Found) -> Vec<String> {
-    let name = |event: &String| serde_json::from_str::<Value>(event).unwrap()["metadata"]["name"].to_string();
+    let name = |event: &String| {
+        serde_json::from_str::<Value>(event).unwrap()["metadata"]["name"].to_string()
+    };
     found.events.iter().map(name).collect()
 }
 
@@ -165,7 +167,10 @@ fn an_event_is_bare_when_its_kind_comes_first_whatever_else_it_has() {
     ));
     assert_eq!(found.frames, ["bare ", "item ", "ListEnd", "bare ", "added "]);
     assert_eq!(frame(r#"{"kind":"Event","apiVersion":"v1","object":{}}"#).frames, ["bare "]);
-    assert_eq!(frame(r#"{"object":{},"kind":"Event","apiVersion":"v1","type":"Normal"}"#).frames, ["bare "]);
+    assert_eq!(
+        frame(r#"{"object":{},"kind":"Event","apiVersion":"v1","type":"Normal"}"#).frames,
+        ["bare "]
+    );
 }
 
 #[test]
@@ -201,7 +206,10 @@ fn after_a_fault_of_syntax_it_goes_on_at_the_next_line_that_begins_with_a_brace(
     line 10, column 1 NotAnEvent: not an Event of v1 or events.k8s.io/v1: its kind is absent, its apiVersion absent
     ");
     assert!(found.rejects[0].1.ends_with("{}\nnoise"));
-    assert_eq!((found.rejects[3].1.as_str(), found.rejects[4].1.as_str()), ("{\"a\":[", "{\"b\":1}"));
+    assert_eq!(
+        (found.rejects[3].1.as_str(), found.rejects[4].1.as_str()),
+        ("{\"a\":[", "{\"b\":1}")
+    );
 }
 
 #[test]
@@ -260,7 +268,8 @@ fn a_broken_item_on_a_line_of_its_own_costs_no_other() {
 
 #[test]
 fn an_array_of_events_is_read_like_the_items_of_a_list() {
-    let found = frame(format!("[{},\n {},7]\n[ ] {} [{}", event("a"), event("b"), event("c"), event("d")));
+    let found =
+        frame(format!("[{},\n {},7]\n[ ] {} [{}", event("a"), event("b"), event("c"), event("d")));
     assert_eq!(names(&found), ["\"a\"", "\"b\"", "\"c\"", "\"d\""]);
     assert_eq!(found.frames[..3], ["item a", "item b", "item refused"]);
     insta::assert_snapshot!(found.refusals().join("\n"), @r"
@@ -306,7 +315,10 @@ fn what_the_end_of_the_input_cuts_off_is_refused() {
         frame("{\"items\":[").refusals(),
         ["line 1, column 11 Truncated: the input ends inside a List"]
     );
-    assert_eq!(frame("").frames.len() + frame(" \n").frames.len() + frame("\u{feff}").frames.len(), 0);
+    assert_eq!(
+        frame("").frames.len() + frame(" \n").frames.len() + frame("\u{feff}").frames.len(),
+        0
+    );
 }
 
 #[test]
@@ -315,7 +327,8 @@ fn an_event_larger_than_a_chunk_has_a_chunk_to_itself() {
         let large = event(&"x".repeat(padding));
         let input = [event("a"), large.clone(), event("b")].join("\n");
         for piece in [input.len(), 100_000] {
-            let pieces: Vec<_> = input.as_bytes().chunks(piece).map(|piece| (piece, false)).collect();
+            let pieces: Vec<_> =
+                input.as_bytes().chunks(piece).map(|piece| (piece, false)).collect();
             let found = frame_pieces(&pieces);
             assert_eq!(found.events, [event("a"), large.clone(), event("b")]);
         }
@@ -329,7 +342,8 @@ fn what_is_larger_than_the_limit_is_skipped_to_its_end() {
     for large in [large, huge] {
         let bare = [event("a"), large.clone(), event("b")].join("\n");
         let list = format!("{{\"items\":[{},{large},{}]}}", event("a"), event("b"));
-        let watch = format!("{}\n{{\"type\":\"ADDED\",\"object\":{large}}}\n{}", event("a"), event("b"));
+        let watch =
+            format!("{}\n{{\"type\":\"ADDED\",\"object\":{large}}}\n{}", event("a"), event("b"));
         for input in [bare, list, watch] {
             let whole = frame(&input);
             assert_eq!(names(&whole), ["\"a\"", "\"b\""]);
@@ -339,7 +353,8 @@ fn what_is_larger_than_the_limit_is_skipped_to_its_end() {
                 whole.rejects[0].0
             );
             assert_eq!(whole.rejects[0].1.len(), DEAD_LETTER_HEAD_BYTES);
-            let pieces: Vec<_> = input.as_bytes().chunks(70_001).map(|piece| (piece, true)).collect();
+            let pieces: Vec<_> =
+                input.as_bytes().chunks(70_001).map(|piece| (piece, true)).collect();
             assert_eq!(frame_pieces(&pieces), whole);
         }
     }
@@ -348,7 +363,8 @@ fn what_is_larger_than_the_limit_is_skipped_to_its_end() {
 #[test]
 fn a_list_may_be_larger_than_any_buffer() {
     let items = vec![event("a"); 70_000];
-    let input = format!("{{\"apiVersion\":\"v1\",\"items\":[{}],\"kind\":\"List\"}}", items.join(",\n"));
+    let input =
+        format!("{{\"apiVersion\":\"v1\",\"items\":[{}],\"kind\":\"List\"}}", items.join(",\n"));
     assert!(input.len() > 2 * UNIT_BYTES_MAX, "{}", input.len());
     let found = frame(&input);
     assert_eq!((found.events.len(), found.rejects.len()), (70_000, 0));
@@ -407,17 +423,26 @@ fn parts() -> impl Strategy<Value = Part> {
         frames: vec![format!("bare {name}")],
         events: vec![event],
     });
-    let list = (prop::collection::vec(events(), 0..4), any::<bool>()).prop_map(|(items, metadata_first)| {
-        let mut members = vec![("items", Json::Array(items.iter().map(|(_, item)| item.clone()).collect()))];
-        let metadata = ("metadata", object(&[("resourceVersion", Json::text("5"))]));
-        members.insert(if metadata_first { 0 } else { 1 }, metadata);
-        members.push(("kind", Json::text("List")));
-        let mut frames: Vec<String> = items.iter().map(|(name, _)| format!("item {name}")).collect();
-        let meta = Other::ListMeta { resource_version: "5", continue_token: "", remaining: None };
-        frames.insert(if metadata_first { 0 } else { frames.len() }, format!("{meta:?}"));
-        frames.push("ListEnd".to_owned());
-        Part { json: object(&members), frames, events: items.into_iter().map(|(_, item)| item).collect() }
-    });
+    let list = (prop::collection::vec(events(), 0..4), any::<bool>()).prop_map(
+        |(items, metadata_first)| {
+            let mut members =
+                vec![("items", Json::Array(items.iter().map(|(_, item)| item.clone()).collect()))];
+            let metadata = ("metadata", object(&[("resourceVersion", Json::text("5"))]));
+            members.insert(if metadata_first { 0 } else { 1 }, metadata);
+            members.push(("kind", Json::text("List")));
+            let mut frames: Vec<String> =
+                items.iter().map(|(name, _)| format!("item {name}")).collect();
+            let meta =
+                Other::ListMeta { resource_version: "5", continue_token: "", remaining: None };
+            frames.insert(if metadata_first { 0 } else { frames.len() }, format!("{meta:?}"));
+            frames.push("ListEnd".to_owned());
+            Part {
+                json: object(&members),
+                frames,
+                events: items.into_iter().map(|(_, item)| item).collect(),
+            }
+        },
+    );
     let array = prop::collection::vec(events(), 0..4).prop_map(|items| Part {
         json: Json::Array(items.iter().map(|(_, item)| item.clone()).collect()),
         frames: items.iter().map(|(name, _)| format!("item {name}")).collect(),
@@ -444,7 +469,8 @@ fn cuts() -> impl Strategy<Value = Cuts> {
 }
 
 fn cut<'a>(input: &'a [u8], cuts: &Cuts) -> Vec<(&'a [u8], bool)> {
-    let mut cuts: Vec<_> = cuts.iter().map(|(cut, detach)| (cut.index(input.len() + 1), *detach)).collect();
+    let mut cuts: Vec<_> =
+        cuts.iter().map(|(cut, detach)| (cut.index(input.len() + 1), *detach)).collect();
     cuts.sort_unstable();
     let mut start = 0;
     let mut pieces: Vec<_> = cuts

@@ -1,7 +1,8 @@
 //! What is taken whole: a top-level object, an item, what stands behind a List's items.
 //!
-//! Each function here either takes its unit, which begins at `self.at` and ends before `end` if it is whole, and
-//! answers `Done`; or finds that it is not whole, changes nothing, and answers `NeedsMore`.
+//! Each function here either takes its unit, which begins at `self.at` and ends before `end` if it
+//! is whole, and answers `Done`; or finds that it is not whole, changes nothing, and answers
+//! `NeedsMore`.
 
 use super::shape::{self, EnvelopeType, Shape};
 use super::skim::{Skim, Stop};
@@ -72,8 +73,12 @@ impl Framer {
         kind: Option<EnvelopeType>,
     ) -> Step {
         match kind {
-            Some(EnvelopeType::Added) => return self.enveloped(sides, end, start, FrameType::Added),
-            Some(EnvelopeType::Modified) => return self.enveloped(sides, end, start, FrameType::Modified),
+            Some(EnvelopeType::Added) => {
+                return self.enveloped(sides, end, start, FrameType::Added);
+            }
+            Some(EnvelopeType::Modified) => {
+                return self.enveloped(sides, end, start, FrameType::Modified);
+            }
             _ => {}
         }
         let object_at = start - self.at;
@@ -95,7 +100,8 @@ impl Framer {
                 self.at += envelope_end;
                 Step::Done
             }
-            // Without a watch's type it is no envelope, but perhaps an Event with a member of that name.
+            // Without a watch's type it is no envelope, but perhaps an Event with a member of that
+            // name.
             None => {
                 let bare = parse_object(sides, FrameType::Bare, self.at, end);
                 self.take_object(bare, None, sides)
@@ -104,7 +110,13 @@ impl Framer {
     }
 
     /// An envelope with an event in it.
-    fn enveloped(&mut self, sides: &mut Sides<'_>, end: usize, start: usize, frame: FrameType) -> Step {
+    fn enveloped(
+        &mut self,
+        sides: &mut Sides<'_>,
+        end: usize,
+        start: usize,
+        frame: FrameType,
+    ) -> Step {
         let object = parse_object(sides, frame, start, end);
         let object_len = match &object.parsed {
             Parsed::Event { len, .. } => *len,
@@ -167,8 +179,14 @@ impl Framer {
         }
     }
 
-    /// Takes an object that was parsed, and what is around it up to `unit_end` (`None`: nothing is).
-    fn take_object(&mut self, object: Object, unit_end: Option<usize>, sides: &mut Sides<'_>) -> Step {
+    /// Takes an object that was parsed, and what is around it up to `unit_end` (`None`: nothing
+    /// is).
+    fn take_object(
+        &mut self,
+        object: Object,
+        unit_end: Option<usize>,
+        sides: &mut Sides<'_>,
+    ) -> Step {
         let Object { frame, start, parsed, has_line_breaks } = object;
         match parsed {
             Parsed::Incomplete => return Step::NeedsMore,
@@ -248,8 +266,8 @@ fn forget_members(object: &Object, sides: &mut Sides<'_>) {
     }
 }
 
-/// Whether a valid event is one by the rule of [`shape::shape`], too: no member before its kind may make it
-/// something else.
+/// Whether a valid event is one by the rule of [`shape::shape`], too: no member before its kind may
+/// make it something else.
 fn is_plainly_bare(object: &Object, sides: &Sides<'_>) -> bool {
     let Parsed::Event { head, .. } = &object.parsed else { return false };
     let event = &sides.chunk.bytes[object.start..];
@@ -259,7 +277,9 @@ fn is_plainly_bare(object: &Object, sides: &Sides<'_>) -> bool {
         match plain {
             b"kind" => return true,
             b"items" | b"object" => return false,
-            _ if member.key.has_escapes() && matches!(&*key_of(member), "items" | "object") => return false,
+            _ if member.key.has_escapes() && matches!(&*key_of(member), "items" | "object") => {
+                return false;
+            }
             _ => {}
         }
     }

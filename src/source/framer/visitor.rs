@@ -96,6 +96,7 @@ pub trait Visitor {
     /// A frame that is no event.
     fn other(&mut self, other: Other<'_>);
 
-    /// Something that was to be an event. Answers its place for people, or `None`: not wanted (seen before).
+    /// Something that was to be an event. Answers its place for people, or `None`: not wanted (seen
+    /// before).
     fn reject(&mut self, refused: &Refused<'_>) -> Option<String>;
 }

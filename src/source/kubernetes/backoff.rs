@@ -1,5 +1,5 @@
-//! How long to wait before the next try: exponential, with full jitter, so that many weirs that lost one
-//! API server do not come back to it together.
+//! How long to wait before the next try: exponential, with full jitter, so that many weirs that
+//! lost one API server do not come back to it together.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 /// The longest that a server's `Retry-After` is honoured.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
 
-/// The wait after `failures` failures in a row (1 is the first), from a random number. A `Retry-After` is
-/// the least, and the jitter comes on top.
+/// The wait after `failures` failures in a row (1 is the first), from a random number. A
+/// `Retry-After` is the least, and the jitter comes on top.
 pub(super) fn wait(failures: u32, retry_after: Option<Duration>, random: u64) -> Duration {
     let doublings = failures.saturating_sub(1).min(5);
     let longest = (FIRST_MAX * (1 << doublings)).min(WAIT_MAX);
@@ -41,7 +41,9 @@ mod tests {
     fn the_longest_wait_doubles_up_to_half_a_minute() {
         // The random number that gives the longest wait of each step.
         let longest = |failures, ms: u64| wait(failures, None, ms - 1).as_millis() as u64;
-        for (failures, ms) in [(1, 1_000), (2, 2_000), (3, 4_000), (4, 8_000), (5, 16_000), (6, 30_000)] {
+        for (failures, ms) in
+            [(1, 1_000), (2, 2_000), (3, 4_000), (4, 8_000), (5, 16_000), (6, 30_000)]
+        {
             assert_eq!(longest(failures, ms), ms);
         }
         assert_eq!(longest(1_000, 30_000), 30_000);

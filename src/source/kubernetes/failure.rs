@@ -94,7 +94,11 @@ pub(super) struct Failure {
 
 impl Failure {
     /// An answer that is not 200.
-    pub(super) fn of_status(status: u16, retry_after: Option<Duration>, message: String) -> Failure {
+    pub(super) fn of_status(
+        status: u16,
+        retry_after: Option<Duration>,
+        message: String,
+    ) -> Failure {
         let cause = match status {
             401 => Cause::Unauthorized,
             403 => Cause::Forbidden,
@@ -113,7 +117,12 @@ impl Failure {
 
     /// An answer that is no list or watch.
     pub(super) fn protocol(message: &str) -> Failure {
-        Failure { cause: Cause::Protocol, status: None, retry_after: None, message: message.to_owned() }
+        Failure {
+            cause: Cause::Protocol,
+            status: None,
+            retry_after: None,
+            message: message.to_owned(),
+        }
     }
 }
 

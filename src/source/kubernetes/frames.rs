@@ -117,7 +117,11 @@ impl Visitor for Frames<'_> {
             Other::Error { code, reason, message } => {
                 self.counts.error.inc();
                 let message = format!("{reason}: {message}");
-                self.seen.over.get_or_insert(Input::Refused { status: code, retry_after: None, message });
+                self.seen.over.get_or_insert(Input::Refused {
+                    status: code,
+                    retry_after: None,
+                    message,
+                });
             }
             Other::ListMeta { resource_version, continue_token, .. } => {
                 self.machine.list_metadata(resource_version, continue_token);
@@ -137,7 +141,9 @@ impl Visitor for Frames<'_> {
             FrameType::Item => {}
             FrameType::Added | FrameType::Modified => self.machine.watched(self.now, &version),
             // A watch's frame that is too large is never held whole, so nobody knows what it is.
-            FrameType::Bare if refused.kind == MalformedKind::TooLarge && self.machine.is_watching() => {
+            FrameType::Bare
+                if refused.kind == MalformedKind::TooLarge && self.machine.is_watching() =>
+            {
                 self.machine.watched(self.now, "");
                 if refused.bytes.starts_with(br#"{"type":"DELETED""#) {
                     self.counts.deleted.inc();

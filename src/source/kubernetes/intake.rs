@@ -1,6 +1,7 @@
-//! Between an answer's bytes and the outlet: what is read goes through the framer to the machine, what the machine accepts
-//! into chunks, and chunks on to the workers, with how far the scope is read behind them. No I/O and no wait: the
-//! [`runner`](super::runner) has those, and so can a simulator.
+//! Between an answer's bytes and the outlet: what is read goes through the framer to the machine,
+//! what the machine accepts into chunks, and chunks on to the workers, with how far the scope is
+//! read behind them. No I/O and no wait: the [`runner`](super::runner) has those, and so can a
+//! simulator.
 //!
 //! Invariant: a cursor is told only together with, or after, everything that was accepted up to it.
 
@@ -76,9 +77,14 @@ impl Intake {
         &self.outlet
     }
 
-    /// Takes one input. What was accepted before is handed on first, whatever ended the reading: a broken answer, or a drain
-    /// between two pieces.
-    pub(super) fn handle(&mut self, now: Instant, random: u64, input: Input) -> Result<Step, Closed> {
+    /// Takes one input. What was accepted before is handed on first, whatever ended the reading: a
+    /// broken answer, or a drain between two pieces.
+    pub(super) fn handle(
+        &mut self,
+        now: Instant,
+        random: u64,
+        input: Input,
+    ) -> Result<Step, Closed> {
         self.hand_on()?;
         if matches!(input, Input::Lost) {
             self.outlet.start_over(self.scope.key());
@@ -90,7 +96,12 @@ impl Intake {
     }
 
     /// The cluster has told its UID, or keeps it to itself: where to begin in it.
-    pub(super) fn identified(&mut self, keeper: &Keeper, cluster: Option<String>, start: Start) -> Input {
+    pub(super) fn identified(
+        &mut self,
+        keeper: &Keeper,
+        cluster: Option<String>,
+        start: Start,
+    ) -> Input {
         keeper.source_is(cluster);
         let saved = self.outlet.start_of(self.scope.key());
         self.told = saved.as_deref().and_then(Version::parse);
@@ -127,8 +138,10 @@ impl Intake {
         let mut frames = Frames::new(&mut self.machine, &self.counts, &self.scope, now);
         let push = self.reading.framer.push(bytes, chunk, &mut frames);
         let seen = frames.seen();
-        if std::mem::replace(&mut self.restores, self.machine.restores()) != self.machine.restores() {
-            // The server was restored. Its versions may come beyond the old mark before anything new is done with.
+        if std::mem::replace(&mut self.restores, self.machine.restores()) != self.machine.restores()
+        {
+            // The server was restored. Its versions may come beyond the old mark before anything
+            // new is done with.
             self.outlet.start_over(self.scope.key());
             self.told = None;
         }
@@ -136,8 +149,8 @@ impl Intake {
         Taken { bytes: push.taken, is_full: push.is_full, over: seen.over }
     }
 
-    /// Whether the chunk holds nothing but the beginning of a huge object: carrying that from chunk to chunk would copy it
-    /// for every piece.
+    /// Whether the chunk holds nothing but the beginning of a huge object: carrying that from chunk
+    /// to chunk would copy it for every piece.
     pub(super) fn is_inside_a_huge_object(&self) -> bool {
         self.reading
             .chunk
@@ -149,11 +162,12 @@ impl Intake {
     pub(super) fn is_whole(&self) -> bool {
         let none = Chunk::default();
         let chunk = self.reading.chunk.as_ref().unwrap_or(&none);
-        self.reading.framer.is_between_objects(chunk) && self.reading.list_end == self.reading.is_list
+        self.reading.framer.is_between_objects(chunk)
+            && self.reading.list_end == self.reading.is_list
     }
 
-    /// Sends what was framed. The cursor is behind all of it: in a list it stands still, on a watch it is the last frame's.
-    /// True: something was sent.
+    /// Sends what was framed. The cursor is behind all of it: in a list it stands still, on a watch
+    /// it is the last frame's. True: something was sent.
     pub(super) fn hand_on(&mut self) -> Result<bool, Closed> {
         let Some(mut chunk) = self.reading.chunk.take() else { return Ok(false) };
         self.reading.framer.detach(&mut chunk);

@@ -1,17 +1,19 @@
 //! A paged list on its way: which page is next, and which items earlier tries have already given.
 //!
-//! A list can lose its snapshot (410 on `continue`), its connection, or be abandoned because there is no room
-//! for its items. It then begins again and skips what it gave before. An API server lists in the order of
-//! the keys, `namespace/name`, from one snapshot: so a try that came to key K of snapshot V gave every
-//! object with a key up to K in its state of V, and in a later try an item with a key up to K and a version up to V
-//! is one of those. One pair (K, V) a try remembers it all, however long the list.
+//! A list can lose its snapshot (410 on `continue`), its connection, or be abandoned because there
+//! is no room for its items. It then begins again and skips what it gave before. An API server
+//! lists in the order of the keys, `namespace/name`, from one snapshot: so a try that came to key K
+//! of snapshot V gave every object with a key up to K in its state of V, and in a later try an item
+//! with a key up to K and a version up to V is one of those. One pair (K, V) a try remembers it
+//! all, however long the list.
 //!
-//! Invariant: an item is only skipped when it was given. A server that does not list in key order is noticed
-//! at the first item out of order, and then nothing is skipped.
+//! Invariant: an item is only skipped when it was given. A server that does not list in key order
+//! is noticed at the first item out of order, and then nothing is skipped.
 
 use super::version::Version;
 
-/// Tries that are remembered. Forgetting one is harmless: its items are given again, and have the same ids.
+/// Tries that are remembered. Forgetting one is harmless: its items are given again, and have the
+/// same ids.
 const TRIES_MAX: usize = 8;
 
 /// Everything with a key up to `key` was given in its state of `version`.
@@ -35,7 +37,8 @@ pub(super) struct Listing {
     page_start_key: String,
     /// Memory for the key before.
     previous_key: String,
-    /// Nothing can be concluded from keys: an item came out of their order, or was skipped and should not have been.
+    /// Nothing can be concluded from keys: an item came out of their order, or was skipped and
+    /// should not have been.
     unordered: bool,
     given: Vec<Given>,
     /// Something was skipped for the cursor's sake before this list's version was known.
@@ -57,8 +60,8 @@ impl Listing {
         self.version.as_ref()
     }
 
-    /// The list's metadata, as one page says it. Pages of one snapshot say the same version; should they not, the
-    /// first holds, because to watch from too early a version loses nothing.
+    /// The list's metadata, as one page says it. Pages of one snapshot say the same version; should
+    /// they not, the first holds, because to watch from too early a version loses nothing.
     pub(super) fn metadata(&mut self, version: Option<Version>, next_token: &str) {
         if self.version.is_none() {
             self.version = version;
@@ -66,8 +69,8 @@ impl Listing {
         self.next_token = Some(next_token.to_owned()).filter(|token| !token.is_empty());
     }
 
-    /// Whether an earlier try, or this page before it was abandoned, has given this item. To be asked once an
-    /// item, in the order of the items.
+    /// Whether an earlier try, or this page before it was abandoned, has given this item. To be
+    /// asked once an item, in the order of the items.
     pub(super) fn was_given(&mut self, namespace: &str, name: &str, version: Option<u64>) -> bool {
         std::mem::swap(&mut self.key, &mut self.previous_key);
         self.key.clear();
@@ -111,13 +114,15 @@ impl Listing {
         };
     }
 
-    /// Whether this try's snapshot is older than that of an earlier one: the cluster was restored in between.
+    /// Whether this try's snapshot is older than that of an earlier one: the cluster was restored
+    /// in between.
     pub(super) fn was_restored(&self) -> bool {
         let version = self.version.as_ref().and_then(Version::number);
         version.is_some_and(|version| self.given.iter().any(|given| version < given.version))
     }
 
-    /// The cluster was restored: what earlier tries gave says nothing any more, nor does what this one skipped.
+    /// The cluster was restored: what earlier tries gave says nothing any more, nor does what this
+    /// one skipped.
     pub(super) fn forget_given(&mut self) {
         self.given.clear();
         self.unordered |= self.skipped_unversioned;

@@ -1,11 +1,13 @@
 //! The Kubernetes source: lists the events that a cluster holds, then watches for more, for ever.
 //!
-//! Each scope (all namespaces, or one of several) has a `machine` that decides everything and is pure: it lists,
-//! watches, resumes, relists and waits. `runner` is its I/O, `frames` tells it what the framer finds in an
-//! answer, `intake` brings what it accepts into chunks, `report` shows what goes on. `listing` remembers what an unfinished list gave.
+//! Each scope (all namespaces, or one of several) has a `machine` that decides everything and is
+//! pure: it lists, watches, resumes, relists and waits. `runner` is its I/O, `frames` tells it what
+//! the framer finds in an answer, `intake` brings what it accepts into chunks, `report` shows what
+//! goes on. `listing` remembers what an unfinished list gave.
 //!
-//! Invariant: every version that a watch delivered, and of every object held when a list was made its version then, is
-//! handed on; and between relists nothing is handed on twice (design/delivery.md section 1).
+//! Invariant: every version that a watch delivered, and of every object held when a list was made
+//! its version then, is handed on; and between relists nothing is handed on twice
+//! (design/delivery.md section 1).
 
 mod backoff;
 mod failure;
@@ -27,7 +29,8 @@ use self::runner::Runner;
 use self::scope::Scope;
 use super::{Context, KubernetesSettings, SourceError};
 
-/// Lists and watches until the drain begins. Failures of the API server are retried for ever, and shown.
+/// Lists and watches until the drain begins. Failures of the API server are retried for ever, and
+/// shown.
 ///
 /// # Errors
 ///
@@ -41,8 +44,11 @@ pub async fn run(
     let readiness = Readiness::new(context.health.clone(), &scopes);
     let mut tasks = JoinSet::new();
     for (index, scope) in scopes.into_iter().enumerate() {
-        let reporter = Reporter::new(scope.clone(), index, context.metrics.clone(), readiness.clone());
-        tasks.spawn(Runner::new(scope, settings.start, client.clone(), context.clone(), reporter).run());
+        let reporter =
+            Reporter::new(scope.clone(), index, context.metrics.clone(), readiness.clone());
+        tasks.spawn(
+            Runner::new(scope, settings.start, client.clone(), context.clone(), reporter).run(),
+        );
     }
     while let Some(ended) = tasks.join_next().await {
         match ended {
@@ -55,12 +61,6 @@ pub async fn run(
 }
 
 #[cfg(test)]
-mod machine_test;
-#[cfg(test)]
-mod model_test;
-#[cfg(test)]
-mod scenario_test;
-#[cfg(test)]
-mod server_test;
-#[cfg(test)]
 pub(crate) mod simulated;
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! What people see of the list/watch machines: log lines, metrics, readiness.
 //!
-//! Invariants: a log line of the machine names its scope and its state; lines are bounded in rate, because the machine
-//! waits between failures; readiness fails before the first list of each scope, and for what needs a person.
+//! Invariants: a log line of the machine names its scope and its state; lines are bounded in rate,
+//! because the machine waits between failures; readiness fails before the first list of each scope,
+//! and for what needs a person.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +13,8 @@ use super::step::Note;
 use crate::health::{Condition, Health};
 use crate::metrics::SourceMetrics;
 
-/// 401 so many times in a row is no token that is just being rotated: kube reads a token file again once a minute.
+/// 401 so many times in a row is no token that is just being rotated: kube reads a token file again
+/// once a minute.
 const UNAUTHORIZED_MAX: u32 = 5;
 
 /// How each scope is, and the one condition that follows for the part `source`.
@@ -84,14 +86,20 @@ impl ScopeCondition {
     fn condition(&self) -> Condition {
         match (&self.problem, self.listed || self.goes_on) {
             (None, true) => Condition::Ready,
-            (None, false) => {
-                Condition::NotReady(format!("the first list of {} has not completed yet", self.scope))
-            }
+            (None, false) => Condition::NotReady(format!(
+                "the first list of {} has not completed yet",
+                self.scope
+            )),
             (Some(problem), false) => {
                 let Problem { text, .. } = problem;
-                Condition::NotReady(format!("the first list of {} has not completed: {text}", self.scope))
+                Condition::NotReady(format!(
+                    "the first list of {} has not completed: {text}",
+                    self.scope
+                ))
             }
-            (Some(problem), true) if problem.needs_a_person => Condition::NotReady(problem.text.clone()),
+            (Some(problem), true) if problem.needs_a_person => {
+                Condition::NotReady(problem.text.clone())
+            }
             (Some(problem), true) => Condition::Note(problem.text.clone()),
         }
     }
@@ -109,7 +117,12 @@ pub(super) struct Reporter {
 
 impl Reporter {
     /// For the scope with this index.
-    pub(super) fn new(scope: Scope, index: usize, metrics: SourceMetrics, readiness: Readiness) -> Reporter {
+    pub(super) fn new(
+        scope: Scope,
+        index: usize,
+        metrics: SourceMetrics,
+        readiness: Readiness,
+    ) -> Reporter {
         for name in State::NAMES {
             metrics.state.with_label_values(&[name]).add(0);
         }
@@ -131,7 +144,10 @@ impl Reporter {
         self.metrics.state.with_label_values(&[name]).inc();
         tracing::debug!(scope = %self.scope, state = name, "the source's state has changed");
         if name == "full" {
-            let text = format!("the watch of {} is closed until there is room for more events", self.scope);
+            let text = format!(
+                "the watch of {} is closed until there is room for more events",
+                self.scope
+            );
             self.problem(Some(Problem { text, needs_a_person: false }));
         }
     }
@@ -139,10 +155,13 @@ impl Reporter {
     /// Shows a note.
     pub(super) fn note(&mut self, note: Note) {
         match note {
-            Note::Failed { state, failure, failures, wait } => self.failed(state, &failure, failures, wait),
+            Note::Failed { state, failure, failures, wait } => {
+                self.failed(state, &failure, failures, wait)
+            }
             Note::Restarted(cause) => self.restarted(cause),
             Note::Listed { first, accepted, skipped, since, version } => {
-                // `tests/chaos` reads this line: versions overwritten between the two were not to be seen.
+                // `tests/chaos` reads this line: versions overwritten between the two were not to
+                // be seen.
                 let since = since.as_ref().map(tracing::field::display);
                 tracing::info!(
                     scope = %self.scope, state = "listing", accepted, skipped, since, %version, first, "listed"
@@ -189,7 +208,9 @@ impl Reporter {
         }
         let scope = &self.scope;
         match cause {
-            Cause::Closed => tracing::debug!(%scope, state = "watching", "the server ended the watch"),
+            Cause::Closed => {
+                tracing::debug!(%scope, state = "watching", "the server ended the watch")
+            }
             Cause::Full => tracing::info!(
                 %scope, state = "full",
                 "no room for more events: nothing is read from the API server until there is"
@@ -206,7 +227,13 @@ impl Reporter {
         }
     }
 
-    fn failed(&self, state: &'static str, failure: &Failure, failures: u32, wait: std::time::Duration) {
+    fn failed(
+        &self,
+        state: &'static str,
+        failure: &Failure,
+        failures: u32,
+        wait: std::time::Duration,
+    ) {
         self.count(failure.cause);
         let problem = problem(&self.scope, state, failure, failures);
         tracing::warn!(
@@ -242,7 +269,10 @@ fn problem(scope: &Scope, state: &str, failure: &Failure, failures: u32) -> Prob
             kubectl(scope, state)
         ),
     };
-    Problem { text, needs_a_person: failure.cause == Cause::Unauthorized && failures >= UNAUTHORIZED_MAX }
+    Problem {
+        text,
+        needs_a_person: failure.cause == Cause::Unauthorized && failures >= UNAUTHORIZED_MAX,
+    }
 }
 
 fn kubectl(scope: &Scope, state: &str) -> String {
@@ -290,11 +320,17 @@ mod tests {
     #[test]
     fn an_outage_after_the_first_list_is_a_note_and_before_it_not_ready() {
         let problem = problem(&Scope::All, "watching", &failed(503, "shutting down"), 9);
-        let mut scope =
-            ScopeCondition { scope: Scope::All, listed: true, goes_on: false, problem: Some(problem) };
+        let mut scope = ScopeCondition {
+            scope: Scope::All,
+            listed: true,
+            goes_on: false,
+            problem: Some(problem),
+        };
         assert_eq!(
             overall(&[scope.clone()]),
-            Condition::Note("the API server has an error of its own (status 503: shutting down)".into())
+            Condition::Note(
+                "the API server has an error of its own (status 503: shutting down)".into()
+            )
         );
         scope.listed = false;
         assert!(matches!(overall(&[scope]), Condition::NotReady(_)));

@@ -1,8 +1,9 @@
 //! The I/O of one machine: sends its requests, reads answers into chunks, tells it what happened.
 //!
-//! Constraints: an event of a watch goes on as soon as the bytes that end it have come, but that chunks follow each other at
-//! least [`WATCH_PACE`] apart: in a burst, waking three threads for each event would be most of its cost. What the machine has
-//! accepted is handed on whatever becomes of the answer. A watch that finds no room is closed within [`WATCH_ROOM_WAIT`], a
+//! Constraints: an event of a watch goes on as soon as the bytes that end it have come, but that
+//! chunks follow each other at least [`WATCH_PACE`] apart: in a burst, waking three threads for
+//! each event would be most of its cost. What the machine has accepted is handed on whatever
+//! becomes of the answer. A watch that finds no room is closed within [`WATCH_ROOM_WAIT`], a
 //! list within [`LIST_ROOM_WAIT`].
 
 use std::future::Future;
@@ -31,8 +32,8 @@ pub(super) const WATCH_ROOM_WAIT: Duration = Duration::from_secs(1);
 pub(super) const LIST_ROOM_WAIT: Duration = Duration::from_secs(10);
 /// How long a list's items may wait for more to come, so that they go on together.
 const LIST_PATIENCE: Duration = Duration::from_millis(20);
-/// The least time between two chunks of a watch; the first event after quiet does not wait. Well below the 50 ms between two
-/// requests of the sink, so that nothing is stored later for it.
+/// The least time between two chunks of a watch; the first event after quiet does not wait. Well
+/// below the 50 ms between two requests of the sink, so that nothing is stored later for it.
 const WATCH_PACE: Duration = Duration::from_millis(20);
 /// How often a task that waits says that it is alive.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
@@ -208,12 +209,13 @@ impl Runner {
         }
     }
 
-    /// The next piece of the body; the outer `None`: the deadline has passed. What has been read is handed on before a
-    /// wait.
+    /// The next piece of the body; the outer `None`: the deadline has passed. What has been read is
+    /// handed on before a wait.
     async fn next_piece(&mut self, reading: &mut Reading) -> Result<Option<Piece>, Closed> {
         if !self.intake.needs_chunk() {
-            // hyper decodes one piece at a time, in a task of its own: let it, so that pieces that are here already share a
-            // chunk. The API server writes a list in pieces of a few items.
+            // hyper decodes one piece at a time, in a task of its own: let it, so that pieces that
+            // are here already share a chunk. The API server writes a list in pieces of
+            // a few items.
             let patience = if reading.is_list { LIST_PATIENCE } else { Duration::ZERO };
             match reading.handed_on {
                 Some(last) if !reading.is_list && last.elapsed() < WATCH_PACE => {
@@ -232,7 +234,11 @@ impl Runner {
     }
 
     /// Takes some bytes of the answer in. `Some`: reading is over.
-    async fn take_in(&mut self, reading: &mut Reading, mut bytes: &[u8]) -> Result<Option<Input>, Closed> {
+    async fn take_in(
+        &mut self,
+        reading: &mut Reading,
+        mut bytes: &[u8],
+    ) -> Result<Option<Input>, Closed> {
         loop {
             if self.intake.needs_chunk() {
                 let room_wait = if reading.is_list { LIST_ROOM_WAIT } else { WATCH_ROOM_WAIT };
@@ -281,7 +287,8 @@ async fn uid_of(body: Body) -> Option<String> {
     struct Metadata {
         uid: String,
     }
-    let text = http_body_util::Limited::new(body, OBJECT_BYTES_MAX).collect().await.ok()?.to_bytes();
+    let text =
+        http_body_util::Limited::new(body, OBJECT_BYTES_MAX).collect().await.ok()?.to_bytes();
     serde_json::from_slice(&text).ok().map(|object: Object| object.metadata.uid)
 }
 
@@ -290,8 +297,9 @@ async fn refusal(answer: http::Response<Body>) -> Input {
     let status = answer.status().as_u16();
     // The API server only sends seconds, never a date.
     let retry_after = answer.headers().get(http::header::RETRY_AFTER);
-    let retry_after =
-        retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok()).map(Duration::from_secs);
+    let retry_after = retry_after
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+        .map(Duration::from_secs);
     let mut body = http_body_util::Limited::new(answer.into_body(), REFUSAL_BYTES_MAX);
     let mut text = Vec::new();
     let read = async {
@@ -328,7 +336,10 @@ mod tests {
 
     #[test]
     fn the_message_of_a_refusal_is_the_status_objects_or_the_text() {
-        assert_eq!(message_of(br#"{"kind":"Status","message":"Unauthorized","code":401}"#), "Unauthorized");
+        assert_eq!(
+            message_of(br#"{"kind":"Status","message":"Unauthorized","code":401}"#),
+            "Unauthorized"
+        );
         assert_eq!(message_of(b"upstream connect error\n"), "upstream connect error");
     }
 }

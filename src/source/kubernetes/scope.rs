@@ -54,17 +54,21 @@ impl Scope {
                 params.continue_token.clone_from(token);
                 url.list(&params)
             }
-            Request::Watch { from, timeout } => url.watch(&watch_params(*timeout), &from.to_string()),
+            Request::Watch { from, timeout } => {
+                url.watch(&watch_params(*timeout), &from.to_string())
+            }
             Request::Identity => return identity_request(),
         };
         Ok(with_headers(made.map_err(|e| e.to_string())?))
     }
 }
 
-/// The UID of `kube-system` is what the field takes for a cluster's identity: it is made once, and never deleted.
+/// The UID of `kube-system` is what the field takes for a cluster's identity: it is made once, and
+/// never deleted.
 fn identity_request() -> Result<http::Request<Body>, String> {
     let url = kube::core::Request::new("/api/v1/namespaces");
-    let made = url.get("kube-system", &kube::api::GetParams::default()).map_err(|e| e.to_string())?;
+    let made =
+        url.get("kube-system", &kube::api::GetParams::default()).map_err(|e| e.to_string())?;
     Ok(with_headers(made))
 }
 
@@ -114,6 +118,10 @@ mod tests {
 
     #[test]
     fn a_namespace_that_cannot_stand_in_a_url_is_an_error_and_no_request() {
-        assert!(Scope::Namespace("a b".into()).request(&Request::List { limit: 1, token: None }).is_err());
+        assert!(
+            Scope::Namespace("a b".into())
+                .request(&Request::List { limit: 1, token: None })
+                .is_err()
+        );
     }
 }

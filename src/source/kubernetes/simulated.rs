@@ -1,5 +1,5 @@
-//! The source for simulators: one scope's production machine, framer, frames and hand-over, with the world's answers put in
-//! by hand, as [`runner`](super::runner) does with real ones.
+//! The source for simulators: one scope's production machine, framer, frames and hand-over, with
+//! the world's answers put in by hand, as [`runner`](super::runner) does with real ones.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,8 @@ use crate::metrics::SourceMetrics;
 use crate::position::Keeper;
 
 /// How long a source that finds no chunk waits before it closes: what the runner waits.
-pub(crate) const ROOM_WAITS: [Duration; 2] = [super::runner::WATCH_ROOM_WAIT, super::runner::LIST_ROOM_WAIT];
+pub(crate) const ROOM_WAITS: [Duration; 2] =
+    [super::runner::WATCH_ROOM_WAIT, super::runner::LIST_ROOM_WAIT];
 
 /// What it wants of the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +104,9 @@ impl Source {
             is_list: false,
             random,
         };
-        source.input(now, Input::Start).unwrap_or_else(|closed| unreachable!("at the start: {closed}"));
+        source
+            .input(now, Input::Start)
+            .unwrap_or_else(|closed| unreachable!("at the start: {closed}"));
         source
     }
 
@@ -117,7 +120,9 @@ impl Source {
             Action::End => Want::End,
             Action::Request(request) => {
                 let http = self.intake.scope().request(request);
-                Want::Ask(http.map_or_else(|why| unreachable!("{why}"), |http| http.uri().to_string()))
+                Want::Ask(
+                    http.map_or_else(|why| unreachable!("{why}"), |http| http.uri().to_string()),
+                )
             }
         }
     }
@@ -171,7 +176,11 @@ impl Source {
     }
 
     /// The answer to who the cluster is.
-    pub(crate) fn identified(&mut self, now: Instant, cluster: Option<String>) -> Result<(), Closed> {
+    pub(crate) fn identified(
+        &mut self,
+        now: Instant,
+        cluster: Option<String>,
+    ) -> Result<(), Closed> {
         let input = self.intake.identified(&self.keeper, cluster, self.start);
         self.input(now, input)
     }
@@ -191,7 +200,12 @@ impl Source {
     }
 
     /// The answer is another status.
-    pub(crate) fn refused(&mut self, now: Instant, status: u16, after: Option<u64>) -> Result<(), Closed> {
+    pub(crate) fn refused(
+        &mut self,
+        now: Instant,
+        status: u16,
+        after: Option<u64>,
+    ) -> Result<(), Closed> {
         let retry_after = after.map(Duration::from_secs);
         self.input(now, Input::Refused { status, retry_after, message: "refused".to_owned() })
     }

@@ -1,4 +1,5 @@
-//! The states of the list/watch machine: a closed set, each with a name that metrics and log lines use.
+//! The states of the list/watch machine: a closed set, each with a name that metrics and log lines
+//! use.
 
 use std::time::Instant;
 
@@ -11,12 +12,13 @@ pub(super) enum State {
     Identifying,
     /// Asking for a page of a list, or reading it.
     Listing,
-    /// Asking for a list of one item, only to see its version: to begin behind everything that there is; and after a
-    /// connection was lost, when an API server whose version is below the cursor was restored from a backup, and a watch
-    /// from the cursor would be silent.
+    /// Asking for a list of one item, only to see its version: to begin behind everything that
+    /// there is; and after a connection was lost, when an API server whose version is below the
+    /// cursor was restored from a backup, and a watch from the cursor would be silent.
     Checking,
-    /// Waits until the position is saved, before the first watch of a run that begins behind everything there is: if it
-    /// were not, the next run would begin behind what this one has seen.
+    /// Waits until the position is saved, before the first watch of a run that begins behind
+    /// everything there is: if it were not, the next run would begin behind what this one has
+    /// seen.
     Saving,
     /// Has asked for a watch and waits for the answer.
     Opening,
@@ -36,8 +38,8 @@ pub(super) enum State {
         /// What then.
         then: Then,
     },
-    /// Nothing is open, because nobody has room for more events: an open watch that is not read would fill the API
-    /// server's memory instead.
+    /// Nothing is open, because nobody has room for more events: an open watch that is not read
+    /// would fill the API server's memory instead.
     Full {
         /// What is done when there is room.
         then: Then,
@@ -61,8 +63,17 @@ pub(super) enum Then {
 
 impl State {
     /// All names, in the order of the metric's labels.
-    pub(super) const NAMES: [&'static str; 9] =
-        ["identifying", "listing", "checking", "saving", "opening", "watching", "backoff", "full", "stopped"];
+    pub(super) const NAMES: [&'static str; 9] = [
+        "identifying",
+        "listing",
+        "checking",
+        "saving",
+        "opening",
+        "watching",
+        "backoff",
+        "full",
+        "stopped",
+    ];
 
     /// The metric's label, and the name in log lines.
     pub(super) fn name(&self) -> &'static str {

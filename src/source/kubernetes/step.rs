@@ -126,7 +126,8 @@ pub(super) enum Note {
         /// The server's version.
         version: Version,
     },
-    /// A watch was quiet, and the list had items above the cursor: the watch had died without a word.
+    /// A watch was quiet, and the list had items above the cursor: the watch had died without a
+    /// word.
     Lied {
         /// How many.
         missed: u64,

@@ -2,7 +2,8 @@
 //!
 //! Versions of one resource type are integers that only grow, and may be compared as such
 //! (<https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions>). An API server that
-//! stores in something else may use other strings: those are sent back as they came and never compared.
+//! stores in something else may use other strings: those are sent back as they came and never
+//! compared.
 
 /// A `resourceVersion`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -73,8 +73,14 @@ fn replay_of(folder: &Path, sink_only: bool, encode: EncodeSettings, is_draining
     let (notes, account) = (Notes::default(), Account::default());
     let selection = Selection::All(Filter::default());
     let letters = Letters { selection, sink_only, account: account.clone() };
-    let replayer =
-        Replayer { letters, replay: replay.clone(), context, encode, outbox: notes.clone(), on_read: |_| {} };
+    let replayer = Replayer {
+        letters,
+        replay: replay.clone(),
+        context,
+        encode,
+        outbox: notes.clone(),
+        on_read: |_| {},
+    };
     let source = thread::spawn(move || replayer.run());
     let (mut events, mut rejects) = (Vec::new(), Vec::new());
     while let Some(mut work) = workers[0].blocking_recv() {
@@ -82,8 +88,9 @@ fn replay_of(folder: &Path, sink_only: bool, encode: EncodeSettings, is_draining
             let name = event.head.name.range();
             events.push(String::from_utf8_lossy(&work.chunk.event_bytes(event)[name]).into_owned());
         }
-        rejects
-            .extend(work.chunk.rejects.iter().map(|reject| format!("{}: {}", reject.place, reject.detail)));
+        rejects.extend(
+            work.chunk.rejects.iter().map(|reject| format!("{}: {}", reject.place, reject.detail)),
+        );
         settle(&mut work.held);
     }
     source.join().unwrap().unwrap();
@@ -142,7 +149,8 @@ fn what_cannot_be_replayed_stays() {
     let cut = vec![b'x'; 64 << 10];
     let cut = Letter { place: Where::Source, reason: "too_large", ..letter(&cut, None) };
     let deleted = format!(r#"{{"type":"DELETED","object":{EVENT}}}"#);
-    let letters = [cut, letter(b"", None), letter(EVENT.as_bytes(), None), letter(deleted.as_bytes(), None)];
+    let letters =
+        [cut, letter(b"", None), letter(EVENT.as_bytes(), None), letter(deleted.as_bytes(), None)];
     let ended = replayed(&letters, false);
     assert_eq!(ended.counts.kept, BTreeMap::from([(Kept::Cut, 1), (Kept::NoEvent, 2)]));
     assert_eq!(ended.left, [1, 2, 4]);
@@ -160,7 +168,10 @@ fn a_line_that_is_no_letter_stays_and_does_not_stop_the_rest() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, format!("{{}}\n{text}{{\"version\":2}}\n{text}")).unwrap();
     let ended = replay_of(folder.path(), false, EncodeSettings::default(), false);
-    assert_eq!(ended.counts, Counts { sent: 2, kept: [(Kept::Unreadable, 2)].into(), is_complete: true });
+    assert_eq!(
+        ended.counts,
+        Counts { sent: 2, kept: [(Kept::Unreadable, 2)].into(), is_complete: true }
+    );
     assert_eq!(ended.left, [1, 3]);
 }
 

@@ -18,7 +18,8 @@ const TAG: Guest<'static> = Guest {
     imports: r#"(import "weir:pipeline/edit@0.1.0" "append-string" (func $append (param i32 i32 i32 i32 i32)))"#,
     items: r#"(data (i32.const 1024) "/tagsseen")"#,
     configure: "",
-    process: "(call $append (i32.const 1024) (i32.const 5) (i32.const 1029) (i32.const 4) (i32.const 32))
+    process:
+        "(call $append (i32.const 1024) (i32.const 5) (i32.const 1029) (i32.const 4) (i32.const 32))
         (i32.load8_u (i32.const 32))",
 };
 
@@ -61,10 +62,15 @@ fn edits_of_a_call_that_answers_an_error_or_drops_do_not_count() {
             (i32.const 1)",
         ..TAG
     };
-    let ran = bench.run(&[bench.stage("fails", failing), bench.stage("tags", TAG)], &[vec![event("")]]);
+    let ran =
+        bench.run(&[bench.stage("fails", failing), bench.stage("tags", TAG)], &[vec![event("")]]);
     assert_eq!(ran.documents[0]["tags"], serde_json::json!(["seen"]));
     assert_eq!(ran.errors(0), ["fails error"]);
-    assert_eq!(ran.chain.0.stages[0].starts(Cause::Start), 1, "an error does not cost the instance");
+    assert_eq!(
+        ran.chain.0.stages[0].starts(Cause::Start),
+        1,
+        "an error does not cost the instance"
+    );
 }
 
 #[test]
@@ -81,7 +87,8 @@ fn what_does_not_match_is_not_called_and_matching_sees_edits() {
     let mut edits = bench.stage("edits", set_reason);
     edits.matches = Match { kind: list("Pod"), component: list("kubelet"), ..Match::default() };
     let mut tags = bench.stage("tags", TAG);
-    tags.matches = Match { reason: list("Edited"), event_type: list("Warning"), ..Match::default() };
+    tags.matches =
+        Match { reason: list("Edited"), event_type: list("Warning"), ..Match::default() };
     let pod = r#""involvedObject":{"kind":"Pod"},"type":"Warning""#;
     let events = vec![
         event(&format!(r#"{pod},"source":{{"component":"kubelet"}}"#)),
@@ -106,8 +113,14 @@ fn a_modules_counters_are_metrics() {
         configure: "(call $declare (i32.const 1024) (i32.const 4) (i32.const 1028) (i32.const 4) (i32.const 32))",
         process: "(call $add (i32.const 0) (i64.const 3)) (i32.const 0)",
     };
-    let ran = bench.run(&[bench.stage("counts", counts)], &[vec![event(""), event("")], vec![event("")]]);
-    assert!(bench.metrics.render().contains(r#"weir_module_counter_total{counter="seen",stage="counts"} 9"#));
+    let ran =
+        bench.run(&[bench.stage("counts", counts)], &[vec![event(""), event("")], vec![event("")]]);
+    assert!(
+        bench
+            .metrics
+            .render()
+            .contains(r#"weir_module_counter_total{counter="seen",stage="counts"} 9"#)
+    );
     let described = ran.chain.describe();
     assert_eq!(described[0].counters, ["seen"]);
     assert_eq!(described[0].powers, ["metrics"]);
@@ -117,7 +130,8 @@ fn a_modules_counters_are_metrics() {
 fn workers_share_the_events_and_have_instances_of_their_own() {
     let bench = Bench::new();
     let stage = bench.stage("drop-normal", DROP_NORMAL);
-    let events: Vec<String> = (0..400).map(|n| if n % 4 == 0 { warning(n) } else { normal(n) }).collect();
+    let events: Vec<String> =
+        (0..400).map(|n| if n % 4 == 0 { warning(n) } else { normal(n) }).collect();
     let ran = bench.run_workers(&[stage], &[events], 3);
     assert_eq!(ran.filtered("drop-normal", "normal"), 300);
     assert_eq!(ran.documents.len(), 100);
@@ -160,7 +174,8 @@ fn getters_answer_nothing_outside_of_process() {
 
 #[test]
 fn time_on_the_wall_is_not_time_on_the_cpu() {
-    /// A core of which this thread gets a twentieth: each look at the clock is 10 ms of CPU and 200 ms later.
+    /// A core of which this thread gets a twentieth: each look at the clock is 10 ms of CPU and 200
+    /// ms later.
     fn contended() -> Reading {
         use std::sync::atomic::{AtomicU32, Ordering};
         static LOOKS: AtomicU32 = AtomicU32::new(0);

@@ -5,12 +5,18 @@ use super::*;
 use crate::stages::failure::FailureKind;
 use crate::stages::stage::Cause;
 
-/// Runs `count` events, every second one Normal, through the hostile module and then drop-normal, and checks
-/// that the latter was not disturbed.
-fn run_beside_healthy(bench: &Bench, mut hostile: StageSettings, count: usize, on_error: OnError) -> Ran {
+/// Runs `count` events, every second one Normal, through the hostile module and then drop-normal,
+/// and checks that the latter was not disturbed.
+fn run_beside_healthy(
+    bench: &Bench,
+    mut hostile: StageSettings,
+    count: usize,
+    on_error: OnError,
+) -> Ran {
     hostile.on_error = on_error;
     let types = ["Normal", "Warning"];
-    let events: Vec<String> = (0..count).map(|n| modules::event(n, types[n % 2], "Pulled")).collect();
+    let events: Vec<String> =
+        (0..count).map(|n| modules::event(n, types[n % 2], "Pulled")).collect();
     let chunks: Vec<Vec<String>> = events.chunks(50).map(<[String]>::to_vec).collect();
     let ran = bench.run(&[hostile, bench.stage("drop-normal", DROP_NORMAL)], &chunks);
     if on_error == OnError::Keep {
@@ -20,8 +26,12 @@ fn run_beside_healthy(bench: &Bench, mut hostile: StageSettings, count: usize, o
     ran
 }
 
-const LOOPS: Guest<'static> =
-    Guest { process: "(loop $again (br $again)) (i32.const 0)", imports: "", items: "", configure: "" };
+const LOOPS: Guest<'static> = Guest {
+    process: "(loop $again (br $again)) (i32.const 0)",
+    imports: "",
+    items: "",
+    configure: "",
+};
 const TRAPS: Guest<'static> = Guest { process: "unreachable", ..LOOPS };
 
 #[test]
@@ -140,7 +150,9 @@ fn megabytes_sent_into_each_import_are_refused_or_cut() {
     let ran = run_beside_healthy(&bench, stage, 4, OnError::Keep);
     assert!(ran.errors(0).is_empty(), "{:?}", ran.errors(0));
     assert_eq!(ran.documents[0].get("a"), None);
-    assert!(bench.metrics.render().contains(r#"weir_stage_edits_refused_total{stage="shouts"} 36"#));
+    assert!(
+        bench.metrics.render().contains(r#"weir_stage_edits_refused_total{stage="shouts"} 36"#)
+    );
 }
 
 #[test]
@@ -200,13 +212,19 @@ fn a_module_that_logs_without_end_is_cut() {
     };
     let ran = run_beside_healthy(&bench, bench.stage("chatters", chatters), 2, OnError::Keep);
     assert!(ran.errors(0).is_empty());
-    assert!(bench.metrics.render().contains(r#"weir_stage_log_lines_dropped_total{stage="chatters"} 168"#));
+    assert!(
+        bench
+            .metrics
+            .render()
+            .contains(r#"weir_stage_log_lines_dropped_total{stage="chatters"} 168"#)
+    );
 }
 
 #[test]
 fn a_module_that_searches_without_end_is_told_nothing() {
     let bench = Bench::new();
-    // Asks for the whole event until it is told nothing; each answer counts as much as the event is long.
+    // Asks for the whole event until it is told nothing; each answer counts as much as the event is
+    // long.
     let searches = Guest {
         imports: r#"(import "weir:pipeline/event@0.1.0" "get" (func $get (param i32 i32 i32)))"#,
         process: "(loop $again
@@ -240,8 +258,9 @@ fn an_event_for_which_there_is_no_dead_letter_is_given_back_and_the_others_have_
     let mut traps = bench.stage("traps", TRAPS);
     traps.on_error = OnError::DeadLetter;
     traps.matches.reason = Some(vec!["Bad".to_owned()]);
-    let chain =
-        bench.load(&[bench.stage("drop-normal", DROP_NORMAL), traps]).unwrap_or_else(|e| panic!("{e:?}"));
+    let chain = bench
+        .load(&[bench.stage("drop-normal", DROP_NORMAL), traps])
+        .unwrap_or_else(|e| panic!("{e:?}"));
     let events = ["Good", "Bad", "Good"].map(|reason| modules::event(1, "Warning", reason));
     let events = chunk(std::iter::once(modules::event(0, "Normal", "Bad")).chain(events));
     let (ran, ends) = bench.run_chunks(chain, vec![events], 1, None);
@@ -257,7 +276,8 @@ fn a_new_instance_that_cannot_be_configured_opens_the_breaker() {
     /// Stands still at first; later, each look at it is a timeout after the one before.
     fn clock() -> Reading {
         static LOOKS: AtomicU32 = AtomicU32::new(0);
-        let looks = if IS_SLOW.load(Ordering::Relaxed) { LOOKS.fetch_add(1, Ordering::Relaxed) } else { 0 };
+        let looks =
+            if IS_SLOW.load(Ordering::Relaxed) { LOOKS.fetch_add(1, Ordering::Relaxed) } else { 0 };
         Reading { cpu: TIMEOUT * looks, wall: Duration::ZERO }
     }
     let mut bench = Bench::new();

@@ -1,4 +1,5 @@
-//! Stages as the pipeline runs them: events in through an outlet, documents out at an outbox, and the ledger.
+//! Stages as the pipeline runs them: events in through an outlet, documents out at an outbox, and
+//! the ledger.
 
 mod healthy;
 mod hostile;
@@ -85,7 +86,12 @@ impl Bench {
         self.run_workers(stages, chunks, 1)
     }
 
-    fn run_workers<T: AsRef<str>>(&self, stages: &[StageSettings], chunks: &[Vec<T>], workers: usize) -> Ran {
+    fn run_workers<T: AsRef<str>>(
+        &self,
+        stages: &[StageSettings],
+        chunks: &[Vec<T>],
+        workers: usize,
+    ) -> Ran {
         let chain = self.load(stages).unwrap_or_else(|errors| panic!("{errors:?}"));
         self.run_chain(chain, chunks, workers)
     }
@@ -109,7 +115,8 @@ impl Bench {
     ) -> (Ran, Ends) {
         let outbox = Collect::default();
         let (encode, health) = (EncodeSettings::default(), Health::default());
-        let dead_letters = DeadLetters::open(letters, &self.ledger, &health, &Shutdown::default()).unwrap();
+        let dead_letters =
+            DeadLetters::open(letters, &self.ledger, &health, &Shutdown::default()).unwrap();
         let (outlet, works) = Outlet::new(self.ledger.clone(), chunks.len().max(1), workers);
         for chunk in chunks {
             outlet.send(chunk).unwrap();
@@ -145,7 +152,8 @@ struct Ran {
 impl Ran {
     /// `/weir/errors` of a document, as `stage kind`.
     fn errors(&self, document: usize) -> Vec<String> {
-        let errors = self.documents[document].pointer("/weir/errors").and_then(|errors| errors.as_array());
+        let errors =
+            self.documents[document].pointer("/weir/errors").and_then(|errors| errors.as_array());
         let shown = |error: &serde_json::Value| {
             format!("{} {}", error["stage"].as_str().unwrap(), error["kind"].as_str().unwrap())
         };
@@ -160,7 +168,11 @@ impl Ran {
 
     fn dead_lettered(&self, stage: &str, reason: &str) -> u64 {
         let labels = (stage.to_owned(), reason.to_owned());
-        self.ledger.dead_lettered.iter().find(|(of, _)| *of == labels).map_or(0, |(_, count)| *count)
+        self.ledger
+            .dead_lettered
+            .iter()
+            .find(|(of, _)| *of == labels)
+            .map_or(0, |(_, count)| *count)
     }
 }
 
@@ -171,7 +183,8 @@ struct Collect(Mutex<Vec<serde_json::Value>>);
 impl Outbox for Collect {
     fn put(&self, documents: Documents, mut held: Held) -> Result<(), Closed> {
         assert_eq!(held.count(), documents.docs.len() as u64);
-        let bodies = documents.docs.iter().map(|doc| serde_json::from_slice(documents.body(doc)).unwrap());
+        let bodies =
+            documents.docs.iter().map(|doc| serde_json::from_slice(documents.body(doc)).unwrap());
         self.0.lock().unwrap().extend(bodies);
         let mut tally = Tally::default();
         tally.delivered(Delivered::Written, held.count());

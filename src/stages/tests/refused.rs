@@ -74,8 +74,7 @@ fn all_imports_that_are_not_offered_are_said_at_once() {
 fn components_that_are_no_stage() {
     let other = "package acme:it; world module { export run: func(); }";
     insta::assert_snapshot!(refusal_of(&of_wit(other, "module")), @"stage `it`: it.wasm: it does not export `weir:pipeline/stage@0.1.0`, so it is no weir module: see filters/README.md in weir's source for how one is made");
-    let newer =
-        "package weir:pipeline@0.2.0; interface stage { process: func(); } world module { export stage; }";
+    let newer = "package weir:pipeline@0.2.0; interface stage { process: func(); } world module { export stage; }";
     insta::assert_snapshot!(refusal_of(&of_wit(newer, "module")), @"stage `it`: it.wasm: it exports `weir:pipeline/stage@0.2.0`, and this weir has version 0.1.0 of weir:pipeline: build the module with this weir's SDK");
     let half = "package weir:pipeline@0.1.0; interface stage { process: func() -> result; } world module { export stage; }";
     insta::assert_snapshot!(refusal_of(&of_wit(half, "module")), @"stage `it`: it.wasm: its `weir:pipeline/stage` has no `configure` as version 0.1.0 has it: build the module with this weir's SDK");
@@ -121,7 +120,8 @@ fn modules_that_do_not_start_are_said_all_at_once() {
 #[test]
 fn declared_names_are_bounded_in_form_and_number() {
     let bench = Bench::new();
-    // Declares `a`, `b`, ... until it is refused, and traps unless that is after 26, when the letters end.
+    // Declares `a`, `b`, ... until it is refused, and traps unless that is after 26, when the
+    // letters end.
     let declares = Guest {
         imports: r#"(import "weir:pipeline/discard@0.1.0" "declare" (func $declare (param i32 i32 i32)))"#,
         configure: "(local.set $i (i32.const 97))
@@ -142,7 +142,8 @@ fn declared_names_are_bounded_in_form_and_number() {
             (if (i32.ne (local.get $i) (i32.const 103)) (then unreachable))",
         ..Guest::default()
     };
-    let chain = bench.load(&[bench.stage("declares", declares)]).unwrap_or_else(|e| panic!("{e:?}"));
+    let chain =
+        bench.load(&[bench.stage("declares", declares)]).unwrap_or_else(|e| panic!("{e:?}"));
     assert_eq!(chain.describe()[0].reasons.len(), 32);
 }
 
@@ -234,9 +235,11 @@ fn a_component_for_several_versions_is_taken_for_the_one_that_fits() {
     }
 }
 
-/// A component that consists of so many instances of a core module with these items, besides the one that is the stage.
+/// A component that consists of so many instances of a core module with these items, besides the
+/// one that is the stage.
 fn component_of(count: usize, items: &str) -> Vec<u8> {
-    let parts = format!("(core module $p {items})") + &"(core instance (instantiate $p))".repeat(count);
+    let parts =
+        format!("(core module $p {items})") + &"(core instance (instantiate $p))".repeat(count);
     let text = format!(
         r#"(component
         {parts}

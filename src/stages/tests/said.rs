@@ -38,7 +38,8 @@ fn events(count: usize) -> Vec<String> {
 }
 
 #[test]
-fn failures_are_logged_once_in_a_while_the_first_with_the_guests_backtrace_and_the_rest_at_the_end() {
+fn failures_are_logged_once_in_a_while_the_first_with_the_guests_backtrace_and_the_rest_at_the_end()
+{
     let bench = Bench::new();
     let explodes = Guest {
         items: "(func $explode unreachable)",
@@ -94,5 +95,10 @@ fn lines_that_are_cut_or_are_not_utf_8_are_counted() {
     };
     let log = log_of(&bench, bench.stage("chatters", chatters), &[events(1)]);
     assert_eq!(log.lines().count(), 2, "{log}");
-    assert!(bench.metrics.render().contains(r#"weir_stage_log_lines_dropped_total{stage="chatters"} 2"#));
+    assert!(
+        bench
+            .metrics
+            .render()
+            .contains(r#"weir_stage_log_lines_dropped_total{stage="chatters"} 2"#)
+    );
 }

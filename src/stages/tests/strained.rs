@@ -1,4 +1,5 @@
-//! Modules that work, but at the edge of what they may have, or not for every event: they are borne with.
+//! Modules that work, but at the edge of what they may have, or not for every event: they are borne
+//! with.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -97,7 +98,8 @@ fn a_module_that_takes_long_to_start_over_is_cut_off_sooner() {
     let bench = Bench { clock, ..Bench::new() };
     let traps = Guest { process: "unreachable", ..Guest::default() };
     let ran = bench.run(&[bench.stage("traps", traps)], &[events(100)]);
-    // Each trap counts 6 ms, each instance 12 ms, and 90 ms open the breaker; the traps alone would be 15.
+    // Each trap counts 6 ms, each instance 12 ms, and 90 ms open the breaker; the traps alone would
+    // be 15.
     let traps = ran.chain.0.stages[0].failures(FailureKind::Trap);
     assert!((3..=10).contains(&traps), "{traps}");
 }

@@ -1,6 +1,7 @@
 //! `wasi = "stub"`: what a module gets that imports WASI, and that it cannot make the host do more.
 //!
-//! The modules here import what wit-component's adapters import, in WebAssembly text. `tests/guests.rs` has a real one.
+//! The modules here import what wit-component's adapters import, in WebAssembly text.
+//! `tests/guests.rs` has a real one.
 
 use super::said::log_of;
 use super::*;
@@ -171,7 +172,8 @@ fn a_module_of_any_wasi_0_2_finds_nothing_behind_it_but_the_events_time() {
     for version in ["0.2.0", "0.2.3", "0.2.6", "0.2.12"] {
         let bench = Bench::new();
         let stage = stage(&bench, version, "", reports);
-        let ran = bench.run(&[stage], &[vec![at("2026-01-02T03:04:05.678901Z"), at("1969-12-31T23:59:59Z")]]);
+        let ran = bench
+            .run(&[stage], &[vec![at("2026-01-02T03:04:05.678901Z"), at("1969-12-31T23:59:59Z")]]);
         assert!(ran.errors(0).is_empty(), "{:?}", ran.errors(0));
         let of = |document: usize, name: &str| ran.documents[document][name].as_u64().unwrap();
         for nothing in ["a", "b", "c", "d", "e"] {
@@ -252,7 +254,8 @@ fn what_wasi_has_no_error_for_is_a_trap_and_so_is_more_than_the_host_takes() {
 fn a_call_that_exits_is_counted_as_a_trap_and_what_it_printed_before_is_logged() {
     let bench = Bench::new();
     let items = r#"(data (i32.const 2048) "so long")"#;
-    let process = "(call $print (call $stderr) (i32.const 2048) (i32.const 7)) (call $exit (i32.const 1))";
+    let process =
+        "(call $print (call $stderr) (i32.const 2048) (i32.const 7)) (call $exit (i32.const 1))";
     let log = log_of(&bench, stage(&bench, "0.2.6", items, process), &[vec![event("")]]);
     assert!(log.starts_with(" WARN so long"), "{log}");
     let ran = bench.run(&[stage(&bench, "0.2.6", items, process)], &[vec![event("")]]);
@@ -263,8 +266,10 @@ fn a_call_that_exits_is_counted_as_a_trap_and_what_it_printed_before_is_logged()
 #[test]
 fn without_the_key_a_module_that_imports_wasi_is_refused_and_told_of_it() {
     let bench = Bench::new();
-    let stage =
-        StageSettings { wasi: Wasi::None, ..stage(&bench, "0.2.6", "", "(call $exit (i32.const 0))") };
+    let stage = StageSettings {
+        wasi: Wasi::None,
+        ..stage(&bench, "0.2.6", "", "(call $exit (i32.const 0))")
+    };
     let errors = bench.load(&[stage]).map(|_| ()).unwrap_err();
     let text = errors[0].to_string();
     assert!(text.contains("`wasi:cli/exit@0.2.6` (exit): modules get no WASI"), "{text}");
@@ -294,7 +299,8 @@ fn other_wasi_is_refused_with_the_key_too() {
     let refusal = |wit: &str| {
         let bench = Bench::new();
         let stage = bench.stage_of("it", &modules::of_wit(wit, "module"));
-        let errors = bench.load(&[StageSettings { wasi: Wasi::Stub, ..stage }]).map(|_| ()).unwrap_err();
+        let errors =
+            bench.load(&[StageSettings { wasi: Wasi::Stub, ..stage }]).map(|_| ()).unwrap_err();
         errors[0].to_string().replace(&format!("{}/", bench.folder.path().display()), "")
     };
     insta::assert_snapshot!(refusal(wit), @r#"

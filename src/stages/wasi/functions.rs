@@ -21,7 +21,8 @@ struct InputStream;
 struct OutputStream;
 struct Pollable;
 struct IoError;
-/// All others: descriptors, sockets, terminals and the like. But for the network, none is ever handed out.
+/// All others: descriptors, sockets, terminals and the like. But for the network, none is ever
+/// handed out.
 struct Nothing;
 
 /// The types of WASI that functions here answer.
@@ -68,7 +69,9 @@ pub(super) fn define(
     name: &str,
 ) -> wasmtime::Result<()> {
     match interface {
-        "cli/stdin" | "cli/stdout" | "cli/stderr" | "io/streams" => define_stream(instance, interface, name),
+        "cli/stdin" | "cli/stdout" | "cli/stderr" | "io/streams" => {
+            define_stream(instance, interface, name)
+        }
         "io/poll" => define_poll(instance, interface, name),
         "clocks/monotonic-clock" | "clocks/wall-clock" => define_clock(instance, interface, name),
         "random/random" | "random/insecure" | "random/insecure-seed" => {
@@ -86,22 +89,23 @@ fn define_stream(
     interface: &str,
     name: &str,
 ) -> wasmtime::Result<()> {
-    let output =
-        |output: Output| move |_: Store<'_>, ()| Ok((Resource::<OutputStream>::new_own(output as u32),));
+    let output = |output: Output| {
+        move |_: Store<'_>, ()| Ok((Resource::<OutputStream>::new_own(output as u32),))
+    };
     match name {
         "get-stdin" => instance.func_wrap(name, |_, ()| Ok((Resource::<InputStream>::new_own(0),))),
         "get-stdout" => instance.func_wrap(name, output(Output::Stdout)),
         "get-stderr" => instance.func_wrap(name, output(Output::Stderr)),
-        "[method]output-stream.check-write" => instance
-            .func_wrap(name, |_, (_,): (Resource<OutputStream>,)| {
+        "[method]output-stream.check-write" => {
+            instance.func_wrap(name, |_, (_,): (Resource<OutputStream>,)| {
                 Ok((Ok::<u64, StreamError>(WRITE_BYTES_MAX as u64),))
-            }),
+            })
+        }
         "[method]output-stream.write" | "[method]output-stream.blocking-write-and-flush" => {
             instance.func_wrap(name, write)
         }
-        "[method]output-stream.flush" | "[method]output-stream.blocking-flush" => {
-            instance.func_wrap(name, |_, (_,): (Resource<OutputStream>,)| -> Written { Ok((Ok(()),)) })
-        }
+        "[method]output-stream.flush" | "[method]output-stream.blocking-flush" => instance
+            .func_wrap(name, |_, (_,): (Resource<OutputStream>,)| -> Written { Ok((Ok(()),)) }),
         "[method]output-stream.subscribe" => {
             instance.func_wrap(name, |_, (_,): (Resource<OutputStream>,)| Ok((pollable(),)))
         }
@@ -122,7 +126,8 @@ fn write(mut store: Store<'_>, (stream, bytes): (Resource<OutputStream>, WasmLis
         )));
     }
     let bytes = bytes.as_le_slice(&store).to_vec();
-    let output = if stream.rep() == Output::Stderr as u32 { Output::Stderr } else { Output::Stdout };
+    let output =
+        if stream.rep() == Output::Stderr as u32 { Output::Stderr } else { Output::Stdout };
     let current = store.data_mut();
     if let Some(mut stub) = current.wasi.take() {
         stub.write(output, &bytes, |line| current.say(output, line));
@@ -141,8 +146,12 @@ fn define_poll(
     name: &str,
 ) -> wasmtime::Result<()> {
     match name {
-        "[method]pollable.ready" => instance.func_wrap(name, |_, (_,): (Resource<Pollable>,)| Ok((true,))),
-        "[method]pollable.block" => instance.func_wrap(name, |_, (_,): (Resource<Pollable>,)| Ok(())),
+        "[method]pollable.ready" => {
+            instance.func_wrap(name, |_, (_,): (Resource<Pollable>,)| Ok((true,)))
+        }
+        "[method]pollable.block" => {
+            instance.func_wrap(name, |_, (_,): (Resource<Pollable>,)| Ok(()))
+        }
         "poll" => instance.func_wrap(name, |_, (polled,): (WasmList<Resource<Pollable>>,)| {
             let ready = polled.len().min(HANDLES_MAX) as u32; // No guest holds more than that.
             Ok((Vec::from_iter(0..ready),))
@@ -158,10 +167,11 @@ fn define_clock(
 ) -> wasmtime::Result<()> {
     const MICROS: u64 = 1_000_000;
     match (interface, name) {
-        ("clocks/monotonic-clock", "now") => {
-            instance.func_wrap(name, |store: Store<'_>, ()| Ok((store.data().now().saturating_mul(1000),)))
+        ("clocks/monotonic-clock", "now") => instance
+            .func_wrap(name, |store: Store<'_>, ()| Ok((store.data().now().saturating_mul(1000),))),
+        ("clocks/monotonic-clock", "resolution") => {
+            instance.func_wrap(name, |_, ()| Ok((1000_u64,)))
         }
-        ("clocks/monotonic-clock", "resolution") => instance.func_wrap(name, |_, ()| Ok((1000_u64,))),
         ("clocks/monotonic-clock", "subscribe-instant" | "subscribe-duration") => {
             instance.func_wrap(name, |_, (_,): (u64,)| Ok((pollable(),)))
         }
@@ -214,8 +224,9 @@ fn define_other(
     interface: &str,
     name: &str,
 ) -> wasmtime::Result<()> {
-    let called =
-        format!("the module called `{name}` of wasi:{interface}: `wasi = \"stub\"` has nothing behind it");
+    let called = format!(
+        "the module called `{name}` of wasi:{interface}: `wasi = \"stub\"` has nothing behind it"
+    );
     instance.func_new(name, move |mut store, function, params, results| {
         for param in params {
             if let Val::Resource(handle) = param {

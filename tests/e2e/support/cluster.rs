@@ -18,10 +18,13 @@ impl Cluster {
     /// Connects, and makes a namespace.
     pub(crate) async fn with_namespace() -> Cluster {
         let kubeconfig = Kubeconfig::read_from(variable("WEIR_TEST_KUBECONFIG")).unwrap();
-        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+            .await
+            .unwrap();
         let client = Client::try_from(config).unwrap();
         let namespace = unique("e2e");
-        let object: Namespace = serde_json::from_value(json!({"metadata": {"name": namespace}})).unwrap();
+        let object: Namespace =
+            serde_json::from_value(json!({"metadata": {"name": namespace}})).unwrap();
         Api::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
         Cluster { client, namespace }
     }
@@ -55,7 +58,10 @@ impl Cluster {
             count: Some(count),
             first_timestamp: Some(now.clone()),
             last_timestamp: Some(now),
-            source: Some(EventSource { component: Some("e2e".into()), host: Some("node-e2e".into()) }),
+            source: Some(EventSource {
+                component: Some("e2e".into()),
+                host: Some("node-e2e".into()),
+            }),
             ..Event::default()
         };
         self.events().create(&PostParams::default(), &event).await.unwrap()
@@ -76,7 +82,8 @@ impl Cluster {
         mark["positions"][&self.namespace].as_str()?.parse().ok()
     }
 
-    /// A kubeconfig for the same server with the token of a ServiceAccount that has no rights at all.
+    /// A kubeconfig for the same server with the token of a ServiceAccount that has no rights at
+    /// all.
     pub(crate) async fn kubeconfig_of_nobody(&self) -> String {
         use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
         use k8s_openapi::api::core::v1::ServiceAccount;
@@ -84,8 +91,12 @@ impl Cluster {
         let account: ServiceAccount =
             serde_json::from_value(json!({"metadata": {"name": "nobody"}})).unwrap();
         accounts.create(&PostParams::default(), &account).await.unwrap();
-        let request = TokenRequest { spec: Some(TokenRequestSpec::default()), ..TokenRequest::default() };
-        let answer = accounts.create_token_request("nobody", &PostParams::default(), &request).await.unwrap();
+        let request =
+            TokenRequest { spec: Some(TokenRequestSpec::default()), ..TokenRequest::default() };
+        let answer = accounts
+            .create_token_request("nobody", &PostParams::default(), &request)
+            .await
+            .unwrap();
         let token = answer.status.unwrap().token;
 
         let mut kubeconfig: serde_json::Value = {

@@ -23,7 +23,12 @@ impl Search {
     pub(crate) fn at(url: String) -> Search {
         // Whoever comes first installs it; the others find it installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Search { url, index: unique("kube-events-e2e"), client: reqwest::Client::new(), is_secure: false }
+        Search {
+            url,
+            index: unique("kube-events-e2e"),
+            client: reqwest::Client::new(),
+            is_secure: false,
+        }
     }
 
     /// The secure node, as its administrator.
@@ -99,8 +104,10 @@ impl Search {
     /// Makes the index a data stream.
     pub(crate) async fn make_stream(&self) {
         let template = json!({"index_patterns": [self.index], "priority": 200, "data_stream": {}});
-        self.succeed(reqwest::Method::PUT, &format!("_index_template/{}", self.index), template).await;
-        self.succeed(reqwest::Method::PUT, &format!("_data_stream/{}", self.index), json!({})).await;
+        self.succeed(reqwest::Method::PUT, &format!("_index_template/{}", self.index), template)
+            .await;
+        self.succeed(reqwest::Method::PUT, &format!("_data_stream/{}", self.index), json!({}))
+            .await;
     }
 
     /// Makes the index an alias that can be rolled over.
@@ -163,7 +170,11 @@ impl OwnNode {
 
     /// SIGKILL; the data stays.
     pub(crate) fn kill(&self) {
-        self.script("down.sh", &[&self.folder.display().to_string()], &[("KEEP", "1"), ("HARD", "1")]);
+        self.script(
+            "down.sh",
+            &[&self.folder.display().to_string()],
+            &[("KEEP", "1"), ("HARD", "1")],
+        );
     }
 
     fn script(&self, name: &str, args: &[&str], variables: &[(&str, &str)]) {

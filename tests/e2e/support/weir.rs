@@ -20,8 +20,9 @@ pub(crate) struct Weir {
 }
 
 impl Weir {
-    /// Starts it and waits until its admin address is known. `config` is the part of `pipeline.toml` without name and admin;
-    /// and without dead letters, if they are to lie in a folder.
+    /// Starts it and waits until its admin address is known. `config` is the part of
+    /// `pipeline.toml` without name and admin; and without dead letters, if they are to lie in
+    /// a folder.
     pub(crate) async fn start(config: &str) -> Weir {
         Weir::start_with(config, &[]).await
     }
@@ -44,7 +45,8 @@ impl Weir {
 
     /// The whole of `pipeline.toml`.
     fn text(config: &str) -> String {
-        let letters = if config.contains("[dead_letter]") { "" } else { "[dead_letter]\npath = \"dead\"\n" };
+        let letters =
+            if config.contains("[dead_letter]") { "" } else { "[dead_letter]\npath = \"dead\"\n" };
         format!(
             "name = \"e2e\"\ncluster = \"e2e-cluster\"\n{config}\n{letters}[admin]\nlisten = \"127.0.0.1:0\"\n"
         )
@@ -137,12 +139,15 @@ impl Weir {
     pub(crate) fn dead_letters(&self) -> Vec<serde_json::Value> {
         let Ok(folder) = std::fs::read_dir(self.folder().join("dead")) else { return Vec::new() };
         let mut letters = Vec::new();
-        for path in
-            folder.map(|entry| entry.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "jsonl"))
+        for path in folder
+            .map(|entry| entry.unwrap().path())
+            .filter(|p| p.extension().is_some_and(|e| e == "jsonl"))
         {
             let lines = BufReader::new(File::open(path).unwrap()).lines();
             letters
-                .extend(lines.map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap()));
+                .extend(lines.map(|line| {
+                    serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap()
+                }));
         }
         letters
     }

@@ -9,7 +9,12 @@ pub(crate) fn micros(text: &str) -> Option<i64> {
     let (time, zone) = time.split_at(zone);
     let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
     let [hour, minute, second] = numbers(time, ':')?;
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+    if !(1..=12).contains(&month)
+        || !(1..=31).contains(&day)
+        || hour > 23
+        || minute > 59
+        || second > 60
+    {
         return None;
     }
     if fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
@@ -59,9 +64,14 @@ mod tests {
 
     #[test]
     fn what_is_not_a_time_is_none() {
-        for text in
-            ["", "now", "2024-02-29", "2024-13-01T00:00:00Z", "2024-02-29T12:30:15", "2024-02-29T12:30Z"]
-        {
+        for text in [
+            "",
+            "now",
+            "2024-02-29",
+            "2024-13-01T00:00:00Z",
+            "2024-02-29T12:30:15",
+            "2024-02-29T12:30Z",
+        ] {
             assert_eq!(micros(text), None, "{text}");
         }
     }

@@ -86,15 +86,19 @@ pub(crate) fn edited(document: &str, pointer: &str, edit: Edit<'_>) -> Result<St
     if path.is_empty() {
         return Err("the empty pointer is the whole event, which cannot be replaced".into());
     }
-    if let Some(owned) = PROTECTED.iter().find(|owned| owned.iter().zip(&path).all(|(a, b)| a == b)) {
+    if let Some(owned) = PROTECTED.iter().find(|owned| owned.iter().zip(&path).all(|(a, b)| a == b))
+    {
         return Err(format!("`{pointer}` is protected: weir owns `/{}`", owned.join("/")));
     }
-    let Some(edited) = apply(document, &path, edit).map_err(|why| format!("`{pointer}`: {why}"))? else {
+    let Some(edited) = apply(document, &path, edit).map_err(|why| format!("`{pointer}`: {why}"))?
+    else {
         return Ok(document.to_owned());
     };
     // One that was too large already may become smaller.
     if edited.len() > DOCUMENT_BYTES_MAX && edited.len() > document.len() {
-        return Err(format!("`{pointer}`: the document would be larger than {DOCUMENT_BYTES_MAX} bytes"));
+        return Err(format!(
+            "`{pointer}`: the document would be larger than {DOCUMENT_BYTES_MAX} bytes"
+        ));
     }
     if depth(&edited) > DEPTH_MAX {
         return Err(format!("`{pointer}`: the document would nest deeper than {DEPTH_MAX} levels"));
@@ -143,7 +147,12 @@ fn apply(value: &str, path: &[String], edit: Edit<'_>) -> Result<Option<String>,
 
 /// Of a key that stands there more than once the last counts, and an edit through it removes the
 /// others.
-fn in_object(object: &str, step: &str, rest: &[String], edit: Edit<'_>) -> Result<Option<String>, String> {
+fn in_object(
+    object: &str,
+    step: &str,
+    rest: &[String],
+    edit: Edit<'_>,
+) -> Result<Option<String>, String> {
     let members = members(object);
     let last = members.iter().rposition(|member| member.is(step));
     let edited = match (last, rest, edit) {
@@ -166,7 +175,12 @@ fn in_object(object: &str, step: &str, rest: &[String], edit: Edit<'_>) -> Resul
     Ok(Some(format!("{{{}}}", texts.join(","))))
 }
 
-fn in_array(array: &str, step: &str, rest: &[String], edit: Edit<'_>) -> Result<Option<String>, String> {
+fn in_array(
+    array: &str,
+    step: &str,
+    rest: &[String],
+    edit: Edit<'_>,
+) -> Result<Option<String>, String> {
     let mut elements: Vec<String> = elements(array).into_iter().map(str::to_owned).collect();
     let at = match step {
         "-" => elements.len(),
@@ -180,7 +194,9 @@ fn in_array(array: &str, step: &str, rest: &[String], edit: Edit<'_>) -> Result<
         },
         (false, _, Edit::Remove) => return Ok(None),
         (false, ..) if at == elements.len() => elements.push(made(rest, edit)),
-        (false, ..) => return Err(format!("`{step}` is past the end of an array of {}", elements.len())),
+        (false, ..) => {
+            return Err(format!("`{step}` is past the end of an array of {}", elements.len()));
+        }
     }
     Ok(Some(format!("[{}]", elements.join(","))))
 }
@@ -221,7 +237,9 @@ fn steps(pointer: &str) -> Result<Vec<String>, String> {
         .map(|step| {
             let badly_escaped = step.split('~').skip(1).any(|rest| !rest.starts_with(['0', '1']));
             match badly_escaped {
-                true => Err(format!("`{pointer}` is not a JSON pointer: `~` must be followed by `0` or `1`")),
+                true => Err(format!(
+                    "`{pointer}` is not a JSON pointer: `~` must be followed by `0` or `1`"
+                )),
                 false => Ok(step.replace("~1", "/").replace("~0", "~")),
             }
         })
@@ -312,7 +330,10 @@ mod tests {
 
     #[test]
     fn json_text_is_one_value_without_whitespace_between_tokens() {
-        assert_eq!(compact(" { \"a b\" : [ 1 , \"\\\" \\\\\" ] } ").unwrap(), "{\"a b\":[1,\"\\\" \\\\\"]}");
+        assert_eq!(
+            compact(" { \"a b\" : [ 1 , \"\\\" \\\\\" ] } ").unwrap(),
+            "{\"a b\":[1,\"\\\" \\\\\"]}"
+        );
         assert!(compact("1 2").is_err());
         assert!(compact("").is_err());
         assert!(compact(r#"{"a":"\ud800"}"#).is_err());

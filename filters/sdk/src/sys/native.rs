@@ -162,7 +162,9 @@ fn call<T>(name: &'static str, answer: impl FnOnce(&mut Host) -> T) -> T {
 }
 
 fn text(event: &str, pointer: &str) -> String {
-    document::get(event, pointer).and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
+    document::get(event, pointer)
+        .and_then(|json| serde_json::from_str(json).ok())
+        .unwrap_or_default()
 }
 
 fn time(event: &str, pointers: &[&str]) -> Option<i64> {
@@ -205,7 +207,9 @@ pub(crate) fn event_type() -> EventType {
 pub(crate) fn count() -> u32 {
     let number = |event: &str, pointer| document::get(event, pointer)?.parse().ok();
     call("count", |host| {
-        number(host.event(), "/series/count").or_else(|| number(host.event(), "/count")).unwrap_or(1)
+        number(host.event(), "/series/count")
+            .or_else(|| number(host.event(), "/count"))
+            .unwrap_or(1)
     })
 }
 
@@ -237,7 +241,8 @@ pub(crate) fn get(pointer: &str) -> Option<String> {
     call("get", |host| host.get(pointer))
 }
 
-/// Sets a member to valid JSON text, which counts for `bytes`: what weir is given, not what it becomes.
+/// Sets a member to valid JSON text, which counts for `bytes`: what weir is given, not what it
+/// becomes.
 fn set(name: &'static str, pointer: &str, json: &str, bytes: usize) -> Result<(), String> {
     call(name, |host| {
         host.edit(pointer, bytes, |document| document::edited(document, pointer, Edit::Set(json)))
@@ -258,9 +263,11 @@ pub(crate) fn set_integer(pointer: &str, value: i64) -> Result<(), String> {
 
 pub(crate) fn set_float(pointer: &str, value: f64) -> Result<(), String> {
     call("set-float", |host| {
-        host.edit(pointer, size_of_val(&value), |document| match serde_json::Number::from_f64(value) {
-            Some(number) => document::edited(document, pointer, Edit::Set(&number.to_string())),
-            None => Err(format!("`{pointer}`: JSON has no {value}")),
+        host.edit(pointer, size_of_val(&value), |document| {
+            match serde_json::Number::from_f64(value) {
+                Some(number) => document::edited(document, pointer, Edit::Set(&number.to_string())),
+                None => Err(format!("`{pointer}`: JSON has no {value}")),
+            }
         })
     })
 }
@@ -276,7 +283,9 @@ pub(crate) fn set_json(pointer: &str, json: &str) -> Result<(), String> {
 pub(crate) fn append_string(pointer: &str, value: &str) -> Result<(), String> {
     let json = document::quoted(value);
     call("append-string", |host| {
-        host.edit(pointer, value.len(), |document| document::edited(document, pointer, Edit::Append(&json)))
+        host.edit(pointer, value.len(), |document| {
+            document::edited(document, pointer, Edit::Append(&json))
+        })
     })
 }
 
@@ -289,7 +298,9 @@ pub(crate) fn append_json(pointer: &str, json: &str) -> Result<(), String> {
 }
 
 pub(crate) fn remove(pointer: &str) -> Result<(), String> {
-    call("remove", |host| host.edit(pointer, 0, |document| document::edited(document, pointer, Edit::Remove)))
+    call("remove", |host| {
+        host.edit(pointer, 0, |document| document::edited(document, pointer, Edit::Remove))
+    })
 }
 
 pub(crate) fn declare_reason(name: &str) -> Result<u32, String> {

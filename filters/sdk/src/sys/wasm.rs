@@ -20,8 +20,8 @@ pub(crate) use edit::{
 };
 pub(crate) use event::{
     action, component, count, first_seen, get, host, last_seen, message, name, namespace, reason,
-    regarding_api_version, regarding_field_path, regarding_kind, regarding_name, regarding_namespace,
-    regarding_uid, type_text, uid,
+    regarding_api_version, regarding_field_path, regarding_kind, regarding_name,
+    regarding_namespace, regarding_uid, type_text, uid,
 };
 pub(crate) use log::{debug as log_debug, error as log_error, info as log_info, warn as log_warn};
 pub(crate) use metrics::{add, declare as declare_counter};

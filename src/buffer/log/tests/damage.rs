@@ -17,7 +17,8 @@ fn records_of(disk: &SimulatedDisk) -> Vec<(String, Vec<Option<u64>>)> {
         }
         let mut owners = vec![None; HEADER_BYTES];
         while owners.len() < bytes.len() {
-            let head = Head::decode(bytes[owners.len()..][..HEAD_BYTES].try_into().unwrap()).unwrap();
+            let head =
+                Head::decode(bytes[owners.len()..][..HEAD_BYTES].try_into().unwrap()).unwrap();
             owners.resize(owners.len() + head.frame_bytes() as usize, Some(head.start.seq));
         }
         files.push((name, owners));
@@ -27,7 +28,9 @@ fn records_of(disk: &SimulatedDisk) -> Vec<(String, Vec<Option<u64>>)> {
 
 fn told(errors: &[ReadError]) -> (u64, u64) {
     errors.iter().fold((0, 0), |(all_records, all_documents), error| match error {
-        ReadError::Damaged { records, documents, .. } => (all_records + records, all_documents + documents),
+        ReadError::Damaged { records, documents, .. } => {
+            (all_records + records, all_documents + documents)
+        }
         ReadError::Io(error) => panic!("{error}"),
     })
 }
@@ -183,7 +186,11 @@ fn a_torn_last_record_is_cut_and_told_to_nobody_as_lost() {
         disk.kill();
         disk.damage(&name, |bytes| bytes.truncate(durable + torn));
         let opened = open(&disk, LIMITS);
-        assert_eq!(opened.marks, Some(Sample::new(2, 0, 0).marks), "it is read from the source again");
+        assert_eq!(
+            opened.marks,
+            Some(Sample::new(2, 0, 0).marks),
+            "it is read from the source again"
+        );
         let (mut log, _) = (opened.log, assert_eq!(opened.recovered, 9));
         log.append(&Sample::new(4, 3, 100).record()).unwrap();
         let (records, errors) = read_all(&mut log);

@@ -27,7 +27,8 @@ enum Step {
     /// The disk has so many bytes left from now on; `None`: enough.
     Room(Option<u64>),
     FailSyncs(u32),
-    /// The process dies at its next operation but so many, wherever that is; then the power fails with it, or does not.
+    /// The process dies at its next operation but so many, wherever that is; then the power fails
+    /// with it, or does not.
     Die {
         operations: u32,
         seed: Option<u64>,
@@ -71,7 +72,8 @@ struct Entry {
 /// What must be so.
 #[derive(Debug, Default)]
 struct Model {
-    /// All that this process may have to give, in order; from before the last restart, from the first that may come again.
+    /// All that this process may have to give, in order; from before the last restart, from the
+    /// first that may come again.
     records: VecDeque<Entry>,
     /// How many of the first of them are settled.
     settled: usize,
@@ -140,9 +142,12 @@ impl Run {
                 let capacity = room.map(|room| self.disk.bytes() + room);
                 self.disk.set_faults(Faults { capacity, ..self.disk.faults() });
             }
-            Step::FailSyncs(syncs) => self.disk.set_faults(Faults { syncs: *syncs, ..self.disk.faults() }),
+            Step::FailSyncs(syncs) => {
+                self.disk.set_faults(Faults { syncs: *syncs, ..self.disk.faults() })
+            }
             Step::Die { operations, seed } => {
-                self.disk.set_faults(Faults { operations: Some(*operations), ..self.disk.faults() });
+                self.disk
+                    .set_faults(Faults { operations: Some(*operations), ..self.disk.faults() });
                 self.model.death = *seed;
             }
             Step::Kill => self.end(None),
@@ -197,12 +202,15 @@ impl Run {
         if result.is_ok() || self.disk.is_free() {
             // Who died in the middle may have written it.
             let unsettled = sample.count();
-            let entry = Entry { sample, number, seq, is_synced: false, is_given: is_copy, unsettled };
+            let entry =
+                Entry { sample, number, seq, is_synced: false, is_given: is_copy, unsettled };
             self.model.records.push_back(entry);
         }
         match result {
             Ok(is) => assert_eq!(is, seq),
-            Err(AppendError::Full { bytes, .. }) => assert!(bytes + 8000 > LIMITS.bytes_max, "{bytes}"),
+            Err(AppendError::Full { bytes, .. }) => {
+                assert!(bytes + 8000 > LIMITS.bytes_max, "{bytes}")
+            }
             Err(error) => {
                 assert!(can_fail, "{error}");
                 self.model.is_in_memory = true;
@@ -227,8 +235,12 @@ impl Run {
     }
 
     fn settle(&mut self, which: usize, documents: u64) {
-        let mut given: Vec<&mut Entry> =
-            self.model.records.iter_mut().filter(|entry| entry.is_given && entry.unsettled > 0).collect();
+        let mut given: Vec<&mut Entry> = self
+            .model
+            .records
+            .iter_mut()
+            .filter(|entry| entry.is_given && entry.unsettled > 0)
+            .collect();
         if given.is_empty() {
             return;
         }
@@ -273,7 +285,8 @@ impl Run {
         model.records.truncate(kept);
         model.records.drain(..first);
         for entry in &mut model.records {
-            (entry.is_synced, entry.is_given, entry.unsettled) = (true, false, entry.sample.count());
+            (entry.is_synced, entry.is_given, entry.unsettled) =
+                (true, false, entry.sample.count());
         }
         (model.settled, model.settled_durably, model.settled_written) = (0, 0, 0);
         model.is_in_memory = false;

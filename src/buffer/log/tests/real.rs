@@ -54,7 +54,8 @@ fn the_folder_and_its_files_are_for_nobody_else_and_other_files_stay() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("buffer");
     drop(open_at(&path).unwrap());
-    let others = ["notes.txt", "0.segment", "00000001.0.0.segment.bak", "1.0.0.segment", "position.json"];
+    let others =
+        ["notes.txt", "0.segment", "00000001.0.0.segment.bak", "1.0.0.segment", "position.json"];
     for name in others {
         std::fs::write(path.join(name), "mine").unwrap();
     }
@@ -136,7 +137,8 @@ impl SmallDisk {
     fn new() -> Option<SmallDisk> {
         let folder = tempfile::tempdir().unwrap();
         let disk = SmallDisk { folder };
-        mount(&["-t", "tmpfs", "-o", "size=256k", "weir-test", disk.folder.path().to_str()?]).then_some(disk)
+        mount(&["-t", "tmpfs", "-o", "size=256k", "weir-test", disk.folder.path().to_str()?])
+            .then_some(disk)
     }
 
     fn path(&self) -> PathBuf {
@@ -178,8 +180,11 @@ fn a_full_disk_is_named_and_is_drained_over_a_restart() {
         }
     };
     log.sync().unwrap();
-    let file =
-        error.split_whitespace().find(|word| word.ends_with(".segment:")).unwrap().trim_end_matches(':');
+    let file = error
+        .split_whitespace()
+        .find(|word| word.ends_with(".segment:"))
+        .unwrap()
+        .trim_end_matches(':');
     insta::assert_snapshot!(error.replace(file, "FILE"), @"cannot use the buffer in FILE: No space left on device (os error 28): make room on that disk, or set buffer.path to a folder on another");
     disk.fill();
     drop(log);

@@ -96,7 +96,12 @@ fn a_record_without_documents_only_moves_the_marks() {
 #[test]
 fn numbers_go_on_after_everything_was_settled_and_removed() {
     let (disk, mut log, _) = with_records(0..20);
-    let last = read_all(&mut log).0.into_iter().map(|(seq, _)| (log.settle(seq, 3), seq).1).last().unwrap();
+    let last = read_all(&mut log)
+        .0
+        .into_iter()
+        .map(|(seq, _)| (log.settle(seq, 3), seq).1)
+        .last()
+        .unwrap();
     log.retire_last_segment();
     log.tidy(true).unwrap();
     assert_eq!(disk.contents().keys().collect::<Vec<_>>(), [progress::NAME]);
@@ -131,7 +136,9 @@ fn any_documents() -> impl Strategy<Value = Documents> {
         let range = |(start, length): (usize, usize)| start..start + length;
         let docs = docs.into_iter().map(|(body, source, identity, index_time, event_time)| {
             let identity = identity.map(|(first, version)| match version {
-                Some(version) => DocumentIdentity::Object { uid: range(first), version: range(version) },
+                Some(version) => {
+                    DocumentIdentity::Object { uid: range(first), version: range(version) }
+                }
                 None => DocumentIdentity::Digest(range(first)),
             });
             Document { body: range(body), source: range(source), identity, index_time, event_time }

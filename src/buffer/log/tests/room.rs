@@ -45,7 +45,8 @@ fn a_drained_log_at_its_bound_has_room_again_though_its_segment_is_not_full() {
 
 #[test]
 fn a_record_that_never_fits_says_so() {
-    let mut log = open(&SimulatedDisk::default(), Limits { bytes_max: 12 << 10, segment_bytes: 2 << 10 }).log;
+    let mut log =
+        open(&SimulatedDisk::default(), Limits { bytes_max: 12 << 10, segment_bytes: 2 << 10 }).log;
     let error = log.append(&Sample::new(1, 10, 1000).record()).unwrap_err();
     insta::assert_snapshot!(error, @"a record of 18543 bytes does not fit into the buffer on disk, which may take 12288: set buffer.disk higher");
     log.append(&Sample::new(1, 1, 1000).record()).unwrap();

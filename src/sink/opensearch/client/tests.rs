@@ -39,8 +39,8 @@ impl Ca {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config =
-            rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions();
         let config = config.unwrap().with_no_client_auth();
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
         let config = config.with_single_cert(vec![certificate.der().clone()], key.into()).unwrap();
@@ -57,7 +57,9 @@ impl Ca {
     }
 }
 
-fn hello(mut stream: rustls::StreamOwned<rustls::ServerConnection, TcpStream>) -> std::io::Result<()> {
+fn hello(
+    mut stream: rustls::StreamOwned<rustls::ServerConnection, TcpStream>,
+) -> std::io::Result<()> {
     let mut request = [0; 4096];
     let count = stream.read(&mut request)?;
     assert!(request[..count].ends_with(b"\r\n\r\n"));
@@ -145,7 +147,8 @@ async fn a_ca_file_that_cannot_be_used_is_named() {
     insta::assert_snapshot!(error().await, @"sink.ca: cannot use the CA file FOLDER/ca.pem: No such file or directory (os error 2): it must be a PEM file with the certificates of the authorities to trust");
     std::fs::write(&path, "hello").unwrap();
     insta::assert_snapshot!(error().await, @"sink.ca: cannot use the CA file FOLDER/ca.pem: there is no certificate in it: it must be a PEM file with the certificates of the authorities to trust");
-    std::fs::write(&path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+    std::fs::write(&path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+        .unwrap();
     let error = error().await;
     assert!(error.starts_with("sink.ca: cannot use the CA file FOLDER/ca.pem: "), "{error}");
 }
@@ -181,7 +184,9 @@ fn the_password_shows_nowhere() {
 fn bodies_are_compressed_unless_the_server_is_on_this_machine() {
     let is_local = |url: &str| Host::new(url).unwrap().is_local;
     assert!(
-        is_local("http://localhost:9200") && is_local("https://127.1.2.3") && is_local("http://[::1]:9200/x")
+        is_local("http://localhost:9200")
+            && is_local("https://127.1.2.3")
+            && is_local("http://[::1]:9200/x")
     );
     assert!(!is_local("https://opensearch.example:9200") && !is_local("http://10.0.0.1"));
     let body = b"{\"create\":{}}\n".repeat(1000);

@@ -1,4 +1,5 @@
-//! What to do with what came back: settle, dead-letter, or try again, and whether the target takes anything.
+//! What to do with what came back: settle, dead-letter, or try again, and whether the target takes
+//! anything.
 
 use tokio::time::Instant;
 
@@ -77,7 +78,9 @@ impl Lane {
             // Nothing was stored yet: it may be a proxy that refuses everything.
             parcel.entries.drain(..).for_each(|entry| sorted.target(entry, || detail.clone()));
         }
-        sorted.documents.extend(parcel.entries.drain(..).map(|entry| (entry, refusal, detail.clone())));
+        sorted
+            .documents
+            .extend(parcel.entries.drain(..).map(|entry| (entry, refusal, detail.clone())));
         self.conclude(parcel, sorted, done, now, random);
     }
 
@@ -140,8 +143,8 @@ impl Lane {
         }
     }
 
-    /// Whether a document has answered 5xx for so long, while others of its day were stored, and so of its index, that it is
-    /// the cause.
+    /// Whether a document has answered 5xx for so long, while others of its day were stored, and so
+    /// of its index, that it is the cause.
     fn is_poison(&self, entry: &mut Entry, kind: Pressure, now: Instant) -> bool {
         if kind == Pressure::TooMany {
             entry.failing_since = None;
@@ -176,14 +179,18 @@ impl Lane {
         let delivered = done.delivered.len() as u64;
         let refused = sorted.documents.len() as u64;
         if self.storm.believes(delivered, refused, now) {
-            let dead = sorted.documents.drain(..).map(|(entry, why, detail)| (entry.item, why, detail));
+            let dead =
+                sorted.documents.drain(..).map(|(entry, why, detail)| (entry.item, why, detail));
             done.dead.extend(dead);
         } else {
             for (entry, _, detail) in std::mem::take(&mut sorted.documents) {
-                sorted.target(entry, || format!("it refuses too many documents for their content: {detail}"));
+                sorted.target(entry, || {
+                    format!("it refuses too many documents for their content: {detail}")
+                });
             }
         }
-        // What was refused before while others were stored says nothing about the target when it is refused again.
+        // What was refused before while others were stored says nothing about the target when it is
+        // refused again.
         let tells = parcel.attempt == 0 || parcel.is_probe;
         if delivered > 0 || !done.dead.is_empty() {
             self.open(parcel.is_probe, delivered > 0);
@@ -224,7 +231,8 @@ impl Lane {
         if !by_probe {
             self.closed_in_a_row = 0;
         } else if is_stored {
-            // A probe that became a dead letter says nothing: it may be of a mistake that paused for another reason.
+            // A probe that became a dead letter says nothing: it may be of a mistake that paused
+            // for another reason.
             self.storm.over();
         }
         self.gate = Gate::Open;

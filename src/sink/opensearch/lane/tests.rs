@@ -31,8 +31,10 @@ fn answer(status: u16, kind: &str) -> Answer {
 }
 
 fn settle(done: Completion) -> (Vec<usize>, Vec<usize>) {
-    let names: (Vec<usize>, Vec<usize>) =
-        (done.delivered.iter().map(name).collect(), done.dead.iter().map(|(item, ..)| name(item)).collect());
+    let names: (Vec<usize>, Vec<usize>) = (
+        done.delivered.iter().map(name).collect(),
+        done.dead.iter().map(|(item, ..)| name(item)).collect(),
+    );
     let mut tally = Tally::default();
     tally.delivered(Delivered::Created, done.delivered.len() as u64);
     Item::settle_all(done.delivered, &tally);
@@ -162,7 +164,8 @@ async fn a_mapping_mistake_holds_everything_and_probes_until_it_is_mended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_document_that_answers_500_while_others_are_stored_is_dead_after_a_time_and_not_before() {
+async fn one_document_that_answers_500_while_others_are_stored_is_dead_after_a_time_and_not_before()
+{
     let (ledger, mut lane, mut now) = (Ledger::default(), Lane::new(), Instant::now());
     let start = now;
     lane.admit(parcel(&ledger, &names(0, 1)));
@@ -172,7 +175,8 @@ async fn one_document_that_answers_500_while_others_are_stored_is_dead_after_a_t
         now += Duration::from_secs(15);
         while let Turn::Send(parcel) = lane.next(now) {
             let status = |entry: &Entry| if name(&entry.item) == 0 { 500 } else { 201 };
-            let answers = parcel.entries.iter().map(|entry| answer(status(entry), "boom")).collect();
+            let answers =
+                parcel.entries.iter().map(|entry| answer(status(entry), "boom")).collect();
             dead.extend(settle(lane.completed(parcel, Ok(answers), now, 0.0)).1);
         }
         if !dead.is_empty() {
@@ -200,7 +204,8 @@ async fn a_document_whose_index_answers_500_or_that_an_outage_kept_waiting_is_no
         now += Duration::from_secs(15);
         while let Turn::Send(parcel) = lane.next(now) {
             let status = |entry: &Entry| if name(&entry.item) == 0 { 500 } else { 201 };
-            let answers = parcel.entries.iter().map(|entry| answer(status(entry), "boom")).collect();
+            let answers =
+                parcel.entries.iter().map(|entry| answer(status(entry), "boom")).collect();
             assert!(settle(lane.completed(parcel, Ok(answers), now, 0.0)).1.is_empty());
         }
     }
@@ -219,7 +224,8 @@ async fn a_document_whose_index_answers_500_or_that_an_outage_kept_waiting_is_no
         now += Duration::from_secs(10);
         while let Turn::Send(parcel) = lane.next(now) {
             let status = |entry: &Entry| if name(&entry.item) == 0 { 503 } else { 201 };
-            let answers = parcel.entries.iter().map(|entry| answer(status(entry), "boom")).collect();
+            let answers =
+                parcel.entries.iter().map(|entry| answer(status(entry), "boom")).collect();
             assert!(settle(lane.completed(parcel, Ok(answers), now, 0.0)).1.is_empty());
         }
     }

@@ -1,5 +1,6 @@
-//! The sink against servers behind whose name the writes move, or that take no ids. What a real data stream does is tested
-//! against a real node (`tests/sink_opensearch.rs`, `tests/e2e/streams.rs`).
+//! The sink against servers behind whose name the writes move, or that take no ids. What a real
+//! data stream does is tested against a real node (`tests/sink_opensearch.rs`,
+//! `tests/e2e/streams.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -74,8 +75,12 @@ async fn answer(State(server): State<Arc<Server>>, uri: Uri, body: Bytes) -> Res
         "/_resolve/index/e" if scenario == StreamWithoutResolve => {
             error(403, "security_exception", "no permissions for [indices:admin/resolve/index]")
         }
-        "/_resolve/index/e" if scenario == StreamToBe => json!({ "indices": [] }).to_string().into_response(),
-        "/_resolve/index/e" => json!({ "data_streams": [{ "name": "e" }] }).to_string().into_response(),
+        "/_resolve/index/e" if scenario == StreamToBe => {
+            json!({ "indices": [] }).to_string().into_response()
+        }
+        "/_resolve/index/e" => {
+            json!({ "data_streams": [{ "name": "e" }] }).to_string().into_response()
+        }
         "/e/_refresh" | "/e/_search" if scenario == StreamWithoutRights => {
             error(403, "security_exception", &format!("no permissions for {}", uri.path()))
         }
@@ -92,14 +97,22 @@ async fn answer(State(server): State<Arc<Server>>, uri: Uri, body: Bytes) -> Res
 
 fn search(deeds: &mut Deeds, text: &str) -> Response {
     let query: Value = serde_json::from_str(text).unwrap();
-    let ids =
-        query["query"]["ids"]["values"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned());
+    let ids = query["query"]["ids"]["values"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|id| id.as_str().unwrap().to_owned());
     let ids: Vec<String> = ids.filter(|id| id != "weir-probe").collect();
-    let found: Vec<Value> =
-        ids.iter().filter(|id| deeds.visible.contains(*id)).map(|id| json!({ "_id": id })).collect();
+    let found: Vec<Value> = ids
+        .iter()
+        .filter(|id| deeds.visible.contains(*id))
+        .map(|id| json!({ "_id": id }))
+        .collect();
     deeds.looked_up.extend(ids);
     let hits = json!({ "total": { "value": found.len() }, "hits": found });
-    json!({ "timed_out": false, "_shards": { "failed": 0 }, "hits": hits }).to_string().into_response()
+    json!({ "timed_out": false, "_shards": { "failed": 0 }, "hits": hits })
+        .to_string()
+        .into_response()
 }
 
 impl Server {
@@ -119,7 +132,11 @@ impl Server {
         let mut items = Vec::new();
         for (number, pair) in lines.chunks(2).enumerate() {
             let action: Value = serde_json::from_str(pair[0]).unwrap();
-            let id = action["create"]["_id"].as_str().or(action["index"]["_id"].as_str()).unwrap().to_owned();
+            let id = action["create"]["_id"]
+                .as_str()
+                .or(action["index"]["_id"].as_str())
+                .unwrap()
+                .to_owned();
             let (status, kind, reason) = match self.scenario {
                 Scenario::NoIds => (
                     400,
@@ -128,7 +145,8 @@ impl Server {
                 ),
                 _ if pair[1] == "{" => (400, "mapper_parsing_exception", "failed to parse"),
                 _ => {
-                    let times_out = self.scenario == Scenario::StreamShardsTimeOut && generation == 0;
+                    let times_out =
+                        self.scenario == Scenario::StreamShardsTimeOut && generation == 0;
                     deeds.stored.entry(id).or_default().push(generation);
                     if times_out && number % 2 == 0 {
                         (503, "unavailable_shards_exception", "")
@@ -280,7 +298,8 @@ async fn a_document_on_its_way_while_its_index_moves_is_counted() {
     let life = Life::new(&url, 3600);
     life.send(written).await.unwrap();
     assert_eq!(life.lookups("moved"), 0, "these are new");
-    // Now they are in doubt, not to be seen, and go to another index than those before them, which the sink knows.
+    // Now they are in doubt, not to be seen, and go to another index than those before them, which
+    // the sink knows.
     let next = Life::new(&url, 30);
     let (writer, reader) = buffer::channel(&buffer::Settings::default(), &next.context.metrics);
     let sink = run(&next.settings, reader, &next.context);
@@ -320,5 +339,9 @@ async fn a_collection_that_takes_no_ids_is_refused_with_one_document_and_says_wh
     let error = dated.send(now_micros()).await.unwrap_err().to_string();
     assert!(error.contains("takes no documents with ids"), "{error}");
     let snapshot = dated.ledger.snapshot();
-    assert_eq!((snapshot.delivered, snapshot.dead_lettered), ([0; 4], vec![]), "none has an outcome");
+    assert_eq!(
+        (snapshot.delivered, snapshot.dead_lettered),
+        ([0; 4], vec![]),
+        "none has an outcome"
+    );
 }

@@ -9,13 +9,14 @@ use crate::source::kubernetes::listing::Listing;
 use crate::source::kubernetes::state::{State, Then};
 use crate::source::kubernetes::step::{Action, Note};
 
-/// A page that is asked for so long after the one before it is asked for in vain, or of another history: a cluster may have been
-/// restored meanwhile, and its API server cannot tell. Then the list begins again.
+/// A page that is asked for so long after the one before it is asked for in vain, or of another
+/// history: a cluster may have been restored meanwhile, and its API server cannot tell. Then the
+/// list begins again.
 const TOKEN_AGE_MAX: Duration = Duration::from_secs(15);
 /// From a loss to the list that reads again what there still is.
 const LOSS_PAUSE: Duration = Duration::from_secs(5);
-/// After so many watches in a row that failed without a frame, the scope is listed: whatever is wrong with that
-/// version, a list gives another.
+/// After so many watches in a row that failed without a frame, the scope is listed: whatever is
+/// wrong with that version, a list gives another.
 const FAILED_WATCHES_MAX: u32 = 3;
 
 impl Machine {
@@ -26,7 +27,8 @@ impl Machine {
                 self.listing.page_abandoned();
                 Then::List
             }
-            // A watch, too: nobody knows how long there is no room, nor what becomes of the cluster meanwhile.
+            // A watch, too: nobody knows how long there is no room, nor what becomes of the cluster
+            // meanwhile.
             _ => Then::Check,
         };
         self.notes.push(Note::Restarted(Cause::Full));
@@ -77,7 +79,8 @@ impl Machine {
         }
     }
 
-    /// The version is stale, or suspected to be: lists, at once when this is not one of a row of failures.
+    /// The version is stale, or suspected to be: lists, at once when this is not one of a row of
+    /// failures.
     pub(super) fn relist(&mut self, now: Instant, random: u64, cause: Cause) -> Action {
         self.notes.push(Note::Restarted(cause));
         self.unbroken = None;
@@ -105,9 +108,10 @@ impl Machine {
                 self.after_failed_watch(frames == 0)
             }
             State::Opening => {
-                // What an API server answers to a version that it cannot read, or from the future. Other failures
-                // say nothing about the version.
-                let version = failure.cause == Cause::Refused || matches!(failure.status, Some(500 | 504));
+                // What an API server answers to a version that it cannot read, or from the future.
+                // Other failures say nothing about the version.
+                let version =
+                    failure.cause == Cause::Refused || matches!(failure.status, Some(500 | 504));
                 self.after_failed_watch(version)
             }
             State::Identifying => Then::Identify,

@@ -1,4 +1,5 @@
-//! What is read between two inputs: lists' items and watches' frames, and what they make of the cursor.
+//! What is read between two inputs: lists' items and watches' frames, and what they make of the
+//! cursor.
 
 use std::time::Instant;
 
@@ -40,8 +41,8 @@ impl Machine {
         self.judge(given, version)
     }
 
-    /// An item of a list has been read that is no valid event: like [`Machine::listed`], but what it is called may not
-    /// be known.
+    /// An item of a list has been read that is no valid event: like [`Machine::listed`], but what
+    /// it is called may not be known.
     pub(in crate::source::kubernetes) fn listed_malformed(&mut self, version: &str) -> bool {
         self.state == State::Listing
             && self.judge(false, Version::parse(version).as_ref().and_then(Version::number))
@@ -52,7 +53,8 @@ impl Machine {
             (Some(version), Some(cursor)) => version <= cursor,
             _ => false,
         };
-        // Should a server say its version only behind the items, it may turn out to be a restored one.
+        // Should a server say its version only behind the items, it may turn out to be a restored
+        // one.
         self.listing.skipped_unversioned |= seen && self.listing.version().is_none();
         let accept = !given && !seen;
         *(if accept { &mut self.listing.accepted } else { &mut self.listing.skipped }) += 1;

@@ -26,8 +26,11 @@ fn each_asks_for_the_letters_of_its_own_pipeline_and_cluster() {
 fn a_letter_that_is_replayed_is_removed_only_as_it_was_read() {
     let letters = [(LetterId::Document(7), Version { seq_no: 12, primary_term: 3 })];
     insta::assert_snapshot!(String::from_utf8(remove_body("i", &letters)).unwrap(), @r#"{"delete":{"_index":"i","_id":"00000000000000000000000000000007","if_seq_no":12,"if_primary_term":3}}"#);
-    // Gone already; and written anew by its event that failed again, so that it is another letter now.
-    for (status, kind) in [(200, None), (404, None), (409, Some("version_conflict_engine_exception"))] {
+    // Gone already; and written anew by its event that failed again, so that it is another letter
+    // now.
+    for (status, kind) in
+        [(200, None), (404, None), (409, Some("version_conflict_engine_exception"))]
+    {
         assert!(is_removed(&answer(status, kind)), "{status}");
     }
     // Not because the index is away.
@@ -65,24 +68,31 @@ fn only_what_opensearch_says_is_stored_is_written() {
 
 #[test]
 fn an_index_of_something_else_is_refused() {
-    let of = |mappings: Value| json!({ "letters": { "mappings": mappings } }).to_string().into_bytes();
+    let of =
+        |mappings: Value| json!({ "letters": { "mappings": mappings } }).to_string().into_bytes();
     let own = crate::dead_letter::index_body()["mappings"].clone();
     assert_eq!(check_mapping(&of(own), "letters"), Ok(()));
     assert!(check_mapping(&of(json!({})), "letters").unwrap_err().contains("has not the mapping"));
-    let dynamic = json!({ "properties": { "id": { "type": "text" }, "pipeline": { "type": "text" } } });
+    let dynamic =
+        json!({ "properties": { "id": { "type": "text" }, "pipeline": { "type": "text" } } });
     assert!(check_mapping(&of(dynamic), "letters").is_err());
     assert!(check_mapping(&of(json!({})), "alias").unwrap_err().contains("an alias"));
 }
 
 #[test]
 fn an_answer_that_is_none_is_no_empty_page() {
-    assert!(parse_page(b"{}").is_err() && parse_found(b"{}").is_err() && parse_usage(b"{}").is_err());
+    assert!(
+        parse_page(b"{}").is_err() && parse_found(b"{}").is_err() && parse_usage(b"{}").is_err()
+    );
     assert!(parse_page(br#"{"hits":{"hits":[{"sort":[1,"x"]}]}}"#).is_err());
     let empty = br#"{"aggregations":{"bytes":{"value":0.0},"newest":{"value":null}}}"#;
     assert_eq!(parse_usage(empty), Ok(Usage::default()));
     let some =
         br#"{"aggregations":{"bytes":{"value":1.5E9},"newest":{"value":1.76E12,"value_as_string":"x"}}}"#;
-    assert_eq!(parse_usage(some), Ok(Usage { bytes: 1_500_000_000, newest: Some(1_760_000_000_000) }));
+    assert_eq!(
+        parse_usage(some),
+        Ok(Usage { bytes: 1_500_000_000, newest: Some(1_760_000_000_000) })
+    );
 }
 
 proptest! {

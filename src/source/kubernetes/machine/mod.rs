@@ -1,5 +1,5 @@
-//! The list/watch machine of one scope: state + input -> state + action. Pure: it reads no clock, draws no
-//! random number and does no I/O; time and randomness come with each input.
+//! The list/watch machine of one scope: state + input -> state + action. Pure: it reads no clock,
+//! draws no random number and does no I/O; time and randomness come with each input.
 //!
 //! ```text
 //!   start ──> Identifying ──> Listing ── last page ──> Opening ── 200 ──> Watching
@@ -16,12 +16,13 @@
 //!
 //! Invariants:
 //!
-//! - The **cursor** is a version such that every version up to it was accepted, or was overwritten or deleted
-//!   before it could be seen. It moves with each frame of a watch, and to a list's version when the last item
-//!   of its last page was judged; never during a list.
-//! - A listed item is skipped only if its version is not above the cursor, or an earlier try of the same list
-//!   gave it. A watched event is always accepted.
-//! - Every state but [`State::Full`] and [`State::Stopped`] ends by a deadline, so nothing can silently hang.
+//! - The **cursor** is a version such that every version up to it was accepted, or was overwritten
+//!   or deleted before it could be seen. It moves with each frame of a watch, and to a list's
+//!   version when the last item of its last page was judged; never during a list.
+//! - A listed item is skipped only if its version is not above the cursor, or an earlier try of the
+//!   same list gave it. A watched event is always accepted.
+//! - Every state but [`State::Full`] and [`State::Stopped`] ends by a deadline, so nothing can
+//!   silently hang.
 
 mod failing;
 mod reading;
@@ -39,13 +40,13 @@ use crate::source::Start;
 pub(super) const PAGE_ITEMS: u32 = 500;
 /// A watch that delivered nothing for so long is closed, and the scope is listed.
 pub(super) const QUIET_TIMEOUT: Duration = Duration::from_secs(300);
-/// How long the API server may be silent before its answer, or within a list. Its own limit for one request is
-/// 60 s (`--request-timeout`), so it answers before this if it answers at all.
+/// How long the API server may be silent before its answer, or within a list. Its own limit for one
+/// request is 60 s (`--request-timeout`), so it answers before this if it answers at all.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(75);
 /// A watch that ended so soon with nothing was told that its version is stale, without saying so.
 const AT_ONCE: Duration = Duration::from_secs(5);
-/// A watch that was opened after a pause is given so long to deliver what happened meanwhile, before the pause counts as
-/// its silence.
+/// A watch that was opened after a pause is given so long to deliver what happened meanwhile,
+/// before the pause counts as its silence.
 const GRACE: Duration = Duration::from_secs(10);
 /// The least time between two openings of a watch, whatever the server does.
 const REOPEN_INTERVAL: Duration = Duration::from_secs(1);
@@ -131,10 +132,14 @@ impl Machine {
     /// When [`Input::Deadline`] is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Identifying | State::Listing | State::Checking | State::Saving | State::Opening => {
-                Some(self.stirred + SILENCE_MAX)
+            State::Identifying
+            | State::Listing
+            | State::Checking
+            | State::Saving
+            | State::Opening => Some(self.stirred + SILENCE_MAX),
+            State::Watching { opened, .. } => {
+                Some((self.alive + QUIET_TIMEOUT).max(*opened + GRACE))
             }
-            State::Watching { opened, .. } => Some((self.alive + QUIET_TIMEOUT).max(*opened + GRACE)),
             State::Backoff { until, .. } => Some(*until),
             State::Full { .. } | State::Stopped => None,
         }
@@ -187,7 +192,9 @@ impl Machine {
 
     fn refused(&mut self, now: Instant, random: u64, failure: Failure) -> Action {
         match (&self.state, failure.cause) {
-            (State::Opening | State::Watching { .. }, Cause::Gone) => self.relist(now, random, Cause::Gone),
+            (State::Opening | State::Watching { .. }, Cause::Gone) => {
+                self.relist(now, random, Cause::Gone)
+            }
             (State::Listing, Cause::Gone | Cause::Refused) if self.listing.token().is_some() => {
                 self.listing.snapshot_lost();
                 self.failed(now, random, failure)
@@ -281,11 +288,16 @@ impl Machine {
             State::Backoff { .. } => self.go_on(now, random),
             State::Watching { .. } => {
                 self.failures = 0;
-                self.suspicious =
-                    self.unbroken.is_some_and(|since| now.saturating_duration_since(since) >= QUIET_TIMEOUT);
+                self.suspicious = self
+                    .unbroken
+                    .is_some_and(|since| now.saturating_duration_since(since) >= QUIET_TIMEOUT);
                 self.relist(now, random, Cause::Quiet)
             }
-            State::Identifying | State::Listing | State::Checking | State::Saving | State::Opening => {
+            State::Identifying
+            | State::Listing
+            | State::Checking
+            | State::Saving
+            | State::Opening => {
                 let why = format!("nothing came for {} s", SILENCE_MAX.as_secs());
                 self.failed(now, random, Failure::broken(why))
             }
@@ -300,11 +312,21 @@ impl Machine {
         Action::Request(Request::Identity)
     }
 
-    fn begin(&mut self, now: Instant, random: u64, cursor: Option<Version>, start: Start) -> Action {
+    fn begin(
+        &mut self,
+        now: Instant,
+        random: u64,
+        cursor: Option<Version>,
+        start: Start,
+    ) -> Action {
         self.failures = 0;
         self.begins_now = cursor.is_none() && start == Start::Now;
         self.cursor = cursor;
-        if self.cursor.is_some() || self.begins_now { self.check(now, random) } else { self.list(now) }
+        if self.cursor.is_some() || self.begins_now {
+            self.check(now, random)
+        } else {
+            self.list(now)
+        }
     }
 
     fn list(&mut self, now: Instant) -> Action {
@@ -328,8 +350,9 @@ impl Machine {
         let Some(from) = self.cursor.clone() else { return self.list(now) };
         self.stirred = now;
         self.state = State::Opening;
-        // Spread over time, so that the watches of many clients do not end together. Below quiet_timeout, so
-        // that a watch of a quiet cluster ends by the server's word at least once before it is suspected.
+        // Spread over time, so that the watches of many clients do not end together. Below
+        // quiet_timeout, so that a watch of a quiet cluster ends by the server's word at
+        // least once before it is suspected.
         let timeout = Duration::from_secs(240 + random % 51);
         Action::Request(Request::Watch { from, timeout })
     }

@@ -1,6 +1,7 @@
 //! HTTP to OpenSearch's nodes: TLS, basic auth, timeouts, and which node to ask.
 //!
-//! Redirects are not followed: a redirected POST would lose its body, and a proxy's login page is no OpenSearch.
+//! Redirects are not followed: a redirected POST would lose its body, and a proxy's login page is
+//! no OpenSearch.
 
 use std::error::Error as _;
 use std::io::Write;
@@ -16,7 +17,8 @@ use rustls::CertificateError;
 use crate::secret::{Secret, SecretError};
 use crate::sink::{OpenSearchSettings, SinkError};
 
-/// From sending a request to the end of its answer. What takes longer counts as not done (and may have been).
+/// From sending a request to the end of its answer. What takes longer counts as not done (and may
+/// have been).
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Idle connections are closed before load balancers do it silently (60 s are usual).
@@ -107,11 +109,13 @@ impl Client {
             let certificates = crate::tls::authorities(path)?;
             let certificates = certificates.iter().map(|der| reqwest::Certificate::from_der(der));
             let certificates = certificates.collect::<Result<Vec<_>, _>>();
-            builder =
-                builder.tls_certs_only(certificates.map_err(|error| SinkError::Client(innermost(&error)))?);
+            builder = builder.tls_certs_only(
+                certificates.map_err(|error| SinkError::Client(innermost(&error)))?,
+            );
         }
         let http = builder.build().map_err(|error| SinkError::Client(innermost(&error)))?;
-        let hosts = settings.hosts.iter().map(|url| Host::new(url)).collect::<Result<Vec<_>, _>>()?;
+        let hosts =
+            settings.hosts.iter().map(|url| Host::new(url)).collect::<Result<Vec<_>, _>>()?;
         let auth = settings.username.as_ref().map(|username| {
             let secret = settings.password.clone();
             let password = Mutex::new(Password(secret.as_ref().map(Secret::read).transpose()?));
@@ -148,7 +152,8 @@ impl Client {
         Ok(())
     }
 
-    /// One request to the current node; after a failure to reach it, the next one goes to the next node.
+    /// One request to the current node; after a failure to reach it, the next one goes to the next
+    /// node.
     pub(super) async fn request(
         &self,
         method: Method,
@@ -218,9 +223,14 @@ fn transport_error(host: &str, error: &reqwest::Error) -> TransportError {
         TransportError::Connect { host, detail }
     } else if error.is_timeout() {
         TransportError::Timeout { host }
-    } else if host.starts_with("http://") && detail.contains("connection closed before message completed") {
+    } else if host.starts_with("http://")
+        && detail.contains("connection closed before message completed")
+    {
         // What a node that speaks TLS does with plain HTTP.
-        TransportError::Io { host, detail: format!("{detail} (if it is an https port, write https://)") }
+        TransportError::Io {
+            host,
+            detail: format!("{detail} (if it is an https port, write https://)"),
+        }
     } else {
         TransportError::Io { host, detail }
     }

@@ -1,14 +1,16 @@
 //! The sources `file` and `stdin`: blocking, on a thread of their own.
 //!
-//! Constraints: input is read straight into chunks, as fast as workers take them; live input (stdin, a FIFO, a file
-//! that grows) is handed on as soon as nothing more is there to be read. A drain is noticed within [`LOOK_UP`],
-//! whatever is waited for: input, growth, a FIFO's writer, or a free chunk.
+//! Constraints: input is read straight into chunks, as fast as workers take them; live input
+//! (stdin, a FIFO, a file that grows) is handed on as soon as nothing more is there to be read. A
+//! drain is noticed within [`LOOK_UP`], whatever is waited for: input, growth, a FIFO's writer, or
+//! a free chunk.
 //!
-//! Invariant: of input that cannot be read again, only an object that had not arrived whole when the drain began is
-//! lost, and the log says so. Nothing is read but into a chunk, and what was read waits for chunks until the abort.
+//! Invariant: of input that cannot be read again, only an object that had not arrived whole when
+//! the drain began is lost, and the log says so. Nothing is read but into a chunk, and what was
+//! read waits for chunks until the abort.
 //!
-//! A followed file is read from where the run before was, if it is the same file and not shorter; any other file from its
-//! start, every time.
+//! A followed file is read from where the run before was, if it is the same file and not shorter;
+//! any other file from its start, every time.
 
 mod place;
 mod reader;
@@ -58,9 +60,9 @@ pub enum FileError {
     Closed(#[from] Closed),
 }
 
-/// Reads a file from its start to its end; with `follow` until the drain, also as it grows, is truncated or
-/// replaced. What is no regular file (a FIFO, `/dev/stdin`) is read as stdin is, with `follow` or without. Blocks this
-/// thread. `on_read` is told how many bytes each read gave.
+/// Reads a file from its start to its end; with `follow` until the drain, also as it grows, is
+/// truncated or replaced. What is no regular file (a FIFO, `/dev/stdin`) is read as stdin is, with
+/// `follow` or without. Blocks this thread. `on_read` is told how many bytes each read gave.
 ///
 /// # Errors
 ///
@@ -102,7 +104,10 @@ pub fn run_file(
                 if reader.read_to_end(&file)? == Stopped::ByDrain {
                     break;
                 }
-                tracing::info!(input = reader.input(), "the file was replaced: reading the new one");
+                tracing::info!(
+                    input = reader.input(),
+                    "the file was replaced: reading the new one"
+                );
                 reader.finish_input()?;
                 file = new;
                 reader.begin(&file)?;
@@ -113,7 +118,8 @@ pub fn run_file(
     reader.end(stopped)
 }
 
-/// Reads stdin to its end or until the drain. Blocks this thread. `on_read` is told how many bytes each read gave.
+/// Reads stdin to its end or until the drain. Blocks this thread. `on_read` is told how many bytes
+/// each read gave.
 ///
 /// # Errors
 ///
@@ -134,8 +140,8 @@ fn run_live(
     reader.end(stopped)
 }
 
-/// Opens a file without waiting for a FIFO's writer, which would not notice a drain: the first wait for input does.
-/// The flag means nothing to a regular file (open(2)).
+/// Opens a file without waiting for a FIFO's writer, which would not notice a drain: the first wait
+/// for input does. The flag means nothing to a regular file (open(2)).
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
@@ -150,7 +156,11 @@ enum Change {
 }
 
 /// Waits until a file of which everything was read has changed.
-fn wait_for_change<F: FnMut(u64)>(path: &Path, file: &File, reader: &Reader<F>) -> Result<Change, FileError> {
+fn wait_for_change<F: FnMut(u64)>(
+    path: &Path,
+    file: &File,
+    reader: &Reader<F>,
+) -> Result<Change, FileError> {
     use std::os::unix::fs::MetadataExt;
     let identity = |metadata: &std::fs::Metadata| (metadata.dev(), metadata.ino());
     loop {

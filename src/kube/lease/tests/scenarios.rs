@@ -1,5 +1,5 @@
-//! Incidents replayed against a scripted API server, through kube's client and the whole runner, on a clock that only
-//! moves when everybody waits.
+//! Incidents replayed against a scripted API server, through kube's client and the whole runner, on
+//! a clock that only moves when everybody waits.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Context, Leadership, Lease, LeaseSettings, MARK_ANNOTATION, Term};
+use super::super::{Context, Leadership, Lease, LeaseSettings, MARK_ANNOTATION, Term};
 use crate::health::Health;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
@@ -100,7 +100,13 @@ impl Server {
     }
 
     fn read(&self, path: &str) -> Value {
-        self.lease.lock().unwrap().as_ref().and_then(|lease| lease.pointer(path)).cloned().unwrap_or_default()
+        self.lease
+            .lock()
+            .unwrap()
+            .as_ref()
+            .and_then(|lease| lease.pointer(path))
+            .cloned()
+            .unwrap_or_default()
     }
 
     fn asked(&self) -> String {
@@ -248,7 +254,8 @@ async fn a_lease_that_nobody_renews_is_taken_after_its_duration_with_its_mark_an
     assert_eq!(run.after(14).await, Leadership::Following { holder: Some("other".into()) });
     insta::assert_snapshot!(run.readiness(), @"lease: ok (following other)");
     assert!(run.counts("weir_lease_leader 0"));
-    // A mark of this process' own must not be written before it has begun from the one that was found.
+    // A mark of this process' own must not be written before it has begun from the one that was
+    // found.
     let led = run.leads().await;
     assert!((15..16).contains(&led.as_secs()), "{led:?}");
     assert_eq!(run.lease.leadership().borrow().clone(), leading(1, Some("41")));
@@ -273,8 +280,9 @@ async fn the_holders_own_duration_is_waited_for() {
 async fn a_holder_whose_clock_is_wrong_is_followed_as_long_as_it_renews() {
     let run = start(Some(lease_of("other", Some("41"))), vec![]);
     for years in [1970, 2100, 1999, 2026, 2027, 2025] {
-        run.server
-            .edit(|lease| lease["spec"]["renewTime"] = json!(format!("{years}-01-01T00:00:00.000000Z")));
+        run.server.edit(|lease| {
+            lease["spec"]["renewTime"] = json!(format!("{years}-01-01T00:00:00.000000Z"))
+        });
         assert!(!is_leading(&run.after(14).await));
     }
     // What others change shows nobody alive.
@@ -357,7 +365,8 @@ async fn a_taking_whose_answer_is_lost_is_seen_when_the_lease_is_read_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_a_note_and_the_leader_stops_after_two_thirds_and_leads_again_when_it_is_over() {
+async fn an_outage_is_a_note_and_the_leader_stops_after_two_thirds_and_leads_again_when_it_is_over()
+{
     let mut script: Vec<Answer> = vec![True, True, Hangs, Status(429, "too many requests")];
     script.extend((0..20).map(|_| Status(500, "etcdserver: request timed out")));
     let run = start(None, script);
@@ -404,7 +413,8 @@ async fn a_leader_makes_a_deleted_lease_again_with_its_mark() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_follower_leaves_a_deleted_lease_to_its_holder_and_then_makes_it_with_the_mark_that_it_saw() {
+async fn a_follower_leaves_a_deleted_lease_to_its_holder_and_then_makes_it_with_the_mark_that_it_saw()
+ {
     let run = start(Some(lease_of("other", Some("41"))), vec![]);
     run.after(1).await;
     *run.server.lease.lock().unwrap() = None;
@@ -415,7 +425,9 @@ async fn a_follower_leaves_a_deleted_lease_to_its_holder_and_then_makes_it_with_
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_no_lease_is_shown_and_asked_for_again() {
-    for text in ["<html>", r#"{"kind":"Lease"}"#, r#"{"metadata":{"resourceVersion":"1"},"spec":3}"#] {
+    for text in
+        ["<html>", r#"{"kind":"Lease"}"#, r#"{"metadata":{"resourceVersion":"1"},"spec":3}"#]
+    {
         let run = start(None, vec![Raw(text)]);
         tokio::time::sleep(Duration::from_millis(1)).await;
         assert!(run.readiness().contains("is not one that weir can use"), "{}", run.readiness());
@@ -446,7 +458,11 @@ async fn giving_it_up_is_tried_again_and_seen_to_be_done_when_the_answer_is_lost
     run.lease.release().await;
     assert_eq!(server.read("/spec/holderIdentity"), json!(""), "{}", server.asked());
     assert_eq!(server.read("/metadata/annotations"), json!({ MARK_ANNOTATION: "43" }));
-    assert!(server.asked().ends_with("GET True"), "what was done is not done again:\n{}", server.asked());
+    assert!(
+        server.asked().ends_with("GET True"),
+        "what was done is not done again:\n{}",
+        server.asked()
+    );
 
     let run = start(None, vec![True, True, Status(500, "")]);
     run.after(1).await;
@@ -473,7 +489,7 @@ async fn giving_it_up_ends_in_a_few_seconds_whatever_the_api_server_does() {
     let before = Instant::now();
     run.lease.release().await;
     let took = before.elapsed();
-    assert!(took <= super::timing::RELEASE_MAX, "{took:?}");
+    assert!(took <= super::super::timing::RELEASE_MAX, "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -500,7 +516,7 @@ async fn a_mark_that_no_annotation_can_hold_is_not_written_and_the_lease_is_rene
     let settings =
         LeaseSettings { namespace: Some("team".into()), name: "events".into(), duration: DURATION };
     let client = kube::Client::new(router, "default");
-    let long = || Some("m".repeat(super::machine::MARK_BYTES_MAX + 1));
+    let long = || Some("m".repeat(super::super::machine::MARK_BYTES_MAX + 1));
     let lease = Lease::start(&settings, "me".into(), client, context, move |_| long());
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert!(is_leading(&lease.leadership().borrow()));
@@ -509,7 +525,7 @@ async fn a_mark_that_no_annotation_can_hold_is_not_written_and_the_lease_is_rene
 
 #[test]
 fn no_two_processes_have_one_identity() {
-    let identity = super::identity();
+    let identity = super::super::identity();
     assert!(identity.len() > 9 && !identity.contains(char::is_whitespace), "{identity}");
-    assert_ne!(identity, super::identity());
+    assert_ne!(identity, super::super::identity());
 }

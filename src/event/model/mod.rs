@@ -1,5 +1,5 @@
-//! For tests: an event as a plain JSON tree, the rules of editing written down a second time and as simply as
-//! possible, and generated events and edits.
+//! For tests: an event as a plain JSON tree, the rules of editing written down a second time and as
+//! simply as possible, and generated events and edits.
 
 mod generate;
 
@@ -50,7 +50,8 @@ impl Fixture {
     }
 }
 
-/// JSON as parsers understand it: members without order, the last of a name. Numbers keep their text.
+/// JSON as parsers understand it: members without order, the last of a name. Numbers keep their
+/// text.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Model {
     /// A number, `true`, `false` or `null`, as written.
@@ -70,12 +71,18 @@ impl Model {
         Ok(match raw.get().as_bytes()[0] {
             b'{' => {
                 let members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(json)?;
-                let parsed = members.into_iter().map(|(key, raw)| Ok((key, Model::try_parse(raw.get())?)));
+                let parsed =
+                    members.into_iter().map(|(key, raw)| Ok((key, Model::try_parse(raw.get())?)));
                 Model::Object(parsed.collect::<serde_json::Result<_>>()?)
             }
             b'[' => {
                 let items: Vec<Box<RawValue>> = serde_json::from_str(json)?;
-                Model::Array(items.iter().map(|raw| Model::try_parse(raw.get())).collect::<Result<_, _>>()?)
+                Model::Array(
+                    items
+                        .iter()
+                        .map(|raw| Model::try_parse(raw.get()))
+                        .collect::<Result<_, _>>()?,
+                )
             }
             b'"' => Model::Text(serde_json::from_str(json)?),
             _ => Model::Plain(raw.get().to_owned()),
@@ -118,7 +125,8 @@ impl Model {
             return false;
         }
         let mut edited = self.clone();
-        let allowed = edit.value().is_some_and(|value| edited.apply(&steps, edit.verb, value).is_some());
+        let allowed =
+            edit.value().is_some_and(|value| edited.apply(&steps, edit.verb, value).is_some());
         if allowed {
             *self = edited;
         }

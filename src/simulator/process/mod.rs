@@ -1,6 +1,8 @@
-//! One life of weir: the production parts, wired as `pipeline` wires them, each doing something when the world says.
+//! One life of weir: the production parts, wired as `pipeline` wires them, each doing something
+//! when the world says.
 //!
-//! [`stages`] is the workers, [`sending`] the sink, [`marks`] what is saved and written into the Lease, [`terms`] when the sources run.
+//! [`stages`] is the workers, [`sending`] the sink, [`marks`] what is saved and written into the
+//! Lease, [`terms`] when the sources run.
 
 pub(super) mod marks;
 mod sending;
@@ -120,15 +122,16 @@ impl Process {
     ) -> Result<Process, String> {
         let ledger = Ledger::default();
         let tracker = Tracker::default();
-        let (buffer, is_new) =
-            Buffer::open(&home.disk, plan.sizes, &tracker, &ledger).map_err(|error| error.to_string())?;
+        let (buffer, is_new) = Buffer::open(&home.disk, plan.sizes, &tracker, &ledger)
+            .map_err(|error| error.to_string())?;
         let (saved, epochs) = home.file.load();
         let known = home.known.clone();
         known.load(&saved, &epochs);
         let target = Target { kind: "opensearch".into(), ..Target::default() };
-        let identity = Identity { pipeline: "p".into(), source: "kubernetes".into(), cluster: None, target };
-        let keeper =
-            Keeper::of(saved, None, !is_new, identity, tracker.clone()).map_err(|error| error.to_string())?;
+        let identity =
+            Identity { pipeline: "p".into(), source: "kubernetes".into(), cluster: None, target };
+        let keeper = Keeper::of(saved, None, !is_new, identity, tracker.clone())
+            .map_err(|error| error.to_string())?;
         keeper.target_is(Some("opensearch-1".into())).map_err(|error| error.to_string())?;
         let (outlet, queues) = Outlet::new(ledger.clone(), plan.chunks, plan.workers);
         let outlet = outlet.with_tracker(tracker.clone());
@@ -157,7 +160,11 @@ impl Process {
             buffer,
             sink,
             mode: plan.mode,
-            encode: EncodeSettings { cluster: Some("sim".into()), identity: true, keep_source: true },
+            encode: EncodeSettings {
+                cluster: Some("sim".into()),
+                identity: true,
+                keep_source: true,
+            },
             spool_due: now,
             durably_due: now,
             sink_due: now,
@@ -171,7 +178,9 @@ impl Process {
         };
         match plan.lease {
             None => process.begin_feeds(clock, now),
-            Some(lease) => process.terms = Some(Terms::new(life, &process.home, lease, (clock, now), random)),
+            Some(lease) => {
+                process.terms = Some(Terms::new(life, &process.home, lease, (clock, now), random))
+            }
         }
         Ok(process)
     }
@@ -224,11 +233,20 @@ impl Process {
             return (now, Part::Wake);
         }
         let feeds = self.feeds.iter().enumerate();
-        let feeds = feeds.map(|(at, feed)| (feed.due(shared.clock, &shared.server, now), Part::Feed(at)));
-        let workers =
-            self.workers.iter().enumerate().map(|(at, worker)| (worker.next(now), Part::Worker(at)));
-        let own = [(self.spool_due, Part::Spool), (self.sink_due, Part::Sink), (self.save_due, Part::Save)];
-        let lease = self.terms.as_ref().map_or([(NEVER, Part::Lease); 2], |terms| terms.next(shared.clock));
+        let feeds =
+            feeds.map(|(at, feed)| (feed.due(shared.clock, &shared.server, now), Part::Feed(at)));
+        let workers = self
+            .workers
+            .iter()
+            .enumerate()
+            .map(|(at, worker)| (worker.next(now), Part::Worker(at)));
+        let own = [
+            (self.spool_due, Part::Spool),
+            (self.sink_due, Part::Sink),
+            (self.save_due, Part::Save),
+        ];
+        let lease =
+            self.terms.as_ref().map_or([(NEVER, Part::Lease); 2], |terms| terms.next(shared.clock));
         let first = feeds.chain(workers).chain(own).chain(lease).min_by_key(|(due, _)| *due);
         first.map_or((NEVER, Part::Save), |(due, part)| (due.max(now), part))
     }

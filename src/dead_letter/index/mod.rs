@@ -1,10 +1,12 @@
 //! Letters in an index: what weir needs of one, and how letters are written to it and read from it.
 //!
-//! Constraints: nothing here knows HTTP: whoever does offers an [`Index`]. All of it blocks, as a folder does.
+//! Constraints: nothing here knows HTTP: whoever does offers an [`Index`]. All of it blocks, as a
+//! folder does.
 //!
-//! Invariants: [`Writer::append`] has written what it has taken off the front of its letters. In a run a letter that is there
-//! already stays as it is (`create`); in a replay it is written anew, so that it has another [`Version`] than
-//! the one that was read, and the replay, which removes only what it has read, leaves it there.
+//! Invariants: [`Writer::append`] has written what it has taken off the front of its letters. In a
+//! run a letter that is there already stays as it is (`create`); in a replay it is written anew, so
+//! that it has another [`Version`] than the one that was read, and the replay, which removes only
+//! what it has read, leaves it there.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,8 +21,8 @@ use super::{DeadLetterError, Letter};
 const BATCH_BYTES_MAX: usize = 4 << 20;
 /// Letters of one request.
 const BATCH_LETTERS_MAX: usize = 500;
-/// How old the last look at what the index holds may be when something is written. A search sees what was written with
-/// as much delay, so looking more often would tell no more.
+/// How old the last look at what the index holds may be when something is written. A search sees
+/// what was written with as much delay, so looking more often would tell no more.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why nothing, or not everything, was done.
@@ -81,7 +83,8 @@ pub struct Found {
     pub source: Vec<u8>,
 }
 
-/// An index of letters, of one [`Owner`]: what an HTTP client does for this module. Every method is one attempt, and blocks.
+/// An index of letters, of one [`Owner`]: what an HTTP client does for this module. Every method is
+/// one attempt, and blocks.
 pub trait Index: fmt::Debug + Send + Sync {
     /// The index's name.
     fn name(&self) -> &str;
@@ -124,7 +127,8 @@ pub trait Index: fmt::Debug + Send + Sync {
     /// As above.
     fn read(&self, ids: &[LetterId]) -> Result<Vec<Found>, Trouble>;
 
-    /// Removes letters that are what they were when they were read. After an error any of them may be gone.
+    /// Removes letters that are what they were when they were read. After an error any of them may
+    /// be gone.
     ///
     /// # Errors
     ///
@@ -161,9 +165,9 @@ impl Writer {
         &self.index
     }
 
-    /// Answers the time of the newest letter, which is the last to be replayed; `None` when there is none. What is written from now
-    /// on replaces, and is newer. It may take as much room again as the bound is: each letter that comes takes the place
-    /// of one that then goes.
+    /// Answers the time of the newest letter, which is the last to be replayed; `None` when there
+    /// is none. What is written from now on replaces, and is newer. It may take as much room
+    /// again as the bound is: each letter that comes takes the place of one that then goes.
     pub(super) fn begin_replay(&self) -> Result<Option<i64>, DeadLetterError> {
         let usage = self.index.usage().map_err(|trouble| self.error(trouble))?;
         let until = usage.and_then(|usage| usage.newest);
@@ -173,7 +177,11 @@ impl Writer {
     }
 
     fn bytes_max(&self) -> u64 {
-        if self.replay_until.get().is_some() { self.bytes_max.saturating_mul(2) } else { self.bytes_max }
+        if self.replay_until.get().is_some() {
+            self.bytes_max.saturating_mul(2)
+        } else {
+            self.bytes_max
+        }
     }
 
     /// Writes as many of `rest` as it can, and leaves the others in it.
@@ -182,7 +190,8 @@ impl Writer {
             let batch = self.batch(rest);
             let bytes = batch.iter().map(|entry| entry.body.len() as u64).sum();
             self.make_sure_of_room(bytes)?;
-            let writing = if self.replay_until.get().is_some() { Writing::Replace } else { Writing::Create };
+            let writing =
+                if self.replay_until.get().is_some() { Writing::Replace } else { Writing::Create };
             self.index.write(&batch, writing).map_err(|trouble| self.error(trouble))?;
             self.lock().bytes += bytes;
             *rest = &rest[batch.len()..];
@@ -207,8 +216,10 @@ impl Writer {
 
     fn now(&self) -> jiff::Timestamp {
         let now = jiff::Timestamp::now();
-        let after =
-            self.replay_until.get().and_then(|until| jiff::Timestamp::from_millisecond(until + 1).ok());
+        let after = self
+            .replay_until
+            .get()
+            .and_then(|until| jiff::Timestamp::from_millisecond(until + 1).ok());
         after.map_or(now, |after| now.max(after))
     }
 
@@ -216,7 +227,9 @@ impl Writer {
         let bytes_max = self.bytes_max();
         // Under the lock: one look serves all.
         let mut room = self.lock();
-        if room.looked.is_none_or(|at| at.elapsed() >= LOOK_INTERVAL) || room.bytes + bytes > bytes_max {
+        if room.looked.is_none_or(|at| at.elapsed() >= LOOK_INTERVAL)
+            || room.bytes + bytes > bytes_max
+        {
             let usage = self.index.usage().map_err(|trouble| self.error(trouble))?;
             if usage.is_none() {
                 self.index.make().map_err(|trouble| self.error(trouble))?;
@@ -226,7 +239,11 @@ impl Writer {
         if room.bytes + bytes <= bytes_max {
             return Ok(());
         }
-        Err(DeadLetterError::IndexFull { index: self.index.name().to_owned(), bytes: room.bytes, bytes_max })
+        Err(DeadLetterError::IndexFull {
+            index: self.index.name().to_owned(),
+            bytes: room.bytes,
+            bytes_max,
+        })
     }
 
     fn error(&self, trouble: Trouble) -> DeadLetterError {
@@ -254,8 +271,8 @@ pub(super) fn read_error(index: &dyn Index, trouble: Trouble) -> ReadError {
     ReadError::Index { index: index.name().to_owned(), why, may_pass }
 }
 
-/// The letters of an index, oldest first. A few are in memory at a time. After an error it may be asked again, and goes on where
-/// it was.
+/// The letters of an index, oldest first. A few are in memory at a time. After an error it may be
+/// asked again, and goes on where it was.
 #[derive(Debug)]
 pub(super) struct Letters {
     index: Arc<dyn Index>,

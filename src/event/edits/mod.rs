@@ -1,14 +1,14 @@
 //! What stages changed: an overlay over an event's bytes.
 //!
-//! Constraints: a call without edits costs nothing, the first edit of an event opens the root (one node a
-//! member), and only containers on the way to an edit are opened further; what was not touched stays
-//! the source's own text, byte for byte, but for white space and repeated keys of an opened container (of a key
-//! that stands twice in one, the last counts, and an edit through it removes the others). Nothing is
-//! allocated before the first edit, and `clear` keeps what was.
+//! Constraints: a call without edits costs nothing, the first edit of an event opens the root (one
+//! node a member), and only containers on the way to an edit are opened further; what was not
+//! touched stays the source's own text, byte for byte, but for white space and repeated keys of an
+//! opened container (of a key that stands twice in one, the last counts, and an edit through it
+//! removes the others). Nothing is allocated before the first edit, and `clear` keeps what was.
 //!
-//! Invariant: an edit happens whole or not at all, and so do the edits of a call. Every change of a node is
-//! written to an undo log first; [`Edits::commit`] forgets the log, [`Edits::rollback`] plays it back, and a
-//! refused edit plays back its own part.
+//! Invariant: an edit happens whole or not at all, and so do the edits of a call. Every change of a
+//! node is written to an undo log first; [`Edits::commit`] forgets the log, [`Edits::rollback`]
+//! plays it back, and a refused edit plays back its own part.
 
 mod node;
 mod read;
@@ -160,40 +160,75 @@ impl Edits {
         }
     }
 
-    /// Sets a member to a JSON value given as text: exactly one value, which is stored without the white space
-    /// between its tokens. Numbers and strings keep their spelling.
-    pub fn set_json(&mut self, of: Original<'_>, pointer: &str, json: &str) -> Result<(), EditError> {
+    /// Sets a member to a JSON value given as text: exactly one value, which is stored without the
+    /// white space between its tokens. Numbers and strings keep their spelling.
+    pub fn set_json(
+        &mut self,
+        of: Original<'_>,
+        pointer: &str,
+        json: &str,
+    ) -> Result<(), EditError> {
         self.edit(of, pointer, Verb::Set, Payload::Json(json))
     }
 
     /// Sets a member to a string.
-    pub fn set_string(&mut self, of: Original<'_>, pointer: &str, value: &str) -> Result<(), EditError> {
+    pub fn set_string(
+        &mut self,
+        of: Original<'_>,
+        pointer: &str,
+        value: &str,
+    ) -> Result<(), EditError> {
         self.edit(of, pointer, Verb::Set, Payload::String(value))
     }
 
     /// Sets a member to a boolean.
-    pub fn set_bool(&mut self, of: Original<'_>, pointer: &str, value: bool) -> Result<(), EditError> {
+    pub fn set_bool(
+        &mut self,
+        of: Original<'_>,
+        pointer: &str,
+        value: bool,
+    ) -> Result<(), EditError> {
         self.edit(of, pointer, Verb::Set, Payload::Bool(value))
     }
 
     /// Sets a member to an integer.
-    pub fn set_integer(&mut self, of: Original<'_>, pointer: &str, value: i64) -> Result<(), EditError> {
+    pub fn set_integer(
+        &mut self,
+        of: Original<'_>,
+        pointer: &str,
+        value: i64,
+    ) -> Result<(), EditError> {
         self.edit(of, pointer, Verb::Set, Payload::Integer(value))
     }
 
-    /// Sets a member to a number, in the shortest form that reads back as the same one (`1.0`, `1e300`); NaN and
-    /// infinities are refused.
-    pub fn set_float(&mut self, of: Original<'_>, pointer: &str, value: f64) -> Result<(), EditError> {
+    /// Sets a member to a number, in the shortest form that reads back as the same one (`1.0`,
+    /// `1e300`); NaN and infinities are refused.
+    pub fn set_float(
+        &mut self,
+        of: Original<'_>,
+        pointer: &str,
+        value: f64,
+    ) -> Result<(), EditError> {
         self.edit(of, pointer, Verb::Set, Payload::Float(value))
     }
 
     /// Appends a string to an array. Where nothing is, an array is made; `null` is something.
-    pub fn append_string(&mut self, of: Original<'_>, pointer: &str, value: &str) -> Result<(), EditError> {
+    pub fn append_string(
+        &mut self,
+        of: Original<'_>,
+        pointer: &str,
+        value: &str,
+    ) -> Result<(), EditError> {
         self.edit(of, pointer, Verb::Append, Payload::String(value))
     }
 
     /// Appends a JSON value to an array, as [`Edits::append_string`] does.
-    pub fn append_json(&mut self, of: Original<'_>, pointer: &str, json: &str) -> Result<(), EditError> {
+    pub fn append_json(
+        &mut self,
+        of: Original<'_>,
+        pointer: &str,
+        json: &str,
+    ) -> Result<(), EditError> {
         self.edit(of, pointer, Verb::Append, Payload::Json(json))
     }
 
@@ -217,15 +252,16 @@ impl Edits {
         self.count(text, payload)?;
         let pointer = check_pointer(text)?;
         let before = self.tree.savepoint();
-        let changed = self.apply(of, pointer, verb, payload).map_err(|refusal| refusal.into_error(text));
+        let changed =
+            self.apply(of, pointer, verb, payload).map_err(|refusal| refusal.into_error(text));
         if !matches!(changed, Ok(true)) {
             self.tree.revert(before);
         }
         changed.map(|_| ())
     }
 
-    /// Counts an edit against what a call may do, before anything is done for it. An edit that is refused for
-    /// its bytes uses none of them up.
+    /// Counts an edit against what a call may do, before anything is done for it. An edit that is
+    /// refused for its bytes uses none of them up.
     fn count(&mut self, pointer: &str, payload: Payload<'_>) -> Result<(), EditError> {
         let refused = |why| Err(EditError::Limit { pointer: shown(pointer), why });
         if self.used.edits >= self.limits.edits {
@@ -240,7 +276,8 @@ impl Edits {
         Ok(())
     }
 
-    /// Applies one edit, and answers whether it changed anything. After an error the tree must be reverted.
+    /// Applies one edit, and answers whether it changed anything. After an error the tree must be
+    /// reverted.
     fn apply(
         &mut self,
         of: Original<'_>,

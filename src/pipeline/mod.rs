@@ -1,14 +1,14 @@
-//! Wires source, stages, buffer and sink together, and takes them down in the order of the flow. The only
-//! file that names all four; it decides nothing about events.
+//! Wires source, stages, buffer and sink together, and takes them down in the order of the flow.
+//! The only file that names all four; it decides nothing about events.
 //!
 //! ```text
 //!   source ──Outlet──> workers ──Outbox──> buffer ──Inbox──> sink
 //!    task               threads                               task
 //! ```
 //!
-//! A part ends when the one before it has ended and everything handed over is done: that is the whole
-//! drain. A part that fails stops the others; what has no outcome then is still held by the source's side
-//! (the cluster, the file), and the ledger says how much that is.
+//! A part ends when the one before it has ended and everything handed over is done: that is the
+//! whole drain. A part that fails stops the others; what has no outcome then is still held by the
+//! source's side (the cluster, the file), and the ledger says how much that is.
 
 mod ending;
 mod error;
@@ -49,7 +49,8 @@ const CHUNKS_PER_WORKER: usize = 2;
 /// Chunks in the source's hands, so that it can read on meanwhile.
 const CHUNKS_OF_SOURCE: usize = 2;
 
-/// How far behind the saved position may be: what a run that is killed sends again. Saving costs some 50 µs.
+/// How far behind the saved position may be: what a run that is killed sends again. Saving costs
+/// some 50 µs.
 const SAVE_INTERVAL: Duration = Duration::from_millis(200);
 /// Its name in `/readyz`.
 const POSITION: &str = "position";
@@ -63,16 +64,18 @@ pub struct Finished {
     pub result: Result<(), RunError>,
 }
 
-/// Runs a pipeline until its source ends or a signal stops it. Blocks the calling thread. A source adds what
-/// it has read, in bytes, to `read`.
+/// Runs a pipeline until its source ends or a signal stops it. Blocks the calling thread. A source
+/// adds what it has read, in bytes, to `read`.
 pub fn run(settings: Settings, read: Arc<AtomicU64>) -> Finished {
     run_from(settings, None, read)
 }
 
-/// Runs dead letters of where the settings have them, instead of the source's events, through a pipeline, until there are no more or a
-/// signal stops it. Those whose events got an outcome are gone from there when this returns. Blocks the calling thread.
+/// Runs dead letters of where the settings have them, instead of the source's events, through a
+/// pipeline, until there are no more or a signal stops it. Those whose events got an outcome are
+/// gone from there when this returns. Blocks the calling thread.
 ///
-/// The saved position, the spool, the Lease and the admin address are a run's, and not touched; the source is not contacted.
+/// The saved position, the spool, the Lease and the admin address are a run's, and not touched; the
+/// source is not contacted.
 pub fn replay(settings: Settings, letters: Letters, read: Arc<AtomicU64>) -> Finished {
     let stages = if letters.sink_only { Vec::new() } else { settings.stages };
     let buffer = buffer::Settings { spool: None, ..settings.buffer };
@@ -81,11 +84,13 @@ pub fn replay(settings: Settings, letters: Letters, read: Arc<AtomicU64>) -> Fin
 
 fn run_from(settings: Settings, letters: Option<Letters>, read: Arc<AtomicU64>) -> Finished {
     let ledger = Ledger::default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let result = match runtime {
         Err(error) => Err(RunError::Start(error)),
         Ok(runtime) => {
-            let result = runtime.block_on(start_and_finish(settings, letters, read, ledger.clone()));
+            let result =
+                runtime.block_on(start_and_finish(settings, letters, read, ledger.clone()));
             // A read of stdin may still block a thread: it must not hold up the exit.
             runtime.shutdown_background();
             result
@@ -121,7 +126,8 @@ async fn start_and_finish(
         health.set(part, Condition::NotReady("starting".into()));
     }
     let admin = start_admin(settings.admin, &metrics, &health, &shutdown).await?;
-    let (dead_letters, replay) = letters::open(&settings, letters, &ledger, &health, &shutdown).await?;
+    let (dead_letters, replay) =
+        letters::open(&settings, letters, &ledger, &health, &shutdown).await?;
     let context = buffer::Context {
         ledger: ledger.clone(),
         tracker: Tracker::default(),
@@ -166,7 +172,9 @@ async fn start_admin(
 }
 
 async fn load(settings: &Settings, shared: &Shared) -> Result<Chain, RunError> {
-    shared.health.set("modules", Condition::NotReady("modules are being compiled and configured".into()));
+    shared
+        .health
+        .set("modules", Condition::NotReady("modules are being compiled and configured".into()));
     let context = stages::LoadContext {
         cache: settings.cache.clone(),
         ledger: shared.ledger.clone(),
@@ -175,7 +183,8 @@ async fn load(settings: &Settings, shared: &Shared) -> Result<Chain, RunError> {
     };
     let stages = settings.stages.clone();
     let loaded = tokio::task::spawn_blocking(move || stages::load(&stages, context)).await;
-    let chain = loaded.map_err(|_| RunError::Panicked("loading modules"))?.map_err(RunError::Modules)?;
+    let chain =
+        loaded.map_err(|_| RunError::Panicked("loading modules"))?.map_err(RunError::Modules)?;
     shared.health.set("modules", Condition::Ready);
     Ok(chain)
 }
@@ -226,7 +235,8 @@ async fn flow(
     let chunks = CHUNKS_OF_SOURCE + CHUNKS_PER_WORKER * workers;
     let (outlet, queues) = Outlet::new(shared.ledger.clone(), chunks, workers);
     let outlet = outlet.with_tracker(shared.keeper.tracker());
-    let encode = EncodeSettings { cluster: settings.cluster.clone(), ..settings.sink.encode_settings() };
+    let encode =
+        EncodeSettings { cluster: settings.cluster.clone(), ..settings.sink.encode_settings() };
     let (failed, failures) = mpsc::channel(workers + 2);
     let takeover = Takeover::default();
     let sink = {
@@ -243,7 +253,15 @@ async fn flow(
     };
     for (number, queue) in queues.into_iter().enumerate() {
         let worker = chain.worker(number, workers);
-        spawn_worker(worker, number, queue, writer.clone(), encode.clone(), shared, failed.clone())?;
+        spawn_worker(
+            worker,
+            number,
+            queue,
+            writer.clone(),
+            encode.clone(),
+            shared,
+            failed.clone(),
+        )?;
     }
     // From here on only the workers, and a replay, hold it: the sink's inbox ends when they do.
     let replay = shared.replay.clone().map(|replay| (replay, writer.clone(), encode));
@@ -287,7 +305,8 @@ async fn open_buffer(
     context: &buffer::Context,
 ) -> Result<Buffer, RunError> {
     let (settings, metrics, context) = (settings.clone(), metrics.clone(), context.clone());
-    let (writer, reader, guard) = on_disk(move || buffer::open(&settings, &metrics, &context)).await?;
+    let (writer, reader, guard) =
+        on_disk(move || buffer::open(&settings, &metrics, &context)).await?;
     Ok((writer, reader, Arc::new(guard)))
 }
 

@@ -1,20 +1,22 @@
 //! The document: the event's bytes, spliced with weir's own members and the edits.
 //! design/delivery.md section 4, "The document" and "Ids and indices".
 //!
-//! Constraints: an event that nobody edited costs its header and as many copies as there are gaps in it (one for
-//! `kind` and `apiVersion` at its front, one for `metadata.managedFields`). Nothing is allocated but the room in
-//! the output.
+//! Constraints: an event that nobody edited costs its header and as many copies as there are gaps
+//! in it (one for `kind` and `apiVersion` at its front, one for `metadata.managedFields`). Nothing
+//! is allocated but the room in the output.
 //!
 //! Invariants:
 //!
-//! - One line, equal as JSON to the event with its edits, without `metadata.managedFields`, with what weir writes
-//!   in the place of members of the same name. What was not edited stays byte for byte.
-//! - A pure function of the event, its edits and failures, and the settings: list and watch, retry and restart
-//!   give the same bytes, because they give the same id.
+//! - One line, equal as JSON to the event with its edits, without `metadata.managedFields`, with
+//!   what weir writes in the place of members of the same name. What was not edited stays byte for
+//!   byte.
+//! - A pure function of the event, its edits and failures, and the settings: list and watch, retry
+//!   and restart give the same bytes, because they give the same id.
 //! - The document of a document is that document, as long as the same stages fail and no time in
 //!   `metadata.managedFields`, which a document lacks, was needed to judge `@timestamp`.
 //!
-//! What weir says about an event stands in `/weir`, which is there only when there is something to say:
+//! What weir says about an event stands in `/weir`, which is there only when there is something to
+//! say:
 //!
 //! | member | meaning |
 //! |---|---|
@@ -58,11 +60,13 @@ pub struct StageError<'a> {
     pub kind: &'static str,
 }
 
-/// Room for what weir writes into a document, beside the event: a guess, so that the output grows once.
+/// Room for what weir writes into a document, beside the event: a guess, so that the output grows
+/// once.
 const HEADER_BYTES: usize = 256;
 
-/// Appends the document of `event` to `out`, and a line break behind its body: bodies that follow each other
-/// (with neither identity nor source kept) are NDJSON. `source` are the source's own bytes (for a dead letter).
+/// Appends the document of `event` to `out`, and a line break behind its body: bodies that follow
+/// each other (with neither identity nor source kept) are NDJSON. `source` are the source's own
+/// bytes (for a dead letter).
 ///
 /// Members in this order: `@timestamp`, `clusterName`, `weir` where there is something to mark,
 /// `apiVersion`, `kind`, then the event's own in their order, then new ones.
@@ -84,11 +88,22 @@ pub fn encode(
     bytes.push(b'\n');
     let identity = settings.identity.then(|| write_identity(event.of, source, bytes));
     let source = if settings.keep_source { append(bytes, source) } else { 0..0 };
-    out.docs.push(Document { body, source, identity, index_time: times.index, event_time: times.event });
+    out.docs.push(Document {
+        body,
+        source,
+        identity,
+        index_time: times.index,
+        event_time: times.event,
+    });
 }
 
 /// Everything in front of the event's own members, without a comma behind it.
-fn write_header(times: &Times<'_>, errors: &[StageError<'_>], settings: &EncodeSettings, out: &mut Vec<u8>) {
+fn write_header(
+    times: &Times<'_>,
+    errors: &[StageError<'_>],
+    settings: &EncodeSettings,
+    out: &mut Vec<u8>,
+) {
     out.extend_from_slice(b"{\"@timestamp\":\"");
     times.write(out);
     out.push(b'"');

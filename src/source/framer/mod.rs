@@ -1,10 +1,11 @@
-//! Cuts a stream of bytes into the events of chunks: what a file or stdin holds (bare Events, List objects, arrays
-//! of Events, watch envelopes, one a line or pretty-printed, one behind the other), and what the API server sends (the body of a
-//! list or of a watch). No I/O.
+//! Cuts a stream of bytes into the events of chunks: what a file or stdin holds (bare Events, List
+//! objects, arrays of Events, watch envelopes, one a line or pretty-printed, one behind the other),
+//! and what the API server sends (the body of a list or of a watch). No I/O.
 //!
-//! Constraints: input is copied once, into the chunk; an event is parsed once, but for the one that a chunk's end
-//! cuts in two, whose beginning is carried over to the next chunk. A List's items are framed as they come: it may
-//! be larger than memory. An object larger than a chunk has the chunk to itself, which grows to [`UNIT_BYTES_MAX`].
+//! Constraints: input is copied once, into the chunk; an event is parsed once, but for the one that
+//! a chunk's end cuts in two, whose beginning is carried over to the next chunk. A List's items are
+//! framed as they come: it may be larger than memory. An object larger than a chunk has the chunk
+//! to itself, which grows to [`UNIT_BYTES_MAX`].
 //!
 //! Invariant: what is found does not depend on how the input was cut into pieces.
 //!
@@ -56,22 +57,25 @@ pub struct Framer {
     is_attached: bool,
     /// The beginning of what a chunk's end cut in two.
     carry: Vec<u8>,
-    /// How far the unit that begins at `at` was looked through, once it was found to be incomplete.
+    /// How far the unit that begins at `at` was looked through, once it was found to be
+    /// incomplete.
     skim: Option<(Skim, usize)>,
     /// The last top-level object was a bare event, so the next one is probably one too.
     expects_bare: bool,
     /// The items are those of an array at the top, behind whose end nothing more belongs to it.
     in_array: bool,
-    /// A List was broken: what separated and closed its items stands between objects, and is nothing of its own.
+    /// A List was broken: what separated and closed its items stands between objects, and is
+    /// nothing of its own.
     is_list_broken: bool,
-    /// Rewritten events, to go behind the chunk's other bytes, and which of the chunk's events they are.
+    /// Rewritten events, to go behind the chunk's other bytes, and which of the chunk's events
+    /// they are.
     rewritten: Vec<u8>,
     rewritten_events: Vec<usize>,
     lines: Lines,
 }
 
-/// Where in the input's structure `at` stands. A *unit* is what is taken whole: a top-level object but a List, an
-/// item, or what stands in a List behind its items.
+/// Where in the input's structure `at` stands. A *unit* is what is taken whole: a top-level object
+/// but a List, an item, or what stands in a List behind its items.
 #[derive(Debug, Default)]
 enum State {
     /// Before a top-level object.
@@ -114,8 +118,8 @@ impl Framer {
         Framer::default()
     }
 
-    /// Takes as much of `input` as the chunk has room for, and frames it. The first push into a chunk may do so with
-    /// an empty one.
+    /// Takes as much of `input` as the chunk has room for, and frames it. The first push into a
+    /// chunk may do so with an empty one.
     pub fn push(&mut self, input: &[u8], chunk: &mut Chunk, visitor: &mut dyn Visitor) -> Push {
         self.attach(chunk);
         let mut taken = 0;
@@ -131,8 +135,8 @@ impl Framer {
         }
     }
 
-    /// Makes room for the owner to append input to `chunk.bytes` itself, and answers how much; a `push` of nothing
-    /// then frames it. 0: the chunk is full.
+    /// Makes room for the owner to append input to `chunk.bytes` itself, and answers how much; a
+    /// `push` of nothing then frames it. 0: the chunk is full.
     pub fn room(&mut self, chunk: &mut Chunk) -> usize {
         self.attach(chunk);
         if self.is_full_of_events(chunk) {
@@ -140,7 +144,8 @@ impl Framer {
         }
         let mut limit = CHUNK_BYTES;
         if chunk.received() == 0 && chunk.bytes.len() >= CHUNK_BYTES {
-            // Nothing in it is wanted but the unit at its end: that one may have it all, and twice as much.
+            // Nothing in it is wanted but the unit at its end: that one may have it all, and twice
+            // as much.
             self.lines.release(&chunk.bytes, self.at);
             chunk.bytes.drain(..self.at);
             self.at = 0;
@@ -167,18 +172,22 @@ impl Framer {
         self.is_attached = false;
     }
 
-    /// Whether the input so far ends between two top-level objects: nothing would be lost if it ended here.
+    /// Whether the input so far ends between two top-level objects: nothing would be lost if it
+    /// ended here.
     pub fn is_between_objects(&self, chunk: &Chunk) -> bool {
-        let unframed = if self.is_attached { chunk.bytes.len() - self.at } else { self.carry.len() };
+        let unframed =
+            if self.is_attached { chunk.bytes.len() - self.at } else { self.carry.len() };
         matches!(self.state, State::Top) && unframed == 0
     }
 
-    /// Whether what comes next is a top-level object, as at the start of an input: reading could go on from here.
+    /// Whether what comes next is a top-level object, as at the start of an input: reading could go
+    /// on from here.
     pub fn is_at_top(&self) -> bool {
         matches!(self.state, State::Top) && !self.is_list_broken
     }
 
-    /// How many bytes of input would be lost if it ended here: those of an object that is not whole.
+    /// How many bytes of input would be lost if it ended here: those of an object that is not
+    /// whole.
     pub fn unfinished(&self, chunk: Option<&Chunk>) -> usize {
         match chunk {
             Some(chunk) if self.is_attached => chunk.bytes.len() - self.at,
@@ -186,7 +195,8 @@ impl Framer {
         }
     }
 
-    /// Input that will not come again is given up here: a fault whose end was waited for is refused as it is.
+    /// Input that will not come again is given up here: a fault whose end was waited for is refused
+    /// as it is.
     pub fn give_up(&mut self, chunk: &mut Chunk, visitor: &mut dyn Visitor) {
         self.attach(chunk);
         if let State::Recover(recover) = &mut self.state {
@@ -196,12 +206,14 @@ impl Framer {
         }
     }
 
-    /// The end of the input: what is not whole is refused. Afterwards the framer is at the start of an input.
+    /// The end of the input: what is not whole is refused. Afterwards the framer is at the start of
+    /// an input.
     pub fn finish(&mut self, chunk: &mut Chunk, visitor: &mut dyn Visitor) {
         self.attach(chunk);
         let sides = &mut Sides { chunk, visitor };
         loop {
-            // The skim knows no limit of depth; the parser may have an answer where it still waits for an end.
+            // The skim knows no limit of depth; the parser may have an answer where it still waits
+            // for an end.
             if !matches!(self.state, State::Skip { .. }) {
                 self.skim = None;
             }
@@ -211,7 +223,9 @@ impl Framer {
                 State::Top if is_all => break,
                 State::Skip { .. } => {}
                 State::Recover(recover) => self.refuse_recovered(*recover, sides),
-                State::Top => self.truncated(sides, FrameType::Bare, "the input ends inside this object"),
+                State::Top => {
+                    self.truncated(sides, FrameType::Bare, "the input ends inside this object")
+                }
                 _ => self.truncated(sides, FrameType::Item, "the input ends inside a List"),
             }
         }
@@ -268,13 +282,17 @@ impl Framer {
         if self.lines.is_start(self.at) && matches!(self.state, State::Top) {
             const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
             match &bytes[self.at..] {
-                begun if begun.len() < 3 && BYTE_ORDER_MARK.starts_with(begun) => return Step::NeedsMore,
+                begun if begun.len() < 3 && BYTE_ORDER_MARK.starts_with(begun) => {
+                    return Step::NeedsMore;
+                }
                 begun if begun.starts_with(BYTE_ORDER_MARK) => self.at += BYTE_ORDER_MARK.len(),
                 _ => {}
             }
         }
-        let space =
-            bytes[self.at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
+        let space = bytes[self.at..]
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+            .count();
         self.at += space;
         let Some(&first) = bytes.get(self.at) else { return Step::NeedsMore };
         match (&self.state, first) {
@@ -289,7 +307,11 @@ impl Framer {
             }
             (State::Item { is_first: true } | State::BehindItem, b']') => {
                 self.at += 1;
-                self.state = if std::mem::take(&mut self.in_array) { State::Top } else { State::BehindItems };
+                self.state = if std::mem::take(&mut self.in_array) {
+                    State::Top
+                } else {
+                    State::BehindItems
+                };
                 Step::Done
             }
             (State::BehindItem, b',') => {
@@ -315,7 +337,11 @@ impl Framer {
                 Step::Done
             }
             None if behind.len() + 1 < UNIT_BYTES_MAX => Step::NeedsMore,
-            _ => self.broken(sides, FrameType::Bare, "expected an array of objects, as it begins with `[`"),
+            _ => self.broken(
+                sides,
+                FrameType::Bare,
+                "expected an array of objects, as it begins with `[`",
+            ),
         }
     }
 
@@ -356,7 +382,8 @@ impl Framer {
         }
         if self.skim.is_none() {
             let mut skim = self.new_skim();
-            // It cannot stop where the parser saw no end. If it did, the parser would be asked again at each read.
+            // It cannot stop where the parser saw no end. If it did, the parser would be asked
+            // again at each read.
             if skim.take(&sides.chunk.bytes[start..end]).is_none() {
                 self.skim = Some((skim, end - start));
             }

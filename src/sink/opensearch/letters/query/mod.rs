@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::super::outcome::{Class, classify};
 use super::super::response::Answer;
-use crate::dead_letter::{Entry, Found, LetterId, Owner, Query, Stub, Trouble, Usage, Version, Writing};
+use crate::dead_letter::{
+    Entry, Found, LetterId, Owner, Query, Stub, Trouble, Usage, Version, Writing,
+};
 
 /// Letters of one page: their ids alone.
 const PAGE_MAX: usize = 500;
@@ -20,7 +22,9 @@ fn filter(owner: &Owner, more: Vec<Value>) -> Value {
     filter.extend(more);
     match &owner.cluster {
         Some(cluster) => filter.push(json!({ "term": { "cluster": cluster } })),
-        None => filter.push(json!({ "bool": { "must_not": { "exists": { "field": "cluster" } } } })),
+        None => {
+            filter.push(json!({ "bool": { "must_not": { "exists": { "field": "cluster" } } } }))
+        }
     }
     json!({ "bool": { "filter": filter } })
 }
@@ -64,11 +68,9 @@ pub(super) fn parse_usage(body: &[u8]) -> Result<Usage, String> {
 pub(super) fn page(owner: &Owner, query: &Query, behind: Option<&Stub>) -> Value {
     let mut more = Vec::new();
     more.extend(query.ids.as_deref().map(of_ids));
-    more.extend(
-        query
-            .until
-            .map(|time| json!({ "range": { "@timestamp": { "lte": time, "format": "epoch_millis" } } })),
-    );
+    more.extend(query.until.map(
+        |time| json!({ "range": { "@timestamp": { "lte": time, "format": "epoch_millis" } } }),
+    ));
     let mut body = json!({
         "size": PAGE_MAX,
         "track_total_hits": false,
@@ -136,7 +138,8 @@ pub(super) fn parse_found(body: &[u8]) -> Result<Vec<Found>, String> {
     }
     let Search::<Hit<'_>> { hits } = serde_json::from_slice(body).map_err(unusable)?;
     let found = |hit: Hit<'_>| {
-        let id = hit._id.parse().map_err(|_| unusable(format!("`{}` is no letter's id", hit._id)))?;
+        let id =
+            hit._id.parse().map_err(|_| unusable(format!("`{}` is no letter's id", hit._id)))?;
         let version = Version { seq_no: hit._seq_no, primary_term: hit._primary_term };
         Ok(Found { id, version, source: hit._source.get().as_bytes().to_vec() })
     };
@@ -156,7 +159,8 @@ pub(super) fn check_mapping(body: &[u8], index: &str) -> Result<(), String> {
             "`{index}` is an alias or a data stream: a letter's id keeps it from being stored twice in one index only: name an index in dead_letter.index"
         ));
     };
-    let kind = |field: &str| mapping["mappings"]["properties"][field]["type"].as_str().unwrap_or_default();
+    let kind =
+        |field: &str| mapping["mappings"]["properties"][field]["type"].as_str().unwrap_or_default();
     if [("id", "keyword"), ("pipeline", "keyword"), ("bytes", "long"), ("@timestamp", "date")]
         .iter()
         .all(|(field, expected)| kind(field) == *expected)
@@ -176,7 +180,8 @@ pub(super) fn write_body(index: &str, entries: &[Entry], writing: Writing) -> Ve
     let mut body = Vec::new();
     for entry in entries {
         // The characters of an index name need no escape: `config` lets no other through.
-        let action = format!("{{\"{operation}\":{{\"_index\":\"{index}\",\"_id\":\"{}\"}}}}\n", entry.id);
+        let action =
+            format!("{{\"{operation}\":{{\"_index\":\"{index}\",\"_id\":\"{}\"}}}}\n", entry.id);
         body.extend_from_slice(action.as_bytes());
         body.extend_from_slice(&entry.body);
         body.push(b'\n');
@@ -213,7 +218,9 @@ pub(super) fn outcome(answers: &[Answer], is_settled: Items) -> Result<(), Troub
         match (classify(answer.status, answer.error.as_ref()), answer.status) {
             (Class::Pressure(_), _) => outage = Some(Trouble::Outage(text)),
             (_, 403) => {
-                return Err(Trouble::Refused(format!("{text}: the user needs the right to write to it")));
+                return Err(Trouble::Refused(format!(
+                    "{text}: the user needs the right to write to it"
+                )));
             }
             _ => return Err(Trouble::Refused(text)),
         }

@@ -1,10 +1,10 @@
 //! One pass over an event's bytes: is it one, and where are its members.
 //!
-//! Constraint: this is the only time that an event is parsed, and most of the time that weir spends on it.
-//! It reads each byte once for the structure and once, sixteen at a time, for UTF-8.
+//! Constraint: this is the only time that an event is parsed, and most of the time that weir spends
+//! on it. It reads each byte once for the structure and once, sixteen at a time, for UTF-8.
 //!
-//! Invariant: the answer `Event` or `Malformed` depends on the event's own bytes only: more bytes behind it
-//! never change it, so it does not matter how the input was cut into reads.
+//! Invariant: the answer `Event` or `Malformed` depends on the event's own bytes only: more bytes
+//! behind it never change it, so it does not matter how the input was cut into reads.
 
 mod values;
 
@@ -40,7 +40,8 @@ pub enum Parsed {
 pub struct Malformed {
     /// Where the fault is, from the first byte given.
     pub at: usize,
-    /// The object's length, where its end is known (faults of meaning); `None` after a fault of syntax.
+    /// The object's length, where its end is known (faults of meaning); `None` after a fault of
+    /// syntax.
     pub len: Option<usize>,
     /// Which kind of fault.
     pub kind: MalformedKind,
@@ -64,8 +65,8 @@ impl Malformed {
 
 /// Parses the event that begins at `bytes[0]`, which is `{`; `bytes` may go on behind it.
 ///
-/// Appends its root members to `members` (nothing is left there unless the answer is `Event`). Raw line
-/// breaks between tokens become spaces, in place, so that the event is one line.
+/// Appends its root members to `members` (nothing is left there unless the answer is `Event`). Raw
+/// line breaks between tokens become spaces, in place, so that the event is one line.
 pub fn parse(bytes: &mut [u8], members: &mut Vec<Member>) -> Parsed {
     let (parsed, line_breaks) = parse_unchanged(bytes, members);
     if let (Parsed::Event { len, .. }, true) = (&parsed, line_breaks) {
@@ -118,7 +119,8 @@ struct Pass<'a, 'm> {
     /// It has that member, and it is not null.
     has_involved_object: bool,
     has_regarding: bool,
-    /// The first fault of meaning; the scan goes on to find the object's end, or a fault of syntax.
+    /// The first fault of meaning; the scan goes on to find the object's end, or a fault of
+    /// syntax.
     fault: Option<(usize, MalformedKind, String)>,
 }
 
@@ -168,7 +170,9 @@ impl<'a> Pass<'a, '_> {
             Root::Count => self.head.count = self.count("count")?,
             Root::Type => self.event_type()?,
             Root::EventTime => self.head.event_time = self.text("eventTime")?,
-            Root::ReportingComponent => self.head.reporting_component = self.text("reportingComponent")?,
+            Root::ReportingComponent => {
+                self.head.reporting_component = self.text("reportingComponent")?
+            }
             Root::Action => self.head.action = self.text("action")?,
             Root::Series => self.series()?,
             Root::Regarding => {
@@ -200,7 +204,9 @@ impl<'a> Pass<'a, '_> {
             }
             match known {
                 Some(Metadata::Name) => pass.head.name = pass.text("metadata.name")?,
-                Some(Metadata::Namespace) => pass.head.namespace = pass.text("metadata.namespace")?,
+                Some(Metadata::Namespace) => {
+                    pass.head.namespace = pass.text("metadata.namespace")?
+                }
                 Some(Metadata::Uid) => pass.head.uid = pass.text("metadata.uid")?,
                 Some(Metadata::ResourceVersion) => {
                     pass.head.resource_version = pass.text("metadata.resourceVersion")?;
@@ -217,7 +223,8 @@ impl<'a> Pass<'a, '_> {
         Ok(())
     }
 
-    /// Remembers the whole member with the comma before it, or for the first member the comma behind it.
+    /// Remembers the whole member with the comma before it, or for the first member the comma
+    /// behind it.
     fn managed_fields(&mut self, key: Key) -> Scan {
         self.skip(2)?;
         let mut end = self.scan.position();
@@ -237,11 +244,15 @@ impl<'a> Pass<'a, '_> {
                 pass.duplicate(key.span, "involvedObject");
             }
             match known {
-                Some(Involved::Kind) => pass.head.regarding_kind = pass.text("involvedObject.kind")?,
+                Some(Involved::Kind) => {
+                    pass.head.regarding_kind = pass.text("involvedObject.kind")?
+                }
                 Some(Involved::Namespace) => {
                     pass.head.regarding_namespace = pass.text("involvedObject.namespace")?;
                 }
-                Some(Involved::Name) => pass.head.regarding_name = pass.text("involvedObject.name")?,
+                Some(Involved::Name) => {
+                    pass.head.regarding_name = pass.text("involvedObject.name")?
+                }
                 Some(Involved::Uid) => pass.head.regarding_uid = pass.text("involvedObject.uid")?,
                 Some(Involved::ApiVersion) => {
                     pass.head.regarding_api_version = pass.text("involvedObject.apiVersion")?;
@@ -295,14 +306,16 @@ impl<'a> Pass<'a, '_> {
             return Parsed::Malformed(Malformed { at, len: Some(len), kind, detail });
         }
         let mut head = std::mem::take(&mut self.head);
-        // Events are at most EVENT_BYTES_MAX bytes and a chunk is not much more: far below 2^32 members.
+        // Events are at most EVENT_BYTES_MAX bytes and a chunk is not much more: far below 2^32
+        // members.
         head.members = first_member as u32..self.members.len() as u32;
-        head.shard = shard([head.regarding_kind, head.regarding_namespace, head.regarding_name], self.bytes);
+        head.shard =
+            shard([head.regarding_kind, head.regarding_namespace, head.regarding_name], self.bytes);
         Parsed::Event { len, head, needs_rewrite }
     }
 
-    /// Which of the two kinds of Event this is, by what it says or else by its shape: the items of an API
-    /// server's list lack `kind` and `apiVersion`. Neither is a fault.
+    /// Which of the two kinds of Event this is, by what it says or else by its shape: the items of
+    /// an API server's list lack `kind` and `apiVersion`. Neither is a fault.
     fn needs_rewrite(&mut self) -> bool {
         let given = |span: Option<Span>| span.map(|span| decode_bytes(self.bytes, span));
         let (kind, api_version) = (given(self.kind), given(self.api_version));
@@ -316,8 +329,9 @@ impl<'a> Pass<'a, '_> {
             (true, None) => self.has_regarding,
             _ => {
                 let text = |given: Option<Cow<'_, [u8]>>| {
-                    given
-                        .map_or("absent".to_owned(), |bytes| format!("`{}`", String::from_utf8_lossy(&bytes)))
+                    given.map_or("absent".to_owned(), |bytes| {
+                        format!("`{}`", String::from_utf8_lossy(&bytes))
+                    })
                 };
                 let (kind, api_version) = (text(kind), text(api_version));
                 self.fault(0, MalformedKind::NotAnEvent, || {

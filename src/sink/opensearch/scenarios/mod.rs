@@ -1,8 +1,8 @@
-//! The sink against a server that does what servers have done to others. What a real node does is tested
-//! against a real node (`tests/sink_opensearch.rs`).
+//! The sink against a server that does what servers have done to others. What a real node does is
+//! tested against a real node (`tests/sink_opensearch.rs`).
 //!
-//! The clock is paused, so waits take no time. A request may then time out although the server answers: what
-//! is asserted must hold all the same.
+//! The clock is paused, so waits take no time. A request may then time out although the server
+//! answers: what is asserted must hold all the same.
 
 mod writes_move;
 
@@ -67,7 +67,8 @@ enum Scenario {
     StillForming,
 }
 
-/// How many `_bulk` requests "at first" is; of a cluster that is still forming, how many that ask who it is.
+/// How many `_bulk` requests "at first" is; of a cluster that is still forming, how many that ask
+/// who it is.
 const AT_FIRST: usize = 3;
 const CULPRIT: &str = "u7.1";
 const PASSWORD: &str = "new-password";
@@ -110,7 +111,9 @@ impl Server {
                 (429, "rejected_execution_exception")
             }
             Scenario::IndexReadOnly if self.is_at_first() => (403, "cluster_block_exception"),
-            Scenario::EverythingIsRefused if self.is_at_first() => (400, "mapper_parsing_exception"),
+            Scenario::EverythingIsRefused if self.is_at_first() => {
+                (400, "mapper_parsing_exception")
+            }
             _ => {
                 let mut stored = self.stored.lock().unwrap();
                 let times = stored.entry(id.to_owned()).or_default();
@@ -118,7 +121,8 @@ impl Server {
                 if *times == 1 { (201, "") } else { (409, "version_conflict_engine_exception") }
             }
         };
-        let error = (status >= 400).then(|| serde_json::json!({ "type": kind, "reason": "because" }));
+        let error =
+            (status >= 400).then(|| serde_json::json!({ "type": kind, "reason": "because" }));
         serde_json::json!({ "create": { "status": status, "error": error } })
     }
 
@@ -127,7 +131,8 @@ impl Server {
             let action: serde_json::Value = serde_json::from_str(line).unwrap();
             action["create"]["_id"].as_str().unwrap().to_owned()
         });
-        let mut items: Vec<_> = ids.enumerate().map(|(number, id)| self.item(number, &id)).collect();
+        let mut items: Vec<_> =
+            ids.enumerate().map(|(number, id)| self.item(number, &id)).collect();
         if self.scenario == Scenario::TooFewItems && self.is_at_first() {
             items.pop();
         }
@@ -135,9 +140,15 @@ impl Server {
     }
 }
 
-async fn answer(State(server): State<Arc<Server>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let plain =
-        |status: u16, text: &'static str| (StatusCode::from_u16(status).unwrap(), text).into_response();
+async fn answer(
+    State(server): State<Arc<Server>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let plain = |status: u16, text: &'static str| {
+        (StatusCode::from_u16(status).unwrap(), text).into_response()
+    };
     if server.scenario == Scenario::PasswordRotated {
         let expected = reqwest::Client::new().get("http://x").basic_auth("weir", Some(PASSWORD));
         let expected = expected.build().unwrap();
@@ -152,9 +163,10 @@ async fn answer(State(server): State<Arc<Server>>, uri: Uri, headers: HeaderMap,
     }
     if uri.path() != "/_bulk" {
         return match server.scenario {
-            Scenario::TemplateForbidden => {
-                plain(403, "{\"error\":{\"type\":\"security_exception\",\"reason\":\"no permissions\"}}")
-            }
+            Scenario::TemplateForbidden => plain(
+                403,
+                "{\"error\":{\"type\":\"security_exception\",\"reason\":\"no permissions\"}}",
+            ),
             _ => plain(200, "{}"),
         };
     }
@@ -167,7 +179,9 @@ async fn answer(State(server): State<Arc<Server>>, uri: Uri, headers: HeaderMap,
         }
         Scenario::Unavailable if first => plain(503, "<html>no backend</html>"),
         Scenario::NotJson if first => plain(200, "<html>hello</html>"),
-        Scenario::Redirect if first => (StatusCode::FOUND, [(header::LOCATION, "/login")]).into_response(),
+        Scenario::Redirect if first => {
+            (StatusCode::FOUND, [(header::LOCATION, "/login")]).into_response()
+        }
         Scenario::SmallRequestsOnly if body.len() > 200 => plain(413, ""),
         Scenario::WholeRequest400 if text.contains(CULPRIT) => plain(400, "bad"),
         Scenario::TimeoutAfterApplied if first => {
@@ -177,7 +191,8 @@ async fn answer(State(server): State<Arc<Server>>, uri: Uri, headers: HeaderMap,
         Scenario::ConnectionResetMidBody if first => {
             let whole = server.bulk(text).to_string();
             let half = Bytes::copy_from_slice(&whole.as_bytes()[..whole.len() / 2]);
-            let broken = futures_util::stream::iter([Ok(half), Err(std::io::Error::other("reset"))]);
+            let broken =
+                futures_util::stream::iter([Ok(half), Err(std::io::Error::other("reset"))]);
             Body::from_stream(broken).into_response()
         }
         _ => server.bulk(text).to_string().into_response(),
@@ -320,7 +335,8 @@ async fn a_password_that_was_changed_is_read_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cluster_that_is_still_forming_is_asked_again_until_it_is_known_whose_position_is_saved() {
+async fn a_cluster_that_is_still_forming_is_asked_again_until_it_is_known_whose_position_is_saved()
+{
     let (server, url) = Server::start(Scenario::StillForming).await;
     let run = Run::new(url);
     let saved_for = |keeper: &Keeper| {
@@ -343,7 +359,11 @@ async fn a_cluster_that_is_still_forming_is_asked_again_until_it_is_known_whose_
         _ = &mut sent => panic!("the documents were sent to a cluster that nobody knows"),
     };
     let snapshot = sent.await;
-    assert_eq!(told, (serde_json::Value::Null, 0), "nothing is sent to a cluster that nobody knows");
+    assert_eq!(
+        told,
+        (serde_json::Value::Null, 0),
+        "nothing is sent to a cluster that nobody knows"
+    );
     assert_eq!(saved_for(keeper), CLUSTER);
     assert_eq!((delivered(&snapshot), server.stored().len()), (20, 20));
     assert!(server.roots.load(Ordering::Relaxed) > AT_FIRST);
@@ -374,7 +394,10 @@ async fn abort_ends_an_outage_and_what_was_not_stored_stays_in_flight() {
     };
     let (ended, ()) = tokio::join!(super::run(&run.settings, reader, &run.context), abort);
     ended.unwrap();
-    assert!(run.context.metrics.sink.requests.with_label_values(&["connect"]).get() > 0, "it is counted");
+    assert!(
+        run.context.metrics.sink.requests.with_label_values(&["connect"]).get() > 0,
+        "it is counted"
+    );
     assert!(health.readiness().ok, "an outage needs no person");
     assert_eq!(run.ledger.snapshot().delivered, [0; 4]);
 }
@@ -384,14 +407,22 @@ async fn a_source_without_events_ends_the_run_although_opensearch_is_down() {
     let run = Run::new("http://127.0.0.1:1".into());
     let (writer, reader) = buffer::channel(&buffer::Settings::default(), &run.context.metrics);
     let end = async {
-        while !run.context.health.readiness().lines.iter().any(|line| line.contains("cannot be reached")) {
+        while !run
+            .context
+            .health
+            .readiness()
+            .lines
+            .iter()
+            .any(|line| line.contains("cannot be reached"))
+        {
             tokio::task::yield_now().await;
         }
         drop(writer);
     };
     let sink = super::run(&run.settings, reader, &run.context);
-    let ended =
-        tokio::time::timeout(std::time::Duration::from_secs(3600), async { tokio::join!(sink, end).0 });
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(3600), async {
+        tokio::join!(sink, end).0
+    });
     ended.await.expect("it ends").unwrap();
 }
 
@@ -402,7 +433,9 @@ async fn without_dead_letters_a_refused_document_stops_the_run_unsettled() {
     let (health, shutdown) = (&run.context.health, &run.context.shutdown);
     run.context.dead_letters = DeadLetters::open(None, &run.ledger, health, shutdown).unwrap();
     let (writer, reader) = buffer::channel(&buffer::Settings::default(), &run.context.metrics);
-    writer.put(documents(&[Doc::object("u7", "1"), Doc::object("u8", "1")]), run.ledger.receive(2)).unwrap();
+    writer
+        .put(documents(&[Doc::object("u7", "1"), Doc::object("u8", "1")]), run.ledger.receive(2))
+        .unwrap();
     drop(writer);
     let error = super::run(&run.settings, reader, &run.context).await.unwrap_err();
     assert!(matches!(error, SinkError::DeadLetter(_)), "{error}");

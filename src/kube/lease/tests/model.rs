@@ -1,5 +1,6 @@
-//! Several machines against a simulated API server: versions and conflicts, writes that are applied late or whose answer is
-//! lost, processes that are paused, killed and cut off, clocks that run differently.
+//! Several machines against a simulated API server: versions and conflicts, writes that are applied
+//! late or whose answer is lost, processes that are paused, killed and cut off, clocks that run
+//! differently.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,12 +9,12 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::failure::Failure;
-use super::machine::Machine;
-use super::record::Record;
-use super::step::{Action, Input, Moment, Place};
-use super::timing::RELEASE_MAX;
-use super::{Leadership, Term};
+use super::super::failure::Failure;
+use super::super::machine::Machine;
+use super::super::record::Record;
+use super::super::step::{Action, Input, Moment, Place};
+use super::super::timing::RELEASE_MAX;
+use super::super::{Leadership, Term};
 
 const SECOND: u64 = 1_000_000;
 const DURATION: u64 = 15 * SECOND;
@@ -165,7 +166,8 @@ impl World {
         let identity = format!("weir-{}", self.started);
         let place = Place { namespace: "weir".into(), name: "events".into() };
         let origin = Instant::now() + Duration::from_secs(self.random.u64(0..1_000_000));
-        let machine = Machine::new(place, identity.clone(), Duration::from_micros(DURATION), origin);
+        let machine =
+            Machine::new(place, identity.clone(), Duration::from_micros(DURATION), origin);
         Process {
             identity,
             machine,
@@ -203,7 +205,8 @@ impl World {
         let mut spins = 0;
         loop {
             let deadlines = self.processes.iter().enumerate();
-            let deadline = deadlines.filter_map(|(index, p)| Some((self.deadline(p)?, index))).min();
+            let deadline =
+                deadlines.filter_map(|(index, p)| Some((self.deadline(p)?, index))).min();
             let event = self.events.first_key_value().map(|(key, _)| key.0);
             match (event, deadline) {
                 (Some(at), due) if at <= end && due.is_none_or(|(due, _)| at <= due) => {
@@ -213,7 +216,11 @@ impl World {
                 }
                 (_, Some((due, index))) if due <= end => {
                     spins = if due == self.now { spins + 1 } else { 0 };
-                    assert!(spins < 100, "{:?} does not come to rest", self.processes[index].machine);
+                    assert!(
+                        spins < 100,
+                        "{:?} does not come to rest",
+                        self.processes[index].machine
+                    );
                     self.now = due;
                     self.input(index, Input::Deadline);
                 }
@@ -268,7 +275,8 @@ impl World {
         let request = self.sequence;
         self.processes[index].request = Some(request);
         let writer = self.processes[index].identity.clone();
-        let unreachable = self.processes[index].cut_until > self.now || self.server.down_until > self.now;
+        let unreachable =
+            self.processes[index].cut_until > self.now || self.server.down_until > self.now;
         let there = self.now + self.random.u64(0..LATENCY_MAX);
         let back = there + self.random.u64(0..LATENCY_MAX);
         let is_bad = self.random.u32(0..100) < self.bad;
@@ -285,23 +293,35 @@ impl World {
             }
             // Applied, and the answer is lost.
             1 if is_bad => {
-                self.at(there, Event::Applied { process: index, writer, request, action, answered_at: None });
+                self.at(
+                    there,
+                    Event::Applied { process: index, writer, request, action, answered_at: None },
+                );
                 self.at(back, Event::Answered { process: index, request, input: broken() });
             }
             // Applied late, when nobody waits any more.
             2 if is_bad => {
                 let there = self.now + self.random.u64(0..LATE_MAX);
-                self.at(there, Event::Applied { process: index, writer, request, action, answered_at: None });
+                self.at(
+                    there,
+                    Event::Applied { process: index, writer, request, action, answered_at: None },
+                );
             }
             // The answer is late.
             3 if is_bad => {
                 let answered_at = Some(there + self.random.u64(0..LATE_MAX));
-                self.at(there, Event::Applied { process: index, writer, request, action, answered_at });
+                self.at(
+                    there,
+                    Event::Applied { process: index, writer, request, action, answered_at },
+                );
             }
             4 if is_bad => {}
             _ => {
                 let answered_at = Some(back);
-                self.at(there, Event::Applied { process: index, writer, request, action, answered_at });
+                self.at(
+                    there,
+                    Event::Applied { process: index, writer, request, action, answered_at },
+                );
             }
         }
     }
@@ -406,7 +426,12 @@ impl World {
     }
 
     /// Takes a write, and checks that it may be.
-    fn store(&mut self, writer: &str, old: Option<Value>, mut new: Value) -> (Input, Option<Value>) {
+    fn store(
+        &mut self,
+        writer: &str,
+        old: Option<Value>,
+        mut new: Value,
+    ) -> (Input, Option<Value>) {
         self.server.version += 1;
         new["metadata"]["resourceVersion"] = json!(self.server.version.to_string());
         if let Some(old) = &old {
@@ -416,8 +441,8 @@ impl World {
                 holder.is_empty() || holder == writer || age as f64 > DURATION as f64 / 1.01,
                 "{writer} has written over {holder}, who had renewed {age} us before"
             );
-            // Made late, a Lease that was deleted may have a later mark than its maker, which then begins from an earlier one:
-            // a true one all the same.
+            // Made late, a Lease that was deleted may have a later mark than its maker, which then
+            // begins from an earlier one: a true one all the same.
             assert!(
                 mark_of(&new) >= mark_of(old) || self.server.deleted_at.is_some(),
                 "{writer} has moved the mark back from {} to {}",
@@ -441,7 +466,8 @@ impl World {
         process.alive && process.machine.term_end().is_some_and(|end| self.local(process) < end)
     }
 
-    /// Never two. One that gives the Lease up has ended its work; and the Lease's deletion by somebody is beyond the protocol.
+    /// Never two. One that gives the Lease up has ended its work; and the Lease's deletion by
+    /// somebody is beyond the protocol.
     fn check_leaders(&self) {
         let leaders = self.processes.iter().filter(|p| self.leads(p) && !p.releasing);
         let leaders: Vec<&str> = leaders.map(|p| p.identity.as_str()).collect();
@@ -459,9 +485,10 @@ impl World {
         for (pause, fault) in faults {
             at += pause;
             let time = match fault {
-                Fault::Kill(_, time) | Fault::Pause(_, time) | Fault::Cut(_, time) | Fault::Outage(time) => {
-                    *time
-                }
+                Fault::Kill(_, time)
+                | Fault::Pause(_, time)
+                | Fault::Cut(_, time)
+                | Fault::Outage(time) => *time,
                 Fault::Release(_) => RELEASE_MAX.as_micros() as u64 + 5 * SECOND,
                 Fault::Renew(_) | Fault::Label | Fault::Delete => 0,
             };
@@ -476,7 +503,8 @@ impl World {
         let over = self.plan(faults);
         self.run_until(over);
         self.bad = 0;
-        // What was on its way is late by up to that, and may be the claim of a process that is gone.
+        // What was on its way is late by up to that, and may be the claim of a process that is
+        // gone.
         self.run_until(over + LATE_MAX + DURATION + 2 * SECOND);
         // A process that waits between two tries.
         self.run_until(self.now + 2 * SECOND);

@@ -1,12 +1,13 @@
 //! Documents as lines of a file or of stdout.
 //!
-//! Written means handed to the kernel: it survives the end of this process in any way, not of the machine.
-//! A file is synced to the disk when nothing has come for [`IDLE`] and at the end of the run.
+//! Written means handed to the kernel: it survives the end of this process in any way, not of the
+//! machine. A file is synced to the disk when nothing has come for [`IDLE`] and at the end of the
+//! run.
 //!
-//! Invariant: nothing is settled that was not written whole. After a crash or a full disk the last line may be
-//! torn; opening the file cuts it off if it is the beginning of a document (else the file is not ours, and is left
-//! alone), so every line of it is one document. (Delivery is at least once: what was
-//! written and not settled is written again.)
+//! Invariant: nothing is settled that was not written whole. After a crash or a full disk the last
+//! line may be torn; opening the file cuts it off if it is the beginning of a document (else the
+//! file is not ours, and is left alone), so every line of it is one document. (Delivery is at least
+//! once: what was written and not settled is written again.)
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -35,7 +36,11 @@ pub(super) enum Target {
     Stdout,
 }
 
-pub(super) async fn run<I: Inbox>(target: Target, mut inbox: I, context: &Context) -> Result<(), SinkError> {
+pub(super) async fn run<I: Inbox>(
+    target: Target,
+    mut inbox: I,
+    context: &Context,
+) -> Result<(), SinkError> {
     let mut output = blocking(move || Output::open(target)).await?;
     let mut lag = Lag::new(&context.metrics.sink.delivery_lag);
     context.health.set(PART, Condition::Ready);
@@ -79,14 +84,17 @@ impl Output {
         let file = match &target {
             Target::File(path) => {
                 let failed = |error| SinkError::File { path: path.clone(), error };
-                let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
+                let file =
+                    OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
                 if file.metadata().map_err(failed)?.is_file() {
                     take_over(path, &file)?;
                 }
                 file
             }
             // Not `Stdout` itself, which would copy and search every byte for line breaks.
-            Target::Stdout => io::stdout().as_fd().try_clone_to_owned().map_err(SinkError::Stdout)?.into(),
+            Target::Stdout => {
+                io::stdout().as_fd().try_clone_to_owned().map_err(SinkError::Stdout)?.into()
+            }
         };
         Ok(Output { target, file, unsynced: false })
     }
@@ -144,8 +152,8 @@ fn take_over(path: &Path, file: &File) -> Result<(), SinkError> {
     Ok(())
 }
 
-/// Writes each document and a line break. Documents that lie side by side, a line break between them, are
-/// written together without being copied.
+/// Writes each document and a line break. Documents that lie side by side, a line break between
+/// them, are written together without being copied.
 fn write_lines(items: &[Item], out: &mut impl Write) -> io::Result<()> {
     let mut rest = items;
     while let Some(first) = rest.first() {

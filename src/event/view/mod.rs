@@ -1,7 +1,7 @@
 //! Reading an event as edited so far: what getters, `get` and `match` answer.
 //!
-//! Constraints: nothing is allocated but for text with escapes, and an event that nobody edited is read from
-//! its head. After an edit only the root member that was opened is read from the tree.
+//! Constraints: nothing is allocated but for text with escapes, and an event that nobody edited is
+//! read from its head. After an edit only the root member that was opened is read from the tree.
 
 use std::borrow::Cow;
 
@@ -42,12 +42,14 @@ impl<'a> EventView<'a> {
         }
     }
 
-    /// A member of the head as decoded text; `""` when absent, null or no string. Borrowed unless it has escapes.
+    /// A member of the head as decoded text; `""` when absent, null or no string. Borrowed unless
+    /// it has escapes.
     pub fn text(&self, field: Field) -> Cow<'a, str> {
         trusted::decode(self.content(field))
     }
 
-    /// Whether a member of the head is one of `texts`, byte for byte. Allocates only for one with escapes.
+    /// Whether a member of the head is one of `texts`, byte for byte. Allocates only for one with
+    /// escapes.
     pub fn is_one_of(&self, field: Field, texts: &[String]) -> bool {
         let content = self.content(field);
         if content.contains(&b'\\') {
@@ -137,7 +139,9 @@ impl<'a> EventView<'a> {
                 },
             },
         };
-        node.and_then(|node| self.text_of(node)).and_then(trusted::string_content).unwrap_or_default()
+        node.and_then(|node| self.text_of(node))
+            .and_then(trusted::string_content)
+            .unwrap_or_default()
     }
 
     /// Whether a root member was edited, and where it is then.
@@ -172,8 +176,11 @@ impl<'a> EventView<'a> {
             return Some(trusted::utf8(self.of.bytes));
         };
         *scanned += self.of.members.iter().map(|member| 1 + member.key.len()).sum::<usize>();
-        let member =
-            self.of.members.iter().find(|m| trusted::same_text(&self.of.bytes[m.key.range()], &root))?;
+        let member = self
+            .of
+            .members
+            .iter()
+            .find(|m| trusted::same_text(&self.of.bytes[m.key.range()], &root))?;
         self.get_inside(&self.of.bytes[member.value.range()], steps, scanned)
     }
 
@@ -186,14 +193,17 @@ impl<'a> EventView<'a> {
                 return self.get_inside(json, steps, scanned);
             }
             let Some(step) = steps.next() else { break };
-            *scanned += tree.children(node).map(|child| 1 + tree.node(child).key.len()).sum::<usize>();
+            *scanned +=
+                tree.children(node).map(|child| 1 + tree.node(child).key.len()).sum::<usize>();
             node = tree.child(self.of, node, &step)?;
         }
         let mut json = Vec::with_capacity(128);
         tree.write(self.of, node, &mut json);
         *scanned += json.len();
         let text = String::from_utf8(json);
-        Some(Cow::Owned(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())))
+        Some(Cow::Owned(
+            text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+        ))
     }
 
     fn get_inside<'p>(
@@ -286,11 +296,17 @@ impl Field {
             Field::Component => ("source", Some("component"), head.component),
             Field::Host => ("source", Some("host"), head.host),
             Field::RegardingKind => ("involvedObject", Some("kind"), head.regarding_kind),
-            Field::RegardingNamespace => ("involvedObject", Some("namespace"), head.regarding_namespace),
+            Field::RegardingNamespace => {
+                ("involvedObject", Some("namespace"), head.regarding_namespace)
+            }
             Field::RegardingName => ("involvedObject", Some("name"), head.regarding_name),
             Field::RegardingUid => ("involvedObject", Some("uid"), head.regarding_uid),
-            Field::RegardingApiVersion => ("involvedObject", Some("apiVersion"), head.regarding_api_version),
-            Field::RegardingFieldPath => ("involvedObject", Some("fieldPath"), head.regarding_field_path),
+            Field::RegardingApiVersion => {
+                ("involvedObject", Some("apiVersion"), head.regarding_api_version)
+            }
+            Field::RegardingFieldPath => {
+                ("involvedObject", Some("fieldPath"), head.regarding_field_path)
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Incidents replayed against a scripted API server, through kube's client and the whole source, on a clock that only
-//! moves when everybody waits.
+//! Incidents replayed against a scripted API server, through kube's client and the whole source, on
+//! a clock that only moves when everybody waits.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -8,11 +8,11 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::super::Context;
-use super::super::KubernetesSettings;
-use super::server_test::Answer::*;
-use super::server_test::Part::*;
-use super::server_test::{Answer, Server, event, expired, frame, list};
+use super::super::super::Context;
+use super::super::super::KubernetesSettings;
+use super::server::Answer::*;
+use super::server::Part::*;
+use super::server::{Answer, Server, event, expired, frame, list};
 use crate::handoff::{Outlet, Work};
 use crate::health::Health;
 use crate::ledger::Ledger;
@@ -64,7 +64,9 @@ impl Scenario {
                     resumed,
                 ]
             }
-            Scenario::GoneAsErrorLine => vec![page, Watch(vec![Line(expired())]), relisted(), resumed],
+            Scenario::GoneAsErrorLine => {
+                vec![page, Watch(vec![Line(expired())]), relisted(), resumed]
+            }
             Scenario::StaleVersionClosesAtOnce => {
                 vec![page, Watch(vec![]), relisted(), Watch(vec![]), relisted(), resumed]
             }
@@ -101,7 +103,12 @@ impl Scenario {
             Scenario::HalfALine => {
                 let line = frame("ADDED", &event("c", "102"));
                 let half = line[..line.len() / 2].to_owned();
-                vec![page, Watch(vec![Added("b", "101"), Line(half), Breaks]), Page("102", "", &[]), resumed]
+                vec![
+                    page,
+                    Watch(vec![Added("b", "101"), Line(half), Breaks]),
+                    Page("102", "", &[]),
+                    resumed,
+                ]
             }
             Scenario::HalfAList => {
                 let whole = list("100", "", &[("a", "90"), ("b", "91")]);
@@ -112,13 +119,14 @@ impl Scenario {
                 ]
             }
             Scenario::ObjectThatIsNoEvent => {
-                let pod =
-                    r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"p","resourceVersion":"101"}}"#;
+                let pod = r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"p","resourceVersion":"101"}}"#;
                 vec![page, Watch(vec![Line(frame("ADDED", pod)), Added("b", "102"), StaysOpen])]
             }
             Scenario::ObjectOfManyMegabytes => {
-                let huge = event("huge", "101")
-                    .replace(r#""message":"m""#, &format!(r#""message":"{}""#, "m".repeat(5 << 20)));
+                let huge = event("huge", "101").replace(
+                    r#""message":"m""#,
+                    &format!(r#""message":"{}""#, "m".repeat(5 << 20)),
+                );
                 vec![page, Watch(vec![Line(frame("ADDED", &huge)), Added("b", "102"), StaysOpen])]
             }
             Scenario::LineInPieces => {
@@ -170,7 +178,7 @@ struct Run {
     health: Health,
     shutdown: Shutdown,
     tracker: Tracker,
-    source: tokio::task::JoinHandle<Result<(), super::super::SourceError>>,
+    source: tokio::task::JoinHandle<Result<(), super::super::super::SourceError>>,
 }
 
 fn start(script: Vec<Answer>, chunks: usize) -> Run {
@@ -206,7 +214,7 @@ fn start_from(tracker: Tracker, namespaces: &[&str], script: Vec<Answer>, chunks
         health: health.clone(),
         shutdown: shutdown.clone(),
     };
-    let source = tokio::spawn(async move { super::run(&settings, client, context).await });
+    let source = tokio::spawn(async move { super::super::run(&settings, client, context).await });
     Run { server, work: workers.remove(0), metrics, health, shutdown, tracker, source }
 }
 
@@ -214,7 +222,8 @@ fn texts(work: &Work) -> Vec<String> {
     let chunk = &work.chunk;
     let text = |event: &crate::event::Event| {
         let (bytes, head) = (chunk.event_bytes(event), &event.head);
-        let part = |span: crate::event::Span| String::from_utf8_lossy(&bytes[span.range()]).into_owned();
+        let part =
+            |span: crate::event::Span| String::from_utf8_lossy(&bytes[span.range()]).into_owned();
         format!("{}@{}", part(head.name), part(head.resource_version))
     };
     chunk.events.iter().map(text).collect()
@@ -224,7 +233,9 @@ fn texts(work: &Work) -> Vec<String> {
 async fn play(scenario: Scenario) -> Seen {
     let mut run = start(scenario.script(), 4);
     let (mut events, mut rejects) = (Vec::new(), 0);
-    while !run.server.script.lock().unwrap().is_empty() || run.work.is_empty() && events.last().is_none() {
+    while !run.server.script.lock().unwrap().is_empty()
+        || run.work.is_empty() && events.last().is_none()
+    {
         tokio::select! {
             work = run.work.recv() => {
                 let work = work.unwrap();
@@ -234,7 +245,8 @@ async fn play(scenario: Scenario) -> Seen {
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
     }
-    while let Ok(Some(work)) = tokio::time::timeout(Duration::from_secs(100), run.work.recv()).await {
+    while let Ok(Some(work)) = tokio::time::timeout(Duration::from_secs(100), run.work.recv()).await
+    {
         events.extend(texts(&work));
         rejects += work.chunk.rejects.len();
     }
@@ -287,7 +299,11 @@ async fn resumes_after_the_server_ends_a_watch() {
 #[tokio::test(start_paused = true)]
 async fn gone_as_status() {
     let seen = play(Scenario::GoneAsStatus).await;
-    assert_eq!(seen.events, ["a@90", "b@101", "y@180", "z@300"], "what was accepted before is skipped");
+    assert_eq!(
+        seen.events,
+        ["a@90", "b@101", "y@180", "z@300"],
+        "what was accepted before is skipped"
+    );
     insta::assert_snapshot!(seen.asked, @r"
       0 s  /api/v1/events?limit=500
       0 s  /api/v1/events?watch=true&allowWatchBookmarks=true&resourceVersion=100
@@ -322,7 +338,11 @@ async fn stale_version_closes_at_once() {
 #[tokio::test(start_paused = true)]
 async fn snapshot_lost_between_pages() {
     let seen = play(Scenario::SnapshotLostBetweenPages).await;
-    assert_eq!(seen.events, ["a@7", "b@90", "b@110", "c@8", "d@9", "z@300"], "a@7 is not given twice");
+    assert_eq!(
+        seen.events,
+        ["a@7", "b@90", "b@110", "c@8", "d@9", "z@300"],
+        "a@7 is not given twice"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -358,7 +378,8 @@ async fn token_rotates() {
 async fn server_restarts() {
     let seen = play(Scenario::ServerRestarts).await;
     assert_eq!(seen.events, ["a@90", "b@101", "z@300"]);
-    let asked: Vec<&str> = seen.asked.lines().map(|line| line.split("  ").last().unwrap()).collect();
+    let asked: Vec<&str> =
+        seen.asked.lines().map(|line| line.split("  ").last().unwrap()).collect();
     insta::assert_snapshot!(asked.join("\n"), @r"
     /api/v1/events?limit=500
     /api/v1/events?watch=true&allowWatchBookmarks=true&resourceVersion=100
@@ -372,13 +393,19 @@ async fn server_restarts() {
 #[tokio::test(start_paused = true)]
 async fn half_a_line() {
     let seen = play(Scenario::HalfALine).await;
-    assert_eq!((seen.events, seen.rejects), (vec!["a@90".into(), "b@101".into(), "z@300".into()], 0));
+    assert_eq!(
+        (seen.events, seen.rejects),
+        (vec!["a@90".into(), "b@101".into(), "z@300".into()], 0)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn half_a_list() {
     let seen = play(Scenario::HalfAList).await;
-    assert_eq!((seen.events, seen.rejects), (vec!["a@90".into(), "b@91".into(), "z@300".into()], 0));
+    assert_eq!(
+        (seen.events, seen.rejects),
+        (vec!["a@90".into(), "b@91".into(), "z@300".into()], 0)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -417,10 +444,12 @@ async fn a_silent_server_is_asked_again() {
 #[tokio::test(start_paused = true)]
 async fn when_nobody_takes_events_the_watch_is_closed_and_resumed_without_a_gap() {
     let pause = After(Duration::from_secs(10));
-    let watch = Watch(vec![Added("b", "101"), pause, Added("c", "102"), Added("d", "103"), StaysOpen]);
+    let watch =
+        Watch(vec![Added("b", "101"), pause, Added("c", "102"), Added("d", "103"), StaysOpen]);
     let resumed = Watch(vec![Added("c", "102"), Added("d", "103"), StaysOpen]);
     // Two chunks: one for the list, one for the first line of the watch.
-    let mut run = start(vec![Page("100", "", &[("a", "90")]), watch, Page("103", "", &[]), resumed], 2);
+    let mut run =
+        start(vec![Page("100", "", &[("a", "90")]), watch, Page("103", "", &[]), resumed], 2);
     tokio::time::sleep(Duration::from_secs(600)).await;
     assert!(run.metrics.render().contains(r#"weir_source_state{state="full"} 1"#));
     assert_eq!(run.server.asked.lock().unwrap().len(), 2);
@@ -437,12 +466,18 @@ async fn when_nobody_takes_events_the_watch_is_closed_and_resumed_without_a_gap(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_goes_on_from_a_saved_position_is_ready_without_a_list_until_that_is_of_no_use() {
+async fn a_run_that_goes_on_from_a_saved_position_is_ready_without_a_list_until_that_is_of_no_use()
+{
     let tracker = Tracker::default();
     tracker.begin([("*".to_owned(), "100".to_owned())].into());
     let gone = Watch(vec![After(Duration::from_secs(60)), Line(expired())]);
-    let script =
-        vec![Page("100", "", &[]), gone, Status(503, None, ""), Page("120", "", &[]), Watch(vec![StaysOpen])];
+    let script = vec![
+        Page("100", "", &[]),
+        gone,
+        Status(503, None, ""),
+        Page("120", "", &[]),
+        Watch(vec![StaysOpen]),
+    ];
     let run = start_from(tracker, &[], script, 4);
     let until = async |ok: bool, what: &str| {
         while run.health.readiness().ok != ok {
@@ -473,7 +508,8 @@ async fn a_server_that_stalls_while_it_says_which_cluster_it_is_is_asked_again()
 async fn what_was_lost_on_disk_is_read_again_from_the_cluster() {
     let frames = vec![Added("b", "101"), StaysOpen];
     let page = || Page("100", "", &[("a", "90")]);
-    let mut run = start(vec![page(), Watch(frames), Page("101", "", &[("a", "90"), ("b", "101")])], 4);
+    let mut run =
+        start(vec![page(), Watch(frames), Page("101", "", &[("a", "90"), ("b", "101")])], 4);
     assert_eq!(texts(&run.work.recv().await.unwrap()), ["a@90"]);
     assert_eq!(texts(&run.work.recv().await.unwrap()), ["b@101"]);
     run.tracker.lose();
@@ -483,14 +519,18 @@ async fn what_was_lost_on_disk_is_read_again_from_the_cluster() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_read_before_a_drain_is_handed_on() {
-    let frames = vec![Added("b", "101"), After(Duration::from_millis(1)), Added("c", "102"), StaysOpen];
+    let frames =
+        vec![Added("b", "101"), After(Duration::from_millis(1)), Added("c", "102"), StaysOpen];
     let mut run = start(vec![Page("100", "", &[]), Watch(frames)], 4);
     assert_eq!(texts(&run.work.recv().await.unwrap()), ["b@101"]);
     // The second one is read, and waits a little for others.
     tokio::time::sleep(Duration::from_millis(5)).await;
     run.shutdown.drain.cancel();
     run.source.await.unwrap().unwrap();
-    assert_eq!(texts(&run.work.recv().await.expect("the cursor was told, and it was not sent")), ["c@102"]);
+    assert_eq!(
+        texts(&run.work.recv().await.expect("the cursor was told, and it was not sent")),
+        ["c@102"]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::failure::{Cause, Failure};
-use super::machine::{Machine, QUIET_TIMEOUT, SILENCE_MAX};
-use super::state::{State, Then};
-use super::step::{Action, Input, Note, Request, Step};
-use super::version::Version;
+use super::super::failure::{Cause, Failure};
+use super::super::machine::{Machine, QUIET_TIMEOUT, SILENCE_MAX};
+use super::super::state::{State, Then};
+use super::super::step::{Action, Input, Note, Request, Step};
+use super::super::version::Version;
 use crate::source::Start;
 
 /// A machine and a clock that stands until it is moved.
@@ -45,7 +45,8 @@ impl Bench {
     fn list(&mut self, version: &str, next: &str, items: &[(&str, &str)]) -> (Vec<bool>, Step) {
         self.input(Input::Opened);
         self.machine.list_metadata(version, next);
-        let accepted = items.iter().map(|(name, version)| self.machine.listed("ns", name, version)).collect();
+        let accepted =
+            items.iter().map(|(name, version)| self.machine.listed("ns", name, version)).collect();
         (accepted, self.input(Input::Ended { whole: true }))
     }
 
@@ -72,7 +73,10 @@ fn check() -> Action {
 }
 
 fn watch(from: u64) -> Action {
-    Action::Request(Request::Watch { from: Version::Number(from), timeout: Duration::from_secs(240) })
+    Action::Request(Request::Watch {
+        from: Version::Number(from),
+        timeout: Duration::from_secs(240),
+    })
 }
 
 #[test]
@@ -82,11 +86,19 @@ fn it_lists_page_by_page_and_then_watches_from_the_version_of_the_list() {
     let (accepted, step) = bench.list("100", "next", &[("a", "7"), ("b", "90")]);
     assert_eq!(accepted, [true, true]);
     assert_eq!(bench.machine.cursor(), None, "a list's position moves only at its end");
-    assert_eq!(step.action, Action::Request(Request::List { limit: 500, token: Some("next".into()) }));
+    assert_eq!(
+        step.action,
+        Action::Request(Request::List { limit: 500, token: Some("next".into()) })
+    );
     let (_, step) = bench.list("100", "", &[("c", "8")]);
     assert_eq!(step.action, watch(100));
-    let listed =
-        Note::Listed { first: true, accepted: 3, skipped: 0, since: None, version: Version::Number(100) };
+    let listed = Note::Listed {
+        first: true,
+        accepted: 3,
+        skipped: 0,
+        since: None,
+        version: Version::Number(100),
+    };
     assert_eq!(step.notes, [listed]);
 }
 
@@ -128,7 +140,8 @@ fn all_three_forms_of_410_mean_to_list_again_and_skip_what_is_not_above_the_curs
         bench.input(Input::Opened);
         bench.input(Input::Ended { whole: true }).action
     };
-    let forms: [&dyn Fn(&mut Bench) -> Action; 3] = [&gone_as_status, &gone_as_error_line, &closed_at_once];
+    let forms: [&dyn Fn(&mut Bench) -> Action; 3] =
+        [&gone_as_status, &gone_as_error_line, &closed_at_once];
     for form in forms {
         let mut bench = Bench::watching();
         bench.frame("120");
@@ -187,7 +200,10 @@ fn versions_that_are_no_integers_are_all_accepted_and_watched_from_as_they_are()
     let (mut bench, _) = Bench::new(None);
     let (_, step) = bench.list("v-x", "", &[("a", "v-a")]);
     let from = Version::Opaque("v-x".into());
-    assert_eq!(step.action, Action::Request(Request::Watch { from, timeout: Duration::from_secs(240) }));
+    assert_eq!(
+        step.action,
+        Action::Request(Request::Watch { from, timeout: Duration::from_secs(240) })
+    );
     bench.input(Input::Opened);
     bench.refused(410);
     assert_eq!(bench.list("v-y", "", &[("a", "v-a")]).0, [true]);
@@ -405,7 +421,11 @@ fn a_page_that_is_asked_for_long_after_the_one_before_is_of_a_list_that_begins_a
         action = bench.wait();
     }
     assert_eq!(action, list());
-    assert_eq!(bench.list("130", "", &[("a", "1"), ("b", "120")]).0, [false, true], "what it gave is known");
+    assert_eq!(
+        bench.list("130", "", &[("a", "1"), ("b", "120")]).0,
+        [false, true],
+        "what it gave is known"
+    );
 }
 
 #[test]
@@ -428,7 +448,11 @@ fn a_server_that_says_nothing_is_given_up_after_its_own_limit() {
     bench.pass(Duration::from_secs(70));
     bench.input(Input::Opened);
     bench.machine.stirred(bench.now);
-    assert_eq!(bench.machine.deadline(), Some(bench.now + SILENCE_MAX), "bytes that come move the limit");
+    assert_eq!(
+        bench.machine.deadline(),
+        Some(bench.now + SILENCE_MAX),
+        "bytes that come move the limit"
+    );
     assert_eq!(bench.wait(), Action::Sleep);
 }
 

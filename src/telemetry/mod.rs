@@ -1,8 +1,9 @@
 //! Logs, and progress of long work in the foreground, both on stderr.
 //!
-//! Logs are for people on a terminal and JSON, one object a line, elsewhere. They are bounded in rate: what repeats is
-//! shown a few times, then now and then with how often it was left out, so that no event, document or module can flood
-//! them. Nothing here knows settings, so no password can come out of it.
+//! Logs are for people on a terminal and JSON, one object a line, elsewhere. They are bounded in
+//! rate: what repeats is shown a few times, then now and then with how often it was left out, so
+//! that no event, document or module can flood them. Nothing here knows settings, so no password
+//! can come out of it.
 
 mod limit;
 mod progress;
@@ -24,8 +25,9 @@ use limit::{Kinds, RateLimited};
 /// The environment variable that says which lines to show.
 pub const FILTER_VARIABLE: &str = "WEIR_LOG";
 const FILTER_DEFAULT: &str = "info";
-/// These libraries log each retry of theirs as an error, without a bound; weir says the same once. A filter that names them
-/// turns them on. What lines were left out is said whatever their level was.
+/// These libraries log each retry of theirs as an error, without a bound; weir says the same once.
+/// A filter that names them turns them on. What lines were left out is said whatever their level
+/// was.
 const FILTER_OWN: &str = "kube_client=off,rustls_platform_verifier=off,weir::telemetry=warn";
 
 /// How log lines look.
@@ -73,7 +75,8 @@ impl Telemetry {
         let filter = EnvFilter::try_new(format!("{FILTER_OWN},{asked}"));
         let filter = filter.map_err(|error| TelemetryError::Filter(error.to_string()))?;
         let is_terminal = io::stderr().is_terminal();
-        let telemetry = Telemetry { bars: is_terminal.then(MultiProgress::new), kinds: Kinds::default() };
+        let telemetry =
+            Telemetry { bars: is_terminal.then(MultiProgress::new), kinds: Kinds::default() };
         let writer = Stderr(telemetry.bars.clone());
         let is_human = match format {
             LogFormat::Auto => is_terminal,
@@ -81,19 +84,23 @@ impl Telemetry {
             LogFormat::Json => false,
         };
         let kinds = telemetry.kinds.clone();
-        let lines =
-            if is_human { human(writer, is_terminal, kinds).boxed() } else { json(writer, kinds).boxed() };
+        let lines = if is_human {
+            human(writer, is_terminal, kinds).boxed()
+        } else {
+            json(writer, kinds).boxed()
+        };
         tracing_subscriber::registry().with(lines.with_filter(filter)).try_init()?;
         Ok(telemetry)
     }
 
-    /// Says how many log lines were left out and not told yet. What is logged from then on is not shown: the command's own
-    /// last line is the last.
+    /// Says how many log lines were left out and not told yet. What is logged from then on is not
+    /// shown: the command's own last line is the last.
     pub fn end(self) {
         self.kinds.end();
     }
 
-    /// Shows how far `read` is on its way to `total` bytes, until that is dropped; `None` where nobody is watching.
+    /// Shows how far `read` is on its way to `total` bytes, until that is dropped; `None` where
+    /// nobody is watching.
     pub fn progress(&self, total: u64, read: &Arc<AtomicU64>) -> Option<Progress> {
         self.bars.as_ref().map(|bars| Progress::new(bars, total, read.clone()))
     }
@@ -111,7 +118,8 @@ fn json<W>(writer: W, kinds: Kinds) -> impl Layer<Registry> + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let format = RateLimited::new(fmt::format().json().flatten_event(true).with_span_list(false), kinds);
+    let format =
+        RateLimited::new(fmt::format().json().flatten_event(true).with_span_list(false), kinds);
     fmt::layer().json().event_format(format).with_writer(writer)
 }
 
@@ -174,7 +182,8 @@ mod tests {
     fn a_json_line_is_one_object_with_the_fields_beside_the_message() {
         let lines = Lines::default();
         let writer = lines.clone();
-        let subscriber = tracing_subscriber::registry().with(json(move || writer.clone(), Kinds::default()));
+        let subscriber =
+            tracing_subscriber::registry().with(json(move || writer.clone(), Kinds::default()));
         tracing::subscriber::with_default(subscriber, || {
             tracing::warn!(stage = "a", count = 3, "it \"failed\"\nagain")
         });
@@ -187,8 +196,11 @@ mod tests {
     fn a_human_line_has_level_message_and_fields() {
         let lines = Lines::default();
         let writer = lines.clone();
-        let subscriber =
-            tracing_subscriber::registry().with(human(move || writer.clone(), false, Kinds::default()));
+        let subscriber = tracing_subscriber::registry().with(human(
+            move || writer.clone(),
+            false,
+            Kinds::default(),
+        ));
         tracing::subscriber::with_default(subscriber, || tracing::warn!(stage = "a", "it failed"));
         let text = lines.text();
         let (_, line) = text.split_once(' ').unwrap();
@@ -199,8 +211,11 @@ mod tests {
     fn what_was_left_out_is_told_at_the_end_and_nothing_behind_it() {
         let (lines, kinds) = (Lines::default(), Kinds::default());
         let writer = lines.clone();
-        let subscriber =
-            tracing_subscriber::registry().with(human(move || writer.clone(), false, kinds.clone()));
+        let subscriber = tracing_subscriber::registry().with(human(
+            move || writer.clone(),
+            false,
+            kinds.clone(),
+        ));
         tracing::subscriber::with_default(subscriber, || {
             for stage in ["a", "b", "b", "b"] {
                 for number in 0..13 {

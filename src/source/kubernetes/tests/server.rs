@@ -89,14 +89,19 @@ impl Server {
         }
         let query = uri.query().unwrap_or("").trim_start_matches('&').to_owned();
         // The watch's own timeout is random.
-        let query =
-            query.split('&').filter(|pair| !pair.starts_with("timeoutSeconds")).collect::<Vec<_>>().join("&");
+        let query = query
+            .split('&')
+            .filter(|pair| !pair.starts_with("timeoutSeconds"))
+            .collect::<Vec<_>>()
+            .join("&");
         let at = self.started.elapsed().as_secs();
         self.asked.lock().unwrap().push(format!("{at:>3} s  {}?{query}", uri.path()));
         let answer = self.script.lock().unwrap().pop_front();
         let respond = |status: u16| Response::builder().status(status);
         match answer.unwrap_or(Hangs) {
-            Page(version, next, items) => respond(200).body(Body::from(list(version, next, items))).unwrap(),
+            Page(version, next, items) => {
+                respond(200).body(Body::from(list(version, next, items))).unwrap()
+            }
             Raw(body) => respond(200).body(Body::from(body)).unwrap(),
             Watch(parts) => respond(200).body(stream_of(parts)).unwrap(),
             Status(status, retry_after, message) => {

@@ -1,6 +1,8 @@
-//! The world of one seed: servers, machines and clock, what goes wrong when, and on each machine one weir after the other.
+//! The world of one seed: servers, machines and clock, what goes wrong when, and on each machine
+//! one weir after the other.
 //!
-//! One thing happens at a time, the one that is due first; so a seed is one history, and replays exactly.
+//! One thing happens at a time, the one that is due first; so a seed is one history, and replays
+//! exactly.
 
 mod faults;
 
@@ -20,8 +22,8 @@ use crate::buffer::simulated::{Faults, SimulatedDisk};
 use crate::metrics::Metrics;
 use crate::position::Record;
 
-/// When the faults are over, the world comes to rest within this time: watches that lie are found out after five minutes, and
-/// nothing waits longer than that twice.
+/// When the faults are over, the world comes to rest within this time: watches that lie are found
+/// out after five minutes, and nothing waits longer than that twice.
 const REST_WITHIN: Time = 1_800 * SECOND;
 /// More steps than any run takes.
 const STEPS_MAX: u64 = 1_000_000;
@@ -66,17 +68,20 @@ pub(super) struct Summary {
     pub(super) stored: u64,
     pub(super) resent: u64,
     pub(super) letters: u64,
-    /// Rollovers, documents that a lookup found, and that were stored twice through the one window that there is.
+    /// Rollovers, documents that a lookup found, and that were stored twice through the one window
+    /// that there is.
     pub(super) rolled: u64,
     pub(super) found: u64,
     pub(super) windows: u64,
-    /// Terms of leaders, marks that were written into a Lease, and machines that went with their disks.
+    /// Terms of leaders, marks that were written into a Lease, and machines that went with their
+    /// disks.
     pub(super) terms: u64,
     pub(super) marks: u64,
     pub(super) machines_gone: u64,
     /// Versions whose documents were damaged on disk.
     pub(super) damaged: u64,
-    /// Versions that were lost because a process that had noticed a restore died before it could tell the next one.
+    /// Versions that were lost because a process that had noticed a restore died before it could
+    /// tell the next one.
     pub(super) untold: u64,
 }
 
@@ -90,17 +95,24 @@ impl Shared {
         self.oracle.check_mark(which, at, &self.server, &self.os, disk)
     }
 
-    /// Holds what the Lease says against what is so: the next leader goes on from there, with nothing but the cluster. It goes
-    /// back only when the cluster did, or when something was lost.
+    /// Holds what the Lease says against what is so: the next leader goes on from there, with
+    /// nothing but the cluster. It goes back only when the cluster did, or when something was
+    /// lost.
     fn check_lease(&mut self, [mark, before]: [Mark; 2]) -> Result<(), Violation> {
         let [mark, before] = [numbers(&mark)?, numbers(&before)?];
         for (scope, (number, epoch)) in &mark {
-            self.check_mark(oracle::Mark::Settled, (scope, *number, *epoch), &SimulatedDisk::default())?;
+            self.check_mark(
+                oracle::Mark::Settled,
+                (scope, *number, *epoch),
+                &SimulatedDisk::default(),
+            )?;
             if let Some((old, of)) = before.get(scope)
                 && epoch == of
                 && number < old
             {
-                return Err(format!("the mark of {scope} in the Lease went back from {old} to {number}"));
+                return Err(format!(
+                    "the mark of {scope} in the Lease went back from {old} to {number}"
+                ));
             }
         }
         Ok(())
@@ -239,14 +251,16 @@ impl<'a> World<'a> {
     /// The next thing happens.
     fn step(&mut self) -> Result<(), Violation> {
         self.steps += 1;
-        let of_replicas = self.replicas.iter().enumerate().map(|(at, replica)| match &replica.process {
-            Some(process) => {
-                let (due, part) = process.next(&self.shared);
-                (due, at, Some(part))
-            }
-            None => (replica.starts_at, at, None),
-        });
-        let (of_replica, at, part) = of_replicas.min_by_key(|next| next.0).unwrap_or((NEVER, 0, None));
+        let of_replicas =
+            self.replicas.iter().enumerate().map(|(at, replica)| match &replica.process {
+                Some(process) => {
+                    let (due, part) = process.next(&self.shared);
+                    (due, at, Some(part))
+                }
+                None => (replica.starts_at, at, None),
+            });
+        let (of_replica, at, part) =
+            of_replicas.min_by_key(|next| next.0).unwrap_or((NEVER, 0, None));
         let of_sink = self.shared.os.due().unwrap_or(NEVER);
         let of_lease = self.shared.leases.due();
         let of_world = self.calendar.next();
@@ -268,7 +282,9 @@ impl<'a> World<'a> {
 
     /// OpenSearch carries a request out, or a request ends.
     fn carry(&mut self) -> Result<(), Violation> {
-        let Some((life, number, ended)) = self.shared.os.act(self.shared.now) else { return Ok(()) };
+        let Some((life, number, ended)) = self.shared.os.act(self.shared.now) else {
+            return Ok(());
+        };
         self.tell(life, Came::OfSink(number, ended))
     }
 
@@ -297,7 +313,9 @@ impl<'a> World<'a> {
 
     fn live(&mut self, which: usize, part: Option<Part>) -> Result<(), Violation> {
         let replica = &mut self.replicas[which];
-        let (Some(process), Some(part)) = (&mut replica.process, part) else { return self.start(which) };
+        let (Some(process), Some(part)) = (&mut replica.process, part) else {
+            return self.start(which);
+        };
         let shared = &mut self.shared;
         process.act(part, shared)?;
         if !process.is_drained(shared)? {
@@ -323,7 +341,9 @@ impl<'a> World<'a> {
         let (home, random) = (replica.home.clone(), self.random.fork());
         match Process::start(self.lives, &self.plan, home, self.metrics, at, random) {
             Ok(process) => {
-                shared.trace.say(shared.now, || format!("life {} begins on machine {which}", self.lives));
+                shared
+                    .trace
+                    .say(shared.now, || format!("life {} begins on machine {which}", self.lives));
                 shared.oracle.life_begins(self.lives);
                 replica.lives.push(self.lives);
                 replica.process = Some(process);

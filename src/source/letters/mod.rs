@@ -1,11 +1,12 @@
-//! Dead letters as a source: each letter's own bytes, framed and judged as a file's would be; or, for the sink alone, the
-//! document that was made of them.
+//! Dead letters as a source: each letter's own bytes, framed and judged as a file's would be; or,
+//! for the sink alone, the document that was made of them.
 //!
-//! Constraints: letters are read one at a time and go out as chunks take them, so memory is as bounded as any source's.
-//! Each has chunks and a framer of its own: what is wrong with one says nothing about the next, and it is known of each when
-//! its events are settled.
+//! Constraints: letters are read one at a time and go out as chunks take them, so memory is as
+//! bounded as any source's. Each has chunks and a framer of its own: what is wrong with one says
+//! nothing about the next, and it is known of each when its events are settled.
 //!
-//! Invariant: a letter that is not sent whole, or that has no event, stays in its folder ([`Replay`]), and is told.
+//! Invariant: a letter that is not sent whole, or that has no event, stays in its folder
+//! ([`Replay`]), and is told.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -88,8 +89,9 @@ impl Kept {
 }
 
 /// Sends the letters that are asked for until there are no more or the drain begins. With
-/// [`sink_only`](Letters::sink_only) their documents go to `outbox`, addressed as `encode` would have addressed them, else
-/// their events to the workers. `on_read` is told how many bytes were read.
+/// [`sink_only`](Letters::sink_only) their documents go to `outbox`, addressed as `encode` would
+/// have addressed them, else their events to the workers. `on_read` is told how many bytes were
+/// read.
 ///
 /// # Errors
 ///
@@ -238,9 +240,16 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
         Ok(true)
     }
 
-    /// The stored document with the identity and the times of the event that it was made of: both are the original's, so it
-    /// has the id and the index that it had before. `None`: the source is not exactly one event.
-    fn address(&self, id: LetterId, source: &[u8], document: &[u8], chunk: &mut Chunk) -> Option<Documents> {
+    /// The stored document with the identity and the times of the event that it was made of: both
+    /// are the original's, so it has the id and the index that it had before. `None`: the
+    /// source is not exactly one event.
+    fn address(
+        &self,
+        id: LetterId,
+        source: &[u8],
+        document: &[u8],
+        chunk: &mut Chunk,
+    ) -> Option<Documents> {
         let (mut framer, mut frames) = (Framer::new(), self.frames(id));
         let push = framer.push(source, chunk, &mut frames);
         if !push.is_full {
@@ -258,7 +267,13 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
         };
         let source = &chunk.bytes[event.source_bytes.clone()];
         let mut documents = Documents::default();
-        encode(EventView { of, edits: &Edits::default() }, source, &[], &self.encode, &mut documents);
+        encode(
+            EventView { of, edits: &Edits::default() },
+            source,
+            &[],
+            &self.encode,
+            &mut documents,
+        );
         let made = documents.docs.first_mut()?;
         let start = documents.bytes.len();
         documents.bytes.extend_from_slice(document);

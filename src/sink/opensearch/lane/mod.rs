@@ -1,4 +1,5 @@
-//! What to send next, and what to do with what comes back. Pure: time and randomness are parameters.
+//! What to send next, and what to do with what comes back. Pure: time and randomness are
+//! parameters.
 //!
 //! Invariants:
 //!
@@ -60,7 +61,9 @@ impl Failure {
     /// What it says about the target, whatever was sent.
     pub(super) fn into_trouble(self) -> Trouble {
         match self {
-            Failure::Outage(why) | Failure::Timeout(why) | Failure::TooMany(why) => Trouble::Outage(why),
+            Failure::Outage(why) | Failure::Timeout(why) | Failure::TooMany(why) => {
+                Trouble::Outage(why)
+            }
             Failure::Rejected(_, why) | Failure::Refused(why) => Trouble::Refused(why),
         }
     }
@@ -215,7 +218,8 @@ impl Lane {
         let mut probe = parcel.split_front(1);
         probe.is_probe = true;
         if !parcel.entries.is_empty() {
-            // Behind the others, so that each probe is another document: one of them may be at fault.
+            // Behind the others, so that each probe is another document: one of them may be at
+            // fault.
             self.waiting.push_back(parcel);
         }
         self.send(probe)

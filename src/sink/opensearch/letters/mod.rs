@@ -1,12 +1,12 @@
-//! Dead letters in an index of the OpenSearch that the documents go to, over HTTP. What is asked and answered is pure
-//! ([`query`]); this file sends it.
+//! Dead letters in an index of the OpenSearch that the documents go to, over HTTP. What is asked
+//! and answered is pure ([`query`]); this file sends it.
 //!
-//! Constraint: it blocks (threads that are not the runtime's call it), and the end of the run ends every request but the last:
-//! that which removes what was replayed.
+//! Constraint: it blocks (threads that are not the runtime's call it), and the end of the run ends
+//! every request but the last: that which removes what was replayed.
 //!
-//! Invariants: a letter counts as written when OpenSearch has said so of it; whatever else it says about a letter is not the
-//! letter's fault, so that the worst of a mistake here is a pause. The index is never made by writing to it: it would
-//! have another mapping.
+//! Invariants: a letter counts as written when OpenSearch has said so of it; whatever else it says
+//! about a letter is not the letter's fault, so that the worst of a mistake here is a pause. The
+//! index is never made by writing to it: it would have another mapping.
 
 mod query;
 
@@ -42,8 +42,8 @@ pub(in crate::sink) struct LetterIndex {
 }
 
 impl LetterIndex {
-    /// Reads the CA and the password; connects to nothing. `runtime` is where requests are made: its threads must not call
-    /// this.
+    /// Reads the CA and the password; connects to nothing. `runtime` is where requests are made:
+    /// its threads must not call this.
     pub(in crate::sink) fn new(
         settings: &OpenSearchSettings,
         name: &str,
@@ -66,7 +66,8 @@ impl LetterIndex {
         self.ask_until(&self.abort, method, path, content, body)
     }
 
-    /// One request. What is an outage, or a refusal of the user as such, is trouble; everything else an answer.
+    /// One request. What is an outage, or a refusal of the user as such, is trouble; everything
+    /// else an answer.
     fn ask_until(
         &self,
         abort: &CancellationToken,
@@ -113,14 +114,18 @@ impl LetterIndex {
         Trouble::Refused(text)
     }
 
-    /// That it is an index and of letters, as far as that may be known. What is no letters' index could refuse one.
+    /// That it is an index and of letters, as far as that may be known. What is no letters' index
+    /// could refuse one.
     fn check(&self) -> Result<(), Trouble> {
         if self.is_checked.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let answer = self.ask(Method::GET, &format!("/{}/_mapping", self.name), JSON, Vec::new())?;
+        let answer =
+            self.ask(Method::GET, &format!("/{}/_mapping", self.name), JSON, Vec::new())?;
         match answer.status {
-            StatusCode::OK => query::check_mapping(&answer.body, &self.name).map_err(Trouble::Refused)?,
+            StatusCode::OK => {
+                query::check_mapping(&answer.body, &self.name).map_err(Trouble::Refused)?
+            }
             status => tracing::debug!(index = self.name, %status, "the mapping may not be read"),
         }
         self.is_checked.store(true, Ordering::Relaxed);
@@ -187,7 +192,10 @@ impl Index for LetterIndex {
         let body = index_body().to_string().into_bytes();
         let answer = self.ask(Method::PUT, &format!("/{}", self.name), JSON, body)?;
         if answer.status.is_success() {
-            tracing::info!(index = self.name, "made the index of the dead letters, which was missing");
+            tracing::info!(
+                index = self.name,
+                "made the index of the dead letters, which was missing"
+            );
             return Ok(());
         }
         if why(&answer).starts_with("resource_already_exists_exception") {
@@ -203,7 +211,8 @@ impl Index for LetterIndex {
 
     fn page(&self, query: &Query, behind: Option<&Stub>) -> Result<Vec<Stub>, Trouble> {
         if behind.is_none() {
-            // So that what was written a moment ago is found. Who may not do that finds it a second later.
+            // So that what was written a moment ago is found. Who may not do that finds it a second
+            // later.
             let path = format!("/{}/_refresh", self.name);
             let _ = self.ask(Method::POST, &path, JSON, Vec::new())?;
         }
@@ -225,7 +234,8 @@ impl Index for LetterIndex {
     }
 
     fn remove(&self, letters: &[(LetterId, Version)]) -> Result<(), Trouble> {
-        // Letters have arrived when all else has ended: this is done then. Its own time limit ends it.
+        // Letters have arrived when all else has ended: this is done then. Its own time limit ends
+        // it.
         let never = CancellationToken::new();
         self.bulk(&never, query::remove_body(&self.name, letters), letters.len(), query::is_removed)
     }

@@ -1,15 +1,21 @@
-//! `wasi = "stub"`: WASI 0.2 with nothing behind it, for toolchains whose components always import it.
+//! `wasi = "stub"`: WASI 0.2 with nothing behind it, for toolchains whose components always import
+//! it.
 //!
 //! - The environment, the arguments and the preopened folders are empty; stdin is closed.
-//! - Lines on stdout and stderr go to the stage's log, at the levels info and warn and within its bounds.
-//! - Both clocks stand at the time of the current event. Nothing is waited for: whatever is polled is ready.
+//! - Lines on stdout and stderr go to the stage's log, at the levels info and warn and within its
+//!   bounds.
+//! - Both clocks stand at the time of the current event. Nothing is waited for: whatever is polled
+//!   is ready.
 //! - Random numbers come from a fixed seed, and are the same in every instance.
-//! - All else answers an error, or nothing (an empty list, an absent option); where its type has neither, it traps.
+//! - All else answers an error, or nothing (an empty list, an absent option); where its type has
+//!   neither, it traps.
 //!
-//! Functions are defined by the names that the component imports, so every patch version of WASI 0.2 is taken.
+//! Functions are defined by the names that the component imports, so every patch version of WASI
+//! 0.2 is taken.
 //!
-//! Invariant: the host keeps no state for a guest but [`Stub`], which is bounded. A handle is a number that means the
-//! same in every call, so there is no table behind it; wasmtime bounds the guest's side of handles.
+//! Invariant: the host keeps no state for a guest but [`Stub`], which is bounded. A handle is a
+//! number that means the same in every call, so there is no table behind it; wasmtime bounds the
+//! guest's side of handles.
 
 mod functions;
 
@@ -25,9 +31,10 @@ use super::limits::LOG_LINE_BYTES_MAX;
 const PACKAGES: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
 /// Any would do; it must stay the same.
 const SEED: u64 = 0x7765_6972;
-/// Bytes that the host takes over from the guest in one call, as wasmtime counts them: the arguments of functions that
-/// only answer an error are decoded all the same. A text given to weir's own functions counts, too, though it is not
-/// copied: it may be four times an edited document.
+/// Bytes that the host takes over from the guest in one call, as wasmtime counts them: the
+/// arguments of functions that only answer an error are decoded all the same. A text given to
+/// weir's own functions counts, too, though it is not copied: it may be four times an edited
+/// document.
 pub(super) const CALL_BYTES_MAX: usize = 4 << 20;
 
 /// What the host keeps for the guest of one store.
@@ -107,7 +114,9 @@ pub(super) fn link(
         let mut instance = linker.instance(import)?;
         for (name, item) in items.exports(engine) {
             match item.ty {
-                ComponentItem::Resource(_) => instance.resource(name, resource(name), |_, _| Ok(()))?,
+                ComponentItem::Resource(_) => {
+                    instance.resource(name, resource(name), |_, _| Ok(()))?
+                }
                 ComponentItem::ComponentFunc(_) => define(&mut instance, interface, name)?,
                 _ => {} // What else there may be is missing when it is linked, and said there.
             }

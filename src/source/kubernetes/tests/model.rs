@@ -1,15 +1,15 @@
-//! The machine against a model of an API server: history of all versions, compaction, paged lists in key order
-//! from one snapshot, watches, and faults of every kind at every point.
+//! The machine against a model of an API server: history of all versions, compaction, paged lists
+//! in key order from one snapshot, watches, and faults of every kind at every point.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::machine::Machine;
-use super::state::State;
-use super::step::{Action, Input, Note, Request};
-use super::version::Version;
+use super::super::machine::Machine;
+use super::super::state::State;
+use super::super::step::{Action, Input, Note, Request};
+use super::super::version::Version;
 use crate::source::Start;
 
 /// What happens to the server, or between it and the machine.
@@ -105,7 +105,8 @@ fn name(object: u8) -> (&'static str, String) {
 
 /// In key order: `a-b/…` sorts before `a/…`.
 fn key_order(objects: &BTreeMap<u8, u64>) -> Vec<(u8, u64)> {
-    let mut items: Vec<(u8, u64)> = objects.iter().map(|(object, version)| (*object, *version)).collect();
+    let mut items: Vec<(u8, u64)> =
+        objects.iter().map(|(object, version)| (*object, *version)).collect();
     items.sort_by_key(|(object, _)| format!("{}/{}", name(*object).0, name(*object).1));
     items
 }
@@ -121,7 +122,8 @@ struct World {
     random: u64,
     /// Accepted versions, and how often.
     accepted: BTreeMap<u64, u32>,
-    /// Intervals of versions that were compacted away before the machine could see them: (cursor, list version].
+    /// Intervals of versions that were compacted away before the machine could see them: (cursor,
+    /// list version].
     gaps: Vec<(u64, u64)>,
     restored: u32,
 }
@@ -190,7 +192,9 @@ impl World {
             Action::Request(Request::Identity) => match fault {
                 Fault::Status(status) => self.refuse(status),
                 Fault::Breaks(_) => self.input(Input::Broke("reset".into())),
-                _ => self.input(Input::Identified { cursor: self.saved.clone(), start: Start::All }),
+                _ => {
+                    self.input(Input::Identified { cursor: self.saved.clone(), start: Start::All })
+                }
             },
             Action::Save => unreachable!("it begins with everything"),
             Action::Request(Request::List { limit, token }) => self.serve_list(limit, token, fault),
@@ -212,9 +216,10 @@ impl World {
         }
         // A token is "revision:how many items came before".
         let (revision, from) = match &token {
-            Some(token) => {
-                token.split_once(':').map(|(r, n)| (r.parse().unwrap(), n.parse().unwrap())).unwrap()
-            }
+            Some(token) => token
+                .split_once(':')
+                .map(|(r, n)| (r.parse().unwrap(), n.parse().unwrap()))
+                .unwrap(),
             None => (self.server.revision, 0usize),
         };
         if revision < self.server.compacted {
@@ -235,7 +240,9 @@ impl World {
                 Fault::Breaks(after) if index == after as usize => {
                     return self.input(Input::Ended { whole: false });
                 }
-                Fault::NoRoom(after) if index == after as usize => return self.input(Input::NoRoom),
+                Fault::NoRoom(after) if index == after as usize => {
+                    return self.input(Input::NoRoom);
+                }
                 _ => {}
             }
             let (namespace, name) = name(*object);
@@ -263,7 +270,11 @@ impl World {
 
     /// Delivers what the open watch has to deliver.
     fn read_watch(&mut self, fault: Fault) {
-        assert!(matches!(self.machine.state(), State::Watching { .. }), "{:?}", self.machine.state());
+        assert!(
+            matches!(self.machine.state(), State::Watching { .. }),
+            "{:?}",
+            self.machine.state()
+        );
         let frames: Vec<(u64, bool)> = self
             .server
             .history
@@ -275,7 +286,9 @@ impl World {
                 Fault::Breaks(after) if index == after as usize => {
                     return self.input(Input::Broke("reset".into()));
                 }
-                Fault::NoRoom(after) if index == after as usize => return self.input(Input::NoRoom),
+                Fault::NoRoom(after) if index == after as usize => {
+                    return self.input(Input::NoRoom);
+                }
                 Fault::Ends(after) if index == after as usize => {
                     return self.input(Input::Ended { whole: true });
                 }
@@ -319,15 +332,24 @@ impl World {
         panic!("it does not come to rest: {:?}", self.machine);
     }
 
-    /// Guarantee 1: what is not accepted was overwritten or deleted, inside a gap between the cursor and the list that
-    /// closed it.
+    /// Guarantee 1: what is not accepted was overwritten or deleted, inside a gap between the
+    /// cursor and the list that closed it.
     fn lost(&self) -> Vec<u64> {
-        let held: BTreeSet<u64> = self.server.snapshot(self.server.revision).into_values().collect();
+        let held: BTreeSet<u64> =
+            self.server.snapshot(self.server.revision).into_values().collect();
         let missing = |version: &u64| !self.accepted.contains_key(version);
-        let in_a_gap = |version: &u64| self.gaps.iter().any(|(from, to)| version > from && version <= to);
-        let written =
-            self.server.history.iter().filter(|(_, (_, exists))| *exists).map(|(version, _)| *version);
-        written.filter(missing).filter(|version| held.contains(version) || !in_a_gap(version)).collect()
+        let in_a_gap =
+            |version: &u64| self.gaps.iter().any(|(from, to)| version > from && version <= to);
+        let written = self
+            .server
+            .history
+            .iter()
+            .filter(|(_, (_, exists))| *exists)
+            .map(|(version, _)| *version);
+        written
+            .filter(missing)
+            .filter(|version| held.contains(version) || !in_a_gap(version))
+            .collect()
     }
 }
 

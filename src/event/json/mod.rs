@@ -1,8 +1,8 @@
 //! A validating JSON scanner (RFC 8259) that does not allocate: positions and spans only.
 //!
-//! Constraints: most of what weir spends on an event is spent here, so strings are looked at sixteen
-//! bytes at a time, and containers that nobody asked for are skipped by one loop with a stack of bits
-//! instead of by recursion.
+//! Constraints: most of what weir spends on an event is spent here, so strings are looked at
+//! sixteen bytes at a time, and containers that nobody asked for are skipped by one loop with a
+//! stack of bits instead of by recursion.
 //!
 //! Invariant: what the scanner accepts is JSON but for its UTF-8. A `\ud800` without its other half
 //! is accepted, as the grammar has it, and decodes to U+FFFD.
@@ -101,7 +101,8 @@ impl<'a> Scanner<'a> {
         }
         let start = self.at + 1;
         match find_special(self.bytes, start) {
-            // One store of the position for the whole string: each is read again by what comes next.
+            // One store of the position for the whole string: each is read again by what comes
+            // next.
             Some(end) if self.bytes[end] == b'"' => {
                 self.at = end + 1;
                 Ok(Span::plain(start, end))
@@ -159,7 +160,8 @@ impl<'a> Scanner<'a> {
         ScanError::Syntax { at: self.at, what }
     }
 
-    /// The rest of a string that begins at `start` and whose first special byte, at `at`, does not end it.
+    /// The rest of a string that begins at `start` and whose first special byte, at `at`, does not
+    /// end it.
     #[inline(never)]
     fn string_with_specials(&mut self, start: usize, at: Option<usize>) -> Result<Span, ScanError> {
         self.at = at.ok_or(ScanError::End)?;
@@ -184,7 +186,9 @@ impl<'a> Scanner<'a> {
                 for _ in 0..4 {
                     match self.bytes.get(self.at) {
                         Some(byte) if byte.is_ascii_hexdigit() => self.at += 1,
-                        Some(_) => return Err(self.syntax("expected four hexadecimal digits after `\\u`")),
+                        Some(_) => {
+                            return Err(self.syntax("expected four hexadecimal digits after `\\u`"));
+                        }
                         None => return Err(ScanError::End),
                     }
                 }
@@ -212,8 +216,9 @@ impl<'a> Scanner<'a> {
 
     /// An object or array inside `depth` open containers; the scanner stands at its bracket.
     ///
-    /// `open` holds one bit for each container that is open here: 1 for an object. `DEPTH_MAX` is its width.
-    /// The position is kept in a register: stored and read back at each token, it is what everything waits for.
+    /// `open` holds one bit for each container that is open here: 1 for an object. `DEPTH_MAX` is
+    /// its width. The position is kept in a register: stored and read back at each token, it is
+    /// what everything waits for.
     fn container(&mut self, depth: usize) -> Result<(), ScanError> {
         let mut at = self.at;
         let mut open: u128 = 0;
