@@ -78,7 +78,7 @@ fn repository() -> &'static Path {
 
 #[test]
 fn the_tests_that_prove_what_faults_do_exist() {
-    let table = std::fs::read_to_string(repository().join("tests/FAULTS.md")).unwrap();
+    let table = std::fs::read_to_string(repository().join("docs/faults.md")).unwrap();
     let sources = sources(repository().join("src")) + &sources(repository().join("tests"));
     let proofs = table
         .lines()
