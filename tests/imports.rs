@@ -1,4 +1,5 @@
-//! Who may know what: DESIGN's import rule, held to by reading every path in src.
+//! Who may know what (docs/architecture.md#who-may-know-what), held to by reading every path in
+//! src.
 //!
 //! Dependencies point one way: main -> cli -> {config, pipeline}; pipeline -> the four parts; the
 //! four parts -> what they share, and nothing of each other. Tests may know more: they are not
@@ -128,7 +129,7 @@ fn dependencies_point_one_way() {
             }
         }
     }
-    assert!(wrong.is_empty(), "DESIGN section 4, who may know what:\n{wrong:#?}");
+    assert!(wrong.is_empty(), "docs/architecture.md#who-may-know-what:\n{wrong:#?}");
 }
 
 fn rust_files(folder: PathBuf) -> Vec<PathBuf> {

@@ -20,8 +20,7 @@ pub struct Document {
     pub source: Range<usize>,
     /// Who it is; `None` when the sink does not address documents.
     pub identity: Option<DocumentIdentity>,
-    /// The time that chooses its index (design/delivery.md, "Ids and indices"), in µs since the
-    /// epoch.
+    /// The time that chooses its index (docs/delivery.md#ids-and-indices), in µs since the epoch.
     pub index_time: i64,
     /// `@timestamp` in µs since the epoch; `None` where the event had no time.
     pub event_time: Option<i64>,

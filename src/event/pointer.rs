@@ -43,9 +43,9 @@ impl<'p> Pointer<'p> {
 
     /// The protected pointer that this one equals, is a prefix of, or extends.
     ///
-    /// Protected is what weir's guarantees rest on (design/modules.md section 2): the object's
-    /// identity, what it is about, its times, and weir's own members. The empty pointer is not
-    /// asked about: it is no edit.
+    /// Protected is what weir's guarantees rest on (docs/modules.md#reading-and-editing): the
+    /// object's identity, what it is about, its times, and weir's own members. The empty pointer is
+    /// not asked about: it is no edit.
     pub(super) fn protected(self) -> Option<&'static str> {
         let mut steps = self.steps();
         let root = steps.next()?;

@@ -1,5 +1,5 @@
-//! What must be true, held against the simulated servers' own records: DESIGN's guarantees 1 and 2,
-//! and the marks.
+//! What must be true, held against the simulated servers' own records: the guarantees
+//! against loss and duplicates (docs/architecture.md#guarantees), and the marks.
 //!
 //! A version is *excused* from having an outcome only by what the servers know of themselves: it
 //! was overwritten or deleted when weir listed because it had been told to (410 in any form, a

@@ -1,4 +1,4 @@
-//! The chain of WebAssembly modules that each event passes (design/modules.md).
+//! The chain of WebAssembly modules that each event passes (docs/modules.md#the-host).
 //!
 //! Invariants:
 //!

@@ -1,5 +1,5 @@
 //! The document: the event's bytes, spliced with weir's own members and the edits.
-//! design/delivery.md section 4, "The document" and "Ids and indices".
+//! docs/delivery.md#the-document and docs/delivery.md#ids-and-indices.
 //!
 //! Constraints: an event that nobody edited costs its header and as many copies as there are gaps
 //! in it (one for `kind` and `apiVersion` at its front, one for `metadata.managedFields`). Nothing

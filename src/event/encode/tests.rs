@@ -246,7 +246,7 @@ fn an_implausible_time_does_not_choose_the_index() {
     assert_eq!(times("null", &[]), (None, 2));
 }
 
-/// What the document must be, by the words of design/delivery.md section 4.
+/// What the document must be, by the words of docs/delivery.md#the-document.
 fn expected(mut event: Model, cluster: Option<&str>, errors: bool) -> Model {
     let original = event.clone();
     let text = |pointer: &str| original.at(pointer).and_then(Model::text).map(str::to_owned);

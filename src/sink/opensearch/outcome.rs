@@ -1,4 +1,4 @@
-//! What an item's answer means: design/delivery.md section 4, the table of classes. Pure.
+//! What an item's answer means: docs/delivery.md#classes-of-answers. Pure.
 //!
 //! Invariant: only an error that is known to be about the document's content is a document's; what
 //! nobody thought of is the target's, so that the worst of a mistake here is a pause and not a lost

@@ -7,7 +7,7 @@
 //!
 //! Invariant: every version that a watch delivered, and of every object held when a list was made
 //! its version then, is handed on; and between relists nothing is handed on twice
-//! (design/delivery.md section 1).
+//! (docs/delivery.md#listing-and-watching).
 
 mod backoff;
 mod failure;

@@ -1,4 +1,4 @@
-//! The machine in the situations of design/delivery.md section 1, one by one.
+//! The machine in the situations of docs/delivery.md#listing-and-watching, one by one.
 
 use std::time::{Duration, Instant};
 
