@@ -2,9 +2,16 @@
 //! WebAssembly modules, and ships what is left to OpenSearch in batches.
 //!
 //! ```text
-//!   source ──> stages ──> buffer ──> sink
-//!   (watch)    (WASM)     (memory)   (_bulk)
+//!   source ──────> stages ──────> buffer ──────> sink
+//!   list + watch   WebAssembly    memory, disk   _bulk
+//!      ▲              │                            │
+//!      │              └──> dead letters <──────────┤
+//!      └────────────────── position <──────────────┘   moves only over settled events
 //! ```
+//!
+//! What it promises is in docs/architecture.md#guarantees, who may name what in
+//! docs/architecture.md#who-may-know-what, and the words in
+//! docs/architecture.md#words-that-weir-uses.
 //!
 //! Modules, in the order of the flow:
 //!
@@ -12,9 +19,10 @@
 //! - [`source`]: where events come from: a Kubernetes watch, a file, stdin; dead letters that are
 //!   replayed.
 //! - [`stages`]: the chain of WebAssembly modules that each event passes.
-//! - [`buffer`]: what waits for the sink, bounded in bytes; the batcher.
+//! - [`buffer`]: what waits for the sink, in memory and on disk, bounded in bytes; the batcher.
 //! - [`sink`]: where documents go: OpenSearch, a file, stdout.
-//! - [`pipeline`]: wires the four together, and shuts them down in order.
+//! - [`position`]: how far the source was read, and how far everything is settled.
+//! - [`pipeline`]: wires them together, and shuts them down in order.
 //!
 //! [`handoff`] has what passes between them. Around it: [`config`] turns `pipeline.toml` into
 //! settings, [`ledger`] accounts for every event, [`dead_letter`] keeps what could not be
