@@ -48,6 +48,7 @@ pub mod cli;
 pub mod config;
 
 pub mod admin;
+mod backoff;
 pub mod dead_letter;
 mod files;
 mod folders;
@@ -55,6 +56,7 @@ pub mod health;
 pub mod kube;
 pub mod ledger;
 mod lines;
+mod log_limit;
 pub mod metrics;
 pub mod secret;
 pub mod shutdown;

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What the four parts share.
-const SHARED: [&str; 11] = [
+const SHARED: [&str; 13] = [
     "event",
     "ledger",
     "handoff",
@@ -23,6 +23,8 @@ const SHARED: [&str; 11] = [
     "shutdown",
     "lines",
     "folders",
+    "log_limit",
+    "backoff",
 ];
 
 /// Each module of src, and which others it may name. A module that is not here yet is added by who
@@ -73,9 +75,11 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("shutdown", only(&[])),
         ("lines", only(&[])),
         ("folders", only(&[])),
+        ("log_limit", only(&[])),
+        ("backoff", only(&[])),
         // What shows it.
         ("admin", only(&["health", "metrics"])),
-        ("telemetry", only(&[])),
+        ("telemetry", only(&["log_limit"])),
     ])
 }
 

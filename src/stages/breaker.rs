@@ -15,6 +15,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::backoff::{Backoff, Jitter};
+
 /// The breaker opens at this many timeouts of debt: three calls that loop for ever.
 const DEBT_MAX: u32 = 3;
 /// A failure costs at least this part of a timeout, so fifteen traps in a row open it too.
@@ -25,8 +27,8 @@ const PAY_BACK: u32 = 10;
 /// object.
 const ERRORS_MAX: u32 = 1_000;
 /// How long it stays open the first time, and at most.
-const BACKOFF_MIN: Duration = Duration::from_secs(1);
-const BACKOFF_MAX: Duration = Duration::from_secs(60);
+const BACKOFF: Backoff =
+    Backoff { first: Duration::from_secs(1), max: Duration::from_secs(60), jitter: Jitter::None };
 
 /// What a failure changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +45,8 @@ pub(super) struct Breaker {
     debt: Duration,
     /// When the debt was last reckoned.
     reckoned: Option<Instant>,
-    backoff: Duration,
+    /// Since the debt was last paid.
+    openings: u32,
     errors_in_a_row: u32,
     /// While open: when the next event probes.
     open_until: Option<Instant>,
@@ -55,7 +58,7 @@ impl Breaker {
             timeout,
             debt: Duration::ZERO,
             reckoned: None,
-            backoff: BACKOFF_MIN,
+            openings: 0,
             errors_in_a_row: 0,
             open_until: None,
         }
@@ -118,9 +121,9 @@ impl Breaker {
 
     /// No instance can be made at all.
     pub(super) fn open(&mut self, now: Instant) -> Changed {
-        let wait = self.backoff;
+        self.openings = self.openings.saturating_add(1);
+        let wait = BACKOFF.longest(self.openings);
         self.debt = self.timeout * DEBT_MAX;
-        self.backoff = (wait * 2).min(BACKOFF_MAX);
         self.errors_in_a_row = 0;
         self.open_until = Some(now + wait);
         Changed::Opened(wait)
@@ -133,7 +136,7 @@ impl Breaker {
             .map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         self.debt = self.debt.saturating_sub(passed / PAY_BACK);
         if self.debt.is_zero() {
-            self.backoff = BACKOFF_MIN;
+            self.openings = 0;
         }
     }
 }
@@ -171,7 +174,7 @@ mod tests {
     fn a_probe_that_answers_an_error_keeps_it_open() {
         let (mut breaker, now) = (Breaker::new(TIMEOUT), Instant::now());
         breaker.open(now);
-        assert_eq!(breaker.errored(now + BACKOFF_MIN), Changed::Opened(BACKOFF_MIN * 2));
+        assert_eq!(breaker.errored(now + BACKOFF.first), Changed::Opened(BACKOFF.first * 2));
         assert!(!breaker.is_closed());
     }
 

@@ -5,6 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::log_limit::{LogLimiter, Rate};
+
 /// Between two log lines about one kind of failure of one stage.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -47,14 +49,21 @@ impl FailureKind {
     }
 }
 
-/// When each kind of failure was last logged.
-#[derive(Debug, Default)]
+/// What has been logged of each kind of failure.
+#[derive(Debug)]
 pub(super) struct FailureLog([Entry; FailureKind::ALL.len()]);
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Entry {
-    last: Option<Instant>,
-    unsaid: u64,
+    limiter: LogLimiter<Instant>,
+    has_line: bool,
+}
+
+impl Default for FailureLog {
+    fn default() -> FailureLog {
+        let limiter = LogLimiter::new(Rate { burst: 1, interval: LOG_INTERVAL });
+        FailureLog([Entry { limiter, has_line: false }; FailureKind::ALL.len()])
+    }
 }
 
 /// What a line says besides the failure itself.
@@ -70,18 +79,15 @@ impl FailureLog {
     /// The line to write about a failure now, if there is to be one.
     pub(super) fn line(&mut self, kind: FailureKind, now: Instant) -> Option<Line> {
         let entry = &mut self.0[kind as usize];
-        if entry.last.is_some_and(|last| now.saturating_duration_since(last) < LOG_INTERVAL) {
-            entry.unsaid += 1;
-            return None;
-        }
-        let is_first = entry.last.replace(now).is_none();
-        Some(Line { is_first, unsaid: std::mem::take(&mut entry.unsaid) })
+        let unsaid = entry.limiter.admit(1, now)?;
+        let is_first = !std::mem::replace(&mut entry.has_line, true);
+        Some(Line { is_first, unsaid })
     }
 
     /// How many failures were in no line, of each kind that has some; they count as said now.
     pub(super) fn take_rest(&mut self) -> impl Iterator<Item = (FailureKind, u64)> {
         let rest = FailureKind::ALL.into_iter().zip(&mut self.0);
-        rest.map(|(kind, entry)| (kind, std::mem::take(&mut entry.unsaid)))
+        rest.map(|(kind, entry)| (kind, entry.limiter.take_suppressed()))
             .filter(|(_, unsaid)| *unsaid > 0)
     }
 }

@@ -1,8 +1,11 @@
 //! Bounds on what one instance, and one call, may use.
 
 use std::mem::size_of;
+use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
+
+use crate::log_limit::Rate;
 
 /// Core instances that a component may consist of; one made by wit-component has three or four.
 pub(super) const CORE_INSTANCES_MAX: usize = 16;
@@ -103,35 +106,8 @@ impl ResourceLimiter for MemoryLimiter {
     }
 }
 
-/// Lines a second that a stage may log, and how many at once.
-const LOG_RATE: f64 = 10.0;
-const LOG_BURST: f64 = 50.0;
-
-/// A bound in rate: a bucket of tokens that fills with time.
-#[derive(Debug)]
-pub(super) struct LogRate {
-    tokens: f64,
-    /// Seconds; the zero point does not matter.
-    at: f64,
-}
-
-impl LogRate {
-    pub(super) fn new(now_seconds: f64) -> LogRate {
-        LogRate { tokens: LOG_BURST, at: now_seconds }
-    }
-
-    /// Whether one more line may be written now.
-    pub(super) fn admits(&mut self, now_seconds: f64) -> bool {
-        let passed = (now_seconds - self.at).max(0.0);
-        self.at = now_seconds;
-        self.tokens = (self.tokens + passed * LOG_RATE).min(LOG_BURST);
-        let admitted = self.tokens >= 1.0;
-        if admitted {
-            self.tokens -= 1.0;
-        }
-        admitted
-    }
-}
+/// Lines that a stage may log.
+pub(super) const LOG_RATE: Rate = Rate { burst: 50, interval: Duration::from_millis(100) };
 
 #[cfg(test)]
 mod tests {
@@ -157,17 +133,6 @@ mod tests {
                 granted += if answer { bytes } else { 0 };
                 refused |= !answer;
                 prop_assert_eq!(limiter.has_refused(), refused);
-            }
-        }
-
-        #[test]
-        fn lines_in_any_period_are_bounded(gaps in prop::collection::vec(0.0f64..0.5, 1..500)) {
-            let mut rate = LogRate::new(0.0);
-            let (mut now, mut lines) = (0.0, 0.0);
-            for gap in gaps {
-                now += gap;
-                lines += if rate.admits(now) { 1.0 } else { 0.0 };
-                prop_assert!(lines <= LOG_BURST + LOG_RATE * now + 1e-6);
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use prometheus::{Histogram, IntCounter, IntCounterVec};
 use tracing::{info, warn};
@@ -11,9 +11,10 @@ use tracing::{info, warn};
 use super::StageSettings;
 use super::clock::Reading;
 use super::failure::{FailureKind, FailureLog, Line};
-use super::limits::{COUNTERS_MAX, LogRate, NAME_BYTES_MAX, REASONS_MAX};
+use super::limits::{COUNTERS_MAX, LOG_RATE, NAME_BYTES_MAX, REASONS_MAX};
 use super::text::printable;
 use crate::ledger::{Ledger, ReasonId};
+use crate::log_limit::LogLimiter;
 use crate::metrics::StageMetrics;
 
 /// Why an instance was made: the `cause` label of `weir_stage_instance_starts_total`.
@@ -81,7 +82,7 @@ struct Declared {
 
 #[derive(Debug)]
 struct StageLog {
-    lines: LogRate,
+    lines: LogLimiter<Duration>,
     failures: FailureLog,
     said_full: bool,
 }
@@ -102,7 +103,7 @@ impl Stage {
             ledger: ledger.clone(),
             declared: Mutex::default(),
             log: Mutex::new(StageLog {
-                lines: LogRate::new(clock().wall.as_secs_f64()),
+                lines: LogLimiter::new(LOG_RATE),
                 failures: FailureLog::default(),
                 said_full: false,
             }),
@@ -170,7 +171,7 @@ impl Stage {
 
     /// Whether the module may write one more line to the log.
     pub(super) fn admits_log_line(&self) -> bool {
-        lock(&self.log).lines.admits((self.clock)().wall.as_secs_f64())
+        lock(&self.log).lines.admit(1, (self.clock)().wall).is_some()
     }
 
     /// Adds to a declared counter, which stays at the most that it can hold rather than start over.

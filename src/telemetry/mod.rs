@@ -47,8 +47,8 @@ pub enum LogFormat {
 pub enum TelemetryError {
     /// The filter is no filter.
     #[error(
-        "the environment variable {FILTER_VARIABLE} is no filter: {0}; it should be a level such as `warn`, or levels \
-         of parts such as `info,weir::sink=debug`"
+        "the environment variable {FILTER_VARIABLE} is no filter: {0}; it should be a level such \
+         as `warn`, or levels of parts such as `info,weir::sink=debug`"
     )]
     Filter(String),
     /// Logs were set up before.

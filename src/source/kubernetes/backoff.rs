@@ -1,22 +1,22 @@
-//! How long to wait before the next try: exponential, with full jitter, so that many weirs that
-//! lost one API server do not come back to it together.
+//! How long to wait before the API server is asked again.
 
 use std::time::Duration;
 
-/// The longest wait after the first failure.
-const FIRST_MAX: Duration = Duration::from_secs(1);
-/// The longest wait after any failure. client-go's reflector waits as long.
-const WAIT_MAX: Duration = Duration::from_secs(30);
+use crate::backoff::{Backoff, Jitter};
+
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_secs(1),
+    // client-go's reflector waits as long.
+    max: Duration::from_secs(30),
+    jitter: Jitter::Full,
+};
 /// The longest that a server's `Retry-After` is honoured.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
 
-/// The wait after `failures` failures in a row (1 is the first), from a random number. A
+/// The wait after `failures` failures in a row, counting this one, from a random number. A
 /// `Retry-After` is the least, and the jitter comes on top.
 pub(super) fn wait(failures: u32, retry_after: Option<Duration>, random: u64) -> Duration {
-    let doublings = failures.saturating_sub(1).min(5);
-    let longest = (FIRST_MAX * (1 << doublings)).min(WAIT_MAX);
-    let jitter = Duration::from_millis(random % longest.as_millis() as u64 + 1);
-    retry_after.unwrap_or_default().min(RETRY_AFTER_MAX) + jitter
+    retry_after.unwrap_or_default().min(RETRY_AFTER_MAX) + BACKOFF.wait(failures, random)
 }
 
 #[cfg(test)]
@@ -33,7 +33,7 @@ mod tests {
             let wait = wait(failures, after, random);
             let least = after.unwrap_or_default().min(RETRY_AFTER_MAX);
             prop_assert!(wait > least);
-            prop_assert!(wait <= least + WAIT_MAX);
+            prop_assert!(wait <= least + BACKOFF.max);
         }
     }
 
