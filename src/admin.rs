@@ -27,9 +27,9 @@ const GRACE: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address} for /metrics, /livez and /readyz: {error}; {}", advice(.error))]
 pub struct BindError {
-    /// Which one.
+    /// The configured address.
     pub address: SocketAddr,
-    /// Why.
+    /// What the system says.
     #[source]
     pub error: io::Error,
 }
@@ -37,7 +37,8 @@ pub struct BindError {
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "stop what listens there (another weir?), or set another port in admin.listen; port 0 takes a free one"
+            "stop what listens there (another weir?), or set another port in admin.listen; port 0 \
+             takes a free one"
         }
         io::ErrorKind::AddrNotAvailable => {
             "this machine has no such address: set admin.listen to one that it has"

@@ -14,13 +14,13 @@ use crate::ledger::{Delivered, Ledger, Snapshot};
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// The source's.
+    /// Metrics of the source.
     pub source: SourceMetrics,
-    /// The stages'.
+    /// Metrics of the stages.
     pub stage: StageMetrics,
-    /// The sink's.
+    /// Metrics of the sink.
     pub sink: SinkMetrics,
-    /// The Lease's.
+    /// Metrics of the Lease.
     pub lease: LeaseMetrics,
     /// `weir_buffer_bytes{tier}`
     pub buffer_bytes: IntGaugeVec,
@@ -85,11 +85,11 @@ pub struct LeaseMetrics {
 }
 
 impl Metrics {
-    /// Makes and registers them all, the ledger's included.
+    /// Registers every family, those of the ledger included.
     ///
     /// # Errors
     ///
-    /// When two families have one name: a mistake in this file.
+    /// When two families have the same name: a mistake in this file.
     pub fn new(ledger: &Ledger) -> prometheus::Result<Metrics> {
         let make = Maker(Registry::new());
         let metrics = Metrics {
@@ -99,13 +99,14 @@ impl Metrics {
             lease: make.lease()?,
             buffer_bytes: make.gauges(
                 "weir_buffer_bytes",
-                "Bytes of documents that wait for the sink or are being sent, by where they are kept.",
+                "Bytes of documents that wait for the sink or are being sent, by where they are \
+                 kept.",
                 &["tier"],
             )?,
             registry: make.0,
         };
         let build = IntGaugeVec::new(
-            Opts::new("weir_build_info", "1; the labels say which build this is."),
+            Opts::new("weir_build_info", "Always 1; the labels identify the build."),
             &["version"],
         )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
@@ -118,7 +119,7 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Everything in the Prometheus text format.
+    /// All metrics in the Prometheus text format.
     pub fn render(&self) -> String {
         // Encoding fails only for a family without a name; none of ours is.
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
@@ -180,18 +181,19 @@ impl Maker {
         Ok(SourceMetrics {
             state: self.gauges(
                 "weir_source_state",
-                "How many scopes of the source (all namespaces, or each configured one) are in the state.",
+                "Scopes of the source (all namespaces, or each configured one) that are in the \
+                 state.",
                 &["state"],
             )?,
             frames: self.counters(
                 "weir_source_frames_total",
-                "Frames read from the source by type. Not every frame is an event: items of a relist that were \
-                 seen before, deletions and bookmarks are counted here only.",
+                "Frames read from the source, by type. Not every frame is an event: items of a \
+                 relist that were seen before, deletions and bookmarks are counted only here.",
                 &["type"],
             )?,
             restarts: self.counters(
                 "weir_source_restarts_total",
-                "Times that the source listed or opened its watch again, by cause.",
+                "Times that the source had to list again or reopen its watch, by cause.",
                 &["cause"],
             )?,
         })
@@ -201,39 +203,49 @@ impl Maker {
         let duration = HistogramVec::new(
             HistogramOpts::new(
                 "weir_stage_duration_seconds",
-                "Duration of calls of a module's process. Sampled: one call in 64, and each that passes a tick of \
-                 10 ms, because a clock costs a third of a call.",
+                "Duration of calls of a module's process function. Sampled, because reading a \
+                 clock costs a third of a call: one call in 64, and every call that is still \
+                 running at a tick, which comes every 10 ms.",
             )
-            .buckets(vec![1e-7, 2.5e-7, 5e-7, 1e-6, 2.5e-6, 5e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0]),
+            .buckets(vec![
+                1e-7, 2.5e-7, 5e-7, 1e-6, 2.5e-6, 5e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0,
+            ]),
             &["stage"],
         )?;
         self.0.register(Box::new(duration.clone()))?;
         Ok(StageMetrics {
-            calls: self.counters("weir_stage_calls_total", "Calls of a module's process.", &["stage"])?,
+            calls: self.counters(
+                "weir_stage_calls_total",
+                "Calls of a module's process function.",
+                &["stage"],
+            )?,
             duration,
             failures: self.counters(
                 "weir_stage_failures_total",
-                "Calls that failed, by kind; kind=\"breaker\" are events to which on_error applied without a call.",
+                "Calls that failed, by kind. kind=\"breaker\" counts events to which on_error \
+                 applied without a call.",
                 &["stage", "kind"],
             )?,
             instance_starts: self.counters(
                 "weir_stage_instance_starts_total",
-                "Instances of a module that were made, by cause.",
+                "Instances of a module that were started, by cause.",
                 &["stage", "cause"],
             )?,
             edits_refused: self.counters(
                 "weir_stage_edits_refused_total",
-                "Edits that were refused: protected, through a scalar, or beyond a limit.",
+                "Edits that were refused: of a protected field, through a scalar, or beyond a \
+                 limit.",
                 &["stage"],
             )?,
             log_lines_dropped: self.counters(
                 "weir_stage_log_lines_dropped_total",
-                "Log lines of a module that were cut, dropped beyond its caps, or not UTF-8.",
+                "Log lines of a module that were cut short, dropped beyond its limits, or not \
+                 UTF-8.",
                 &["stage"],
             )?,
             module_counter: self.counters(
                 "weir_module_counter_total",
-                "Counters that modules declare and add to.",
+                "Counters that modules declare and increment.",
                 &["stage", "counter"],
             )?,
         })
@@ -243,35 +255,43 @@ impl Maker {
         Ok(SinkMetrics {
             requests: self.counters(
                 "weir_sink_requests_total",
-                "Requests to the sink, by HTTP status or by why there was none.",
+                "Requests to the sink, by HTTP status, or by why there was no response.",
                 &["status"],
             )?,
             request_duration: self.histogram(
                 "weir_sink_request_duration_seconds",
-                "From sending a request to having read its whole response.",
-                &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0],
+                "Time from sending a request to the sink to having read its whole response.",
+                &[
+                    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+                    30.0, 60.0,
+                ],
             )?,
             request_documents: self.histogram(
                 "weir_sink_request_documents",
-                "Documents in a request.",
-                &[1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0],
+                "Documents in a request to the sink.",
+                &[
+                    1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0,
+                    10000.0,
+                ],
             )?,
             items: self.counters(
                 "weir_sink_items_total",
-                "Items of responses, by class: ok, settled, document, target, pressure.",
+                "Items of bulk responses, by class: ok, settled, document, target, pressure.",
                 &["class"],
             )?,
             lookups: self.counters(
                 "weir_sink_lookups_total",
-                "Documents that may have been sent before to a data stream or an alias, and were looked up there, by result: \
-                 stored; absent; moved: of the absent ones, those that were then stored in another index than the documents \
-                 before them, so that a request that was still on its way may have stored them too.",
+                "Documents in doubt that were looked up in a data stream or an alias, because an \
+                 earlier request may have stored them, by result. stored: it had; absent: it had \
+                 not; moved: those of the absent documents that were then stored in another index \
+                 than the documents before them, so that an earlier request that was still on its \
+                 way may have stored them as well.",
                 &["result"],
             )?,
             delivery_lag: self.histogram(
                 "weir_delivery_lag_seconds",
-                "From an event's time to the sink's acknowledgement. An event's time has a resolution of one \
-                 second where its reporter writes whole seconds.",
+                "Time from an event's own timestamp to the sink's acknowledgement. Many reporters \
+                 write timestamps in whole seconds.",
                 &[0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0],
             )?,
         })
@@ -280,18 +300,19 @@ impl Maker {
     fn lease(&self) -> prometheus::Result<LeaseMetrics> {
         let leader = IntGauge::new(
             "weir_lease_leader",
-            "1 while this process holds the Lease and leads. Without a Lease, 0.",
+            "1 while this process holds the Lease and leads, else 0. Always 0 without a Lease.",
         )?;
         let transitions = IntCounter::new(
             "weir_lease_transitions_total",
-            "Times that this process saw the Lease change hands, being given up included.",
+            "Times that this process saw the Lease change hands or be given up.",
         )?;
         self.0.register(Box::new(leader.clone()))?;
         self.0.register(Box::new(transitions.clone()))?;
         let renewals = self.counters(
             "weir_lease_renewals_total",
-            "Writes of the Lease (to take, renew and give it up), by result: ok; conflict: somebody else had written; \
-             refused: a missing right, for one; error: an outage.",
+            "Writes of the Lease (to take it, renew it or give it up), by result: ok; conflict: \
+             somebody else had written it meanwhile; refused: a right is missing, for example; \
+             error: an outage.",
             &["result"],
         )?;
         Ok(LeaseMetrics { leader, renewals, transitions })
@@ -306,9 +327,9 @@ struct LedgerCollector {
 
 const LEDGER_FAMILIES: [(&str, &str); 7] = [
     ("weir_events_received_total", "Events received from the source, malformed ones included."),
-    ("weir_events_recovered_total", "Events found in the spool at start."),
+    ("weir_events_recovered_total", "Events found in the spool at startup."),
     ("weir_events_replayed_total", "Events replayed from dead letters."),
-    ("weir_events_delivered_total", "Events that the sink has, by what it answered."),
+    ("weir_events_delivered_total", "Events that the sink has stored, by its answer."),
     ("weir_events_filtered_total", "Events that a stage dropped, by stage and reason."),
     (
         "weir_events_dead_lettered_total",
@@ -316,7 +337,7 @@ const LEDGER_FAMILIES: [(&str, &str); 7] = [
     ),
     (
         "weir_events_in_flight",
-        "Events without an outcome yet: the sum over queues, batches and spool.",
+        "Events without an outcome yet, in all queues, batches and the spool.",
     ),
 ];
 

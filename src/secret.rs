@@ -25,12 +25,13 @@ pub enum Secret {
 pub enum SecretError {
     /// The file could not be read.
     #[error(
-        "cannot read the secret file {path}: {error}: it must be there, and weir's user must have the right to read it"
+        "cannot read the secret file {path}: {error}: it must be there, and weir's user must have \
+         the right to read it"
     )]
     File {
         /// Which file.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         error: std::io::Error,
     },
     /// The file holds something else than text.

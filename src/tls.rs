@@ -23,12 +23,13 @@ pub fn install_crypto_provider() {
 /// Why a file of authorities cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot use the CA file {path}: {detail}: it must be a PEM file with the certificates of the authorities to trust"
+    "cannot use the CA file {path}: {detail}: it must be a PEM file with the certificates of the \
+     authorities to trust"
 )]
 pub struct CaError {
     /// Which file.
     pub path: PathBuf,
-    /// Why.
+    /// What is wrong with it.
     pub detail: String,
 }
 

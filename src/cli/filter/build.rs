@@ -46,13 +46,16 @@ pub enum BuildError {
     #[error("cargo could not build {}: its own messages are above", .0.display())]
     Cargo(PathBuf),
     /// cargo's answer does not name the crate.
-    #[error("{}: `cargo metadata` knows no package here; give the folder of one filter crate, not of its workspace", .0.display())]
+    #[error("{}: `cargo metadata` knows no package here; give the folder of one filter crate, not \
+             of its workspace", .0.display())]
     NoPackage(PathBuf),
     /// The crate is a library or a program, not a module.
-    #[error("{}: the crate makes no WebAssembly module; add `crate-type = [\"cdylib\"]` under [lib]", .0.display())]
+    #[error("{}: the crate makes no WebAssembly module; add `crate-type = [\"cdylib\"]` under \
+             [lib]", .0.display())]
     NoModule(PathBuf),
     /// The module is not a weir filter.
-    #[error("{}: no component can be made of it: {why}; is `weir_filter::export!` called in the crate?", .module.display())]
+    #[error("{}: no component can be made of it: {why}; is `weir_filter::export!` called in the \
+             crate?", .module.display())]
     NotAFilter {
         /// The core module.
         module: PathBuf,
@@ -62,7 +65,7 @@ pub enum BuildError {
     /// A file could not be read or written.
     #[error("{}: {source}", .path.display())]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
         /// What the system says.
         source: io::Error,

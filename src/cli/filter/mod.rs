@@ -43,7 +43,8 @@ pub enum FilterError {
     Build(#[from] BuildError),
     /// Several modules would be written to one file.
     #[error(
-        "--out names one file, and there are {0} filters to build: build them one by one, or leave --out away"
+        "--out names one file, and there are {0} filters to build: build them one by one, or leave \
+         --out away"
     )]
     OneOut(usize),
     /// stdout cannot be written.
