@@ -62,6 +62,7 @@ pub mod secret;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
+mod words;
 
 #[cfg(test)]
 mod simulator;

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What the four parts share.
-const SHARED: [&str; 13] = [
+const SHARED: [&str; 14] = [
     "event",
     "ledger",
     "handoff",
@@ -23,6 +23,7 @@ const SHARED: [&str; 13] = [
     "shutdown",
     "lines",
     "folders",
+    "words",
     "log_limit",
     "backoff",
 ];
@@ -53,7 +54,10 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
             shared_and(&["admin", "config", "source", "stages", "buffer", "sink", "kube"]),
         ),
         // Settings types are the parts' own.
-        ("config", only(&["source", "stages", "buffer", "sink", "dead_letter", "secret", "kube"])),
+        (
+            "config",
+            only(&["source", "stages", "buffer", "sink", "dead_letter", "secret", "kube", "words"]),
+        ),
         // The four parts.
         ("source", shared_and(&["kube"])),
         ("stages", shared_and(&[])),
@@ -75,6 +79,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("shutdown", only(&[])),
         ("lines", only(&[])),
         ("folders", only(&[])),
+        ("words", only(&[])),
         ("log_limit", only(&[])),
         ("backoff", only(&[])),
         // What shows it.

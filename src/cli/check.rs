@@ -7,12 +7,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failure, LogArguments, configuration, print};
+use super::{Failure, LogArguments, preflight, print};
 use crate::config::{Settings, Workers, show_duration, show_index, show_size};
 use crate::kube::LeaseSettings;
-use crate::sink::{Mode, OpenSearchSettings};
+use crate::sink::OpenSearchSettings;
 use crate::source::Start;
-use crate::stages::{Description, OnError, StageSettings};
+use crate::stages::{Description, StageSettings};
 use crate::{buffer, dead_letter, sink, source};
 
 /// Tell everything that is wrong with a configuration, or what it would run
@@ -31,7 +31,7 @@ pub(super) struct CheckCommand {
 impl CheckCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
         let telemetry = self.log.init()?;
-        let checked = configuration::check(&self.file);
+        let checked = preflight::check(&self.file);
         telemetry.end();
         let (config, modules) = checked?;
         print(&summary(&config.settings, &modules))
@@ -106,18 +106,14 @@ fn stage(stage: &StageSettings, module: &Description) -> String {
         .iter()
         .filter_map(|(key, list)| list.as_ref().map(|list| format!(", {key} {}", list.join("|"))))
         .collect();
-    let on_error = match stage.on_error {
-        OnError::Keep => "keep",
-        OnError::Drop => "drop",
-        OnError::DeadLetter => "dead-letter",
-    };
     format!(
-        "{}: {}, {}{keys}, {} of CPU time a call, {} of memory, on error {on_error}",
+        "{}: {}, {}{keys}, {} of CPU time a call, {} of memory, on error {}",
         stage.name,
         stage.module.display(),
         powers(module),
         show_duration(stage.timeout),
-        show_size(stage.memory)
+        show_size(stage.memory),
+        stage.on_error.word()
     )
 }
 
@@ -177,10 +173,7 @@ fn sink(sink: &sink::Settings) -> String {
 }
 
 fn opensearch(opensearch: &OpenSearchSettings) -> String {
-    let mode = match opensearch.mode {
-        Mode::History => "history",
-        Mode::Latest => "latest",
-    };
+    let mode = opensearch.mode.word();
     let index = show_index(&opensearch.index);
     let mut text =
         format!("opensearch {}, index {index}, mode {mode}", opensearch.hosts.join(", "));

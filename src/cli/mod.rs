@@ -4,13 +4,10 @@
 //! A command says how it ended by returning; only `main` makes an exit code of it.
 
 mod check;
-mod configuration;
 mod dead_letter;
-mod ends;
 pub mod filter;
-mod modules;
-mod outlets;
 mod position;
+mod preflight;
 mod run;
 
 use std::io::{self, Write};
@@ -18,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::{self, Problems};
+use crate::config::{self, Diagnostics};
 use crate::ledger::Snapshot;
 use crate::pipeline::RunError;
 use crate::stages;
@@ -90,9 +87,9 @@ impl LogArguments {
 /// Why a command did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The configuration is wrong.
+    /// The configuration cannot be run.
     #[error(transparent)]
-    Problems(#[from] Problems),
+    Configuration(#[from] Diagnostics),
     /// The log cannot be set up as asked.
     #[error("error: {0}")]
     Telemetry(#[from] TelemetryError),
@@ -111,7 +108,7 @@ pub enum Failure {
     /// A run did not end well.
     #[error("error: {error}\n{ledger}")]
     Run {
-        /// Why.
+        /// What ended it.
         error: Box<RunError>,
         /// The last reading of its ledger.
         ledger: Box<Snapshot>,
@@ -138,7 +135,7 @@ impl Failure {
             | Failure::Position(_)
             | Failure::Process(_)
             | Failure::Run { .. } => 1,
-            Failure::Problems(_) | Failure::Telemetry(_) => 2,
+            Failure::Configuration(_) | Failure::Telemetry(_) => 2,
         }
     }
 }

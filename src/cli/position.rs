@@ -51,17 +51,19 @@ pub enum PositionError {
     Nothing(PathBuf),
     /// What is saved cannot be read.
     #[error(
-        "the position in {place} cannot be used: {error}: the next run reads everything again that the source has; `weir position reset` forgets it"
+        "the position in {place} cannot be used: {error}: the next run reads everything again that \
+         the source has; `weir position reset` forgets it"
     )]
     Unusable {
         /// Where it is.
         place: String,
-        /// Why.
+        /// What is wrong with it.
         error: crate::position::RecordError,
     },
     /// It is of something else than what is read now, and so not gone on from.
     #[error(
-        "the position in {place} is of another source ({saved}; now {now}): the next run reads everything that it has; `weir position reset` forgets it"
+        "the position in {place} is of another source ({saved}; now {now}): the next run reads \
+         everything that it has; `weir position reset` forgets it"
     )]
     OtherSource {
         /// Where it is.
@@ -114,7 +116,7 @@ struct Kept {
 impl Kept {
     fn of(pipeline: &Pipeline) -> Result<Kept, Failure> {
         let config = config::load(&pipeline.config, &Environment::of_process())
-            .map_err(|(problems, _)| problems)?;
+            .map_err(|invalid| invalid.diagnostics)?;
         let settings = config.settings.clone();
         let folder = settings.buffer.spool.as_ref().map(|spool| spool.path.clone());
         if folder.is_none() && settings.lease.is_none() {

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 
 use clap::Args;
 
-use super::{Failure, LogArguments, configuration, modules};
+use super::{Failure, LogArguments, preflight};
 use crate::config::Settings;
 use crate::pipeline::{self, Finished, RunError};
 use crate::source;
@@ -30,7 +30,7 @@ pub(super) struct RunCommand {
 impl RunCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
         let telemetry = self.log.init()?;
-        let config = configuration::for_run(&self.config)?;
+        let config = preflight::for_run(&self.config)?;
         say_what_runs(&self.config, &config.settings);
         let read = Arc::new(AtomicU64::new(0));
         let total = bytes_to_read(&config.settings.source);
@@ -45,7 +45,7 @@ impl RunCommand {
                 Ok(())
             }
             Err(RunError::Modules(errors)) => {
-                Err(configuration::failure(modules::diagnostics(&config.named, &errors)))
+                Err(preflight::modules_failed(&config.references, &errors))
             }
             Err(error) => Err(Failure::Run { error: error.into(), ledger: ledger.into() }),
         }
@@ -56,13 +56,14 @@ impl RunCommand {
 fn say_what_runs(config: &Path, settings: &Settings) {
     let stages: Vec<&str> = settings.stages.iter().map(|stage| stage.name.as_str()).collect();
     let target = settings.sink.target();
+    let sink: Vec<String> = [Some(target.kind), target.index].into_iter().flatten().collect();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         config = %config.display(),
         pipeline = settings.name,
         source = settings.source.identity(),
         stages = stages.join(", "),
-        sink = [Some(target.kind), target.index].into_iter().flatten().collect::<Vec<_>>().join(" "),
+        sink = sink.join(" "),
         "starting"
     );
 }

@@ -6,9 +6,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A place in the configuration file.
+/// A position in the configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct Location {
     /// The file, as it was named on the command line.
     pub file: PathBuf,
     /// From 1.
@@ -17,55 +17,47 @@ pub struct Place {
     pub column: usize,
 }
 
-impl Place {
-    /// The place of the byte `offset` in `text`, which `file` holds.
-    pub(super) fn new(file: &Path, text: &str, offset: usize) -> Place {
+impl Location {
+    /// Where the byte `offset` in `text`, which `file` holds.
+    pub(super) fn new(file: &Path, text: &str, offset: usize) -> Location {
         let before = text.get(..offset).unwrap_or(text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Place { file: file.to_owned(), line, column }
+        Location { file: file.to_owned(), line, column }
     }
 
     /// What is wrong here.
     pub fn error(&self, text: impl fmt::Display) -> Diagnostic {
-        Diagnostic { place: self.clone(), text: text.to_string() }
+        Diagnostic { location: self.clone(), text: text.to_string() }
     }
 }
 
 /// One thing that is wrong, shown as `FILE:LINE:COL: error: TEXT`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Diagnostic {
-    /// Where.
-    pub place: Place,
+    /// Where to mend it.
+    pub location: Location,
     /// What is wrong and what to do. Further lines may say more.
     pub text: String,
 }
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place { file, line, column } = &self.place;
+        let Location { file, line, column } = &self.location;
         write!(f, "{}:{line}:{column}: error: {}", file.display(), self.text)
     }
 }
 
 /// Everything that is wrong with a configuration, in the order of the file; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problems(Vec<Diagnostic>);
+pub struct Diagnostics(Vec<Diagnostic>);
 
-impl Problems {
-    /// These and `more`, sorted by place.
-    pub fn and(mut self, more: Vec<Diagnostic>) -> Problems {
-        self.0.extend(more);
-        self.0.sort();
-        self.0.dedup();
-        self
-    }
-
-    /// Sorts `diagnostics` by place; `None` when there are none.
-    pub fn of(mut diagnostics: Vec<Diagnostic>) -> Option<Problems> {
+impl Diagnostics {
+    /// Sorts `diagnostics` by location; `None` when there are none.
+    pub fn of(mut diagnostics: Vec<Diagnostic>) -> Option<Diagnostics> {
         diagnostics.sort();
         diagnostics.dedup();
-        (!diagnostics.is_empty()).then_some(Problems(diagnostics))
+        (!diagnostics.is_empty()).then_some(Diagnostics(diagnostics))
     }
 
     /// Each of them.
@@ -74,7 +66,13 @@ impl Problems {
     }
 }
 
-impl fmt::Display for Problems {
+impl From<Diagnostic> for Diagnostics {
+    fn from(one: Diagnostic) -> Diagnostics {
+        Diagnostics(vec![one])
+    }
+}
+
+impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, diagnostic) in self.0.iter().enumerate() {
             if index > 0 {
@@ -86,7 +84,7 @@ impl fmt::Display for Problems {
     }
 }
 
-impl std::error::Error for Problems {}
+impl std::error::Error for Diagnostics {}
 
 /// `"a"`, `"b"` or `"c"` of a list of names.
 pub(super) fn alternatives<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
@@ -111,29 +109,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_counts_characters_not_bytes() {
-        let place = Place::new(Path::new("p.toml"), "a = 1\nü = 'é' x", 15);
-        assert_eq!((place.line, place.column), (2, 8));
+    fn a_location_counts_characters_not_bytes() {
+        let location = Location::new(Path::new("p.toml"), "a = 1\nü = 'é' x", 15);
+        assert_eq!((location.line, location.column), (2, 8));
     }
 
     #[test]
-    fn a_place_behind_the_end_is_the_end() {
-        let place = Place::new(Path::new("p.toml"), "a\nb", 99);
-        assert_eq!((place.line, place.column), (2, 2));
+    fn a_location_behind_the_end_is_the_end() {
+        let location = Location::new(Path::new("p.toml"), "a\nb", 99);
+        assert_eq!((location.line, location.column), (2, 2));
     }
 
     #[test]
-    fn problems_come_in_the_order_of_the_file() {
-        let at = |line, column| Place { file: "p.toml".into(), line, column };
-        let problems =
-            Problems::of(vec![at(10, 1).error("c"), at(2, 7).error("b"), at(2, 1).error("a")])
+    fn diagnostics_come_in_the_order_of_the_file() {
+        let at = |line, column| Location { file: "p.toml".into(), line, column };
+        let diagnostics =
+            Diagnostics::of(vec![at(10, 1).error("c"), at(2, 7).error("b"), at(2, 1).error("a")])
                 .unwrap();
-        insta::assert_snapshot!(problems, @r"
+        insta::assert_snapshot!(diagnostics, @r"
         p.toml:2:1: error: a
         p.toml:2:7: error: b
         p.toml:10:1: error: c
         ");
-        assert_eq!(Problems::of(Vec::new()), None);
+        assert_eq!(Diagnostics::of(Vec::new()), None);
     }
 
     #[test]

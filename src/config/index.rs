@@ -1,6 +1,7 @@
 //! `sink.index`: an index name with at most one date placeholder, held to
-//! [OpenSearch's naming rules](https://docs.opensearch.org/latest/api-reference/index-apis/create-index/#index-naming-restrictions)
-//! before the first request could fail on them.
+//! [OpenSearch's naming rules][rules] before the first request could fail on them.
+//!
+//! [rules]: https://docs.opensearch.org/latest/api-reference/index-apis/create-index/
 
 use crate::sink::{DateFormat, IndexPattern};
 
@@ -31,10 +32,10 @@ pub(super) fn parse(text: &str) -> Result<IndexPattern, String> {
     }
     // The index template matches everything that begins so: `*` would be the whole cluster.
     if date.is_some() && !prefix.contains(char::is_alphanumeric) {
-        return Err(
-            "must begin with a name of its own before the date, such as \"kube-events-{yyyy.MM.dd}\": the index template is for every index that begins so"
-                .into(),
-        );
+        return Err("must begin with a name of its own before the date, such as \
+                    \"kube-events-{yyyy.MM.dd}\": the index template is for every index that \
+                    begins so"
+            .into());
     }
     if text.starts_with(['-', '_', '+']) {
         return Err(
@@ -45,7 +46,8 @@ pub(super) fn parse(text: &str) -> Result<IndexPattern, String> {
         |c: char| FORBIDDEN.contains(c) || c.is_uppercase() || c.is_control() || c.is_whitespace();
     if let Some(c) = prefix.chars().chain(suffix.chars()).find(|c| wrong(*c)) {
         return Err(format!(
-            "must not hold {c:?}: OpenSearch refuses upper case and any of {FORBIDDEN} in an index name"
+            "must not hold {c:?}: OpenSearch refuses upper case and any of {FORBIDDEN} in an index \
+             name"
         ));
     }
     Ok(IndexPattern { prefix: prefix.into(), date, suffix: suffix.into() })

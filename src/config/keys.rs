@@ -1,12 +1,19 @@
 //! Every key of `pipeline.toml`, declared once. `config/pipeline.toml` explains the same keys to
 //! people; a test holds the two together.
+//!
+//! Words that a key may have are an enum, declared with [`words!`]: those of one part's settings by
+//! that part, the kinds of a table here.
 
 use std::time::Duration;
 
 use super::rules::{
     ADDRESS, CLUSTER, HOST, INDEX, LETTER_INDEX, NAME, NAMESPACE, STAGE_NAME, USERNAME,
 };
-use super::table::{Key, Later, Table, Type, key};
+use super::table::{Key, Table, Type, key, one_of};
+use crate::sink::{Duplicates, Mode, Template};
+use crate::source::Start;
+use crate::stages::{OnError, Wasi};
+use crate::words::words;
 
 /// A call that takes longer holds up a worker for all others.
 pub(super) const STAGE_TIMEOUT_MAX: Duration = Duration::from_secs(10);
@@ -16,7 +23,8 @@ pub(super) const STAGE_MEMORY_MAX: u64 = 4 << 30;
 /// The whole file.
 pub(super) static ROOT: Table = Table {
     header: "",
-    doc: "A weir pipeline: where events come from, the WebAssembly stages they pass, and where they go.",
+    doc: "A weir pipeline: where events come from, the WebAssembly stages they pass, and where \
+          they go.",
     keys: &[
         key("name", Type::Text(NAME), "Identifies the pipeline: its Lease, its saved position.")
             .required(),
@@ -34,8 +42,8 @@ pub(super) static ROOT: Table = Table {
         key(
             "cache",
             Type::Path,
-            "Folder of compiled modules, for weir alone (mode 0700). Absent: weir/modules in $XDG_CACHE_HOME, else in \
-             ~/.cache.",
+            "Folder of compiled modules, for weir alone (mode 0700). Absent: weir/modules in \
+             $XDG_CACHE_HOME, else in ~/.cache.",
         ),
         key("source", Type::Section(&SOURCE), SOURCE.doc).required(),
         key("stage", Type::Sections(&STAGE), STAGE.doc),
@@ -47,42 +55,37 @@ pub(super) static ROOT: Table = Table {
     ],
 };
 
+words! {
+    /// `source.kind`
+    pub(super) enum SourceKind {
+        Kubernetes = "kubernetes": "a watch of the API server's events",
+        File = "file": "a file of JSON: objects, Lists or watch envelopes",
+        Stdin = "stdin": "the same from standard input",
+    }
+}
+
+const KUBERNETES: &[&str] = &[SourceKind::Kubernetes.word()];
+const FROM_FILE: &[&str] = &[SourceKind::File.word()];
+
 static SOURCE: Table = Table {
     header: "[source]",
     doc: "Where events come from.",
     keys: &[
-        key(
-            "kind",
-            Type::OneOf(&[
-                ("kubernetes", "a watch of the API server's events"),
-                ("file", "a file of JSON: objects, Lists or watch envelopes"),
-                ("stdin", "the same from standard input"),
-            ]),
-            "What to read.",
-        )
-        .required()
-        .later(Later::Text("nats")),
+        key("kind", one_of::<SourceKind>(), "What to read.").required(),
         key(
             "namespaces",
             Type::Texts { rule: NAMESPACE, may_be_empty: true },
             "Namespaces to watch, each in a watch of its own; empty: all, in one watch.",
         )
         .default("[]")
-        .only(&["kubernetes"]),
-        key(
-            "start",
-            Type::OneOf(&[
-                ("all", "list every event that the cluster still holds"),
-                ("now", "only what happens from now on"),
-            ]),
-            "What to do when there is no saved position.",
-        )
-        .default("\"all\"")
-        .only(&["kubernetes"]),
-        key("path", Type::Path, "The file to read.").required().only(&["file"]),
+        .only(KUBERNETES),
+        key("start", one_of::<Start>(), "What to do when there is no saved position.")
+            .default("\"all\"")
+            .only(KUBERNETES),
+        key("path", Type::Path, "The file to read.").required().only(FROM_FILE),
         key("follow", Type::Flag, "Whether to go on reading as the file grows, until a signal.")
             .default("false")
-            .only(&["file"]),
+            .only(FROM_FILE),
     ],
 };
 
@@ -96,12 +99,13 @@ static STAGE: Table = Table {
             "Its name, unique in the pipeline: a metric label; neither source nor sink.",
         )
         .required(),
-        key("module", Type::Path, "The component to load.").required().later(Later::Scheme("oci://")),
+        key("module", Type::Module, "The component to load.").required(),
         key(
             "match",
             Type::Section(&MATCH),
-            "Which events it sees, decided before the module is called; the others go on unchanged. Every key \
-             that is set must hold; the members of a list are alternatives; exact and case-sensitive.",
+            "Which events it sees, decided before the module is called; the others go on \
+             unchanged. Every key that is set must hold; the members of a list are alternatives; \
+             exact and case-sensitive.",
         ),
         key(
             "timeout",
@@ -116,29 +120,14 @@ static STAGE: Table = Table {
             "What one instance's memories and tables may take in all; each worker has an instance.",
         )
         .default("\"16MiB\""),
-        key(
-            "on_error",
-            Type::OneOf(&[
-                ("keep", "the event goes on, marked in /weir/errors"),
-                ("drop", "the event is filtered, for the reason error"),
-                ("dead-letter", "the event goes to the dead letters"),
-            ]),
-            "What happens to an event that the module failed on.",
-        )
-        .default("\"keep\""),
-        key(
-            "wasi",
-            Type::OneOf(&[
-                ("none", "a module that imports WASI is refused"),
-                ("stub", "WASI 0.2 with nothing behind it, for toolchains that always import it"),
-            ]),
-            "What of WASI its module gets.",
-        )
-        .default("\"none\""),
+        key("on_error", one_of::<OnError>(), "What happens to an event that the module failed on.")
+            .default("\"keep\""),
+        key("wasi", one_of::<Wasi>(), "What of WASI its module gets.").default("\"none\""),
         key(
             "config",
             Type::Free,
-            "The module's own settings: it gets them as one JSON object, dates and times as strings.",
+            "The module's own settings: it gets them as one JSON object, dates and times as \
+             strings.",
         )
         .default("{}"),
     ],
@@ -185,23 +174,23 @@ static BUFFER: Table = Table {
     ],
 };
 
-const OPENSEARCH: &[&str] = &["opensearch"];
+words! {
+    /// `sink.kind`
+    pub(super) enum SinkKind {
+        OpenSearch = "opensearch": "the _bulk API of an OpenSearch cluster",
+        File = "file": "a file, one document a line, appended",
+        Stdout = "stdout": "standard output, one document a line",
+    }
+}
+
+const OPENSEARCH: &[&str] = &[SinkKind::OpenSearch.word()];
+const TO_FILE: &[&str] = &[SinkKind::File.word()];
 
 static SINK: Table = Table {
     header: "[sink]",
     doc: "Where documents go.",
     keys: &[
-        key(
-            "kind",
-            Type::OneOf(&[
-                ("opensearch", "the _bulk API of an OpenSearch cluster"),
-                ("file", "a file, one document a line, appended"),
-                ("stdout", "standard output, one document a line"),
-            ]),
-            "What to write to.",
-        )
-        .required()
-        .later(Later::Text("nats")),
+        key("kind", one_of::<SinkKind>(), "What to write to.").required(),
         key(
             "hosts",
             Type::Texts { rule: HOST, may_be_empty: false },
@@ -210,76 +199,78 @@ static SINK: Table = Table {
         .required()
         .only(OPENSEARCH),
         key("username", Type::Text(USERNAME), "Basic auth; needs password.").only(OPENSEARCH),
-        key("password", Type::Secret, "Basic auth: { file = \"…\" }, { env = \"…\" } or the text itself.")
-            .only(OPENSEARCH),
-        key("ca", Type::Path, "PEM file of the certificates to trust for https, instead of the system's.")
-            .only(OPENSEARCH),
+        key(
+            "password",
+            Type::Secret,
+            "Basic auth: { file = \"…\" }, { env = \"…\" } or the text itself.",
+        )
+        .only(OPENSEARCH),
+        key(
+            "ca",
+            Type::Path,
+            "PEM file of the certificates to trust for https, instead of the system's.",
+        )
+        .only(OPENSEARCH),
         key(
             "index",
             Type::Text(INDEX),
-            "Index name, with at most one of {yyyy.MM.dd}, {yyyy.MM} and {yyyy} for the event's date (UTC), not at its \
-             beginning.",
+            "Index name, with at most one of {yyyy.MM.dd}, {yyyy.MM} and {yyyy} for the event's \
+             date (UTC), not at its beginning.",
         )
         .default("\"kube-events-{yyyy.MM.dd}\"")
         .only(OPENSEARCH),
-        key(
-            "mode",
-            Type::OneOf(&[
-                ("history", "a document for each version of an event"),
-                ("latest", "one document an event, its latest version; the index has no date"),
-            ]),
-            "What a document is.",
-        )
-        .default("\"history\"")
-        .only(OPENSEARCH),
+        key("mode", one_of::<Mode>(), "What a document is.")
+            .default("\"history\"")
+            .only(OPENSEARCH),
         key(
             "template",
-            Type::OneOf(&[
-                ("install", "install the index template when it is missing"),
-                ("skip", "leave templates alone"),
-            ]),
+            one_of::<Template>(),
             "Whether to install the index template; without the right to, weir warns and goes on.",
         )
         .default("\"install\"")
         .only(OPENSEARCH),
         key(
             "duplicates",
-            Type::OneOf(&[
-                ("forbid", "what may have been sent before is looked up before it is sent again"),
-                ("allow", "it is sent again, and stored twice where writes have moved on"),
-            ]),
-            "Whether a data stream or an alias, whose writes move from index to index, may hold a document twice; means \
-             nothing for other indices.",
+            one_of::<Duplicates>(),
+            "Whether a data stream or an alias, whose writes move from index to index, may hold a \
+             document twice; means nothing for other indices.",
         )
         .default("\"forbid\"")
         .only(OPENSEARCH),
-        key("path", Type::Path, "The file to append to.").required().only(&["file"]),
+        key("path", Type::Path, "The file to append to.").required().only(TO_FILE),
     ],
 };
+
+words! {
+    /// `dead_letter.kind`
+    pub(super) enum DeadLetterKind {
+        Disk = "disk": "a folder",
+        Index = "index": "an index of the sink's OpenSearch",
+    }
+}
+
+const DISK: &[&str] = &[DeadLetterKind::Disk.word()];
+const LETTERS_INDEX: &[&str] = &[DeadLetterKind::Index.word()];
 
 static DEAD_LETTER: Table = Table {
     header: "[dead_letter]",
     doc: "Where events go that could not be processed.",
     keys: &[
-        key(
-            "kind",
-            Type::OneOf(&[("disk", "a folder"), ("index", "an index of the sink's OpenSearch")]),
-            "Where to keep them.",
-        )
-        .default("\"disk\""),
+        key("kind", one_of::<DeadLetterKind>(), "Where to keep them.").default("\"disk\""),
         key(
             "path",
             Type::Path,
-            "Folder to write to; absent: the first event that needs it stops the run, with nothing lost.",
+            "Folder to write to; absent: the first event that needs it stops the run, with nothing \
+             lost.",
         )
-        .only(&["disk"]),
+        .only(DISK),
         key(
             "index",
             Type::Text(LETTER_INDEX),
             "The index to write to, which weir makes; several pipelines may share it.",
         )
         .default("\"weir-dead-letter\"")
-        .only(&["index"]),
+        .only(LETTERS_INDEX),
     ],
 };
 
@@ -293,14 +284,14 @@ static LEASE: Table = Table {
     header: "[lease]",
     doc: "Leader election among replicas.",
     keys: &[
-        key("enabled", Type::Flag, "Whether to hold a Lease while working.")
-            .default("false"),
+        key("enabled", Type::Flag, "Whether to hold a Lease while working.").default("false"),
         key("namespace", Type::Text(NAMESPACE), "The Lease's namespace; absent: the pod's."),
         key("name", Type::Text(NAME), "The Lease's name; absent: the pipeline's."),
         key(
             "duration",
             Type::Duration { min: LEASE_MIN, max: LEASE_MAX },
-            "How long the Lease is held without renewal, in whole seconds: the gap when its holder is killed.",
+            "How long the Lease is held without renewal, in whole seconds: the gap when its holder \
+             is killed.",
         )
         .default("\"15s\""),
     ],
@@ -312,7 +303,7 @@ static ADMIN: Table = Table {
     keys: &[key(
         "listen",
         Type::Text(ADDRESS),
-        "Address and port; port 0 takes a free one. Absent: a kubernetes source listens on 0.0.0.0:9464, the \
-         others do not listen.",
+        "Address and port; port 0 takes a free one. Absent: a kubernetes source listens on \
+         0.0.0.0:9464, the others do not listen.",
     )],
 };

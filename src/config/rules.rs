@@ -35,7 +35,8 @@ pub(super) const ADDRESS: Rule = Rule { check: address, pattern: Some("^.+:[0-9]
 /// The base URL of a node.
 pub(super) const HOST: Rule = Rule { check: host, pattern: Some("^https?://[^@?#]+$") };
 
-/// The name in basic auth, which ends at the first colon: <https://www.rfc-editor.org/rfc/rfc7617#section-2>
+/// The name in basic auth, which ends at the first colon:
+/// <https://www.rfc-editor.org/rfc/rfc7617#section-2>
 pub(super) const USERNAME: Rule = Rule { check: username, pattern: Some("^[^:\\u0000-\\u001f]+$") };
 
 /// An index name with at most one date.
@@ -102,10 +103,9 @@ fn cluster(text: &str) -> Result<(), String> {
 fn address(text: &str) -> Result<(), String> {
     match text.parse::<SocketAddr>() {
         Ok(_) => Ok(()),
-        Err(_) => Err(
-            "must be an IP address and a port, such as \"0.0.0.0:9464\", \"127.0.0.1:0\" or \"[::]:9464\""
-                .into(),
-        ),
+        Err(_) => Err("must be an IP address and a port, such as \"0.0.0.0:9464\", \
+                       \"127.0.0.1:0\" or \"[::]:9464\""
+            .into()),
     }
 }
 
@@ -139,8 +139,9 @@ fn host(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// An address, or a name as DNS has them: what else a URL may hold, no server is called by. A name
-/// whose last part is a number is an address with a mistake: <https://url.spec.whatwg.org/#ends-in-a-number-checker>
+/// An address, or a name as DNS has them: no server has any other that a URL may hold. A name whose
+/// last part is a number is an address with a mistake:
+/// <https://url.spec.whatwg.org/#ends-in-a-number-checker>
 fn is_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         return address.parse::<Ipv6Addr>().is_ok();

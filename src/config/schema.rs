@@ -1,4 +1,5 @@
-//! The declaration of all keys as [JSON Schema](https://json-schema.org/draft-07), which editors of TOML read.
+//! The declaration of all keys as [JSON Schema](https://json-schema.org/draft-07), which editors of
+//! TOML read.
 //!
 //! It says what a schema can: `weir check` knows more.
 
@@ -9,6 +10,7 @@ use super::json::object;
 use super::keys::ROOT;
 use super::table::{Key, Presence, Rule, Table, Type};
 use super::units::{DURATION_PATTERN, SIZE_PATTERN};
+use crate::words::Word;
 
 /// The schema of `pipeline.toml`, as pretty JSON that ends with a line break.
 pub fn schema() -> String {
@@ -32,7 +34,7 @@ fn table(spec: &Table) -> Value {
         schema["required"] = required.into();
     }
     if let Some(Type::OneOf(kinds)) = spec.key("kind").map(|key| &key.kind) {
-        schema["allOf"] = kinds.iter().map(|(kind, _)| only_of_kind(spec, kind)).collect();
+        schema["allOf"] = kinds.iter().map(|kind| only_of_kind(spec, kind.text)).collect();
     }
     schema
 }
@@ -44,9 +46,10 @@ fn only_of_kind(spec: &Table, kind: &str) -> Value {
         others.map(|key| (key.name.to_owned(), false.into())).collect();
     let is_default = spec.key("kind").and_then(|key| key.default_word()) == Some(kind);
     let given: &[&str] = if is_default { &[] } else { &["kind"] };
+    let required = required(spec, |key| key.only.contains(&kind));
     json!({
         "if": { "properties": { "kind": { "const": kind } }, "required": given },
-        "then": { "properties": refused, "required": required(spec, |key| key.only.contains(&kind)) },
+        "then": { "properties": refused, "required": required },
     })
 }
 
@@ -58,8 +61,9 @@ fn required(spec: &Table, among: impl Fn(&Key) -> bool) -> Vec<&'static str> {
 fn key(key: &Key) -> Value {
     let mut schema = kind(&key.kind);
     let mut doc = key.doc.to_owned();
-    if let Type::OneOf(choices) = key.kind {
-        doc.extend(choices.iter().map(|(word, meaning)| format!("\n\"{word}\": {meaning}.")));
+    if let Type::OneOf(words) = key.kind {
+        let explained = |word: &Word| format!("\n\"{}\": {}.", word.text, word.meaning);
+        doc.extend(words.iter().map(explained));
     }
     schema["description"] = doc.into();
     if let Presence::Default(toml) = key.presence {
@@ -71,10 +75,10 @@ fn key(key: &Key) -> Value {
 fn kind(kind: &Type) -> Value {
     match kind {
         Type::Text(rule) => text(*rule),
-        Type::OneOf(choices) => {
-            json!({ "enum": choices.iter().map(|(word, _)| *word).collect::<Vec<_>>() })
+        Type::OneOf(words) => {
+            json!({ "enum": words.iter().map(|word| word.text).collect::<Vec<_>>() })
         }
-        Type::Path => json!({ "type": "string", "minLength": 1 }),
+        Type::Path | Type::Module => json!({ "type": "string", "minLength": 1 }),
         Type::Flag => json!({ "type": "boolean" }),
         Type::Workers { max } => json!({
             "anyOf": [{ "const": "auto" }, { "type": "integer", "minimum": 1, "maximum": max }],
@@ -87,7 +91,8 @@ fn kind(kind: &Type) -> Value {
         }),
         Type::Duration { .. } => json!({ "type": "string", "pattern": DURATION_PATTERN }),
         Type::Texts { rule, may_be_empty } => {
-            json!({ "type": "array", "items": text(*rule), "minItems": if *may_be_empty { 0 } else { 1 } })
+            let items_min = if *may_be_empty { 0 } else { 1 };
+            json!({ "type": "array", "items": text(*rule), "minItems": items_min })
         }
         Type::Secret => {
             json!({ "anyOf": [text(super::rules::NOT_EMPTY), secret("file"), secret("env")] })

@@ -1,12 +1,32 @@
-//! What has been read of a table: its values by key, with their places, each asked for by its type.
+//! What has been read of a table: its values by key, with their offsets, each asked for by its
+//! type.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Workers;
-use super::value::Value;
+use super::settings::Workers;
 use crate::secret::Secret;
+use crate::words::Words;
+
+/// A value of the type that its key declares.
+#[derive(Debug)]
+pub(super) enum Value {
+    Text(String),
+    /// One of the words that the key declares.
+    Word(&'static str),
+    Path(PathBuf),
+    Flag(bool),
+    Workers(Workers),
+    Size(u64),
+    Duration(Duration),
+    Texts(Vec<String>),
+    Secret(Secret),
+    /// JSON text.
+    Free(String),
+    Section(Section),
+    Sections(Vec<Section>),
+}
 
 /// What has been read of a table.
 #[derive(Debug)]
@@ -43,7 +63,7 @@ impl Section {
         self.in_file.contains(name)
     }
 
-    /// Where the key's value is, or where it would have to be.
+    /// Byte offset of the key's value, or of the header when there is none.
     pub(super) fn at(&self, name: &str) -> usize {
         self.values.get(name).map_or(self.at, |found| found.at)
     }
@@ -55,6 +75,14 @@ impl Section {
     pub(super) fn text(&self, name: &str) -> Option<String> {
         match self.get(name)? {
             Value::Text(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    /// The variant whose word stands there.
+    pub(super) fn word<W: Words>(&self, name: &str) -> Option<W> {
+        match self.get(name)? {
+            Value::Word(word) => W::from_word(word),
             _ => None,
         }
     }

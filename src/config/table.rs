@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::words::{Word, Words};
+
 /// A TOML table and the keys that it may hold.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -10,7 +12,7 @@ pub(super) struct Table {
     pub(super) header: &'static str,
     /// What it is for.
     pub(super) doc: &'static str,
-    /// Its keys, in the order in which they are explained.
+    /// Its keys, in the order in which people are told of them.
     pub(super) keys: &'static [Key],
 }
 
@@ -24,7 +26,6 @@ pub(super) struct Key {
     pub(super) presence: Presence,
     /// For which values of the table's `kind` it may stand; empty: for all.
     pub(super) only: &'static [&'static str],
-    pub(super) later: Later,
 }
 
 /// What happens when a key is absent.
@@ -38,26 +39,17 @@ pub(super) enum Presence {
     Default(&'static str),
 }
 
-/// What the schema accepts and this version does not do yet.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Later {
-    /// All is done.
-    No,
-    /// This value of a text.
-    Text(&'static str),
-    /// Texts that begin so.
-    Scheme(&'static str),
-}
-
 /// What a value may be.
 #[derive(Debug)]
 pub(super) enum Type {
     /// Text that keeps a rule.
     Text(Rule),
-    /// One of a few words, each with its meaning.
-    OneOf(&'static [(&'static str, &'static str)]),
+    /// One of a closed set of words: see [`one_of`].
+    OneOf(&'static [Word]),
     /// A path, relative to the folder of the configuration file.
     Path,
+    /// The path of a component. Modules do not come from registries yet.
+    Module,
     /// `true` or `false`.
     Flag,
     /// `"auto"` or a number of threads.
@@ -121,9 +113,17 @@ impl Table {
     }
 }
 
-/// A key that stands for every `kind`, does without, and is done; the rest is said by methods.
+/// The words of an enum that [`words!`](crate::words) declares. [`Section::word`] reads the key as
+/// that enum again.
+///
+/// [`Section::word`]: super::section::Section::word
+pub(super) const fn one_of<W: Words>() -> Type {
+    Type::OneOf(W::ALL)
+}
+
+/// An optional key of every `kind`; methods say otherwise.
 pub(super) const fn key(name: &'static str, kind: Type, doc: &'static str) -> Key {
-    Key { name, kind, doc, presence: Presence::Optional, only: &[], later: Later::No }
+    Key { name, kind, doc, presence: Presence::Optional, only: &[] }
 }
 
 impl Key {
@@ -139,15 +139,11 @@ impl Key {
         Key { only: kinds, ..self }
     }
 
-    /// The word that stands for it when it is absent, of a key of a few words.
+    /// The word that stands for it when it is absent, if it is a key of words that has one.
     pub(super) fn default_word(&self) -> Option<&'static str> {
         match self.presence {
             Presence::Default(toml) => toml.strip_prefix('"')?.strip_suffix('"'),
             Presence::Required | Presence::Optional => None,
         }
-    }
-
-    pub(super) const fn later(self, later: Later) -> Key {
-        Key { later, ..self }
     }
 }

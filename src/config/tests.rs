@@ -1,6 +1,7 @@
 //! Every diagnostic as people see it, and that `config/pipeline.toml` tells the truth.
 
 use super::*;
+use crate::{buffer, dead_letter, sink, source};
 
 fn parse_toml(text: &str) -> Result<Settings, String> {
     let environment = Environment { cache: "/home/me/.cache/weir/modules".into() };
@@ -328,9 +329,8 @@ mod diagnostics {
     fn a_file_that_cannot_be_read_is_a_diagnostic() {
         let folder = tempfile::tempdir().unwrap();
         let of = |name: &str| {
-            let (problems, _) =
-                load(&folder.path().join(name), &Environment::default()).unwrap_err();
-            problems.to_string().replace(&folder.path().display().to_string(), "DIR")
+            let invalid = load(&folder.path().join(name), &Environment::default()).unwrap_err();
+            invalid.diagnostics.to_string().replace(&folder.path().display().to_string(), "DIR")
         };
         std::fs::write(folder.path().join("latin.toml"), b"name = 'p'\ncluster = 'M\xfcnchen'")
             .unwrap();
@@ -352,10 +352,10 @@ mod durable {
     fn read(lines: &str) -> (Option<Settings>, String) {
         let text = format!("name = 'p'\nsink.kind = 'stdout'\n{lines}");
         let (file, environment) = (Path::new("etc/pipeline.toml"), Environment::default());
-        let mut walk = walk::Walk::new(file, &text);
-        let (settings, _) =
-            build::config(&mut walk, DeTable::parse(&text).unwrap().get_ref(), &environment);
-        let problems = Problems::of(walk.diagnostics);
+        let mut input = input::Input::new(file, &text);
+        let root = DeTable::parse(&text).unwrap();
+        let (settings, _) = assemble(&mut input, root.get_ref(), &environment);
+        let problems = Diagnostics::of(input.into_diagnostics());
         (settings, problems.map(|problems| problems.to_string()).unwrap_or_default())
     }
 

@@ -72,7 +72,8 @@ mod tests {
         #[test]
         fn what_is_shown_reads_back(bytes in 1u64.., ms in 1u64..1 << 50) {
             let shown = show_size(bytes);
-            prop_assert_eq!(shown.strip_suffix(" B").map_or_else(|| size(&shown), |n| n.parse().ok()), Some(bytes));
+            let read = shown.strip_suffix(" B").map_or_else(|| size(&shown), |n| n.parse().ok());
+            prop_assert_eq!(read, Some(bytes));
             let time = Duration::from_millis(ms);
             prop_assert_eq!(duration(&show_duration(time)), Some(time));
         }

@@ -20,6 +20,7 @@ use crate::position::{KeepError, Keeper, Target};
 use crate::secret::{Secret, SecretError};
 use crate::shutdown::Shutdown;
 use crate::tls::CaError;
+use crate::words::words;
 
 /// The sink's name in `/readyz` and `/livez`.
 const PART: &str = "sink";
@@ -185,7 +186,7 @@ impl Settings {
         match self {
             Settings::OpenSearch(settings) => Target {
                 index: Some(settings.index.to_string()),
-                mode: Some(settings.mode.label().to_owned()),
+                mode: Some(settings.mode.word().to_owned()),
                 ..kind("opensearch")
             },
             Settings::File { path } => {
@@ -254,45 +255,35 @@ pub enum DateFormat {
     Year,
 }
 
-/// `mode`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// One document for each version of an event.
-    #[default]
-    History,
-    /// One document an event: its latest version.
-    Latest,
-}
-
-impl Mode {
-    /// As the configuration has it.
-    pub fn label(self) -> &'static str {
-        match self {
-            Mode::History => "history",
-            Mode::Latest => "latest",
-        }
+words! {
+    /// `mode`: what a document is.
+    #[derive(Default)]
+    pub enum Mode {
+        #[default]
+        History = "history": "a document for each version of an event",
+        Latest = "latest": "one document an event, its latest version; the index has no date",
     }
 }
 
-/// `template`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Template {
-    /// Install it when it is missing.
-    #[default]
-    Install,
-    /// Leave templates alone.
-    Skip,
+words! {
+    /// `template`: whether to install the index template.
+    #[derive(Default)]
+    pub enum Template {
+        #[default]
+        Install = "install": "install the index template when it is missing",
+        Skip = "skip": "leave templates alone",
+    }
 }
 
-/// `duplicates`: only where the index is a data stream or an alias, whose writes move from index to
-/// index. Everywhere else ids keep duplicates out, whatever this says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Duplicates {
-    /// What may have been sent before is looked up before it is sent again.
-    #[default]
-    Forbid,
-    /// It is sent again, and stored twice where the writes have moved on.
-    Allow,
+words! {
+    /// `duplicates`: only where the index is a data stream or an alias, whose writes move from index
+    /// to index. Everywhere else ids keep duplicates out, whatever this says.
+    #[derive(Default)]
+    pub enum Duplicates {
+        #[default]
+        Forbid = "forbid": "what may have been sent before is looked up before it is sent again",
+        Allow = "allow": "it is sent again, and stored twice where writes have moved on",
+    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub use letters::{Account, Counts, Kept, Letters, replay};
 use crate::dead_letter::ReadError;
 use crate::handoff::Closed;
 use crate::kube::ClientError;
+use crate::words::words;
 
 /// `[source]` of `pipeline.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,15 +67,15 @@ pub struct KubernetesSettings {
     pub start: Start,
 }
 
-/// `start`: where to begin when no position is saved. One that is saved always wins, and one that
-/// cannot be used always means [`Start::All`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Start {
-    /// With everything that the cluster still has.
-    #[default]
-    All,
-    /// Behind everything that there is.
-    Now,
+words! {
+    /// `start`: where to begin when no position is saved. One that is saved always wins, and one
+    /// that cannot be used always means [`Start::All`].
+    #[derive(Default)]
+    pub enum Start {
+        #[default]
+        All = "all": "list every event that the cluster still holds",
+        Now = "now": "only what happens from now on",
+    }
 }
 
 /// Why a source ended before it was told to.

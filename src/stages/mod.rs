@@ -45,6 +45,8 @@ pub use worker::{Worker, WorkerError};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::words::words;
+
 /// One `[[stage]]` of `pipeline.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StageSettings {
@@ -84,24 +86,23 @@ pub struct Match {
     pub component: Option<Vec<String>>,
 }
 
-/// `wasi`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Wasi {
-    /// A module that imports it is refused.
-    #[default]
-    None,
-    /// WASI 0.2 with nothing behind it but the log and the event's time.
-    Stub,
+words! {
+    /// `wasi`: what of WASI a module gets.
+    #[derive(Default)]
+    pub enum Wasi {
+        #[default]
+        None = "none": "a module that imports WASI is refused",
+        Stub = "stub": "WASI 0.2 with nothing behind it, for toolchains that always import it",
+    }
 }
 
-/// `on_error`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnError {
-    /// The event goes on, marked in `/weir/errors`.
-    #[default]
-    Keep,
-    /// The event is filtered, for the reason `error`.
-    Drop,
-    /// The event becomes a dead letter.
-    DeadLetter,
+words! {
+    /// `on_error`: what happens to an event that the module failed on.
+    #[derive(Default)]
+    pub enum OnError {
+        #[default]
+        Keep = "keep": "the event goes on, marked in /weir/errors",
+        Drop = "drop": "the event is filtered, for the reason error",
+        DeadLetter = "dead-letter": "the event goes to the dead letters",
+    }
 }

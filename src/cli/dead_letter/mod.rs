@@ -48,7 +48,8 @@ pub(super) fn run(command: DeadLetterCommand) -> Result<(), Failure> {
 pub enum LettersError {
     /// The configuration names neither a folder nor an index.
     #[error(
-        "{0} has no dead_letter.path, and dead_letter.kind is not \"index\", so its pipeline keeps no dead letters: name a folder of some with --from FOLDER"
+        "{0} has no dead_letter.path, and dead_letter.kind is not \"index\", so its pipeline keeps \
+         no dead letters: name a folder of some with --from FOLDER"
     )]
     NoPath(PathBuf),
     /// The letters cannot be read.
@@ -62,22 +63,26 @@ pub enum LettersError {
     Start(std::io::Error),
     /// A replay of nothing in particular.
     #[error(
-        "name the letters to replay, as `weir dead-letter list` does (00000001:17), or all of them with --all, which --where, --stage and --reason narrow"
+        "name the letters to replay, as `weir dead-letter list` does (00000001:17), or all of them \
+         with --all, which --where, --stage and --reason narrow"
     )]
     NoneNamed,
     /// Letters that are named are not there.
     #[error(
-        "there is no letter {ids} in {place}: it was replayed, or moved away; `weir dead-letter list` tells which there are"
+        "there is no letter {ids} in {place}: it was replayed, or moved away; `weir dead-letter \
+         list` tells which there are"
     )]
     NotThere {
-        /// Which.
+        /// Those that are not there, with commas.
         ids: String,
-        /// Where.
+        /// Where they were looked for.
         place: dead_letter::Place,
     },
     /// A running weir has the folder.
     #[error(
-        "the dead letters in {folder} belong to a running weir ({holder}), which may be writing more: stop it and replay them then, or move the folder's *.jsonl files to another folder (it goes on in a new file) and replay them from there with --from FOLDER\n{ledger}"
+        "the dead letters in {folder} belong to a running weir ({holder}), which may be writing \
+         more: stop it and replay them then, or move the folder's *.jsonl files to another folder \
+         (it goes on in a new file) and replay them from there with --from FOLDER\n{ledger}"
     )]
     InUse {
         /// The folder.
@@ -89,7 +94,8 @@ pub enum LettersError {
     },
     /// A signal ended a replay.
     #[error(
-        "stopped before everything was replayed: the letters that had not set out are still there, and so are those whose events have no outcome yet\n{ledger}"
+        "stopped before everything was replayed: the letters that had not set out are still there, \
+         and so are those whose events have no outcome yet\n{ledger}"
     )]
     Stopped {
         /// The last reading of its ledger.
@@ -129,8 +135,8 @@ impl Place {
         let Some(file) = self.config.as_deref().filter(|_| self.from.is_none()) else {
             return Ok(Looked::of_folder(self.from.clone().unwrap_or_default())?);
         };
-        let loaded =
-            config::load(file, &Environment::of_process()).map_err(|(problems, _)| problems)?;
+        let loaded = config::load(file, &Environment::of_process())
+            .map_err(|invalid| invalid.diagnostics)?;
         Ok(Looked::configured(file, &loaded.settings)?)
     }
 }

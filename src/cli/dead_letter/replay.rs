@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use clap::Args;
 
 use super::{FilterArguments, LettersError, Looked};
-use crate::cli::{Failure, LogArguments, configuration, modules};
+use crate::cli::{Failure, LogArguments, preflight};
 use crate::dead_letter::{self, DeadLetterError, LetterId, Selection};
 use crate::ledger::Snapshot;
 use crate::pipeline::{self, Finished, RunError};
@@ -54,7 +54,7 @@ impl ReplayCommand {
             return Err(LettersError::NoneNamed.into());
         }
         let telemetry = self.log.init()?;
-        let config = configuration::for_replay(&self.config)?;
+        let config = preflight::for_replay(&self.config)?;
         let mut settings = config.settings.clone();
         if let Some(path) = &self.from {
             settings.dead_letter = dead_letter::Settings::Disk { path: path.clone() };
@@ -85,7 +85,7 @@ impl ReplayCommand {
             }
             Ok(()) => ended(&account.counts(), ledger),
             Err(RunError::Modules(errors)) => {
-                Err(configuration::failure(modules::diagnostics(&config.named, &errors)))
+                Err(preflight::modules_failed(&config.references, &errors))
             }
             Err(RunError::DeadLetters(DeadLetterError::Locked { path, holder })) => {
                 Err(LettersError::InUse { folder: path, holder, ledger: ledger.into() }.into())

@@ -79,7 +79,8 @@ fn show(c: char, out: &mut String) {
     }
 }
 
-/// Control characters, and those that reorder a line (<https://unicode.org/reports/tr9/>, explicit formatting).
+/// Control characters, and those that reorder a line
+/// (<https://unicode.org/reports/tr9/>, explicit formatting).
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

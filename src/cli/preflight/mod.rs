@@ -1,0 +1,98 @@
+//! Checks before a run: a configuration and what it names on this machine, looked at together, so
+//! that `check`, `run` and `replay` tell everything that is wrong at once, before anything starts.
+//!
+//! Constraint: no server is contacted, no file is opened that opening could change, and nothing is
+//! written but the compile cache.
+
+mod files;
+mod modules;
+mod streams;
+
+use std::path::Path;
+
+use super::Failure;
+use crate::config::{
+    self, Config, Diagnostic, Diagnostics, Environment, InvalidConfig, References,
+};
+use crate::stages::{Description, LoadError};
+use crate::tls;
+
+/// What the configuration is going to be used for: that decides what is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// A run some other time: this process's standard streams are not the run's.
+    Check,
+    Run,
+    /// Letters are read instead of the source.
+    Replay,
+}
+
+/// Looks at everything, and loads the modules.
+pub(super) fn check(file: &Path) -> Result<(Config, Vec<Description>), Failure> {
+    let config = read(file, Purpose::Check)?;
+    match modules::load(&config.references)? {
+        Ok(modules) => Ok((config, modules)),
+        Err(diagnostics) => Err(failure(diagnostics)),
+    }
+}
+
+/// Looks at everything but the modules of a configuration that is fine otherwise: its run loads
+/// them.
+pub(super) fn for_run(file: &Path) -> Result<Config, Failure> {
+    read(file, Purpose::Run)
+}
+
+/// Like [`for_run`], for a replay.
+pub(super) fn for_replay(file: &Path) -> Result<Config, Failure> {
+    read(file, Purpose::Replay)
+}
+
+/// A run's errors about its modules, as diagnostics of the configuration that names them.
+pub(super) fn modules_failed(references: &References, errors: &[LoadError]) -> Failure {
+    failure(modules::diagnostics(references, errors))
+}
+
+fn failure(diagnostics: Vec<Diagnostic>) -> Failure {
+    match Diagnostics::of(diagnostics) {
+        Some(diagnostics) => Failure::Configuration(diagnostics),
+        None => Failure::Process("something was wrong, and did not say what".into()),
+    }
+}
+
+fn read(file: &Path, purpose: Purpose) -> Result<Config, Failure> {
+    let (references, mut diagnostics) = match config::load(file, &Environment::of_process()) {
+        Ok(config) => {
+            let diagnostics = look(&config.references, purpose);
+            if diagnostics.is_empty() {
+                return Ok(config);
+            }
+            (config.references, diagnostics)
+        }
+        Err(InvalidConfig { diagnostics, references: None }) => return Err(diagnostics.into()),
+        Err(InvalidConfig { diagnostics, references: Some(references) }) => {
+            let mut diagnostics: Vec<Diagnostic> = diagnostics.iter().cloned().collect();
+            diagnostics.extend(look(&references, purpose));
+            (*references, diagnostics)
+        }
+    };
+    diagnostics.extend(modules::load(&references)?.err().into_iter().flatten());
+    Err(failure(diagnostics))
+}
+
+/// What is wrong with secrets, certificates, files and streams.
+fn look(references: &References, purpose: Purpose) -> Vec<Diagnostic> {
+    let password = references.password.as_ref().and_then(|password| {
+        password.value.read().err().map(|error| password.location.error(error))
+    });
+    let ca = references
+        .ca
+        .as_ref()
+        .and_then(|ca| tls::authorities(&ca.value).err().map(|error| ca.location.error(error)));
+    let (source, streams) = match purpose {
+        Purpose::Check => (files::source(references), None),
+        Purpose::Run => (files::source(references), streams::of_process(references)),
+        Purpose::Replay => (None, streams::of_process(references)),
+    };
+    let same = files::are_one(references).or(streams);
+    [password, ca, source, files::sink(references), same].into_iter().flatten().collect()
+}

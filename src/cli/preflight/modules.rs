@@ -1,0 +1,54 @@
+//! What keeps modules from loading, as diagnostics of the configuration that names them.
+
+use crate::cli::Failure;
+use crate::config::{Diagnostic, Location, References, StageReference};
+use crate::ledger::Ledger;
+use crate::metrics::Metrics;
+use crate::stages::{self, Compiler, Description, LoadContext, LoadError, Problem};
+
+/// Loads and configures each module as a run would, and says what they are, or what is wrong with
+/// them.
+pub(super) fn load(
+    references: &References,
+) -> Result<Result<Vec<Description>, Vec<Diagnostic>>, Failure> {
+    let ledger = Ledger::default();
+    let metrics = Metrics::new(&ledger).map_err(|error| Failure::Process(error.to_string()))?.stage;
+    let cache = references.cache.value.clone();
+    let context = LoadContext { cache, compiler: Compiler::child(), metrics, ledger };
+    let (mut descriptions, mut diagnostics) = (Vec::new(), Vec::new());
+    // One by one: in a configuration with mistakes two may have the same name.
+    for stage in &references.stages {
+        match stages::load(std::slice::from_ref(&stage.settings), context.clone()) {
+            Ok(chain) => descriptions.extend(chain.describe()),
+            Err(errors) => {
+                let of = |error| location(references, stage, error).error(error);
+                diagnostics.extend(errors.iter().map(of));
+            }
+        }
+    }
+    Ok(if diagnostics.is_empty() { Ok(descriptions) } else { Err(diagnostics) })
+}
+
+/// What a run of a valid configuration, in which names are unique, met when it loaded its modules.
+pub(super) fn diagnostics(references: &References, errors: &[LoadError]) -> Vec<Diagnostic> {
+    let of = |error: &LoadError| {
+        let mut stages = references.stages.iter();
+        let stage = stages.find(|stage| Some(stage.settings.name.as_str()) == error.stage());
+        let location =
+            stage.map_or(&references.cache.location, |stage| location(references, stage, error));
+        location.error(error)
+    };
+    errors.iter().map(of).collect()
+}
+
+fn location<'r>(
+    references: &'r References,
+    stage: &'r StageReference,
+    error: &LoadError,
+) -> &'r Location {
+    match error {
+        LoadError::Stage { problem: Problem::Refused(_), .. } => &stage.config,
+        LoadError::Stage { .. } => &stage.module,
+        LoadError::Cache(_) | LoadError::Engine(_) => &references.cache.location,
+    }
+}

@@ -1,0 +1,124 @@
+//! `[sink]`, and `[dead_letter]`, whose index is in the sink's OpenSearch.
+
+use std::collections::BTreeSet;
+
+use crate::config::index;
+use crate::config::input::Input;
+use crate::config::keys::{DeadLetterKind, SinkKind};
+use crate::config::rules::same_host;
+use crate::config::section::Section;
+use crate::dead_letter;
+use crate::sink::{IndexPattern, Mode, OpenSearchSettings, Settings};
+
+pub(super) fn build(input: &mut Input<'_>, section: &Section) -> Option<Settings> {
+    Some(match section.word("kind")? {
+        SinkKind::OpenSearch => Settings::OpenSearch(opensearch(input, section)?),
+        SinkKind::File => Settings::File { path: section.path("path")? },
+        SinkKind::Stdout => Settings::Stdout,
+    })
+}
+
+fn opensearch(input: &mut Input<'_>, section: &Section) -> Option<OpenSearchSettings> {
+    credentials_in_pairs(input, section);
+    let hosts = section.texts("hosts");
+    if let Some(hosts) = &hosts {
+        check_hosts(input, section, hosts);
+    }
+    let mode = section.word("mode")?;
+    let index = documents_index(section)?;
+    if mode == Mode::Latest && index.date.is_some() {
+        index_without_a_date(input, section);
+    }
+    Some(OpenSearchSettings {
+        hosts: hosts?,
+        username: section.text("username"),
+        password: section.secret("password"),
+        ca: section.path("ca"),
+        index,
+        mode,
+        template: section.word("template")?,
+        duplicates: section.word("duplicates")?,
+    })
+}
+
+/// `index`, whose rule has parsed it before.
+fn documents_index(section: &Section) -> Option<IndexPattern> {
+    index::parse(&section.text("index")?).ok()
+}
+
+fn credentials_in_pairs(input: &mut Input<'_>, section: &Section) {
+    for (one, other) in [("username", "password"), ("password", "username")] {
+        if section.is_given(one) && !section.is_in_file(other) {
+            input.error(section.at(one), format!("`{one}` needs `{other}` beside it"));
+        }
+    }
+}
+
+fn check_hosts(input: &mut Input<'_>, section: &Section, hosts: &[String]) {
+    if section.is_given("ca") && hosts.iter().all(|host| same_host(host).starts_with("http://")) {
+        input.error(section.at("ca"), "`ca` is for https, and all `hosts` are http");
+    }
+    let distinct: BTreeSet<String> = hosts.iter().map(|host| same_host(host)).collect();
+    if distinct.len() < hosts.len() {
+        input.error(section.at("hosts"), "`hosts` names a host twice");
+    }
+}
+
+/// Diagnoses an index with a date where documents are changed later.
+fn index_without_a_date(input: &mut Input<'_>, section: &Section) {
+    let (at, what) = if section.is_given("index") {
+        ("index", "`mode = \"latest\"`")
+    } else {
+        ("mode", "this mode")
+    };
+    let text = format!(
+        "{what} needs an index without a date, because an event can repeat for days: \
+         set `index` to a plain name such as \"kube-events\""
+    );
+    input.error(section.at(at), text);
+}
+
+/// `[dead_letter]`
+pub(super) fn dead_letter(
+    input: &mut Input<'_>,
+    root: &Section,
+    section: &Section,
+) -> Option<dead_letter::Settings> {
+    match section.word("kind")? {
+        DeadLetterKind::Disk => {
+            if section.is_given("kind") && !section.is_in_file("path") {
+                input.error(section.at("kind"), "`kind = \"disk\"` needs `path` beside it");
+            }
+            let folder = |path| dead_letter::Settings::Disk { path };
+            Some(section.path("path").map_or(dead_letter::Settings::None, folder))
+        }
+        DeadLetterKind::Index => {
+            let index = section.text("index")?;
+            if let Some(sink) = root.section("sink") {
+                check_letters_index(input, section, sink, &index);
+            }
+            Some(dead_letter::Settings::Index { index })
+        }
+    }
+}
+
+/// Letters need an index of their own in an OpenSearch that the sink has.
+fn check_letters_index(input: &mut Input<'_>, section: &Section, sink: &Section, index: &str) {
+    match sink.word("kind") {
+        Some(SinkKind::OpenSearch) => {}
+        Some(SinkKind::File | SinkKind::Stdout) => {
+            let text = "`kind = \"index\"` needs a sink of kind = \"opensearch\": the index is in \
+                        its OpenSearch; with another sink, set `path`";
+            return input.error(section.at("kind"), text);
+        }
+        None => return,
+    }
+    if documents_index(sink).is_some_and(|documents| index::holds(&documents, index)) {
+        let text = format!(
+            "\"{index}\" is an index that the sink writes documents to, or that has their index \
+             template: give the dead letters one of their own"
+        );
+        let key = if section.is_given("index") { "index" } else { "kind" };
+        input.error(section.at(key), text);
+    }
+}
