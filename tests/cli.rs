@@ -149,9 +149,9 @@ mod help {
         insta::assert_snapshot!(help_of(&["check"]), @r"
         Tell everything that is wrong with a configuration, or what it would run
 
-        Each problem goes to stderr and begins with a line FILE:LINE:COL: error: TEXT. Loads the modules,
-        reads the secrets and certificates, and looks for the files of the source and the sink, that are
-        named; contacts no server, and writes nothing but the compile cache.
+        Each diagnostic goes to stderr and begins with a line FILE:LINE:COL: error: TEXT. The check loads
+        the modules, reads the secrets and certificates that are named, and looks for the files of the
+        source and the sink; it contacts no server, and writes nothing but the compile cache.
 
         Usage: weir check [OPTIONS] <FILE>
 
@@ -529,7 +529,7 @@ mod check {
         p.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its saved position.
         p.toml:1:1: error: unknown key `nmae` at the top level; did you mean `name`?
         p.toml:2:11: error: `workers` must be from 1 to 256, not 0
-        p.toml:3:15: error: kind "nats" is not in this version: it may be "kubernetes", "file" or "stdin"
+        p.toml:3:15: error: unknown kind "nats": it may be "kubernetes", "file" or "stdin"
         "#);
     }
 

@@ -17,9 +17,9 @@ use crate::{buffer, dead_letter, sink, source};
 
 /// Tell everything that is wrong with a configuration, or what it would run
 ///
-/// Each problem goes to stderr and begins with a line FILE:LINE:COL: error: TEXT. Loads the
-/// modules, reads the secrets and certificates, and looks for the files of the source and the sink,
-/// that are named; contacts no server, and writes nothing but the compile cache.
+/// Each diagnostic goes to stderr and begins with a line FILE:LINE:COL: error: TEXT. The check
+/// loads the modules, reads the secrets and certificates that are named, and looks for the files of
+/// the source and the sink; it contacts no server, and writes nothing but the compile cache.
 #[derive(Debug, Args)]
 pub(super) struct CheckCommand {
     /// The configuration, as `weir run` would take it

@@ -25,8 +25,8 @@ use crate::position::{NOWHERE, Record};
 pub(super) enum PositionCommand {
     /// Print it
     Show(Pipeline),
-    /// Go on behind it with the target that the configuration has now: what was sent to another one
-    /// stays there alone
+    /// Go on from it with the target that the configuration has now; what was sent to the old one
+    /// stays only there
     Keep(Pipeline),
     /// Forget it: the next run begins as `source.start` says, and what is stored already is not
     /// stored twice

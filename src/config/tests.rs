@@ -98,8 +98,8 @@ mod diagnostics {
     #[test]
     fn an_unknown_kind_is_answered_with_those_there_are() {
         insta::assert_snapshot!(problems("name='p'\nsource = { kind = 'nats' }\nsink = { kind = 'nats' }"), @r#"
-        etc/pipeline.toml:2:19: error: kind "nats" is not in this version: it may be "kubernetes", "file" or "stdin"
-        etc/pipeline.toml:3:17: error: kind "nats" is not in this version: it may be "opensearch", "file" or "stdout"
+        etc/pipeline.toml:2:19: error: unknown kind "nats": it may be "kubernetes", "file" or "stdin"
+        etc/pipeline.toml:3:17: error: unknown kind "nats": it may be "opensearch", "file" or "stdout"
         "#);
         insta::assert_snapshot!(problems("name='p'\nsource = { kind = 'kubernets' }\nsink = { kind = 'Opensearch' }"), @r#"
         etc/pipeline.toml:2:19: error: unknown kind "kubernets": it may be "kubernetes", "file" or "stdin"; did you mean `kubernetes`?
@@ -233,7 +233,7 @@ mod diagnostics {
     }
 
     #[test]
-    fn what_comes_later_is_refused_by_name() {
+    fn a_module_in_a_registry_is_told_that_it_is_not_in_this_version() {
         insta::assert_snapshot!(problems_with("[[stage]]\nname = 'a'\nmodule = 'oci://example.org/a:1'"), @r#"etc/pipeline.toml:6:10: error: `module = "oci://…"` is not in this version: name a file"#);
     }
 
