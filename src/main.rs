@@ -18,10 +18,10 @@ fn main() -> ExitCode {
     };
     match cli.run() {
         Ok(code) => code,
-        Err(failure) => {
+        Err(error) => {
             // Without a stderr there is nobody to tell.
-            let _ = writeln!(io::stderr(), "{failure}");
-            ExitCode::from(failure.exit_code())
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::from(error.exit_code())
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod filter;
 mod position;
 mod preflight;
 mod run;
+mod summary;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -86,7 +87,7 @@ impl LogArguments {
 
 /// Why a command did not succeed.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum CommandError {
     /// The configuration cannot be run.
     #[error(transparent)]
     Configuration(#[from] Diagnostics),
@@ -118,25 +119,18 @@ pub enum Failure {
     Output(#[source] io::Error),
 }
 
-impl Failure {
+impl CommandError {
     /// 1: a run that failed; 2: wrong usage or configuration.
     pub fn exit_code(&self) -> u8 {
-        match self {
-            Failure::Filter(filter::FilterError::OneOut(_)) => 2,
-            Failure::Filter(filter::FilterError::Build(filter::BuildError::NotACrate {
-                ..
-            })) => 2,
-            Failure::Position(position::PositionError::NoFolder(_)) => 2,
-            Failure::Run { error, .. } if error.is_of_configuration() => 2,
-            Failure::DeadLetters(error) if error.is_of_configuration() => 2,
-            Failure::Output(_)
-            | Failure::DeadLetters(_)
-            | Failure::Filter(_)
-            | Failure::Position(_)
-            | Failure::Process(_)
-            | Failure::Run { .. } => 1,
-            Failure::Configuration(_) | Failure::Telemetry(_) => 2,
-        }
+        let is_of_configuration = match self {
+            CommandError::Configuration(_) | CommandError::Telemetry(_) => true,
+            CommandError::Filter(error) => error.is_of_usage(),
+            CommandError::Position(error) => error.is_of_configuration(),
+            CommandError::DeadLetters(error) => error.is_of_configuration(),
+            CommandError::Run { error, .. } => error.is_of_configuration(),
+            CommandError::Process(_) | CommandError::Output(_) => false,
+        };
+        if is_of_configuration { 2 } else { 1 }
     }
 }
 
@@ -146,7 +140,7 @@ impl Cli {
     /// # Errors
     ///
     /// What went wrong, to be shown on stderr.
-    pub fn run(self) -> Result<ExitCode, Failure> {
+    pub fn run(self) -> Result<ExitCode, CommandError> {
         match self.command {
             Command::Run(run) => run.run()?,
             Command::Check(check) => check.run()?,
@@ -177,15 +171,15 @@ fn completions(shell: clap_complete::Shell) -> Vec<u8> {
     script
 }
 
-fn print(text: &str) -> Result<(), Failure> {
+fn print(text: &str) -> Result<(), CommandError> {
     write_out(text.as_bytes())
 }
 
 /// Writes what was asked for. A reader that has enough (`weir example | head`) is no failure.
-fn write_out(bytes: &[u8]) -> Result<(), Failure> {
+fn write_out(bytes: &[u8]) -> Result<(), CommandError> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CommandError::Output(error)),
         _ => Ok(()),
     }
 }

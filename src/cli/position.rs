@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, print};
+use super::{CommandError, print};
 use crate::buffer::{self, FolderLock, OpenError};
 use crate::config::{self, Environment, Settings};
 use crate::kube::LeaseSettings;
@@ -51,23 +51,23 @@ pub enum PositionError {
     Nothing(PathBuf),
     /// What is saved cannot be read.
     #[error(
-        "the position in {place} cannot be used: {error}: the next run reads everything again that \
+        "the position in {kept_in} cannot be used: {error}: the next run reads everything again that \
          the source has; `weir position reset` forgets it"
     )]
     Unusable {
         /// Where it is.
-        place: String,
+        kept_in: String,
         /// What is wrong with it.
         error: crate::position::RecordError,
     },
     /// It is of something else than what is read now, and so not gone on from.
     #[error(
-        "the position in {place} is of another source ({saved}; now {now}): the next run reads \
+        "the position in {kept_in} is of another source ({saved}; now {now}): the next run reads \
          everything that it has; `weir position reset` forgets it"
     )]
     OtherSource {
         /// Where it is.
-        place: String,
+        kept_in: String,
         /// What it is of.
         saved: String,
         /// What the configuration says.
@@ -87,7 +87,14 @@ pub enum PositionError {
     Process(std::io::Error),
 }
 
-pub(super) fn run(command: PositionCommand) -> Result<(), Failure> {
+impl PositionError {
+    /// Whether the configuration is to be mended.
+    pub(super) fn is_of_configuration(&self) -> bool {
+        matches!(self, PositionError::NoFolder(_))
+    }
+}
+
+pub(super) fn run(command: PositionCommand) -> Result<(), CommandError> {
     let (PositionCommand::Show(pipeline)
     | PositionCommand::Keep(pipeline)
     | PositionCommand::Reset(pipeline)) = &command;
@@ -114,7 +121,7 @@ struct Kept {
 }
 
 impl Kept {
-    fn of(pipeline: &Pipeline) -> Result<Kept, Failure> {
+    fn of(pipeline: &Pipeline) -> Result<Kept, CommandError> {
         let config = config::load(&pipeline.config, &Environment::of_process())
             .map_err(|invalid| invalid.diagnostics)?;
         let settings = config.settings.clone();
@@ -192,23 +199,25 @@ impl Kept {
         &self,
         settings: &'a LeaseSettings,
     ) -> Result<Option<(&'a LeaseSettings, Record)>, PositionError> {
-        let Some(Marked { place, mark: Some(text), .. }) = on_server(mark::read(settings))? else {
+        let Some(Marked { place: kept_in, mark: Some(text), .. }) =
+            on_server(mark::read(settings))?
+        else {
             return Ok(None);
         };
         match Record::decode(&text) {
             // A replica without a mark has written it so.
             _ if text.is_empty() => Ok(None),
-            Ok(record) => Ok(Some((settings, self.of_now(record, &place)?))),
-            Err(error) => Err(PositionError::Unusable { place, error }),
+            Ok(record) => Ok(Some((settings, self.of_now(record, &kept_in)?))),
+            Err(error) => Err(PositionError::Unusable { kept_in, error }),
         }
     }
 
     /// The target and the pipeline's name of now in place of those that were saved.
-    fn of_now(&self, mut record: Record, place: &str) -> Result<Record, PositionError> {
+    fn of_now(&self, mut record: Record, kept_in: &str) -> Result<Record, PositionError> {
         let now = self.settings.source.identity();
         if record.identity.source != now {
-            let (place, saved) = (place.to_owned(), record.identity.source);
-            return Err(PositionError::OtherSource { place, saved, now });
+            let (kept_in, saved) = (kept_in.to_owned(), record.identity.source);
+            return Err(PositionError::OtherSource { kept_in, saved, now });
         }
         record.identity.pipeline.clone_from(&self.settings.name);
         record.identity.target = self.settings.sink.target();
@@ -249,7 +258,7 @@ fn saved(folder: &Path) -> Result<Record, PositionError> {
         Saved::Record(record) => Ok(record),
         Saved::Nothing => Err(PositionError::Nothing(folder.to_owned())),
         Saved::Unusable(error) => {
-            Err(PositionError::Unusable { place: folder.display().to_string(), error })
+            Err(PositionError::Unusable { kept_in: folder.display().to_string(), error })
         }
     }
 }

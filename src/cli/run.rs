@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 
 use clap::Args;
 
-use super::{Failure, LogArguments, preflight};
+use super::{CommandError, LogArguments, preflight};
 use crate::config::Settings;
 use crate::pipeline::{self, Finished, RunError};
 use crate::source;
@@ -28,7 +28,7 @@ pub(super) struct RunCommand {
 }
 
 impl RunCommand {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self) -> Result<(), CommandError> {
         let telemetry = self.log.init()?;
         let config = preflight::for_run(&self.config)?;
         say_what_runs(&self.config, &config.settings);
@@ -47,7 +47,7 @@ impl RunCommand {
             Err(RunError::Modules(errors)) => {
                 Err(preflight::modules_failed(&config.references, &errors))
             }
-            Err(error) => Err(Failure::Run { error: error.into(), ledger: ledger.into() }),
+            Err(error) => Err(CommandError::Run { error: error.into(), ledger: ledger.into() }),
         }
     }
 }

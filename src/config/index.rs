@@ -65,12 +65,6 @@ pub(super) fn holds(pattern: &IndexPattern, index: &str) -> bool {
     }
 }
 
-/// An index pattern as it is written.
-pub fn show(pattern: &IndexPattern) -> String {
-    let date = DATES.iter().find(|(_, date, _)| Some(*date) == pattern.date);
-    format!("{}{}{}", pattern.prefix, date.map_or("", |(text, ..)| *text), pattern.suffix)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,7 +121,7 @@ mod tests {
         #[test]
         fn what_is_accepted_is_shown_as_it_was_written(text in "[a-z.-]{0,5}(\\{yyyy(\\.MM(\\.dd)?)?\\})?[a-z{}]{0,3}") {
             if let Ok(pattern) = parse(&text) {
-                prop_assert_eq!(show(&pattern), text);
+                prop_assert_eq!(pattern.to_string(), text);
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::source::Start;
 use crate::stages::{OnError, Wasi};
 use crate::words::words;
 
-/// A call that takes longer holds up a worker for all others.
+/// A call that takes longer would hold up its worker for too long.
 pub(super) const STAGE_TIMEOUT_MAX: Duration = Duration::from_secs(10);
 /// All that 32-bit memories can address.
 pub(super) const STAGE_MEMORY_MAX: u64 = 4 << 30;
@@ -274,10 +274,11 @@ static DEAD_LETTER: Table = Table {
     ],
 };
 
-/// Renewed every third of it, each with a second for a busy API server to answer. (client-go's own
-/// defaults are 15 s, with 10 s to renew and 2 s between tries: <https://pkg.go.dev/k8s.io/client-go/tools/leaderelection>)
+/// The Lease is renewed every third of its duration, and a busy API server needs a second to
+/// answer. (client-go's own defaults are 15 s, with 10 s to renew and 2 s between tries:
+/// <https://pkg.go.dev/k8s.io/client-go/tools/leaderelection>)
 const LEASE_MIN: Duration = Duration::from_secs(5);
-/// So long may nobody work when the holder is killed; events live for an hour.
+/// Nobody works for that long when the holder is killed, and events live for an hour.
 const LEASE_MAX: Duration = Duration::from_secs(300);
 
 static LEASE: Table = Table {

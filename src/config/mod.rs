@@ -40,7 +40,6 @@ use std::path::Path;
 use toml::de::DeTable;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Location};
-pub use index::show as show_index;
 pub(crate) use parts::SAME_FILE;
 pub use references::{Reference, References, StageReference};
 pub use schema::schema;

@@ -7,8 +7,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::text::{self, Object, Summary};
-use super::{FilterArguments, LettersError, Place};
-use crate::cli::Failure;
+use super::{FilterArguments, LettersError, StoreArguments};
+use crate::cli::CommandError;
 use crate::dead_letter::{Filter, LetterId, Record};
 
 /// List dead letters, one a line
@@ -19,7 +19,7 @@ use crate::dead_letter::{Filter, LetterId, Record};
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ListCommand {
     #[command(flatten)]
-    place: Place,
+    store: StoreArguments,
     #[command(flatten)]
     filter: FilterArguments,
     /// Print one JSON object a letter
@@ -28,8 +28,8 @@ pub(in crate::cli) struct ListCommand {
 }
 
 impl ListCommand {
-    pub(super) fn run(self) -> Result<(), Failure> {
-        let looked = self.place.look()?;
+    pub(super) fn run(self) -> Result<(), CommandError> {
+        let looked = self.store.look()?;
         let mut list = List {
             filter: self.filter.filter(),
             is_json: self.json,
@@ -56,7 +56,7 @@ impl ListCommand {
             // A reader that has enough (`… | head`) is no failure, and what was counted by then is
             // no sum.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            Err(error) => return Err(Failure::Output(error)),
+            Err(error) => return Err(CommandError::Output(error)),
         }
         if let Some(note) = looked.contents.strangers() {
             let _ = writeln!(io::stderr(), "{note}");
@@ -84,7 +84,7 @@ impl<W: Write> List<W> {
         if !self.filter.matches(record) {
             return Ok(());
         }
-        let key = (text::place(record), text::line(&record.reason));
+        let key = (text::part(record), text::line(&record.reason));
         *self.counts.entry(key).or_default() += 1;
         if self.is_json {
             serde_json::to_writer(&mut self.out, &Row::of(id, record))?;
@@ -102,7 +102,7 @@ impl<W: Write> List<W> {
         let of: Vec<String> = self
             .counts
             .iter()
-            .map(|((place, reason), count)| format!("{count} {place} {reason}"))
+            .map(|((part, reason), count)| format!("{count} {part} {reason}"))
             .collect();
         match (self.read, of.as_slice()) {
             (0, _) => "no letters".to_owned(),
@@ -119,7 +119,7 @@ fn plain(id: LetterId, record: &Record) -> String {
     format!(
         "{id}  {}  {:<8}  {:<12}  {}  {}",
         text::line(&record.time),
-        text::place(record),
+        text::part(record),
         text::line(&record.reason),
         text::event(&record.source),
         text::line(&record.detail)
@@ -132,7 +132,7 @@ struct Row<'a> {
     id: String,
     time: &'a str,
     #[serde(rename = "where")]
-    place: &'static str,
+    part: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<&'a str>,
     reason: &'a str,
@@ -151,7 +151,7 @@ impl<'a> Row<'a> {
         Row {
             id: id.to_string(),
             time: &record.time,
-            place: record.part.label(),
+            part: record.part.label(),
             stage: record.stage.as_deref(),
             reason: &record.reason,
             detail: &record.detail,

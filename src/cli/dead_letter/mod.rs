@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::Failure;
+use super::CommandError;
 use crate::config::{self, Environment, Settings};
 use crate::dead_letter::{self, Contents, Filter, LetterId, Part, ReadError, Selection};
 use crate::ledger::Snapshot;
@@ -35,7 +35,7 @@ pub(super) enum DeadLetterCommand {
 }
 
 /// Runs a command under `weir dead-letter`.
-pub(super) fn run(command: DeadLetterCommand) -> Result<(), Failure> {
+pub(super) fn run(command: DeadLetterCommand) -> Result<(), CommandError> {
     match command {
         DeadLetterCommand::List(list) => list.run(),
         DeadLetterCommand::Show(show) => show.run(),
@@ -69,14 +69,14 @@ pub enum LettersError {
     NoneNamed,
     /// Letters that are named are not there.
     #[error(
-        "there is no letter {ids} in {place}: it was replayed, or moved away; `weir dead-letter \
+        "there is no letter {ids} in {store}: it was replayed, or moved away; `weir dead-letter \
          list` tells which there are"
     )]
     NotThere {
         /// Those that are not there, with commas.
         ids: String,
         /// Where they were looked for.
-        place: dead_letter::Place,
+        store: dead_letter::Place,
     },
     /// A running weir has the folder.
     #[error(
@@ -118,9 +118,9 @@ impl LettersError {
     }
 }
 
-/// Which letters to look at.
+/// Where the letters are that are to be looked at.
 #[derive(Debug, Args)]
-struct Place {
+struct StoreArguments {
     /// The configuration whose dead letters are meant
     #[arg(long, value_name = "FILE", required_unless_present = "from")]
     config: Option<PathBuf>,
@@ -129,9 +129,9 @@ struct Place {
     from: Option<PathBuf>,
 }
 
-impl Place {
+impl StoreArguments {
     /// What is there.
-    fn look(&self) -> Result<Looked, Failure> {
+    fn look(&self) -> Result<Looked, CommandError> {
         let Some(file) = self.config.as_deref().filter(|_| self.from.is_none()) else {
             return Ok(Looked::of_folder(self.from.clone().unwrap_or_default())?);
         };
@@ -158,12 +158,12 @@ impl Looked {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(LettersError::Start)?;
-        let place = {
+        let store = {
             let _inside = runtime.enter();
             pipeline::place_of_letters(settings, &Shutdown::default())?
         };
-        let place = place.ok_or_else(|| LettersError::NoPath(file.to_owned()))?;
-        Ok(Looked { contents: place.look(true)?, _runtime: Some(runtime) })
+        let store = store.ok_or_else(|| LettersError::NoPath(file.to_owned()))?;
+        Ok(Looked { contents: store.look(true)?, _runtime: Some(runtime) })
     }
 
     /// These letters, all of which must be there.
@@ -177,7 +177,7 @@ impl Looked {
             return Ok(Selection::Ids(wanted));
         }
         let ids: Vec<String> = missing.iter().map(ToString::to_string).collect();
-        Err(LettersError::NotThere { ids: ids.join(", "), place: self.contents.place().clone() })
+        Err(LettersError::NotThere { ids: ids.join(", "), store: self.contents.place().clone() })
     }
 }
 

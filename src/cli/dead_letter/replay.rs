@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use clap::Args;
 
 use super::{FilterArguments, LettersError, Looked};
-use crate::cli::{Failure, LogArguments, preflight};
+use crate::cli::{CommandError, LogArguments, preflight};
 use crate::dead_letter::{self, DeadLetterError, LetterId, Selection};
 use crate::ledger::Snapshot;
 use crate::pipeline::{self, Finished, RunError};
@@ -49,7 +49,7 @@ pub(in crate::cli) struct ReplayCommand {
 }
 
 impl ReplayCommand {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self) -> Result<(), CommandError> {
         if self.ids.is_empty() && !self.all {
             return Err(LettersError::NoneNamed.into());
         }
@@ -93,13 +93,13 @@ impl ReplayCommand {
             Err(RunError::Abandoned(_)) => {
                 Err(LettersError::Stopped { ledger: ledger.into() }.into())
             }
-            Err(error) => Err(Failure::Run { error: error.into(), ledger: ledger.into() }),
+            Err(error) => Err(CommandError::Run { error: error.into(), ledger: ledger.into() }),
         }
     }
 }
 
 /// Says how a replay ended that was not cut short.
-fn ended(counts: &Counts, ledger: Snapshot) -> Result<(), Failure> {
+fn ended(counts: &Counts, ledger: Snapshot) -> Result<(), CommandError> {
     let again: u64 = ledger.dead_lettered.iter().map(|(_, count)| count).sum();
     let mut why = Vec::new();
     if again > 0 {

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use clap::Args;
 
-use super::{LettersError, Place, text};
-use crate::cli::{Failure, write_out};
+use super::{LettersError, StoreArguments, text};
+use crate::cli::{CommandError, write_out};
 use crate::dead_letter::{LetterId, LetterLine, Record, Selection};
 
 /// Show everything about some dead letters
@@ -15,7 +15,7 @@ use crate::dead_letter::{LetterId, LetterLine, Record, Selection};
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ShowCommand {
     #[command(flatten)]
-    place: Place,
+    store: StoreArguments,
     /// Print the records as they are in their files (or would be, from an index), one a line
     #[arg(long)]
     json: bool,
@@ -25,8 +25,8 @@ pub(in crate::cli) struct ShowCommand {
 }
 
 impl ShowCommand {
-    pub(super) fn run(self) -> Result<(), Failure> {
-        let looked = self.place.look()?;
+    pub(super) fn run(self) -> Result<(), CommandError> {
+        let looked = self.store.look()?;
         let Selection::Ids(ids) = looked.select(self.ids)? else { return Ok(()) };
         let mut is_first = true;
         for line in looked.contents.letters(Some(&ids)) {
@@ -57,7 +57,7 @@ fn readable(line: &LetterLine) -> String {
 
 fn write_record(record: &Record, out: &mut String) {
     write_value("time", &record.time, out);
-    write_value("where", &text::place(record), out);
+    write_value("where", &text::part(record), out);
     write_value("reason", &record.reason, out);
     write_value("event", &text::event(&record.source), out);
     write_value("detail", &record.detail, out);

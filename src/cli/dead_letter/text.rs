@@ -56,7 +56,7 @@ pub(super) fn event(source: &[u8]) -> String {
 }
 
 /// `source`, `stage:NAME`, `sink`.
-pub(super) fn place(record: &Record) -> String {
+pub(super) fn part(record: &Record) -> String {
     match (&record.stage, record.part) {
         (Some(stage), Part::Stage) => line(&format!("stage:{stage}")),
         (_, part) => part.label().to_owned(),

@@ -52,6 +52,13 @@ pub enum FilterError {
     Output(#[source] io::Error),
 }
 
+impl FilterError {
+    /// Whether the command was given something that it cannot be used with.
+    pub(super) fn is_of_usage(&self) -> bool {
+        matches!(self, FilterError::OneOut(_) | FilterError::Build(BuildError::NotACrate { .. }))
+    }
+}
+
 /// Runs a command under `weir filter`. What it was asked to print goes to stdout.
 pub fn run(command: FilterCommand) -> Result<(), FilterError> {
     match command {

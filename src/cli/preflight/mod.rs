@@ -10,7 +10,7 @@ mod streams;
 
 use std::path::Path;
 
-use super::Failure;
+use super::CommandError;
 use crate::config::{
     self, Config, Diagnostic, Diagnostics, Environment, InvalidConfig, References,
 };
@@ -28,38 +28,38 @@ enum Purpose {
 }
 
 /// Looks at everything, and loads the modules.
-pub(super) fn check(file: &Path) -> Result<(Config, Vec<Description>), Failure> {
+pub(super) fn check(file: &Path) -> Result<(Config, Vec<Description>), CommandError> {
     let config = read(file, Purpose::Check)?;
     match modules::load(&config.references)? {
         Ok(modules) => Ok((config, modules)),
-        Err(diagnostics) => Err(failure(diagnostics)),
+        Err(diagnostics) => Err(error_of(diagnostics)),
     }
 }
 
 /// Looks at everything but the modules of a configuration that is fine otherwise: its run loads
 /// them.
-pub(super) fn for_run(file: &Path) -> Result<Config, Failure> {
+pub(super) fn for_run(file: &Path) -> Result<Config, CommandError> {
     read(file, Purpose::Run)
 }
 
 /// Like [`for_run`], for a replay.
-pub(super) fn for_replay(file: &Path) -> Result<Config, Failure> {
+pub(super) fn for_replay(file: &Path) -> Result<Config, CommandError> {
     read(file, Purpose::Replay)
 }
 
 /// A run's errors about its modules, as diagnostics of the configuration that names them.
-pub(super) fn modules_failed(references: &References, errors: &[LoadError]) -> Failure {
-    failure(modules::diagnostics(references, errors))
+pub(super) fn modules_failed(references: &References, errors: &[LoadError]) -> CommandError {
+    error_of(modules::diagnostics(references, errors))
 }
 
-fn failure(diagnostics: Vec<Diagnostic>) -> Failure {
+fn error_of(diagnostics: Vec<Diagnostic>) -> CommandError {
     match Diagnostics::of(diagnostics) {
-        Some(diagnostics) => Failure::Configuration(diagnostics),
-        None => Failure::Process("something was wrong, and did not say what".into()),
+        Some(diagnostics) => CommandError::Configuration(diagnostics),
+        None => CommandError::Process("something was wrong, and did not say what".into()),
     }
 }
 
-fn read(file: &Path, purpose: Purpose) -> Result<Config, Failure> {
+fn read(file: &Path, purpose: Purpose) -> Result<Config, CommandError> {
     let (references, mut diagnostics) = match config::load(file, &Environment::of_process()) {
         Ok(config) => {
             let diagnostics = look(&config.references, purpose);
@@ -76,7 +76,7 @@ fn read(file: &Path, purpose: Purpose) -> Result<Config, Failure> {
         }
     };
     diagnostics.extend(modules::load(&references)?.err().into_iter().flatten());
-    Err(failure(diagnostics))
+    Err(error_of(diagnostics))
 }
 
 /// What is wrong with secrets, certificates, files and streams.

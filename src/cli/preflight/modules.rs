@@ -1,6 +1,6 @@
 //! What keeps modules from loading, as diagnostics of the configuration that names them.
 
-use crate::cli::Failure;
+use crate::cli::CommandError;
 use crate::config::{Diagnostic, Location, References, StageReference};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
@@ -10,9 +10,10 @@ use crate::stages::{self, Compiler, Description, LoadContext, LoadError, Problem
 /// them.
 pub(super) fn load(
     references: &References,
-) -> Result<Result<Vec<Description>, Vec<Diagnostic>>, Failure> {
+) -> Result<Result<Vec<Description>, Vec<Diagnostic>>, CommandError> {
     let ledger = Ledger::default();
-    let metrics = Metrics::new(&ledger).map_err(|error| Failure::Process(error.to_string()))?.stage;
+    let metrics =
+        Metrics::new(&ledger).map_err(|error| CommandError::Process(error.to_string()))?.stage;
     let cache = references.cache.value.clone();
     let context = LoadContext { cache, compiler: Compiler::child(), metrics, ledger };
     let (mut descriptions, mut diagnostics) = (Vec::new(), Vec::new());

@@ -13,7 +13,7 @@ use super::input::Input;
 use super::keys::SourceKind;
 use super::section::Section;
 use super::settings::{Environment, Settings};
-use super::show_size;
+use super::units::show_size;
 use crate::buffer::SpoolSettings;
 use crate::kube::LeaseSettings;
 use crate::stages::StageSettings;

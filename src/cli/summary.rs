@@ -1,0 +1,236 @@
+//! What a configuration would run, in one short line for each part.
+
+use std::fmt::Write;
+
+use crate::config::{Settings, Workers, show_duration, show_size};
+use crate::kube::LeaseSettings;
+use crate::sink::OpenSearchSettings;
+use crate::source::Start;
+use crate::stages::{Description, StageSettings};
+use crate::{buffer, dead_letter, sink, source};
+
+/// One short line for each part of what would run.
+pub(super) fn summary(settings: &Settings, modules: &[Description]) -> String {
+    let mut lines = String::new();
+    let mut line = |part: &str, text: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(lines, "{part:<12} {text}");
+    };
+    line("pipeline", pipeline(settings));
+    line("source", source(&settings.source));
+    for (stage, module) in settings.stages.iter().zip(modules) {
+        line("stage", self::stage(stage, module));
+    }
+    line("buffer", buffer(&settings.buffer));
+    line("sink", sink(&settings.sink));
+    line("dead_letter", self::dead_letter(&settings.dead_letter));
+    if let Some(lease) = &settings.lease {
+        line("lease", self::lease(lease));
+    }
+    line(
+        "admin",
+        settings.admin.map_or_else(|| "does not listen".into(), |admin| admin.to_string()),
+    );
+    lines
+}
+
+fn pipeline(settings: &Settings) -> String {
+    let workers = match settings.workers {
+        Workers::Auto => "auto".to_owned(),
+        Workers::Count(count) => count.to_string(),
+    };
+    let cluster = settings.cluster.as_ref().map(|cluster| format!(", cluster {cluster:?}"));
+    format!("{}{}, workers {workers}", settings.name, cluster.unwrap_or_default())
+}
+
+fn source(source: &source::Settings) -> String {
+    match source {
+        source::Settings::Kubernetes(kubernetes) => {
+            let namespaces = match &kubernetes.namespaces[..] {
+                [] => "all namespaces".to_owned(),
+                some => format!("namespaces {}", some.join(", ")),
+            };
+            let start = match kubernetes.start {
+                Start::All => "",
+                Start::Now => ", from now on where no position is saved",
+            };
+            format!("kubernetes, {namespaces}{start}")
+        }
+        source::Settings::File { path, follow } => {
+            format!("file {}{}", path.display(), if *follow { ", followed" } else { "" })
+        }
+        source::Settings::Stdin => "stdin".into(),
+    }
+}
+
+fn stage(stage: &StageSettings, module: &Description) -> String {
+    let matches = &stage.matches;
+    let keys = [
+        ("type", &matches.event_type),
+        ("reason", &matches.reason),
+        ("namespace", &matches.namespace),
+        ("kind", &matches.kind),
+        ("name", &matches.name),
+        ("component", &matches.component),
+    ];
+    let keys: String = keys
+        .iter()
+        .filter_map(|(key, list)| list.as_ref().map(|list| format!(", {key} {}", list.join("|"))))
+        .collect();
+    format!(
+        "{}: {}, {}{keys}, {} of CPU time a call, {} of memory, on error {}",
+        stage.name,
+        stage.module.display(),
+        powers(module),
+        show_duration(stage.timeout),
+        show_size(stage.memory),
+        stage.on_error.word()
+    )
+}
+
+fn buffer(buffer: &buffer::Settings) -> String {
+    let memory = show_size(buffer.memory);
+    match &buffer.spool {
+        None => format!("{memory} in memory"),
+        Some(spool) => {
+            format!(
+                "{memory} in memory, then {} in {}",
+                show_size(spool.disk),
+                spool.path.display()
+            )
+        }
+    }
+}
+
+fn dead_letter(settings: &dead_letter::Settings) -> String {
+    match settings {
+        dead_letter::Settings::None => "none: the first event that needs it stops the run".into(),
+        dead_letter::Settings::Disk { path } => match dead_letter::ephemeral(path) {
+            Some(ephemeral) => format!(
+                "{}, on {}: mount a persistent volume there, or set kind = \"index\"",
+                path.display(),
+                ephemeral.what()
+            ),
+            None => path.display().to_string(),
+        },
+        dead_letter::Settings::Index { index } => {
+            format!("index {index}, in the sink's OpenSearch")
+        }
+    }
+}
+
+fn lease(lease: &LeaseSettings) -> String {
+    let namespace = lease.namespace.as_deref().unwrap_or("the pod's namespace");
+    format!("{} in {namespace}, held for {}", lease.name, show_duration(lease.duration))
+}
+
+/// What the module can do to an event.
+fn powers(module: &Description) -> &'static str {
+    let has = |power: &str| module.powers.iter().any(|name| name == power);
+    match (has("discard"), has("edit")) {
+        (true, true) => "can drop and change events",
+        (true, false) => "can drop events",
+        (false, true) => "can change events",
+        (false, false) => "can only look",
+    }
+}
+
+fn sink(sink: &sink::Settings) -> String {
+    match sink {
+        sink::Settings::OpenSearch(opensearch) => self::opensearch(opensearch),
+        sink::Settings::File { path } => format!("file {}, appended", path.display()),
+        sink::Settings::Stdout => "stdout".into(),
+    }
+}
+
+fn opensearch(opensearch: &OpenSearchSettings) -> String {
+    let mode = opensearch.mode.word();
+    let index = &opensearch.index;
+    let mut text =
+        format!("opensearch {}, index {index}, mode {mode}", opensearch.hosts.join(", "));
+    if let (Some(username), Some(password)) = (&opensearch.username, &opensearch.password) {
+        // A secret shows as ***.
+        text += &format!(", user {username:?}, password {password:?}");
+    }
+    if let Some(ca) = &opensearch.ca {
+        text += &format!(", trusts {}", ca.display());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Environment};
+    use std::path::Path;
+
+    fn summary_of(text: &str) -> String {
+        let environment = Environment { cache: "/home/me/.cache/weir/modules".into() };
+        let settings =
+            config::parse(Path::new("etc/pipeline.toml"), text, &environment).unwrap().settings;
+        let describe = |(stage, power): (&StageSettings, &str)| Description {
+            name: stage.name.clone(),
+            module: stage.module.clone(),
+            powers: vec!["event".into(), power.into()],
+            reasons: Vec::new(),
+            counters: Vec::new(),
+        };
+        let modules: Vec<_> =
+            settings.stages.iter().zip(["discard", "edit"]).map(describe).collect();
+        summary(&settings, &modules)
+    }
+
+    #[test]
+    fn a_summary_tells_what_outlives_a_restart() {
+        let environment = Environment::default();
+        let text = "name = 'p'\nsource.kind = 'kubernetes'\nsink.kind = 'stdout'";
+        let mut settings = config::parse(Path::new("p.toml"), text, &environment).unwrap().settings;
+        settings.source = source::Settings::Kubernetes(source::KubernetesSettings {
+            start: Start::Now,
+            ..source::KubernetesSettings::default()
+        });
+        settings.buffer.spool =
+            Some(buffer::SpoolSettings { path: "/spool".into(), disk: 2 << 30 });
+        let duration = std::time::Duration::from_secs(15);
+        settings.lease = Some(LeaseSettings { namespace: None, name: "p".into(), duration });
+        insta::assert_snapshot!(summary(&settings, &[]), @r"
+        pipeline     p, workers auto
+        source       kubernetes, all namespaces, from now on where no position is saved
+        buffer       16MiB in memory, then 2GiB in /spool
+        sink         stdout
+        dead_letter  none: the first event that needs it stops the run
+        lease        p in the pod's namespace, held for 15s
+        admin        0.0.0.0:9464
+        ");
+    }
+
+    #[test]
+    fn a_summary_has_a_line_for_each_part_and_no_secret() {
+        insta::assert_snapshot!(summary_of(config::EXAMPLE), @r#"
+        pipeline     events, cluster "prod-eu-1", workers auto
+        source       kubernetes, all namespaces
+        stage        drop-normal: etc/../filters/dist/drop-normal.wasm, can drop events, type Normal, 50ms of CPU time a call, 16MiB of memory, on error keep
+        stage        tag-gpu-failures: etc/../filters/dist/tag-gpu-failures.wasm, can change events, 50ms of CPU time a call, 16MiB of memory, on error keep
+        buffer       16MiB in memory, then 2GiB in /var/lib/weir
+        sink         opensearch https://opensearch.example:9200, index kube-events-{yyyy.MM.dd}, mode history, user "weir", password ***, trusts /etc/weir/ca.pem
+        dead_letter  /var/lib/weir/dead-letter
+        admin        0.0.0.0:9464
+        "#);
+        insta::assert_snapshot!(summary_of("name = 'small'\nworkers = 2\nsource = { kind = 'file', path = 'in', follow = true }\nsink = { kind = 'file', path = '/out' }"), @r"
+        pipeline     small, workers 2
+        source       file etc/in, followed
+        buffer       16MiB in memory
+        sink         file /out, appended
+        dead_letter  none: the first event that needs it stops the run
+        admin        does not listen
+        ");
+        insta::assert_snapshot!(summary_of("name = 'p'\nsource = { kind = 'kubernetes', namespaces = ['a', 'b'] }\nsink = { kind = 'stdout' }"), @r"
+        pipeline     p, workers auto
+        source       kubernetes, namespaces a, b
+        buffer       16MiB in memory
+        sink         stdout
+        dead_letter  none: the first event that needs it stops the run
+        admin        0.0.0.0:9464
+        ");
+    }
+}
