@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 use weir::buffer::{self, Writer};
 use weir::dead_letter::{self, DeadLetters};
-use weir::event::{Document, DocumentIdentity, Documents};
+use weir::event::{Document, DocumentIdentity, Documents, Origin};
 use weir::handoff::Outbox;
 use weir::health::Health;
 use weir::ledger::{Ledger, Snapshot};
@@ -87,10 +87,10 @@ impl Bench {
             };
             let body = put(&body.to_string());
             let identity = DocumentIdentity::Object { uid: put(uid), version: put(version) };
-            let source = body.clone();
+            let origin = Origin::Whole(body.clone());
             documents.docs.push(Document {
                 body,
-                source,
+                origin,
                 identity: Some(identity),
                 index_time: 1_760_000_000_000_000,
                 event_time: Some(1_760_000_000_000_000),

@@ -1,6 +1,9 @@
 //! What a worker hands to the buffer: finished documents, encoded once.
 
+use std::borrow::Cow;
 use std::ops::Range;
+
+use super::origin::{Origin, rebuild, write_whole};
 
 /// The documents that one worker made of one chunk, in one buffer.
 #[derive(Debug, Default)]
@@ -16,8 +19,8 @@ pub struct Documents {
 pub struct Document {
     /// The document: one line of JSON, without its line break, in `Documents::bytes`.
     pub body: Range<usize>,
-    /// The source's own bytes, for a dead letter; empty when the sink never refuses.
-    pub source: Range<usize>,
+    /// What was kept of the source's own bytes, for a dead letter; see [`Documents::source`].
+    pub origin: Origin,
     /// Who it is; `None` when the sink does not address documents.
     pub identity: Option<DocumentIdentity>,
     /// The time that chooses its index (docs/delivery.md#ids-and-indices), in µs since the epoch.
@@ -47,8 +50,29 @@ impl Documents {
         &self.bytes[doc.body.clone()]
     }
 
-    /// The source's bytes of one document.
-    pub fn source(&self, doc: &Document) -> &[u8] {
-        &self.bytes[doc.source.clone()]
+    /// Gives the last document another body, and `source` whole for its dead letter. Its addresses
+    /// stay.
+    pub(crate) fn replace(&mut self, body: &[u8], source: &[u8]) {
+        let Some(last) = self.docs.last_mut() else { return };
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(body);
+        last.body = start..self.bytes.len();
+        self.bytes.push(b'\n');
+        last.origin = write_whole(source, &mut self.bytes);
+    }
+
+    /// The source's own bytes of the event that a document was made of: for a dead letter, since
+    /// they may have to be put together first. Empty where the encoder was not to keep them.
+    pub fn source(&self, doc: &Document) -> Cow<'_, [u8]> {
+        match &doc.origin {
+            Origin::Whole(source) => Cow::Borrowed(&self.bytes[source.clone()]),
+            Origin::Difference(difference) => {
+                match rebuild(self.body(doc), &self.bytes[difference.clone()]) {
+                    Some(source) => Cow::Owned(source),
+                    // A spool that a weir with a bug wrote. The document is what is left of it.
+                    None => Cow::Borrowed(self.body(doc)),
+                }
+            }
+        }
     }
 }

@@ -18,6 +18,7 @@ mod json;
 mod keys;
 #[cfg(test)]
 mod model;
+mod origin;
 mod parse;
 mod pointer;
 mod rewrite;
@@ -26,6 +27,7 @@ mod shard;
 pub(crate) mod testing;
 mod time;
 mod trusted;
+pub(crate) mod varint;
 mod view;
 mod written;
 
@@ -35,6 +37,7 @@ pub use edits::{EditError, EditLimits, Edits, Original};
 pub use encode::{EncodeSettings, StageError, encode};
 pub use head::{EventType, Head, Member, Span};
 pub use json::{ScanError, Scanner, decode, unescape};
+pub use origin::Origin;
 pub use parse::{Malformed, Parsed, parse};
 pub(crate) use parse::{join_lines, parse_unchanged};
 pub(crate) use rewrite::rewrite;

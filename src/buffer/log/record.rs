@@ -17,7 +17,7 @@ use lz4_flex::block::{
 
 use super::Record;
 use super::frame::u32_at;
-use crate::event::{Document, DocumentIdentity, Documents};
+use crate::event::{Document, DocumentIdentity, Documents, Origin, varint};
 use crate::position::Positions;
 
 /// Bytes in front of the table: its length, and the length of the documents' bytes before
@@ -28,6 +28,9 @@ const IDENTITY_NONE: u8 = 0;
 const IDENTITY_OBJECT: u8 = 1;
 const IDENTITY_DIGEST: u8 = 2;
 const FLAG_EVENT_TIME: u8 = 4;
+/// The range of the source's bytes is that of a difference. Records of before there were
+/// differences have it never.
+const FLAG_DIFFERENCE: u8 = 8;
 
 /// Encodes payloads; keeps the compressor's memory.
 pub(super) struct Encoder {
@@ -92,10 +95,10 @@ fn split(payload: &[u8]) -> Option<(&[u8], usize, &[u8])> {
 }
 
 fn write_marks(marks: &Positions, out: &mut Vec<u8>) {
-    write_number(marks.len() as u64, out);
+    varint::write(marks.len() as u64, out);
     for (scope, position) in marks {
         for text in [scope, position] {
-            write_number(text.len() as u64, out);
+            varint::write(text.len() as u64, out);
             out.extend_from_slice(text.as_bytes());
         }
     }
@@ -103,7 +106,7 @@ fn write_marks(marks: &Positions, out: &mut Vec<u8>) {
 
 fn read_marks(table: &mut &[u8]) -> Option<Positions> {
     let mut marks = Positions::new();
-    for _ in 0..read_number(table)? {
+    for _ in 0..varint::read(table)? {
         let scope = read_text(table)?;
         marks.insert(scope, read_text(table)?);
     }
@@ -111,13 +114,13 @@ fn read_marks(table: &mut &[u8]) -> Option<Positions> {
 }
 
 fn read_text(table: &mut &[u8]) -> Option<String> {
-    let length = usize::try_from(read_number(table)?).ok()?;
+    let length = usize::try_from(varint::read(table)?).ok()?;
     let text = table.split_off(..length)?;
     Some(std::str::from_utf8(text).ok()?.to_owned())
 }
 
 fn write_documents(docs: &[Document], out: &mut Vec<u8>) {
-    write_number(docs.len() as u64, out);
+    varint::write(docs.len() as u64, out);
     let mut before = 0;
     for doc in docs {
         let (kind, ranges) = match &doc.identity {
@@ -127,8 +130,13 @@ fn write_documents(docs: &[Document], out: &mut Vec<u8>) {
             }
             Some(DocumentIdentity::Digest(hex)) => (IDENTITY_DIGEST, [Some(hex), None]),
         };
-        out.push(kind | if doc.event_time.is_some() { FLAG_EVENT_TIME } else { 0 });
-        let fixed = [Some(&doc.body), Some(&doc.source)];
+        let time_flag = if doc.event_time.is_some() { FLAG_EVENT_TIME } else { 0 };
+        let (origin, origin_flag) = match &doc.origin {
+            Origin::Whole(source) => (source, 0),
+            Origin::Difference(difference) => (difference, FLAG_DIFFERENCE),
+        };
+        out.push(kind | time_flag | origin_flag);
+        let fixed = [Some(&doc.body), Some(origin)];
         for range in fixed.into_iter().chain(ranges).flatten() {
             write_range(range, &mut before, out);
         }
@@ -140,7 +148,7 @@ fn write_documents(docs: &[Document], out: &mut Vec<u8>) {
 }
 
 fn read_documents(table: &mut &[u8], plain_bytes: usize) -> Option<Vec<Document>> {
-    let count = usize::try_from(read_number(table)?).ok()?;
+    let count = usize::try_from(varint::read(table)?).ok()?;
     // Each takes six bytes of the table or more, so a wrong count allocates no more than the table
     // is large, times ten.
     let mut docs = Vec::with_capacity(count.min(table.len() / 6 + 1));
@@ -148,8 +156,12 @@ fn read_documents(table: &mut &[u8], plain_bytes: usize) -> Option<Vec<Document>
     for _ in 0..count {
         let flags = *table.split_off_first()?;
         let body = read_range(table, &mut before, plain_bytes)?;
-        let source = read_range(table, &mut before, plain_bytes)?;
-        let identity = match flags & !FLAG_EVENT_TIME {
+        let origin = read_range(table, &mut before, plain_bytes)?;
+        let origin = match flags & FLAG_DIFFERENCE {
+            0 => Origin::Whole(origin),
+            _ => Origin::Difference(origin),
+        };
+        let identity = match flags & !(FLAG_EVENT_TIME | FLAG_DIFFERENCE) {
             IDENTITY_NONE => None,
             IDENTITY_OBJECT => {
                 let uid = read_range(table, &mut before, plain_bytes)?;
@@ -166,7 +178,7 @@ fn read_documents(table: &mut &[u8], plain_bytes: usize) -> Option<Vec<Document>
             0 => None,
             _ => Some(read_signed(table)?.wrapping_add(index_time)),
         };
-        docs.push(Document { body, source, identity, index_time, event_time });
+        docs.push(Document { body, origin, identity, index_time, event_time });
     }
     Some(docs)
 }
@@ -174,44 +186,23 @@ fn read_documents(table: &mut &[u8], plain_bytes: usize) -> Option<Vec<Document>
 /// Ranges mostly begin where the one before ended: the difference is a small number.
 fn write_range(range: &Range<usize>, before: &mut usize, out: &mut Vec<u8>) {
     write_signed(range.start as i64 - *before as i64, out);
-    write_number(range.len() as u64, out);
+    varint::write(range.len() as u64, out);
     *before = range.end;
 }
 
 fn read_range(table: &mut &[u8], before: &mut usize, plain_bytes: usize) -> Option<Range<usize>> {
     let start = usize::try_from((*before as i64).checked_add(read_signed(table)?)?).ok()?;
-    let end = start.checked_add(usize::try_from(read_number(table)?).ok()?)?;
+    let end = start.checked_add(usize::try_from(varint::read(table)?).ok()?)?;
     *before = end;
     (end <= plain_bytes).then_some(start..end)
 }
 
-/// Seven bits a byte, the lowest first; the highest bit says that more follow.
-fn write_number(mut number: u64, out: &mut Vec<u8>) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-fn read_number(table: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let byte = *table.split_off_first()?;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(number);
-        }
-    }
-    None
-}
-
 /// Small numbers of either sign become small ones without: 0, -1, 1, -2, ...
 fn write_signed(number: i64, out: &mut Vec<u8>) {
-    write_number(((number << 1) ^ (number >> 63)) as u64, out);
+    varint::write(((number << 1) ^ (number >> 63)) as u64, out);
 }
 
 fn read_signed(table: &mut &[u8]) -> Option<i64> {
-    let number = read_number(table)?;
+    let number = varint::read(table)?;
     Some((number >> 1) as i64 ^ -((number & 1) as i64))
 }

@@ -6,6 +6,7 @@ use super::*;
 
 mod disk;
 mod spool;
+use crate::event::Origin;
 use crate::ledger::Ledger;
 
 /// Documents of these sizes.
@@ -16,7 +17,7 @@ pub(in crate::buffer) fn documents(sizes: &[usize]) -> Documents {
         documents.bytes.resize(start + size, b'x');
         documents.docs.push(Document {
             body: start..start + size,
-            source: 0..0,
+            origin: Origin::default(),
             identity: None,
             index_time: 0,
             event_time: None,

@@ -10,6 +10,8 @@
 //! - One line, equal as JSON to the event with its edits, without `metadata.managedFields`, with
 //!   what weir writes in the place of members of the same name. What was not edited stays byte for
 //!   byte.
+//! - From the document and what is kept beside it, the source's own bytes can be made again
+//!   ([`origin`]).
 //! - A pure function of the event, its edits and failures, and the settings: list and watch, retry
 //!   and restart give the same bytes, because they give the same id.
 //! - The document of a document is that document, as long as the same stages fail and no time in
@@ -36,6 +38,8 @@ use sha2::{Digest, Sha256};
 
 use super::document::{Document, DocumentIdentity, Documents};
 use super::edits::{Original, write_string};
+use super::head::Span;
+use super::origin::{self, Origin, Pieces};
 use super::trusted;
 use super::view::EventView;
 use times::{Mark, Times};
@@ -47,7 +51,7 @@ pub struct EncodeSettings {
     pub cluster: Option<String>,
     /// Whether the sink addresses documents (`DocumentIdentity`); else none is made.
     pub identity: bool,
-    /// Whether the sink may refuse a document: then its source bytes are kept beside it.
+    /// Whether the sink may refuse a document: then what makes its source again is kept beside it.
     pub keep_source: bool,
 }
 
@@ -65,8 +69,8 @@ pub struct StageError<'a> {
 const HEADER_BYTES: usize = 256;
 
 /// Appends the document of `event` to `out`, and a line break behind its body: bodies that follow
-/// each other (with neither identity nor source kept) are NDJSON. `source` are the source's own
-/// bytes (for a dead letter).
+/// each other, with neither identity nor source kept, are NDJSON. `source` are the source's own
+/// bytes: where nothing was rewritten, the event's.
 ///
 /// Members in this order: `@timestamp`, `clusterName`, `weir` where there is something to mark,
 /// `apiVersion`, `kind`, then the event's own in their order, then new ones.
@@ -82,15 +86,21 @@ pub fn encode(
     bytes.reserve(event.of.bytes.len() + HEADER_BYTES);
     let start = bytes.len();
     write_header(&times, errors, settings, bytes);
-    splice::write_members(event, settings.cluster.is_some(), bytes);
+    let pieces = splice::write_members(event, settings.cluster.is_some(), start, bytes);
     bytes.push(b'}');
     let body = start..bytes.len();
     bytes.push(b'\n');
-    let identity = settings.identity.then(|| write_identity(event.of, source, bytes));
-    let source = if settings.keep_source { append(bytes, source) } else { 0..0 };
+    let origin = match settings.keep_source {
+        false => Origin::default(),
+        // A rewritten event's pieces are not the source's.
+        true if !std::ptr::eq(event.of.bytes, source) => origin::write_whole(source, bytes),
+        true => origin::write(&pieces, source, bytes),
+    };
+    let identity =
+        settings.identity.then(|| write_identity(event.of, source, &pieces, start, bytes));
     out.docs.push(Document {
         body,
-        source,
+        origin,
         identity,
         index_time: times.index,
         event_time: times.event,
@@ -141,7 +151,14 @@ fn write_marks(mark: Mark, errors: &[StageError<'_>], out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn write_identity(of: Original<'_>, source: &[u8], out: &mut Vec<u8>) -> DocumentIdentity {
+/// `start` is where the document begins that has these `pieces` of the event.
+fn write_identity(
+    of: Original<'_>,
+    source: &[u8],
+    pieces: &Pieces,
+    start: usize,
+    out: &mut Vec<u8>,
+) -> DocumentIdentity {
     let (uid, version) = (of.head.uid, of.head.resource_version);
     if uid.is_empty() || version.is_empty() {
         let mut hex = [0; 64];
@@ -152,9 +169,12 @@ fn write_identity(of: Original<'_>, source: &[u8], out: &mut Vec<u8>) -> Documen
         }
         return DocumentIdentity::Digest(append(out, &hex));
     }
-    let uid = append(out, trusted::decode(&of.bytes[uid.range()]).as_bytes());
-    let version = append(out, trusted::decode(&of.bytes[version.range()]).as_bytes());
-    DocumentIdentity::Object { uid, version }
+    // The document has them already, but for escapes, and unless `metadata` was edited.
+    let mut text = |span: Span| match pieces.find(span.range()) {
+        Some(part) if !span.has_escapes() => start + part.start..start + part.end,
+        _ => append(out, trusted::decode(&of.bytes[span.range()]).as_bytes()),
+    };
+    DocumentIdentity::Object { uid: text(uid), version: text(version) }
 }
 
 fn append(out: &mut Vec<u8>, bytes: &[u8]) -> Range<usize> {

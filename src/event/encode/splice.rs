@@ -1,13 +1,23 @@
 //! Copies an event's root members, in as few pieces as its gaps allow.
 
+use std::ops::Range;
+
 use crate::event::edits::{Original, ROOT, Tree, Value};
 use crate::event::json::decode_bytes;
+use crate::event::origin::Pieces;
 use crate::event::trusted::same_text;
 use crate::event::view::EventView;
 
-/// Appends the root members that weir does not write itself, each run of them behind a comma.
-pub(super) fn write_members(event: EventView<'_>, cluster: bool, out: &mut Vec<u8>) {
-    let mut splice = Splice { of: event.of, cluster, run: 0..0, out };
+/// Appends the root members that weir does not write itself, each run of them behind a comma, to the
+/// document that begins at `start`. Answers what was copied as it is.
+pub(super) fn write_members(
+    event: EventView<'_>,
+    cluster: bool,
+    start: usize,
+    out: &mut Vec<u8>,
+) -> Pieces {
+    let pieces = Pieces::default();
+    let mut splice = Splice { of: event.of, cluster, run: 0..0, start, out, pieces };
     if event.edits.is_empty() {
         for at in 0..event.of.members.len() {
             splice.member(at);
@@ -16,6 +26,7 @@ pub(super) fn write_members(event: EventView<'_>, cluster: bool, out: &mut Vec<u
         splice.edited(event.edits.tree());
     }
     splice.flush();
+    splice.pieces
 }
 
 struct Splice<'s> {
@@ -23,8 +34,11 @@ struct Splice<'s> {
     /// Whether weir writes `clusterName`.
     cluster: bool,
     /// Root members that follow each other and are not yet copied, by their indices.
-    run: std::ops::Range<usize>,
+    run: Range<usize>,
+    /// Where the document begins in `out`.
+    start: usize,
     out: &'s mut Vec<u8>,
+    pieces: Pieces,
 }
 
 impl Splice<'_> {
@@ -56,11 +70,17 @@ impl Splice<'_> {
         self.out.push(b',');
         let cut = self.of.head.managed_fields;
         if !cut.is_empty() && range.contains(&cut.range().start) {
-            self.out.extend_from_slice(&self.of.bytes[range.start..cut.range().start]);
-            self.out.extend_from_slice(&self.of.bytes[cut.range().end..range.end]);
+            self.copy(range.start..cut.range().start);
+            self.copy(cut.range().end..range.end);
         } else {
-            self.out.extend_from_slice(&self.of.bytes[range]);
+            self.copy(range);
         }
+    }
+
+    #[inline]
+    fn copy(&mut self, range: Range<usize>) {
+        self.pieces.note(range.clone(), self.out.len() - self.start);
+        self.out.extend_from_slice(&self.of.bytes[range]);
     }
 
     fn edited(&mut self, tree: &Tree) {

@@ -118,16 +118,47 @@ fn a_cluster_name_is_kept_where_weir_has_none() {
 }
 
 #[test]
-fn identity_and_source_stand_behind_the_body() {
-    let event = Fixture::parse(&WATCHED.replace("u-1", "u\\u002d1"));
+fn an_identity_is_text_of_the_document_unless_it_has_escapes_there_or_metadata_was_edited() {
     let settings = EncodeSettings { identity: true, keep_source: true, cluster: None };
+    for (uid_text, edited) in [("u-1", false), ("u\\u002d1", false), ("u-1", true)] {
+        let event = Fixture::parse(&WATCHED.replace("u-1", uid_text));
+        let mut edits = Edits::default();
+        if edited {
+            edits.set_string(event.of(), "/metadata/labels/a", "b").unwrap();
+        }
+        let out = encoded(&event, &edits, &[], &settings);
+        let doc = &out.docs[0];
+        let Some(DocumentIdentity::Object { uid, version }) = doc.identity.clone() else {
+            panic!("{doc:?}")
+        };
+        let is_in_body = |part: &Range<usize>| doc.body.contains(&part.start);
+        assert_eq!(is_in_body(&uid), uid_text == "u-1" && !edited);
+        assert_eq!(is_in_body(&version), !edited);
+        assert_eq!((&out.bytes[uid], &out.bytes[version]), (&b"u-1"[..], &b"7"[..]));
+        assert_eq!(out.source(doc), event.bytes);
+    }
+}
+
+#[test]
+fn of_an_event_as_the_api_server_gives_it_hardly_more_is_kept_than_its_managed_fields() {
+    let event = Fixture::parse(include_str!("../../../benches/event.json").trim());
+    let settings = EncodeSettings { identity: true, keep_source: true, cluster: Some("c".into()) };
     let out = encoded(&event, &Edits::default(), &[], &settings);
-    let doc = &out.docs[0];
-    let Some(DocumentIdentity::Object { uid, version }) = doc.identity.clone() else {
-        panic!("{doc:?}")
-    };
-    assert_eq!((&out.bytes[uid], &out.bytes[version]), (&b"u-1"[..], &b"7"[..]));
-    assert_eq!(out.source(doc), event.bytes);
+    let beside = out.bytes.len() - out.body(&out.docs[0]).len();
+    let managed = event.head.managed_fields.len();
+    assert!(beside < managed + 60, "{beside} bytes beside the document, {managed} managedFields");
+    assert_eq!(out.source(&out.docs[0]), event.bytes);
+}
+
+#[test]
+fn a_rewritten_event_keeps_its_source_whole() {
+    let event = Fixture::parse(WATCHED);
+    let settings = EncodeSettings { keep_source: true, ..EncodeSettings::default() };
+    let mut out = Documents::default();
+    let view = EventView { of: event.of(), edits: &Edits::default() };
+    encode(view, b"as it was", &[], &settings, &mut out);
+    assert!(matches!(out.docs[0].origin, Origin::Whole(_)));
+    assert_eq!(&*out.source(&out.docs[0]), b"as it was");
 }
 
 #[test]
@@ -331,6 +362,37 @@ proptest! {
         same_time(&mut document, &expected);
         prop_assert_eq!(document, expected);
         prop_assert!(made.is_empty() || body.len() <= made.tree().size(fixture.of()));
+    }
+
+    #[test]
+    fn the_source_comes_back_byte_for_byte_whatever_was_edited(
+        events in prop::collection::vec((events(), prop::collection::vec(edits(), 0..8)), 1..4),
+        cluster in prop::option::of("\\PC{0,4}"),
+        identity in any::<bool>(),
+    ) {
+        let settings = EncodeSettings { identity, keep_source: true, cluster };
+        let events: Vec<_> =
+            events.iter().map(|(event, edits)| (Fixture::parse(event), edits)).collect();
+        let mut out = Documents::default();
+        for (event, edits) in &events {
+            let mut made = Edits::default();
+            for edit in *edits {
+                let _ = edit.try_on(&mut made, event.of());
+            }
+            let view = EventView { of: event.of(), edits: &made };
+            encode(view, &event.bytes, &[], &settings, &mut out);
+        }
+        for (doc, (event, _)) in out.docs.iter().zip(&events) {
+            prop_assert_eq!(&*out.source(doc), &*event.bytes);
+            if let Some(DocumentIdentity::Object { uid, version }) = doc.identity.clone() {
+                let model = Model::parse(std::str::from_utf8(&event.bytes).unwrap());
+                for (range, pointer) in [(uid, "uid"), (version, "resourceVersion")] {
+                    let text = std::str::from_utf8(&out.bytes[range]).unwrap();
+                    let pointer = format!("/metadata/{pointer}");
+                    prop_assert_eq!(Some(text), model.at(&pointer).and_then(Model::text));
+                }
+            }
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::buffer;
-use crate::event::{Document, Documents};
+use crate::event::{Document, Documents, Origin};
 use crate::handoff::{Outbox, Stored};
 use crate::ledger::Ledger;
 use crate::sink::tests::context;
@@ -21,7 +21,7 @@ fn documents(bodies: &[(&str, bool)]) -> Documents {
         documents.bytes.extend_from_slice(if *line_break { b"\n" } else { b"#" });
         documents.docs.push(Document {
             body: start..end,
-            source: 0..0,
+            origin: Origin::default(),
             identity: None,
             index_time: 0,
             event_time: Some(0),

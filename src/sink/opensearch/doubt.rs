@@ -55,7 +55,7 @@ impl Doubt {
     /// Whether it may have been stored before `now`, in µs since the epoch.
     pub(super) fn is_about(&self, entry: &Entry, now: Micros) -> bool {
         let documents = entry.item.documents();
-        let written = || written_at(documents.source(entry.item.document()));
+        let written = || written_at(&documents.source(entry.item.document()));
         entry.is_open || !written().is_some_and(|written| self.is_new(written, now))
     }
 

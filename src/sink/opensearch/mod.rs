@@ -291,7 +291,10 @@ impl Sender {
         }
         let letters = self.context.dead_letters.clone();
         let buried = blocking(move || {
-            let all: Vec<Letter<'_>> = dead.iter().map(letter).collect();
+            let sources: Vec<_> =
+                dead.iter().map(|(item, ..)| item.documents().source(item.document())).collect();
+            let all: Vec<_> =
+                dead.iter().zip(&sources).map(|(dead, source)| letter(dead, source)).collect();
             letters.write_all(PART, &all)?;
             let mut tally = Tally::default();
             all.iter().for_each(|letter| tally.dead_lettered(letters.reason(letter), 1));
@@ -338,12 +341,15 @@ async fn fetch_next<I: Inbox>(inbox: &mut I, limits: Option<BatchLimits>) -> Opt
     }
 }
 
-fn letter((item, refusal, detail): &(Item, Refusal, String)) -> Letter<'_> {
+fn letter<'a>(
+    (item, refusal, detail): &'a (Item, Refusal, String),
+    source: &'a [u8],
+) -> Letter<'a> {
     Letter {
         place: Where::Sink,
         reason: refusal.label(),
         detail,
-        source: item.documents().source(item.document()),
+        source,
         document: Some(item.body()),
     }
 }

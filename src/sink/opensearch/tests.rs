@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::parcel::Entry;
-use crate::event::{Document, DocumentIdentity, Documents};
+use crate::event::{Document, DocumentIdentity, Documents, Origin};
 use crate::handoff::{Item, Stored};
 use crate::ledger::Ledger;
 
@@ -47,7 +47,7 @@ pub(super) fn documents(docs: &[Doc<'_>]) -> Documents {
         };
         documents.docs.push(Document {
             body,
-            source,
+            origin: Origin::Whole(source),
             identity: Some(identity),
             index_time: doc.time,
             event_time: Some(doc.time),

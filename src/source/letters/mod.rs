@@ -266,19 +266,12 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
             members: chunk.event_members(event),
         };
         let source = &chunk.bytes[event.source_bytes.clone()];
+        // The source is kept whole: a difference would be one from the document that is made here.
+        let settings = EncodeSettings { keep_source: false, ..self.encode.clone() };
+        let view = EventView { of, edits: &Edits::default() };
         let mut documents = Documents::default();
-        encode(
-            EventView { of, edits: &Edits::default() },
-            source,
-            &[],
-            &self.encode,
-            &mut documents,
-        );
-        let made = documents.docs.first_mut()?;
-        let start = documents.bytes.len();
-        documents.bytes.extend_from_slice(document);
-        made.body = start..documents.bytes.len();
-        documents.bytes.push(b'\n');
+        encode(view, source, &[], &settings, &mut documents);
+        documents.replace(document, source);
         Some(documents)
     }
 

@@ -11,7 +11,7 @@ use std::fmt::Write;
 
 use super::simulated::SimulatedDisk;
 use super::*;
-use crate::event::{Document, DocumentIdentity};
+use crate::event::{Document, DocumentIdentity, Origin};
 
 /// Files so small that a few records fill one.
 const LIMITS: Limits = Limits { bytes_max: 64 << 10, segment_bytes: 2 << 10 };
@@ -50,11 +50,15 @@ impl Sample {
                 }),
                 _ => Some(DocumentIdentity::Digest(append("e3b0c442"))),
             };
-            let source = if index % 2 == 0 { append("the source's bytes") } else { 0..0 };
+            let origin = match index % 3 {
+                0 => Origin::Whole(append("the source's bytes")),
+                1 => Origin::Difference(append("\x01{\0\x01")),
+                _ => Origin::default(),
+            };
             let event_time = (index % 3 != 0).then_some(number as i64);
             documents.docs.push(Document {
                 body,
-                source,
+                origin,
                 identity,
                 index_time: -(number as i64),
                 event_time,

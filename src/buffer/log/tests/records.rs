@@ -129,20 +129,28 @@ fn any_documents() -> impl Strategy<Value = Documents> {
         range.clone().prop_map(|hex| Some((hex, None))),
     ];
     let docs = proptest::collection::vec(
-        (range.clone(), range, identity, any::<i64>(), any::<Option<i64>>()),
+        (range.clone(), range, any::<bool>(), identity, any::<i64>(), any::<Option<i64>>()),
         0..20,
     );
     (proptest::collection::vec(any::<u8>(), 80..400), docs).prop_map(|(bytes, docs)| {
         let range = |(start, length): (usize, usize)| start..start + length;
-        let docs = docs.into_iter().map(|(body, source, identity, index_time, event_time)| {
-            let identity = identity.map(|(first, version)| match version {
-                Some(version) => {
-                    DocumentIdentity::Object { uid: range(first), version: range(version) }
+        let docs =
+            docs.into_iter().map(|(body, origin, is_whole, identity, index_time, event_time)| {
+                let identity = identity.map(|(first, version)| match version {
+                    Some(version) => {
+                        DocumentIdentity::Object { uid: range(first), version: range(version) }
+                    }
+                    None => DocumentIdentity::Digest(range(first)),
+                });
+                let of = if is_whole { Origin::Whole } else { Origin::Difference };
+                Document {
+                    body: range(body),
+                    origin: of(range(origin)),
+                    identity,
+                    index_time,
+                    event_time,
                 }
-                None => DocumentIdentity::Digest(range(first)),
             });
-            Document { body: range(body), source: range(source), identity, index_time, event_time }
-        });
         Documents { docs: docs.collect(), bytes }
     })
 }
