@@ -1,7 +1,7 @@
 //! Chunks: pooled buffers of raw bytes, and the events found in them.
 
 use std::ops::Range;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::head::{Head, Member};
@@ -152,16 +152,6 @@ struct PoolState {
     free: Mutex<Vec<Chunk>>,
     returned: Condvar,
     notify: tokio::sync::Notify,
-    size: usize,
-}
-
-/// How much of a pool is in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolMetrics {
-    /// Chunks taken.
-    pub taken: usize,
-    /// Chunks in all.
-    pub size: usize,
 }
 
 impl PoolState {
@@ -186,22 +176,19 @@ impl ChunkPool {
             free: Mutex::new(free),
             returned: Condvar::new(),
             notify: tokio::sync::Notify::new(),
-            size,
         }))
     }
 
     /// A free chunk, if there is one now.
     pub fn try_take(&self) -> Option<Chunk> {
-        let mut free = self.0.free.lock().unwrap_or_else(|e| e.into_inner());
-        let mut chunk = free.pop()?;
-        drop(free);
+        let mut chunk = self.lock().pop()?;
         chunk.pool = Some(self.0.clone());
         Some(chunk)
     }
 
     /// Waits, asleep on this thread, for a free chunk.
     pub fn take_blocking(&self) -> Chunk {
-        let mut free = self.0.free.lock().unwrap_or_else(|e| e.into_inner());
+        let mut free = self.lock();
         loop {
             if let Some(mut chunk) = free.pop() {
                 chunk.pool = Some(self.0.clone());
@@ -218,7 +205,7 @@ impl ChunkPool {
         period: Duration,
         mut go_on: impl FnMut() -> bool,
     ) -> Option<Chunk> {
-        let mut free = self.0.free.lock().unwrap_or_else(|e| e.into_inner());
+        let mut free = self.lock();
         loop {
             if let Some(mut chunk) = free.pop() {
                 chunk.pool = Some(self.0.clone());
@@ -237,7 +224,7 @@ impl ChunkPool {
             // notify_one stores a permit, so a return between these two lines is not missed.
             if let Some(chunk) = self.try_take() {
                 // It stores only one: two chunks that came back while two waited must wake both.
-                if self.metrics().taken < self.0.size {
+                if !self.lock().is_empty() {
                     self.0.notify.notify_one();
                 }
                 return chunk;
@@ -246,9 +233,7 @@ impl ChunkPool {
         }
     }
 
-    /// How many are in use.
-    pub fn metrics(&self) -> PoolMetrics {
-        let free = self.0.free.lock().unwrap_or_else(|e| e.into_inner()).len();
-        PoolMetrics { taken: self.0.size - free, size: self.0.size }
+    fn lock(&self) -> MutexGuard<'_, Vec<Chunk>> {
+        self.0.free.lock().unwrap_or_else(|e| e.into_inner())
     }
 }

@@ -31,7 +31,7 @@ pub(crate) mod varint;
 mod view;
 mod written;
 
-pub use chunk::{Chunk, ChunkPool, Event, MalformedKind, PoolMetrics, Reject};
+pub use chunk::{Chunk, ChunkPool, Event, MalformedKind, Reject};
 pub use document::{Document, DocumentIdentity, Documents};
 pub use edits::{EditError, EditLimits, Edits, Original};
 pub use encode::{EncodeSettings, StageError, encode};

@@ -14,12 +14,8 @@ impl Match {
             (&self.name, Field::RegardingName),
             (&self.component, Field::Component),
         ];
-        keys.into_iter().all(|(wanted, field)| match wanted {
-            None => true,
-            Some(wanted) => {
-                let text = event.text(field);
-                wanted.iter().any(|wanted| *wanted == *text)
-            }
+        keys.into_iter().all(|(wanted, field)| {
+            wanted.as_ref().is_none_or(|wanted| event.is_one_of(field, wanted))
         })
     }
 }

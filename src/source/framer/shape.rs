@@ -185,11 +185,7 @@ pub(super) fn tell(kind: EnvelopeType, object: &[u8], tell: impl FnOnce(Other<'_
             reason: object.text("/reason"),
             message: object.text("/message"),
         },
-        _ => Other::Bookmark {
-            resource_version: object.text("/metadata/resourceVersion"),
-            initial_events_end: object.text("/metadata/annotations/k8s.io~1initial-events-end")
-                == "true",
-        },
+        _ => Other::Bookmark { resource_version: object.text("/metadata/resourceVersion") },
     });
 }
 
@@ -199,7 +195,6 @@ pub(super) fn tell_list(metadata: &[u8], tell: impl FnOnce(Other<'_>)) {
     tell(Other::ListMeta {
         resource_version: metadata.text("/resourceVersion"),
         continue_token: metadata.text("/continue"),
-        remaining: metadata.number("/remainingItemCount"),
     });
 }
 

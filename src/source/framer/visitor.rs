@@ -41,8 +41,6 @@ pub enum Other<'a> {
     Bookmark {
         /// Everything up to it was sent.
         resource_version: &'a str,
-        /// It ends the initial events of a WatchList.
-        initial_events_end: bool,
     },
     /// A watch's `ERROR`: a Status.
     Error {
@@ -59,8 +57,6 @@ pub enum Other<'a> {
         resource_version: &'a str,
         /// Where the next page begins; empty on the last one.
         continue_token: &'a str,
-        /// How many items come behind this page, where the server says so.
-        remaining: Option<u64>,
     },
     /// A List has ended, whole.
     ListEnd,
