@@ -133,3 +133,14 @@ pub struct Head {
     /// event.
     pub shard: u32,
 }
+
+/// A parsed event, as it arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Original<'a> {
+    /// The event's bytes.
+    pub bytes: &'a [u8],
+    /// Its head.
+    pub head: &'a Head,
+    /// Its root members.
+    pub members: &'a [Member],
+}

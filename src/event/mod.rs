@@ -33,9 +33,9 @@ mod written;
 
 pub use chunk::{Chunk, ChunkPool, Event, MalformedKind, Reject};
 pub use document::{Document, DocumentIdentity, Documents};
-pub use edits::{EditError, EditLimits, Edits, Original};
+pub use edits::{EditError, EditLimits, Edits};
 pub use encode::{EncodeSettings, StageError, encode};
-pub use head::{EventType, Head, Member, Span};
+pub use head::{EventType, Head, Member, Original, Span};
 pub use json::{ScanError, Scanner, decode, unescape};
 pub use origin::Origin;
 pub use parse::{Malformed, Parsed, parse};

@@ -1,10 +1,18 @@
 //! What every source is given.
 
+use std::time::Duration;
+
 use crate::handoff::Outlet;
 use crate::health::Health;
 use crate::metrics::SourceMetrics;
 use crate::position::Keeper;
 use crate::shutdown::Shutdown;
+
+/// How often a waiting source looks whether it should stop, and whether a followed file has grown.
+pub(super) const LOOK_UP: Duration = Duration::from_millis(200);
+
+/// The name under which the source reports to [`Health`](crate::health::Health).
+pub(super) const TASK: &str = "source";
 
 /// What a source needs of the rest of the process; cheap to clone.
 #[derive(Clone, Debug)]

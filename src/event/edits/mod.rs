@@ -21,7 +21,7 @@ mod conformance;
 mod tests;
 
 use super::DEPTH_MAX;
-use super::head::{Head, Member};
+use super::head::Original;
 use super::pointer::Pointer;
 pub(super) use node::{ROOT, Value};
 pub(super) use tree::Tree;
@@ -106,17 +106,6 @@ pub struct Edits {
 struct Used {
     edits: u32,
     bytes: usize,
-}
-
-/// The event that edits apply to.
-#[derive(Clone, Copy, Debug)]
-pub struct Original<'a> {
-    /// The event's bytes.
-    pub bytes: &'a [u8],
-    /// Its head.
-    pub head: &'a Head,
-    /// Its root members.
-    pub members: &'a [Member],
 }
 
 impl Edits {

@@ -7,6 +7,9 @@ pub(in crate::event) const ROOT: u32 = 0;
 /// No node.
 pub(super) const NONE: u32 = u32::MAX;
 
+/// The member of `metadata` that documents go without.
+pub(super) const MANAGED_FIELDS: &str = "managedFields";
+
 /// A piece of JSON text: of the event's bytes, or of the tree's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::event) struct Text {

@@ -1,13 +1,10 @@
 //! Reading an edited event's tree, and writing it as JSON.
 
-use super::Original;
-use super::node::{NONE, Node, Text, Value};
+use super::node::{MANAGED_FIELDS, NONE, Node, Text, Value};
 use super::tree::Tree;
+use crate::event::head::Original;
 use crate::event::pointer::array_index;
 use crate::event::trusted::same_text;
-
-/// The member that documents go without.
-pub(super) const MANAGED_FIELDS: &str = "managedFields";
 
 impl Tree {
     /// A node. The indices come from the tree itself.

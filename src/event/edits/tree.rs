@@ -4,9 +4,8 @@
 //! Invariant: node 0 is the root object, and while anything is edited nodes 1.. are its original
 //! members in their order, linked or not.
 
-use super::Original;
-use super::node::{NONE, Node, ROOT, Text, Value};
-use super::read::MANAGED_FIELDS;
+use super::node::{MANAGED_FIELDS, NONE, Node, ROOT, Text, Value};
+use crate::event::head::Original;
 use crate::event::pointer::{Pointer, array_index};
 use crate::event::trusted::{Children, same_text};
 

@@ -37,8 +37,8 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 
 use super::document::{Document, DocumentIdentity, Documents};
-use super::edits::{Original, write_string};
-use super::head::Span;
+use super::edits::write_string;
+use super::head::{Original, Span};
 use super::origin::{self, Origin, Pieces};
 use super::trusted;
 use super::view::EventView;

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::event::edits::{Original, ROOT, Tree, Value};
+use crate::event::edits::{ROOT, Tree, Value};
+use crate::event::head::Original;
 use crate::event::json::decode_bytes;
 use crate::event::origin::Pieces;
 use crate::event::trusted::same_text;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::event::edits::Original;
+use crate::event::head::Original;
 use crate::event::time::Micros;
 use crate::event::trusted::same_text;
 use crate::event::view::time_at;

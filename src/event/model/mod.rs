@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::edits::{EditError, Edits, Original};
-use super::head::{Head, Member, Span};
+use super::edits::{EditError, Edits};
+use super::head::{Head, Member, Original, Span};
 use super::parse::{Parsed, parse};
 use super::pointer::Pointer;
 use super::trusted::Children;

@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::edits::{Edits, Original, ROOT, Value};
-use super::head::{EventType, Span};
+use super::edits::{Edits, ROOT, Value};
+use super::head::{EventType, Original, Span};
 use super::json::decode_bytes;
 use super::pointer::Pointer;
 use super::time::{Micros, parse_rfc3339};

@@ -12,53 +12,21 @@
 //! A followed file is read from where the run before was, if it is the same file and not shorter;
 //! any other file from its start, every time.
 
+mod error;
 mod place;
 mod reader;
 
 use std::fs::File;
 use std::io::{self, Seek};
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
-use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::context::Context;
-use crate::handoff::Closed;
+use super::context::{Context, LOOK_UP};
+pub use error::FileError;
 use reader::{Input, Reader, Stopped};
-
-/// How often a waiting source looks whether it should stop, and whether a followed file has grown.
-pub(super) const LOOK_UP: Duration = Duration::from_millis(200);
-
-/// The name under which the source reports to [`Health`](crate::health::Health).
-pub(super) const TASK: &str = "source";
-
-/// Why a file or stdin cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum FileError {
-    /// The file cannot be opened.
-    #[error(
-        "cannot open the source's file {path}: {error}; check `path` in [source], and that weir may read the file"
-    )]
-    Open {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// Reading failed.
-    #[error("cannot go on reading {input}: {error}")]
-    Read {
-        /// The file, or stdin.
-        input: String,
-        /// Why.
-        error: io::Error,
-    },
-    /// The next part of the pipeline has ended.
-    #[error(transparent)]
-    Closed(#[from] Closed),
-}
 
 /// Reads a file from its start to its end; with `follow` until the drain, also as it grows, is
 /// truncated or replaced. What is no regular file (a FIFO, `/dev/stdin`) is read as stdin is, with

@@ -11,11 +11,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use super::super::context::Context;
+use super::super::context::{Context, LOOK_UP, TASK};
 use super::super::framer::Framer;
 use super::super::frames::Frames;
+use super::error::FileError;
 use super::place::Place;
-use super::{FileError, LOOK_UP, TASK};
 use crate::event::Chunk;
 use crate::health::Condition;
 use crate::position::NOWHERE;

@@ -1,11 +1,12 @@
 use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::handoff::{Outlet, Work};
+use crate::handoff::{Closed, Outlet, Work};
 use crate::ledger::{Ledger, Tally};
 use crate::metrics::Metrics;
 use crate::position::{Positions, Tracker};

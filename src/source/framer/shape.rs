@@ -1,6 +1,6 @@
 //! What a top-level object is, from as little of its beginning as tells; and what its frames say.
 
-use super::Other;
+use super::{Other, Refused};
 use crate::event::{ScanError, Scanner, Span, decode};
 
 /// What a top-level object is.
@@ -215,8 +215,15 @@ impl Tree {
     }
 }
 
+impl Refused<'_> {
+    /// Its `metadata.resourceVersion`, where that can be read.
+    pub fn resource_version(&self) -> Option<String> {
+        resource_version(self.bytes)
+    }
+}
+
 /// `metadata.resourceVersion` of an object that need not be whole or an event.
-pub(super) fn resource_version(object: &[u8]) -> Option<String> {
+fn resource_version(object: &[u8]) -> Option<String> {
     let mut found = None;
     // What was found before a fault counts.
     let _ = members(object, 1, |key, first, scan| {

@@ -1,7 +1,6 @@
 //! What a framer meets, and whom it tells.
 
 use super::lines::Place;
-use super::shape::resource_version;
 use crate::event::{Head, MalformedKind};
 
 /// In what an event came.
@@ -75,13 +74,6 @@ pub struct Refused<'a> {
     pub detail: &'a str,
     /// Where the fault stands in the input.
     pub place: Place,
-}
-
-impl Refused<'_> {
-    /// Its `metadata.resourceVersion`, where that can be read.
-    pub fn resource_version(&self) -> Option<String> {
-        resource_version(self.bytes)
-    }
 }
 
 /// The owner of a framer: it is told what is met, and decides.

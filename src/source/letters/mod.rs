@@ -12,8 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
-use super::context::Context;
-use super::file::{LOOK_UP, TASK};
+use super::context::{Context, LOOK_UP, TASK};
 use super::framer::Framer;
 use super::frames::Frames;
 use super::{SourceError, on_a_thread};

@@ -1,0 +1,32 @@
+//! What keeps a file or stdin from being read.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::handoff::Closed;
+
+/// Why a file or stdin cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The file cannot be opened.
+    #[error(
+        "cannot open the source's file {path}: {error}; check `path` in [source], and that weir may read the file"
+    )]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Reading failed.
+    #[error("cannot go on reading {input}: {error}")]
+    Read {
+        /// The file, or stdin.
+        input: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// The next part of the pipeline has ended.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
