@@ -12,7 +12,7 @@ use weir::event::{
     Chunk, Documents, Edits, EncodeSettings, EventView, Head, Member, Original, Parsed, Scanner,
     encode, parse, parse_rfc3339,
 };
-use weir::source::framer::{FrameType, Framer, Other, Refused, Visitor};
+use weir::source::framer::{FrameType, Framer, Other, Rejected, Visitor};
 
 use self::common::borrowed::Borrowed;
 
@@ -29,8 +29,8 @@ impl Visitor for Everything {
 
     fn other(&mut self, _: Other<'_>) {}
 
-    fn reject(&mut self, refused: &Refused<'_>) -> Option<String> {
-        panic!("{}: {}", refused.place, refused.detail)
+    fn reject(&mut self, rejected: &Rejected<'_>) -> Option<String> {
+        panic!("{}: {}", rejected.location, rejected.detail)
     }
 }
 

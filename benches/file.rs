@@ -69,8 +69,8 @@ const BUSY_EVENTS: usize = 100_000;
 /// out of two cores.
 fn workers(options: &Options, folder: &Path) {
     let process = format!(
-        "(loop $again (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) \
-         (i32.const {BUSY_TURNS})))) (i32.const 0)"
+        "(loop $again (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const \
+         1))) (i32.const {BUSY_TURNS})))) (i32.const 0)"
     );
     let module = folder.join("busy.wasm");
     let component = Guest { process: &process, ..Guest::default() }.component();
@@ -89,8 +89,8 @@ fn workers(options: &Options, folder: &Path) {
     }
     let of = |d: Duration| d.as_secs_f64() * 1e6 / BUSY_EVENTS as f64;
     println!(
-        "\na module that is busy itself, µs an event, best: workers = 1: wall {:.1}, CPU {:.1}; workers = 2: wall {:.1}, \
-         CPU {:.1}; {:.2} times as fast on {} cores",
+        "\na module that is busy itself, µs an event, best: workers = 1: wall {:.1}, CPU {:.1}; \
+         workers = 2: wall {:.1}, CPU {:.1}; {:.2} times as fast on {} cores",
         of(walls[0]),
         of(cpus[0]),
         of(walls[1]),
@@ -230,7 +230,8 @@ fn report(
     );
     println!("\nboth stages / serde_json alone: {:.2}", medians[3] / parse.1);
     println!(
-        "drop-normal on every event costs {:.2} µs less what it saves in writing; tag-gpu-failures on every event {:.2} µs",
+        "drop-normal on every event costs {:.2} µs less what it saves in writing; tag-gpu-failures \
+         on every event {:.2} µs",
         medians[1] - medians[0],
         medians[2] - medians[0]
     );

@@ -24,7 +24,7 @@ use crate::position::{Position, Tracker};
 pub struct Closed;
 
 /// One worker's share of a chunk: the events whose `head.shard % workers` is this worker's number,
-/// and for worker 0 the chunk's rejects.
+/// and for worker 0 the chunk's rejections.
 #[derive(Debug)]
 pub struct Work {
     /// The chunk, shared with the other workers that have events in it.
@@ -150,8 +150,8 @@ impl Outlet {
         }
         let events =
             chunk.events.iter().filter(|e| e.head.shard as usize % self.workers.len() == worker);
-        let rejects = if worker == 0 { chunk.rejects.len() } else { 0 };
-        (events.count() + rejects) as u64
+        let rejections = if worker == 0 { chunk.rejections.len() } else { 0 };
+        (events.count() + rejections) as u64
     }
 }
 

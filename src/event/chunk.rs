@@ -18,10 +18,10 @@ pub struct Event {
     pub head: Head,
 }
 
-/// Why an event was refused at the source: a closed set, the `reason` label of
+/// Why an event was rejected at the source: a closed set, the `reason` label of
 /// `weir_events_dead_lettered_total{where="source"}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MalformedKind {
+pub enum RejectionKind {
     /// Not JSON.
     Syntax,
     /// Not UTF-8.
@@ -40,57 +40,57 @@ pub enum MalformedKind {
     Truncated,
 }
 
-impl MalformedKind {
+impl RejectionKind {
     /// All of them, in the order of their labels' registration.
-    pub const ALL: [MalformedKind; 8] = [
-        MalformedKind::Syntax,
-        MalformedKind::Utf8,
-        MalformedKind::Depth,
-        MalformedKind::DuplicateKey,
-        MalformedKind::WrongType,
-        MalformedKind::NotAnEvent,
-        MalformedKind::TooLarge,
-        MalformedKind::Truncated,
+    pub const ALL: [RejectionKind; 8] = [
+        RejectionKind::Syntax,
+        RejectionKind::Utf8,
+        RejectionKind::Depth,
+        RejectionKind::DuplicateKey,
+        RejectionKind::WrongType,
+        RejectionKind::NotAnEvent,
+        RejectionKind::TooLarge,
+        RejectionKind::Truncated,
     ];
 
     /// The metric label.
     pub fn label(self) -> &'static str {
         match self {
-            MalformedKind::Syntax => "syntax",
-            MalformedKind::Utf8 => "utf8",
-            MalformedKind::Depth => "depth",
-            MalformedKind::DuplicateKey => "duplicate_key",
-            MalformedKind::WrongType => "wrong_type",
-            MalformedKind::NotAnEvent => "not_an_event",
-            MalformedKind::TooLarge => "too_large",
-            MalformedKind::Truncated => "truncated",
+            RejectionKind::Syntax => "syntax",
+            RejectionKind::Utf8 => "utf8",
+            RejectionKind::Depth => "depth",
+            RejectionKind::DuplicateKey => "duplicate_key",
+            RejectionKind::WrongType => "wrong_type",
+            RejectionKind::NotAnEvent => "not_an_event",
+            RejectionKind::TooLarge => "too_large",
+            RejectionKind::Truncated => "truncated",
         }
     }
 }
 
-/// One event that was received and refused: it goes to the dead letters.
+/// One event that was received and rejected: it goes to the dead letters.
 #[derive(Clone, Debug)]
-pub struct Reject {
+pub struct Rejection {
     /// Its bytes, at most the first `DEAD_LETTER_HEAD_BYTES` of one that was too large.
     pub bytes: Vec<u8>,
     /// Where it stood, for people: `line 7, column 12`, or `watch of all namespaces, after version
     /// 123`.
-    pub place: String,
-    /// Which kind of fault.
-    pub kind: MalformedKind,
+    pub location: String,
+    /// What kind it is.
+    pub kind: RejectionKind,
     /// What was wrong, for people.
     pub detail: String,
 }
 
-impl Reject {
+impl Rejection {
     /// Keeps what a dead letter keeps of `bytes`.
-    pub fn new(bytes: &[u8], place: String, kind: MalformedKind, detail: String) -> Reject {
-        let kept = if bytes.len() > EVENT_BYTES_MAX || kind == MalformedKind::TooLarge {
+    pub fn new(bytes: &[u8], location: String, kind: RejectionKind, detail: String) -> Rejection {
+        let kept = if bytes.len() > EVENT_BYTES_MAX || kind == RejectionKind::TooLarge {
             &bytes[..bytes.len().min(DEAD_LETTER_HEAD_BYTES)]
         } else {
             bytes
         };
-        Reject { bytes: kept.to_vec(), place, kind, detail }
+        Rejection { bytes: kept.to_vec(), location, kind, detail }
     }
 }
 
@@ -104,7 +104,7 @@ pub struct Chunk {
     /// The root members of all `events`.
     pub members: Vec<Member>,
     /// What was received and is no valid event.
-    pub rejects: Vec<Reject>,
+    pub rejections: Vec<Rejection>,
     pool: Option<Arc<PoolState>>,
 }
 
@@ -119,16 +119,16 @@ impl Chunk {
         &self.members[event.head.members.start as usize..event.head.members.end as usize]
     }
 
-    /// How many outcomes this chunk owes: valid events and rejects.
+    /// How many outcomes this chunk owes: valid events and rejections.
     pub fn received(&self) -> u64 {
-        (self.events.len() + self.rejects.len()) as u64
+        (self.events.len() + self.rejections.len()) as u64
     }
 
     fn clear(&mut self) {
         self.bytes.clear();
         self.events.clear();
         self.members.clear();
-        self.rejects.clear();
+        self.rejections.clear();
     }
 }
 
@@ -161,7 +161,7 @@ impl PoolState {
         chunk.bytes.shrink_to(CHUNK_BYTES);
         chunk.events.shrink_to(CHUNK_EVENTS_MAX);
         chunk.members.shrink_to(CHUNK_BYTES / size_of::<Member>());
-        chunk.rejects.shrink_to(0);
+        chunk.rejections.shrink_to(0);
         self.free.lock().unwrap_or_else(|e| e.into_inner()).push(chunk);
         self.returned.notify_one();
         self.notify.notify_one();

@@ -151,15 +151,15 @@ impl Seen {
     #[cold]
     fn insert_unknown(&mut self, key: Span) {
         match self.few.get_mut(self.few_len) {
-            Some(place) => {
-                *place = key;
+            Some(free) => {
+                *free = key;
                 self.few_len += 1;
             }
             None => self.many.push(key),
         }
     }
 
-    /// An unknown key that was added twice, if there is one: its second place.
+    /// An unknown key that was added twice, if there is one: where it stands again.
     #[inline(always)]
     pub(super) fn duplicate(self, bytes: &[u8]) -> Option<Span> {
         if self.few_len < 2 { None } else { self.duplicate_of_several(bytes) }

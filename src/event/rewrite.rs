@@ -45,7 +45,7 @@ fn core_name(key: &[u8]) -> Option<&'static [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{MalformedKind, Parsed, parse};
+    use super::super::{Parsed, RejectionKind, parse};
     use super::*;
 
     fn rewritten(text: &str) -> String {
@@ -76,7 +76,7 @@ mod tests {
     fn both_names_of_one_member_are_a_key_that_stands_twice() {
         let mut text = rewritten(r#"{"regarding":{},"note":"a","message":"b"}"#).into_bytes();
         match parse(&mut text, &mut Vec::new()) {
-            Parsed::Malformed(malformed) => assert_eq!(malformed.kind, MalformedKind::DuplicateKey),
+            Parsed::Malformed(malformed) => assert_eq!(malformed.kind, RejectionKind::DuplicateKey),
             other => panic!("{other:?}"),
         }
     }

@@ -1,7 +1,7 @@
 //! The visitor of files and stdin: everything is wanted; frames are counted, what is malformed is
 //! logged.
 
-use super::framer::{FrameType, Other, Refused, Visitor};
+use super::framer::{FrameType, Other, Rejected, Visitor};
 use crate::event::Head;
 use crate::metrics::SourceMetrics;
 
@@ -73,17 +73,17 @@ impl Visitor for Frames {
         }
     }
 
-    fn reject(&mut self, refused: &Refused<'_>) -> Option<String> {
-        self.counts[refused.frame as usize] += 1;
-        let place = refused.place.to_string();
+    fn reject(&mut self, rejected: &Rejected<'_>) -> Option<String> {
+        self.counts[rejected.frame as usize] += 1;
+        let location = rejected.location.to_string();
         tracing::warn!(
             input = self.name,
-            place,
-            kind = refused.kind.label(),
-            detail = refused.detail,
+            place = location,
+            kind = rejected.kind.label(),
+            detail = rejected.detail,
             "malformed event"
         );
-        Some(place)
+        Some(location)
     }
 }
 

@@ -30,8 +30,8 @@ const MODE: u32 = 0o700;
 pub enum CacheError {
     /// It belongs to somebody else.
     #[error(
-        "the compile cache {path} belongs to user {owner} and weir runs as {user}: what is in it runs inside of \
-         weir, so set `cache` to a folder of weir's own"
+        "the compile cache {path} belongs to user {owner} and weir runs as {user}: what is in it \
+         runs inside of weir, so set `cache` to a folder of weir's own"
     )]
     Owner {
         /// The folder.
@@ -43,8 +43,8 @@ pub enum CacheError {
     },
     /// Others may write to it, or read it.
     #[error(
-        "the compile cache {path} has mode {mode:o}: what is in it runs inside of weir, so it must be weir's alone: \
-         chmod 700 {path}"
+        "the compile cache {path} has mode {mode:o}: what is in it runs inside of weir, so it must \
+         be weir's alone: chmod 700 {path}"
     )]
     Mode {
         /// The folder.
@@ -60,7 +60,8 @@ pub enum CacheError {
     },
     /// It cannot be made, read or written.
     #[error(
-        "cannot use the compile cache {path}: {error}: set `cache` to a folder that weir may write to"
+        "cannot use the compile cache {path}: {error}: set `cache` to a folder that weir may write \
+         to"
     )]
     Io {
         /// Which file or folder.

@@ -231,7 +231,8 @@ impl Slot {
                 stage = self.stage.name(),
                 ?wait,
                 on_error = ?self.stage.settings.on_error,
-                "the module fails too often: it is not called for a while, and on_error applies to its events"
+                "the module fails too often: it is not called for a while, and on_error applies to \
+                 its events"
             );
         }
     }

@@ -73,11 +73,16 @@ pub enum CompileError {
     #[error("cannot run weir's own binary to compile it: {0}")]
     Spawn(io::Error),
     /// The child reached the end of its address space.
-    #[error("compiling it takes more than {} MiB of memory, the most that there is for it: make it smaller", .0 >> 20)]
+    #[error(
+        "compiling it takes more than {} MiB of memory, the most that there is for it: make it \
+         smaller",
+        .0 >> 20
+    )]
     Memory(u64),
     /// The child used its CPU time.
     #[error(
-        "compiling it takes more than {0} s of CPU time, the most that there is for it: make it smaller"
+        "compiling it takes more than {0} s of CPU time, the most that there is for it: make it \
+         smaller"
     )]
     CpuTime(u64),
     /// The child did not end in time.

@@ -41,19 +41,21 @@ impl fmt::Display for UnknownImport {
         match self.hint {
             Hint::Wasi => write!(
                 f,
-                ": modules get no WASI: build for wasm32-unknown-unknown, or set `wasi = \"stub\"` in its [[stage]]"
+                ": modules get no WASI: build for wasm32-unknown-unknown, or set `wasi = \"stub\"` \
+                 in its [[stage]]"
             ),
             Hint::Stub => write!(
                 f,
-                ": of WASI, `wasi = \"stub\"` has cli, clocks, filesystem, io, random and sockets in version 0.2"
+                ": of WASI, `wasi = \"stub\"` has cli, clocks, filesystem, io, random and sockets \
+                 in version 0.2"
             ),
             Hint::Version => {
                 write!(f, ": this weir has version {VERSION}: build the module with its SDK")
             }
             Hint::Newer => write!(
                 f,
-                ": this weir's weir:pipeline {VERSION} is without it: update weir, or build the module with this \
-                 weir's SDK"
+                ": this weir's weir:pipeline {VERSION} is without it: update weir, or build the \
+                 module with this weir's SDK"
             ),
             Hint::Foreign => write!(f, ": modules get the interfaces of weir:pipeline only"),
         }
@@ -139,8 +141,8 @@ fn is_compatible(version: &str) -> bool {
 pub enum ExportError {
     /// Another version of it.
     #[error(
-        "it exports `{found}`, and this weir has version {VERSION} of weir:pipeline: build the module with this \
-         weir's SDK"
+        "it exports `{found}`, and this weir has version {VERSION} of weir:pipeline: build the \
+         module with this weir's SDK"
     )]
     Version {
         /// What it exports.
@@ -148,14 +150,14 @@ pub enum ExportError {
     },
     /// Nothing of the kind.
     #[error(
-        "it does not export `weir:pipeline/stage@{VERSION}`, so it is no weir module: see filters/README.md in \
-         weir's source for how one is made"
+        "it does not export `weir:pipeline/stage@{VERSION}`, so it is no weir module: see \
+         filters/README.md in weir's source for how one is made"
     )]
     Missing,
     /// Not the functions that it should have.
     #[error(
-        "its `weir:pipeline/stage` has no `{function}` as version {VERSION} has it: build the module with this \
-         weir's SDK"
+        "its `weir:pipeline/stage` has no `{function}` as version {VERSION} has it: build the \
+         module with this weir's SDK"
     )]
     Function {
         /// Which one it lacks, or has with another type.

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use prometheus::IntCounter;
 use tracing::Level;
 
+use super::Wasi;
 use super::clock::Deadline;
 use super::failure::FailureKind;
-use super::limits::{LOG_LINES_MAX, MemoryLimiter, SCAN_FACTOR};
+use super::limits::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX, MemoryLimiter, SCAN_FACTOR};
 use super::stage::Stage;
+use super::text::printable;
 use super::wasi::{Output, Stub};
-use super::{Wasi, host};
 use crate::event::{Chunk, EditError, Edits, EventType, EventView, Field, Original};
 use crate::ledger::ReasonId;
 
@@ -244,11 +245,24 @@ impl Current {
     /// Logs a line that the module wrote to a stream.
     pub(super) fn say(&mut self, output: Output, line: &str) {
         if self.admits_log_line() {
-            host::write_log_line(
-                self,
-                if output == Output::Stderr { Level::WARN } else { Level::INFO },
-                line,
-            );
+            let level = if output == Output::Stderr { Level::WARN } else { Level::INFO };
+            self.log(level, line);
+        }
+    }
+
+    /// Writes a line that was admitted to the stage's log, cut to what a line may have.
+    pub(super) fn log(&self, level: Level, text: &str) {
+        let kept = &text[..text.floor_char_boundary(LOG_LINE_BYTES_MAX)];
+        if kept.len() < text.len() {
+            self.lost_log_line();
+        }
+        let line = printable(kept);
+        let stage = self.stage.name();
+        match level {
+            Level::ERROR => tracing::error!(stage, "{line}"),
+            Level::WARN => tracing::warn!(stage, "{line}"),
+            Level::INFO => tracing::info!(stage, "{line}"),
+            _ => tracing::debug!(stage, "{line}"),
         }
     }
 

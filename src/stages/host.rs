@@ -6,7 +6,7 @@
 //! much again as its memory holds). That this file and `wit/` agree is tested with a module that
 //! imports everything.
 //!
-//! No host function fails: a fault of the guest is an answer to the guest.
+//! No host function traps: what a guest does wrong is answered, or counted and logged.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,6 @@ use wasmtime::{Engine, StoreContextMut};
 use self::bindings::EventType;
 use super::current::Current;
 use super::limits::LOG_LINE_BYTES_MAX;
-use super::text::printable;
 use crate::event::{EditError, Edits, Field, Original};
 
 /// The version of the package `weir:pipeline` that is offered.
@@ -227,23 +226,7 @@ fn log(mut store: Store<'_>, level: Level, line: &WasmStr) {
         return;
     }
     match line.to_str(&store) {
-        Ok(text) => write_log_line(store.data(), level, &text),
+        Ok(text) => store.data().log(level, &text),
         Err(_) => store.data().lost_log_line(),
-    }
-}
-
-/// Writes a line that was admitted to the stage's log, cut to what a line may have.
-pub(super) fn write_log_line(current: &Current, level: Level, text: &str) {
-    let kept = &text[..text.floor_char_boundary(LOG_LINE_BYTES_MAX)];
-    if kept.len() < text.len() {
-        current.lost_log_line();
-    }
-    let line = printable(kept);
-    let stage = current.stage.name();
-    match level {
-        Level::ERROR => tracing::error!(stage, "{line}"),
-        Level::WARN => tracing::warn!(stage, "{line}"),
-        Level::INFO => tracing::info!(stage, "{line}"),
-        _ => tracing::debug!(stage, "{line}"),
     }
 }

@@ -188,8 +188,8 @@ fn failure(error: &wasmtime::Error, current: &Current) -> Failure {
     let cause = || trap.map_or_else(|| printable(&error.root_cause().to_string()), Trap::to_string);
     let detail = match kind {
         FailureKind::Timeout if current.deadline.used() == Some(Budget::Wall) => format!(
-            "it took {WALL_FACTOR} times its `timeout`, {:?}, without getting that much CPU time: the machine is \
-             overloaded, or its CPU limit too low",
+            "it took {WALL_FACTOR} times its `timeout`, {:?}, without getting that much CPU time: \
+             the machine is overloaded, or its CPU limit too low",
             settings.timeout
         ),
         FailureKind::Timeout => {

@@ -1,4 +1,4 @@
-//! Bounds on what one instance, and one call, may use.
+//! Bounds on what one module, one instance and one call may use.
 
 use std::mem::size_of;
 use std::time::Duration;
@@ -7,6 +7,8 @@ use wasmtime::ResourceLimiter;
 
 use crate::log_limit::Rate;
 
+/// Bytes of a module's file.
+pub(super) const MODULE_BYTES_MAX: u64 = 64 << 20;
 /// Core instances that a component may consist of; one made by wit-component has three or four.
 pub(super) const CORE_INSTANCES_MAX: usize = 16;
 /// Linear memories of all of them.

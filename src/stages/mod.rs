@@ -9,8 +9,8 @@
 //! - No clock is read and nothing is allocated for a call that goes well, but the string that a
 //!   getter answers.
 //!
-//! [`load`] makes a [`Chain`] (`contract`, `compile`, `cache`), which makes each [`Worker`]; a
-//! worker runs events through its slots (`chain`), one instance each (`instance`), whose imports
+//! [`load`] makes a [`Chain`] (`contract`, `compile`, `cache`, `loaded`) and that each [`Worker`];
+//! a worker runs events through its slots (`chain`), one instance each (`instance`), whose imports
 //! are in `host` (and `wasi`) and whose store holds the current event (`current`). When to stop a
 //! call is in `clock`, when to stop calling in `breaker`.
 
@@ -27,6 +27,7 @@ mod host;
 mod instance;
 mod limits;
 mod load;
+mod loaded;
 mod matcher;
 mod stage;
 mod text;
@@ -39,7 +40,8 @@ mod tests;
 pub use cache::CacheError;
 pub use compile::{COMPILE_COMMAND, CompileError, CompileLimits, Compiler, compile_as_child};
 pub use contract::{ExportError, UnknownImport};
-pub use load::{Chain, Description, LoadContext, LoadError, Problem, load};
+pub use load::{LoadContext, LoadError, ModuleError, load};
+pub use loaded::{Chain, Description};
 pub use worker::{Worker, WorkerError};
 
 use std::path::PathBuf;

@@ -155,7 +155,8 @@ impl Stage {
         }
         let counter = self.counters.module_counter.with_label_values(&[self.name(), name]);
         counters.push((name.to_owned(), counter.clone()));
-        info!(stage = self.name(), counter = name, help = %printable(help), "a module declared a counter");
+        let help = printable(help);
+        info!(stage = self.name(), counter = name, %help, "a module declared a counter");
         Ok((counters.len() - 1, counter))
     }
 
@@ -186,8 +187,8 @@ impl Stage {
         if !std::mem::replace(&mut lock(&self.log).said_full, true) {
             info!(
                 stage = self.name(),
-                "the module reached its `memory`, {} bytes, and was replaced by a new instance: what it remembered is \
-                 lost (this is logged once)",
+                "the module reached its `memory`, {} bytes, and was replaced by a new instance: \
+                 what it remembered is lost (this is logged once)",
                 self.settings.memory
             );
         }

@@ -12,16 +12,14 @@ use tokio::sync::mpsc;
 
 use super::chain::{Slot, Verdict, run_event};
 use super::current::original;
-use super::instance::{Instance, Template};
-use super::load::Shared;
+use super::loaded::{Chain, Shared};
 use crate::dead_letter::{DeadLetterError, DeadLetters, Letter, Where};
 use crate::event::{Chunk, Documents, Edits, EncodeSettings, EventView, encode};
 use crate::handoff::{Closed, Outbox, Work};
 use crate::health::Health;
 use crate::ledger::{Held, Tally};
 
-/// Bytes of documents that may be taken in vain: they would be held until the sink has the
-/// documents.
+/// Unused capacity that a chunk's documents may keep: it is held until the sink has them all.
 const SPARE_BYTES_MAX: usize = 16 << 10;
 
 /// Why a worker ended before its work did.
@@ -62,24 +60,24 @@ struct Done {
     ended_by: Option<(DeadLetterError, Held)>,
 }
 
-impl Worker {
-    pub(super) fn new(
-        chain: Arc<Shared>,
-        number: usize,
-        workers: usize,
-        instances: Vec<(Arc<Template>, Option<Instance>)>,
-    ) -> Worker {
-        let stages = chain.stages.iter().zip(instances);
+impl Chain {
+    /// One worker of `workers`, with instances of its own. The first one gets those that loading
+    /// made.
+    pub fn worker(&self, number: usize, workers: usize) -> Worker {
+        let chain = self.0.clone();
+        let stages = chain.stages.iter().zip(chain.templates());
         let slots = stages
             .map(|(stage, (template, first))| Slot::new(&chain.engine, stage, &template, first));
         let slots = slots.collect();
         let task = format!("worker-{number}");
         Worker { chain, number, task, workers, slots, edits: Box::default(), bytes_expected: 0 }
     }
+}
 
+impl Worker {
     /// Runs until the work ends: until the channel is closed and empty. Blocks this thread.
     ///
-    /// Rejects, and events of stages with `on_error = "dead-letter"`, go to `dead_letters`; the
+    /// Rejections, and events of stages with `on_error = "dead-letter"`, go to `dead_letters`; the
     /// documents of the rest, made as `encode` says, to `outbox`.
     ///
     /// # Errors
@@ -137,7 +135,7 @@ impl Worker {
         let running = chain.ticker.run();
         let failed = self.run_events(&chain, &work.chunk, encode, &mut documents, &mut tally);
         drop(running);
-        let result = self.bury(&work.chunk, &failed, dead_letters, &mut tally);
+        let result = self.dead_letter(&work.chunk, &failed, dead_letters, &mut tally);
         for slot in &mut self.slots {
             slot.end_chunk();
         }
@@ -191,21 +189,23 @@ impl Worker {
 
     /// Writes a chunk's dead letters with one sync for all: a thousand malformed lines are not a
     /// thousand waits for the disk.
-    fn bury(
+    fn dead_letter(
         &self,
         chunk: &Chunk,
         failed: &[Failed<'_>],
         dead_letters: &DeadLetters,
         tally: &mut Tally,
     ) -> Result<(), DeadLetterError> {
-        let rejects = if self.number == 0 { chunk.rejects.as_slice() } else { &[] };
-        let details: Vec<String> =
-            rejects.iter().map(|reject| format!("{}: {}", reject.place, reject.detail)).collect();
-        let of_rejects = rejects.iter().zip(&details).map(|(reject, detail)| Letter {
+        let rejections = if self.number == 0 { chunk.rejections.as_slice() } else { &[] };
+        let details: Vec<String> = rejections
+            .iter()
+            .map(|rejection| format!("{}: {}", rejection.location, rejection.detail))
+            .collect();
+        let of_rejections = rejections.iter().zip(&details).map(|(rejection, detail)| Letter {
             place: Where::Source,
-            reason: reject.kind.label(),
+            reason: rejection.kind.label(),
             detail,
-            source: &reject.bytes,
+            source: &rejection.bytes,
             document: None,
         });
         let of_stages = failed.iter().map(|failed| Letter {
@@ -215,7 +215,7 @@ impl Worker {
             source: &chunk.bytes[chunk.events[failed.index].source_bytes.clone()],
             document: None,
         });
-        let letters: Vec<Letter<'_>> = of_rejects.chain(of_stages).collect();
+        let letters: Vec<Letter<'_>> = of_rejections.chain(of_stages).collect();
         dead_letters.write_all(&self.task, &letters)?;
         for letter in &letters {
             tally.dead_lettered(dead_letters.reason(letter), 1);

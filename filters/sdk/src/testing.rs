@@ -78,7 +78,8 @@ impl<S: Stage> Harness<S> {
         assert!(event.starts_with('{'), "the event of this test is not an object: {event}");
         assert!(
             document::get(&event, "/apiVersion") != Some(r#""events.k8s.io/v1""#),
-            "the event of this test has names that no filter sees: write it as one of core/v1: {event}"
+            "the event of this test has names that no filter sees: write it as one of core/v1: \
+             {event}"
         );
         let Self { stage, host } = self;
         let answer = host.run(Phase::Process, &event, || stage::process(stage));

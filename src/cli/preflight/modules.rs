@@ -4,7 +4,7 @@ use crate::cli::CommandError;
 use crate::config::{Diagnostic, Location, References, StageReference};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
-use crate::stages::{self, Compiler, Description, LoadContext, LoadError, Problem};
+use crate::stages::{self, Compiler, Description, LoadContext, LoadError, ModuleError};
 
 /// Loads and configures each module as a run would, and says what they are, or what is wrong with
 /// them.
@@ -48,7 +48,7 @@ fn location<'r>(
     error: &LoadError,
 ) -> &'r Location {
     match error {
-        LoadError::Stage { problem: Problem::Refused(_), .. } => &stage.config,
+        LoadError::Stage { error: ModuleError::Refused(_), .. } => &stage.config,
         LoadError::Stage { .. } => &stage.module,
         LoadError::Cache(_) | LoadError::Engine(_) => &references.cache.location,
     }

@@ -9,8 +9,8 @@ use crate::event::origin::Pieces;
 use crate::event::trusted::same_text;
 use crate::event::view::EventView;
 
-/// Appends the root members that weir does not write itself, each run of them behind a comma, to the
-/// document that begins at `start`. Answers what was copied as it is.
+/// Appends the root members that weir does not write itself, each run of them behind a comma, to
+/// the document that begins at `start`. Answers what was copied as it is.
 pub(super) fn write_members(
     event: EventView<'_>,
     cluster: bool,

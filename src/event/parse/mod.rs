@@ -3,7 +3,7 @@
 //! Constraint: this is the only time that an event is parsed, and most of the time that weir spends
 //! on it. It reads each byte once for the structure and once, sixteen at a time, for UTF-8.
 //!
-//! Invariant: the answer `Event` or `Malformed` depends on the event's own bytes only: more bytes
+//! Invariant: the answer `Event` or `ParseError` depends on the event's own bytes only: more bytes
 //! behind it never change it, so it does not matter how the input was cut into reads.
 
 mod values;
@@ -11,7 +11,7 @@ mod values;
 use std::borrow::Cow;
 
 use super::DEPTH_MAX;
-use super::chunk::MalformedKind;
+use super::chunk::RejectionKind;
 use super::head::{EventType, Head, Member, Span};
 use super::json::{ScanError, Scanner, decode_bytes};
 use super::keys::{Involved, Metadata, Root, Seen};
@@ -32,34 +32,34 @@ pub enum Parsed {
     /// The bytes end before the object does.
     Incomplete,
     /// No valid event.
-    Malformed(Malformed),
+    Malformed(ParseError),
 }
 
-/// A refused object.
+/// What is wrong with an object, and where it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Malformed {
-    /// Where the fault is, from the first byte given.
+pub struct ParseError {
+    /// Where the error is, from the first byte given.
     pub at: usize,
-    /// The object's length, where its end is known (faults of meaning); `None` after a fault of
+    /// The object's length, where its end is known (errors of meaning); `None` after an error of
     /// syntax.
     pub len: Option<usize>,
-    /// Which kind of fault.
-    pub kind: MalformedKind,
+    /// What kind it is.
+    pub kind: RejectionKind,
     /// What was wrong, for people.
     pub detail: String,
 }
 
-impl Malformed {
-    /// What a scan's fault is to an event. `None`: the bytes ended.
-    pub fn of_scan(error: ScanError) -> Option<Malformed> {
+impl ParseError {
+    /// What a scan's error is to an event. `None`: the bytes ended.
+    pub fn of_scan(error: ScanError) -> Option<ParseError> {
         let (at, kind, detail) = match error {
             ScanError::End => return None,
-            ScanError::Syntax { at, what } => (at, MalformedKind::Syntax, what.to_owned()),
+            ScanError::Syntax { at, what } => (at, RejectionKind::Syntax, what.to_owned()),
             ScanError::Depth { at } => {
-                (at, MalformedKind::Depth, format!("nested deeper than {DEPTH_MAX} levels"))
+                (at, RejectionKind::Depth, format!("nested deeper than {DEPTH_MAX} levels"))
             }
         };
-        Some(Malformed { at, len: None, kind, detail })
+        Some(ParseError { at, len: None, kind, detail })
     }
 }
 
@@ -87,11 +87,11 @@ pub(crate) fn parse_unchanged(bytes: &[u8], members: &mut Vec<Member>) -> (Parse
         api_version: None,
         has_involved_object: false,
         has_regarding: false,
-        fault: None,
+        error: None,
     };
     let parsed = match pass.root() {
         Ok(()) => pass.finish(first_member),
-        Err(error) => Malformed::of_scan(error).map_or(Parsed::Incomplete, Parsed::Malformed),
+        Err(error) => ParseError::of_scan(error).map_or(Parsed::Incomplete, Parsed::Malformed),
     };
     let line_breaks = pass.scan.saw_line_breaks();
     if !matches!(parsed, Parsed::Event { .. }) {
@@ -119,9 +119,9 @@ struct Pass<'a, 'm> {
     /// It has that member, and it is not null.
     has_involved_object: bool,
     has_regarding: bool,
-    /// The first fault of meaning; the scan goes on to find the object's end, or a fault of
+    /// The first error of meaning; the scan goes on to find the object's end, or an error of
     /// syntax.
-    fault: Option<(usize, MalformedKind, String)>,
+    error: Option<(usize, RejectionKind, String)>,
 }
 
 /// A member's key and what stands before it.
@@ -298,12 +298,12 @@ impl<'a> Pass<'a, '_> {
         let len = self.scan.position();
         let utf8 = std::str::from_utf8(&self.bytes[..len]);
         let needs_rewrite = self.needs_rewrite();
-        let fault = match utf8 {
-            Err(error) => Some((error.valid_up_to(), MalformedKind::Utf8, "not UTF-8".to_owned())),
-            Ok(_) => self.fault.take(),
+        let error = match utf8 {
+            Err(error) => Some((error.valid_up_to(), RejectionKind::Utf8, "not UTF-8".to_owned())),
+            Ok(_) => self.error.take(),
         };
-        if let Some((at, kind, detail)) = fault {
-            return Parsed::Malformed(Malformed { at, len: Some(len), kind, detail });
+        if let Some((at, kind, detail)) = error {
+            return Parsed::Malformed(ParseError { at, len: Some(len), kind, detail });
         }
         let mut head = std::mem::take(&mut self.head);
         // Events are at most EVENT_BYTES_MAX bytes and a chunk is not much more: far below 2^32
@@ -315,7 +315,7 @@ impl<'a> Pass<'a, '_> {
     }
 
     /// Which of the two kinds of Event this is, by what it says or else by its shape: the items of
-    /// an API server's list lack `kind` and `apiVersion`. Neither is a fault.
+    /// an API server's list lack `kind` and `apiVersion`. Neither is an error.
     fn needs_rewrite(&mut self) -> bool {
         let given = |span: Option<Span>| span.map(|span| decode_bytes(self.bytes, span));
         let (kind, api_version) = (given(self.kind), given(self.api_version));
@@ -334,9 +334,10 @@ impl<'a> Pass<'a, '_> {
                     })
                 };
                 let (kind, api_version) = (text(kind), text(api_version));
-                self.fault(0, MalformedKind::NotAnEvent, || {
+                self.error(0, RejectionKind::NotAnEvent, || {
                     format!(
-                        "not an Event of v1 or events.k8s.io/v1: its kind is {kind}, its apiVersion {api_version}"
+                        "not an Event of v1 or events.k8s.io/v1: its kind is {kind}, its \
+                         apiVersion {api_version}"
                     )
                 });
                 false

@@ -22,7 +22,7 @@ fn event(text: &str) -> (Head, Vec<Member>) {
     }
 }
 
-fn malformed(text: impl AsRef<[u8]>) -> Malformed {
+fn malformed(text: impl AsRef<[u8]>) -> ParseError {
     let mut members = Vec::new();
     match parse(&mut text.as_ref().to_vec(), &mut members) {
         Parsed::Malformed(malformed) => {
@@ -135,7 +135,7 @@ fn a_key_that_stands_twice_is_found_however_it_is_written() {
         let malformed = malformed(&text);
         assert_eq!(
             (malformed.kind, malformed.len),
-            (MalformedKind::DuplicateKey, Some(text.len()))
+            (RejectionKind::DuplicateKey, Some(text.len()))
         );
         assert_eq!(malformed.detail, detail);
     }
@@ -164,7 +164,7 @@ fn head_members_have_their_type_or_are_null() {
         (r#""eventTime":0"#, "eventTime is a number, not a string"),
     ] {
         let malformed = malformed(with(rest));
-        assert_eq!((malformed.kind, malformed.detail.as_str()), (MalformedKind::WrongType, detail));
+        assert_eq!((malformed.kind, malformed.detail.as_str()), (RejectionKind::WrongType, detail));
         assert!(malformed.len.is_some());
     }
     event(&with(
@@ -201,7 +201,7 @@ fn only_the_two_kinds_of_event_are_events() {
     ] {
         let found = match parse(&mut text.as_bytes().to_vec(), &mut Vec::new()) {
             Parsed::Event { needs_rewrite, .. } => Some(needs_rewrite),
-            Parsed::Malformed(malformed) if malformed.kind == MalformedKind::NotAnEvent => None,
+            Parsed::Malformed(malformed) if malformed.kind == RejectionKind::NotAnEvent => None,
             other => panic!("{other:?}: {text}"),
         };
         assert_eq!(found, is_rewritten, "{text}");
@@ -220,7 +220,7 @@ fn what_is_not_utf_8_is_refused_at_its_place() {
     let malformed = malformed(&bytes);
     assert_eq!(
         (malformed.kind, malformed.at, malformed.len),
-        (MalformedKind::Utf8, at, Some(bytes.len()))
+        (RejectionKind::Utf8, at, Some(bytes.len()))
     );
 }
 
@@ -229,12 +229,12 @@ fn an_event_is_one_level_of_its_depth() {
     let nested =
         |levels: usize| with(&format!("\"x\":{}{}", "[".repeat(levels), "]".repeat(levels)));
     event(&nested(DEPTH_MAX - 1));
-    assert_eq!(malformed(nested(DEPTH_MAX)).kind, MalformedKind::Depth);
+    assert_eq!(malformed(nested(DEPTH_MAX)).kind, RejectionKind::Depth);
     let in_metadata = |levels: usize| {
         with(&format!("\"metadata\":{{\"x\":{}{}}}", "[".repeat(levels), "]".repeat(levels)))
     };
     event(&in_metadata(DEPTH_MAX - 2));
-    assert_eq!(malformed(in_metadata(DEPTH_MAX - 1)).kind, MalformedKind::Depth);
+    assert_eq!(malformed(in_metadata(DEPTH_MAX - 1)).kind, RejectionKind::Depth);
 }
 
 #[test]
@@ -295,9 +295,9 @@ fn get<'a>(json: &'a Json, key: &str) -> Option<&'a Json> {
     last.filter(|value| **value != Json::Null)
 }
 
-/// The faults of meaning that an object has, by the plainest reading of the rules.
-fn faults(root: &Json) -> Vec<MalformedKind> {
-    let mut faults = Vec::new();
+/// The errors of meaning that an object has, by the plainest reading of the rules.
+fn errors(root: &Json) -> Vec<RejectionKind> {
+    let mut errors = Vec::new();
     let all = |key: &'static str| {
         members(root).iter().filter(move |(name, _)| name == key).map(|(_, value)| value)
     };
@@ -307,7 +307,7 @@ fn faults(root: &Json) -> Vec<MalformedKind> {
         keys.windows(2).any(|pair| pair[0] == pair[1])
     };
     if has_duplicates(root) || all("metadata").chain(all("involvedObject")).any(has_duplicates) {
-        faults.push(MalformedKind::DuplicateKey);
+        errors.push(RejectionKind::DuplicateKey);
     }
     let is_string = |value: &Json| matches!(value, Json::String(_) | Json::Null);
     let is_object = |value: &Json| matches!(value, Json::Object(_) | Json::Null);
@@ -333,7 +333,7 @@ fn faults(root: &Json) -> Vec<MalformedKind> {
             })
             || all("source").any(|source| is_wrong_in(source, &["component", "host"], is_string));
     if is_wrong {
-        faults.push(MalformedKind::WrongType);
+        errors.push(RejectionKind::WrongType);
     }
     let text = |key: &str| get(root, key);
     let is_kind = match text("kind") {
@@ -343,9 +343,9 @@ fn faults(root: &Json) -> Vec<MalformedKind> {
     let is_version = text("apiVersion")
         .is_none_or(|version| [Json::text("v1"), Json::text("events.k8s.io/v1")].contains(version));
     if !(is_kind && is_version) {
-        faults.push(MalformedKind::NotAnEvent);
+        errors.push(RejectionKind::NotAnEvent);
     }
-    faults
+    errors
 }
 
 proptest! {
@@ -356,14 +356,14 @@ proptest! {
         let text = root.write(&mut style);
         let mut bytes = format!("{text}{behind}").into_bytes();
         let mut found = Vec::new();
-        match (parse(&mut bytes, &mut found), faults(&root)) {
-            (Parsed::Malformed(malformed), faults) => {
-                prop_assert!(faults.contains(&malformed.kind), "{:?} is not one of {:?} in {}", malformed, faults, text);
+        match (parse(&mut bytes, &mut found), errors(&root)) {
+            (Parsed::Malformed(malformed), errors) => {
+                prop_assert!(errors.contains(&malformed.kind), "{:?} is not one of {:?} in {}", malformed, errors, text);
                 prop_assert_eq!(malformed.len, Some(text.len()));
                 prop_assert!(found.is_empty());
             }
-            (Parsed::Event { len, head, .. }, faults) => {
-                prop_assert!(faults.is_empty(), "{:?} in {}", faults, text);
+            (Parsed::Event { len, head, .. }, errors) => {
+                prop_assert!(errors.is_empty(), "{:?} in {}", errors, text);
                 prop_assert_eq!(len, text.len());
                 let event = &bytes[..len];
                 prop_assert!(!event.contains(&b'\n') && !event.contains(&b'\r'));
@@ -403,10 +403,10 @@ proptest! {
         let before = bytes.clone();
         match parse(&mut bytes, &mut Vec::new()) {
             Parsed::Event { len, .. } => prop_assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&before[..len]).is_ok()),
-            Parsed::Malformed(Malformed { len: Some(len), kind, at, .. }) => {
+            Parsed::Malformed(ParseError { len: Some(len), kind, at, .. }) => {
                 prop_assert!(at <= len);
                 let text = std::str::from_utf8(&before[..len]);
-                prop_assert_eq!(text.is_err(), kind == MalformedKind::Utf8);
+                prop_assert_eq!(text.is_err(), kind == RejectionKind::Utf8);
                 prop_assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&before[..len]).is_ok());
             }
             Parsed::Malformed(malformed) => {

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::{Key, Pass, Scan};
-use crate::event::chunk::MalformedKind;
+use crate::event::chunk::RejectionKind;
 use crate::event::head::Span;
 use crate::event::json::{decode, decode_bytes};
 use crate::event::keys::Seen;
@@ -81,7 +81,7 @@ impl<'a> Pass<'a, '_> {
                 _ => "a number",
             };
             let at = self.scan.position();
-            self.fault(at, MalformedKind::WrongType, || {
+            self.error(at, RejectionKind::WrongType, || {
                 format!("{name} is {found}, not {expected}")
             });
         }
@@ -109,19 +109,19 @@ impl<'a> Pass<'a, '_> {
     #[cold]
     pub(super) fn duplicate(&mut self, key: Span, whose: &'static str) {
         let name = decode(self.bytes, key);
-        self.fault(key.range().start, MalformedKind::DuplicateKey, || {
+        self.error(key.range().start, RejectionKind::DuplicateKey, || {
             format!("the key `{name}` stands twice in {whose}")
         });
     }
 
-    pub(super) fn fault(
+    pub(super) fn error(
         &mut self,
         at: usize,
-        kind: MalformedKind,
+        kind: RejectionKind,
         detail: impl FnOnce() -> String,
     ) {
-        if self.fault.is_none() {
-            self.fault = Some((at, kind, detail()));
+        if self.error.is_none() {
+            self.error = Some((at, kind, detail()));
         }
     }
 }

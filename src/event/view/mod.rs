@@ -121,7 +121,7 @@ impl<'a> EventView<'a> {
             }
             return self.member("reportingComponent", None, self.of.head.reporting_component);
         }
-        let (root, inner, span) = field.place(self.of);
+        let (root, inner, span) = field.location(self.of);
         self.member(root, inner, span)
     }
 
@@ -283,7 +283,7 @@ pub enum Field {
 impl Field {
     /// Its root member, the member inside, and its span in the head.
     #[inline]
-    fn place(self, of: Original<'_>) -> (&'static str, Option<&'static str>, Span) {
+    fn location(self, of: Original<'_>) -> (&'static str, Option<&'static str>, Span) {
         let head = of.head;
         match self {
             Field::Type => ("type", None, head.type_text),

@@ -83,15 +83,16 @@ impl Process {
             let source = &chunk.bytes[event.source_bytes.clone()];
             encode(EventView { of, edits: &edits }, source, &[], &self.encode, &mut documents);
         }
-        let rejects = if number == 0 { chunk.rejects.as_slice() } else { &[] };
-        for reject in rejects {
-            let id = id_in(&reject.bytes);
+        let rejections = if number == 0 { chunk.rejections.as_slice() } else { &[] };
+        for rejection in rejections {
+            let id = id_in(&rejection.bytes);
             shared
                 .trace
-                .say(shared.now, || format!("worker {number} gets {id}, refused: {reject:?}"));
+                .say(shared.now, || format!("worker {number} gets {id}, refused: {rejection:?}"));
             shared.oracle.accept_malformed(&id, self.life);
             shared.oracle.bury(id, self.life, &shared.os, &shared.server)?;
-            tally.dead_lettered(self.ledger.dead_letter_reason("source", reject.kind.label()), 1);
+            tally
+                .dead_lettered(self.ledger.dead_letter_reason("source", rejection.kind.label()), 1);
         }
         drop(chunk);
         work.held.settle(&tally);

@@ -10,7 +10,8 @@ use crate::handoff::Closed;
 pub enum FileError {
     /// The file cannot be opened.
     #[error(
-        "cannot open the source's file {path}: {error}; check `path` in [source], and that weir may read the file"
+        "cannot open the source's file {path}: {error}; check `path` in [source], and that weir \
+         may read the file"
     )]
     Open {
         /// Which file.

@@ -149,7 +149,9 @@ fn wait_for_change<F: FnMut(u64)>(
             match open(path) {
                 Ok(new) => return Ok(Change::Replaced(new)),
                 Err(error) => {
-                    tracing::warn!(input = reader.input(), %error, "cannot open the file's replacement yet")
+                    tracing::warn!(
+                        input = reader.input(), %error, "cannot open the file's replacement yet"
+                    )
                 }
             }
         }

@@ -210,7 +210,7 @@ impl<F: FnMut(u64)> Reader<F> {
             self.framer.detach(&mut chunk);
             match &self.place {
                 Some(place) => {
-                    // In the middle of a List, or behind a fault, nobody could go on.
+                    // In the middle of a List, or behind an error of syntax, nobody could go on.
                     let ahead = self.framer.unfinished(None) as u64;
                     let reaches = self.framer.is_at_top().then(|| place.before(ahead).to_string());
                     self.context.outlet.send_of(chunk, TASK, reaches)?;

@@ -41,7 +41,7 @@ impl Bench {
         thread::spawn(move || run_file(&path, true, context, |_| {}))
     }
 
-    /// Waits for the next chunk and answers its events' names and its rejects' places.
+    /// Waits for the next chunk and answers its events' names and its rejections' places.
     fn next(&mut self) -> (Vec<String>, Vec<String>) {
         let mut work = self.work.blocking_recv().unwrap();
         work.held.settle(&Tally::default());
@@ -69,7 +69,7 @@ fn notes(work: &Work) -> (Vec<String>, Vec<String>) {
     };
     (
         chunk.events.iter().map(name).collect(),
-        chunk.rejects.iter().map(|reject| reject.place.clone()).collect(),
+        chunk.rejections.iter().map(|rejection| rejection.location.clone()).collect(),
     )
 }
 
@@ -265,7 +265,7 @@ fn a_drain_loses_nothing_that_was_read_of_live_input() {
 }
 
 #[test]
-fn a_fault_whose_end_was_waited_for_is_refused_in_a_drain() {
+fn an_error_whose_end_was_waited_for_is_refused_in_a_drain() {
     let (input, mut output) = std::io::pipe().unwrap();
     let bench = bench(2);
     let text = event("a") + "oops\nmore";

@@ -1,20 +1,20 @@
-//! Where a position of the input stands, for people: line and column.
+//! Offsets in the input as people read them: line and column.
 //!
-//! Constraint: line breaks are counted once, when a chunk is left or when a place is asked for, at
-//! the speed of memchr; and before an event's own line breaks are made spaces.
+//! Constraint: line breaks are counted once, when a chunk is left or when a location is asked for,
+//! at the speed of memchr; and before an event's own line breaks are made spaces.
 
 use memchr::{memchr_iter, memrchr};
 
-/// A place in the input, both counted from 1; the column counts bytes.
+/// A location in the input. Both numbers count from 1; the column counts bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// Which line.
     pub line: u64,
     /// Which byte of it.
     pub column: u64,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "line {}, column {}", self.line, self.column)
     }
@@ -62,11 +62,11 @@ impl Lines {
     }
 
     /// Where `at` stands, which is not before what was counted.
-    pub(super) fn place(&self, held: &[u8], at: usize) -> Place {
+    pub(super) fn location(&self, held: &[u8], at: usize) -> Location {
         let mut lines = self.clone();
         lines.count(held, at);
         let column = (self.base + at as u64).saturating_sub(lines.line_start) + 1;
-        Place { line: lines.line, column }
+        Location { line: lines.line, column }
     }
 }
 
@@ -78,15 +78,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_place_is_that_of_counting_from_the_start(text in "[a\n]{1,40}", cut: prop::sample::Index, at: prop::sample::Index) {
+        fn a_location_is_that_of_counting_from_the_start(text in "[a\n]{1,40}", cut: prop::sample::Index, at: prop::sample::Index) {
             let (cut, at) = (cut.index(text.len()), at.index(text.len()));
             let (cut, at) = (cut.min(at), cut.max(at));
             let mut lines = Lines::default();
             lines.release(text.as_bytes(), cut);
-            let place = lines.place(&text.as_bytes()[cut..], at - cut);
+            let location = lines.location(&text.as_bytes()[cut..], at - cut);
             let before = &text[..at];
-            prop_assert_eq!(place.line, before.matches('\n').count() as u64 + 1);
-            prop_assert_eq!(place.column, (at - before.rfind('\n').map_or(0, |last| last + 1)) as u64 + 1);
+            prop_assert_eq!(location.line, before.matches('\n').count() as u64 + 1);
+            prop_assert_eq!(location.column, (at - before.rfind('\n').map_or(0, |last| last + 1)) as u64 + 1);
         }
     }
 }

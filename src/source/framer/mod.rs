@@ -12,10 +12,13 @@
 //! How to use it:
 //!
 //! ```text
-//! loop { let push = framer.push(input, &mut chunk, &mut visitor);      // input: what was not taken before
-//!        if push.is_full { framer.detach(&mut chunk); send(chunk); chunk = another() } else { break } }
-//! framer.finish(&mut chunk, &mut visitor);                              // at the end of the input
-//! framer.detach(&mut chunk); send(chunk)                                // whenever a chunk is to go
+//! loop {
+//!     let push = framer.push(input, &mut chunk, &mut visitor); // input: what was not taken before
+//!     if !push.is_full { break }
+//!     framer.detach(&mut chunk); send(chunk); chunk = another();
+//! }
+//! framer.finish(&mut chunk, &mut visitor);                     // at the end of the input
+//! framer.detach(&mut chunk); send(chunk);                      // whenever a chunk is to go
 //! ```
 
 mod lines;
@@ -26,8 +29,8 @@ mod skim;
 mod units;
 mod visitor;
 
-pub use lines::Place;
-pub use visitor::{FrameType, Other, Refused, Visitor};
+pub use lines::Location;
+pub use visitor::{FrameType, Other, Rejected, Visitor};
 
 use lines::Lines;
 use recover::Recover;
@@ -89,7 +92,7 @@ enum State {
     BehindItems,
     /// Inside a unit that is too large.
     Skip { then: Then },
-    /// Behind a fault of syntax.
+    /// Behind an error of syntax.
     Recover(Box<Recover>),
 }
 
@@ -195,19 +198,19 @@ impl Framer {
         }
     }
 
-    /// Input that will not come again is given up here: a fault whose end was waited for is refused
-    /// as it is.
+    /// Input that will not come again is given up here: something malformed whose end was
+    /// waited for is rejected as it is.
     pub fn give_up(&mut self, chunk: &mut Chunk, visitor: &mut dyn Visitor) {
         self.attach(chunk);
         if let State::Recover(recover) = &mut self.state {
             let recover = std::mem::take(&mut **recover);
             self.state = State::Top;
-            self.refuse_recovered(recover, &mut Sides { chunk, visitor });
+            self.reject_recovered(recover, &mut Sides { chunk, visitor });
         }
     }
 
-    /// The end of the input: what is not whole is refused. Afterwards the framer is at the start of
-    /// an input.
+    /// The end of the input: what is not whole is rejected. Afterwards the framer is at the start
+    /// of an input.
     pub fn finish(&mut self, chunk: &mut Chunk, visitor: &mut dyn Visitor) {
         self.attach(chunk);
         let sides = &mut Sides { chunk, visitor };
@@ -222,7 +225,7 @@ impl Framer {
             match std::mem::take(&mut self.state) {
                 State::Top if is_all => break,
                 State::Skip { .. } => {}
-                State::Recover(recover) => self.refuse_recovered(*recover, sides),
+                State::Recover(recover) => self.reject_recovered(*recover, sides),
                 State::Top => {
                     self.truncated(sides, FrameType::Bare, "the input ends inside this object")
                 }
@@ -267,7 +270,7 @@ impl Framer {
                     return Step::NeedsMore;
                 }
                 if let State::Recover(recover) = std::mem::take(&mut self.state) {
-                    self.refuse_recovered(*recover, sides);
+                    self.reject_recovered(*recover, sides);
                 }
                 Step::Done
             }

@@ -1,12 +1,12 @@
-//! What becomes of what was framed: an event of the chunk, a refusal, a way on behind a fault.
+//! What becomes of what was framed: an event of the chunk, a rejection, a way on behind an error.
 
 use std::ops::Range;
 
-use super::recover::{Fault, Recover};
-use super::{FrameType, Framer, Refused, Sides, State, Step, Then};
+use super::recover::{OpenRejection, Recover};
+use super::{FrameType, Framer, Rejected, Sides, State, Step, Then};
 use crate::event::{
-    DEAD_LETTER_HEAD_BYTES, EVENT_BYTES_MAX, Event, Head, Malformed, MalformedKind, Parsed, Reject,
-    ScanError, join_lines, parse, rewrite,
+    DEAD_LETTER_HEAD_BYTES, EVENT_BYTES_MAX, Event, Head, ParseError, Parsed, Rejection,
+    RejectionKind, ScanError, join_lines, parse, rewrite,
 };
 
 impl Framer {
@@ -22,7 +22,7 @@ impl Framer {
     ) {
         if source.len() > EVENT_BYTES_MAX {
             sides.chunk.members.truncate(head.members.start as usize);
-            return self.refuse(sides, frame, source.clone(), source.start, too_large());
+            return self.reject(sides, frame, source.clone(), source.start, too_large());
         }
         if has_line_breaks {
             self.lines.count(&sides.chunk.bytes, source.end);
@@ -63,8 +63,8 @@ impl Framer {
             Parsed::Event { .. } => chunk.members.truncate(first_member),
             Parsed::Malformed(malformed) => {
                 let detail = format!("as core/v1 has it: {}", malformed.detail);
-                let malformed = Malformed { detail, ..malformed };
-                self.refuse(sides, frame, source.clone(), source.start, malformed);
+                let malformed = ParseError { detail, ..malformed };
+                self.reject(sides, frame, source.clone(), source.start, malformed);
             }
             // The rewritten form of a whole object is whole.
             Parsed::Incomplete => {}
@@ -72,56 +72,58 @@ impl Framer {
         self.rewritten.truncate(start);
     }
 
-    /// Something whole that is no valid event, with its fault at `at`.
-    pub(super) fn refuse(
+    /// Something whole that is no valid event, with its error at `at`.
+    pub(super) fn reject(
         &mut self,
         sides: &mut Sides<'_>,
         frame: FrameType,
         range: Range<usize>,
         at: usize,
-        malformed: Malformed,
+        malformed: ParseError,
     ) {
         self.lines.count(&sides.chunk.bytes, range.start);
-        let place = self.lines.place(&sides.chunk.bytes, at);
-        let fault = Fault { frame, kind: malformed.kind, detail: malformed.detail, place };
+        let location = self.lines.location(&sides.chunk.bytes, at);
+        let rejection =
+            OpenRejection { frame, kind: malformed.kind, detail: malformed.detail, location };
         let bytes = &sides.chunk.bytes[range];
-        tell(fault, bytes, sides.visitor, &mut sides.chunk.rejects);
+        tell(rejection, bytes, sides.visitor, &mut sides.chunk.rejections);
     }
 
-    /// A fault of syntax at `at`, in the unit that begins at `self.at`: its end is not known, so it
-    /// goes on at the next line that begins with `{`. That is looked for from the unit's start:
-    /// a line that was torn off may have taken the next one in as a value before anything was
-    /// wrong.
+    /// An error of syntax at `at`, in the unit that begins at `self.at`: its end is not known, so
+    /// it goes on at the next line that begins with `{`. That is looked for from the unit's
+    /// start: a line that was torn off may have taken the next one in as a value before
+    /// anything was wrong.
     pub(super) fn recover(
         &mut self,
         sides: &mut Sides<'_>,
         frame: FrameType,
         at: usize,
-        malformed: Malformed,
+        malformed: ParseError,
     ) -> Step {
         let start = self.at;
         let bytes = &sides.chunk.bytes;
         self.lines.count(bytes, start);
-        let place = self.lines.place(bytes, at);
-        let fault = Fault { frame, kind: malformed.kind, detail: malformed.detail, place };
+        let location = self.lines.location(bytes, at);
+        let rejection =
+            OpenRejection { frame, kind: malformed.kind, detail: malformed.detail, location };
         // A unit's own first byte is no way on, unless it is no part of the unit.
         self.at = if at > start { start + 1 } else { start };
-        let is_line_start = at == start && place.column == 1;
-        let recover = Recover::new(Some(fault), &bytes[start..self.at], is_line_start);
+        let is_line_start = at == start && location.column == 1;
+        let recover = Recover::new(Some(rejection), &bytes[start..self.at], is_line_start);
         self.state = State::Recover(Box::new(recover));
         self.expects_bare = false;
         self.leave_items(frame);
         Step::Done
     }
 
-    /// A fault of syntax in an object that was refused already.
+    /// An error of syntax in an object that was rejected already.
     pub(super) fn recover_silently(&mut self, sides: &mut Sides<'_>, frame: FrameType) {
         self.leave_items(frame);
-        let place = self.lines.place(&sides.chunk.bytes, self.at);
-        self.state = State::Recover(Box::new(Recover::new(None, &[], place.column == 1)));
+        let location = self.lines.location(&sides.chunk.bytes, self.at);
+        self.state = State::Recover(Box::new(Recover::new(None, &[], location.column == 1)));
     }
 
-    /// After a fault in `frame` what comes next is looked for at the top.
+    /// After an error in `frame` what comes next is looked for at the top.
     fn leave_items(&mut self, frame: FrameType) {
         self.in_array = false;
         self.is_list_broken |= frame == FrameType::Item;
@@ -144,23 +146,27 @@ impl Framer {
         frame: FrameType,
         error: ScanError,
     ) -> Step {
-        match Malformed::of_scan(error) {
+        match ParseError::of_scan(error) {
             None => Step::NeedsMore,
             Some(malformed) => self.recover(sides, frame, self.at + malformed.at, malformed),
         }
     }
 
     /// What was passed over on the way to the next line to go on with.
-    pub(super) fn refuse_recovered(&mut self, recover: Recover, sides: &mut Sides<'_>) {
-        if let Some(fault) = recover.fault.clone() {
-            tell(fault, recover.kept(), sides.visitor, &mut sides.chunk.rejects);
+    pub(super) fn reject_recovered(&mut self, recover: Recover, sides: &mut Sides<'_>) {
+        if let Some(rejection) = recover.rejection.clone() {
+            tell(rejection, recover.kept(), sides.visitor, &mut sides.chunk.rejections);
         }
     }
 
     /// What the end of the input cut off.
     pub(super) fn truncated(&mut self, sides: &mut Sides<'_>, frame: FrameType, what: &str) {
-        let malformed =
-            Malformed { at: 0, len: None, kind: MalformedKind::Truncated, detail: what.to_owned() };
+        let malformed = ParseError {
+            at: 0,
+            len: None,
+            kind: RejectionKind::Truncated,
+            detail: what.to_owned(),
+        };
         // Between two items, there is nothing of which it is a part.
         let at = self.at;
         self.recover(sides, frame, at, malformed);
@@ -182,7 +188,7 @@ impl Framer {
         let start = self.at;
         let stop = skim.take(&sides.chunk.bytes[start + skimmed..end]);
         let head = start..end.min(start + DEAD_LETTER_HEAD_BYTES);
-        self.refuse(sides, frame, head, start, too_large());
+        self.reject(sides, frame, head, start, too_large());
         self.at = end;
         self.expects_bare = false;
         match stop {
@@ -196,19 +202,24 @@ impl Framer {
     }
 }
 
-fn too_large() -> Malformed {
-    Malformed {
+fn too_large() -> ParseError {
+    ParseError {
         at: 0,
         len: None,
-        kind: MalformedKind::TooLarge,
+        kind: RejectionKind::TooLarge,
         detail: format!("larger than {EVENT_BYTES_MAX} bytes"),
     }
 }
 
-fn tell(fault: Fault, bytes: &[u8], visitor: &mut dyn super::Visitor, rejects: &mut Vec<Reject>) {
-    let Fault { frame, kind, detail, place } = fault;
-    let refused = Refused { frame, bytes, kind, detail: &detail, place };
-    if let Some(place) = visitor.reject(&refused) {
-        rejects.push(Reject::new(bytes, place, kind, detail));
+fn tell(
+    rejection: OpenRejection,
+    bytes: &[u8],
+    visitor: &mut dyn super::Visitor,
+    rejections: &mut Vec<Rejection>,
+) {
+    let OpenRejection { frame, kind, detail, location } = rejection;
+    let rejected = Rejected { frame, bytes, kind, detail: &detail, location };
+    if let Some(location) = visitor.reject(&rejected) {
+        rejections.push(Rejection::new(bytes, location, kind, detail));
     }
 }

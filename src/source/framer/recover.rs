@@ -1,33 +1,37 @@
-//! After a fault of syntax: where to go on, and what is kept of what is passed over.
+//! After an error of syntax: where to go on, and what is kept of what is passed over.
 
 use memchr::memchr;
 
 use super::FrameType;
-use super::lines::Place;
-use crate::event::{EVENT_BYTES_MAX, MalformedKind};
+use super::lines::Location;
+use crate::event::{EVENT_BYTES_MAX, RejectionKind};
 
-/// A fault whose end is not known yet.
+/// Something malformed whose end is not known yet.
 #[derive(Clone, Debug)]
-pub(super) struct Fault {
+pub(super) struct OpenRejection {
     pub(super) frame: FrameType,
-    pub(super) kind: MalformedKind,
+    pub(super) kind: RejectionKind,
     pub(super) detail: String,
-    pub(super) place: Place,
+    pub(super) location: Location,
 }
 
 /// On the way to the next line that begins with `{`.
 #[derive(Debug, Default)]
 pub(super) struct Recover {
-    /// `None` where the fault is that of an object that was refused already.
-    pub(super) fault: Option<Fault>,
+    /// `None` where the error is that of an object that was rejected already.
+    pub(super) rejection: Option<OpenRejection>,
     kept: Vec<u8>,
     at_line_start: bool,
 }
 
 impl Recover {
     /// From behind `passed`, which is malformed.
-    pub(super) fn new(fault: Option<Fault>, passed: &[u8], at_line_start: bool) -> Recover {
-        let mut recover = Recover { fault, kept: Vec::new(), at_line_start };
+    pub(super) fn new(
+        rejection: Option<OpenRejection>,
+        passed: &[u8],
+        at_line_start: bool,
+    ) -> Recover {
+        let mut recover = Recover { rejection, kept: Vec::new(), at_line_start };
         recover.keep(passed);
         recover
     }
@@ -62,7 +66,7 @@ impl Recover {
     }
 
     fn keep(&mut self, passed: &[u8]) {
-        if self.fault.is_some() {
+        if self.rejection.is_some() {
             let room = EVENT_BYTES_MAX + 1 - self.kept.len();
             self.kept.extend_from_slice(&passed[..passed.len().min(room)]);
         }

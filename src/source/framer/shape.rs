@@ -1,6 +1,6 @@
 //! What a top-level object is, from as little of its beginning as tells; and what its frames say.
 
-use super::{Other, Refused};
+use super::{Other, Rejected};
 use crate::event::{ScanError, Scanner, Span, decode};
 
 /// What a top-level object is.
@@ -215,7 +215,7 @@ impl Tree {
     }
 }
 
-impl Refused<'_> {
+impl Rejected<'_> {
     /// Its `metadata.resourceVersion`, where that can be read.
     pub fn resource_version(&self) -> Option<String> {
         resource_version(self.bytes)
@@ -225,7 +225,7 @@ impl Refused<'_> {
 /// `metadata.resourceVersion` of an object that need not be whole or an event.
 fn resource_version(object: &[u8]) -> Option<String> {
     let mut found = None;
-    // What was found before a fault counts.
+    // What was found before an error counts.
     let _ = members(object, 1, |key, first, scan| {
         if (key, first) != ("metadata", b'{') {
             return scan.value().map(|_| true);

@@ -11,7 +11,7 @@ struct Found {
     frames: Vec<String>,
     events: Vec<String>,
     sources: Vec<String>,
-    rejects: Vec<(String, String)>,
+    rejections: Vec<(String, String)>,
 }
 
 impl Visitor for Found {
@@ -25,9 +25,9 @@ impl Visitor for Found {
         self.frames.push(format!("{other:?}"));
     }
 
-    fn reject(&mut self, refused: &Refused<'_>) -> Option<String> {
-        self.frames.push(format!("{} refused", refused.frame.label()));
-        Some(refused.place.to_string())
+    fn reject(&mut self, rejected: &Rejected<'_>) -> Option<String> {
+        self.frames.push(format!("{} refused", rejected.frame.label()));
+        Some(rejected.location.to_string())
     }
 }
 
@@ -41,14 +41,14 @@ impl Found {
                 assert!(chunk.event_bytes(event)[member.key.range().start - 1] == b'"');
             }
         }
-        for reject in &chunk.rejects {
-            let what = format!("{} {:?}: {}", reject.place, reject.kind, reject.detail);
-            self.rejects.push((what, String::from_utf8_lossy(&reject.bytes).into_owned()));
+        for rejection in &chunk.rejections {
+            let what = format!("{} {:?}: {}", rejection.location, rejection.kind, rejection.detail);
+            self.rejections.push((what, String::from_utf8_lossy(&rejection.bytes).into_owned()));
         }
     }
 
     fn refusals(&self) -> Vec<&str> {
-        self.rejects.iter().map(|(what, _)| what.as_str()).collect()
+        self.rejections.iter().map(|(what, _)| what.as_str()).collect()
     }
 }
 
@@ -117,7 +117,7 @@ fn events_lists_and_envelopes_are_told_apart_in_one_stream() {
     Deleted { resource_version: "10" }
     "#);
     assert_eq!(found.events.len(), 5);
-    assert!(found.rejects.is_empty());
+    assert!(found.rejections.is_empty());
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn events_of_the_other_api_are_rewritten_and_their_source_is_kept() {
 }
 
 #[test]
-fn after_a_fault_of_syntax_it_goes_on_at_the_next_line_that_begins_with_a_brace() {
+fn after_an_error_of_syntax_it_goes_on_at_the_next_line_that_begins_with_a_brace() {
     let found = frame(format!(
         "{}\n{{\"kind\": oops}} {}\n  {{}}\nnoise\n{}\nnoise\n{{\"a\":\"\n{}\n{{\"a\":[\n{{\"b\":1}}\n{}\n",
         event("a"),
@@ -205,15 +205,15 @@ fn after_a_fault_of_syntax_it_goes_on_at_the_next_line_that_begins_with_a_brace(
     line 11, column 1 Syntax: expected `,` or `]`
     line 10, column 1 NotAnEvent: not an Event of v1 or events.k8s.io/v1: its kind is absent, its apiVersion absent
     ");
-    assert!(found.rejects[0].1.ends_with("{}\nnoise"));
+    assert!(found.rejections[0].1.ends_with("{}\nnoise"));
     assert_eq!(
-        (found.rejects[3].1.as_str(), found.rejects[4].1.as_str()),
+        (found.rejections[3].1.as_str(), found.rejections[4].1.as_str()),
         ("{\"a\":[", "{\"b\":1}")
     );
 }
 
 #[test]
-fn a_fault_of_meaning_costs_that_event_only() {
+fn an_error_of_meaning_costs_that_event_only() {
     let found = frame(format!(
         "{}{}{}\n{{\"items\":[{},7,\"x\",{{}},{}]}}",
         event("a"),
@@ -229,7 +229,7 @@ fn a_fault_of_meaning_costs_that_event_only() {
     line 2, column 82 NotAnEvent: an item of a List that is no object
     line 2, column 86 NotAnEvent: not an Event of v1 or events.k8s.io/v1: its kind is absent, its apiVersion absent
     ");
-    assert_eq!(found.rejects[0].1, r#"{"kind":"Event","apiVersion":"v1","reason":1}"#);
+    assert_eq!(found.rejections[0].1, r#"{"kind":"Event","apiVersion":"v1","reason":1}"#);
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn the_rest_of_a_broken_list_is_one_malformed_item() {
     ));
     assert_eq!(names(&found), ["\"a\"", "\"b\""]);
     assert_eq!(found.refusals(), ["line 3, column 3 Syntax: expected a key"]);
-    assert_eq!(found.rejects[0].1, format!("{{oops}},\n {}\n]}}", event("in the rest")));
+    assert_eq!(found.rejections[0].1, format!("{{oops}},\n {}\n]}}", event("in the rest")));
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn an_array_of_events_is_read_like_the_items_of_a_list() {
 #[test]
 fn a_bracket_without_an_end_of_white_space_is_given_up() {
     let found = frame(format!("[{}\n{}", " ".repeat(UNIT_BYTES_MAX + CHUNK_BYTES), event("a")));
-    assert_eq!((names(&found).len(), found.rejects.len()), (1, 1));
+    assert_eq!((names(&found).len(), found.rejections.len()), (1, 1));
 }
 
 #[test]
@@ -308,9 +308,9 @@ fn a_list_whose_items_are_null_is_empty() {
 fn what_the_end_of_the_input_cuts_off_is_refused() {
     let found = frame(format!("{}\n{}", event("a"), &event("b")[..40]));
     assert_eq!(found.refusals(), ["line 2, column 1 Truncated: the input ends inside this object"]);
-    assert_eq!(found.rejects[0].1, &event("b")[..40]);
+    assert_eq!(found.rejections[0].1, &event("b")[..40]);
     let found = frame(format!("{{\"items\":[{},{}", event("a"), &event("b")[..40]));
-    assert_eq!((names(&found).len(), found.rejects[0].1.as_str()), (1, &event("b")[..40]));
+    assert_eq!((names(&found).len(), found.rejections[0].1.as_str()), (1, &event("b")[..40]));
     assert_eq!(
         frame("{\"items\":[").refusals(),
         ["line 1, column 11 Truncated: the input ends inside a List"]
@@ -348,11 +348,11 @@ fn what_is_larger_than_the_limit_is_skipped_to_its_end() {
             let whole = frame(&input);
             assert_eq!(names(&whole), ["\"a\"", "\"b\""]);
             assert!(
-                whole.rejects[0].0.ends_with("TooLarge: larger than 2097152 bytes"),
+                whole.rejections[0].0.ends_with("TooLarge: larger than 2097152 bytes"),
                 "{}",
-                whole.rejects[0].0
+                whole.rejections[0].0
             );
-            assert_eq!(whole.rejects[0].1.len(), DEAD_LETTER_HEAD_BYTES);
+            assert_eq!(whole.rejections[0].1.len(), DEAD_LETTER_HEAD_BYTES);
             let pieces: Vec<_> =
                 input.as_bytes().chunks(70_001).map(|piece| (piece, true)).collect();
             assert_eq!(frame_pieces(&pieces), whole);
@@ -367,7 +367,7 @@ fn a_list_may_be_larger_than_any_buffer() {
         format!("{{\"apiVersion\":\"v1\",\"items\":[{}],\"kind\":\"List\"}}", items.join(",\n"));
     assert!(input.len() > 2 * UNIT_BYTES_MAX, "{}", input.len());
     let found = frame(&input);
-    assert_eq!((found.events.len(), found.rejects.len()), (70_000, 0));
+    assert_eq!((found.events.len(), found.rejections.len()), (70_000, 0));
 }
 
 #[test]
@@ -496,7 +496,7 @@ proptest! {
     ) {
         let input = write(&parts, &styles);
         let found = frame_pieces(&cut(input.as_bytes(), &cuts));
-        prop_assert!(found.rejects.is_empty(), "{:?} in {}", found.rejects, input);
+        prop_assert!(found.rejections.is_empty(), "{:?} in {}", found.rejections, input);
         let frames: Vec<&String> = parts.iter().flat_map(|part| &part.frames).collect();
         // Names may be written with escapes, which the recorder does not decode.
         if !styles.iter().any(|style| style.escapes) {
@@ -528,8 +528,8 @@ proptest! {
         let lines = |events: &[(String, Json)]| events.iter().map(|(_, event)| event.compact() + "\n").collect::<String>();
         let input = format!("{}{broken}\n{}", lines(&before), lines(&after));
         let found = frame(&input);
-        prop_assert_eq!((found.events.len(), found.rejects.len()), (before.len() + after.len(), 1), "{}", &input);
-        prop_assert_eq!(&found.rejects[0].1, broken.trim_ascii_end());
+        prop_assert_eq!((found.events.len(), found.rejections.len()), (before.len() + after.len(), 1), "{}", &input);
+        prop_assert_eq!(&found.rejections[0].1, broken.trim_ascii_end());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use super::shape::{self, EnvelopeType, Shape};
 use super::skim::{Skim, Stop};
 use super::{FrameType, Framer, Other, Sides, State, Step, Then};
-use crate::event::{Malformed, MalformedKind, Member, Parsed, Scanner, decode, parse_unchanged};
+use crate::event::{Member, ParseError, Parsed, RejectionKind, Scanner, decode, parse_unchanged};
 
 /// An object that was parsed, with where it begins in the chunk.
 pub(super) struct Object {
@@ -120,7 +120,7 @@ impl Framer {
         let object = parse_object(sides, frame, start, end);
         let object_len = match &object.parsed {
             Parsed::Event { len, .. } => *len,
-            Parsed::Malformed(Malformed { len: Some(len), .. }) => *len,
+            Parsed::Malformed(ParseError { len: Some(len), .. }) => *len,
             // Broken inside the object: so is the envelope.
             _ => return self.take_object(object, None, sides),
         };
@@ -148,14 +148,14 @@ impl Framer {
         });
         match found {
             Ok(value) => {
-                let malformed = Malformed {
+                let malformed = ParseError {
                     at: 0,
                     len: Some(value.len()),
-                    kind: MalformedKind::NotAnEvent,
+                    kind: RejectionKind::NotAnEvent,
                     detail: "an item of a List that is no object".to_owned(),
                 };
                 let range = self.at..self.at + value.len();
-                self.refuse(sides, FrameType::Item, range.clone(), self.at, malformed);
+                self.reject(sides, FrameType::Item, range.clone(), self.at, malformed);
                 self.behind_unit(range.end);
                 Step::Done
             }
@@ -200,7 +200,7 @@ impl Framer {
                 match malformed.len {
                     None => return self.recover(sides, frame, at, malformed),
                     Some(len) => {
-                        self.refuse(sides, frame, start..start + len, at, malformed);
+                        self.reject(sides, frame, start..start + len, at, malformed);
                         self.behind_unit(unit_end.unwrap_or(start + len));
                     }
                 }

@@ -1,7 +1,7 @@
 //! What a framer meets, and whom it tells.
 
-use super::lines::Place;
-use crate::event::{Head, MalformedKind};
+use super::lines::Location;
+use crate::event::{Head, RejectionKind};
 
 /// In what an event came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,17 +63,17 @@ pub enum Other<'a> {
 
 /// Something that is no valid event.
 #[derive(Debug)]
-pub struct Refused<'a> {
+pub struct Rejected<'a> {
     /// In what it came.
     pub frame: FrameType,
     /// Its bytes; of one that is too large its beginning, of a broken List the rest of the List.
     pub bytes: &'a [u8],
-    /// Which kind of fault.
-    pub kind: MalformedKind,
+    /// What kind it is.
+    pub kind: RejectionKind,
     /// What is wrong, for people.
     pub detail: &'a str,
-    /// Where the fault stands in the input.
-    pub place: Place,
+    /// Where the error is in the input.
+    pub location: Location,
 }
 
 /// The owner of a framer: it is told what is met, and decides.
@@ -84,7 +84,7 @@ pub trait Visitor {
     /// A frame that is no event.
     fn other(&mut self, other: Other<'_>);
 
-    /// Something that was to be an event. Answers its place for people, or `None`: not wanted (seen
-    /// before).
-    fn reject(&mut self, refused: &Refused<'_>) -> Option<String>;
+    /// Something that was to be an event. Answers its location for people, or `None`: not wanted
+    /// (seen before).
+    fn reject(&mut self, rejected: &Rejected<'_>) -> Option<String>;
 }

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use prometheus::IntCounter;
 
-use super::super::framer::{FrameType, Other, Refused, Visitor};
+use super::super::framer::{FrameType, Other, Rejected, Visitor};
 use super::machine::Machine;
 use super::scope::Scope;
 use super::step::Input;
-use crate::event::{Head, MalformedKind, decode};
+use crate::event::{Head, RejectionKind, decode};
 use crate::metrics::SourceMetrics;
 
 /// The counters of `weir_source_frames_total{type}`, looked up once.
@@ -130,10 +130,10 @@ impl Visitor for Frames<'_> {
         }
     }
 
-    fn reject(&mut self, refused: &Refused<'_>) -> Option<String> {
-        let place = self.machine.place(&self.scope.to_string());
-        let version = refused.resource_version().unwrap_or_default();
-        match refused.frame {
+    fn reject(&mut self, rejected: &Rejected<'_>) -> Option<String> {
+        let location = self.machine.location(&self.scope.to_string());
+        let version = rejected.resource_version().unwrap_or_default();
+        match rejected.frame {
             FrameType::Item if !self.machine.listed_malformed(&version) => {
                 self.counts.item_seen.inc();
                 return None;
@@ -142,10 +142,10 @@ impl Visitor for Frames<'_> {
             FrameType::Added | FrameType::Modified => self.machine.watched(self.now, &version),
             // A watch's frame that is too large is never held whole, so nobody knows what it is.
             FrameType::Bare
-                if refused.kind == MalformedKind::TooLarge && self.machine.is_watching() =>
+                if rejected.kind == RejectionKind::TooLarge && self.machine.is_watching() =>
             {
                 self.machine.watched(self.now, "");
-                if refused.bytes.starts_with(br#"{"type":"DELETED""#) {
+                if rejected.bytes.starts_with(br#"{"type":"DELETED""#) {
                     self.counts.deleted.inc();
                     return None;
                 }
@@ -156,6 +156,6 @@ impl Visitor for Frames<'_> {
             }
         }
         self.counts.malformed.inc();
-        Some(place)
+        Some(location)
     }
 }

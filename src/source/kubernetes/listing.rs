@@ -4,8 +4,8 @@
 //! is no room for its items. It then begins again and skips what it gave before. An API server
 //! lists in the order of the keys, `namespace/name`, from one snapshot: so a try that came to key K
 //! of snapshot V gave every object with a key up to K in its state of V, and in a later try an item
-//! with a key up to K and a version up to V is one of those. One pair (K, V) a try remembers it
-//! all, however long the list.
+//! with a key up to K and a version up to V is one of those. One pair (K, V) for each try is
+//! all there is to remember, however long the list.
 //!
 //! Invariant: an item is only skipped when it was given. A server that does not list in key order
 //! is noticed at the first item out of order, and then nothing is skipped.

@@ -31,11 +31,12 @@ struct ScopeCondition {
     listed: bool,
     /// From a saved position, which makes the list needless while it is of use.
     goes_on: bool,
-    problem: Option<Problem>,
+    remark: Option<Remark>,
 }
 
+/// What the condition says while something is not as it should be.
 #[derive(Clone, Debug)]
-struct Problem {
+struct Remark {
     text: String,
     needs_a_person: bool,
 }
@@ -47,7 +48,7 @@ impl Readiness {
             scope: scope.clone(),
             listed: false,
             goes_on: false,
-            problem: None,
+            remark: None,
         };
         let readiness =
             Readiness { health, scopes: Arc::new(Mutex::new(scopes.iter().map(fresh).collect())) };
@@ -84,23 +85,23 @@ fn overall(scopes: &[ScopeCondition]) -> Condition {
 
 impl ScopeCondition {
     fn condition(&self) -> Condition {
-        match (&self.problem, self.listed || self.goes_on) {
+        match (&self.remark, self.listed || self.goes_on) {
             (None, true) => Condition::Ready,
             (None, false) => Condition::NotReady(format!(
                 "the first list of {} has not completed yet",
                 self.scope
             )),
-            (Some(problem), false) => {
-                let Problem { text, .. } = problem;
+            (Some(remark), false) => {
+                let Remark { text, .. } = remark;
                 Condition::NotReady(format!(
                     "the first list of {} has not completed: {text}",
                     self.scope
                 ))
             }
-            (Some(problem), true) if problem.needs_a_person => {
-                Condition::NotReady(problem.text.clone())
+            (Some(remark), true) if remark.needs_a_person => {
+                Condition::NotReady(remark.text.clone())
             }
-            (Some(problem), true) => Condition::Note(problem.text.clone()),
+            (Some(remark), true) => Condition::Note(remark.text.clone()),
         }
     }
 }
@@ -148,7 +149,7 @@ impl Reporter {
                 "the watch of {} is closed until there is room for more events",
                 self.scope
             );
-            self.problem(Some(Problem { text, needs_a_person: false }));
+            self.remark(Some(Remark { text, needs_a_person: false }));
         }
     }
 
@@ -164,7 +165,8 @@ impl Reporter {
                 // be seen.
                 let since = since.as_ref().map(tracing::field::display);
                 tracing::info!(
-                    scope = %self.scope, state = "listing", accepted, skipped, since, %version, first, "listed"
+                    scope = %self.scope, state = "listing",
+                    accepted, skipped, since, %version, first, "listed"
                 );
                 self.readiness.change(self.index, |scope| scope.listed = true);
             }
@@ -179,23 +181,23 @@ impl Reporter {
                 self.count(Cause::Restored);
                 tracing::warn!(
                     scope = %self.scope, state = "listing", %cursor, %version,
-                    "the API server's version is below the last one seen: the cluster was restored or replaced; every \
-                     event that it holds is accepted again"
+                    "the API server's version is below the last one seen: the cluster was restored \
+                     or replaced; every event that it holds is accepted again"
                 );
             }
             Note::Lied { missed } => {
                 self.count(Cause::Lied);
                 tracing::warn!(
                     scope = %self.scope, state = "listing", missed,
-                    "a watch was open and silent, and the list had events that it should have delivered; they are \
-                     accepted now"
+                    "a watch was open and silent, and the list had events that it should have \
+                     delivered; they are accepted now"
                 );
             }
             Note::Watching(from) => {
                 tracing::debug!(scope = %self.scope, state = "watching", %from, "a watch is open");
                 self.readiness.change(self.index, |scope| {
                     scope.goes_on = true;
-                    scope.problem = None;
+                    scope.remark = None;
                 });
             }
         }
@@ -217,12 +219,13 @@ impl Reporter {
             ),
             Cause::Lost => tracing::warn!(
                 %scope, state = "listing", cause = cause.label(),
-                "events that had been read were lost on disk: reading everything again that the cluster still has; ids \
-                 keep out what is stored"
+                "events that had been read were lost on disk: reading everything again that the \
+                 cluster still has; ids keep out what is stored"
             ),
             _ => tracing::info!(
                 %scope, state = "watching", cause = cause.label(),
-                "listing again: versions that were overwritten and compacted since the last one seen are not to be had"
+                "listing again: versions that were overwritten and compacted since the last one \
+                 seen are not to be had"
             ),
         }
     }
@@ -235,16 +238,17 @@ impl Reporter {
         wait: std::time::Duration,
     ) {
         self.count(failure.cause);
-        let problem = problem(&self.scope, state, failure, failures);
+        let remark = remark(&self.scope, state, failure, failures);
         tracing::warn!(
-            scope = %self.scope, state, cause = failure.cause.label(), failures, wait_ms = wait.as_millis() as u64,
-            "{}; trying again", problem.text
+            scope = %self.scope, state, cause = failure.cause.label(),
+            failures, wait_ms = wait.as_millis() as u64,
+            "{}; trying again", remark.text
         );
-        self.problem(Some(problem));
+        self.remark(Some(remark));
     }
 
-    fn problem(&self, problem: Option<Problem>) {
-        self.readiness.change(self.index, |scope| scope.problem = problem);
+    fn remark(&self, remark: Option<Remark>) {
+        self.readiness.change(self.index, |scope| scope.remark = remark);
     }
 
     fn count(&self, cause: Cause) {
@@ -252,24 +256,24 @@ impl Reporter {
     }
 }
 
-fn problem(scope: &Scope, state: &str, failure: &Failure, failures: u32) -> Problem {
+fn remark(scope: &Scope, state: &str, failure: &Failure, failures: u32) -> Remark {
     let text = match failure.cause {
         Cause::Forbidden => return forbidden(scope, state, failure),
         Cause::Unauthorized => format!(
-            "the API server does not accept weir's credentials ({failure}): if this lasts, check the user in the \
-             kubeconfig, or the pod's service account"
+            "the API server does not accept weir's credentials ({failure}): if this lasts, check \
+             the user in the kubeconfig, or the pod's service account"
         ),
         Cause::Connection => format!("no answer from the API server, or half of one ({failure})"),
         Cause::Throttled => format!("the API server asks weir to slow down ({failure})"),
         Cause::ServerError => format!("the API server has an error of its own ({failure})"),
         Cause::Gone => "the list took longer than the API server keeps its snapshot".to_owned(),
         _ => format!(
-            "the API server's answer to `{}` is not one that weir can use ({failure}): check that the configured \
-             server is a Kubernetes API server",
+            "the API server's answer to `{}` is not one that weir can use ({failure}): check that \
+             the configured server is a Kubernetes API server",
             kubectl(scope, state)
         ),
     };
-    Problem {
+    Remark {
         text,
         needs_a_person: failure.cause == Cause::Unauthorized && failures >= UNAUTHORIZED_MAX,
     }
@@ -285,16 +289,17 @@ fn verb(state: &str) -> &'static str {
 }
 
 /// Names the missing right, and the command that shows whether it was granted.
-fn forbidden(scope: &Scope, state: &str, failure: &Failure) -> Problem {
+fn forbidden(scope: &Scope, state: &str, failure: &Failure) -> Remark {
     // `events is forbidden: User "system:serviceaccount:weir:weir" cannot list resource …`
     let user = failure.message.split("User \"").nth(1).and_then(|rest| rest.split('"').next());
     let as_user = user.map(|user| format!(" --as {user}")).unwrap_or_default();
     let (verb, flag) = (verb(state), scope.kubectl_flag());
     let text = format!(
-        "weir may not {verb} events in {scope} ({failure}): grant `get`, `list` and `watch` on `events` of the core API \
-         group, and see whether `kubectl auth can-i {verb} events {flag}{as_user}` says yes"
+        "weir may not {verb} events in {scope} ({failure}): grant `get`, `list` and `watch` on \
+         `events` of the core API group, and see whether `kubectl auth can-i {verb} events \
+         {flag}{as_user}` says yes"
     );
-    Problem { text, needs_a_person: true }
+    Remark { text, needs_a_person: true }
 }
 
 #[cfg(test)]
@@ -312,19 +317,19 @@ mod tests {
             "events is forbidden: User \"system:serviceaccount:weir:weir\" cannot list resource \"events\" in API \
              group \"\" in the namespace \"team-a\"",
         );
-        let problem = problem(&Scope::Namespace("team-a".into()), "listing", &failure, 1);
-        assert!(problem.needs_a_person);
-        insta::assert_snapshot!(problem.text, @r#"weir may not list events in namespace team-a (status 403: events is forbidden: User "system:serviceaccount:weir:weir" cannot list resource "events" in API group "" in the namespace "team-a"): grant `get`, `list` and `watch` on `events` of the core API group, and see whether `kubectl auth can-i list events --namespace team-a --as system:serviceaccount:weir:weir` says yes"#);
+        let remark = remark(&Scope::Namespace("team-a".into()), "listing", &failure, 1);
+        assert!(remark.needs_a_person);
+        insta::assert_snapshot!(remark.text, @r#"weir may not list events in namespace team-a (status 403: events is forbidden: User "system:serviceaccount:weir:weir" cannot list resource "events" in API group "" in the namespace "team-a"): grant `get`, `list` and `watch` on `events` of the core API group, and see whether `kubectl auth can-i list events --namespace team-a --as system:serviceaccount:weir:weir` says yes"#);
     }
 
     #[test]
     fn an_outage_after_the_first_list_is_a_note_and_before_it_not_ready() {
-        let problem = problem(&Scope::All, "watching", &failed(503, "shutting down"), 9);
+        let remark = remark(&Scope::All, "watching", &failed(503, "shutting down"), 9);
         let mut scope = ScopeCondition {
             scope: Scope::All,
             listed: true,
             goes_on: false,
-            problem: Some(problem),
+            remark: Some(remark),
         };
         assert_eq!(
             overall(&[scope.clone()]),
@@ -339,8 +344,8 @@ mod tests {
     #[test]
     fn credentials_that_stay_refused_need_a_person_and_one_refusal_does_not() {
         let refused = failed(401, "Unauthorized");
-        assert!(!problem(&Scope::All, "listing", &refused, 1).needs_a_person);
-        assert!(problem(&Scope::All, "listing", &refused, UNAUTHORIZED_MAX).needs_a_person);
+        assert!(!remark(&Scope::All, "listing", &refused, 1).needs_a_person);
+        assert!(remark(&Scope::All, "listing", &refused, UNAUTHORIZED_MAX).needs_a_person);
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! bounded as any source's. Each has chunks and a framer of its own: what is wrong with one says
 //! nothing about the next, and it is known of each when its events are settled.
 //!
-//! Invariant: a letter that is not sent whole, or that has no event, stays in its folder
-//! ([`Replay`]), and is told.
+//! Invariant: a letter that is not sent whole, or that has no event, stays where it is
+//! ([`Replay`]), and the log says why.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -76,7 +76,8 @@ impl Kept {
     pub fn why(self) -> &'static str {
         match self {
             Kept::Cut => {
-                "was too large to be kept whole: only its first 64 KiB are there, which cannot be replayed"
+                "was too large to be kept whole: only its first 64 KiB are there, which cannot be \
+                 replayed"
             }
             Kept::NoDocument => {
                 "has no document, because the sink never saw it: replay it without --sink-only"
@@ -256,7 +257,7 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
         }
         framer.detach(chunk);
         let [event] = chunk.events.as_slice() else { return None };
-        if push.taken < source.len() || !chunk.rejects.is_empty() {
+        if push.taken < source.len() || !chunk.rejections.is_empty() {
             return None;
         }
         let of = Original {

@@ -43,7 +43,7 @@ fn settle(held: &mut Held) {
 struct Ended {
     /// What the workers got: the names of the events, and the details of what is malformed.
     events: Vec<String>,
-    rejects: Vec<String>,
+    rejections: Vec<String>,
     documents: Vec<Documents>,
     counts: Counts,
     ledger: Snapshot,
@@ -82,14 +82,17 @@ fn replay_of(folder: &Path, sink_only: bool, encode: EncodeSettings, is_draining
         on_read: |_| {},
     };
     let source = thread::spawn(move || replayer.run());
-    let (mut events, mut rejects) = (Vec::new(), Vec::new());
+    let (mut events, mut rejections) = (Vec::new(), Vec::new());
     while let Some(mut work) = workers[0].blocking_recv() {
         for event in &work.chunk.events {
             let name = event.head.name.range();
             events.push(String::from_utf8_lossy(&work.chunk.event_bytes(event)[name]).into_owned());
         }
-        rejects.extend(
-            work.chunk.rejects.iter().map(|reject| format!("{}: {}", reject.place, reject.detail)),
+        rejections.extend(
+            work.chunk
+                .rejections
+                .iter()
+                .map(|rejection| format!("{}: {}", rejection.location, rejection.detail)),
         );
         settle(&mut work.held);
     }
@@ -97,7 +100,14 @@ fn replay_of(folder: &Path, sink_only: bool, encode: EncodeSettings, is_draining
     replay.remove_arrived().unwrap();
     let left = lines(folder, 1).unwrap().map(|line| line_of(line.unwrap().id)).collect();
     let documents = std::mem::take(&mut *notes.0.lock().unwrap());
-    Ended { events, rejects, documents, counts: account.counts(), ledger: ledger.snapshot(), left }
+    Ended {
+        events,
+        rejections,
+        documents,
+        counts: account.counts(),
+        ledger: ledger.snapshot(),
+        left,
+    }
 }
 
 /// A folder with these letters.
@@ -127,7 +137,7 @@ fn letters_are_framed_and_judged_each_on_its_own() {
         false,
     );
     assert_eq!(ended.events, ["a", "a", "a"]);
-    insta::assert_snapshot!(ended.rejects.join("\n"), @r"
+    insta::assert_snapshot!(ended.rejections.join("\n"), @r"
     line 1, column 1: the input ends inside this object
     line 1, column 1: not an Event of v1 or events.k8s.io/v1: its kind is `Pod`, its apiVersion absent
     ");

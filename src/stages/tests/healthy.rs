@@ -143,8 +143,13 @@ fn what_the_source_refused_becomes_a_dead_letter_of_the_first_worker() {
     let bench = Bench::new();
     let chain = bench.load(&[]).unwrap_or_else(|e| panic!("{e:?}"));
     let mut events = chunk([event(r#""reason":"Good""#)]);
-    let kind = crate::event::MalformedKind::Syntax;
-    events.rejects.push(crate::event::Reject::new(b"{", "line 7".into(), kind, "no end".into()));
+    let kind = crate::event::RejectionKind::Syntax;
+    events.rejections.push(crate::event::Rejection::new(
+        b"{",
+        "line 7".into(),
+        kind,
+        "no end".into(),
+    ));
     let letters = Place::Folder(bench.folder.path().join("letters"));
     let (ran, ends) = bench.run_chunks(chain, vec![events], 2, Some(&letters));
     assert!(ends.iter().all(Result::is_ok));

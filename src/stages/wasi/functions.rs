@@ -6,7 +6,7 @@ use wasmtime::component::{LinkerInstance, Resource, ResourceType, Type, Val, Was
 use wasmtime::{Error, StoreContextMut};
 
 use self::bindings::{Datetime, StreamError};
-use super::{Output, SEED};
+use super::stub::{Output, SEED};
 use crate::stages::current::Current;
 use crate::stages::limits::HANDLES_MAX;
 
@@ -199,12 +199,15 @@ fn define_random(
         "get-random-u64" | "get-insecure-random-u64" => {
             instance.func_wrap(name, |store: Store<'_>, ()| Ok((random(store),)))
         }
-        "insecure-seed" | "get-insecure-seed" => instance.func_wrap(name, |_, ()| Ok(((SEED, !SEED),))),
+        "insecure-seed" | "get-insecure-seed" => {
+            instance.func_wrap(name, |_, ()| Ok(((SEED, !SEED),)))
+        }
         "get-random-bytes" | "get-insecure-random-bytes" => {
             instance.func_wrap(name, |mut store: Store<'_>, (len,): (u64,)| {
                 if len > RANDOM_BYTES_MAX {
                     return Err(Error::msg(format!(
-                        "the module asked for {len} random bytes at once, and {RANDOM_BYTES_MAX} are the most"
+                        "the module asked for {len} random bytes at once, and {RANDOM_BYTES_MAX} \
+                         are the most"
                     )));
                 }
                 let mut bytes = vec![0; len as usize];

@@ -18,81 +18,23 @@
 //! guest's side of handles.
 
 mod functions;
+mod stub;
 
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
 use self::functions::{define, resource};
+pub(super) use self::stub::{Output, Stub};
 use super::current::Current;
-use super::limits::LOG_LINE_BYTES_MAX;
 
 /// The packages of WASI 0.2 that the standard libraries of Rust, C, Go and others import.
 const PACKAGES: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
-/// Any would do; it must stay the same.
-const SEED: u64 = 0x7765_6972;
 /// Bytes that the host takes over from the guest in one call, as wasmtime counts them: the
 /// arguments of functions that only answer an error are decoded all the same. A text given to
 /// weir's own functions counts, too, though it is not copied: it may be four times an edited
 /// document.
 pub(super) const CALL_BYTES_MAX: usize = 4 << 20;
-
-/// What the host keeps for the guest of one store.
-#[derive(Debug)]
-pub(super) struct Stub {
-    random: fastrand::Rng,
-    /// What was written to stdout and stderr and has no end of line yet.
-    lines: [Line; 2],
-}
-
-#[derive(Clone, Debug, Default)]
-pub(super) struct Line {
-    /// At most one byte more than a line of the log may have, which shows that it is cut.
-    bytes: Vec<u8>,
-}
-
-/// Where lines go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Output {
-    Stdout,
-    Stderr,
-}
-
-impl Stub {
-    pub(super) fn new() -> Stub {
-        Stub { random: fastrand::Rng::with_seed(SEED), lines: [Line::default(), Line::default()] }
-    }
-
-    /// Takes what was written, and gives each line that is complete to `say`.
-    fn write(&mut self, output: Output, bytes: &[u8], mut say: impl FnMut(&str)) {
-        let line = &mut self.lines[output as usize];
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let (text, ends) = part.strip_suffix(b"\n").map_or((part, false), |text| (text, true));
-            let room = (LOG_LINE_BYTES_MAX + 1).saturating_sub(line.bytes.len());
-            line.bytes.extend_from_slice(&text[..text.len().min(room)]);
-            if ends {
-                line.take(&mut say);
-            }
-        }
-    }
-
-    /// Gives lines to `say` that were begun and not ended.
-    pub(super) fn flush(&mut self, mut say: impl FnMut(Output, &str)) {
-        for output in [Output::Stdout, Output::Stderr] {
-            self.lines[output as usize].take(|line| say(output, line));
-        }
-    }
-}
-
-impl Line {
-    /// An empty line says nothing.
-    fn take(&mut self, mut say: impl FnMut(&str)) {
-        if !self.bytes.is_empty() {
-            say(&String::from_utf8_lossy(&self.bytes));
-            self.bytes.clear();
-        }
-    }
-}
 
 /// `wasi:cli/stdout@0.2.6` -> `cli/stdout`, for what is offered.
 pub(super) fn interface(import: &str) -> Option<&str> {

@@ -121,7 +121,7 @@ impl Machine {
     }
 
     /// Where it is in `scope`, for people.
-    pub(super) fn place(&self, scope: &str) -> String {
+    pub(super) fn location(&self, scope: &str) -> String {
         let doing = if self.is_watching() { "watch" } else { "list" };
         match &self.cursor {
             Some(cursor) => format!("{doing} of {scope}, after version {cursor}"),

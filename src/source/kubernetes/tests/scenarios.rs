@@ -166,7 +166,7 @@ struct Seen {
     asked: String,
     /// `name@version` of each event, in the order of arrival.
     events: Vec<String>,
-    rejects: usize,
+    rejections: usize,
     metrics: String,
     readiness: Vec<String>,
 }
@@ -232,7 +232,7 @@ fn texts(work: &Work) -> Vec<String> {
 /// Runs a scenario until nothing has come for a while at its end.
 async fn play(scenario: Scenario) -> Seen {
     let mut run = start(scenario.script(), 4);
-    let (mut events, mut rejects) = (Vec::new(), 0);
+    let (mut events, mut rejections) = (Vec::new(), 0);
     while !run.server.script.lock().unwrap().is_empty()
         || run.work.is_empty() && events.last().is_none()
     {
@@ -240,7 +240,7 @@ async fn play(scenario: Scenario) -> Seen {
             work = run.work.recv() => {
                 let work = work.unwrap();
                 events.extend(texts(&work));
-                rejects += work.chunk.rejects.len();
+                rejections += work.chunk.rejections.len();
             }
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
@@ -248,13 +248,13 @@ async fn play(scenario: Scenario) -> Seen {
     while let Ok(Some(work)) = tokio::time::timeout(Duration::from_secs(100), run.work.recv()).await
     {
         events.extend(texts(&work));
-        rejects += work.chunk.rejects.len();
+        rejections += work.chunk.rejections.len();
     }
     let asked = run.server.asked.lock().unwrap().join("\n");
     let seen = Seen {
         asked,
         events,
-        rejects,
+        rejections,
         metrics: run.metrics.render(),
         readiness: run.health.readiness().lines,
     };
@@ -394,7 +394,7 @@ async fn server_restarts() {
 async fn half_a_line() {
     let seen = play(Scenario::HalfALine).await;
     assert_eq!(
-        (seen.events, seen.rejects),
+        (seen.events, seen.rejections),
         (vec!["a@90".into(), "b@101".into(), "z@300".into()], 0)
     );
 }
@@ -403,7 +403,7 @@ async fn half_a_line() {
 async fn half_a_list() {
     let seen = play(Scenario::HalfAList).await;
     assert_eq!(
-        (seen.events, seen.rejects),
+        (seen.events, seen.rejections),
         (vec!["a@90".into(), "b@91".into(), "z@300".into()], 0)
     );
 }
@@ -411,20 +411,20 @@ async fn half_a_list() {
 #[tokio::test(start_paused = true)]
 async fn object_that_is_no_event() {
     let seen = play(Scenario::ObjectThatIsNoEvent).await;
-    assert_eq!((seen.events, seen.rejects), (vec!["a@90".into(), "b@102".into()], 1));
+    assert_eq!((seen.events, seen.rejections), (vec!["a@90".into(), "b@102".into()], 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn object_of_many_megabytes() {
     let seen = play(Scenario::ObjectOfManyMegabytes).await;
-    assert_eq!((&seen.events[..], seen.rejects), (&["a@90".into(), "b@102".into()][..], 1));
+    assert_eq!((&seen.events[..], seen.rejections), (&["a@90".into(), "b@102".into()][..], 1));
     assert!(seen.counts(r#"weir_source_frames_total{type="malformed"} 1"#));
 }
 
 #[tokio::test(start_paused = true)]
 async fn line_in_pieces() {
     let seen = play(Scenario::LineInPieces).await;
-    assert_eq!((seen.events, seen.rejects), (vec!["a@90".into(), "b@101".into()], 0));
+    assert_eq!((seen.events, seen.rejections), (vec!["a@90".into(), "b@101".into()], 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,135 @@
+//! What keeps stages from running, in words for whoever configured them.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::PathBuf;
+
+use crate::stages::StageSettings;
+use crate::stages::cache::CacheError;
+use crate::stages::compile::CompileError;
+use crate::stages::contract::{ExportError, UnknownImport};
+use crate::stages::limits::{
+    CORE_INSTANCES_MAX, HANDLES_MAX, MEMORIES_MAX, MODULE_BYTES_MAX, TABLES_MAX,
+};
+
+/// Something that keeps the stages from running.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Of one stage.
+    #[error("stage `{stage}`: {module}: {error}")]
+    Stage {
+        /// The stage's name.
+        stage: String,
+        /// Its module.
+        module: PathBuf,
+        /// What is wrong.
+        error: ModuleError,
+    },
+    /// The compile cache.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// The machine does not let wasmtime run.
+    #[error("WebAssembly cannot run here: {0}")]
+    Engine(String),
+}
+
+impl LoadError {
+    /// The stage that it is about, if it is about one.
+    pub fn stage(&self) -> Option<&str> {
+        match self {
+            LoadError::Stage { stage, .. } => Some(stage),
+            LoadError::Cache(_) | LoadError::Engine(_) => None,
+        }
+    }
+}
+
+/// What is wrong with a module.
+#[derive(Debug, thiserror::Error)]
+pub enum ModuleError {
+    /// The file.
+    #[error("cannot read it: {0}{hint}", hint = not_there(.0))]
+    Read(io::Error),
+    /// A folder or a device.
+    #[error("it is not a file")]
+    NotAFile,
+    /// The size of the file.
+    #[error("it is larger than {} MiB, the most that a module may have", MODULE_BYTES_MAX >> 20)]
+    TooLarge,
+    /// Not WebAssembly in binary form.
+    #[error("it is not WebAssembly")]
+    NotWasm,
+    /// A core module.
+    #[error(
+        "it is a core module, and weir needs a component: run `weir filter build` on its source"
+    )]
+    CoreModule,
+    /// It could not be compiled.
+    #[error(transparent)]
+    Compile(CompileError),
+    /// It asks for what there is not.
+    #[error("it imports what modules do not get:{}", list(.0))]
+    Imports(Vec<UnknownImport>),
+    /// It is no stage.
+    #[error(transparent)]
+    Exports(#[from] ExportError),
+    /// A function has another type than here.
+    #[error(
+        "a function that it imports has another type than this weir's: {0}: build the module with \
+         this weir's SDK"
+    )]
+    Link(String),
+    /// It refused its configuration.
+    #[error("it refused [stage.config]: {0}")]
+    Refused(String),
+    /// It consists of too many parts, or holds too many handles.
+    #[error(
+        "it is or holds more than a module may ({CORE_INSTANCES_MAX} core instances, \
+         {MEMORIES_MAX} memories, {TABLES_MAX} tables, {HANDLES_MAX} handles): {0}"
+    )]
+    TooMany(String),
+    /// It trapped, took too long or too much memory before any event.
+    #[error("it failed to start ({kind}): {detail}")]
+    Start {
+        /// The kind of failure, as the metric has it.
+        kind: &'static str,
+        /// What happened.
+        detail: String,
+    },
+}
+
+fn list(imports: &[UnknownImport]) -> String {
+    imports.iter().fold(String::new(), |mut lines, import| {
+        // Writing to a String cannot fail.
+        let _ = write!(lines, "\n  {import}");
+        lines
+    })
+}
+
+/// The first error of who has not built modules yet.
+fn not_there(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => ": `weir filter build DIR` makes it of a filter's source",
+        _ => "",
+    }
+}
+
+/// An error while one stage is loaded, before it is known whose.
+pub(super) enum StageError {
+    Cache(CacheError),
+    Module(ModuleError),
+}
+
+impl StageError {
+    pub(super) fn of(self, settings: &StageSettings) -> LoadError {
+        let (stage, module) = (settings.name.clone(), settings.module.clone());
+        match self {
+            StageError::Cache(error) => LoadError::Cache(error),
+            StageError::Module(error) => LoadError::Stage { stage, module, error },
+        }
+    }
+}
+
+/// The only error of a stage.
+pub(super) fn one(error: impl Into<ModuleError>) -> Vec<StageError> {
+    vec![StageError::Module(error.into())]
+}

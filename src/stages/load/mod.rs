@@ -1,0 +1,167 @@
+//! From settings to a chain that is ready: every module read, compiled, linked and configured once,
+//! and all that is wrong with any of them reported at once.
+
+mod error;
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use wasmtime::component::Component;
+
+pub use self::error::{LoadError, ModuleError};
+use self::error::{StageError, one};
+use super::cache::{Cache, FetchError};
+use super::clock::{Reading, Ticker};
+use super::compile::{Compiler, text};
+use super::contract::{powers, stage_exports, unknown_imports};
+use super::engine::engine;
+use super::failure::FailureKind;
+use super::host::Offer;
+use super::instance::{Failure, Template};
+use super::limits::MODULE_BYTES_MAX;
+use super::loaded::{Chain, Loaded, Shared};
+use super::stage::{Cause, Stage};
+use super::{StageSettings, Wasi, wasi};
+use crate::ledger::Ledger;
+use crate::metrics::StageMetrics;
+
+/// How wasmtime's errors about its bounds begin.
+const BOUNDS: [&str; 2] = ["resource limit exceeded", "cannot allocate another handle"];
+
+/// What loading needs besides the settings.
+#[derive(Clone, Debug)]
+pub struct LoadContext {
+    /// The folder of compiled modules.
+    pub cache: PathBuf,
+    /// Who compiles.
+    pub compiler: Compiler,
+    /// Where declared reasons are registered.
+    pub ledger: Ledger,
+    /// Where declared counters are registered, and calls counted.
+    pub metrics: StageMetrics,
+}
+
+/// Loads all stages.
+///
+/// # Errors
+///
+/// All that is wrong with any of them.
+pub fn load(settings: &[StageSettings], context: LoadContext) -> Result<Chain, Vec<LoadError>> {
+    load_with_clock(settings, &context, Reading::now)
+}
+
+pub(super) fn load_with_clock(
+    settings: &[StageSettings],
+    context: &LoadContext,
+    clock: fn() -> Reading,
+) -> Result<Chain, Vec<LoadError>> {
+    let broken = |error: String| vec![LoadError::Engine(error)];
+    let engine = engine().map_err(|error| broken(text(&error)))?;
+    let offer = Offer::new(&engine).map_err(|error| broken(text(&error)))?;
+    let ticker = Ticker::start(&engine).map_err(|error| broken(error.to_string()))?;
+    let mut chain = Shared { engine, ticker, stages: Vec::new(), loaded: Vec::new() };
+    if settings.is_empty() {
+        return Ok(Chain(Arc::new(chain))); // Needs no cache.
+    }
+    let cache = Cache::open(&context.cache).map_err(|error| vec![error.into()])?;
+    let mut errors = Vec::new();
+    for settings in settings {
+        let stage = Stage::new(settings.clone(), &context.ledger, &context.metrics, clock);
+        match chain.load_stage(&stage, &cache, &context.compiler, &offer) {
+            Ok(loaded) => {
+                chain.stages.push(stage);
+                chain.loaded.push(loaded);
+            }
+            Err(more) => errors.extend(more.into_iter().map(|error| error.of(settings))),
+        }
+    }
+    if errors.is_empty() { Ok(Chain(Arc::new(chain))) } else { Err(errors) }
+}
+
+impl Shared {
+    fn load_stage(
+        &self,
+        stage: &Arc<Stage>,
+        cache: &Cache,
+        compiler: &Compiler,
+        offer: &Offer,
+    ) -> Result<Loaded, Vec<StageError>> {
+        let module = read(&stage.settings.module).map_err(one)?;
+        let component =
+            cache.fetch(&self.engine, compiler, &module).map_err(|error| match error {
+                FetchError::Compile(error) => one(ModuleError::Compile(error)),
+                FetchError::Cache(error) => vec![StageError::Cache(error)],
+            })?;
+        let template = Arc::new(self.link(&component, offer, stage.settings.wasi)?);
+        let running = self.ticker.run();
+        let started = template.start(&self.engine, stage, Cause::Start);
+        let (first, _) = started.map_err(|failure| one(start_error(failure)))?;
+        drop(running);
+        let powers = powers(&self.engine, &component);
+        Ok(Loaded { template, powers, first: Mutex::new(Some(first)) })
+    }
+
+    fn link(
+        &self,
+        component: &Component,
+        offer: &Offer,
+        wasi: Wasi,
+    ) -> Result<Template, Vec<StageError>> {
+        let unknown = unknown_imports(&self.engine, component, offer, wasi);
+        let exports = stage_exports(&self.engine, component);
+        let mut errors =
+            if unknown.is_empty() { Vec::new() } else { one(ModuleError::Imports(unknown)) };
+        let (configure, process) = match exports {
+            Ok(exports) if errors.is_empty() => exports,
+            exports => {
+                errors.extend(exports.err().into_iter().flat_map(one));
+                return Err(errors);
+            }
+        };
+        let linked = match wasi {
+            Wasi::None => offer.linker.instantiate_pre(component),
+            Wasi::Stub => {
+                let mut linker = offer.linker.clone();
+                wasi::link(&mut linker, &self.engine, component)
+                    .and_then(|()| linker.instantiate_pre(component))
+            }
+        };
+        let pre = linked.map_err(|error| one(ModuleError::Link(text(&error))))?;
+        Ok(Template { pre, configure, process })
+    }
+}
+
+fn start_error(failure: Failure) -> ModuleError {
+    match failure.kind {
+        FailureKind::Error => ModuleError::Refused(failure.detail),
+        // wasmtime has no type for these.
+        FailureKind::Trap if BOUNDS.iter().any(|bound| failure.detail.starts_with(bound)) => {
+            ModuleError::TooMany(failure.detail)
+        }
+        kind => {
+            let place = failure.trace.map_or_else(String::new, |trace| format!(" (in {trace})"));
+            ModuleError::Start { kind: kind.label(), detail: failure.detail + &place }
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ModuleError> {
+    // Looked at before it is opened: opening a pipe waits for somebody to write to it.
+    if !fs::metadata(path).map_err(ModuleError::Read)?.is_file() {
+        return Err(ModuleError::NotAFile);
+    }
+    let file = File::open(path).map_err(ModuleError::Read)?;
+    let mut module = Vec::new();
+    file.take(MODULE_BYTES_MAX + 1).read_to_end(&mut module).map_err(ModuleError::Read)?;
+    if module.len() as u64 > MODULE_BYTES_MAX {
+        return Err(ModuleError::TooLarge);
+    }
+    // Magic, version and layer: https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md
+    match module.get(..8) {
+        Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(module),
+        Some([0, b'a', b's', b'm', ..]) => Err(ModuleError::CoreModule),
+        _ => Err(ModuleError::NotWasm),
+    }
+}

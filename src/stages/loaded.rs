@@ -1,0 +1,74 @@
+//! A chain that is ready to run: what loading made, and all workers share.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wasmtime::Engine;
+
+use super::clock::Ticker;
+use super::instance::{Instance, Template};
+use super::stage::Stage;
+
+/// All stages in their order, ready to run. Workers are made from it. Cheap to clone.
+#[derive(Clone)]
+pub struct Chain(pub(super) Arc<Shared>);
+
+/// What the workers of a chain share.
+pub(super) struct Shared {
+    pub(super) engine: Engine,
+    pub(super) ticker: Ticker,
+    /// In order.
+    pub(super) stages: Vec<Arc<Stage>>,
+    pub(super) loaded: Vec<Loaded>,
+}
+
+/// One stage's module.
+pub(super) struct Loaded {
+    pub(super) template: Arc<Template>,
+    pub(super) powers: Vec<String>,
+    /// The instance that loading made, for the first worker.
+    pub(super) first: Mutex<Option<Instance>>,
+}
+
+/// What a stage is and can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// Its name.
+    pub name: String,
+    /// Its module.
+    pub module: PathBuf,
+    /// The interfaces of weir:pipeline that it imports. Without `discard` it cannot drop an event,
+    /// without `edit` it cannot change one.
+    pub powers: Vec<String>,
+    /// The reasons that it declared.
+    pub reasons: Vec<String>,
+    /// The counters that it declared.
+    pub counters: Vec<String>,
+}
+
+impl Chain {
+    /// What its stages are and can do, in order.
+    pub fn describe(&self) -> Vec<Description> {
+        let stages = self.0.stages.iter().zip(&self.0.loaded);
+        let describe = |(stage, loaded): (&Arc<Stage>, &Loaded)| Description {
+            name: stage.name().to_owned(),
+            module: stage.settings.module.clone(),
+            powers: loaded.powers.clone(),
+            reasons: stage.reasons(),
+            counters: stage.declared_counters(),
+        };
+        stages.map(describe).collect()
+    }
+}
+
+impl Shared {
+    /// What one worker's instances are made from, in order. The first worker that asks gets those
+    /// that loading made.
+    pub(super) fn templates(&self) -> Vec<(Arc<Template>, Option<Instance>)> {
+        let loaded = self.loaded.iter().map(|loaded| {
+            let first = loaded.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+            (loaded.template.clone(), first)
+        });
+        loaded.collect()
+    }
+}
