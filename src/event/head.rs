@@ -134,7 +134,7 @@ pub struct Head {
     pub shard: u32,
 }
 
-/// A parsed event, as it arrived.
+/// A parsed event, before any edit.
 #[derive(Clone, Copy, Debug)]
 pub struct Original<'a> {
     /// The event's bytes.

@@ -8,18 +8,18 @@ use crate::metrics::SourceMetrics;
 use crate::position::Keeper;
 use crate::shutdown::Shutdown;
 
-/// How often a waiting source looks whether it should stop, and whether a followed file has grown.
+/// How often a waiting source checks whether it should stop, and whether a followed file has grown.
 pub(super) const LOOK_UP: Duration = Duration::from_millis(200);
 
 /// The name under which the source reports to [`Health`](crate::health::Health).
 pub(super) const TASK: &str = "source";
 
-/// What a source needs of the rest of the process; cheap to clone.
+/// What a source needs from the rest of the process; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// Where chunks come from and go to.
     pub outlet: Outlet,
-    /// Where an earlier run was, and whether that is still of use.
+    /// How far an earlier run came, and whether that is still of use.
     pub keeper: Keeper,
     /// Frames, states, restarts.
     pub metrics: SourceMetrics,

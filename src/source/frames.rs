@@ -1,5 +1,4 @@
-//! The visitor of files and stdin: everything is wanted; frames are counted, what is malformed is
-//! logged.
+//! The visitor for files and stdin: takes every event, counts frames, and logs what is malformed.
 
 use super::framer::{FrameType, Other, Rejected, Visitor};
 use crate::event::Head;

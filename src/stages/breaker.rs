@@ -43,7 +43,7 @@ pub(super) enum Changed {
 pub(super) struct Breaker {
     timeout: Duration,
     debt: Duration,
-    /// When the debt was last reckoned.
+    /// When the debt was last brought up to date.
     reckoned: Option<Instant>,
     /// Since the debt was last paid.
     openings: u32,
@@ -79,7 +79,7 @@ impl Breaker {
         self.errors_in_a_row = 0;
     }
 
-    /// A probe did well: calls are made again. The debt stays, and is paid with time.
+    /// A probe succeeded: calls are made again. The debt stays, and time pays it off.
     pub(super) fn succeeded(&mut self, now: Instant) {
         self.errors_in_a_row = 0;
         if self.open_until.take().is_some() {

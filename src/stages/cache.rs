@@ -55,7 +55,7 @@ pub enum CacheError {
     /// Something else is there.
     #[error("the compile cache {path} is not a folder: move it away, or set `cache`")]
     NotAFolder {
-        /// What is no folder.
+        /// The path.
         path: PathBuf,
     },
     /// It cannot be made, read or written.
@@ -71,7 +71,7 @@ pub enum CacheError {
     },
 }
 
-/// Why a module could not be had.
+/// Why there is no compiled module.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
     #[error(transparent)]

@@ -21,11 +21,11 @@ use super::stage::{Cause, Stage};
 use crate::event::{Chunk, Edits, EventView, StageError};
 use crate::ledger::ReasonId;
 
-/// One call in this many is timed: a clock costs a third of a short call.
+/// One call in this many is timed: reading a clock costs a third of a short call.
 const SAMPLE: u32 = 64;
 
-/// An instance that works is not replaced more often than this, nor than the time in which it takes
-/// a tenth: making it and configuring it may take a timeout each.
+/// A working instance is not replaced more often than this, nor so often that replacing it takes
+/// more than a tenth of the time: making it and configuring it may take a timeout each.
 const REPLACED_EVERY_MIN: Duration = Duration::from_secs(1);
 const REPLACED_EVERY_TIMEOUTS: u32 = 20;
 
@@ -40,8 +40,8 @@ pub(super) enum Verdict<'a> {
     DeadLetter { stage: &'a str, kind: FailureKind, detail: Cow<'static, str> },
 }
 
-/// Runs one event through `slots`, and appends the failures that it goes on in spite of to
-/// `errors`.
+/// Runs one event through `slots`. The failures that it survives, because the stage says `on_error
+/// = "keep"`, are appended to `errors`.
 pub(super) fn run_event<'a>(
     slots: &mut [Slot],
     stages: &'a [Arc<Stage>],
@@ -80,7 +80,7 @@ pub(super) struct Slot {
     is_full: bool,
     /// When one was last replaced for that, on the stage's wall clock.
     replaced_full: Option<Duration>,
-    /// Calls since the metrics were last told.
+    /// Calls that are not in the metrics yet.
     calls: u64,
     until_sample: u32,
 }
@@ -190,9 +190,9 @@ impl Slot {
         Ran::Failed(FailureKind::Error, detail.into())
     }
 
-    /// The module coped with memory that it did not get, but it will not get more: a new instance
-    /// has it all. That is no failure: where instances fill up faster than they may be
-    /// replaced, the full one is used meanwhile.
+    /// The module coped without the memory that it was refused, but it will not get more: a new
+    /// instance has all of it again. That is no failure: where instances fill up faster than they
+    /// may be replaced, the full one is used meanwhile.
     fn replace_full(&mut self) {
         let every = REPLACED_EVERY_MIN
             .max(self.stage.settings.timeout.saturating_mul(REPLACED_EVERY_TIMEOUTS));

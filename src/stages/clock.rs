@@ -19,7 +19,7 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 /// Wall time that a call may take, in timeouts.
 pub(super) const WALL_FACTOR: u32 = 20;
 
-/// Both clocks at one moment, from zero points that do not matter.
+/// Both clocks at one moment. Where they start from does not matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Reading {
     /// CPU time of this thread.
@@ -55,11 +55,11 @@ pub(super) enum AtTick {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Budget {
     Cpu,
-    /// It did not get the CPU time to use that one.
+    /// It got too little CPU time to use up that one.
     Wall,
 }
 
-/// The time account of the current call.
+/// How much time the current call has used.
 #[derive(Debug)]
 pub(super) struct Deadline {
     timeout: Duration,
@@ -150,8 +150,8 @@ impl Ticker {
         Ok(Ticker { shared, thread: Some(thread) })
     }
 
-    /// Modules may be called while the answer lives. Meant for a chunk of calls, not for each of
-    /// them.
+    /// Modules may be called while the guard that this returns lives. Take one for a chunk of
+    /// calls, not for each of them.
     pub(super) fn run(&self) -> Running<'_> {
         self.shared.running.fetch_add(1, Ordering::SeqCst);
         if self.shared.parked.load(Ordering::SeqCst) {

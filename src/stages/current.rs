@@ -1,10 +1,10 @@
-//! What a store holds beside its guest: the current event, and the accounts of the current call.
+//! What a store holds beside its guest: the current event, and what the current call may still use.
 //!
 //! Invariants:
 //!
 //! - Getters answer the current event only during `process`; at any other time, one without
 //!   members.
-//! - Every account starts over with each call.
+//! - Every limit of a call begins anew with each call.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::ledger::ReasonId;
 /// What the guest is being asked to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Nothing, or to come into being.
+    /// Nothing, or it is being instantiated.
     #[default]
     Idle,
     Configure,
@@ -39,7 +39,7 @@ pub(super) struct Current {
     pub(super) deadline: Deadline,
     /// The edits of the current event; swapped in for the call, so boxed.
     pub(super) edits: Box<Edits>,
-    /// The reason that the call wants the event dropped for.
+    /// Why the call wants the event dropped, if it does.
     pub(super) discard: Option<ReasonId>,
     /// With `wasi = "stub"`.
     pub(super) wasi: Option<Box<Stub>>,
@@ -52,7 +52,7 @@ pub(super) struct Current {
     counters: Vec<Option<Counter>>,
 }
 
-/// What is left to the current call.
+/// What the current call has left.
 #[derive(Debug, Default)]
 struct Accounts {
     scan_bytes: usize,

@@ -84,7 +84,7 @@ impl FailureLog {
         Some(Line { is_first, unsaid })
     }
 
-    /// How many failures were in no line, of each kind that has some; they count as said now.
+    /// How many failures of each kind no line has counted. From now on they count as logged.
     pub(super) fn take_rest(&mut self) -> impl Iterator<Item = (FailureKind, u64)> {
         let rest = FailureKind::ALL.into_iter().zip(&mut self.0);
         rest.map(|(kind, entry)| (kind, entry.limiter.take_suppressed()))

@@ -201,7 +201,7 @@ fn edit(
     value: Option<&WasmStr>,
     apply: impl FnOnce(&mut Edits, Original<'_>, &str, &str) -> Result<(), EditError>,
 ) -> Edited {
-    // Taken out for the time, so that the guest's texts and the event can be borrowed from the
+    // Taken out meanwhile, so that the guest's texts and the event can be borrowed from the
     // store.
     let mut edits = std::mem::take(&mut *store.data_mut().edits);
     let answer = match (pointer.to_str(&store), value.map(|value| value.to_str(&store)).transpose())

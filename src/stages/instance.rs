@@ -63,7 +63,7 @@ pub(super) enum Processed {
 }
 
 impl Template {
-    /// Makes an instance and configures it. Says the CPU time that it took, too.
+    /// Makes an instance and configures it. Answers the CPU time that it took, too.
     pub(super) fn start(
         &self,
         engine: &Engine,

@@ -175,14 +175,14 @@ impl Stage {
         lock(&self.log).lines.admit(1, (self.clock)().wall).is_some()
     }
 
-    /// Adds to a declared counter, which stays at the most that it can hold rather than start over.
+    /// Adds to a declared counter. It saturates: a counter must not wrap to zero.
     pub(super) fn count(&self, counter: &IntCounter, by: u64) {
         // Held so that no other worker adds in between.
         let _declared = lock(&self.declared);
         counter.inc_by(by.min(u64::MAX - counter.get()));
     }
 
-    /// Says, once, that an instance was replaced although it works.
+    /// Logs, once, that an instance was replaced although it works.
     pub(super) fn replaced_full(&self) {
         if !std::mem::replace(&mut lock(&self.log).said_full, true) {
             info!(

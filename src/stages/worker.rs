@@ -107,7 +107,7 @@ impl Worker {
     ) -> Result<(), WorkerError> {
         while let Some(work) = work.blocking_recv() {
             // It can stall only in between: waiting for work, or for room in the buffer, is no
-            // fault of its own.
+            // stall.
             health.progress(&self.task);
             let done = self.run_chunk(work, dead_letters, encode);
             health.finished(&self.task);

@@ -1,4 +1,4 @@
-//! The values that edits bring, written as JSON text once, when they come.
+//! The values of edits, written as JSON text once, as they arrive.
 
 use super::node::Text;
 use super::tree::Tree;

@@ -42,8 +42,8 @@ pub(super) struct Reader<F> {
     context: Context,
     framer: Framer,
     frames: Frames,
-    /// The chunk that is being filled; none when none was needed yet, or to be had before it was
-    /// too late.
+    /// The chunk that is being filled; none while none is needed, or when none became free in
+    /// time.
     chunk: Option<Chunk>,
     /// How far a followed file was read.
     place: Option<Place>,
@@ -161,7 +161,7 @@ impl<F: FnMut(u64)> Reader<F> {
         }
     }
 
-    /// A chunk with room, after sending full ones. `None`: it is too late to wait for one.
+    /// A chunk with room, after sending full ones. `None`: there is no time left to wait for one.
     fn roomy_chunk(&mut self) -> Result<Option<&mut Chunk>, FileError> {
         loop {
             if self.chunk.is_none() && !self.take_chunk() {
@@ -174,12 +174,12 @@ impl<F: FnMut(u64)> Reader<F> {
         }
     }
 
-    /// Waits for a chunk and puts into it what was carried over. `false`: it is too late.
+    /// Waits for a chunk and puts into it what was carried over. `false`: there was no time left.
     fn take_chunk(&mut self) -> bool {
         let until = self.chunks_until();
         let Context { outlet, health, .. } = &self.context;
         let taken = outlet.pool().take_blocking_while(LOOK_UP, || {
-            // Waiting for the next part is no stall of this one.
+            // Waiting for the next part of the pipeline is no stall.
             health.progress(TASK);
             !until.is_cancelled()
         });
@@ -210,7 +210,7 @@ impl<F: FnMut(u64)> Reader<F> {
             self.framer.detach(&mut chunk);
             match &self.place {
                 Some(place) => {
-                    // In the middle of a List, or behind an error of syntax, nobody could go on.
+                    // Nobody could resume in the middle of a List, or behind an error of syntax.
                     let ahead = self.framer.unfinished(None) as u64;
                     let reaches = self.framer.is_at_top().then(|| place.before(ahead).to_string());
                     self.context.outlet.send_of(chunk, TASK, reaches)?;
@@ -221,7 +221,7 @@ impl<F: FnMut(u64)> Reader<F> {
         Ok(())
     }
 
-    /// The input has ended for good: what is half there is malformed.
+    /// The input has ended for good: an object that is not whole is malformed.
     pub(super) fn finish_input(&mut self) -> Result<(), FileError> {
         // Without a chunk what was carried over was never received.
         self.roomy_chunk()?;
@@ -271,7 +271,7 @@ impl<F: FnMut(u64)> Reader<F> {
         }
     }
 
-    /// Says that it waits, which is no stall. `false`: the drain has begun.
+    /// Reports that it is waiting, which is no stall. `false`: the drain has begun.
     pub(super) fn goes_on(&self) -> bool {
         self.context.health.progress(TASK);
         !self.is_draining()

@@ -41,7 +41,7 @@ use crate::event::{CHUNK_BYTES, CHUNK_EVENTS_MAX, Chunk, EVENT_BYTES_MAX};
 /// The largest top-level object that is held whole: an event and the envelope around it.
 pub const UNIT_BYTES_MAX: usize = EVENT_BYTES_MAX + (4 << 10);
 
-/// What became of a push.
+/// What a push did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Push {
     /// How many bytes of the input were taken.
@@ -65,10 +65,10 @@ pub struct Framer {
     skim: Option<(Skim, usize)>,
     /// The last top-level object was a bare event, so the next one is probably one too.
     expects_bare: bool,
-    /// The items are those of an array at the top, behind whose end nothing more belongs to it.
+    /// The items are those of a top-level array: nothing follows its closing bracket.
     in_array: bool,
-    /// A List was broken: what separated and closed its items stands between objects, and is
-    /// nothing of its own.
+    /// A List was broken: the commas and brackets that belonged to it now stand between objects,
+    /// and are skipped.
     is_list_broken: bool,
     /// Rewritten events, to go behind the chunk's other bytes, and which of the chunk's events
     /// they are.
@@ -102,7 +102,7 @@ enum Then {
     BehindItem,
 }
 
-/// Whether a step got somewhere.
+/// Whether a step made progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Done,
@@ -147,7 +147,7 @@ impl Framer {
         }
         let mut limit = CHUNK_BYTES;
         if chunk.received() == 0 && chunk.bytes.len() >= CHUNK_BYTES {
-            // Nothing in it is wanted but the unit at its end: that one may have it all, and twice
+            // It holds nothing but the unit at its end, which may have all of the chunk, and twice
             // as much.
             self.lines.release(&chunk.bytes, self.at);
             chunk.bytes.drain(..self.at);
@@ -183,8 +183,8 @@ impl Framer {
         matches!(self.state, State::Top) && unframed == 0
     }
 
-    /// Whether what comes next is a top-level object, as at the start of an input: reading could go
-    /// on from here.
+    /// Whether a top-level object comes next, as at the start of an input: reading could resume
+    /// from here.
     pub fn is_at_top(&self) -> bool {
         matches!(self.state, State::Top) && !self.is_list_broken
     }
@@ -215,8 +215,7 @@ impl Framer {
         self.attach(chunk);
         let sides = &mut Sides { chunk, visitor };
         loop {
-            // The skim knows no limit of depth; the parser may have an answer where it still waits
-            // for an end.
+            // The skim has no limit of depth: the parser may reject what the skim still waits for.
             if !matches!(self.state, State::Skip { .. }) {
                 self.skim = None;
             }
@@ -365,7 +364,8 @@ impl Framer {
             skim.met_root_array = false;
             let has_stopped = skim.take(&sides.chunk.bytes[start + *skimmed..end]).is_some();
             *skimmed = end - start;
-            // An array in the root may be a List's items: those are not waited for.
+            // An array in the root may be a List's items, which are framed one by one: do not wait
+            // for its end.
             let may_be_list = is_top && skim.met_root_array;
             if !(has_stopped || may_be_list || is_at_limit) {
                 return Step::NeedsMore;

@@ -106,7 +106,7 @@ impl Framer {
         let location = self.lines.location(bytes, at);
         let rejection =
             OpenRejection { frame, kind: malformed.kind, detail: malformed.detail, location };
-        // A unit's own first byte is no way on, unless it is no part of the unit.
+        // Going on at the unit's own first byte would fail again, unless the error is right there.
         self.at = if at > start { start + 1 } else { start };
         let is_line_start = at == start && location.column == 1;
         let recover = Recover::new(Some(rejection), &bytes[start..self.at], is_line_start);
@@ -129,7 +129,7 @@ impl Framer {
         self.is_list_broken |= frame == FrameType::Item;
     }
 
-    /// A byte at `self.at` that cannot stand there.
+    /// An unexpected byte at `self.at`.
     pub(super) fn broken(
         &mut self,
         sides: &mut Sides<'_>,
@@ -152,14 +152,14 @@ impl Framer {
         }
     }
 
-    /// What was passed over on the way to the next line to go on with.
+    /// Rejects what was skipped on the way to the next line that begins an object.
     pub(super) fn reject_recovered(&mut self, recover: Recover, sides: &mut Sides<'_>) {
         if let Some(rejection) = recover.rejection.clone() {
             tell(rejection, recover.kept(), sides.visitor, &mut sides.chunk.rejections);
         }
     }
 
-    /// What the end of the input cut off.
+    /// Rejects what the end of the input cut off.
     pub(super) fn truncated(&mut self, sides: &mut Sides<'_>, frame: FrameType, what: &str) {
         let malformed = ParseError {
             at: 0,
@@ -167,7 +167,7 @@ impl Framer {
             kind: RejectionKind::Truncated,
             detail: what.to_owned(),
         };
-        // Between two items, there is nothing of which it is a part.
+        // Between two items, it is no part of anything.
         let at = self.at;
         self.recover(sides, frame, at, malformed);
         if let (State::Recover(recover), Some(&first)) =

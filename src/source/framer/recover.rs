@@ -1,4 +1,4 @@
-//! After an error of syntax: where to go on, and what is kept of what is passed over.
+//! After an error of syntax: where to go on, and what is kept of what is skipped.
 
 use memchr::memchr;
 
@@ -25,7 +25,7 @@ pub(super) struct Recover {
 }
 
 impl Recover {
-    /// From behind `passed`, which is malformed.
+    /// Starts behind `passed`, which is malformed.
     pub(super) fn new(
         rejection: Option<OpenRejection>,
         passed: &[u8],
@@ -36,8 +36,7 @@ impl Recover {
         recover
     }
 
-    /// Passes over the next bytes. Answers how many, and whether the line to go on with begins
-    /// there.
+    /// Skips the next bytes. Answers how many, and whether the line to go on with begins there.
     pub(super) fn take(&mut self, bytes: &[u8]) -> (usize, bool) {
         let mut at = 0;
         while at < bytes.len() {
@@ -53,13 +52,13 @@ impl Recover {
         (at, false)
     }
 
-    /// What was passed over, without the white space at its end; one byte more than an event may
-    /// have when it was more than that.
+    /// What was skipped, without trailing white space: at most one byte more than an event may
+    /// have.
     pub(super) fn kept(&self) -> &[u8] {
         self.kept.trim_ascii_end()
     }
 
-    /// Passes over one byte, which is not to go on with.
+    /// Skips one byte, whatever it is.
     pub(super) fn pass(&mut self, byte: u8) {
         self.at_line_start = byte == b'\n';
         self.keep(&[byte]);

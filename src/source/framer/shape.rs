@@ -44,10 +44,10 @@ impl EnvelopeType {
 
 /// Looks at the object that begins at `window[0]`.
 ///
-/// The rule: whose kind, seen so far, is Event is a bare event whatever other members it has;
-/// otherwise an array member `items` makes it a List, and so does `null` where the kind ends in
-/// List; otherwise an object member `object` makes it a watch envelope. `End`: not decided yet.
-/// What is no JSON is called bare: parsing it says what is wrong.
+/// The rule: an object whose kind, seen so far, is Event is a bare event, whatever other members it
+/// has; otherwise an array member `items` makes it a List, and so does `null` where the kind ends
+/// in List; otherwise an object member `object` makes it a watch envelope. `End`: not decided yet.
+/// What is not JSON counts as bare: parsing it says what is wrong.
 pub(super) fn shape(window: &[u8]) -> Result<Shape, ScanError> {
     match find_shape(window) {
         Err(ScanError::Syntax { .. } | ScanError::Depth { .. }) => Ok(Shape::Bare),
@@ -170,10 +170,11 @@ pub(super) fn rest_of_list(window: &[u8]) -> Result<(usize, Option<Span>), ScanE
     Ok((end, metadata.filter(|metadata| window[metadata.range().start] == b'{')))
 }
 
-/// Tells what the object of a DELETED, BOOKMARK or ERROR says; what it does not say is empty.
+/// Passes on what the object of a DELETED, BOOKMARK or ERROR says; what it lacks is empty.
 pub(super) fn tell(kind: EnvelopeType, object: &[u8], tell: impl FnOnce(Other<'_>)) {
     if kind == EnvelopeType::Deleted {
-        // As many as there are events: they expire. So these are not read into a tree.
+        // There are as many of these as there are events, since all expire: too many to read each
+        // into a tree.
         return tell(Other::Deleted {
             resource_version: &resource_version(object).unwrap_or_default(),
         });
@@ -189,7 +190,7 @@ pub(super) fn tell(kind: EnvelopeType, object: &[u8], tell: impl FnOnce(Other<'_
     });
 }
 
-/// Tells what the `metadata` of a List says.
+/// Passes on what the `metadata` of a List says.
 pub(super) fn tell_list(metadata: &[u8], tell: impl FnOnce(Other<'_>)) {
     let metadata = Tree::read(metadata);
     tell(Other::ListMeta {

@@ -143,7 +143,7 @@ impl Framer {
         let window = &sides.chunk.bytes[self.at..end];
         let mut scan = Scanner::new(window, 0);
         let found = scan.value().and_then(|value| {
-            // The end of a number is seen only by what follows.
+            // Only what follows shows where a number ends.
             scan.peek().map(|_| value)
         });
         match found {
@@ -259,7 +259,7 @@ fn parse_object(sides: &mut Sides<'_>, frame: FrameType, start: usize, end: usiz
     Object { frame, start, parsed, has_line_breaks }
 }
 
-/// Takes back the members of an event that will not be taken, or be parsed again.
+/// Removes the members of an event that is not kept, or that will be parsed again.
 fn forget_members(object: &Object, sides: &mut Sides<'_>) {
     if let Parsed::Event { head, .. } = &object.parsed {
         sides.chunk.members.truncate(head.members.start as usize);

@@ -3,7 +3,7 @@
 use super::lines::Location;
 use crate::event::{Head, RejectionKind};
 
-/// In what an event came.
+/// What an event came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameType {
     /// An item of a List, or of an array at the top.
@@ -12,7 +12,7 @@ pub enum FrameType {
     Added,
     /// A watch's `MODIFIED`.
     Modified,
-    /// An event on its own, or nothing that is known.
+    /// An event on its own, or an object that is unknown.
     Bare,
 }
 
@@ -31,9 +31,9 @@ impl FrameType {
 /// A frame that is no event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Other<'a> {
-    /// A watch's `DELETED`: an event expired, which is no occurrence.
+    /// A watch's `DELETED`: an event expired, which nobody needs to know.
     Deleted {
-        /// The version of the deletion; empty where it was not to be read.
+        /// The version of the deletion; empty where it could not be read.
         resource_version: &'a str,
     },
     /// A watch's `BOOKMARK`.
@@ -64,7 +64,7 @@ pub enum Other<'a> {
 /// Something that is no valid event.
 #[derive(Debug)]
 pub struct Rejected<'a> {
-    /// In what it came.
+    /// What it came in.
     pub frame: FrameType,
     /// Its bytes; of one that is too large its beginning, of a broken List the rest of the List.
     pub bytes: &'a [u8],

@@ -14,7 +14,7 @@ const BACKOFF: Backoff = Backoff {
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
 
 /// The wait after `failures` failures in a row, counting this one, from a random number. A
-/// `Retry-After` is the least, and the jitter comes on top.
+/// `Retry-After` is the minimum, and jitter is added to it.
 pub(super) fn wait(failures: u32, retry_after: Option<Duration>, random: u64) -> Duration {
     retry_after.unwrap_or_default().min(RETRY_AFTER_MAX) + BACKOFF.wait(failures, random)
 }

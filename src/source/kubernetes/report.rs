@@ -13,8 +13,8 @@ use super::step::Note;
 use crate::health::{Condition, Health};
 use crate::metrics::SourceMetrics;
 
-/// 401 so many times in a row is no token that is just being rotated: kube reads a token file again
-/// once a minute.
+/// So many 401s in a row do not come from a token that is just being rotated: kube reads a token
+/// file again once a minute.
 const UNAUTHORIZED_MAX: u32 = 5;
 
 /// How each scope is, and the one condition that follows for the part `source`.

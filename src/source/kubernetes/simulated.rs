@@ -127,7 +127,7 @@ impl Source {
         }
     }
 
-    /// When its patience ends.
+    /// When it stops waiting.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.intake.machine().deadline()
     }
@@ -226,7 +226,7 @@ impl Source {
         self.input(now, Input::Deadline)
     }
 
-    /// It has waited for a chunk in vain.
+    /// It has waited for a chunk too long.
     pub(crate) fn found_no_room(&mut self, now: Instant) -> Result<(), Closed> {
         self.input(now, Input::NoRoom)
     }

@@ -35,7 +35,7 @@ pub(super) enum State {
         cause: Cause,
         /// Until when.
         until: Instant,
-        /// What then.
+        /// What comes next.
         then: Then,
     },
     /// Nothing is open, because nobody has room for more events: an open watch that is not read

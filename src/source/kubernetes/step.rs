@@ -11,11 +11,11 @@ use crate::source::Start;
 pub(super) enum Input {
     /// Begin.
     Start,
-    /// The cluster is known, or keeps its identity to itself.
+    /// The cluster is known, or does not tell its identity.
     Identified {
         /// Where an earlier run was in this very cluster.
         cursor: Option<Version>,
-        /// Where to begin without.
+        /// Where to begin without one.
         start: Start,
     },
     /// The position is saved.
@@ -90,7 +90,7 @@ pub(super) enum Request {
     },
 }
 
-/// What people should know of a step.
+/// What people should know about a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Note {
     /// Something failed; it is tried again.
@@ -99,7 +99,7 @@ pub(super) enum Note {
         state: &'static str,
         /// What failed.
         failure: Failure,
-        /// The how-manieth failure in a row this is.
+        /// Consecutive failures so far, counting this one.
         failures: u32,
         /// How long the wait is.
         wait: Duration,

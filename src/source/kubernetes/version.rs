@@ -10,7 +10,7 @@
 pub(super) enum Version {
     /// An integer.
     Number(u64),
-    /// Anything else: usable as a place to watch from, and for nothing else.
+    /// Anything else: a watch can begin from it, and that is all it is good for.
     Opaque(String),
 }
 

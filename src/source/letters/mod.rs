@@ -284,7 +284,7 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
         self.context.outlet.pool().take_blocking_while(LOOK_UP, || self.goes_on())
     }
 
-    /// Says that it waits, which is no stall. `false`: the drain has begun.
+    /// Reports that it is waiting, which is no stall. `false`: the drain has begun.
     fn goes_on(&self) -> bool {
         self.context.health.progress(TASK);
         !self.context.shutdown.drain.is_cancelled()

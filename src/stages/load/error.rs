@@ -66,13 +66,13 @@ pub enum ModuleError {
     /// It could not be compiled.
     #[error(transparent)]
     Compile(CompileError),
-    /// It asks for what there is not.
+    /// It imports what is not offered.
     #[error("it imports what modules do not get:{}", list(.0))]
     Imports(Vec<UnknownImport>),
-    /// It is no stage.
+    /// It does not export a stage.
     #[error(transparent)]
     Exports(#[from] ExportError),
-    /// A function has another type than here.
+    /// It imports a function with another type than it is offered with.
     #[error(
         "a function that it imports has another type than this weir's: {0}: build the module with \
          this weir's SDK"
@@ -105,7 +105,7 @@ fn list(imports: &[UnknownImport]) -> String {
     })
 }
 
-/// The first error of who has not built modules yet.
+/// A hint for the error that people meet first: the modules are not built yet.
 fn not_there(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound => ": `weir filter build DIR` makes it of a filter's source",

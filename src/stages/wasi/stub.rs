@@ -3,7 +3,7 @@
 
 use crate::stages::limits::LOG_LINE_BYTES_MAX;
 
-/// Any would do; it must stay the same.
+/// Any number would do, as long as it never changes.
 pub(super) const SEED: u64 = 0x7765_6972;
 
 /// What the host keeps for the guest of one store.
