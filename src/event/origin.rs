@@ -43,7 +43,7 @@ impl Default for Origin {
 
 /// Pieces that are noted at most. An event that nobody edited is copied in seven or fewer; what an
 /// edited one has more of, the difference holds as literals.
-const PIECES_MAX: usize = 16;
+const PIECES_MAX: usize = 8;
 
 /// Which parts of an event its document has as they were, in their order.
 #[derive(Debug, Default)]
@@ -55,10 +55,22 @@ pub(super) struct Pieces {
 #[derive(Clone, Copy, Debug, Default)]
 struct Piece {
     /// Where it begins in the event.
-    event: usize,
+    event: u32,
     /// Where it begins in the document.
-    document: usize,
-    len: usize,
+    document: u32,
+    len: u32,
+}
+
+impl Piece {
+    /// Where it is in the event.
+    fn in_event(&self) -> Range<usize> {
+        self.event as usize..self.event as usize + self.len as usize
+    }
+
+    /// Where it is in the document.
+    fn in_document(&self) -> Range<usize> {
+        self.document as usize..self.document as usize + self.len as usize
+    }
 }
 
 impl Pieces {
@@ -67,17 +79,19 @@ impl Pieces {
     #[inline]
     pub(super) fn note(&mut self, range: Range<usize>, document: usize) {
         if let Some(piece) = self.pieces.get_mut(self.len) {
-            *piece = Piece { event: range.start, document, len: range.len() };
+            // Events and documents are at most a few MiB, far below 2^32.
+            let (event, len) = (range.start as u32, range.len() as u32);
+            *piece = Piece { event, document: document as u32, len };
             self.len += 1;
         }
     }
 
     /// Where in the document a part of the event stands; `None` where it is not within one piece.
     pub(super) fn find(&self, part: Range<usize>) -> Option<Range<usize>> {
-        let piece = self.noted().iter().find(|piece| part.start < piece.event + piece.len)?;
-        let start = part.start.checked_sub(piece.event)?;
-        let is_within = start + part.len() <= piece.len;
-        is_within.then(|| piece.document + start..piece.document + start + part.len())
+        let piece = self.noted().iter().find(|piece| part.start < piece.in_event().end)?;
+        let before = part.start.checked_sub(piece.in_event().start)?;
+        let start = piece.in_document().start + before;
+        (part.end <= piece.in_event().end).then(|| start..start + part.len())
     }
 
     fn noted(&self) -> &[Piece] {
@@ -91,11 +105,11 @@ pub(super) fn write(pieces: &Pieces, source: &[u8], out: &mut Vec<u8>) -> Origin
     let start = out.len();
     let (mut written, mut read) = (0, 0);
     for piece in pieces.noted() {
-        write_literal(&source[written..piece.event], out);
-        varint::write((piece.document - read) as u64, out);
-        varint::write(piece.len as u64, out);
-        written = piece.event + piece.len;
-        read = piece.document + piece.len;
+        write_literal(&source[written..piece.in_event().start], out);
+        varint::write((piece.in_document().start - read) as u64, out);
+        varint::write(piece.len.into(), out);
+        written = piece.in_event().end;
+        read = piece.in_document().end;
     }
     write_literal(&source[written..], out);
     if out.len() - start < source.len() {

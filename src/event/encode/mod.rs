@@ -86,18 +86,22 @@ pub fn encode(
     bytes.reserve(event.of.bytes.len() + HEADER_BYTES);
     let start = bytes.len();
     write_header(&times, errors, settings, bytes);
-    let pieces = splice::write_members(event, settings.cluster.is_some(), start, bytes);
+    let mut pieces = (settings.identity || settings.keep_source).then(Pieces::default);
+    let cluster = settings.cluster.is_some();
+    splice::write_members(event, cluster, start, pieces.as_mut(), bytes);
     bytes.push(b'}');
     let body = start..bytes.len();
     bytes.push(b'\n');
-    let origin = match settings.keep_source {
-        false => Origin::default(),
-        // A rewritten event's pieces are not the source's.
-        true if !std::ptr::eq(event.of.bytes, source) => origin::write_whole(source, bytes),
-        true => origin::write(&pieces, source, bytes),
+    let origin = match &pieces {
+        Some(pieces) if settings.keep_source => write_origin(event.of, source, pieces, bytes),
+        _ => Origin::default(),
     };
-    let identity =
-        settings.identity.then(|| write_identity(event.of, source, &pieces, start, bytes));
+    let identity = match &pieces {
+        Some(pieces) if settings.identity => {
+            Some(write_identity(event.of, source, pieces, start, bytes))
+        }
+        _ => None,
+    };
     out.docs.push(Document {
         body,
         origin,
@@ -149,6 +153,15 @@ fn write_marks(mark: Mark, errors: &[StageError<'_>], out: &mut Vec<u8>) {
         out.push(b']');
     }
     out.push(b'}');
+}
+
+fn write_origin(of: Original<'_>, source: &[u8], pieces: &Pieces, out: &mut Vec<u8>) -> Origin {
+    if std::ptr::eq(of.bytes, source) {
+        origin::write(pieces, source, out)
+    } else {
+        // The event is a rewritten form of its source: its pieces are not the source's.
+        origin::write_whole(source, out)
+    }
 }
 
 /// `start` is where the document begins that has these `pieces` of the event.

@@ -10,14 +10,15 @@ use crate::event::trusted::same_text;
 use crate::event::view::EventView;
 
 /// Appends the root members that weir does not write itself, each run of them behind a comma, to
-/// the document that begins at `start`. Answers what was copied as it is.
+/// the document that begins at `start`. Notes in `pieces` what is copied as it is.
+#[inline]
 pub(super) fn write_members(
     event: EventView<'_>,
     cluster: bool,
     start: usize,
+    pieces: Option<&mut Pieces>,
     out: &mut Vec<u8>,
-) -> Pieces {
-    let pieces = Pieces::default();
+) {
     let mut splice = Splice { of: event.of, cluster, run: 0..0, start, out, pieces };
     if event.edits.is_empty() {
         for at in 0..event.of.members.len() {
@@ -27,7 +28,6 @@ pub(super) fn write_members(
         splice.edited(event.edits.tree());
     }
     splice.flush();
-    splice.pieces
 }
 
 struct Splice<'s> {
@@ -39,7 +39,7 @@ struct Splice<'s> {
     /// Where the document begins in `out`.
     start: usize,
     out: &'s mut Vec<u8>,
-    pieces: Pieces,
+    pieces: Option<&'s mut Pieces>,
 }
 
 impl Splice<'_> {
@@ -80,7 +80,9 @@ impl Splice<'_> {
 
     #[inline]
     fn copy(&mut self, range: Range<usize>) {
-        self.pieces.note(range.clone(), self.out.len() - self.start);
+        if let Some(pieces) = &mut self.pieces {
+            pieces.note(range.clone(), self.out.len() - self.start);
+        }
         self.out.extend_from_slice(&self.of.bytes[range]);
     }
 

@@ -3,7 +3,7 @@
 //! Each scope (all namespaces, or one of several) has a `machine` that decides everything and is
 //! pure: it lists, watches, resumes, relists and waits. `runner` is its I/O, `frames` tells it what
 //! the framer finds in an answer, `intake` brings what it accepts into chunks, `report` shows what
-//! goes on. `listing` remembers what an unfinished list gave.
+//! goes on, `readiness` what that means for `/readyz`. `listing` remembers what an unfinished list gave.
 //!
 //! Invariant: every version that a watch delivered, and of every object held when a list was made
 //! its version then, is handed on; and between relists nothing is handed on twice
@@ -15,6 +15,7 @@ mod frames;
 mod intake;
 mod listing;
 mod machine;
+mod readiness;
 mod report;
 mod runner;
 mod scope;
@@ -24,7 +25,8 @@ mod version;
 
 use tokio::task::JoinSet;
 
-use self::report::{Readiness, Reporter};
+use self::readiness::Readiness;
+use self::report::Reporter;
 use self::runner::Runner;
 use self::scope::Scope;
 use super::{Context, KubernetesSettings, SourceError};

@@ -1,110 +1,19 @@
-//! What people see of the list/watch machines: log lines, metrics, readiness.
+//! What people see of the list/watch machines: log lines and metrics; and what goes into
+//! [`Readiness`].
 //!
 //! Invariants: a log line of the machine names its scope and its state; lines are bounded in rate,
-//! because the machine waits between failures; readiness fails before the first list of each scope,
-//! and for what needs a person.
-
-use std::sync::{Arc, Mutex};
+//! because the machine waits between failures.
 
 use super::failure::{Cause, Failure};
+use super::readiness::{Readiness, Remark};
 use super::scope::Scope;
 use super::state::State;
 use super::step::Note;
-use crate::health::{Condition, Health};
 use crate::metrics::SourceMetrics;
 
 /// So many 401s in a row do not come from a token that is just being rotated: kube reads a token
 /// file again once a minute.
 const UNAUTHORIZED_MAX: u32 = 5;
-
-/// How each scope is, and the one condition that follows for the part `source`.
-#[derive(Clone, Debug)]
-pub(super) struct Readiness {
-    health: Health,
-    scopes: Arc<Mutex<Vec<ScopeCondition>>>,
-}
-
-#[derive(Clone, Debug)]
-struct ScopeCondition {
-    scope: Scope,
-    /// By this process, completely, or `start = "now"` makes it needless.
-    listed: bool,
-    /// From a saved position, which makes the list needless while it is of use.
-    goes_on: bool,
-    remark: Option<Remark>,
-}
-
-/// What the condition says while something is not as it should be.
-#[derive(Clone, Debug)]
-struct Remark {
-    text: String,
-    needs_a_person: bool,
-}
-
-impl Readiness {
-    /// Nothing is listed yet.
-    pub(super) fn new(health: Health, scopes: &[Scope]) -> Readiness {
-        let fresh = |scope: &Scope| ScopeCondition {
-            scope: scope.clone(),
-            listed: false,
-            goes_on: false,
-            remark: None,
-        };
-        let readiness =
-            Readiness { health, scopes: Arc::new(Mutex::new(scopes.iter().map(fresh).collect())) };
-        readiness.change(0, |_| {});
-        readiness
-    }
-
-    fn change(&self, index: usize, change: impl FnOnce(&mut ScopeCondition)) {
-        let mut scopes = self.scopes.lock().unwrap_or_else(|e| e.into_inner());
-        if let Some(scope) = scopes.get_mut(index) {
-            change(scope);
-        }
-        self.health.set("source", overall(&scopes));
-    }
-}
-
-/// The worst of all.
-fn overall(scopes: &[ScopeCondition]) -> Condition {
-    let mut not_ready = Vec::new();
-    let mut notes = Vec::new();
-    for scope in scopes {
-        match scope.condition() {
-            Condition::Ready => {}
-            Condition::Note(text) => notes.push(text),
-            Condition::NotReady(text) => not_ready.push(text),
-        }
-    }
-    match (not_ready.is_empty(), notes.is_empty()) {
-        (true, true) => Condition::Ready,
-        (true, false) => Condition::Note(notes.join("; ")),
-        (false, _) => Condition::NotReady(not_ready.join("; ")),
-    }
-}
-
-impl ScopeCondition {
-    fn condition(&self) -> Condition {
-        match (&self.remark, self.listed || self.goes_on) {
-            (None, true) => Condition::Ready,
-            (None, false) => Condition::NotReady(format!(
-                "the first list of {} has not completed yet",
-                self.scope
-            )),
-            (Some(remark), false) => {
-                let Remark { text, .. } = remark;
-                Condition::NotReady(format!(
-                    "the first list of {} has not completed: {text}",
-                    self.scope
-                ))
-            }
-            (Some(remark), true) if remark.needs_a_person => {
-                Condition::NotReady(remark.text.clone())
-            }
-            (Some(remark), true) => Condition::Note(remark.text.clone()),
-        }
-    }
-}
 
 /// Shows what one machine does.
 #[derive(Debug)]
@@ -304,7 +213,9 @@ fn forbidden(scope: &Scope, state: &str, failure: &Failure) -> Remark {
 
 #[cfg(test)]
 mod tests {
+    use super::super::readiness::{ScopeCondition, overall};
     use super::*;
+    use crate::health::Condition;
 
     fn failed(status: u16, message: &str) -> Failure {
         Failure::of_status(status, None, message.to_owned())
@@ -346,16 +257,5 @@ mod tests {
         let refused = failed(401, "Unauthorized");
         assert!(!remark(&Scope::All, "listing", &refused, 1).needs_a_person);
         assert!(remark(&Scope::All, "listing", &refused, UNAUTHORIZED_MAX).needs_a_person);
-    }
-
-    #[test]
-    fn ready_means_that_every_scope_has_been_listed() {
-        let scopes = Scope::of(&["a".into(), "b".into()]);
-        let health = Health::default();
-        let readiness = Readiness::new(health.clone(), &scopes);
-        readiness.change(0, |scope| scope.listed = true);
-        insta::assert_snapshot!(health.readiness().lines[0], @"source: not ok: the first list of namespace b has not completed yet");
-        readiness.change(1, |scope| scope.listed = true);
-        assert!(health.readiness().ok);
     }
 }
