@@ -115,6 +115,9 @@ fn encoding(criterion: &mut Criterion) {
             encode(EventView { of, edits: &edits }, of.bytes, &[], &addressed, &mut out);
         });
     });
+    group.bench_function("the source again, for a dead letter", |bencher| {
+        bencher.iter(|| black_box(out.source(&out.docs[0])).len());
+    });
     group.bench_function("with the edits of tag-gpu-failures", |bencher| {
         bencher.iter(|| {
             edits.clear();

@@ -41,18 +41,6 @@ pub enum RejectionKind {
 }
 
 impl RejectionKind {
-    /// All of them, in the order of their labels' registration.
-    pub const ALL: [RejectionKind; 8] = [
-        RejectionKind::Syntax,
-        RejectionKind::Utf8,
-        RejectionKind::Depth,
-        RejectionKind::DuplicateKey,
-        RejectionKind::WrongType,
-        RejectionKind::NotAnEvent,
-        RejectionKind::TooLarge,
-        RejectionKind::Truncated,
-    ];
-
     /// The metric label.
     pub fn label(self) -> &'static str {
         match self {
@@ -186,20 +174,8 @@ impl ChunkPool {
         Some(chunk)
     }
 
-    /// Waits, asleep on this thread, for a free chunk.
-    pub fn take_blocking(&self) -> Chunk {
-        let mut free = self.lock();
-        loop {
-            if let Some(mut chunk) = free.pop() {
-                chunk.pool = Some(self.0.clone());
-                return chunk;
-            }
-            free = self.0.returned.wait(free).unwrap_or_else(|e| e.into_inner());
-        }
-    }
-
-    /// [`ChunkPool::take_blocking`] that looks up at least every `period`, and gives up when
-    /// `go_on` says so.
+    /// Waits, asleep on this thread, for a free chunk. Looks up at least every `period`, and gives up
+    /// when `go_on` says so.
     pub fn take_blocking_while(
         &self,
         period: Duration,

@@ -33,15 +33,15 @@ mod written;
 
 pub use chunk::{Chunk, ChunkPool, Event, Rejection, RejectionKind};
 pub use document::{Document, DocumentIdentity, Documents};
-pub use edits::{EditError, EditLimits, Edits};
+pub use edits::{EditError, Edits};
 pub use encode::{EncodeSettings, StageError, encode};
 pub use head::{EventType, Head, Member, Original, Span};
-pub use json::{ScanError, Scanner, decode, unescape};
+pub use json::{ScanError, Scanner, decode};
 pub use origin::Origin;
 pub use parse::{ParseError, Parsed, parse};
 pub(crate) use parse::{join_lines, parse_unchanged};
 pub(crate) use rewrite::rewrite;
-pub use time::{Micros, civil_date, parse_rfc3339};
+pub use time::{Micros, parse_rfc3339};
 pub use view::{EventView, Field};
 pub use written::written_at;
 

@@ -76,22 +76,6 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
-/// The UTC date of a time: year, month (1 to 12), day (1 to 31). The reverse of the above.
-pub fn civil_date(micros: Micros) -> (i32, u8, u8) {
-    let days = micros.div_euclid(MICROS_PER_SECOND * SECONDS_PER_DAY) + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    // An i64 of microseconds spans 292,000 years each way; month and day are what their names say.
-    (year as i32, month as u8, day as u8)
-}
-
 /// Offsets, lower-case letters, leap seconds.
 #[cold]
 fn parse_any(text: &[u8]) -> Option<Micros> {
@@ -198,14 +182,6 @@ mod tests {
             if let Some(micros) = parse_rfc3339(text.as_bytes()) {
                 prop_assert_eq!(Some(micros), jiff_micros(&text));
             }
-        }
-
-        #[test]
-        fn the_date_of_a_time_is_its_date(micros in -62_167_219_200_000_000..253_402_300_800_000_000i64) {
-            let (year, month, day) = civil_date(micros);
-            let days = days_from_civil(year.into(), month.into(), day.into());
-            prop_assert_eq!(days, micros.div_euclid(MICROS_PER_SECOND * SECONDS_PER_DAY));
-            prop_assert!(i64::from(day) <= days_in_month(year.into(), month.into()).unwrap());
         }
     }
 }

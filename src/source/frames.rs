@@ -9,7 +9,15 @@ const DELETED: &str = "deleted";
 const BOOKMARK: &str = "bookmark";
 const ERROR: &str = "error";
 
-const LABELS: [&str; 7] = ["item", "added", "modified", "bare", DELETED, BOOKMARK, ERROR];
+const LABELS: [&str; 7] = [
+    FrameType::Item.label(),
+    FrameType::Added.label(),
+    FrameType::Modified.label(),
+    FrameType::Bare.label(),
+    DELETED,
+    BOOKMARK,
+    ERROR,
+];
 
 /// Counts frames, and moves the counts to the metrics a chunk at a time: a metric's lock and a
 /// look-up of its label would be a tenth of what an event costs.

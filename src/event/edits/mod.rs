@@ -76,7 +76,7 @@ pub enum EditError {
 
 /// Bounds on what one call may edit.
 #[derive(Clone, Copy, Debug)]
-pub struct EditLimits {
+pub(crate) struct EditLimits {
     /// Edits in one call, refused ones included.
     pub edits: u32,
     /// Bytes of pointers and values in one call.
@@ -109,8 +109,9 @@ struct Used {
 }
 
 impl Edits {
-    /// Without edits, under limits of its own; [`Edits::default`] has the default ones.
-    pub fn new(limits: EditLimits) -> Edits {
+    /// Without edits, under other limits than the default ones.
+    #[cfg(test)]
+    pub(crate) fn new(limits: EditLimits) -> Edits {
         Edits { limits, ..Edits::default() }
     }
 

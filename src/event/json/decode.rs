@@ -30,7 +30,7 @@ pub(in crate::event) fn decode_bytes(bytes: &[u8], span: Span) -> Cow<'_, [u8]> 
 
 /// Appends a checked string's text, its escapes decoded, to `out`. Half a surrogate pair becomes
 /// U+FFFD.
-pub fn unescape(mut text: &str, out: &mut String) {
+pub(crate) fn unescape(mut text: &str, out: &mut String) {
     while let Some((plain, escape)) = text.split_once('\\') {
         out.push_str(plain);
         let mut chars = escape.chars();

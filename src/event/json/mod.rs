@@ -10,8 +10,9 @@
 mod decode;
 mod special;
 
+pub use self::decode::decode;
 pub(super) use self::decode::decode_bytes;
-pub use self::decode::{decode, unescape};
+pub(crate) use self::decode::unescape;
 use self::special::find_special;
 use super::DEPTH_MAX;
 use super::head::Span;

@@ -30,13 +30,13 @@ impl FrameCounts {
     pub(super) fn new(metrics: &SourceMetrics) -> FrameCounts {
         let count = |frame: &str| metrics.frames.with_label_values(&[frame]);
         FrameCounts {
-            added: count("added"),
-            modified: count("modified"),
+            added: count(FrameType::Added.label()),
+            modified: count(FrameType::Modified.label()),
             deleted: count("deleted"),
             bookmark: count("bookmark"),
             error: count("error"),
             malformed: count("malformed"),
-            item: count("item"),
+            item: count(FrameType::Item.label()),
             item_seen: count("item_seen"),
         }
     }
