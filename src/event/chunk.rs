@@ -174,8 +174,8 @@ impl ChunkPool {
         Some(chunk)
     }
 
-    /// Waits, asleep on this thread, for a free chunk. Looks up at least every `period`, and gives up
-    /// when `go_on` says so.
+    /// Waits, asleep on this thread, for a free chunk. Looks up at least every `period`, and gives
+    /// up when `go_on` says so.
     pub fn take_blocking_while(
         &self,
         period: Duration,

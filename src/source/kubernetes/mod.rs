@@ -3,7 +3,8 @@
 //! Each scope (all namespaces, or one of several) has a `machine` that decides everything and is
 //! pure: it lists, watches, resumes, relists and waits. `runner` is its I/O, `frames` tells it what
 //! the framer finds in an answer, `intake` brings what it accepts into chunks, `report` shows what
-//! goes on, `readiness` what that means for `/readyz`. `listing` remembers what an unfinished list gave.
+//! goes on, `readiness` what that means for `/readyz`. `listing` remembers what an unfinished list
+//! gave.
 //!
 //! Invariant: every version that a watch delivered, and of every object held when a list was made
 //! its version then, is handed on; and between relists nothing is handed on twice

@@ -1,4 +1,5 @@
-//! Whether the source is ready: the conditions of all scopes, as one condition of the part `source`.
+//! Whether the source is ready: the conditions of all scopes, as one condition of the part
+//! `source`.
 //!
 //! Invariant: it is not ready before the first list of each scope, and while something needs a
 //! person. All else is a note.
