@@ -1,13 +1,15 @@
 # Everything that is done with weir's source. `make help` lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-live test chaos filters lint bench bench-bulk bench-live bench-outage bench-failover soak-quiet clean-servers
+.PHONY: help demo demo-live test chaos filters lint clean-servers
+.PHONY: bench bench-bulk bench-live bench-outage bench-failover soak-quiet
 
-# Builds go to ~/.cache/weir/target, so that a fresh clone starts warm; set CARGO_TARGET_DIR for another place.
+# Builds go to ~/.cache/weir/build, so that a fresh clone starts warm, or to CARGO_TARGET_DIR.
 in_target := tests/env/with-target.sh
 
 help: ## This list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | awk -F'\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | \
+	  awk -F'\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 demo: ## A recorded cluster's events through both modules to a file, with an account
 	@$(in_target) tests/env/demo.sh
@@ -18,7 +20,7 @@ demo-live: ## The same with a real API server and OpenSearch, until Ctrl-C
 test: ## Set up and run every test, the end-to-end ones on real servers included
 	@$(in_target) tests/env/test.sh
 
-chaos: ## Kill weir and its servers for half an hour, and see that nothing is lost; SEED= repeats a schedule
+chaos: ## Kill weir and its servers for half an hour; nothing may be lost. SEED= repeats a schedule
 	@$(in_target) tests/env/chaos.sh
 
 filters: ## Build every module into filters/dist/NAME.wasm
@@ -33,19 +35,19 @@ bench: ## CPU, wall time and memory an event: file, both modules, file
 	@tests/env/setup.sh rust-wasm
 	@$(in_target) benches/file.sh
 
-bench-bulk: ## Documents a second into a real OpenSearch, against a client that only sends ready-made requests
+bench-bulk: ## Documents a second into a real OpenSearch, against a client of ready-made requests
 	@$(in_target) benches/bulk.sh
 
 bench-live: ## The live figures, with a real API server and OpenSearch
 	@$(in_target) benches/live/run.sh
 
-bench-outage: ## OpenSearch down for ten minutes of 1,000 events a second: memory, loss, and how the backlog drains
+bench-outage: ## OpenSearch down for ten minutes of 1,000 events a second, and the backlog after it
 	@$(in_target) benches/live/outage.sh
 
 bench-failover: ## How long nothing is delivered after the leader of two replicas was killed
 	@$(in_target) benches/live/failover.sh
 
-soak-quiet: ## Twenty minutes of a quiet cluster that is compacted each minute: nothing is sent twice, memory is flat
+soak-quiet: ## Twenty minutes of a quiet cluster, compacted each minute: nothing twice, flat memory
 	@$(in_target) benches/live/quiet.sh
 
 clean-servers: ## Stop test servers that were left running

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# bulk.sh [--events N] [--rounds N]: what `make bench-bulk` runs: weir's _bulk against ready-made requests, on a real OpenSearch.
+# bulk.sh [--events N] [--rounds N]: what `make bench-bulk` runs: weir's _bulk against ready-made
+# requests, on a real OpenSearch.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/env/lib.sh

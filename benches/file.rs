@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 #[allow(dead_code)] // Shared with the tests, which use other parts.
-#[path = "../tests/support/modules.rs"]
+#[path = "../tests/suite/support/modules.rs"]
 mod modules;
 
 use self::common::borrowed::Borrowed;

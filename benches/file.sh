@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# file.sh [--events N] [--runs N] [--workers N]: what `make bench` runs. First the whole process, then each part alone.
+# file.sh [--events N] [--runs N] [--workers N]: what `make bench` runs. First the whole process,
+# then each part alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tests/env/filters.sh release

@@ -20,7 +20,7 @@ use weir::shutdown::Shutdown;
 use weir::stages::{Chain, Compiler, LoadContext, Match, OnError, StageSettings, Wasi, load};
 
 #[allow(dead_code)] // Shared with the tests, which use other parts.
-#[path = "../tests/support/modules.rs"]
+#[path = "../tests/suite/support/modules.rs"]
 mod modules;
 
 /// Events of about 1.1 KB in a chunk of 256 KiB.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# failover.sh: two replicas with a Lease, whose leader is killed: how long nothing is delivered, and whether anything is lost
-# or stored twice. `make bench-failover` runs it.
+# failover.sh: two replicas with a Lease, whose leader is killed: how long nothing is delivered, and
+# whether anything is lost or stored twice. `make bench-failover` runs it.
 #   KILLS=5 DURATION=15 (of the Lease, in seconds)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -35,7 +35,10 @@ until_() {
     ! "$@" || return 0
     sleep 0.1
   done
-  die "not within a minute: $* $(curl -sS "http://127.0.0.1:${ports[a]}/readyz?verbose" "http://127.0.0.1:${ports[b]}/readyz?verbose")"
+  local readiness
+  readiness=$(curl -sS "http://127.0.0.1:${ports[a]}/readyz?verbose" \
+    "http://127.0.0.1:${ports[b]}/readyz?verbose")
+  die "not within a minute: $* $readiness"
 }
 led() { [ -n "$(leader)" ]; }
 answers() { curl -fsS -o /dev/null "http://127.0.0.1:${ports[$1]}/readyz" 2>/dev/null; }

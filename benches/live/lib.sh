@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# What the live measurements share: weir with both modules, between a real API server and a real OpenSearch of the same
-# machine, and its figures from /proc. Source it in the repository's root, after `set -euo pipefail`. Needs Linux.
+# What the live measurements share: weir with both modules, between a real API server and a real
+# OpenSearch of the same machine, and its figures from /proc. Source it in the repository's root,
+# after `set -euo pipefail`. Needs Linux.
 . tests/env/lib.sh
 root=$PWD
 
@@ -10,14 +11,15 @@ live_build() {
   tests/env/filters.sh release
   weir=$CARGO_TARGET_DIR/release/weir
   load=$WEIR_CACHE/tools/load-$(hash_of benches/live/load/*)
-  [ -x "$load" ] || (cd benches/live/load && CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$load" .)
+  [ -x "$load" ] ||
+    (cd benches/live/load && CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$load" .)
 }
 
 # value NAME [TEXT]: of the lines NAME=VALUE that up.sh and load print.
 value() { sed -n "s/^$1=//p" <<<"${2:-$servers}"; }
 
-# live_begin WHAT...: servers, without controllers and scheduler: every event of this cluster is one that we created. Sets
-# dir, opensearch and KUBECONFIG; they end with this script, and so does weir.
+# live_begin WHAT...: servers, without controllers and scheduler: every event of this cluster is one
+# that we created. Sets dir, opensearch and KUBECONFIG; they end with this script, and so does weir.
 live_begin() {
   servers=$(COMPONENTS='' OS_HEAP=${OS_HEAP:-1g} tests/env/up.sh --owner $$ --private "$@")
   dir=$(value dir) opensearch=$(value opensearch) pid=
@@ -78,14 +80,20 @@ stop() {
 }
 
 # cpu_us: user and system time of weir and its ended children. A tick is 10 ms.
-cpu_us() { sed 's/.*) //' "/proc/$pid/stat" | awk -v hz="$(getconf CLK_TCK)" '{ printf "%d", ($12 + $13 + $14 + $15) * 1e6 / hz }'; }
+cpu_us() {
+  sed 's/.*) //' "/proc/$pid/stat" |
+    awk -v hz="$(getconf CLK_TCK)" '{ printf "%d", ($12 + $13 + $14 + $15) * 1e6 / hz }'
+}
 # peak_mib PID, resident_mib PID
 peak_mib() { awk '/^VmHWM/ { printf "%.1f", $2 / 1024 }' "/proc/$1/status"; }
 resident_mib() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$1/status"; }
 # server_pid NAME: kube-apiserver or etcd.
 server_pid() { awk -v n="$1" '$1 == n { pid = $2 } END { print pid }' "$dir/kubernetes/pids"; }
 # metric REGEX [PORT]: the sum of the series that match it.
-metric() { curl -fsS "http://127.0.0.1:${2:-$port}/metrics" | awk -v re="^$1" '$0 ~ re { sum += $NF } END { print sum + 0 }'; }
+metric() {
+  curl -fsS "http://127.0.0.1:${2:-$port}/metrics" |
+    awk -v re="^$1" '$0 ~ re { sum += $NF } END { print sum + 0 }'
+}
 
 run() { "$load" "$@" -cluster "$dir/kubernetes" -opensearch "$opensearch"; }
 row() { printf '  %-44s %12s   %s\n' "$@"; }

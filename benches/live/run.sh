@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# run.sh: the live figures: a real API server, a real OpenSearch and weir on the same machine. `make bench-live` runs it.
+# run.sh: the live figures: a real API server, a real OpenSearch and weir on the same machine. `make
+# bench-live` runs it.
 #   N=20000         events of the burst, and so of the backlog
 #   QUIET=200       events of the latency measurement, RATE=5 of them a second
 # The figures of weir are of the whole process with its children, from /proc. Needs Linux.
@@ -53,7 +54,8 @@ row "" measured "to reach"
 row "start to the first stored event" "$(value stored_s "$first") s" "0.300 s"
 row "SIGKILL, start, first new document stored" "$(value stored_s "$restart") s" "1 s"
 row "API server's answer to stored, median" "$(value latency_p50_ms "$latency") ms" "50 ms"
-row "  90 % / 99 % / worst" "$(value latency_p90_ms "$latency") / $(value latency_p99_ms "$latency") / $(value latency_max_ms "$latency")" ""
+ms() { value "latency_$1_ms" "$latency"; }
+row "  90 % / 99 % / worst" "$(ms p90) / $(ms p99) / $(ms max)" ""
 row "burst: events a second the API server took" "$(value create_rate "$burst")" ""
 row "burst: all $n stored after the last creation" "$(value stored_s "$burst") s" "2 s"
 row "burst: CPU an event" "$burst_cpu µs" "50 µs"

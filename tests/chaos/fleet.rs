@@ -1,4 +1,4 @@
-//! weir's replicas, of which one reads; what all of them said and counted.
+//! The replicas of weir, one of which reads, and what all of them logged and counted.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -23,11 +23,11 @@ use crate::servers::{Servers, repository};
 const NAME: &str = "chaos";
 
 pub(crate) struct Fleet {
-    /// Scopes of their own; `None`: one scope of all.
+    /// One scope each; `None`: one scope for all namespaces.
     namespaces: Option<&'static [&'static str]>,
     replicas: Vec<Replica>,
     spared: Mutex<Option<usize>>,
-    /// With more than one replica: where the mark is that counts.
+    /// Holds the settled mark, if there is more than one replica.
     leases: Option<Api<Lease>>,
 }
 
@@ -50,17 +50,17 @@ impl Fleet {
         }
     }
 
-    /// Those that weir watches; `None`: all.
+    /// The namespaces that weir watches; `None`: all.
     pub(crate) fn namespaces(&self) -> Option<&'static [&'static str]> {
         self.namespaces
     }
 
-    /// The first life of each.
+    /// Starts all replicas.
     pub(crate) fn start(&self) {
         self.replicas.iter().for_each(Replica::start);
     }
 
-    /// Whom to kill: three times of four the leader, and nobody who is spared.
+    /// The replica to kill: the leader in three cases of four, never the one that is spared.
     pub(crate) fn victim(&self, dice: u64) -> &Replica {
         let spared = *self.spared.lock().unwrap();
         let others = self.replicas.iter().enumerate().filter(|(number, _)| Some(*number) != spared);
@@ -70,28 +70,27 @@ impl Fleet {
         if dice.is_multiple_of(4) { any } else { leader.unwrap_or(&any) }
     }
 
-    /// Whom not to kill from now on: what it is to show takes its time.
+    /// Spares a replica from now on, which needs time to show something.
     pub(crate) fn spare(&self, replica: Option<usize>) {
         *self.spared.lock().unwrap() = replica;
     }
 
-    /// The number of who leads, if anybody does.
+    /// The number of the leader, if there is one.
     pub(crate) fn leader(&self) -> Option<usize> {
         self.replicas.iter().position(Replica::leads)
     }
 
-    /// It is a problem if this one leads, which has been cut off from the API server for so long.
+    /// Notes a problem if this replica leads after it was cut off from the API server for so long.
     pub(crate) async fn must_have_stopped_leading(&self, replica: usize, since: Duration) {
         self.replicas[replica].must_have_stopped_leading(since).await;
     }
 
-    /// The first one, before anything fails: where it is saved that everything before it is done
-    /// with.
+    /// Waits until the first position is saved, before anything fails.
     pub(crate) async fn until_position_is_saved(&self) {
         eventually("weir saves a position", async || self.position().await).await;
     }
 
-    /// The Lease's, or that of the only replica.
+    /// The settled mark of the Lease, or of the only replica.
     async fn position(&self) -> Option<Value> {
         let text = match &self.leases {
             Some(leases) => {
@@ -102,7 +101,7 @@ impl Fleet {
         serde_json::from_str(&text?).ok()
     }
 
-    /// The saved position is behind everything that was written.
+    /// Whether the saved position has passed everything that was written.
     pub(crate) async fn has_passed(&self, history: &History) -> bool {
         let record = self.position().await.unwrap_or_default();
         let mark = |scope: &str| {
@@ -114,7 +113,7 @@ impl Fleet {
         })
     }
 
-    /// No replica has anything without an outcome, from now on.
+    /// Whether no replica has an event in flight, by readings of from now on.
     pub(crate) async fn is_idle(&self) -> bool {
         for replica in &self.replicas {
             if !replica.is_idle().await {
@@ -124,8 +123,8 @@ impl Fleet {
         true
     }
 
-    /// The end of each replica's last life, in good order and with a whole account. With problems
-    /// they are not drained.
+    /// Ends each replica: it must drain, exit with success and account for every event. If there are
+    /// problems already it is killed.
     pub(crate) async fn end(&self, problems: &[String]) {
         for replica in &self.replicas {
             replica.end(problems).await;
@@ -140,14 +139,14 @@ impl Fleet {
         self.replicas.iter().flat_map(Replica::lives).collect()
     }
 
-    /// SIGKILLs that hit a living weir, those of them that hit a leader, and drains that were over
-    /// before.
+    /// How many SIGKILLs hit a running weir, how many of those hit a leader, and how many drains were
+    /// over before the SIGKILL.
     pub(crate) fn ends(&self) -> (u64, u64, u64) {
         let ends = self.replicas.iter().map(Replica::ends);
         ends.fold((0, 0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1, sum.2 + of.2))
     }
 
-    /// What could not be seen, as weir itself says in its logs.
+    /// What weir could not have seen, according to its own logs.
     pub(crate) fn gaps(&self) -> Vec<Gap> {
         self.lives().iter().flat_map(Life::gaps).collect()
     }
@@ -165,7 +164,7 @@ fn config(namespaces: &[&str], opensearch: &str, has_lease: bool) -> String {
         "[lease]\nenabled = {has_lease}\nnamespace = {namespace:?}\nduration = \"{}s\"\n",
         LEASE_DURATION.as_secs()
     );
-    // The smallest memory there may be: an outage of some seconds fills it.
+    // The smallest memory allowed, so that an outage of a few seconds fills it.
     format!(
         "name = {NAME:?}\ncluster = \"chaos\"\n\
          [source]\nkind = \"kubernetes\"\nnamespaces = {namespaces:?}\n{stages}\

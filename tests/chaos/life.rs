@@ -1,4 +1,4 @@
-//! What one life of a weir has counted and said.
+//! What one process of weir counted and logged during its life.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::oracle::Gap;
 
-/// What one life has counted, when it was last asked.
+/// The counts of one life, when it was last asked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Life {
-    /// Its replica, and the how-manieth it is of that.
+    /// The replica, and which of its lives this is, from 1.
     pub(crate) name: String,
     pub(crate) log: PathBuf,
     /// 0: it never answered.
@@ -52,14 +52,14 @@ impl Life {
             let of_kind = |line: &&Value| {
                 line["message"].as_str().is_some_and(|text| text.starts_with(begins))
             };
-            // Those that were left out are counted in the next line of their kind.
+            // A line says how many like it were suppressed before it.
             let number = |line: &Value| 1 + line["suppressed"].as_u64().unwrap_or_default();
             lines.iter().filter(of_kind).map(number).sum()
         };
         (count("leading"), count("not leading any more: the Lease could not be renewed"))
     }
 
-    /// Takes a reading of `/metrics` in; an error is what is wrong with it.
+    /// Takes in a reading of `/metrics`; an error says what is wrong with it.
     pub(crate) fn read(&mut self, text: &str) -> Result<(), String> {
         let mut families: BTreeMap<&str, u64> = BTreeMap::new();
         let mut samples: BTreeMap<&str, u64> = BTreeMap::new();
@@ -106,7 +106,7 @@ impl Life {
     }
 }
 
-/// The log line of a completed list. Where it left lines of its kind out, gaps are not known.
+/// The log line of a completed list. None may be suppressed, or gaps would be missed.
 fn gap(life: &str, line: &Value) -> Gap {
     let version = |name: &str| line[name].as_str().and_then(|text| text.parse().ok());
     assert_eq!(line["suppressed"], Value::Null, "{life} left out how it listed: {line}");

@@ -1,4 +1,5 @@
-//! The connections that fail: toxiproxy, told by its HTTP API (<https://github.com/Shopify/toxiproxy#http-api>).
+//! The connections that fail: through toxiproxy, controlled by its HTTP API
+//! (<https://github.com/Shopify/toxiproxy#http-api>).
 
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use crate::eventually;
 use crate::plan::{Cut, Harm, Step, Way};
 use crate::servers::{Servers, repository};
 
-/// To one of the two servers: one that all replicas share, or one of each.
+/// A link to one of the two servers: shared by all replicas, or one for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
     ApiServer,
@@ -22,7 +23,7 @@ struct Proxy {
     name: String,
     /// `127.0.0.1:PORT`
     listen: String,
-    /// How many faults have closed it that are not over.
+    /// How many faults keep it closed right now.
     closed_by: tokio::sync::Mutex<u32>,
 }
 
@@ -33,7 +34,7 @@ pub(crate) struct Links {
     toxiproxy: Child,
     control: String,
     client: reqwest::Client,
-    /// Those to the API server first, by the replicas' numbers.
+    /// First those to the API server, by replica.
     proxies: Vec<Proxy>,
     harms: AtomicU64,
     cuts: AtomicU64,
@@ -89,17 +90,17 @@ impl Links {
         &self.of(Link::OpenSearch).next().unwrap().listen
     }
 
-    /// How often anything was done to a link.
+    /// How many faults were injected into links.
     pub(crate) fn harms(&self) -> u64 {
         self.harms.load(Ordering::Relaxed)
     }
 
-    /// How often one replica alone was cut off from the API server.
+    /// How often a single replica was cut off from the API server.
     pub(crate) fn cuts(&self) -> u64 {
         self.cuts.load(Ordering::Relaxed)
     }
 
-    /// Begins what [`mend`](Links::mend) ends.
+    /// Cuts a replica off from the API server, until [`mend`](Links::mend).
     pub(crate) async fn cut(&self, replica: usize, cut: Cut) {
         self.cuts.fetch_add(1, Ordering::Relaxed);
         let proxy = &self.proxies[replica];
@@ -125,7 +126,7 @@ impl Links {
         }
     }
 
-    /// Begins what [`heal`](Links::heal) ends.
+    /// Harms a link, until [`heal`](Links::heal).
     pub(crate) async fn harm(&self, link: Link, step: &Step<Harm>) {
         self.harms.fetch_add(1, Ordering::Relaxed);
         for proxy in self.of(link) {
@@ -137,8 +138,8 @@ impl Links {
         let between = |low: u64, high: u64| low + step.dice % (high - low);
         match step.fault {
             Harm::Cut | Harm::CutAndCompact => self.close(proxy).await,
-            // Nothing passes, and when it ends the connection does, too: TCP loses nothing in
-            // mid-stream.
+            // Nothing gets through, and the connection is closed at the end: TCP does not lose
+            // bytes in mid-stream.
             Harm::Stall(way) => {
                 self.toxic(proxy, HARM, way, "timeout", json!({"timeout": 0})).await
             }
@@ -177,7 +178,7 @@ impl Links {
         assert!(answer.status().is_success(), "toxiproxy: {answer:?}");
     }
 
-    /// Faults of two lanes may meet: it is closed until the last one is over.
+    /// Two faults may overlap: it stays closed until both are over.
     async fn close(&self, proxy: &Proxy) {
         let mut closed_by = proxy.closed_by.lock().await;
         *closed_by += 1;
@@ -207,7 +208,7 @@ impl Links {
         }
     }
 
-    /// Ends every connection: what is stuck on one need not be waited for.
+    /// Closes every connection, so that nothing stays stuck on one.
     pub(crate) async fn renew(&self) {
         for proxy in &self.proxies {
             self.enable(proxy, false).await;

@@ -1,5 +1,5 @@
-//! Writes events at a steady rate, straight to the API server. What it was answered, it knows to be
-//! there.
+//! Writes events at a steady rate, straight to the API server, and remembers the writes that were
+//! acknowledged.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

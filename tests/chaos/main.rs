@@ -2,12 +2,12 @@
 //! random moments.
 //!
 //! ```text
-//!   load ───────────────> kube-apiserver ──[toxiproxy]──> weir ──[toxiproxy]──> OpenSearch
-//!                          │      ▲                        ▲                        ▲    │
-//!   reference <────────────┘      └──────── lanes ─────────┴────────────────────────┘    └───> oracle
+//! load ──────────> kube-apiserver ──[toxiproxy]──> weir ──[toxiproxy]──> OpenSearch
+//!                   │      ▲                        ▲                        ▲    │
+//! reference <───────┘      └──────── faults ────────┴────────────────────────┘    └──> oracle
 //! ```
 //!
-//! - [`plan`]: what happens when, from one seed; pure. [`lanes`] carries it out.
+//! - [`plan`]: what happens when, from one seed; pure. [`faults`] injects it.
 //! - [`load`] creates, updates and deletes events; [`reference`](mod@reference) watches them
 //!   without a proxy and without a gap.
 //! - [`servers`], [`links`], [`fleet`] of [`replica`]s and their [`life`]s, [`search`]: the servers
@@ -16,7 +16,7 @@
 //!
 //! Invariants of a run: every document that weir owes is stored, each once, none that nobody wrote;
 //! what weir counted as created is never more than what is stored; every reading of a ledger
-//! balances; weir never ends by itself; a replica that is cut off from the API server stops
+//! balances; weir never exits on its own; a replica that is cut off from the API server stops
 //! leading.
 //!
 //! `make test` runs a short form; `make chaos` the long one. The variables are those of
@@ -24,8 +24,8 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "what cannot be set up fails")]
 
+mod faults;
 mod fleet;
-mod lanes;
 mod life;
 mod links;
 mod load;
@@ -45,7 +45,7 @@ use links::Links;
 use plan::{Scale, Schedule};
 use servers::Servers;
 
-/// How long everything may take to be well after the last fault: longer than a watch may be silent.
+/// How long recovery may take after the last fault: longer than a watch may be silent.
 const SETTLE_DEADLINE: Duration = Duration::from_secs(600);
 
 /// Everything of one run.
@@ -67,10 +67,10 @@ async fn nothing_is_lost_and_nothing_stored_twice_whatever_fails() {
     world.fleet.start();
     world.fleet.until_position_is_saved().await;
 
-    lanes::run(&schedule, &world).await;
+    faults::run(&schedule, &world).await;
 
     let written = load.end().await;
-    lanes::heal(&world).await;
+    faults::heal(&world).await;
     world.history.until_behind(&written).await;
     let verdict = verdict::reach(&world, &written, began, SETTLE_DEADLINE).await;
     world.fleet.end(&verdict.problems).await;
@@ -92,7 +92,7 @@ async fn nothing_is_lost_and_nothing_stored_twice_whatever_fails() {
 
 impl World {
     async fn begin(scale: &Scale) -> World {
-        // Whoever comes first installs it; the others find it installed.
+        // The error means that one is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let servers = tokio::task::spawn_blocking(Servers::start).await.unwrap();
         let links = Links::start(&servers, scale.replicas).await;
@@ -103,7 +103,7 @@ impl World {
     }
 }
 
-/// A state that takes as long as it takes, but not for ever.
+/// Asks again until the answer is `Some`; fails with what was awaited.
 pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let begin = std::time::Instant::now();
     loop {

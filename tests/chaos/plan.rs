@@ -1,9 +1,8 @@
 //! What happens when: a function of the seed and the scale. Pure but for the environment that
 //! [`Scale`] is read from.
 //!
-//! Each lane has a thread of faults of its own, so that faults of different lanes meet. A lane's
-//! faults come from a shuffled deck of all its kinds, so that with enough of them each kind
-//! happens.
+//! Faults of different targets run side by side, so that they overlap. Those of one target are drawn
+//! from a shuffled deck of all their kinds, so that each kind happens if there are enough of them.
 
 use std::time::Duration;
 
@@ -11,8 +10,8 @@ use fastrand::Rng;
 
 /// For how long the Lease of two replicas is held.
 pub(crate) const LEASE_DURATION: Duration = Duration::from_secs(5);
-/// A leader whose renewals fail stops leading after two thirds of that. A cut of its link lasts so
-/// much longer, in ms, that another one leads meanwhile.
+/// How much longer than that a cut of the leader's link lasts, in ms: a leader whose renewals fail
+/// stops leading after two thirds of it, and another one takes over.
 const CUT_LONGER_MS: std::ops::Range<u64> = 4_000..8_000;
 
 /// How much of everything. Each has a variable.
@@ -20,11 +19,11 @@ const CUT_LONGER_MS: std::ops::Range<u64> = 4_000..8_000;
 pub(crate) struct Scale {
     /// `WEIR_CHAOS_SEED`; else a new one.
     pub(crate) seed: u64,
-    /// `WEIR_CHAOS_SECONDS`: over how long the faults are spread. Restarting servers may take
-    /// longer.
+    /// `WEIR_CHAOS_SECONDS`: how long the faults are spread over. The run may take longer, as
+    /// servers have to restart.
     pub(crate) length: Duration,
-    /// `WEIR_CHAOS_REPLICAS`: with two of them, one leads by a Lease, and it is mostly the leader
-    /// that is killed. Else it is the seed that says.
+    /// `WEIR_CHAOS_REPLICAS`: of two, one leads by a Lease, and it is mostly the leader that is
+    /// killed. Unless it is set, the seed decides.
     pub(crate) replicas: usize,
     /// `WEIR_CHAOS_KILLS`: of weir, with SIGKILL.
     pub(crate) kills: usize,
@@ -34,17 +33,17 @@ pub(crate) struct Scale {
     pub(crate) api_server_stops: usize,
     /// `WEIR_CHAOS_LINK_FAULTS`: on each of the two links.
     pub(crate) link_faults: usize,
-    /// `WEIR_CHAOS_LEADER_CUTS`: of the link between the leader alone and the API server, for
-    /// longer than it may lead without. None with one replica.
+    /// `WEIR_CHAOS_LEADER_CUTS`: of the link between only the leader and the API server, for longer
+    /// than it may lead without renewing. None with one replica.
     pub(crate) leader_cuts: usize,
-    /// `WEIR_CHAOS_COMPACTIONS`: of etcd, besides those that come with other faults.
+    /// `WEIR_CHAOS_COMPACTIONS`: of etcd, in addition to those that come with other faults.
     pub(crate) compactions: usize,
-    /// `WEIR_CHAOS_RATE`
+    /// `WEIR_CHAOS_RATE`: of writes to the API server.
     pub(crate) writes_per_second: u32,
 }
 
 impl Scale {
-    /// The short form, where no variable says otherwise.
+    /// The short form, with what variables override.
     pub(crate) fn of_environment() -> Scale {
         let number = |name: &str, default: u64| {
             let given =
@@ -68,7 +67,7 @@ impl Scale {
         }
     }
 
-    /// A watch of all namespaces, or one of each.
+    /// One watch of all namespaces, or one for each.
     pub(crate) fn is_one_scope(&self) -> bool {
         self.seed.is_multiple_of(2)
     }
@@ -90,18 +89,18 @@ pub(crate) enum Kill {
 pub(crate) enum Stop {
     /// SIGKILL.
     Killed,
-    /// SIGTERM: it ends its watches in good order.
+    /// SIGTERM: it closes its watches properly.
     Ended,
 }
 
-/// What is done to a link. "To" the client: what the server answers.
+/// What is done to a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Harm {
     /// Connections are closed, and new ones refused.
     Cut,
-    /// The same, and etcd is compacted meanwhile.
+    /// The same, and etcd is compacted in the meantime.
     CutAndCompact,
-    /// Connections stay open, and nothing passes.
+    /// Connections stay open, and nothing gets through.
     Stall(Way),
     /// A few kilobytes a second.
     Slow(Way),
@@ -109,7 +108,7 @@ pub(crate) enum Harm {
     Truncate(Way),
     /// Each connection is reset after some time.
     Reset(Way),
-    /// Bytes come in small pieces.
+    /// Bytes arrive in small pieces.
     Slice(Way),
 }
 
@@ -118,7 +117,7 @@ pub(crate) enum Harm {
 pub(crate) enum Cut {
     /// Connections are closed, and new ones refused.
     Refused,
-    /// Connections stay open and are taken, and nothing passes.
+    /// Connections stay open, new ones are accepted, and nothing gets through.
     Silent,
 }
 
@@ -161,12 +160,12 @@ impl Harm {
 /// One fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Step<F> {
-    /// When it begins, unless the lane's last one is not over by then.
+    /// When it begins, or later, if the one before it is not over by then.
     pub(crate) at: Duration,
     pub(crate) fault: F,
     /// How long it lasts.
     pub(crate) hold: Duration,
-    /// For what the fault has to choose: bytes, rates.
+    /// Random bits for what the fault has to choose, such as bytes and rates.
     pub(crate) dice: u64,
 }
 
@@ -184,19 +183,19 @@ pub(crate) struct Schedule {
 
 impl Schedule {
     pub(crate) fn of(scale: &Scale) -> Schedule {
-        let lane = |number: u64| Rng::with_seed(scale.seed.wrapping_mul(31).wrapping_add(number));
+        let rng = |number: u64| Rng::with_seed(scale.seed.wrapping_mul(31).wrapping_add(number));
         let length = scale.length;
         let leader_cuts = if scale.replicas > 1 { scale.leader_cuts } else { 0 };
         let renew_ms = LEASE_DURATION.as_millis() as u64 * 2 / 3;
         let cut_ms = renew_ms + CUT_LONGER_MS.start..renew_ms + CUT_LONGER_MS.end;
         Schedule {
-            kills: steps(lane(1), &Kill::ALL, scale.kills, length, 0..1_500),
-            opensearch: steps(lane(2), &[()], scale.opensearch_kills, length, 0..3_000),
-            api_server: steps(lane(6), &Stop::ALL, scale.api_server_stops, length, 0..3_000),
-            compactions: steps(lane(3), &[()], scale.compactions, length, 0..1),
-            to_api_server: steps(lane(4), &Harm::ALL, scale.link_faults, length, 200..3_000),
-            to_opensearch: steps(lane(5), &Harm::ALL, scale.link_faults, length, 200..3_000),
-            leader_cuts: steps(lane(7), &Cut::ALL, leader_cuts, length, cut_ms),
+            kills: steps(rng(1), &Kill::ALL, scale.kills, length, 0..1_500),
+            opensearch: steps(rng(2), &[()], scale.opensearch_kills, length, 0..3_000),
+            api_server: steps(rng(6), &Stop::ALL, scale.api_server_stops, length, 0..3_000),
+            compactions: steps(rng(3), &[()], scale.compactions, length, 0..1),
+            to_api_server: steps(rng(4), &Harm::ALL, scale.link_faults, length, 200..3_000),
+            to_opensearch: steps(rng(5), &Harm::ALL, scale.link_faults, length, 200..3_000),
+            leader_cuts: steps(rng(7), &Cut::ALL, leader_cuts, length, cut_ms),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One replica: the real binary in a folder of its own, started and killed; its lives.
+//! One replica: the real binary in a folder of its own, started and killed again and again.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::eventually;
 use crate::life::{Life, ends_balanced};
 use crate::servers::Servers;
 
-/// How often the living one is asked.
+/// How often `/metrics` is read while it runs.
 const READING_INTERVAL: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
-    /// In a folder of its own, and not running yet.
+    /// Makes its folder; it does not run yet.
     pub(crate) fn new(name: String, config: &str, kubeconfig: &Path, servers: &Servers) -> Replica {
         let folder = servers.folder().join("weir").join(&name);
         std::fs::create_dir_all(&folder).unwrap();
@@ -62,7 +62,7 @@ impl Replica {
         self.state.lock().unwrap()
     }
 
-    /// A new life.
+    /// Starts a new life.
     pub(crate) fn start(&self) {
         let mut state = self.lock();
         assert!(state.running.is_none(), "weir runs already");
@@ -78,7 +78,7 @@ impl Replica {
             .stderr(file)
             .spawn()
             .unwrap();
-        // As `Servers::adopt` does: it ends with the servers.
+        // So that it is stopped with the servers, as `Servers::adopt` explains.
         let pids = self.logs.parent().unwrap().join("pids");
         let line = format!("{name} {}\n", child.id());
         let mut pids = std::fs::OpenOptions::new().append(true).open(pids).unwrap();
@@ -103,7 +103,7 @@ impl Replica {
         }
     }
 
-    /// SIGTERM; whether it ends in good order before [`kill`](Replica::kill) is not said.
+    /// SIGTERM. It may or may not have drained by the time of [`kill`](Replica::kill).
     pub(crate) fn terminate(&self) {
         let mut state = self.lock();
         let Some(running) = &mut state.running else { return };
@@ -116,7 +116,7 @@ impl Replica {
         }
     }
 
-    /// After [`terminate`](Replica::terminate): SIGKILL where the drain is not over.
+    /// After [`terminate`](Replica::terminate): SIGKILL, unless the drain is over.
     pub(crate) fn kill_in_the_drain(&self) {
         let ended =
             self.lock().running.as_mut().and_then(|running| running.child.try_wait().unwrap());
@@ -124,7 +124,7 @@ impl Replica {
         let mut state = self.lock();
         state.running = None;
         state.drains += 1;
-        // Killed by SIGTERM: it had not come so far as to handle it.
+        // SIGTERM killed it: it came before the handler was installed.
         if !status.success() && status.signal() != Some(Signal::TERM.as_raw()) {
             let name = state.lives.last().map(|life| life.name.clone()).unwrap_or_default();
             state.problems.push(format!("{name} did not end well after SIGTERM: {status}"));
@@ -139,18 +139,18 @@ impl Replica {
         std::fs::read_to_string(self.folder.join("spool/position.json")).ok()
     }
 
-    /// It said so when it was asked last.
+    /// According to its last reading.
     pub(crate) fn leads(&self) -> bool {
         let state = self.lock();
         state.running.is_some() && state.lives.last().is_some_and(|life| life.leads)
     }
 
-    /// It is a problem if it leads, although it has been cut off from the API server for so long.
+    /// Notes a problem if it leads after it was cut off from the API server for so long.
     pub(crate) async fn must_have_stopped_leading(&self, since: Duration) {
         let last = || self.lock().lives.last().cloned().unwrap_or_default();
         let cut = last();
-        // A reading that was under way may be of before. Another life has begun without the API
-        // server, and cannot lead.
+        // A reading that was under way may be older. A life that began since then has not reached
+        // the API server, and cannot lead.
         let fresh = cut.readings + 2;
         let is_asked = async || (last().readings >= fresh || last().name != cut.name).then_some(());
         eventually("weir is asked", is_asked).await;
@@ -162,17 +162,17 @@ impl Replica {
         }
     }
 
-    /// The living one has nothing without an outcome, from now on.
+    /// Whether it has no event in flight, by a reading of from now on.
     pub(crate) async fn is_idle(&self) -> bool {
         let last = || self.lock().lives.last().cloned().unwrap_or_default();
-        // A reading that was under way may be of before.
+        // A reading that was under way may be older.
         let fresh = last().readings + 2;
         eventually("weir is asked", async || (last().readings >= fresh).then_some(())).await;
         last().in_flight == 0
     }
 
-    /// The end of the last life, in good order and with a whole account. With problems it is not
-    /// drained.
+    /// Ends the last life: it must drain, exit with success and account for every event. If there
+    /// are problems already it is killed.
     pub(crate) async fn end(&self, problems: &[String]) {
         self.reader.abort();
         if !problems.is_empty() {
@@ -214,8 +214,8 @@ impl Replica {
         self.lock().lives.clone()
     }
 
-    /// SIGKILLs that hit a living weir, those of them that hit a leader, and drains that were over
-    /// before.
+    /// How many SIGKILLs hit a running weir, how many of those hit a leader, and how many drains were
+    /// over before the SIGKILL.
     pub(crate) fn ends(&self) -> (u64, u64, u64) {
         let state = self.lock();
         (state.kills, state.leaders_killed, state.drains)
@@ -269,7 +269,7 @@ async fn read_for_ever(state: Arc<Mutex<State>>) {
     }
 }
 
-/// `make chaos` runs a release build under the same driver.
+/// The binary to test: `make chaos` sets it to a release build.
 fn weir() -> PathBuf {
     std::env::var_os("WEIR_CHAOS_WEIR")
         .map_or_else(|| env!("CARGO_BIN_EXE_weir").into(), PathBuf::from)

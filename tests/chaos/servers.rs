@@ -10,7 +10,7 @@ use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::json;
 
-/// A small node is enough, and others run tests, too.
+/// A small node is enough, and leaves memory to the tests of others.
 const OPENSEARCH_HEAP: &str = "256m";
 
 /// Stopped by `up.sh`'s watcher when this process ends, however it ends.

@@ -1,4 +1,4 @@
-//! Waits until weir has done what it owes, or has had its time, and says what came of it.
+//! Waits until weir has delivered what it owes, or its time is up, and judges the result.
 
 use std::time::{Duration, Instant};
 
@@ -13,13 +13,13 @@ pub(crate) struct Verdict {
     pub(crate) judgement: Judgement,
     pub(crate) documents: usize,
     pub(crate) acknowledged: usize,
-    /// All of the run, but starting the servers.
+    /// The whole run, without starting the servers.
     pub(crate) took: Duration,
     pub(crate) settled_after: Duration,
     pub(crate) problems: Vec<String>,
 }
 
-/// A run that began at `began`, and whose faults are over.
+/// Judges a run that began at `began` and whose faults are over.
 pub(crate) async fn reach(
     world: &World,
     written: &[Written],
@@ -32,7 +32,7 @@ pub(crate) async fn reach(
     loop {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let is_over = begin.elapsed() > deadline;
-        // Before the documents are read: what is not there then does not come any more.
+        // Before the documents are read: what is missing then will not come any more.
         let is_done = world.fleet.has_passed(&history).await && world.fleet.is_idle().await;
         if !is_done && !is_over {
             continue;
@@ -69,7 +69,7 @@ pub(crate) async fn reach(
     }
 }
 
-/// What a run has shown, in numbers.
+/// What the run showed, in numbers.
 pub(crate) fn summary(scale: &Scale, world: &World, verdict: &Verdict) -> String {
     let lives = world.fleet.lives();
     let (kills, leaders, drains) = world.fleet.ends();

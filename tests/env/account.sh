@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What demo.sh and demo-live.sh share: settings, metrics, and the account of what became of the events. Awk and bash
-# alone: a fresh machine has no jq. Source it after lib.sh.
+# What demo.sh and demo-live.sh share: settings, metrics, and the account of what became of the
+# events. Awk and bash alone: a fresh machine has no jq. Source it after lib.sh.
 
 bold='' dim='' red='' plain=''
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
@@ -37,7 +37,12 @@ scrape() {
 }
 
 # metric NAME FILE: the sum over its labels.
-metric() { awk -v n="$1" '{ name = $1; sub(/{.*/, "", name) } name == n { s += $NF } END { printf "%d", s }' "$2"; }
+metric() {
+  awk -v n="$1" '
+    { name = $1; sub(/{.*/, "", name) }
+    name == n { s += $NF }
+    END { printf "%d", s }' "$2"
+}
 
 # settle PID LOG N: wait until weir has received N events and settled all; its metrics.
 settle() {
@@ -55,7 +60,8 @@ settle() {
   die "weir did not settle all events within a minute: $(tail -n 3 "$2")"
 }
 
-# The awk functions that know an event's line: no tree is built, the first member of that name counts.
+# The awk functions that know an event's line: no tree is built, the first member of that name
+# counts.
 # shellcheck disable=SC2016 # awk, not bash
 event_awk='
   function text(name,   s) { # the string member called name, as it is between its quotes
@@ -64,13 +70,22 @@ event_awk='
   }
   function within(object, name,   s, whole) { # the same, within a member that is an object
     whole = $0
-    if (match($0, "\"" object "\" *: *{[^{}]*}")) { $0 = substr($0, RSTART, RLENGTH); s = text(name) }
+    if (match($0, "\"" object "\" *: *{[^{}]*}")) {
+      $0 = substr($0, RSTART, RLENGTH); s = text(name)
+    }
     $0 = whole; return s
   }
-  function cut(s, n) { gsub(/\\[nrt]/, " ", s); gsub(/\\"/, "\"", s); return length(s) > n ? substr(s, 1, n - 1) "…" : s }'
+  function cut(s, n) {
+    gsub(/\\[nrt]/, " ", s); gsub(/\\"/, "\"", s)
+    return length(s) > n ? substr(s, 1, n - 1) "…" : s
+  }'
 
 # reasons FILE: how often each reason occurs in it, as REASON<tab>COUNT.
-reasons() { awk "$event_awk"' { n[text("reason")]++ } END { for (r in n) print r "\t" n[r] }' "$1" | sort; }
+reasons() {
+  awk "$event_awk"'
+    { n[text("reason")]++ }
+    END { for (r in n) print r "\t" n[r] }' "$1" | sort
+}
 
 # top N: the N most frequent of REASON<tab>COUNT lines, and how many more there are.
 top() {

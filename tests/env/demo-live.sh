@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# demo-live.sh: what `make demo-live` runs: the demo with a real API server, controllers and scheduler, and a real
-# OpenSearch. They stay until Ctrl-C. The nodes are objects without a machine, so the kubelets' part is created.
+# demo-live.sh: what `make demo-live` runs: the demo with a real API server, controllers and
+# scheduler, and a real OpenSearch. They stay until Ctrl-C. The nodes are objects without a machine,
+# so the kubelets' part is created.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/env/lib.sh

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# demo-reports.sh CLUSTER_DIR start|end: the events of record-demo.sh that one machine cannot provoke, created through
-# the API as their reporters create them: a node's disk fills up, a GPU fails, the autoscaler has no answer.
+# demo-reports.sh CLUSTER_DIR start|end: the events of record-demo.sh that one machine cannot
+# provoke, created through the API as their reporters create them: a node's disk fills up, a GPU
+# fails, the autoscaler has no answer.
 # shellcheck disable=SC2154 # kubeconfig, server, kubectl: from the file that up.sh writes
 set -euo pipefail
 . "${1:?usage: demo-reports.sh CLUSTER_DIR start|end}/env"
 export KUBECONFIG=$kubeconfig PATH="${kubectl%/*}:$PATH"
 
-# report NAMESPACE KIND NAME TYPE REASON COMPONENT HOST MESSAGE [COUNT]: create the event; with COUNT, repeat it.
+# report NAMESPACE KIND NAME TYPE REASON COMPONENT HOST MESSAGE [COUNT]: create the event; with
+# COUNT, repeat it.
 report() {
   local ns=$1 kind=$2 object=$3 now name uid=$3 body
   now=$(date -u +%FT%TZ)

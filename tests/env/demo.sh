@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# demo.sh: what `make demo` runs: build weir and the modules, send the recorded events of config/demo.toml through
-# them, and tell what became of them. Needs nothing but Rust; with-target.sh sets CARGO_TARGET_DIR.
+# demo.sh: what `make demo` runs: build weir and the modules, send the recorded events of
+# config/demo.toml through them, and tell what became of them. Needs nothing but Rust;
+# with-target.sh sets CARGO_TARGET_DIR.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/env/lib.sh
@@ -12,7 +13,8 @@ tests/env/filters.sh release
 out=demo-out
 rm -rf $out
 mkdir $out
-# The same pipeline, but it goes on listening at the end of the file, so that its metrics can be asked for.
+# The same pipeline, but it goes on listening at the end of the file, so that its metrics can be
+# asked for.
 config=config/.demo-$$.toml
 trap 'rm -f "$config"; kill "${weir:-}" 2>/dev/null || true' EXIT
 follow_and_listen <config/demo.toml >"$config"

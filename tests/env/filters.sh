@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# filters.sh [PROFILE]: build every module of filters/ into filters/dist/NAME.wasm with `weir filter build`.
+# filters.sh [PROFILE]: build every module of filters/ into filters/dist/NAME.wasm with `weir filter
+# build`.
 # PROFILE: cargo's, of weir itself: release (default) or dev. with-target.sh sets CARGO_TARGET_DIR.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -13,7 +14,8 @@ for module in filters/*/Cargo.toml; do
   CARGO_TARGET_DIR=$CARGO_TARGET_DIR/filters "$weir" filter build "${module%/Cargo.toml}"
 done
 
-# A module that imports WASI, to test `wasi = "stub"` with; only rustup has what it takes to build it.
+# A module that imports WASI, to test `wasi = "stub"` with; only rustup has what it takes to build
+# it.
 wasip2() { compgen -G "$(rustc --print sysroot)/lib/rustlib/wasm32-wasip2/lib/libstd-*.rlib" >/dev/null; }
 if wasip2 || { timeout 60 rustup target add wasm32-wasip2 >/dev/null 2>&1 </dev/null && wasip2; }; then
   (cd filters && CARGO_TARGET_DIR=$CARGO_TARGET_DIR/filters \

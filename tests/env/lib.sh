@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# What the scripts of this folder share. Source it; it sets only functions, WEIR_CACHE and CARGO_DENY.
+# What the scripts of this folder share. Source it; it sets only functions, WEIR_CACHE and
+# CARGO_DENY.
 
-# Everything slow to get is kept here, in folders named after a hash of what it is made from, so that a
-# fresh clone on a machine that built before starts warm.
+# Everything slow to get is kept here, in folders named after a hash of what it is made from, so
+# that a fresh clone on a machine that built before starts warm.
 WEIR_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/weir
 
 # Where setup.sh installs cargo-deny, whose version is part of the name.
@@ -22,8 +23,8 @@ have() { command -v "$1" >/dev/null 2>&1; }
 # hash_of FILE...: a short name for the content of these files, whatever the folder they are in.
 hash_of() { cat "$@" | sha256sum | cut -c1-16; }
 
-# keep_newest N DIR...: removes all but the N folders used last (`touch` one to say that it was used), but none
-# that was used in the last two hours: somebody may be using it.
+# keep_newest N DIR...: removes all but the N folders used last (`touch` one to say that it was
+# used), but none that was used in the last two hours: somebody may be using it.
 keep_newest() {
   local keep=$1 d
   shift
@@ -34,7 +35,8 @@ keep_newest() {
   done
 }
 
-# free_port: a port of 127.0.0.1 on which nobody listens, below the range that the kernel hands out to clients.
+# free_port: a port of 127.0.0.1 on which nobody listens, below the range that the kernel hands out
+# to clients.
 free_port() {
   local p
   while :; do

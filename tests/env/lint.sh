@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# lint.sh: formatting, clippy, documentation, dependencies and scripts. Warnings are errors.
+# lint.sh: formatting, clippy, documentation, dependencies, scripts and the length of lines. Warnings
+# are errors.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/env/lib.sh
@@ -31,3 +32,26 @@ if have shellcheck; then
 else
   say "lint: scripts: only their syntax was checked, shellcheck is not installed"
 fi
+
+# long_lines: the lines of more than 100 columns, as FILE:LINE: TEXT. rustfmt cuts code, but neither
+# comments nor strings. Data in the strings of tests, and whatever a script quotes, may be longer.
+long_lines() {
+  local file tests
+  export LC_ALL=C.UTF-8 # columns, not bytes
+  git ls-files '*.rs' | while read -r file; do
+    case $file in
+      tests/* | benches/* | */tests/* | */tests.rs | *_tests.rs) tests=1 ;;
+      *) tests=$(grep -n -m1 -xF '#[cfg(test)]' "$file" | cut -d: -f1) ;;
+    esac
+    grep -nE '^.{101,}' "$file" |
+      awk -v file="$file" -v tests="${tests:-1000000}" '
+        { line = $0; number = line + 0; sub(/^[0-9]+:/, "", line) }
+        line ~ /^ *\/\/.*https?:/ { next } # a link cannot be cut
+        number < tests || line ~ /^ *\/\// { print file ":" number ": " substr(line, 1, 60) "…" }'
+  done
+  # Not Kubernetes' build.sh: its text is part of the name under which the servers are cached.
+  grep -nE '^ *#.{100,}' -- "${scripts[@]}" Makefile | grep -v '^tests/env/kubernetes/build.sh'
+}
+# Told, and not yet refused.
+long=$(long_lines || true)
+[ -z "$long" ] || say "lint: $(wc -l <<<"$long") lines of more than 100 columns:"$'\n'"$long"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# record-demo.sh [OUT]: record config/demo-events.jsonl anew, from real servers and a real node. About three minutes;
-# needs root. Two stories cannot be provoked on a machine without GPUs and with a healthy disk, so their events
-# are created through the API with the texts of the kubelet and of node-problem-detector: see demo-reports.sh.
+# record-demo.sh [OUT]: record config/demo-events.jsonl anew, from real servers and a real node.
+# About three minutes; needs root. Two stories cannot be provoked on a machine without GPUs and with
+# a healthy disk, so their events are created through the API with the texts of the kubelet and of
+# node-problem-detector: see demo-reports.sh.
 # shellcheck disable=SC2154 # kubeconfig, server, kubectl: from the file that up.sh writes
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# setup.sh WHAT...: make sure that WHAT is there, and say exactly what is missing where it cannot be had.
-# WHAT: rust-wasm (compile modules), kubernetes, opensearch (servers of the tests), toxiproxy (connections that fail, for
-# tests/chaos), node (a kubelet's needs; only record-demo.sh uses it), cargo-deny, all (what `make test` and .ci/run need).
-# As root on Debian or Ubuntu it installs packages with apt; it never changes anything else outside
-# ${XDG_CACHE_HOME:-~/.cache}/weir. Callers may run at the same time.
+# setup.sh WHAT...: make sure that WHAT is there, and say exactly what is missing where it cannot be
+# had.
+# WHAT: rust-wasm (compile modules), kubernetes, opensearch (servers of the tests), toxiproxy
+# (connections that fail, for tests/chaos), node (a kubelet's needs; only record-demo.sh uses it),
+# cargo-deny, all (what `make test` and .ci/run need). As root on Debian or Ubuntu it installs
+# packages with apt; it never changes anything else outside ${XDG_CACHE_HOME:-~/.cache}/weir.
+# Callers may run at the same time.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
@@ -40,8 +42,8 @@ rust() {
   have cc || { apt gcc libc6-dev && have cc; } || need "cc, a C compiler: install the package \`gcc\` or \`clang\`"
 }
 
-# Modules are wasm32-unknown-unknown. rustup has that target's standard library; where rustup cannot download,
-# Debian's Rust for the web can build it from source.
+# Modules are wasm32-unknown-unknown. rustup has that target's standard library; where rustup cannot
+# download, Debian's Rust for the web can build it from source.
 has_rustup_target() {
   have rustc && compgen -G "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib/libstd-*.rlib" >/dev/null
 }

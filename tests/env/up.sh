@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# up.sh [--owner PID] [--private] [WHAT...]: start real servers on 127.0.0.1, random ports, and print how to reach them.
-# WHAT: kubernetes, opensearch, opensearch-secure (https, basic auth). Default: kubernetes opensearch.
+# up.sh [--owner PID] [--private] [WHAT...]: start real servers on 127.0.0.1, random ports, and
+# print how to reach them.
+# WHAT: kubernetes, opensearch, opensearch-secure (https, basic auth). Default: kubernetes
+# opensearch.
 #
 # Prints lines NAME=VALUE, in this order, those of what was started:
 #   dir=              everything of theirs is below it; `down.sh DIR` stops and removes it
@@ -11,9 +13,11 @@
 # (opensearch_dir is for ../opensearch/down.sh and up.sh, to stop that node and start it again.)
 #
 # --owner PID: they are stopped when that process ends, however it ends. A test passes its own.
-# WEIR_TEST_KUBECONFIG, WEIR_TEST_OPENSEARCH_URL: existing servers to use: nothing is started in their place.
+# WEIR_TEST_KUBECONFIG, WEIR_TEST_OPENSEARCH_URL: existing servers to use: nothing is started in
+# their place.
 # --private: start them all the same, for a test that will stop or break them.
-# The variables of kubernetes/up.sh (EVENT_TTL, APISERVER_FLAGS...) and opensearch/up.sh (OS_VERSION...) work.
+# The variables of kubernetes/up.sh (EVENT_TTL, APISERVER_FLAGS...) and opensearch/up.sh
+# (OS_VERSION...) work.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
@@ -50,7 +54,8 @@ if [ -n "$owner" ]; then
 fi
 trap '"$here/down.sh" "$dir" || true' EXIT
 
-# twice COMMAND...: a port found free may have been taken before it was used, so one failure is not yet one.
+# twice COMMAND...: a port found free may have been taken before it was used, so one failure is not
+# yet one.
 twice() { "$@" || { say "up.sh: once more: $*"; "$@"; }; }
 kubernetes() {
   rm -rf "$dir/kubernetes"

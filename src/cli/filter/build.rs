@@ -179,7 +179,7 @@ impl Artifact {
 
 /// The component around a core module, checked; the error says what is wrong with the module.
 fn component(module: &[u8]) -> Result<Vec<u8>, String> {
-    let mut encoder = wit_component::ComponentEncoder::default();
+    let encoder = wit_component::ComponentEncoder::default();
     let encoded = encoder.module(module).and_then(|encoder| encoder.validate(true).encode());
     encoded.map_err(|error| format!("{error:#}"))
 }

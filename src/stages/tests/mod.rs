@@ -9,7 +9,7 @@ mod strained;
 mod wasi;
 
 #[allow(dead_code, unreachable_pub)] // Shared with the integration tests and benches, which are crates of their own.
-#[path = "../../../tests/support/modules.rs"]
+#[path = "../../../tests/suite/support/modules.rs"]
 mod modules;
 
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! `wasi = "stub"`: what a module gets that imports WASI, and that it cannot make the host do more.
 //!
 //! The modules here import what wit-component's adapters import, in WebAssembly text.
-//! `tests/guests.rs` has a real one.
+//! `tests/suite/guests.rs` has a real one.
 
 use super::said::log_of;
 use super::*;

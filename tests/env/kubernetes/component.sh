@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# component.sh DIR NAME stop SIGNAL | start: end one process that up.sh started in DIR (kube-apiserver, etcd, ...) and wait
-# until it is gone, with SIGKILL where SIGNAL has not done it within 5 s; start it again with the arguments that it had.
-# `start kube-apiserver` returns when it is ready.
+# component.sh DIR NAME stop SIGNAL | start: end one process that up.sh started in DIR
+# (kube-apiserver, etcd, ...) and wait until it is gone, with SIGKILL where SIGNAL has not done it
+# within 5 s; start it again with the arguments that it had. `start kube-apiserver` returns when it
+# is ready.
 set -euo pipefail
 umask 077
 here=$(cd "$(dirname "$0")" && pwd -P)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # up.sh [dir]: start a real Kubernetes control plane on 127.0.0.1, everything below dir
-# (a new temporary directory when not given). Prints dir=, kubeconfig=, server=, etcd= and kubectl= when ready.
+# (a new temporary directory when not given). Prints dir=, kubeconfig=, server=, etcd= and kubectl=
+# when ready.
 #   BIN=...             the folder with the binaries (default: what setup.sh built)
 #   PORT=, ETCD_PORT=, CM_PORT=, SCHED_PORT=   fixed ports (default: random free ones)
 #   BIND=127.0.0.1          kube-apiserver's address. BIND=10.96.0.1 PORT=443 (root) puts it where the service
@@ -86,8 +87,8 @@ start etcd "$BIN/etcd" --name k8slab --data-dir "$dir/etcd" --unsafe-no-fsync \
   --initial-cluster "k8slab=http://127.0.0.1:$ETCD_PEER_PORT" --log-level warn ${ETCD_FLAGS:-}
 wait_for etcd "http://127.0.0.1:$ETCD_PORT/health"
 
-# No endpoint reconciler: it refuses a loopback address for the service "kubernetes", and the API server
-# ends if it cannot write it.
+# No endpoint reconciler: it refuses a loopback address for the service "kubernetes", and the API
+# server ends if it cannot write it.
 start kube-apiserver "$BIN/kube-apiserver" \
   --etcd-servers "http://127.0.0.1:$ETCD_PORT" --etcd-compaction-interval "${COMPACTION:-5m}" \
   --bind-address "$BIND" --secure-port "$PORT" --advertise-address "$BIND" --endpoint-reconciler-type none \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Start one OpenSearch node on 127.0.0.1:PORT (0: a free port) with everything it writes under DATADIR.
-# Prints url= and pid=, and with SECURE also ca=, username= and password=, when it answers.
+# Start one OpenSearch node on 127.0.0.1:PORT (0: a free port) with everything it writes under
+# DATADIR. Prints url= and pid=, and with SECURE also ca=, username= and password=, when it answers.
 #   up.sh PORT DATADIR            plain http
 #   SECURE=1 up.sh PORT DATADIR   https and basic auth (security plugin); CA in DATADIR/config/ca.pem
 #   up.sh --java-home             only print which Java would be used
@@ -14,7 +14,8 @@
 #                shipper may write to kube-events* and no more; reader may only read them
 #   WEIR_TEST_OWNER  a PID: the node is stopped, and DATADIR removed, when that process ends, however it ends
 #   OS_JAVA_HOME JDK to use; default: JAVA_HOME or one in /usr/lib/jvm, whichever fits first
-# As root the node runs as nobody (OpenSearch refuses root), so nobody must be able to reach DATADIR.
+# As root the node runs as nobody (OpenSearch refuses root), so nobody must be able to reach
+# DATADIR.
 set -euo pipefail
 umask 022
 [ $# -eq 2 ] || [ "${1:-}" = --java-home ] || { sed -n '2,/^set/{/^#/p}' "$0" >&2; exit 2; }

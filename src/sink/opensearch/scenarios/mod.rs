@@ -1,5 +1,5 @@
 //! The sink against a server that does what servers have done to others. What a real node does is
-//! tested against a real node (`tests/sink_opensearch.rs`).
+//! tested against a real node (`tests/suite/sink_opensearch.rs`).
 //!
 //! The clock is paused, so waits take no time. A request may then time out although the server
 //! answers: what is asserted must hold all the same.

@@ -1,6 +1,6 @@
 //! The sink against servers behind whose name the writes move, or that take no ids. What a real
-//! data stream does is tested against a real node (`tests/sink_opensearch.rs`,
-//! `tests/e2e/streams.rs`).
+//! data stream does is tested against a real node (`tests/suite/sink_opensearch.rs`,
+//! `tests/suite/e2e/streams.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;

@@ -21,8 +21,7 @@ impl Search {
     }
 
     pub(crate) fn at(url: String) -> Search {
-        // Whoever comes first installs it; the others find it installed.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        weir::tls::install_crypto_provider();
         Search {
             url,
             index: unique("kube-events-e2e"),
@@ -72,7 +71,13 @@ impl Search {
         assert_eq!(status, 200, "{answer}");
     }
 
-    async fn ask(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> (u16, Value) {
+    /// The status and the JSON that it answers; 0 and null when it does not.
+    pub(crate) async fn ask(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> (u16, Value) {
         let mut request = self.client.request(method, format!("{}/{path}", self.url));
         if self.is_secure {
             let username = variable("WEIR_TEST_OPENSEARCH_SECURE_USERNAME");
@@ -101,13 +106,19 @@ impl Search {
         answer
     }
 
+    /// A template that makes a data stream of the index.
+    pub(crate) async fn make_stream_template(&self, priority: u32) {
+        let template =
+            json!({"index_patterns": [self.index], "priority": priority, "data_stream": {}});
+        let path = format!("_index_template/{}", self.index);
+        self.succeed(reqwest::Method::PUT, &path, template).await;
+    }
+
     /// Makes the index a data stream.
     pub(crate) async fn make_stream(&self) {
-        let template = json!({"index_patterns": [self.index], "priority": 200, "data_stream": {}});
-        self.succeed(reqwest::Method::PUT, &format!("_index_template/{}", self.index), template)
-            .await;
-        self.succeed(reqwest::Method::PUT, &format!("_data_stream/{}", self.index), json!({}))
-            .await;
+        self.make_stream_template(200).await;
+        let path = format!("_data_stream/{}", self.index);
+        self.succeed(reqwest::Method::PUT, &path, json!({})).await;
     }
 
     /// Makes the index an alias that can be rolled over.
@@ -119,7 +130,9 @@ impl Search {
 
     /// Writes go to a new index from now on.
     pub(crate) async fn roll_over(&self) {
-        self.succeed(reqwest::Method::POST, &format!("{}/_rollover", self.index), json!({})).await;
+        let path = format!("{}/_rollover", self.index);
+        let answer = self.succeed(reqwest::Method::POST, &path, json!({})).await;
+        assert_eq!(answer["rolled_over"], true, "{answer}");
     }
 
     /// Removes the index, with everything in it.

@@ -1,7 +1,5 @@
 //! Compiling modules in a child: what it answers, and that it is given up when it takes too much.
 
-#![allow(clippy::unwrap_used)] // A test that cannot be set up fails.
-
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -14,11 +12,8 @@ use weir::stages::{
     load,
 };
 
-#[allow(dead_code)] // Shared with other test crates, which use other parts.
-#[path = "support/modules.rs"]
-mod modules;
-
-use modules::Guest;
+use crate::support::finish;
+use crate::support::modules::{self, Guest};
 
 /// Gives `module` to the hidden subcommand that compiles in a child: its exit code, and what it
 /// wrote.
@@ -31,7 +26,7 @@ fn compile_child(module: &[u8]) -> (Option<i32>, Vec<u8>, String) {
         .spawn()
         .unwrap();
     child.stdin.take().unwrap().write_all(module).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = finish(child);
     (output.status.code(), output.stdout, String::from_utf8(output.stderr).unwrap())
 }
 

@@ -1,8 +1,6 @@
 //! A module's deadline is CPU time: a process that is stopped most of the time, by signals or by a
 //! CPU quota, does not lose healthy modules.
 
-#![allow(clippy::unwrap_used)] // A test that cannot be set up fails.
-
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,11 +9,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-#[allow(dead_code)] // Shared with other test crates, which use other parts.
-#[path = "support/modules.rs"]
-mod modules;
-
-use modules::Guest;
+use crate::support::finish;
+use crate::support::modules::{self, Guest};
 
 /// Some milliseconds of CPU time a call: far below the deadline of 50 ms, far above it when 19 of
 /// 20 are taken away.
@@ -107,14 +102,14 @@ impl Drop for Quota {
 fn warm() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     write_pipeline(folder.path());
-    let output = start(folder.path()).wait_with_output().unwrap();
+    let output = finish(start(folder.path()));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     std::fs::remove_file(folder.path().join("out.ndjson")).unwrap();
     folder
 }
 
 fn is_healthy(folder: &Path, child: Child) {
-    let output = child.wait_with_output().unwrap();
+    let output = finish(child);
     let log = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{log}");
     let documents = std::fs::read_to_string(folder.join("out.ndjson")).unwrap();

@@ -1,11 +1,8 @@
 //! Dead letters in an index of a real OpenSearch: what it refused once, it takes as a letter.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 
-use crate::support::{Search, Weir, eventually, unique, variable};
+use crate::support::{Folder, Search, Weir, eventually, unique, variable};
 
 /// What the index of `of_bytes` stores, and what it refuses: a count that is no byte, and a term
 /// that is too long for any index.
@@ -42,29 +39,21 @@ fn letters_of(search: &Search) -> Search {
 }
 
 /// A folder with the pipeline and what it reads.
-fn folder_of(search: &Search) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("in"), events()).unwrap();
+fn folder_of(search: &Search) -> Folder {
+    let folder = Folder::new();
+    folder.write("in", events());
     let config = format!("name = \"e2e\"\ncluster = \"e2e-cluster\"\n{}", pipeline(search));
-    std::fs::write(folder.path().join("p.toml"), config).unwrap();
+    folder.write("p.toml", config);
     folder
 }
 
-/// Runs weir to its end; answers its exit code, its stdout, and its last line on stderr.
-fn weir(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
-    let output = command.args(arguments).current_dir(folder).stdin(Stdio::null()).output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    let last = stderr.lines().last().unwrap_or_default().to_owned();
-    (output.status.code(), String::from_utf8(output.stdout).unwrap(), last)
-}
-
-fn ledger(counts: &str) -> String {
+fn ledger_of(counts: &str) -> String {
     format!("ledger {counts} in_flight=0")
 }
 
-fn list(folder: &Path) -> String {
-    weir(folder, &["dead-letter", "list", "--config", "p.toml"]).2
+/// What `weir dead-letter list` says last.
+fn listed(folder: &Folder) -> String {
+    folder.weir(&["dead-letter", "list", "--config", "p.toml"]).last().to_owned()
 }
 
 async fn uids(search: &Search) -> Vec<String> {
@@ -81,14 +70,13 @@ async fn what_opensearch_refused_is_a_letter_in_its_index_until_it_is_replayed()
     of_bytes(&search, "byte").await;
     let letters = letters_of(&search);
     let folder = folder_of(&search);
-    let folder = folder.path();
-    assert_eq!(list(folder), "no letters", "there is not even an index");
+    assert_eq!(listed(&folder), "no letters", "there is not even an index");
 
-    let ended = weir(folder, &["run", "--config", "p.toml"]);
+    let ended = folder.weir(&["run", "--config", "p.toml"]);
     let counts = "received=4 recovered=0 replayed=0 delivered=1 filtered=0 dead_lettered=3";
-    assert_eq!((ended.0, ended.2), (Some(0), ledger(counts)));
+    assert_eq!(ended.code_and_last(), (Some(0), ledger_of(counts).as_str()));
     assert_eq!(uids(&search).await, ["stored"]);
-    assert_eq!(list(folder), "3 letters: 1 sink limit, 1 sink mapping, 1 source utf8");
+    assert_eq!(listed(&folder), "3 letters: 1 sink limit, 1 sink mapping, 1 source utf8");
     let found = letters.documents().await;
     let of = |field: &str, value: &str| {
         found.iter().find(|(_, letter)| letter[field] == value).unwrap().clone()
@@ -104,27 +92,28 @@ async fn what_opensearch_refused_is_a_letter_in_its_index_until_it_is_replayed()
     assert!(malformed["source"].is_null() && malformed["source_base64"].is_string(), "{malformed}");
 
     // Shown as a folder's would be.
-    let (code, shown, _) = weir(folder, &["dead-letter", "show", "--config", "p.toml", &id]);
-    assert_eq!(code, Some(0));
+    let ended = folder.weir(&["dead-letter", "show", "--config", "p.toml", &id]);
+    assert_eq!(ended.code, Some(0));
+    let shown = ended.stdout;
     assert!(
         shown.starts_with(&format!("letter    {id}\n")) && shown.contains("Pod shop/p BackOff"),
         "{shown}"
     );
-    let (_, record, _) =
-        weir(folder, &["dead-letter", "show", "--json", "--config", "p.toml", &id]);
-    let record: Value = serde_json::from_str(&record).unwrap();
+    let ended = folder.weir(&["dead-letter", "show", "--json", "--config", "p.toml", &id]);
+    let record: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(record["document"]["count"], 1000);
     let nobody = "0".repeat(32);
-    assert_eq!(weir(folder, &["dead-letter", "show", "--config", "p.toml", &nobody]).0, Some(1));
+    let ended = folder.weir(&["dead-letter", "show", "--config", "p.toml", &nobody]);
+    assert_eq!(ended.code, Some(1));
 
     // As long as the mapping is as it was they come back, each once and in the same place, however
     // often.
     let replay = ["dead-letter", "replay", "--config", "p.toml"];
     for _ in 0..2 {
-        let ended = weir(folder, &[&replay[..], &["--all"]].concat());
+        let ended = folder.weir(&[&replay[..], &["--all"]].concat());
         let counts = "received=0 recovered=0 replayed=3 delivered=0 filtered=0 dead_lettered=3";
-        assert_eq!((ended.0, ended.2), (Some(1), ledger(counts)));
-        assert_eq!(list(folder), "3 letters: 1 sink limit, 1 sink mapping, 1 source utf8");
+        assert_eq!(ended.code_and_last(), (Some(1), ledger_of(counts).as_str()));
+        assert_eq!(listed(&folder), "3 letters: 1 sink limit, 1 sink mapping, 1 source utf8");
     }
     let ids = |found: Vec<(String, Value)>| {
         found.into_iter().map(|(id, _)| id).collect::<std::collections::BTreeSet<_>>()
@@ -134,17 +123,17 @@ async fn what_opensearch_refused_is_a_letter_in_its_index_until_it_is_replayed()
     // A person mends it.
     search.delete_index().await;
     of_bytes(&search, "integer").await;
-    let ended = weir(folder, &[&replay[..], &["--sink-only", &id]].concat());
+    let ended = folder.weir(&[&replay[..], &["--sink-only", &id]].concat());
     let counts = "received=0 recovered=0 replayed=1 delivered=1 filtered=0 dead_lettered=0";
-    assert_eq!((ended.0, ended.2), (Some(0), ledger(counts)));
+    assert_eq!(ended.code_and_last(), (Some(0), ledger_of(counts).as_str()));
     assert_eq!(uids(&search).await, ["too-often"]);
     search.delete_index().await;
     search
         .create_index(json!({"properties": {"action": {"type": "keyword", "ignore_above": 10}}}))
         .await;
-    let ended = weir(folder, &[&replay[..], &["--all", "--where", "sink"]].concat());
-    assert_eq!((ended.0, ended.2), (Some(0), ledger(counts)));
-    assert_eq!(list(folder), "1 letter: 1 source utf8");
+    let ended = folder.weir(&[&replay[..], &["--all", "--where", "sink"]].concat());
+    assert_eq!(ended.code_and_last(), (Some(0), ledger_of(counts).as_str()));
+    assert_eq!(listed(&folder), "1 letter: 1 source utf8");
     assert_eq!(uids(&search).await, ["too-long"]);
     letters.delete_index().await;
 }
@@ -180,7 +169,7 @@ async fn a_full_index_of_letters_pauses_the_pipeline_until_there_is_room() {
     let letters = letters_of(&search);
     // Makes the index; then one letter takes all the room.
     let folder = folder_of(&search);
-    assert_eq!(weir(folder.path(), &["run", "--config", "p.toml"]).0, Some(0));
+    assert_eq!(folder.weir(&["run", "--config", "p.toml"]).code, Some(0));
     for (id, _) in letters.documents().await {
         letters.delete(&id).await;
     }

@@ -1,9 +1,7 @@
 //! The modules of `filters/` in the host. `make filters` builds them, and `make test` calls it
 //! first.
 
-#![allow(clippy::unwrap_used)] // A test that cannot be set up fails.
-
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,16 +16,10 @@ use weir::metrics::Metrics;
 use weir::shutdown::Shutdown;
 use weir::stages::{Compiler, LoadContext, Match, OnError, StageSettings, Wasi, load};
 
-#[allow(dead_code)] // Shared with other test crates, which use other parts.
-#[path = "support/modules.rs"]
-mod modules;
-
-fn here(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
+use crate::support::{modules, repository};
 
 fn stage(module: &str, config: &str) -> StageSettings {
-    let path = here("filters/dist").join(format!("{module}.wasm"));
+    let path = repository().join("filters/dist").join(format!("{module}.wasm"));
     assert!(path.exists(), "{} is missing: run `make filters`", path.display());
     StageSettings {
         name: module.to_owned(),
@@ -64,7 +56,7 @@ fn run(stages: &[StageSettings], events: &[String]) -> (Vec<String>, Filtered) {
     let ledger = Ledger::default();
     let metrics = Metrics::new(&ledger).unwrap().stage;
     // One cache for all tests: each module is compiled once.
-    let cache = here("target/tmp/compiled");
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
     let context =
         LoadContext { cache, compiler: Compiler::InProcess, ledger: ledger.clone(), metrics };
     let chain = load(stages, context).unwrap_or_else(|errors| panic!("{errors:?}"));
@@ -105,7 +97,7 @@ fn members(object: &str) -> Option<Vec<(String, &RawValue)>> {
 
 /// The case's own event or the file's, as raw text: untouched text must come out byte for byte.
 fn conformance_cases() -> Vec<(Value, String)> {
-    let text = std::fs::read_to_string(here("tests/conformance/edits.json")).unwrap();
+    let text = std::fs::read_to_string(repository().join("tests/conformance/edits.json")).unwrap();
     let raw_cases: Vec<&RawValue> =
         serde_json::from_str(pointer(&text, "/cases").unwrap()).unwrap();
     let common = pointer(&text, "/event").unwrap();
@@ -250,7 +242,7 @@ fn run_logged(stages: &[StageSettings], events: &[String]) -> (Vec<Value>, Strin
 #[test]
 fn a_module_of_rusts_standard_library_for_wasip2_gets_nothing_from_wasi_but_a_log_and_the_events_time()
  {
-    if !here("filters/dist/wasi-guest.wasm").exists() {
+    if !repository().join("filters/dist/wasi-guest.wasm").exists() {
         eprintln!(
             "skipped: `make filters` could not build wasi-guest: it needs `rustup target add wasm32-wasip2`"
         );

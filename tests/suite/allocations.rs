@@ -1,12 +1,6 @@
 //! What an event that a module drops allocates: nothing, but the string that wasmtime needs for
 //! each string getter.
 
-#![allow(clippy::unwrap_used)] // A test that cannot be set up fails.
-
-#[allow(dead_code)] // Shared with other test crates, which use other parts.
-#[path = "support/modules.rs"]
-mod modules;
-
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Duration;
@@ -19,6 +13,8 @@ use weir::ledger::{Held, Ledger};
 use weir::metrics::Metrics;
 use weir::shutdown::Shutdown;
 use weir::stages::{Compiler, LoadContext, Match, OnError, StageSettings, Wasi, load};
+
+use crate::support::modules;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };

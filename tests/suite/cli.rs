@@ -1,79 +1,8 @@
 //! The command line, through the real binary: what it prints, where, and its exit code.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
-
-#[allow(dead_code, unused_imports)] // Shared with other test crates, which use other parts.
-#[path = "support/modules.rs"]
-mod modules;
-
-use std::path::Path;
 use std::process::{Command, Stdio};
 
-use tempfile::TempDir;
-
-/// What a run of weir left: its exit code, stdout and stderr, with the folder's path as DIR.
-#[derive(Debug, PartialEq, Eq)]
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-/// A folder to run weir in.
-struct Folder(TempDir);
-
-impl Folder {
-    fn new() -> Folder {
-        Folder(TempDir::new().unwrap())
-    }
-
-    /// A folder with these files.
-    fn with(files: &[(&str, &str)]) -> Folder {
-        let folder = Folder::new();
-        for (name, text) in files {
-            std::fs::write(folder.path().join(name), text).unwrap();
-        }
-        folder
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn weir(&self, arguments: &[&str]) -> Ended {
-        let output = self.command(arguments).output().unwrap();
-        let text = |bytes: &[u8]| {
-            let text = String::from_utf8(bytes.to_vec()).unwrap();
-            text.replace(&self.path().canonicalize().unwrap().display().to_string(), "DIR")
-        };
-        Ended {
-            code: output.status.code(),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        }
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
-        command
-            .args(arguments)
-            .current_dir(self.path())
-            .stdin(Stdio::null())
-            .env("XDG_CACHE_HOME", self.path().join("cache"))
-            .env_remove("WEIR_LOG")
-            .env_remove("COLUMNS");
-        command
-    }
-
-    /// The names of what is in it.
-    fn names(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.path()).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-}
+use crate::support::{Ended, Folder, modules, repository, until};
 
 fn help_of(command: &[&str]) -> String {
     let ended = Folder::new().weir(&[command, &["--help"]].concat());
@@ -469,7 +398,7 @@ mod printed {
 
     #[test]
     fn the_example_and_the_schema_are_those_in_the_repository() {
-        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+        let config = repository().join("config");
         for (command, file) in [("example", "pipeline.toml"), ("schema", "schema.json")] {
             let ended = Folder::new().weir(&[command]);
             assert_eq!(ended.code, Some(0));
@@ -977,14 +906,7 @@ mod position {
             folder.command(&["run", "--config", "p.toml"]).stderr(Stdio::null()).spawn().unwrap();
         // It is saved when everything before it is on disk.
         let saved = folder.path().join("spool/position.json");
-        let begin = std::time::Instant::now();
-        while !saved.exists() {
-            assert!(
-                begin.elapsed() < std::time::Duration::from_secs(120),
-                "nothing is brought to disk"
-            );
-            std::thread::park_timeout(std::time::Duration::from_millis(50));
-        }
+        until("a position is saved", || saved.exists());
         run.kill().unwrap();
         run.wait().unwrap();
         let waiting = |ended: Ended| {

@@ -1,5 +1,5 @@
-//! Carries the schedule out: each lane its own faults one after the other, all lanes at once. A
-//! lane ends with everything it broke whole again.
+//! Injects the faults of the schedule: those of one kind one after the other, all kinds at once.
+//! Each undoes what it did before the next of its kind begins.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,38 +10,42 @@ use crate::World;
 use crate::links::Link;
 use crate::plan::{Cut, Harm, Kill, Schedule, Step, Stop};
 
-/// So many versions are written before etcd is compacted under a weir that does not see them.
+/// How many versions are written, unseen by weir, before etcd is compacted.
 const VERSIONS_UNSEEN: u64 = 30;
-/// While nobody leads, nobody is cut off as the leader; somebody soon does, unless the API server
-/// is away.
+/// How long to wait for a leader to cut off. There soon is one, unless the API server is away.
 const LEADER_WAIT: Duration = Duration::from_secs(30);
-/// While the API server is away, none are.
+/// How long to wait for those versions: none are written while the API server is away.
 const UNSEEN_WAIT: Duration = Duration::from_secs(5);
 
-/// All of it.
+/// Injects all of them; returns when the last one is over.
 pub(crate) async fn run(schedule: &Schedule, world: &Arc<World>) {
     let begin = Instant::now();
     tokio::join!(
-        lane(begin, &schedule.kills, async |step| kill(world, step).await),
-        lane(begin, &schedule.opensearch, async |step| restart_opensearch(world, step).await),
-        lane(begin, &schedule.api_server, async |step| restart_api_server(world, step).await),
-        lane(begin, &schedule.compactions, async |_| world
+        inject(begin, &schedule.kills, async |step| kill(world, step).await),
+        inject(begin, &schedule.opensearch, async |step| restart_opensearch(world, step).await),
+        inject(begin, &schedule.api_server, async |step| restart_api_server(world, step).await),
+        inject(begin, &schedule.compactions, async |_| world
             .servers
             .compact(world.history.cursor())
             .await),
-        lane(begin, &schedule.to_api_server, async |step| harm(world, Link::ApiServer, step).await),
-        lane(begin, &schedule.to_opensearch, async |step| harm(world, Link::OpenSearch, step)
+        inject(begin, &schedule.to_api_server, async |step| harm(world, Link::ApiServer, step)
             .await),
-        lane(begin, &schedule.leader_cuts, async |step| cut_leader(world, step).await),
+        inject(begin, &schedule.to_opensearch, async |step| harm(world, Link::OpenSearch, step)
+            .await),
+        inject(begin, &schedule.leader_cuts, async |step| cut_leader(world, step).await),
     );
 }
 
-/// After the last fault: nothing is waited for that is stuck on an old connection.
+/// After the last fault: renews the connections, so that nothing stays stuck on an old one.
 pub(crate) async fn heal(world: &World) {
     world.links.renew().await;
 }
 
-async fn lane<F: std::fmt::Debug>(begin: Instant, steps: &[Step<F>], act: impl AsyncFn(&Step<F>)) {
+async fn inject<F: std::fmt::Debug>(
+    begin: Instant,
+    steps: &[Step<F>],
+    act: impl AsyncFn(&Step<F>),
+) {
     for step in steps {
         tokio::time::sleep_until(begin + step.at).await;
         if std::env::var_os("WEIR_CHAOS_VERBOSE").is_some() {
@@ -94,7 +98,7 @@ async fn restart_api_server(world: &Arc<World>, step: &Step<Stop>) {
     blocking(world, |world| world.servers.start_api_server()).await;
 }
 
-/// The scripts block.
+/// Runs what blocks, such as a script.
 async fn blocking(world: &Arc<World>, work: impl FnOnce(&World) + Send + 'static) {
     let world = world.clone();
     tokio::task::spawn_blocking(move || work(&world)).await.unwrap();
@@ -110,7 +114,7 @@ async fn harm(world: &World, link: Link, step: &Step<Harm>) {
     world.links.heal(link, step).await;
 }
 
-/// The leader stops leading, and another one begins.
+/// Cuts the leader off: it must stop leading, and another one takes over.
 async fn cut_leader(world: &World, step: &Step<Cut>) {
     let until = Instant::now() + LEADER_WAIT;
     while world.fleet.leader().is_none() && Instant::now() < until {

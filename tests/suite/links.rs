@@ -8,8 +8,6 @@
 //!   that has moved.
 //! - Anchors are those that GitHub makes of headings.
 
-#![allow(clippy::unwrap_used)] // A test that cannot read the sources fails.
-
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -1,17 +1,22 @@
-//! What the tests stand on: a namespace, an index, and a running weir.
+//! What the tests are set up with: a folder, a namespace, an index, modules, and a running weir.
 
 mod cluster;
+mod folder;
+#[allow(dead_code, reason = "shared with benches and unit tests, which use other parts")]
+pub(crate) mod modules;
 mod search;
 mod weir;
 
-pub(crate) use cluster::{Cluster, id_of};
+pub(crate) use cluster::{Cluster, client_as, id_of, send, version_of};
+pub(crate) use folder::{Ended, Folder, finish};
 pub(crate) use search::{OwnNode, Search};
 pub(crate) use weir::{Weir, both_stages, stage};
 
 use std::time::{Duration, Instant};
 
-/// Generous: two cores, and everything else that runs on them.
-const DEADLINE: Duration = Duration::from_secs(120);
+/// How long a test waits for what must come. Generous: two cores, and everything else that runs on
+/// them.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Asks again until the answer is `Some`; fails with what was awaited.
 pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
@@ -22,6 +27,15 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Opti
         }
         assert!(begin.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The same without a runtime: asks again, as soon as can be, until it is so.
+pub(crate) fn until(what: &str, mut ask: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !ask() {
+        assert!(begin.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}");
+        std::thread::park_timeout(Duration::from_millis(5));
     }
 }
 

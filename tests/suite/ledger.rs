@@ -1,14 +1,13 @@
 //! The last line of a run that failed or was cut short still accounts for every event.
 
-#![allow(clippy::unwrap_used)] // A test that cannot be set up fails.
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{finish, until};
 
 const EVENT: &str = r#"{"kind":"Event","apiVersion":"v1","metadata":{"name":"a","namespace":"b","uid":"u","resourceVersion":"1"},"involvedObject":{"kind":"Pod","name":"p"},"reason":"Failed","type":"Warning","lastTimestamp":"2026-01-02T03:04:05Z"}"#;
 
@@ -26,7 +25,7 @@ fn pipeline(folder: &Path, source: &str, sink: &str) -> Command {
 
 /// What a run that fails says on stderr.
 fn failed(weir: &mut Command) -> String {
-    let output = weir.spawn().unwrap().wait_with_output().unwrap();
+    let output = finish(weir.spawn().unwrap());
     assert_eq!(output.status.code(), Some(1));
     String::from_utf8(output.stderr).unwrap()
 }
@@ -102,9 +101,7 @@ fn a_second_signal_ends_at_once_and_says_what_was_left() {
     };
     let serving = read_to("serving /metrics");
     let port = serving.split("127.0.0.1:").nth(1).unwrap().split('"').next().unwrap();
-    while !metrics(port).contains("weir_events_in_flight 5000") {
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
+    until("all are in flight", || metrics(port).contains("weir_events_in_flight 5000"));
     kill_process(pid, Signal::TERM).unwrap();
     read_to("a second signal ends at once");
     kill_process(pid, Signal::TERM).unwrap();

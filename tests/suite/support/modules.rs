@@ -133,7 +133,7 @@ fn contract() -> (Resolve, PackageId) {
 
 fn encode(resolve: &Resolve, package: PackageId, world: &str, mut core: Vec<u8>) -> Vec<u8> {
     let world = resolve.select_world(&[package], Some(world)).unwrap();
-    embed_component_metadata(&mut core, resolve, world, StringEncoding::UTF8, false).unwrap();
+    embed_component_metadata(&mut core, resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().validate(true).module(&core).unwrap().encode().unwrap()
 }
 

@@ -1,8 +1,5 @@
 //! The OpenSearch sink against a real node: `make test` starts one and sets
-//! WEIR_TEST_OPENSEARCH_URL. Each test has an index of its own.
-#![allow(clippy::unwrap_used, reason = "the helpers of tests")]
-
-use std::sync::atomic::{AtomicU32, Ordering};
+//! `WEIR_TEST_OPENSEARCH_URL`. Each test has an index of its own.
 
 use serde_json::{Value, json};
 use weir::buffer::{self, Writer};
@@ -18,15 +15,12 @@ use weir::sink::{
     Template,
 };
 
-fn url() -> String {
-    std::env::var("WEIR_TEST_OPENSEARCH_URL").expect(
-        "WEIR_TEST_OPENSEARCH_URL is not set: run `make test`, which starts a real OpenSearch, or set it to one",
-    )
-}
+use crate::support::{DEADLINE, Search, unique};
 
 /// One test's index, pipeline's end and dead letters.
 struct Bench {
-    http: reqwest::Client,
+    /// The index, or what the names of the indices begin with.
+    search: Search,
     settings: OpenSearchSettings,
     folder: tempfile::TempDir,
     ledger: Ledger,
@@ -35,12 +29,11 @@ struct Bench {
 
 impl Bench {
     fn new(name: &str, date: Option<DateFormat>, mode: Mode) -> Bench {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let unique = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let prefix = format!("weir-test-{name}-{unique}{}", if date.is_some() { "-" } else { "" });
+        let dash = if date.is_some() { "-" } else { "" };
+        let prefix = format!("{}{dash}", unique(&format!("weir-test-{name}")));
+        let search = Search::shared().other(&prefix);
         let settings = OpenSearchSettings {
-            hosts: vec![url()],
+            hosts: vec![search.url.clone()],
             username: None,
             password: None,
             ca: None,
@@ -62,7 +55,7 @@ impl Bench {
             takeover: weir::handoff::Takeover::default(),
             shutdown,
         };
-        Bench { http: reqwest::Client::new(), settings, folder, ledger, context }
+        Bench { search, settings, folder, ledger, context }
     }
 
     /// Sends these to their end: uid, version and document.
@@ -71,7 +64,8 @@ impl Bench {
         self.put(&writer, docs);
         drop(writer);
         let settings = Settings::OpenSearch(self.settings.clone());
-        sink::run(&settings, reader, self.context.clone()).await.unwrap();
+        let run = sink::run(&settings, reader, self.context.clone());
+        tokio::time::timeout(DEADLINE, run).await.expect("the sink ends").unwrap();
         let snapshot = self.ledger.snapshot();
         assert!(snapshot.is_balanced() && snapshot.in_flight == 0, "{snapshot:?}");
         snapshot
@@ -100,10 +94,7 @@ impl Bench {
     }
 
     async fn ask(&self, method: http::Method, path: &str, body: Value) -> Value {
-        let request = self.http.request(method, format!("{}/{path}", url()));
-        let request = request.header("content-type", "application/json").body(body.to_string());
-        let text = request.send().await.unwrap().text().await.unwrap();
-        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path}: {text}"))
+        self.search.ask(method, path, Some(body)).await.1
     }
 
     /// How many documents of the test's indices match.
@@ -113,36 +104,6 @@ impl Bench {
         let query = json!({ "query": query });
         let answer = self.ask(http::Method::POST, &format!("{index}/_count"), query).await;
         answer["count"].as_u64().unwrap_or_else(|| panic!("{answer}"))
-    }
-
-    /// A template that makes a data stream of this bench's index.
-    async fn make_stream_template(&self, priority: u32) {
-        let stream = &self.settings.index.prefix;
-        let template =
-            json!({ "index_patterns": [stream], "priority": priority, "data_stream": {} });
-        let answer =
-            self.ask(http::Method::PUT, &format!("_index_template/{stream}"), template).await;
-        assert_eq!(answer["acknowledged"], true, "{answer}");
-    }
-
-    async fn make_stream(&self) {
-        self.make_stream_template(200).await;
-        let stream = format!("_data_stream/{}", self.settings.index.prefix);
-        let answer = self.ask(http::Method::PUT, &stream, json!({})).await;
-        assert_eq!(answer["acknowledged"], true, "{answer}");
-    }
-
-    async fn make_alias(&self) {
-        let alias = &self.settings.index.prefix;
-        let body = json!({ "aliases": { alias: { "is_write_index": true } } });
-        let answer = self.ask(http::Method::PUT, &format!("{alias}-000001"), body).await;
-        assert_eq!(answer["acknowledged"], true, "{answer}");
-    }
-
-    async fn roll_over(&self) {
-        let path = format!("{}/_rollover", self.settings.index.prefix);
-        let answer = self.ask(http::Method::POST, &path, json!({})).await;
-        assert_eq!(answer["rolled_over"], true, "{answer}");
     }
 
     /// How many documents are in all indices behind the data stream or alias.
@@ -288,7 +249,7 @@ async fn an_alias_is_refused_because_its_writes_move() {
 #[tokio::test]
 async fn latest_is_refused_for_a_data_stream() {
     let bench = Bench::new("stream", None, Mode::Latest);
-    bench.make_stream().await;
+    bench.search.make_stream().await;
     let (_writer, reader) = buffer::channel(&buffer::Settings::default(), &bench.context.metrics);
     let settings = Settings::OpenSearch(bench.settings.clone());
     let error = sink::run(&settings, reader, bench.context.clone()).await.unwrap_err().to_string();
@@ -303,15 +264,15 @@ async fn latest_is_refused_for_a_data_stream() {
 #[tokio::test]
 async fn a_data_stream_and_an_alias_hold_a_version_once_whatever_rolls_over_between() {
     let stream = Bench::new("stream", None, Mode::History);
-    stream.make_stream().await;
+    stream.search.make_stream().await;
     let alias = Bench::new("alias", None, Mode::History);
-    alias.make_alias().await;
+    alias.search.make_alias().await;
     let docs =
         [("a", "1", plain("Killing")), ("a", "2", plain("Killing")), ("b", "1", plain("Failed"))];
     for bench in [stream, alias] {
         assert_eq!(bench.store(&docs).await.delivered, [3, 0, 0, 0]);
         for round in 1..=2 {
-            bench.roll_over().await;
+            bench.search.roll_over().await;
             assert_eq!(bench.store(&docs).await.delivered, [3, 3 * round, 0, 0]);
         }
         assert_eq!(bench.store(&[("c", "1", plain("New"))]).await.delivered, [4, 6, 0, 0]);
@@ -327,11 +288,11 @@ async fn a_data_stream_and_an_alias_hold_a_version_once_whatever_rolls_over_betw
 #[tokio::test]
 async fn a_closed_index_behind_a_data_stream_is_passed_over() {
     let bench = Bench::new("closed", None, Mode::History);
-    bench.make_stream().await;
+    bench.search.make_stream().await;
     let docs = [("a", "1", plain("Killing"))];
     bench.store(&docs).await;
     for _ in 0..2 {
-        bench.roll_over().await;
+        bench.search.roll_over().await;
     }
     let second = format!(".ds-{}-000002/_close", bench.settings.index.prefix);
     bench.ask(http::Method::POST, &second, json!({})).await;
@@ -342,10 +303,10 @@ async fn a_closed_index_behind_a_data_stream_is_passed_over() {
 async fn with_duplicates_allowed_a_data_stream_holds_twice_what_is_sent_again_after_a_rollover() {
     let mut bench = Bench::new("twice", None, Mode::History);
     bench.settings.duplicates = Duplicates::Allow;
-    bench.make_stream().await;
+    bench.search.make_stream().await;
     let docs = [("a", "1", plain("Killing"))];
     bench.store(&docs).await;
-    bench.roll_over().await;
+    bench.search.roll_over().await;
     assert_eq!(bench.store(&docs).await.delivered, [2, 0, 0, 0]);
     assert_eq!(bench.count_behind_name().await, 2);
 }
@@ -354,10 +315,10 @@ async fn with_duplicates_allowed_a_data_stream_holds_twice_what_is_sent_again_af
 async fn a_data_stream_that_a_template_makes_is_made_by_the_first_document() {
     let bench = Bench::new("made", None, Mode::History);
     // Below weir's own, which would stand in its way.
-    bench.make_stream_template(10).await;
+    bench.search.make_stream_template(10).await;
     let docs = [("a", "1", plain("Killing"))];
     bench.store(&docs).await;
-    bench.roll_over().await;
+    bench.search.roll_over().await;
     assert_eq!(bench.store(&docs).await.delivered, [1, 1, 0, 0]);
     assert_eq!(bench.count_behind_name().await, 1);
     let own = format!("_index_template/weir-{}", bench.settings.index.prefix);

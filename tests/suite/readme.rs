@@ -1,14 +1,13 @@
 //! What README.md shows is true: its configuration is accepted, its commands and metrics exist.
 
-#![allow(clippy::unwrap_used)] // A test that cannot be set up fails.
-
-use std::path::Path;
 use std::process::Command;
 
 use weir::ledger::Ledger;
 use weir::metrics::Metrics;
 
-const README: &str = include_str!("../README.md");
+use crate::support::repository;
+
+const README: &str = include_str!("../../README.md");
 
 /// The text of the fenced blocks of one language.
 fn blocks(language: &str) -> Vec<&'static str> {
@@ -70,10 +69,6 @@ fn its_metrics_exist() {
         count += 1;
     }
     assert!(count >= 9, "only {count} metrics are named");
-}
-
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 #[test]

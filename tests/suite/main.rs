@@ -1,0 +1,29 @@
+//! The integration tests, in one binary: weir's library, with wasmtime in it, is linked once.
+//!
+//! `make test` starts the servers that some need, and says where they are. `cargo test --test suite
+//! NAME` runs those with NAME in their path, such as `e2e::` or `cli::help::`; without servers:
+//! `allocations`, `cli`, `compile`, `dead_letter`, `guests`, `imports`, `ledger`, `links`, `quota`
+//! and `readme`.
+//!
+//! Tests run beside each other, as many as there are cores, so each has folders, a namespace and an
+//! index of its own. What cannot stand others beside it takes the cluster for itself:
+//! [`support::Cluster::alone`]. `tests/chaos` is a binary of its own, because it kills servers for
+//! minutes.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test that cannot be set up fails")]
+
+mod allocations;
+mod cli;
+mod compile;
+mod dead_letter;
+mod e2e;
+mod guests;
+mod imports;
+mod lease;
+mod ledger;
+mod links;
+mod quota;
+mod readme;
+mod sink_opensearch;
+mod source_kubernetes;
+mod support;
