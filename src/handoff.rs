@@ -155,42 +155,57 @@ impl Outlet {
     }
 }
 
-/// When this process became the one that reads: what was written before then, others may have sent
-/// already. Moved on when it takes over, and when it loses to another one what it took over. Clones
-/// share one time.
+/// When this process last became the one that reads, or ceased to be it: what was written before
+/// then, others may have sent already. Clones share one time.
 #[derive(Clone, Debug)]
-pub struct Takeover(Arc<AtomicI64>);
+pub struct Takeover(Arc<Times>);
+
+#[derive(Debug)]
+struct Times {
+    last: AtomicI64,
+    /// When this process ceases to be the one that reads, unless it is told otherwise before.
+    lapses_at: AtomicI64,
+}
+
+/// Later than any time.
+const NEVER: Micros = Micros::MAX;
 
 impl Takeover {
     /// At this time, in µs since the epoch.
     pub fn at(time: Micros) -> Takeover {
-        Takeover(Arc::new(AtomicI64::new(time)))
+        let (last, lapses_at) = (AtomicI64::new(time), AtomicI64::new(NEVER));
+        Takeover(Arc::new(Times { last, lapses_at }))
     }
 
-    /// It happens again.
-    pub fn again(&self, time: Micros) {
-        self.0.fetch_max(time, Ordering::Relaxed);
+    /// Another one, at `time`; the latest one counts.
+    pub fn record(&self, time: Micros) {
+        self.0.last.fetch_max(time, Ordering::Relaxed);
     }
 
-    /// It happens again, now.
-    pub fn again_now(&self) {
-        self.again(now());
+    /// At `time` another replica may take over, and this one may be the last to learn of it;
+    /// `None`: that cannot happen.
+    pub fn lapses_at(&self, time: Option<Micros>) {
+        self.0.lapses_at.store(time.unwrap_or(NEVER), Ordering::Relaxed);
     }
 
-    /// When it was, in µs since the epoch.
-    pub fn time(&self) -> Micros {
-        self.0.load(Ordering::Relaxed)
+    /// When the last one was, as seen at `now`; both in µs since the epoch.
+    pub fn time(&self, now: Micros) -> Micros {
+        if self.0.lapses_at.load(Ordering::Relaxed) <= now {
+            self.record(now);
+        }
+        self.0.last.load(Ordering::Relaxed)
     }
 }
 
-/// Now, of this machine's clock.
+/// Now, by this machine's clock.
 impl Default for Takeover {
     fn default() -> Takeover {
         Takeover::at(now())
     }
 }
 
-fn now() -> Micros {
+/// The time in µs since the epoch, by this machine's clock.
+pub(crate) fn now() -> Micros {
     jiff::Timestamp::now().as_microsecond()
 }
 

@@ -5,6 +5,7 @@
 //! power failure an older mark is as good, only slower, because what it covers was made durable
 //! before it was written. Only a mark that moves back must be waited for.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -36,6 +37,26 @@ pub struct FileError {
     /// Why.
     #[source]
     pub error: io::Error,
+}
+
+/// Where records are saved.
+pub(crate) trait Store: fmt::Debug + Send + Sync {
+    /// Saves `record` in place of the one before, and waits for the disk when `durably`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written; the one before is still there.
+    fn save(&self, record: &Record, durably: bool) -> Result<(), FileError>;
+}
+
+/// A folder that this process owns.
+#[derive(Debug)]
+pub(super) struct Folder(pub(super) PathBuf);
+
+impl Store for Folder {
+    fn save(&self, record: &Record, durably: bool) -> Result<(), FileError> {
+        save(&self.0, record, durably)
+    }
 }
 
 /// What is saved in `folder`.

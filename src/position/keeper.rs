@@ -5,10 +5,10 @@
 //! another cluster means nothing and is forgotten; another target is for a person to decide on, and
 //! ends the run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::file::{self, FileError, Saved};
+use super::file::{self, FileError, Folder, Saved, Store};
 use super::{Identity, Misfit, NOWHERE, Positions, Record, Tracker};
 
 /// Why a run cannot go on from what is saved.
@@ -37,8 +37,9 @@ pub struct Keeper(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    /// Where they are saved; `None`: nowhere.
-    folder: Option<PathBuf>,
+    /// Where they are saved, and that for people; `None`: nowhere.
+    store: Option<Arc<dyn Store>>,
+    place: Option<String>,
     identity: Identity,
     tracker: Tracker,
     /// What the folder said when the run started, as long as it may still turn out to be another
@@ -67,25 +68,22 @@ impl Keeper {
         tracker: Tracker,
     ) -> Result<Keeper, KeepError> {
         let saved = folder.map(file::load).transpose()?.unwrap_or(Saved::Nothing);
-        Keeper::of(saved, folder, has_spool, identity, tracker)
+        let store = folder.map(|folder| Arc::new(Folder(folder.to_owned())) as Arc<dyn Store>);
+        let place = folder.map(|folder| folder.display().to_string());
+        Keeper::over(store, place, saved, has_spool, identity, tracker)
     }
 
-    /// [`Keeper::open`] for what was loaded.
-    pub(crate) fn of(
+    /// [`Keeper::open`] over any store, in which `saved` was found. `place` is for people.
+    pub(crate) fn over(
+        store: Option<Arc<dyn Store>>,
+        place: Option<String>,
         saved: Saved,
-        folder: Option<&Path>,
         has_spool: bool,
         identity: Identity,
         tracker: Tracker,
     ) -> Result<Keeper, KeepError> {
-        let mut state = State {
-            folder: folder.map(Path::to_owned),
-            identity,
-            tracker,
-            found: None,
-            is_lost: false,
-            saved: None,
-        };
+        let mut state =
+            State { store, place, identity, tracker, found: None, is_lost: false, saved: None };
         match saved {
             Saved::Nothing => {}
             Saved::Unusable(error) => {
@@ -101,8 +99,8 @@ impl Keeper {
                 state.is_lost = true;
             }
             Saved::Record(record) => {
-                let place = state.folder.as_ref().map(|folder| folder.display().to_string());
-                state.take(record, &place.unwrap_or_default())?;
+                let place = state.place.clone().unwrap_or_default();
+                state.take(record, &place)?;
             }
         }
         let tracker = state.tracker.clone();
@@ -130,13 +128,13 @@ impl Keeper {
     /// # Errors
     ///
     /// When it was written for another target.
-    pub fn adopt(&self, text: &str) -> Result<Option<Positions>, KeepError> {
+    pub fn adopt(&self, mark: Option<&str>) -> Result<Option<Positions>, KeepError> {
         let mut state = self.lock();
-        if text.is_empty() {
+        let Some(text) = mark.filter(|text| !text.is_empty()) else {
             // What is still open of an earlier term is read again, and moves no mark back.
             state.tracker.begin(state.tracker.marks());
             return Ok(None);
-        }
+        };
         state.found = None;
         state.is_lost = false;
         state.tracker.begin(Positions::new());
@@ -197,12 +195,8 @@ impl Keeper {
         let misfit = state.found.as_ref().and_then(|found| found.fits(&state.identity).err());
         match misfit {
             Some(Misfit::Target { saved, now }) => {
-                let folder = state.folder.as_ref().map(|folder| folder.display().to_string());
-                Err(KeepError::OtherTarget {
-                    place: folder.unwrap_or(LEASE.to_owned()),
-                    saved,
-                    now,
-                })
+                let place = state.place.clone().unwrap_or(LEASE.to_owned());
+                Err(KeepError::OtherTarget { place, saved, now })
             }
             _ => Ok(()),
         }
@@ -215,17 +209,8 @@ impl Keeper {
     ///
     /// When they cannot be written; those from before are still there.
     pub fn save(&self, durably: bool) -> Result<(), FileError> {
-        let Some(folder) = self.lock().folder.clone() else { return Ok(()) };
-        self.save_with(durably, |record, durably| file::save(&folder, record, durably))
-    }
-
-    /// [`Keeper::save`] to wherever `write` does.
-    pub(crate) fn save_with<E>(
-        &self,
-        durably: bool,
-        write: impl FnOnce(&Record, bool) -> Result<(), E>,
-    ) -> Result<(), E> {
         let mut state = self.lock();
+        let Some(store) = state.store.clone() else { return Ok(()) };
         let record = Record::new(state.identity.clone(), state.tracker.marks());
         if record.positions.is_empty() || state.saved.as_ref() == Some(&record) && !durably {
             return Ok(());
@@ -236,7 +221,7 @@ impl Keeper {
                 && saved
                     .is_some_and(|saved| saved.positions.get(scope).is_some_and(|old| old != mark))
         });
-        write(&record, durably || starts_over)?;
+        store.save(&record, durably || starts_over)?;
         state.saved = Some(record);
         Ok(())
     }
@@ -282,7 +267,8 @@ impl Default for Keeper {
     fn default() -> Keeper {
         let tracker = Tracker::default();
         Keeper(Arc::new(Mutex::new(State {
-            folder: None,
+            store: None,
+            place: None,
             identity: Identity::default(),
             tracker,
             found: None,
@@ -378,19 +364,28 @@ mod tests {
         assert_eq!((mark(&keeper).as_deref(), on_disk(&folder).as_str()), (Some(NOWHERE), NOWHERE));
     }
 
+    /// Keeps nothing but whether the last save waited for the disk.
+    #[derive(Debug, Default)]
+    struct Waits(Mutex<Option<bool>>);
+
+    impl Store for Waits {
+        fn save(&self, _: &Record, durably: bool) -> Result<(), FileError> {
+            *self.0.lock().unwrap() = Some(durably);
+            Ok(())
+        }
+    }
+
     #[test]
     fn only_a_mark_that_moves_back_is_waited_for() {
         let folder = saved();
+        let (store, saved) =
+            (Arc::new(Waits::default()), super::super::file::load(folder.path()).unwrap());
+        let of = Some(store.clone() as Arc<dyn Store>);
         let keeper =
-            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
+            Keeper::over(of, None, saved, true, identity("i"), Tracker::default()).unwrap();
         let waits = || {
-            let mut waits = None;
-            let write = |_: &Record, durably| {
-                waits = Some(durably);
-                Ok::<(), ()>(())
-            };
-            keeper.save_with(false, write).unwrap();
-            waits
+            keeper.save(false).unwrap();
+            store.0.lock().unwrap().take()
         };
         keeper.tracker().issue("*", 0, Some("42".into()));
         assert_eq!(waits(), Some(false));
@@ -429,16 +424,16 @@ mod tests {
         let keeper =
             Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         let open = keeper.tracker().issue("*", 1, Some("50".into())).unwrap();
-        assert_eq!(keeper.adopt("").unwrap(), None, "the Lease is new");
+        assert_eq!(keeper.adopt(None).unwrap(), None, "the Lease is new");
         open.settled(1);
         assert_eq!(mark(&keeper).as_deref(), Some("41"));
         let further = keeper.record(Positions::from([("*".into(), "90".into())])).unwrap();
-        assert_eq!(keeper.adopt(&further).unwrap().unwrap()["*"], "90");
+        assert_eq!(keeper.adopt(Some(&further)).unwrap().unwrap()["*"], "90");
         assert_eq!(mark(&keeper).as_deref(), Some("90"));
-        assert_eq!(keeper.adopt("{").unwrap(), Some(Positions::new()));
+        assert_eq!(keeper.adopt(Some("{")).unwrap(), Some(Positions::new()));
         assert!(keeper.is_lost());
         let other = Record::new(identity("j"), Positions::new()).encode();
-        let error = keeper.adopt(&other).unwrap_err().to_string();
+        let error = keeper.adopt(Some(&other)).unwrap_err().to_string();
         assert!(
             error.starts_with("the position in the Lease was saved for another target"),
             "{error}"

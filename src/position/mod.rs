@@ -37,3 +37,6 @@ pub const NOWHERE: &str = "";
 
 /// A position for each scope that has one, by the scope's name.
 pub type Positions = BTreeMap<String, Position>;
+
+#[cfg(test)]
+mod tests;

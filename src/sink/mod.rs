@@ -147,15 +147,6 @@ pub fn place_of_letters(
     })
 }
 
-/// Runs what blocks on the disk where it may block.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(value) => value,
-        // It cannot be cancelled, as nobody has its handle: it panicked, and so do we.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
-}
-
 /// `[sink]` of `pipeline.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settings {

@@ -21,6 +21,7 @@ pub use context::Context;
 pub use file::{FileError, run_file, run_stdin};
 pub use letters::{Account, Counts, Kept, Letters, replay};
 
+use crate::blocking::blocking;
 use crate::dead_letter::ReadError;
 use crate::handoff::Closed;
 use crate::kube::ClientError;
@@ -136,9 +137,5 @@ async fn on_a_thread<E: Send + 'static>(
 where
     SourceError: From<E>,
 {
-    match tokio::task::spawn_blocking(read).await {
-        Ok(result) => Ok(result?),
-        // Nobody cancels it, so it has panicked: so does the source.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+    Ok(blocking(read).await?)
 }

@@ -94,6 +94,26 @@ pub enum Leadership {
     },
 }
 
+/// The process that is a candidate.
+pub trait Candidate: Send + 'static {
+    /// The settled mark of the term, asked for at each write; `None` leaves what is there, and that
+    /// is what it must answer until it has begun from the mark that was found.
+    fn mark(&self, term: Term) -> Option<String>;
+
+    /// Told who leads, after each step of the protocol; of this process also how much time is left
+    /// until it does not lead any more, unless the Lease is renewed.
+    fn told(&self, leadership: &Leadership, left: Option<Duration>) {
+        let _ = (leadership, left);
+    }
+}
+
+/// One that only has a mark.
+impl<F: Fn(Term) -> Option<String> + Send + 'static> Candidate for F {
+    fn mark(&self, term: Term) -> Option<String> {
+        self(term)
+    }
+}
+
 /// What a Lease shows itself by.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -135,16 +155,13 @@ impl Lease {
     /// process's: two of one name would both lead. A process that starts with the identity of
     /// one that is certainly gone leads at once if that one led.
     ///
-    /// `mark` is asked at each renewal for the settled mark of the term; `None` leaves what is
-    /// there, and that is what it must answer until it has begun from the mark that was found.
-    ///
     /// Needs a tokio runtime. Failures are retried for ever, and shown.
     pub fn start(
         settings: &LeaseSettings,
         identity: String,
         client: Client,
         context: Context,
-        mark: impl Fn(Term) -> Option<String> + Send + 'static,
+        candidate: impl Candidate,
     ) -> Lease {
         let namespace =
             settings.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
@@ -154,7 +171,8 @@ impl Lease {
         let (sender, leadership) = watch::channel(Leadership::Following { holder: None });
         let (renewal, release) = (Renewal::default(), CancellationToken::new());
         let orders = runner::Orders { renewal: renewal.clone(), release: release.clone() };
-        let runner = Runner::new(place, client, machine, reporter, sender, Box::new(mark), orders);
+        let runner =
+            Runner::new(place, client, machine, reporter, sender, Box::new(candidate), orders);
         Lease { leadership, renewal, release, task: Some(tokio::spawn(runner.run())) }
     }
 
@@ -169,8 +187,8 @@ impl Lease {
         self.renewal.clone()
     }
 
-    /// Gives the Lease up, if this process leads: one last renewal with the settled mark, so `mark`
-    /// is asked once more, and with no holder, so that another one leads at once. To be called
+    /// Gives the Lease up, if this process leads: one last renewal with the settled mark, which
+    /// is asked for once more, and with no holder, so that another one leads at once. To be called
     /// when everything is settled that will be: until then the Lease is renewed. Takes a few
     /// seconds at most; if the API server cannot be reached, the Lease expires by itself.
     pub async fn release(mut self) {

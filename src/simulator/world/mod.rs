@@ -318,12 +318,9 @@ impl<'a> World<'a> {
         };
         let shared = &mut self.shared;
         process.act(part, shared)?;
-        if !process.is_drained(shared)? {
-            return Ok(());
-        }
-        let Some(process) = replica.process.take() else { return Ok(()) };
+        let Some(is_clean) = process.end(shared)? else { return Ok(()) };
         let life = process.life;
-        let is_clean = process.finish(shared)?;
+        replica.process = None;
         shared.trace.say(shared.now, || format!("life {life} has drained, clean: {is_clean}"));
         if !is_clean {
             shared.oracle.life_cut_short(life);

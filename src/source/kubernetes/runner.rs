@@ -23,6 +23,7 @@ use super::intake::Intake;
 use super::report::Reporter;
 use super::scope::Scope;
 use super::step::{Action, Input, Request};
+use crate::blocking::blocking;
 use crate::handoff::Closed;
 use crate::kube::with_causes;
 
@@ -156,11 +157,9 @@ impl Runner {
 
     async fn save(&self) -> Input {
         let keeper = self.context.keeper.clone();
-        match tokio::task::spawn_blocking(move || keeper.save(true)).await {
-            Ok(Ok(())) => Input::Saved,
-            Ok(Err(error)) => Input::Broke(error.to_string()),
-            // Nobody cancels it: it panicked, and so do we.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        match blocking(move || keeper.save(true)).await {
+            Ok(()) => Input::Saved,
+            Err(error) => Input::Broke(error.to_string()),
         }
     }
 
