@@ -35,31 +35,27 @@ pub struct Work {
 
 /// Where a source puts its chunks.
 #[derive(Clone, Debug)]
-pub struct Outlet {
+pub struct SourceSender {
     ledger: Ledger,
     pool: ChunkPool,
     tracker: Tracker,
     workers: Vec<mpsc::Sender<Work>>,
 }
 
-impl Outlet {
-    /// An outlet to `workers` workers over a pool of `chunks`, and the workers' ends.
+impl SourceSender {
+    /// A sender to `workers` workers over a pool of `chunks`, and the workers' ends. `tracker` is
+    /// told of what is sent.
     pub fn new(
         ledger: Ledger,
+        tracker: Tracker,
         chunks: usize,
         workers: usize,
-    ) -> (Outlet, Vec<mpsc::Receiver<Work>>) {
+    ) -> (SourceSender, Vec<mpsc::Receiver<Work>>) {
         // No queue can hold more than all chunks there are, so sending never waits: the pool is the
         // bound.
         let (senders, receivers) = (0..workers).map(|_| mpsc::channel(chunks)).unzip();
-        let (pool, tracker) = (ChunkPool::new(chunks), Tracker::default());
-        (Outlet { ledger, pool, tracker, workers: senders }, receivers)
-    }
-
-    /// The same outlet, over a tracker that others see too.
-    pub fn with_tracker(mut self, tracker: Tracker) -> Outlet {
-        self.tracker = tracker;
-        self
+        let pool = ChunkPool::new(chunks);
+        (SourceSender { ledger, pool, tracker, workers: senders }, receivers)
     }
 
     /// Where to go on in a scope: what an earlier run has reached.
@@ -72,12 +68,12 @@ impl Outlet {
         self.tracker.issue(scope, 0, Some(position));
     }
 
-    /// The positions of this scope mean nothing any more: see [`Tracker::start_over`].
-    pub fn start_over(&self, scope: &str) {
-        self.tracker.start_over(scope);
+    /// The positions of this scope mean nothing any more: see [`Tracker::rewind`].
+    pub fn rewind(&self, scope: &str) {
+        self.tracker.rewind(scope);
     }
 
-    /// Told when something is lost that had been read: see [`Tracker::lose`].
+    /// Told when something is lost that had been read: see [`Tracker::rewind_all`].
     pub fn losses(&self) -> watch::Receiver<u64> {
         self.tracker.losses()
     }

@@ -62,7 +62,7 @@ impl Leading {
         let terms = Arc::new(Mutex::new(Terms::new(keeper.clone(), takeover)));
         let replica = Replica { terms, guard, health };
         let lease = Lease::start(settings, identity, client, of_lease, replica.clone());
-        let renewing = tokio::spawn(renew_what_moved_back(&keeper, lease.renewal()));
+        let renewing = tokio::spawn(renew_rewinds(&keeper, lease.renewal()));
         Ok(Leading(Some(Led { lease, replica, renewing })))
     }
 
@@ -94,15 +94,15 @@ impl Leading {
     }
 }
 
-/// A mark that has moved back is written before its time: until then, who takes over would begin
+/// A rewind is written into the Lease before its time: until then, whoever takes over would begin
 /// behind what a restored cluster has.
-fn renew_what_moved_back(
+fn renew_rewinds(
     keeper: &Keeper,
     renewal: Renewal,
 ) -> impl Future<Output = Infallible> + Send + 'static {
-    let mut restarted = keeper.tracker().restarted();
+    let mut rewinds = keeper.tracker().watch_rewinds();
     async move {
-        while restarted.changed().await.is_ok() {
+        while rewinds.changed().await.is_ok() {
             renewal.now();
         }
         // The tracker is gone, and the run at its end.
@@ -202,19 +202,19 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_mark_that_moves_back_has_the_lease_renewed_before_its_time() {
+    async fn a_rewind_has_the_lease_renewed_before_its_time() {
         let (keeper, renewal) = (Keeper::default(), Renewal::default());
         let tracker = keeper.tracker();
         tracker.issue("a", 0, Some("7".into()));
-        tokio::spawn(renew_what_moved_back(&keeper, renewal.clone()));
+        tokio::spawn(renew_rewinds(&keeper, renewal.clone()));
         let soon = async || {
             tokio::time::timeout(std::time::Duration::from_secs(1), renewal.wanted()).await
         };
         tracker.issue("a", 0, Some("8".into()));
         soon().await.expect_err("a mark that goes on waits for its time");
-        tracker.start_over("a");
+        tracker.rewind("a");
         soon().await.unwrap();
-        tracker.lose();
+        tracker.rewind_all();
         soon().await.unwrap();
         soon().await.expect_err("once is enough");
     }

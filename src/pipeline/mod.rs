@@ -2,8 +2,8 @@
 //! The only file that names all four; it decides nothing about events.
 //!
 //! ```text
-//!   source ──Outlet──> workers ──Outbox──> buffer ──Inbox──> sink
-//!    task               threads                               task
+//!   source ──SourceSender──> workers ──Outbox──> buffer ──Inbox──> sink
+//!    task                     threads                               task
 //! ```
 //!
 //! A part ends when the one before it has ended and everything handed over is done: that is the
@@ -36,8 +36,8 @@ use crate::buffer;
 use crate::config::Settings;
 use crate::dead_letter::{DeadLetters, Replay};
 use crate::event::EncodeSettings;
-use crate::handoff::{Outlet, Takeover, Work};
-use crate::health::{Condition, Health};
+use crate::handoff::{SourceSender, Takeover, Work};
+use crate::health::{Condition, Health, Part};
 use crate::ledger::{Ledger, Snapshot};
 use crate::metrics::Metrics;
 use crate::position::{Identity, Keeper, Tracker};
@@ -118,7 +118,7 @@ async fn start_and_finish(
     let shutdown = Shutdown::on_signals(move || of_signals.cut_short()).map_err(RunError::Start)?;
     let metrics = Metrics::new(&ledger).map_err(io::Error::other).map_err(RunError::Start)?;
     let health = Health::default();
-    for part in ["modules", "sink", "source"] {
+    for part in [Part::Modules, Part::Sink, Part::Source] {
         health.set(part, Condition::NotReady("starting".into()));
     }
     let admin = start_admin(settings.admin, &metrics, &health, &shutdown).await?;
@@ -167,9 +167,10 @@ async fn start_admin(
 }
 
 async fn load(settings: &Settings, shared: &Shared) -> Result<Chain, RunError> {
-    shared
-        .health
-        .set("modules", Condition::NotReady("modules are being compiled and configured".into()));
+    shared.health.set(
+        Part::Modules,
+        Condition::NotReady("modules are being compiled and configured".into()),
+    );
     let context = stages::LoadContext {
         cache: settings.cache.clone(),
         ledger: shared.ledger.clone(),
@@ -180,7 +181,7 @@ async fn load(settings: &Settings, shared: &Shared) -> Result<Chain, RunError> {
     let loaded = tokio::task::spawn_blocking(move || stages::load(&stages, context)).await;
     let chain =
         loaded.map_err(|_| RunError::Panicked("loading modules"))?.map_err(RunError::Modules)?;
-    shared.health.set("modules", Condition::Ready);
+    shared.health.set(Part::Modules, Condition::Ready);
     Ok(chain)
 }
 
@@ -204,8 +205,8 @@ async fn flow(
 ) -> Result<(), RunError> {
     let workers = settings.workers.count();
     let chunks = CHUNKS_OF_SOURCE + CHUNKS_PER_WORKER * workers;
-    let (outlet, queues) = Outlet::new(shared.ledger.clone(), chunks, workers);
-    let outlet = outlet.with_tracker(shared.keeper.tracker());
+    let tracker = shared.keeper.tracker();
+    let (sender, queues) = SourceSender::new(shared.ledger.clone(), tracker, chunks, workers);
     let encode =
         EncodeSettings { cluster: settings.cluster.clone(), ..settings.sink.encode_settings() };
     let (failed, failures) = mpsc::channel(workers + 2);
@@ -244,7 +245,7 @@ async fn flow(
     let leading = Leading::start(settings.lease.as_ref(), folder, of_terms, of_lease).await?;
     let source = {
         let context = source::Context {
-            outlet,
+            sender,
             keeper: shared.keeper.clone(),
             metrics: shared.metrics.source.clone(),
             health: shared.health.clone(),

@@ -4,14 +4,12 @@
 use std::time::Duration;
 
 use crate::blocking::blocking;
-use crate::health::{Condition, Health};
+use crate::health::{Condition, Health, Part};
 use crate::position::Keeper;
 
 /// How far behind the saved position may be: what a run that is killed sends again. Saving costs
 /// some 50 µs.
 pub(crate) const SAVE_INTERVAL: Duration = Duration::from_millis(200);
-/// Its name in `/readyz`.
-const POSITION: &str = "position";
 
 /// Saves the marks of one run.
 #[derive(Debug)]
@@ -62,11 +60,11 @@ pub(super) async fn run(keeper: Keeper, health: Health) {
             None => {}
             Some(News::WorksAgain) => {
                 tracing::info!("the position can be saved again");
-                health.set(POSITION, Condition::Ready);
+                health.set(Part::Position, Condition::Ready);
             }
             Some(News::Fails(why)) => {
                 tracing::error!("{why}; going on: a run that is killed now begins further back");
-                health.set(POSITION, Condition::NotReady(why));
+                health.set(Part::Position, Condition::NotReady(why));
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Constraint: after a crash at any point the file holds a whole record, this one or the one
 //! before; so a new one is written beside it and renamed. It is not waited for the disk: after a
 //! power failure an older mark is as good, only slower, because what it covers was made durable
-//! before it was written. Only a mark that moves back must be waited for.
+//! before it was written. Only a rewind must be waited for.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};

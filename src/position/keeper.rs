@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::file::{self, FileError, Folder, Saved, Store};
-use super::{Identity, Misfit, NOWHERE, Positions, Record, Tracker};
+use super::{Identity, Misfit, Position, Positions, Record, Tracker};
 
 /// Why a run cannot go on from what is saved.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +116,7 @@ impl Keeper {
         });
         if *tracker.losses().borrow() > 0 {
             // Before these marks were known.
-            tracker.lose();
+            tracker.rewind_all();
         }
         Ok(keeper)
     }
@@ -131,7 +131,7 @@ impl Keeper {
     pub fn adopt(&self, mark: Option<&str>) -> Result<Option<Positions>, KeepError> {
         let mut state = self.lock();
         let Some(text) = mark.filter(|text| !text.is_empty()) else {
-            // What is still open of an earlier term is read again, and moves no mark back.
+            // What is still open of an earlier term is read again, and rewinds no mark.
             state.tracker.begin(state.tracker.marks());
             return Ok(None);
         };
@@ -203,7 +203,7 @@ impl Keeper {
     }
 
     /// Saves the marks if they have moved. Blocks on the disk; waits for it when `durably`, and
-    /// when a mark has moved back: the one before is not good any more.
+    /// when a mark was rewound: the one before is not good any more.
     ///
     /// # Errors
     ///
@@ -216,12 +216,12 @@ impl Keeper {
             return Ok(());
         }
         let saved = state.saved.as_ref().or(state.found.as_ref());
-        let starts_over = record.positions.iter().any(|(scope, mark)| {
-            mark == NOWHERE
+        let is_rewound = record.positions.iter().any(|(scope, mark)| {
+            *mark == Position::Nowhere
                 && saved
                     .is_some_and(|saved| saved.positions.get(scope).is_some_and(|old| old != mark))
         });
-        store.save(&record, durably || starts_over)?;
+        store.save(&record, durably || is_rewound)?;
         state.saved = Some(record);
         Ok(())
     }
@@ -301,7 +301,7 @@ mod tests {
         folder
     }
 
-    fn mark(keeper: &Keeper) -> Option<String> {
+    fn mark(keeper: &Keeper) -> Option<Position> {
         keeper.tracker().marks().remove("*")
     }
 
@@ -312,7 +312,7 @@ mod tests {
             Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
         keeper.source_is(Some("k1".into()));
         keeper.target_is(Some("o1".into())).unwrap();
-        assert_eq!(mark(&keeper).as_deref(), Some("41"));
+        assert_eq!(mark(&keeper), Some("41".into()));
     }
 
     #[test]
@@ -339,7 +339,7 @@ mod tests {
         assert!(keeper.is_lost());
     }
 
-    fn on_disk(folder: &tempfile::TempDir) -> String {
+    fn on_disk(folder: &tempfile::TempDir) -> Position {
         match file::load(folder.path()).unwrap() {
             Saved::Record(mut record) => record.positions.remove("*").unwrap(),
             other => panic!("{other:?}"),
@@ -351,17 +351,17 @@ mod tests {
         let folder = saved();
         let keeper =
             Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
-        keeper.tracker().lose();
-        assert_eq!(on_disk(&folder), NOWHERE);
+        keeper.tracker().rewind_all();
+        assert_eq!(on_disk(&folder), Position::Nowhere);
     }
 
     #[test]
     fn a_loss_before_the_marks_were_known_makes_them_worthless() {
         let folder = saved();
         let tracker = Tracker::default();
-        tracker.lose();
+        tracker.rewind_all();
         let keeper = Keeper::open(Some(folder.path()), true, identity("i"), tracker).unwrap();
-        assert_eq!((mark(&keeper).as_deref(), on_disk(&folder).as_str()), (Some(NOWHERE), NOWHERE));
+        assert_eq!((mark(&keeper), on_disk(&folder)), (Some(Position::Nowhere), Position::Nowhere));
     }
 
     /// Keeps nothing but whether the last save waited for the disk.
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_mark_that_moves_back_is_waited_for() {
+    fn only_a_rewind_is_waited_for() {
         let folder = saved();
         let (store, saved) =
             (Arc::new(Waits::default()), super::super::file::load(folder.path()).unwrap());
@@ -389,7 +389,7 @@ mod tests {
         };
         keeper.tracker().issue("*", 0, Some("42".into()));
         assert_eq!(waits(), Some(false));
-        keeper.tracker().start_over("*");
+        keeper.tracker().rewind("*");
         assert_eq!(waits(), Some(true), "an older one would skip what a restored cluster has");
         assert_eq!(waits(), None);
         keeper.tracker().issue("*", 0, Some("7".into()));
@@ -426,10 +426,10 @@ mod tests {
         let open = keeper.tracker().issue("*", 1, Some("50".into())).unwrap();
         assert_eq!(keeper.adopt(None).unwrap(), None, "the Lease is new");
         open.settled(1);
-        assert_eq!(mark(&keeper).as_deref(), Some("41"));
+        assert_eq!(mark(&keeper), Some("41".into()));
         let further = keeper.record(Positions::from([("*".into(), "90".into())])).unwrap();
-        assert_eq!(keeper.adopt(Some(&further)).unwrap().unwrap()["*"], "90");
-        assert_eq!(mark(&keeper).as_deref(), Some("90"));
+        assert_eq!(keeper.adopt(Some(&further)).unwrap().unwrap()["*"], "90".into());
+        assert_eq!(mark(&keeper), Some("90".into()));
         assert_eq!(keeper.adopt(Some("{")).unwrap(), Some(Positions::new()));
         assert!(keeper.is_lost());
         let other = Record::new(identity("j"), Positions::new()).encode();

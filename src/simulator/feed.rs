@@ -10,7 +10,7 @@ use super::clock::{Clock, MILLISECOND, NEVER, SECOND, Time};
 use super::oracle::Oracle;
 use super::stream::{Next, Stream};
 use super::trace::Trace;
-use crate::handoff::{Closed, Outlet};
+use crate::handoff::{Closed, SourceSender};
 use crate::source::kubernetes::simulated::{Heard, Piece, Source, Want};
 
 /// Where its exchange stands.
@@ -67,7 +67,7 @@ pub(super) struct Around<'a> {
     pub(super) alone: Option<u32>,
     pub(super) server: &'a mut ApiServer,
     pub(super) oracle: &'a mut Oracle,
-    pub(super) outlet: &'a Outlet,
+    pub(super) sender: &'a SourceSender,
     pub(super) trace: &'a mut Trace,
 }
 
@@ -181,7 +181,7 @@ impl Feed {
             (Exchange::None, Want::Ask(uri)) => self.ask(&uri, around),
             (Exchange::None, Want::Room) => {
                 // It only shows that there is one.
-                if around.outlet.pool().try_take().is_some() {
+                if around.sender.pool().try_take().is_some() {
                     self.source.room(at)?;
                 }
                 self.due = now + self.random.u64(1..40) * MILLISECOND;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::dead_letter::{self, DeadLetterError, DeadLetters};
 use crate::event::EncodeSettings;
 use crate::handoff::{Inbox, Takeover};
-use crate::health::Health;
+use crate::health::{Health, Part};
 use crate::metrics::Metrics;
 use crate::position::{KeepError, Keeper, Target};
 use crate::secret::{Secret, SecretError};
@@ -23,7 +23,7 @@ use crate::tls::CaError;
 use crate::words::words;
 
 /// The sink's name in `/readyz` and `/livez`.
-const PART: &str = "sink";
+const PART: Part = Part::Sink;
 /// A sink with nothing to do says this often that it is alive; well below
 /// [`STALL_AFTER`](crate::health::STALL_AFTER).
 const PROGRESS_INTERVAL: std::time::Duration = std::time::Duration::from_secs(30);

@@ -1,6 +1,6 @@
 //! What every source is given.
 
-use crate::handoff::Outlet;
+use crate::handoff::SourceSender;
 use crate::health::Health;
 use crate::metrics::SourceMetrics;
 use crate::position::Keeper;
@@ -10,7 +10,7 @@ use crate::shutdown::Shutdown;
 #[derive(Clone, Debug)]
 pub struct Context {
     /// Where chunks come from and go to.
-    pub outlet: Outlet,
+    pub sender: SourceSender,
     /// Where an earlier run was, and whether that is still of use.
     pub keeper: Keeper,
     /// Frames, states, restarts.

@@ -1,7 +1,7 @@
 //! Where events come from: a Kubernetes watch, a file, stdin, or dead letters that are replayed.
 //!
 //! A source reads raw bytes into pooled chunks, and hands on each valid event and each malformed
-//! one exactly once through an [`Outlet`](crate::handoff::Outlet).
+//! one exactly once through an [`SourceSender`](crate::handoff::SourceSender).
 //!
 //! - [`framer`] finds events in bytes, whatever they come in; pure.
 //! - [`kubernetes`] lists and watches.
@@ -106,7 +106,7 @@ impl From<FileError> for SourceError {
 }
 
 /// Runs the configured source until its input ends or the drain begins; every event it has received
-/// by then has gone into the outlet. A file or stdin tells `on_read` how many bytes each read gave.
+/// by then has gone into the sender. A file or stdin tells `on_read` how many bytes each read gave.
 ///
 /// # Errors
 ///

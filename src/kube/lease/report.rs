@@ -7,10 +7,10 @@
 use super::failure::{Failure, Kind};
 use super::step::{Lost, Note, Place, Verb};
 use super::{Context, Leadership, MARK_ANNOTATION};
-use crate::health::Condition;
+use crate::health::{Condition, Part};
 
 /// The part's name, and the task's.
-const PART: &str = "lease";
+const PART: Part = Part::Lease;
 /// 401 so many times in a row is no token that is just being rotated.
 const UNAUTHORIZED_MAX: u32 = 5;
 

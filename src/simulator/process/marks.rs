@@ -13,7 +13,7 @@ use super::super::position_file::Epochs;
 use super::super::world::Shared;
 use super::{Process, SAVE_EVERY};
 use crate::position::file::Saved;
-use crate::position::{Keeper, NOWHERE, Positions};
+use crate::position::{Keeper, Position, Positions};
 
 /// Of which lives of the API server the positions are that the processes of one machine may have:
 /// the oracle's business.
@@ -34,7 +34,7 @@ impl Known {
     /// Marks to begin with.
     pub(super) fn begin(&self, marks: &Positions, epochs: &Epochs) {
         for (scope, mark) in marks {
-            if let (Ok(mark), Some(epoch)) = (mark.parse(), epochs.get(scope)) {
+            if let (Ok(mark), Some(epoch)) = (mark.as_str().parse(), epochs.get(scope)) {
                 self.note(scope, mark, *epoch);
             }
         }
@@ -42,7 +42,7 @@ impl Known {
 
     /// Of which life the mark is from which a scope's source begins.
     pub(super) fn of_mark(&self, scope: &str, marks: &Positions) -> u32 {
-        let mark = marks.get(scope).and_then(|mark| mark.parse().ok());
+        let mark = marks.get(scope).and_then(|mark| mark.as_str().parse().ok());
         mark.and_then(|mark| self.get(scope, mark)).unwrap_or_default()
     }
 
@@ -80,8 +80,8 @@ impl Process {
         shared: &mut Shared,
     ) -> Result<Epochs, Violation> {
         let mut epochs = Epochs::new();
-        for (scope, mark) in marks.iter().filter(|(_, mark)| *mark != NOWHERE) {
-            let number = mark.parse().map_err(|_| format!("{mark} is no mark"))?;
+        for (scope, mark) in marks.iter().filter(|(_, mark)| **mark != Position::Nowhere) {
+            let number = mark.as_str().parse().map_err(|_| format!("{mark} is no mark"))?;
             let Some(epoch) = self.epoch_of(scope, number) else {
                 return Err(format!(
                     "nobody knows from where the {which:?} mark {mark} of {scope} comes"

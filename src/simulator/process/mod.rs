@@ -24,7 +24,7 @@ use super::replica::Home;
 use super::world::Shared;
 use crate::buffer::simulated::Buffer;
 use crate::event::EncodeSettings;
-use crate::handoff::{Closed, Outlet, Takeover};
+use crate::handoff::{Closed, SourceSender, Takeover};
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, SourceMetrics};
 use crate::pipeline::saving::{SAVE_INTERVAL, Saving};
@@ -75,15 +75,15 @@ pub(super) struct Process {
     tracker: Tracker,
     keeper: Keeper,
     saving: Saving,
-    outlet: Outlet,
+    sender: SourceSender,
     scopes: Vec<Option<&'static str>>,
     start: Start,
     metrics: SourceMetrics,
     feeds: Vec<Feed>,
     /// How often what had been read was lost, as far as the sources know.
     losses: u64,
-    /// How often marks had moved back when somebody looked last.
-    restarts: u64,
+    /// How many rewinds the oracle knows of.
+    rewinds: u64,
     epochs: marks::Known,
     lease: Option<Lease>,
     workers: Vec<Worker>,
@@ -142,8 +142,8 @@ impl Process {
         let keeper = Keeper::over(store, None, saved, !is_new, identity, tracker.clone())
             .map_err(|error| error.to_string())?;
         keeper.target_is(Some("opensearch-1".into())).map_err(|error| error.to_string())?;
-        let (outlet, queues) = Outlet::new(ledger.clone(), plan.chunks, plan.workers);
-        let outlet = outlet.with_tracker(tracker.clone());
+        let (sender, queues) =
+            SourceSender::new(ledger.clone(), tracker.clone(), plan.chunks, plan.workers);
         let scopes = match plan.namespaces.as_slice() {
             [] => vec![None],
             names => names.iter().copied().map(Some).collect(),
@@ -158,13 +158,13 @@ impl Process {
             tracker,
             saving: Saving::new(keeper.clone()),
             keeper,
-            outlet,
+            sender,
             scopes,
             start: plan.start,
             metrics: metrics.source.clone(),
             feeds: Vec::new(),
             losses: 0,
-            restarts: 0,
+            rewinds: 0,
             epochs: known,
             lease: None,
             workers: queues.into_iter().map(|queue| Worker::new(queue, now)).collect(),
@@ -204,10 +204,10 @@ impl Process {
     fn begin_feeds(&mut self, clock: Clock, now: Time) {
         for scope in &self.scopes {
             let (at, random) = (clock.at(now), self.random.fork());
-            let (keeper, outlet) = (&self.keeper, &self.outlet);
-            let source = Source::new(*scope, self.start, keeper, outlet, &self.metrics, at, random);
+            let (keeper, sender) = (&self.keeper, &self.sender);
+            let source = Source::new(*scope, self.start, keeper, sender, &self.metrics, at, random);
             let epoch = self.epochs.of_mark(source.key(), &self.tracker.marks());
-            let losses = outlet.losses();
+            let losses = sender.losses();
             self.feeds.push(Feed::new(source, epoch, losses, now, self.random.fork()));
         }
         // They are told of what was lost before they were there.
@@ -217,7 +217,7 @@ impl Process {
     /// The sources end: what they have accepted is handed on.
     fn end_feeds(&mut self, shared: &mut Shared) -> Result<(), Violation> {
         for mut feed in std::mem::take(&mut self.feeds) {
-            feed.stop(&mut around(&self.outlet, self.link(), shared)).map_err(closed)?;
+            feed.stop(&mut around(&self.sender, self.link(), shared)).map_err(closed)?;
             self.epochs.learn(&mut feed);
         }
         Ok(())
@@ -280,13 +280,13 @@ impl Process {
             Part::Term => self.begin_term(shared)?,
             Part::Wake => self.wake(shared)?,
         }
-        if self.tracker.restarts() != self.restarts {
-            self.restarts = self.tracker.restarts();
+        if self.tracker.rewinds() != self.rewinds {
+            self.rewinds = self.tracker.rewinds();
             shared.oracle.moved_back(self.life, shared.now);
             self.tell_of_saved(shared);
         }
         self.count_losses(shared);
-        self.renew_what_moved_back(shared)?;
+        self.renew_rewinds(shared)?;
         self.check(shared)
     }
 
@@ -321,10 +321,10 @@ impl Process {
             self.home.file.fail(!is_saved);
             let saved = self.save(true, shared);
             self.home.file.fail(false);
-            let mut around = around(&self.outlet, self.link(), shared);
+            let mut around = around(&self.sender, self.link(), shared);
             return self.feeds[at].saved(saved?, &mut around).map_err(closed);
         }
-        feed.act(&mut around(&self.outlet, link, shared)).map_err(closed)?;
+        feed.act(&mut around(&self.sender, link, shared)).map_err(closed)?;
         self.epochs.learn(&mut self.feeds[at]);
         Ok(())
     }
@@ -399,7 +399,7 @@ impl Process {
 }
 
 fn around<'a>(
-    outlet: &'a Outlet,
+    sender: &'a SourceSender,
     (cut_until, alone): (Time, Option<u32>),
     shared: &'a mut Shared,
 ) -> Around<'a> {
@@ -410,7 +410,7 @@ fn around<'a>(
         now: shared.now,
         server: &mut shared.server,
         oracle: &mut shared.oracle,
-        outlet,
+        sender,
         trace: &mut shared.trace,
     }
 }

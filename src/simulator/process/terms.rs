@@ -21,8 +21,8 @@ pub(super) struct Lease {
     begins_at: Option<Time>,
     /// The Lease had no mark: those of this machine hold.
     pub(super) is_alone: bool,
-    /// How often marks had moved back when the Lease was renewed for that.
-    restarts: u64,
+    /// How many rewinds the Lease was renewed for.
+    rewinds: u64,
     /// It was given up in a term that had begun.
     has_last_mark: bool,
 }
@@ -43,7 +43,7 @@ impl Lease {
             terms: Terms::new(of.0, of.1),
             begins_at: None,
             is_alone: false,
-            restarts: 0,
+            rewinds: 0,
             has_last_mark: false,
         }
     }
@@ -111,12 +111,12 @@ impl Process {
         Ok(())
     }
 
-    /// A mark that has moved back is written before its time.
-    pub(super) fn renew_what_moved_back(&mut self, shared: &mut Shared) -> Result<(), Violation> {
-        let restarts = self.tracker.restarts();
+    /// A rewind is written into the Lease before its time.
+    pub(super) fn renew_rewinds(&mut self, shared: &mut Shared) -> Result<(), Violation> {
+        let rewinds = self.tracker.rewinds();
         match &mut self.lease {
-            Some(lease) if lease.restarts != restarts && lease.candidate.may_renew() => {
-                lease.restarts = restarts
+            Some(lease) if lease.rewinds != rewinds && lease.candidate.may_renew() => {
+                lease.rewinds = rewinds
             }
             _ => return Ok(()),
         }

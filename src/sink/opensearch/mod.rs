@@ -185,7 +185,7 @@ impl Sender {
 
     fn send(&mut self, parcel: Parcel) {
         let now = now_micros();
-        self.doubt.restarted(self.context.keeper.tracker().restarts(), now);
+        self.doubt.restarted(self.context.keeper.tracker().rewinds(), now);
         let doubt = (self.writes == Writes::Move { look_up: true }).then_some(&self.doubt);
         let errand = Errand::new(parcel, self.actions.clone(), doubt, now);
         let errand = errand.telling_index(self.writes != Writes::Stay);
@@ -293,7 +293,7 @@ impl Sender {
         let letters = self.context.dead_letters.clone();
         let buried = blocking(move || {
             let all: Vec<Letter<'_>> = dead.iter().map(letter).collect();
-            letters.write_all(PART, &all)?;
+            letters.write_all(PART.name(), &all)?;
             let mut tally = Tally::default();
             all.iter().for_each(|letter| tally.dead_lettered(letters.reason(letter), 1));
             Item::settle_all(dead.into_iter().map(|(item, ..)| item).collect(), &tally);

@@ -26,13 +26,17 @@ use rustix::fs::{Mode, OFlags};
 
 use super::context::Context;
 use crate::handoff::Closed;
+use crate::health::Part;
 use reader::{Input, Reader, Stopped};
 
 /// How often a waiting source looks whether it should stop, and whether a followed file has grown.
 pub(super) const LOOK_UP: Duration = Duration::from_millis(200);
 
 /// The name under which the source reports to [`Health`](crate::health::Health).
-pub(super) const TASK: &str = "source";
+pub(super) const TASK: Part = Part::Source;
+/// The scope under which a followed file's position is saved, for good: what is saved is found by
+/// it.
+const SCOPE: &str = "source";
 
 /// Why a file or stdin cannot be read.
 #[derive(Debug, thiserror::Error)]

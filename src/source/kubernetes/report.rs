@@ -10,7 +10,7 @@ use super::failure::{Cause, Failure};
 use super::scope::Scope;
 use super::state::State;
 use super::step::Note;
-use crate::health::{Condition, Health};
+use crate::health::{Condition, Health, Part};
 use crate::metrics::SourceMetrics;
 
 /// 401 so many times in a row is no token that is just being rotated: kube reads a token file again
@@ -60,7 +60,7 @@ impl Readiness {
         if let Some(scope) = scopes.get_mut(index) {
             change(scope);
         }
-        self.health.set("source", overall(&scopes));
+        self.health.set(Part::Source, overall(&scopes));
     }
 }
 
