@@ -5,8 +5,10 @@
 //! when a task has made no progress, retries included, for [`STALL_AFTER`].
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// Twice the source's `quiet_timeout`.
 pub const STALL_AFTER: Duration = Duration::from_secs(600);
@@ -159,8 +161,8 @@ impl Health {
         Report { ok, lines }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(|e| e.into_inner())
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock()
     }
 }
 

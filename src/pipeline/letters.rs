@@ -49,7 +49,8 @@ fn warn_of_ephemeral(place: Option<&Place>) {
     if let Some(ephemeral) = dead_letter::ephemeral(path) {
         tracing::warn!(
             path = %path.display(),
-            "dead_letter.path is on {}, and the dead letters with it: mount a persistent volume there, or set dead_letter.kind = \"index\"",
+            "dead_letter.path is on {}, and the dead letters with it: mount a persistent volume \
+             there, or set dead_letter.kind = \"index\"",
             ephemeral.what()
         );
     }

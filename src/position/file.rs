@@ -29,7 +29,8 @@ pub enum Saved {
 /// The folder cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot keep the position in {path}: {error}: buffer.path must name a folder that weir may write to, or could make, on a disk with room"
+    "cannot keep the position in {path}: {error}: buffer.path must name a folder that weir may \
+     write to, or could make, on a disk with room"
 )]
 pub struct FileError {
     /// Which file.
@@ -131,9 +132,8 @@ mod tests {
         assert!(matches!(load(folder.path()).unwrap(), Saved::Nothing));
         for (position, durably) in [("1", false), ("2", true)] {
             save(folder.path(), &record(position), durably).unwrap();
-            assert!(
-                matches!(load(folder.path()).unwrap(), Saved::Record(saved) if saved == record(position))
-            );
+            let saved = load(folder.path()).unwrap();
+            assert!(matches!(saved, Saved::Record(saved) if saved == record(position)));
         }
         assert!(remove(folder.path()).unwrap());
         assert!(!remove(folder.path()).unwrap());

@@ -3,8 +3,9 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, OnceLock};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use super::{Position, Positions};
@@ -210,7 +211,7 @@ impl Tracker {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(|e| e.into_inner())
+        self.0.state.lock()
     }
 }
 
@@ -331,9 +332,9 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Step {
-        /// A chunk of so many events; whether something is reached behind it.
+        /// A chunk of this many events; whether a position is reached behind it.
         Read(u8, bool),
-        /// Of the chunks that are open the so-manieth: so many events.
+        /// This many events of one of the open chunks.
         Settle(u8, u8),
     }
 
@@ -366,7 +367,8 @@ mod tests {
                         chunks.push(Issued { open: events.into(), reaches, ticket });
                     }
                     Step::Settle(which, count) => {
-                        let mut open: Vec<_> = chunks.iter_mut().filter(|chunk| chunk.open > 0).collect();
+                        let open = chunks.iter_mut().filter(|chunk| chunk.open > 0);
+                        let mut open: Vec<_> = open.collect();
                         if !open.is_empty() {
                             let index = usize::from(which) % open.len();
                             let count = u64::from(count) % open[index].open + 1;

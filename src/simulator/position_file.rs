@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::position::file::{FileError, Saved, Store};
 use crate::position::{Positions, Record};
@@ -67,7 +69,7 @@ impl PositionFile {
     }
 
     fn lock(&self) -> MutexGuard<'_, Contents> {
-        self.0.lock().unwrap_or_else(|e| e.into_inner())
+        self.0.lock()
     }
 
     /// The power fails: one of those since the last durable one is there, or something torn.

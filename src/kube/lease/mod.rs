@@ -1,8 +1,7 @@
 //! The Lease by which replicas agree on who works, and which carries the settled mark from one
 //! leader to the next.
 //!
-//! The protocol is that of client-go's
-//! [leaderelection](https://pkg.go.dev/k8s.io/client-go/tools/leaderelection), so that people and tools read the Lease as
+//! The protocol is that of client-go's [leaderelection], so that people and tools read the Lease as
 //! they read any other. What is weir's own: the **settled mark** is written into an annotation of
 //! the Lease in the renewal itself, one update of the whole object with its `resourceVersion`, so
 //! that whoever is no longer the holder is answered 409 and can neither renew nor move the mark.
@@ -26,6 +25,8 @@
 //!   stored twice rests on documents' ids, not on this.
 //! - The mark only moves by renewals of the leader of that time. Taking the Lease leaves the mark
 //!   as it was found.
+//!
+//! [leaderelection]: https://pkg.go.dev/k8s.io/client-go/tools/leaderelection
 
 pub(crate) mod failure;
 pub(crate) mod machine;
@@ -67,8 +68,10 @@ pub struct LeaseSettings {
     pub namespace: Option<String>,
     /// The Lease's name: the pipeline's, if it has none of its own.
     pub name: String,
-    /// How long it is held without renewal, in whole seconds: what `spec.leaseDurationSeconds`
-    /// [holds](https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/#LeaseSpec).
+    /// How long it is held without renewal, in whole seconds: what [`spec.leaseDurationSeconds`]
+    /// holds.
+    ///
+    /// [`spec.leaseDurationSeconds`]: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/#LeaseSpec
     pub duration: Duration,
 }
 
@@ -221,7 +224,10 @@ pub fn identity_in(folder: &Path) -> String {
     }
     let new = identity();
     if let Err(error) = std::fs::write(&path, format!("{new}\n")) {
-        tracing::warn!(path = %path.display(), %error, "cannot keep this replica's name: after a crash it waits for its own Lease");
+        tracing::warn!(
+            path = %path.display(), %error,
+            "cannot keep this replica's name: after a crash it waits for its own Lease"
+        );
     }
     new
 }
