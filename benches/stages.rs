@@ -12,7 +12,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rustix::time::{ClockId, clock_gettime};
 use weir::dead_letter::DeadLetters;
 use weir::event::{Documents, EncodeSettings};
-use weir::handoff::{Closed, Outbox, Outlet};
+use weir::handoff::{Closed, Outbox, SourceSender};
 use weir::health::Health;
 use weir::ledger::{Held, Ledger};
 use weir::metrics::Metrics;
@@ -71,11 +71,11 @@ fn cpu_time() -> Duration {
 
 /// The CPU time that a worker takes for `chunks` chunks of one event, again and again.
 fn time(ledger: &Ledger, chain: &Chain, event: &str, chunks: usize) -> Duration {
-    let (outlet, mut works) = Outlet::new(ledger.clone(), chunks, 1);
+    let (sender, mut works) = SourceSender::new(ledger.clone(), Default::default(), chunks, 1);
     for _ in 0..chunks {
-        outlet.send(modules::chunk((0..CHUNK_EVENTS).map(|_| event))).unwrap();
+        sender.send(modules::chunk((0..CHUNK_EVENTS).map(|_| event))).unwrap();
     }
-    drop(outlet);
+    drop(sender);
     let (encode, health) = (EncodeSettings::default(), Health::default());
     let dead_letters = DeadLetters::open(None, ledger, &health, &Shutdown::default()).unwrap();
     let (worker, work) = (chain.worker(0, 1), works.remove(0));

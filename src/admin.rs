@@ -123,7 +123,7 @@ fn answer(report: &Report, query: Option<&str>) -> (StatusCode, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::Condition;
+    use crate::health::{Condition, Part};
     use crate::ledger::Ledger;
     use std::net::Ipv4Addr;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -164,10 +164,10 @@ mod tests {
     #[tokio::test]
     async fn readiness_says_why_when_asked_and_when_it_fails() {
         let server = server().await;
-        server.health.set("modules", Condition::Ready);
+        server.health.set(Part::Modules, Condition::Ready);
         server
             .health
-            .set("sink", Condition::Note("OpenSearch is not reachable; trying again".into()));
+            .set(Part::Sink, Condition::Note("OpenSearch is not reachable; trying again".into()));
         assert_eq!(fetch(&server, "/readyz").await, (200, "ok\n".into()));
         let (status, body) = fetch(&server, "/readyz?verbose").await;
         assert_eq!(status, 200);
@@ -177,9 +177,10 @@ mod tests {
         sink: ok (OpenSearch is not reachable; trying again)
         ");
 
-        server
-            .health
-            .set("sink", Condition::NotReady("OpenSearch answers 401: check sink.password".into()));
+        server.health.set(
+            Part::Sink,
+            Condition::NotReady("OpenSearch answers 401: check sink.password".into()),
+        );
         let (status, body) = fetch(&server, "/readyz").await;
         assert_eq!(status, 503);
         insta::assert_snapshot!(body, @r"

@@ -9,9 +9,10 @@
 use std::any::Any;
 use std::future::Future;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{mpsc, watch};
 
 use crate::event::{Chunk, ChunkPool, Document, Documents, Micros};
@@ -35,31 +36,27 @@ pub struct Work {
 
 /// Where a source puts its chunks.
 #[derive(Clone, Debug)]
-pub struct Outlet {
+pub struct SourceSender {
     ledger: Ledger,
     pool: ChunkPool,
     tracker: Tracker,
     workers: Vec<mpsc::Sender<Work>>,
 }
 
-impl Outlet {
-    /// An outlet to `workers` workers over a pool of `chunks`, and the workers' ends.
+impl SourceSender {
+    /// A sender to `workers` workers over a pool of `chunks`, and the workers' ends. `tracker` is
+    /// told of what is sent.
     pub fn new(
         ledger: Ledger,
+        tracker: Tracker,
         chunks: usize,
         workers: usize,
-    ) -> (Outlet, Vec<mpsc::Receiver<Work>>) {
+    ) -> (SourceSender, Vec<mpsc::Receiver<Work>>) {
         // No queue can hold more than all chunks there are, so sending never waits: the pool is the
         // bound.
         let (senders, receivers) = (0..workers).map(|_| mpsc::channel(chunks)).unzip();
-        let (pool, tracker) = (ChunkPool::new(chunks), Tracker::default());
-        (Outlet { ledger, pool, tracker, workers: senders }, receivers)
-    }
-
-    /// The same outlet, over a tracker that others see too.
-    pub fn with_tracker(mut self, tracker: Tracker) -> Outlet {
-        self.tracker = tracker;
-        self
+        let pool = ChunkPool::new(chunks);
+        (SourceSender { ledger, pool, tracker, workers: senders }, receivers)
     }
 
     /// Where to go on in a scope: what an earlier run has reached.
@@ -72,12 +69,12 @@ impl Outlet {
         self.tracker.issue(scope, 0, Some(position));
     }
 
-    /// The positions of this scope mean nothing any more: see [`Tracker::start_over`].
-    pub fn start_over(&self, scope: &str) {
-        self.tracker.start_over(scope);
+    /// The positions of this scope mean nothing any more: see [`Tracker::rewind`].
+    pub fn rewind(&self, scope: &str) {
+        self.tracker.rewind(scope);
     }
 
-    /// Told when something is lost that had been read: see [`Tracker::lose`].
+    /// Told when something is lost that had been read: see [`Tracker::rewind_all`].
     pub fn losses(&self) -> watch::Receiver<u64> {
         self.tracker.losses()
     }
@@ -155,42 +152,57 @@ impl Outlet {
     }
 }
 
-/// When this process became the one that reads: what was written before then, others may have sent
-/// already. Moved on when it takes over, and when it loses to another one what it took over. Clones
-/// share one time.
+/// When this process last became the one that reads, or ceased to be it: what was written before
+/// then, others may have sent already. Clones share one time.
 #[derive(Clone, Debug)]
-pub struct Takeover(Arc<AtomicI64>);
+pub struct Takeover(Arc<Times>);
+
+#[derive(Debug)]
+struct Times {
+    last: AtomicI64,
+    /// When this process ceases to be the one that reads, unless it is told otherwise before.
+    lapses_at: AtomicI64,
+}
+
+/// Later than any time.
+const NEVER: Micros = Micros::MAX;
 
 impl Takeover {
     /// At this time, in µs since the epoch.
     pub fn at(time: Micros) -> Takeover {
-        Takeover(Arc::new(AtomicI64::new(time)))
+        let (last, lapses_at) = (AtomicI64::new(time), AtomicI64::new(NEVER));
+        Takeover(Arc::new(Times { last, lapses_at }))
     }
 
-    /// It happens again.
-    pub fn again(&self, time: Micros) {
-        self.0.fetch_max(time, Ordering::Relaxed);
+    /// Another one, at `time`; the latest one counts.
+    pub fn record(&self, time: Micros) {
+        self.0.last.fetch_max(time, Ordering::Relaxed);
     }
 
-    /// It happens again, now.
-    pub fn again_now(&self) {
-        self.again(now());
+    /// At `time` another replica may take over, and this one may be the last to learn of it;
+    /// `None`: that cannot happen.
+    pub fn lapses_at(&self, time: Option<Micros>) {
+        self.0.lapses_at.store(time.unwrap_or(NEVER), Ordering::Relaxed);
     }
 
-    /// When it was, in µs since the epoch.
-    pub fn time(&self) -> Micros {
-        self.0.load(Ordering::Relaxed)
+    /// When the last one was, as seen at `now`; both in µs since the epoch.
+    pub fn time(&self, now: Micros) -> Micros {
+        if self.0.lapses_at.load(Ordering::Relaxed) <= now {
+            self.record(now);
+        }
+        self.0.last.load(Ordering::Relaxed)
     }
 }
 
-/// Now, of this machine's clock.
+/// Now, by this machine's clock.
 impl Default for Takeover {
     fn default() -> Takeover {
         Takeover::at(now())
     }
 }
 
-fn now() -> Micros {
+/// The time in µs since the epoch, by this machine's clock.
+pub(crate) fn now() -> Micros {
     jiff::Timestamp::now().as_microsecond()
 }
 
@@ -249,7 +261,7 @@ impl Stored {
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(|e| e.into_inner())
+        self.held.lock()
     }
 }
 

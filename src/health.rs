@@ -5,14 +5,59 @@
 //! when a task has made no progress, retries included, for [`STALL_AFTER`].
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// Twice the source's `quiet_timeout`.
 pub const STALL_AFTER: Duration = Duration::from_secs(600);
 
-/// The parts that only a leader needs.
-const OF_LEADERS: [&str; 2] = ["source", "sink"];
+/// A part of the pipeline that says how it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The buffer on disk.
+    Buffer,
+    /// Where dead letters are kept.
+    DeadLetters,
+    /// The Lease.
+    Lease,
+    /// The modules of the stages.
+    Modules,
+    /// The saved position.
+    Position,
+    /// The sink.
+    Sink,
+    /// The source.
+    Source,
+}
+
+impl Part {
+    /// Its name in `/readyz`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Buffer => "buffer",
+            Part::DeadLetters => "dead letters",
+            Part::Lease => "lease",
+            Part::Modules => "modules",
+            Part::Position => "position",
+            Part::Sink => "sink",
+            Part::Source => "source",
+        }
+    }
+
+    /// Whether only a leader needs it.
+    fn is_of_leaders(self) -> bool {
+        matches!(self, Part::Source | Part::Sink)
+    }
+}
+
+/// A task of that name.
+impl AsRef<str> for Part {
+    fn as_ref(&self) -> &str {
+        self.name()
+    }
+}
 
 /// What a part of the pipeline says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +76,7 @@ pub struct Health(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    conditions: BTreeMap<&'static str, Condition>,
+    conditions: BTreeMap<Part, Condition>,
     /// Another replica leads.
     is_following: bool,
     tasks: BTreeMap<String, Instant>,
@@ -47,8 +92,8 @@ pub struct Report {
 }
 
 impl Health {
-    /// Says how the part `part` is: `config`, `modules`, `buffer`, `source`, `sink`.
-    pub fn set(&self, part: &'static str, condition: Condition) {
+    /// Says how a part is.
+    pub fn set(&self, part: Part, condition: Condition) {
         self.lock().conditions.insert(part, condition);
     }
 
@@ -59,7 +104,8 @@ impl Health {
     }
 
     /// Says that a task has made progress (or has retried, or is waiting with nothing to do).
-    pub fn progress(&self, task: &str) {
+    pub fn progress(&self, task: impl AsRef<str>) {
+        let task = task.as_ref();
         let mut state = self.lock();
         let now = Instant::now();
         match state.tasks.get_mut(task) {
@@ -71,25 +117,29 @@ impl Health {
     }
 
     /// Says that a task has ended in good order: it can no longer stall.
-    pub fn finished(&self, task: &str) {
-        self.lock().tasks.remove(task);
+    pub fn finished(&self, task: impl AsRef<str>) {
+        self.lock().tasks.remove(task.as_ref());
     }
 
     /// `/readyz`
     pub fn readiness(&self) -> Report {
         let state = self.lock();
         let mut ok = true;
-        let lines = state.conditions.iter().map(|(part, condition)| match condition {
-            Condition::Ready => format!("{part}: ok"),
-            Condition::Note(note) => format!("{part}: ok ({note})"),
-            Condition::NotReady(why) if state.is_following && OF_LEADERS.contains(part) => {
-                format!("{part}: ok (another replica leads; here: {why})")
+        let mut line = |(part, condition): (&Part, &Condition)| {
+            let name = part.name();
+            match condition {
+                Condition::Ready => format!("{name}: ok"),
+                Condition::Note(note) => format!("{name}: ok ({note})"),
+                Condition::NotReady(why) if state.is_following && part.is_of_leaders() => {
+                    format!("{name}: ok (another replica leads; here: {why})")
+                }
+                Condition::NotReady(why) => {
+                    ok = false;
+                    format!("{name}: not ok: {why}")
+                }
             }
-            Condition::NotReady(why) => {
-                ok = false;
-                format!("{part}: not ok: {why}")
-            }
-        });
+        };
+        let lines = state.conditions.iter().map(&mut line);
         let lines = lines.collect();
         Report { ok, lines }
     }
@@ -111,8 +161,8 @@ impl Health {
         Report { ok, lines }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(|e| e.into_inner())
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock()
     }
 }
 
@@ -123,10 +173,10 @@ mod tests {
     #[test]
     fn only_what_needs_a_person_fails_readiness() {
         let health = Health::default();
-        health.set("modules", Condition::Ready);
-        health.set("sink", Condition::Note("OpenSearch is not reachable".into()));
+        health.set(Part::Modules, Condition::Ready);
+        health.set(Part::Sink, Condition::Note("OpenSearch is not reachable".into()));
         assert!(health.readiness().ok);
-        health.set("sink", Condition::NotReady("401: check sink.password".into()));
+        health.set(Part::Sink, Condition::NotReady("401: check sink.password".into()));
         assert_eq!(
             health.readiness(),
             Report {
@@ -139,16 +189,16 @@ mod tests {
     #[test]
     fn a_follower_is_ready_without_a_source_or_a_sink() {
         let health = Health::default();
-        health.set("source", Condition::NotReady("starting".into()));
+        health.set(Part::Source, Condition::NotReady("starting".into()));
         health.follow(true);
         let report = health.readiness();
         assert_eq!(
             (report.ok, report.lines[0].as_str()),
             (true, "source: ok (another replica leads; here: starting)")
         );
-        health.set("lease", Condition::NotReady("403".into()));
+        health.set(Part::Lease, Condition::NotReady("403".into()));
         assert!(!health.readiness().ok);
-        health.set("lease", Condition::Ready);
+        health.set(Part::Lease, Condition::Ready);
         health.follow(false);
         assert!(!health.readiness().ok);
     }

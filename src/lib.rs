@@ -51,6 +51,7 @@ pub mod config;
 
 pub mod admin;
 mod backoff;
+mod blocking;
 pub mod dead_letter;
 mod files;
 mod folders;

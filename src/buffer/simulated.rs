@@ -161,6 +161,11 @@ impl Buffer {
             && self.tiers.as_ref().is_none_or(|tiers| !tiers.has_unread() && tiers.documents() == 0)
     }
 
+    /// Whether there is a disk, and nothing is wrong with it.
+    pub(crate) fn has_disk_in_order(&self) -> bool {
+        self.tiers.as_ref().is_some_and(|tiers| tiers.trouble().is_none())
+    }
+
     /// Whether nothing in memory waits for the sink.
     pub(crate) fn is_memory_empty(&self) -> bool {
         self.memory.waiting_bytes() == 0

@@ -18,7 +18,7 @@ use super::tiers::{AHEAD_BYTES, Put, Tiers, Trouble};
 use super::{Context, SpoolSettings};
 use crate::event::Documents;
 use crate::handoff::Closed;
-use crate::health::{Condition, Health};
+use crate::health::{Condition, Health, Part};
 use crate::ledger::Held;
 use crate::position::{Positions, Tracker};
 
@@ -35,7 +35,7 @@ const DURABLY_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a writer that finds no room on disk waits before it looks again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// Its name in `/readyz` and `/livez`.
-const PART: &str = "buffer";
+const PART: Part = Part::Buffer;
 
 #[derive(Debug)]
 pub(super) struct Spool {
@@ -95,7 +95,8 @@ impl Spool {
             thread: Mutex::new(None),
         });
         let own = spool.clone();
-        let thread = std::thread::Builder::new().name(PART.to_owned()).spawn(move || own.run());
+        let thread =
+            std::thread::Builder::new().name(PART.name().to_owned()).spawn(move || own.run());
         let thread = thread.map_err(|error| IoError { path: settings.path.clone(), error })?;
         *spool.thread.lock().unwrap_or_else(|e| e.into_inner()) = Some(thread);
         Ok((spool, is_new))
@@ -157,11 +158,11 @@ impl Spool {
     /// See [`Guard::settled_marks`](super::Guard::settled_marks).
     pub(super) fn settled_marks(&self) -> Positions {
         loop {
-            let restarts = self.tracker.restarts();
+            let rewinds = self.tracker.rewinds();
             let read = self.tracker.marks();
             let tiers = &mut self.disk().tiers;
-            // Else something was lost, or started over, while the disk was waited for.
-            if self.tracker.restarts() == restarts {
+            // Else something was lost, or was rewound, while the disk was waited for.
+            if self.tracker.rewinds() == rewinds {
                 tiers.settle(false);
                 return tiers.settled_marks(read);
             }

@@ -19,7 +19,7 @@ use super::memory::{Guarded, Memory};
 use crate::event::Documents;
 use crate::handoff::{Closed, Stored};
 use crate::ledger::{Held, Ledger, ReasonId, Settlement, Tally};
-use crate::position::{NOWHERE, Positions, Tracker};
+use crate::position::{Position, Positions, Tracker};
 
 /// The memory is filled from the disk to this many bytes of documents: a few of the sink's
 /// requests.
@@ -40,8 +40,8 @@ pub(super) struct Tiers<D: Disk> {
     /// What documents are counted as that were damaged on disk.
     lost_reason: ReasonId,
     begun: Begun,
-    /// How many of the tracker's restarts are in `begun`.
-    restarts: u64,
+    /// How many of the tracker's rewinds are in `begun`.
+    rewinds: u64,
     troubles: Troubles,
 }
 
@@ -140,7 +140,7 @@ impl<D: Disk> Tiers<D> {
             // some, or have had to start over, and be gone before those were read
             // again.
             begun: Begun { first: log.end(), marks: Positions::new(), is_settled: false },
-            restarts: tracker.restarts(),
+            rewinds: tracker.rewinds(),
             log,
             memory,
             tracker,
@@ -276,7 +276,7 @@ impl<D: Disk> Tiers<D> {
                     let mut tally = Tally::default();
                     tally.dead_lettered(self.lost_reason, documents);
                     // Before they count as done with, so that no mark passes them.
-                    self.tracker.lose();
+                    self.tracker.rewind_all();
                     self.held.settle(&tally);
                 }
                 Err(ReadError::Io(error)) => {
@@ -335,11 +335,11 @@ impl<D: Disk> Tiers<D> {
     /// Up to where everything is settled, of `read`, which was looked up before: what was spooled
     /// since is above it.
     pub(super) fn settled_marks(&mut self, read: Positions) -> Positions {
-        let restarts = self.tracker.restarts();
-        if restarts != self.restarts {
+        let rewinds = self.tracker.rewinds();
+        if rewinds != self.rewinds {
             // The marks of records until now may be of what a cluster was before it was restored.
-            self.restarts = restarts;
-            let marks = read.keys().map(|scope| (scope.clone(), NOWHERE.to_owned())).collect();
+            self.rewinds = rewinds;
+            let marks = read.keys().map(|scope| (scope.clone(), Position::Nowhere)).collect();
             self.begun = Begun { first: self.log.end(), marks, is_settled: false };
         }
         let Begun { first, is_settled, .. } = self.begun;

@@ -14,7 +14,7 @@ use crate::config::{self, Environment, Settings};
 use crate::kube::LeaseSettings;
 use crate::kube::lease::mark::{self, MarkError, Marked};
 use crate::position::file::{self, FileError, Saved};
-use crate::position::{NOWHERE, Record};
+use crate::position::{Position, Record};
 
 /// Show or change how far a pipeline has read its source
 ///
@@ -270,10 +270,9 @@ fn record_shown(record: &Record) -> String {
         record.identity.target_text()
     );
     for (scope, position) in &record.positions {
-        let position = if position == NOWHERE {
-            "(read everything: the cluster was restored)"
-        } else {
-            position
+        let position = match position {
+            Position::Nowhere => "(read everything: the cluster was restored)",
+            Position::At(position) => position,
         };
         text += &format!("position  {scope}  {position}\n");
     }

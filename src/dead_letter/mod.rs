@@ -49,7 +49,7 @@ pub use self::replay::{Replay, Sending};
 pub use self::selection::{Filter, Selection};
 use self::store::Store;
 pub use self::volume::{Ephemeral, ephemeral};
-use crate::health::{Condition, Health};
+use crate::health::{self, Condition, Health};
 use crate::ledger::{Ledger, ReasonId};
 use crate::shutdown::Shutdown;
 
@@ -62,7 +62,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// How long the end of a run waits at most for a writer that waits.
 const ABORT_INTERVAL: Duration = Duration::from_millis(100);
 /// Its name in `/readyz`.
-const PART: &str = "dead letters";
+const PART: health::Part = health::Part::DeadLetters;
 
 /// `[dead_letter]` of `pipeline.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

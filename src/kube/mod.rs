@@ -29,8 +29,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub enum ClientError {
     /// No configuration in any of the places.
     #[error(
-        "no Kubernetes API server is configured: tried the environment variable KUBECONFIG (not set), {home} \
-         (not there), and a pod's service account (KUBERNETES_SERVICE_HOST is not set): set KUBECONFIG to a \
+        "no Kubernetes API server is configured: tried the environment variable KUBECONFIG (not \
+         set), {home} \
+         (not there), and a pod's service account (KUBERNETES_SERVICE_HOST is not set): set \
+         KUBECONFIG to a \
          kubeconfig file, or run weir in a pod"
     )]
     NotConfigured {
@@ -39,7 +41,8 @@ pub enum ClientError {
     },
     /// The kubeconfig cannot be read or makes no sense.
     #[error(
-        "cannot use the kubeconfig {place}: {error}: see what `kubectl config view --minify` says of it"
+        "cannot use the kubeconfig {place}: {error}: see what `kubectl config view --minify` says \
+         of it"
     )]
     Kubeconfig {
         /// Which one.
@@ -55,7 +58,8 @@ pub enum ClientError {
     InCluster(Box<InClusterError>),
     /// The configuration was read, and its certificates, keys or proxy are not usable.
     #[error(
-        "cannot make a client for the API server {server}: {error}: check the certificates, credentials and \
+        "cannot make a client for the API server {server}: {error}: check the certificates, \
+         credentials and \
          proxy in {place}"
     )]
     Client {

@@ -10,7 +10,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{RunError, Shared, on_disk};
+use super::leading::Leading;
+use super::{RunError, Shared};
+use crate::blocking::blocking;
 use crate::buffer;
 use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
 use crate::sink::SinkError;
@@ -18,74 +20,144 @@ use crate::sink::SinkError;
 /// How long a sink may take to notice that it is to end at once.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// What a run's end consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Waits until all parts have ended, one has failed, or the drain has had its time.
+    AwaitParts,
+    /// From here on, events whose holders end count as in flight.
+    CutShort,
+    /// Brings to disk what is nowhere but in memory.
+    Secure,
+    /// Ends the sink: from here on nothing is settled any more.
+    Abort,
+    /// Gives the Lease up, with the last settled mark.
+    Release,
+    /// Ends the buffer: what was settled is written down.
+    CloseBuffer,
+    /// Saves the last read mark, and waits for the disk.
+    SavePosition,
+}
+
+/// The end of a run, in order. The simulator goes through it too.
+pub(crate) const STEPS: [Step; 7] = [
+    Step::AwaitParts,
+    Step::CutShort,
+    Step::Secure,
+    Step::Abort,
+    Step::Release,
+    Step::CloseBuffer,
+    Step::SavePosition,
+];
+
 /// How a part ended.
 pub(super) type PartEnd = Result<(), RunError>;
 
-/// Waits for all parts. The first failure starts a drain of what is left; its error is the run's.
-pub(super) async fn finish(
-    mut source: JoinHandle<PartEnd>,
-    mut workers: mpsc::Receiver<PartEnd>,
-    mut sink: JoinHandle<Result<(), SinkError>>,
-    guard: &Arc<buffer::Guard>,
-    shared: &Shared,
-) -> Result<(), RunError> {
-    let (mut source_ended, mut workers_ended, mut sink_ended) = (false, false, false);
-    let mut first_failure = None;
-    let note = |first: &mut Option<RunError>, end: PartEnd| {
-        if let Err(error) = end {
-            shared.ledger.cut_short();
-            shared.shutdown.drain.cancel();
-            first.get_or_insert(error);
-        }
-    };
-    let time_is_up = drain_is_over(&shared.shutdown);
-    tokio::pin!(time_is_up);
-    // A part may be seen to have ended before the one that made it end: only when all have can it
-    // be said that none failed. Only a failure is not waited for by a source that blocks on
-    // stdin.
-    while !(sink_ended && workers_ended && (source_ended || first_failure.is_some())) {
-        tokio::select! {
-            end = &mut source, if !source_ended => {
-                source_ended = true;
-                note(&mut first_failure, ended("the source", end));
-            }
-            end = workers.recv(), if !workers_ended => match end {
-                Some(end) => note(&mut first_failure, end),
-                None => workers_ended = true,
-            },
-            end = &mut sink, if !sink_ended => {
-                sink_ended = true;
-                let end = ended("the sink", end);
-                let has_failed = end.is_err();
-                note(&mut first_failure, end);
-                if has_failed {
-                    break;
+/// A run whose parts have all been started.
+pub(super) struct Running<'a> {
+    pub(super) source: JoinHandle<PartEnd>,
+    pub(super) workers: mpsc::Receiver<PartEnd>,
+    pub(super) sink: JoinHandle<Result<(), SinkError>>,
+    pub(super) guard: Arc<buffer::Guard>,
+    pub(super) leading: Leading,
+    pub(super) shared: &'a Shared,
+}
+
+impl Running<'_> {
+    /// Waits for its end, and brings it about. The first failure starts a drain of what is left;
+    /// its error is the run's.
+    pub(super) async fn finish(mut self) -> Result<(), RunError> {
+        let mut result = Ok(());
+        let mut sink_ended = false;
+        for step in STEPS {
+            match step {
+                Step::AwaitParts => (result, sink_ended) = self.await_parts().await,
+                Step::CutShort => self.shared.ledger.cut_short(),
+                Step::Secure => {
+                    let guard = self.guard.clone();
+                    blocking(move || guard.secure()).await;
+                }
+                Step::Abort => {
+                    self.shared.shutdown.abort.cancel();
+                    if !sink_ended {
+                        // How it ends is of no interest any more.
+                        let _ = tokio::time::timeout(ABORT_TIMEOUT, &mut self.sink).await;
+                    }
+                    result = result.and(self.account().await);
+                }
+                Step::Release => self.leading.release().await,
+                Step::CloseBuffer => {
+                    let guard = self.guard.clone();
+                    blocking(move || guard.close()).await;
+                }
+                Step::SavePosition => {
+                    let keeper = self.shared.keeper.clone();
+                    let saved = blocking(move || keeper.save(true)).await;
+                    result = result.and(saved.map_err(RunError::from));
                 }
             }
-            () = &mut time_is_up => break,
         }
+        result
     }
-    shared.ledger.cut_short();
-    let own = guard.clone();
-    on_disk(move || own.secure()).await;
-    shared.shutdown.abort.cancel();
-    if !sink_ended {
-        // It settles no more when it has ended; its own end is of no interest any more.
-        let _ = tokio::time::timeout(ABORT_TIMEOUT, &mut sink).await;
-    }
-    let own = guard.clone();
-    let on_disk = on_disk(move || own.documents_on_disk()).await;
-    match (first_failure, shared.ledger.snapshot().in_flight.saturating_sub(on_disk)) {
-        (Some(error), _) => Err(error),
-        (None, 0) if on_disk > 0 => {
-            tracing::info!(
-                documents = on_disk,
-                "not delivered yet, and safe in buffer.path: the next run sends them"
-            );
-            Ok(())
+
+    /// Also answers whether the sink has ended.
+    async fn await_parts(&mut self) -> (PartEnd, bool) {
+        let shared = self.shared;
+        let (mut source_ended, mut workers_ended, mut sink_ended) = (false, false, false);
+        let mut first_failure = None;
+        let note = |first: &mut Option<RunError>, end: PartEnd| {
+            if let Err(error) = end {
+                shared.ledger.cut_short();
+                shared.shutdown.drain.cancel();
+                first.get_or_insert(error);
+            }
+        };
+        let time_is_up = drain_is_over(&shared.shutdown);
+        tokio::pin!(time_is_up);
+        // A part may be seen to have ended before the one that made it end: only when all have can
+        // it be said that none failed. Only a failure is not waited for by a source that blocks on
+        // stdin.
+        while !(sink_ended && workers_ended && (source_ended || first_failure.is_some())) {
+            tokio::select! {
+                end = &mut self.source, if !source_ended => {
+                    source_ended = true;
+                    note(&mut first_failure, ended("the source", end));
+                }
+                end = self.workers.recv(), if !workers_ended => match end {
+                    Some(end) => note(&mut first_failure, end),
+                    None => workers_ended = true,
+                },
+                end = &mut self.sink, if !sink_ended => {
+                    sink_ended = true;
+                    let end = ended("the sink", end);
+                    let has_failed = end.is_err();
+                    note(&mut first_failure, end);
+                    if has_failed {
+                        break;
+                    }
+                }
+                () = &mut time_is_up => break,
+            }
         }
-        (None, 0) => Ok(()),
-        (None, abandoned) => Err(RunError::Abandoned(abandoned)),
+        (first_failure.map_or(Ok(()), Err), sink_ended)
+    }
+
+    /// Whether what has no outcome is safe on disk.
+    async fn account(&self) -> PartEnd {
+        let guard = self.guard.clone();
+        let on_disk = blocking(move || guard.documents_on_disk()).await;
+        match self.shared.ledger.snapshot().in_flight.saturating_sub(on_disk) {
+            0 => {
+                if on_disk > 0 {
+                    tracing::info!(
+                        documents = on_disk,
+                        "not delivered yet, and safe in buffer.path: the next run sends them"
+                    );
+                }
+                Ok(())
+            }
+            abandoned => Err(RunError::Abandoned(abandoned)),
+        }
     }
 }
 

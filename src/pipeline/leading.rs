@@ -1,31 +1,39 @@
 //! When the source runs: always, or while this replica holds the Lease.
 //!
-//! Constraints: only the source stops when the Lease is lost; what was read goes on to the sink,
-//! which stores nothing twice. A term begins from the mark that was found in the Lease, and only
-//! its own settled mark is written there: at each renewal, and at once when it has moved back.
+//! [`Terms`] decides; here are the tasks around it. Constraint: only the source stops when the
+//! Lease is lost; what was read goes on to the sink, which stores nothing twice.
 
 use std::convert::Infallible;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
-use super::{RunError, on_disk};
+use super::RunError;
+use super::terms::{Action, Terms};
+use crate::blocking::blocking;
 use crate::buffer::Guard;
-use crate::handoff::Takeover;
+use crate::event::Micros;
+use crate::handoff::{Takeover, now};
 use crate::health::Health;
 use crate::kube::LeaseSettings;
 use crate::kube::lease::{self, Leadership, Lease, Renewal, Term};
 use crate::metrics::LeaseMetrics;
 use crate::position::Keeper;
-use crate::source;
+use crate::source::{self, SourceError};
 
 /// The Lease of a run, if it has one.
-pub(super) struct Leading {
-    lease: Option<Lease>,
-    /// The term that has begun from the mark that was found.
-    begun: Arc<Mutex<Option<Term>>>,
-    context: Context,
+pub(super) struct Leading(Option<Led>);
+
+struct Led {
+    lease: Lease,
+    replica: Replica,
+    renewing: JoinHandle<Infallible>,
 }
 
 /// Who is told of terms.
@@ -46,19 +54,17 @@ impl Leading {
         context: Context,
         metrics: LeaseMetrics,
     ) -> Result<Leading, RunError> {
-        let begun = Arc::new(Mutex::new(None));
-        let lease = match settings {
-            None => None,
-            Some(settings) => {
-                context.health.follow(true);
-                let client = crate::kube::client().await?;
-                let of_lease = lease::Context { metrics, health: context.health.clone() };
-                let mark = mark(begun.clone(), context.keeper.clone(), context.guard.clone());
-                let identity = folder.map_or_else(lease::identity, lease::identity_in);
-                Some(Lease::start(settings, identity, client, of_lease, mark))
-            }
-        };
-        Ok(Leading { lease, begun, context })
+        let Some(settings) = settings else { return Ok(Leading(None)) };
+        let Context { keeper, guard, health, takeover } = context;
+        health.follow(true);
+        let client = crate::kube::client().await?;
+        let of_lease = lease::Context { metrics, health: health.clone() };
+        let identity = folder.map_or_else(lease::identity, lease::identity_in);
+        let terms = Arc::new(Mutex::new(Terms::new(keeper.clone(), takeover)));
+        let replica = Replica { terms, guard, health };
+        let lease = Lease::start(settings, identity, client, of_lease, replica.clone());
+        let renewing = tokio::spawn(renew_rewinds(&keeper, lease.renewal()));
+        Ok(Leading(Some(Led { lease, replica, renewing })))
     }
 
     /// Runs the source, in each term anew, until it ends or the drain begins.
@@ -68,54 +74,36 @@ impl Leading {
         context: source::Context,
         on_read: impl FnMut(u64) + Clone + Send + 'static,
     ) -> impl Future<Output = Result<(), RunError>> + Send + 'static {
-        let lease = self.lease.as_ref().map(|lease| (lease.leadership(), lease.renewal()));
-        let terms = Terms { begun: self.begun.clone(), context: self.context.clone() };
+        let led = self.0.as_ref().map(|led| (led.replica.clone(), led.lease.leadership()));
         async move {
-            let Some((leadership, renewal)) = lease else {
-                return Ok(source::run(&settings, context, on_read).await?);
-            };
-            let renewing = renew_what_moved_back(&terms.context.keeper, renewal);
-            tokio::select! {
-                ended = terms.run(leadership, settings, context, on_read) => ended,
-                never = renewing => match never {},
+            match led {
+                None => Ok(source::run(&settings, context, on_read).await?),
+                Some((replica, leadership)) => {
+                    replica.run_sources(leadership, settings, context, on_read).await
+                }
             }
         }
     }
 
     /// Gives the Lease up, with the last settled mark. To be called when everything is settled that
     /// will be.
-    pub(super) async fn release(self) {
-        if let Some(lease) = self.lease {
+    pub(super) async fn release(&mut self) {
+        if let Some(Led { lease, renewing, .. }) = self.0.take() {
             lease.release().await;
+            renewing.abort();
         }
     }
 }
 
-/// Answers what the Lease is to hold: nothing before the term has begun from what it held.
-fn mark(
-    begun: Arc<Mutex<Option<Term>>>,
-    keeper: Keeper,
-    guard: Arc<Guard>,
-) -> impl Fn(Term) -> Option<String> + Send + 'static {
-    move |term| {
-        if *begun.lock().unwrap_or_else(|e| e.into_inner()) != Some(term) {
-            return None;
-        }
-        // It may wait for the disk, for as long as a sync takes.
-        let marks = tokio::task::block_in_place(|| guard.settled_marks(&keeper.tracker()));
-        keeper.record(marks)
-    }
-}
-
-/// A mark that has moved back is written before its time: until then, who takes over would begin
+/// A rewind is written into the Lease before its time: until then, whoever takes over would begin
 /// behind what a restored cluster has.
-fn renew_what_moved_back(
+fn renew_rewinds(
     keeper: &Keeper,
     renewal: Renewal,
 ) -> impl Future<Output = Infallible> + Send + 'static {
-    let mut restarted = keeper.tracker().restarted();
+    let mut rewinds = keeper.tracker().watch_rewinds();
     async move {
-        while restarted.changed().await.is_ok() {
+        while rewinds.changed().await.is_ok() {
             renewal.now();
         }
         // The tracker is gone, and the run at its end.
@@ -123,14 +111,34 @@ fn renew_what_moved_back(
     }
 }
 
-/// The source's times of running.
-struct Terms {
-    begun: Arc<Mutex<Option<Term>>>,
-    context: Context,
+/// This process, as a candidate for the Lease.
+#[derive(Clone)]
+struct Replica {
+    terms: Arc<Mutex<Terms>>,
+    guard: Arc<Guard>,
+    health: Health,
 }
 
-impl Terms {
-    async fn run(
+impl lease::Candidate for Replica {
+    fn mark(&self, term: Term) -> Option<String> {
+        let keeper = self.terms().may_mark(term)?;
+        // It may wait for the disk, for as long as a sync takes.
+        let tracker = keeper.tracker();
+        let marks = tokio::task::block_in_place(|| self.guard.settled_marks(&tracker));
+        keeper.record(marks)
+    }
+
+    fn told(&self, leadership: &Leadership, left: Option<Duration>) {
+        let now = now();
+        let lapses_at = left.map(|left| now.saturating_add(left.as_micros() as Micros));
+        self.terms().lease_says(leadership.clone(), lapses_at, now);
+    }
+}
+
+type Run = Pin<Box<dyn Future<Output = Result<(), SourceError>> + Send>>;
+
+impl Replica {
+    async fn run_sources(
         self,
         mut leadership: watch::Receiver<Leadership>,
         settings: source::Settings,
@@ -138,66 +146,56 @@ impl Terms {
         on_read: impl FnMut(u64) + Clone + Send + 'static,
     ) -> Result<(), RunError> {
         let drain = context.shutdown.drain.clone();
+        let mut running: Option<(CancellationToken, Run)> = None;
         loop {
-            let (term, mark) = tokio::select! {
-                () = drain.cancelled() => return Ok(()),
-                found = next_term(&mut leadership) => found,
-            };
-            self.begin(term, mark).await?;
-            let mut context = context.clone();
-            context.shutdown.drain = drain.child_token();
-            let stop = context.shutdown.drain.clone();
-            let run = source::run(&settings, context, on_read.clone());
-            tokio::pin!(run);
-            tokio::select! {
-                ended = &mut run => return Ok(ended?),
-                () = end_of(term, &mut leadership) => {
-                    // What is still here, the next one may send before us.
-                    self.context.takeover.again_now();
-                    stop.cancel();
-                    run.await?;
+            let action = self.next()?;
+            match action {
+                Action::BeginBuffer(marks) => {
+                    let guard = self.guard.clone();
+                    blocking(move || guard.begin(marks)).await;
                 }
+                Action::StartSources => {
+                    let (settings, on_read) = (settings.clone(), on_read.clone());
+                    let (mut context, stop) = (context.clone(), drain.child_token());
+                    context.shutdown.drain = stop.clone();
+                    let run = async move { source::run(&settings, context, on_read).await };
+                    running = Some((stop, Box::pin(run)));
+                }
+                Action::StopSources => {
+                    if let Some((stop, run)) = running.take() {
+                        stop.cancel();
+                        run.await?;
+                    }
+                }
+                Action::Wait => tokio::select! {
+                    ended = ended(&mut running) => return Ok(ended?),
+                    // Once the Lease is given up, it says nothing more.
+                    Ok(()) = leadership.changed() => {}
+                    () = drain.cancelled() => self.terms().drain(),
+                },
+                Action::End => return Ok(()),
             }
-            self.set(None);
         }
     }
 
-    /// The source goes on from the mark that was found.
-    async fn begin(&self, term: Term, mark: Option<String>) -> Result<(), RunError> {
-        self.context.takeover.again_now();
-        if let Some(marks) = self.context.keeper.adopt(&mark.unwrap_or_default())? {
-            let guard = self.context.guard.clone();
-            on_disk(move || guard.begin(marks)).await;
-        }
-        self.set(Some(term));
-        Ok(())
+    fn next(&self) -> Result<Action, RunError> {
+        let mut terms = self.terms();
+        let action = terms.next(now())?;
+        self.health.follow(terms.is_following());
+        Ok(action)
     }
 
-    fn set(&self, term: Option<Term>) {
-        *self.begun.lock().unwrap_or_else(|e| e.into_inner()) = term;
-        self.context.health.follow(term.is_none());
+    fn terms(&self) -> MutexGuard<'_, Terms> {
+        self.terms.lock()
     }
 }
 
-/// Waits until this process leads.
-async fn next_term(leadership: &mut watch::Receiver<Leadership>) -> (Term, Option<String>) {
-    loop {
-        if let Leadership::Leading { term, mark } = &*leadership.borrow_and_update() {
-            return (*term, mark.clone());
-        }
-        if leadership.changed().await.is_err() {
-            // The Lease was given up: the run is at its end.
-            std::future::pending::<()>().await;
-        }
+/// Waits for the source to end by itself.
+async fn ended(running: &mut Option<(CancellationToken, Run)>) -> Result<(), SourceError> {
+    match running {
+        Some((_, run)) => run.await,
+        None => std::future::pending().await,
     }
-}
-
-/// Waits until this process does not lead in `term` any more.
-async fn end_of(term: Term, leadership: &mut watch::Receiver<Leadership>) {
-    // An error: the Lease was given up.
-    let _ = leadership
-        .wait_for(|now| !matches!(now, Leadership::Leading { term: other, .. } if *other == term))
-        .await;
 }
 
 #[cfg(test)]
@@ -205,19 +203,19 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_mark_that_moves_back_has_the_lease_renewed_before_its_time() {
+    async fn a_rewind_has_the_lease_renewed_before_its_time() {
         let (keeper, renewal) = (Keeper::default(), Renewal::default());
         let tracker = keeper.tracker();
         tracker.issue("a", 0, Some("7".into()));
-        tokio::spawn(renew_what_moved_back(&keeper, renewal.clone()));
+        tokio::spawn(renew_rewinds(&keeper, renewal.clone()));
         let soon = async || {
             tokio::time::timeout(std::time::Duration::from_secs(1), renewal.wanted()).await
         };
         tracker.issue("a", 0, Some("8".into()));
         soon().await.expect_err("a mark that goes on waits for its time");
-        tracker.start_over("a");
+        tracker.rewind("a");
         soon().await.unwrap();
-        tracker.lose();
+        tracker.rewind_all();
         soon().await.unwrap();
         soon().await.expect_err("once is enough");
     }

@@ -1,7 +1,8 @@
 //! Opens the dead letters where the settings have them, and a replay of them, if there is to be
 //! one.
 
-use super::{RunError, on_disk};
+use super::RunError;
+use crate::blocking::blocking;
 use crate::config::Settings;
 use crate::dead_letter::{self, DeadLetters, Owner, Place, Replay};
 use crate::health::Health;
@@ -38,7 +39,7 @@ pub(super) async fn open(
         let replay = dead_letters.begin_replay();
         (dead_letters, replay)
     };
-    let (dead_letters, replay) = on_disk(begin).await;
+    let (dead_letters, replay) = blocking(begin).await;
     Ok((dead_letters, Some((letters, replay?))))
 }
 
@@ -48,7 +49,8 @@ fn warn_of_ephemeral(place: Option<&Place>) {
     if let Some(ephemeral) = dead_letter::ephemeral(path) {
         tracing::warn!(
             path = %path.display(),
-            "dead_letter.path is on {}, and the dead letters with it: mount a persistent volume there, or set dead_letter.kind = \"index\"",
+            "dead_letter.path is on {}, and the dead letters with it: mount a persistent volume \
+             there, or set dead_letter.kind = \"index\"",
             ephemeral.what()
         );
     }

@@ -2,40 +2,42 @@
 //! The only file that names all four; it decides nothing about events.
 //!
 //! ```text
-//!   source ──Outlet──> workers ──Outbox──> buffer ──Inbox──> sink
-//!    task               threads                               task
+//!   source ──SourceSender──> workers ──Outbox──> buffer ──Inbox──> sink
+//!    task                     threads                               task
 //! ```
 //!
 //! A part ends when the one before it has ended and everything handed over is done: that is the
 //! whole drain. A part that fails stops the others; what has no outcome then is still held by the
 //! source's side (the cluster, the file), and the ledger says how much that is.
 
-mod ending;
+pub(crate) mod ending;
 mod error;
 mod leading;
 mod letters;
+pub(crate) mod saving;
+pub(crate) mod terms;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use self::ending::{PartEnd, finish};
+use self::ending::{PartEnd, Running};
 pub use self::error::RunError;
 use self::leading::Leading;
 pub use self::letters::place_of_letters;
 use crate::admin;
+use crate::blocking::blocking;
 use crate::buffer;
 use crate::config::Settings;
 use crate::dead_letter::{DeadLetters, Replay};
 use crate::event::EncodeSettings;
-use crate::handoff::{Outlet, Takeover, Work};
-use crate::health::{Condition, Health};
+use crate::handoff::{SourceSender, Takeover, Work};
+use crate::health::{Condition, Health, Part};
 use crate::ledger::{Ledger, Snapshot};
 use crate::metrics::Metrics;
 use crate::position::{Identity, Keeper, Tracker};
@@ -48,12 +50,6 @@ use crate::stages::{self, Chain, Worker};
 const CHUNKS_PER_WORKER: usize = 2;
 /// Chunks in the source's hands, so that it can read on meanwhile.
 const CHUNKS_OF_SOURCE: usize = 2;
-
-/// How far behind the saved position may be: what a run that is killed sends again. Saving costs
-/// some 50 µs.
-const SAVE_INTERVAL: Duration = Duration::from_millis(200);
-/// Its name in `/readyz`.
-const POSITION: &str = "position";
 
 /// How a run ended.
 #[derive(Debug)]
@@ -122,7 +118,7 @@ async fn start_and_finish(
     let shutdown = Shutdown::on_signals(move || of_signals.cut_short()).map_err(RunError::Start)?;
     let metrics = Metrics::new(&ledger).map_err(io::Error::other).map_err(RunError::Start)?;
     let health = Health::default();
-    for part in ["modules", "sink", "source"] {
+    for part in [Part::Modules, Part::Sink, Part::Source] {
         health.set(part, Condition::NotReady("starting".into()));
     }
     let admin = start_admin(settings.admin, &metrics, &health, &shutdown).await?;
@@ -141,14 +137,13 @@ async fn start_and_finish(
     let shared = Shared { ledger, metrics, health, dead_letters, keeper, replay, shutdown };
 
     let chain = load(&settings, &shared).await?;
-    let saving = tokio::spawn(save_positions(shared.keeper.clone(), shared.health.clone()));
-    let result = flow(settings, buffer, chain, read, &shared).await;
+    let saving = tokio::spawn(saving::run(shared.keeper.clone(), shared.health.clone()));
+    let mut result = flow(settings, buffer, chain, read, &shared).await;
     saving.abort();
-    let keeper = shared.keeper.clone();
-    let mut result = result.and(on_disk(move || keeper.save(true)).await.map_err(RunError::from));
     if let Some((_, replay)) = shared.replay.clone() {
         // All parts have ended, so no more letters have their outcome.
-        result = result.and(on_disk(move || replay.remove_arrived()).await.map_err(RunError::from));
+        result =
+            result.and(blocking(move || replay.remove_arrived()).await.map_err(RunError::from));
     }
     shared.shutdown.abort.cancel();
     if let Some(admin) = admin {
@@ -172,9 +167,10 @@ async fn start_admin(
 }
 
 async fn load(settings: &Settings, shared: &Shared) -> Result<Chain, RunError> {
-    shared
-        .health
-        .set("modules", Condition::NotReady("modules are being compiled and configured".into()));
+    shared.health.set(
+        Part::Modules,
+        Condition::NotReady("modules are being compiled and configured".into()),
+    );
     let context = stages::LoadContext {
         cache: settings.cache.clone(),
         ledger: shared.ledger.clone(),
@@ -185,7 +181,7 @@ async fn load(settings: &Settings, shared: &Shared) -> Result<Chain, RunError> {
     let loaded = tokio::task::spawn_blocking(move || stages::load(&stages, context)).await;
     let chain =
         loaded.map_err(|_| RunError::Panicked("loading modules"))?.map_err(RunError::Modules)?;
-    shared.health.set("modules", Condition::Ready);
+    shared.health.set(Part::Modules, Condition::Ready);
     Ok(chain)
 }
 
@@ -199,30 +195,6 @@ fn identity(settings: &Settings) -> Identity {
     }
 }
 
-/// Saves the position while it moves, and says when it cannot be.
-async fn save_positions(keeper: Keeper, health: Health) {
-    let mut failing = false;
-    loop {
-        tokio::time::sleep(SAVE_INTERVAL).await;
-        let own = keeper.clone();
-        let saved = tokio::task::spawn_blocking(move || own.save(false)).await;
-        // It can only have been cancelled by the end of the runtime.
-        let Ok(saved) = saved else { return };
-        match &saved {
-            Ok(()) if failing => {
-                tracing::info!("the position can be saved again");
-                health.set(POSITION, Condition::Ready);
-            }
-            Err(error) if !failing => {
-                tracing::error!("{error}; going on: a run that is killed now begins further back");
-                health.set(POSITION, Condition::NotReady(error.to_string()));
-            }
-            _ => {}
-        }
-        failing = saved.is_err();
-    }
-}
-
 /// Starts the parts from the sink to the source, and waits for them from the source to the sink.
 async fn flow(
     settings: Settings,
@@ -233,8 +205,8 @@ async fn flow(
 ) -> Result<(), RunError> {
     let workers = settings.workers.count();
     let chunks = CHUNKS_OF_SOURCE + CHUNKS_PER_WORKER * workers;
-    let (outlet, queues) = Outlet::new(shared.ledger.clone(), chunks, workers);
-    let outlet = outlet.with_tracker(shared.keeper.tracker());
+    let tracker = shared.keeper.tracker();
+    let (sender, queues) = SourceSender::new(shared.ledger.clone(), tracker, chunks, workers);
     let encode =
         EncodeSettings { cluster: settings.cluster.clone(), ..settings.sink.encode_settings() };
     let (failed, failures) = mpsc::channel(workers + 2);
@@ -273,7 +245,7 @@ async fn flow(
     let leading = Leading::start(settings.lease.as_ref(), folder, of_terms, of_lease).await?;
     let source = {
         let context = source::Context {
-            outlet,
+            sender,
             keeper: shared.keeper.clone(),
             metrics: shared.metrics.source.clone(),
             health: shared.health.clone(),
@@ -291,10 +263,7 @@ async fn flow(
         }
     };
     drop(failed);
-    let result = finish(source, failures, sink, &guard, shared).await;
-    leading.release().await;
-    on_disk(move || guard.close()).await;
-    result
+    Running { source, workers: failures, sink, guard, leading, shared }.finish().await
 }
 
 type Buffer = (buffer::Writer, buffer::Reader, Arc<buffer::Guard>);
@@ -306,17 +275,8 @@ async fn open_buffer(
 ) -> Result<Buffer, RunError> {
     let (settings, metrics, context) = (settings.clone(), metrics.clone(), context.clone());
     let (writer, reader, guard) =
-        on_disk(move || buffer::open(&settings, &metrics, &context)).await?;
+        blocking(move || buffer::open(&settings, &metrics, &context)).await?;
     Ok((writer, reader, Arc::new(guard)))
-}
-
-/// Runs what blocks on the disk where it may block.
-async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(value) => value,
-        // Nobody cancels it: it panicked, and so do we.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
 }
 
 fn spawn_worker(

@@ -3,8 +3,9 @@
 //! Constraint: after a crash at any point the file holds a whole record, this one or the one
 //! before; so a new one is written beside it and renamed. It is not waited for the disk: after a
 //! power failure an older mark is as good, only slower, because what it covers was made durable
-//! before it was written. Only a mark that moves back must be waited for.
+//! before it was written. Only a rewind must be waited for.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -28,7 +29,8 @@ pub enum Saved {
 /// The folder cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot keep the position in {path}: {error}: buffer.path must name a folder that weir may write to, or could make, on a disk with room"
+    "cannot keep the position in {path}: {error}: buffer.path must name a folder that weir may \
+     write to, or could make, on a disk with room"
 )]
 pub struct FileError {
     /// Which file.
@@ -36,6 +38,26 @@ pub struct FileError {
     /// Why.
     #[source]
     pub error: io::Error,
+}
+
+/// Where records are saved.
+pub(crate) trait Store: fmt::Debug + Send + Sync {
+    /// Saves `record` in place of the one before, and waits for the disk when `durably`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written; the one before is still there.
+    fn save(&self, record: &Record, durably: bool) -> Result<(), FileError>;
+}
+
+/// A folder that this process owns.
+#[derive(Debug)]
+pub(super) struct Folder(pub(super) PathBuf);
+
+impl Store for Folder {
+    fn save(&self, record: &Record, durably: bool) -> Result<(), FileError> {
+        save(&self.0, record, durably)
+    }
 }
 
 /// What is saved in `folder`.
@@ -110,9 +132,8 @@ mod tests {
         assert!(matches!(load(folder.path()).unwrap(), Saved::Nothing));
         for (position, durably) in [("1", false), ("2", true)] {
             save(folder.path(), &record(position), durably).unwrap();
-            assert!(
-                matches!(load(folder.path()).unwrap(), Saved::Record(saved) if saved == record(position))
-            );
+            let saved = load(folder.path()).unwrap();
+            assert!(matches!(saved, Saved::Record(saved) if saved == record(position)));
         }
         assert!(remove(folder.path()).unwrap());
         assert!(!remove(folder.path()).unwrap());

@@ -5,11 +5,13 @@
 //! another cluster means nothing and is forgotten; another target is for a person to decide on, and
 //! ends the run.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::path::Path;
+use std::sync::Arc;
 
-use super::file::{self, FileError, Saved};
-use super::{Identity, Misfit, NOWHERE, Positions, Record, Tracker};
+use parking_lot::{Mutex, MutexGuard};
+
+use super::file::{self, FileError, Folder, Saved, Store};
+use super::{Identity, Misfit, Position, Positions, Record, Tracker};
 
 /// Why a run cannot go on from what is saved.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +21,10 @@ pub enum KeepError {
     File(#[from] FileError),
     /// The events before the saved position went elsewhere.
     #[error(
-        "the position in {place} was saved for another target ({saved}; now {now}): the events before it are there and would not be here. Decide with `weir position keep --config FILE` (go on behind it) or `weir position reset --config FILE` (read everything again that the source still has); `weir position show --config FILE` shows it"
+        "the position in {place} was saved for another target ({saved}; now {now}): the events \
+         before it are there and would not be here. Decide with `weir position keep --config FILE` \
+         (go on behind it) or `weir position reset --config FILE` (read everything again that the \
+         source still has); `weir position show --config FILE` shows it"
     )]
     OtherTarget {
         /// Where it is saved: a folder, or a Lease.
@@ -37,8 +42,9 @@ pub struct Keeper(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    /// Where they are saved; `None`: nowhere.
-    folder: Option<PathBuf>,
+    /// Where they are saved, and that for people; `None`: nowhere.
+    store: Option<Arc<dyn Store>>,
+    place: Option<String>,
     identity: Identity,
     tracker: Tracker,
     /// What the folder said when the run started, as long as it may still turn out to be another
@@ -67,42 +73,41 @@ impl Keeper {
         tracker: Tracker,
     ) -> Result<Keeper, KeepError> {
         let saved = folder.map(file::load).transpose()?.unwrap_or(Saved::Nothing);
-        Keeper::of(saved, folder, has_spool, identity, tracker)
+        let store = folder.map(|folder| Arc::new(Folder(folder.to_owned())) as Arc<dyn Store>);
+        let place = folder.map(|folder| folder.display().to_string());
+        Keeper::over(store, place, saved, has_spool, identity, tracker)
     }
 
-    /// [`Keeper::open`] for what was loaded.
-    pub(crate) fn of(
+    /// [`Keeper::open`] over any store, in which `saved` was found. `place` is for people.
+    pub(crate) fn over(
+        store: Option<Arc<dyn Store>>,
+        place: Option<String>,
         saved: Saved,
-        folder: Option<&Path>,
         has_spool: bool,
         identity: Identity,
         tracker: Tracker,
     ) -> Result<Keeper, KeepError> {
-        let mut state = State {
-            folder: folder.map(Path::to_owned),
-            identity,
-            tracker,
-            found: None,
-            is_lost: false,
-            saved: None,
-        };
+        let mut state =
+            State { store, place, identity, tracker, found: None, is_lost: false, saved: None };
         match saved {
             Saved::Nothing => {}
             Saved::Unusable(error) => {
                 tracing::warn!(
-                    "the saved position cannot be used: {error}; everything that the source has is read again"
+                    "the saved position cannot be used: {error}; everything that the source has is \
+                     read again"
                 );
                 state.is_lost = true;
             }
             Saved::Record(_) if !has_spool => {
                 tracing::warn!(
-                    "a position is saved, and the spool beside it is gone: everything that the source has is read again"
+                    "a position is saved, and the spool beside it is gone: everything that the \
+                     source has is read again"
                 );
                 state.is_lost = true;
             }
             Saved::Record(record) => {
-                let place = state.folder.as_ref().map(|folder| folder.display().to_string());
-                state.take(record, &place.unwrap_or_default())?;
+                let place = state.place.clone().unwrap_or_default();
+                state.take(record, &place)?;
             }
         }
         let tracker = state.tracker.clone();
@@ -112,13 +117,14 @@ impl Keeper {
             let keeper = saving.upgrade().map(Keeper);
             if let Some(Err(error)) = keeper.map(|keeper| keeper.save(true)) {
                 tracing::error!(
-                    "{error}; a run that ends before that is mended does not read again what was lost"
+                    "{error}; a run that ends before that is mended does not read again what was \
+                     lost"
                 );
             }
         });
         if *tracker.losses().borrow() > 0 {
             // Before these marks were known.
-            tracker.lose();
+            tracker.rewind_all();
         }
         Ok(keeper)
     }
@@ -130,13 +136,13 @@ impl Keeper {
     /// # Errors
     ///
     /// When it was written for another target.
-    pub fn adopt(&self, text: &str) -> Result<Option<Positions>, KeepError> {
+    pub fn adopt(&self, mark: Option<&str>) -> Result<Option<Positions>, KeepError> {
         let mut state = self.lock();
-        if text.is_empty() {
-            // What is still open of an earlier term is read again, and moves no mark back.
+        let Some(text) = mark.filter(|text| !text.is_empty()) else {
+            // What is still open of an earlier term is read again, and rewinds no mark.
             state.tracker.begin(state.tracker.marks());
             return Ok(None);
-        }
+        };
         state.found = None;
         state.is_lost = false;
         state.tracker.begin(Positions::new());
@@ -144,7 +150,8 @@ impl Keeper {
             Ok(record) => state.take(record, LEASE)?,
             Err(error) => {
                 tracing::warn!(
-                    "the position in the Lease cannot be used: {error}; everything that the source has is read again"
+                    "the position in the Lease cannot be used: {error}; everything that the source \
+                     has is read again"
                 );
                 state.is_lost = true;
             }
@@ -197,52 +204,39 @@ impl Keeper {
         let misfit = state.found.as_ref().and_then(|found| found.fits(&state.identity).err());
         match misfit {
             Some(Misfit::Target { saved, now }) => {
-                let folder = state.folder.as_ref().map(|folder| folder.display().to_string());
-                Err(KeepError::OtherTarget {
-                    place: folder.unwrap_or(LEASE.to_owned()),
-                    saved,
-                    now,
-                })
+                let place = state.place.clone().unwrap_or(LEASE.to_owned());
+                Err(KeepError::OtherTarget { place, saved, now })
             }
             _ => Ok(()),
         }
     }
 
     /// Saves the marks if they have moved. Blocks on the disk; waits for it when `durably`, and
-    /// when a mark has moved back: the one before is not good any more.
+    /// when a mark was rewound: the one before is not good any more.
     ///
     /// # Errors
     ///
     /// When they cannot be written; those from before are still there.
     pub fn save(&self, durably: bool) -> Result<(), FileError> {
-        let Some(folder) = self.lock().folder.clone() else { return Ok(()) };
-        self.save_with(durably, |record, durably| file::save(&folder, record, durably))
-    }
-
-    /// [`Keeper::save`] to wherever `write` does.
-    pub(crate) fn save_with<E>(
-        &self,
-        durably: bool,
-        write: impl FnOnce(&Record, bool) -> Result<(), E>,
-    ) -> Result<(), E> {
         let mut state = self.lock();
+        let Some(store) = state.store.clone() else { return Ok(()) };
         let record = Record::new(state.identity.clone(), state.tracker.marks());
         if record.positions.is_empty() || state.saved.as_ref() == Some(&record) && !durably {
             return Ok(());
         }
         let saved = state.saved.as_ref().or(state.found.as_ref());
-        let starts_over = record.positions.iter().any(|(scope, mark)| {
-            mark == NOWHERE
+        let is_rewound = record.positions.iter().any(|(scope, mark)| {
+            *mark == Position::Nowhere
                 && saved
                     .is_some_and(|saved| saved.positions.get(scope).is_some_and(|old| old != mark))
         });
-        write(&record, durably || starts_over)?;
+        store.save(&record, durably || is_rewound)?;
         state.saved = Some(record);
         Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(|e| e.into_inner())
+        self.0.lock()
     }
 }
 
@@ -282,177 +276,13 @@ impl Default for Keeper {
     fn default() -> Keeper {
         let tracker = Tracker::default();
         Keeper(Arc::new(Mutex::new(State {
-            folder: None,
+            store: None,
+            place: None,
             identity: Identity::default(),
             tracker,
             found: None,
             is_lost: false,
             saved: None,
         })))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::position::Target;
-
-    fn identity(index: &str) -> Identity {
-        let target =
-            Target { kind: "opensearch".into(), index: Some(index.into()), ..Target::default() };
-        Identity { pipeline: "p".into(), source: "kubernetes".into(), cluster: None, target }
-    }
-
-    /// A folder in which a run of cluster `k1` into OpenSearch `o1` has come to 41.
-    fn saved() -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        let keeper =
-            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
-        keeper.source_is(Some("k1".into()));
-        keeper.target_is(Some("o1".into())).unwrap();
-        keeper.tracker().issue("*", 0, Some("41".into()));
-        keeper.save(false).unwrap();
-        folder
-    }
-
-    fn mark(keeper: &Keeper) -> Option<String> {
-        keeper.tracker().marks().remove("*")
-    }
-
-    #[test]
-    fn the_next_run_goes_on_where_the_last_one_was() {
-        let folder = saved();
-        let keeper =
-            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
-        keeper.source_is(Some("k1".into()));
-        keeper.target_is(Some("o1".into())).unwrap();
-        assert_eq!(mark(&keeper).as_deref(), Some("41"));
-    }
-
-    #[test]
-    fn a_run_that_learns_no_identity_keeps_the_one_that_is_known() {
-        let folder = saved();
-        let keeper =
-            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
-        keeper.source_is(None);
-        keeper.tracker().issue("*", 0, Some("42".into()));
-        keeper.save(true).unwrap();
-        let keeper =
-            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
-        keeper.source_is(Some("k2".into()));
-        assert!(keeper.is_lost(), "k1 was forgotten");
-    }
-
-    #[test]
-    fn positions_of_another_cluster_are_forgotten_and_everything_is_read() {
-        let folder = saved();
-        let keeper =
-            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
-        keeper.source_is(Some("k2".into()));
-        assert_eq!(mark(&keeper), None);
-        assert!(keeper.is_lost());
-    }
-
-    fn on_disk(folder: &tempfile::TempDir) -> String {
-        match file::load(folder.path()).unwrap() {
-            Saved::Record(mut record) => record.positions.remove("*").unwrap(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_loss_is_saved_at_once() {
-        let folder = saved();
-        let keeper =
-            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
-        keeper.tracker().lose();
-        assert_eq!(on_disk(&folder), NOWHERE);
-    }
-
-    #[test]
-    fn a_loss_before_the_marks_were_known_makes_them_worthless() {
-        let folder = saved();
-        let tracker = Tracker::default();
-        tracker.lose();
-        let keeper = Keeper::open(Some(folder.path()), true, identity("i"), tracker).unwrap();
-        assert_eq!((mark(&keeper).as_deref(), on_disk(&folder).as_str()), (Some(NOWHERE), NOWHERE));
-    }
-
-    #[test]
-    fn only_a_mark_that_moves_back_is_waited_for() {
-        let folder = saved();
-        let keeper =
-            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
-        let waits = || {
-            let mut waits = None;
-            let write = |_: &Record, durably| {
-                waits = Some(durably);
-                Ok::<(), ()>(())
-            };
-            keeper.save_with(false, write).unwrap();
-            waits
-        };
-        keeper.tracker().issue("*", 0, Some("42".into()));
-        assert_eq!(waits(), Some(false));
-        keeper.tracker().start_over("*");
-        assert_eq!(waits(), Some(true), "an older one would skip what a restored cluster has");
-        assert_eq!(waits(), None);
-        keeper.tracker().issue("*", 0, Some("7".into()));
-        assert_eq!(waits(), Some(false));
-    }
-
-    #[test]
-    fn another_target_ends_the_run_with_the_choices_named() {
-        let folder = saved();
-        let hidden = |text: String| text.replace(&folder.path().display().to_string(), "FOLDER");
-        let error =
-            Keeper::open(Some(folder.path()), true, identity("j"), Tracker::default()).unwrap_err();
-        insta::assert_snapshot!(hidden(error.to_string()), @"the position in FOLDER was saved for another target (pipeline p, opensearch, index i, cluster o1; now pipeline p, opensearch, index j): the events before it are there and would not be here. Decide with `weir position keep --config FILE` (go on behind it) or `weir position reset --config FILE` (read everything again that the source still has); `weir position show --config FILE` shows it");
-        let keeper =
-            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
-        let error = keeper.target_is(Some("o2".into())).unwrap_err();
-        insta::assert_snapshot!(hidden(error.to_string()), @"the position in FOLDER was saved for another target (pipeline p, opensearch, index i, cluster o1; now pipeline p, opensearch, index i, cluster o2): the events before it are there and would not be here. Decide with `weir position keep --config FILE` (go on behind it) or `weir position reset --config FILE` (read everything again that the source still has); `weir position show --config FILE` shows it");
-    }
-
-    #[test]
-    fn without_the_spool_that_it_counts_on_a_position_is_of_no_use() {
-        let folder = saved();
-        let keeper =
-            Keeper::open(Some(folder.path()), false, identity("i"), Tracker::default()).unwrap();
-        assert!(keeper.is_lost());
-        assert_eq!(mark(&keeper), None);
-    }
-
-    #[test]
-    fn what_the_lease_holds_goes_before_what_this_machine_knows() {
-        let folder = saved();
-        let keeper =
-            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
-        let open = keeper.tracker().issue("*", 1, Some("50".into())).unwrap();
-        assert_eq!(keeper.adopt("").unwrap(), None, "the Lease is new");
-        open.settled(1);
-        assert_eq!(mark(&keeper).as_deref(), Some("41"));
-        let further = keeper.record(Positions::from([("*".into(), "90".into())])).unwrap();
-        assert_eq!(keeper.adopt(&further).unwrap().unwrap()["*"], "90");
-        assert_eq!(mark(&keeper).as_deref(), Some("90"));
-        assert_eq!(keeper.adopt("{").unwrap(), Some(Positions::new()));
-        assert!(keeper.is_lost());
-        let other = Record::new(identity("j"), Positions::new()).encode();
-        let error = keeper.adopt(&other).unwrap_err().to_string();
-        assert!(
-            error.starts_with("the position in the Lease was saved for another target"),
-            "{error}"
-        );
-        assert_eq!(keeper.record(Positions::new()), None);
-    }
-
-    #[test]
-    fn a_corrupt_record_means_everything_is_read() {
-        let folder = saved();
-        std::fs::write(folder.path().join("position.json"), "{").unwrap();
-        let keeper =
-            Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
-        assert!(keeper.is_lost());
-        assert_eq!(mark(&keeper), None);
     }
 }

@@ -13,9 +13,9 @@
 //! its outcome, or lies safe on this machine's disk: whoever starts at the mark misses nothing, and
 //! reads little twice. The [`Keeper`] saves the marks, and knows whose they are.
 //!
-//! Invariant: a mark never passes an event that is not done with, and moves back only when a
+//! Invariant: a mark never passes an event that is not done with, and is rewound only when a
 //! cluster was restored or replaced, or something that was read is lost on disk: then it is
-//! [`NOWHERE`] until what is read anew reaches one.
+//! [`Position::Nowhere`] until what is read anew reaches one.
 
 pub mod file;
 mod keeper;
@@ -23,17 +23,65 @@ mod record;
 mod tracker;
 
 use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 pub use keeper::{KeepError, Keeper};
 pub use record::{Identity, Misfit, Record, RecordError, Target};
 pub use tracker::Tracker;
 
-/// A place in one scope's order, as its source writes it: a `resourceVersion`, or a file and an
-/// offset. Nobody else reads it.
-pub type Position = String;
+/// How far one scope is read, in the scope's own order. Saved as text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Position {
+    /// Before everything: whoever begins there reads all that there is. The mark of a scope that
+    /// was rewound; as text it is empty.
+    Nowhere,
+    /// As its source writes it, and nobody else reads it: a `resourceVersion`, or a file and an
+    /// offset. Never empty.
+    At(String),
+}
 
-/// The mark of a scope that has to start over: whoever begins there reads everything.
-pub const NOWHERE: &str = "";
+impl Position {
+    /// As it is saved.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Position::Nowhere => "",
+            Position::At(text) => text,
+        }
+    }
+}
+
+impl From<String> for Position {
+    fn from(text: String) -> Position {
+        if text.is_empty() { Position::Nowhere } else { Position::At(text) }
+    }
+}
+
+impl From<&str> for Position {
+    fn from(text: &str) -> Position {
+        text.to_owned().into()
+    }
+}
+
+impl From<Position> for String {
+    fn from(position: Position) -> String {
+        match position {
+            Position::Nowhere => String::new(),
+            Position::At(text) => text,
+        }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 /// A position for each scope that has one, by the scope's name.
 pub type Positions = BTreeMap<String, Position>;
+
+#[cfg(test)]
+mod tests;

@@ -214,7 +214,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_encoded_is_decoded(names in proptest::collection::btree_map(".*", ".*", 0..5)) {
-            let record = Record::new(identity(), names);
+            let names = names.into_iter().map(|(scope, mark)| (scope, mark.into()));
+            let record = Record::new(identity(), names.collect());
             prop_assert_eq!(Record::decode(&record.encode()).unwrap(), record);
         }
 

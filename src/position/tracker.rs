@@ -3,11 +3,12 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, OnceLock};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
-use super::{NOWHERE, Position, Positions};
+use super::{Position, Positions};
 use crate::ledger::Settlement;
 
 /// Knows which chunks are done with; cheap to clone.
@@ -17,8 +18,8 @@ pub struct Tracker(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
-    /// How often a scope had to start over.
-    restarts: watch::Sender<u64>,
+    /// How often marks were rewound.
+    rewinds: watch::Sender<u64>,
     /// How often something was lost that had been read.
     losses: watch::Sender<u64>,
     on_loss: OnLoss,
@@ -141,45 +142,45 @@ impl Tracker {
             .collect()
     }
 
-    /// A scope's positions mean nothing any more: its cluster was restored, and numbers anew from
-    /// before them. Its mark is [`NOWHERE`] until a position of now is reached: what is open is
-    /// still done with, and reaches nothing.
-    pub fn start_over(&self, scope: &str) {
+    /// Rewinds a scope whose positions mean nothing any more: its cluster was restored, and numbers
+    /// anew from before them. Its mark is [`Position::Nowhere`] until a new position is reached;
+    /// what is open is still done with, and reaches nothing.
+    pub fn rewind(&self, scope: &str) {
         let mut state = self.lock();
         if let Some(scope) = state.scopes.iter_mut().find(|other| other.name == scope) {
-            scope.start_over();
+            scope.rewind();
             scope.is_lost = false;
         }
-        self.count_restart(state);
+        self.count_rewind(state);
     }
 
-    /// How often marks have moved back: a scope had to start over, something was lost, or all was
+    /// How often marks were rewound: those of one scope, or all because something was lost, or
     /// forgotten.
-    pub fn restarts(&self) -> u64 {
-        *self.0.restarts.borrow()
+    pub fn rewinds(&self) -> u64 {
+        *self.0.rewinds.borrow()
     }
 
-    /// Tells when that happens.
-    pub fn restarted(&self) -> watch::Receiver<u64> {
-        self.0.restarts.subscribe()
+    /// Tells of each rewind.
+    pub fn watch_rewinds(&self) -> watch::Receiver<u64> {
+        self.0.rewinds.subscribe()
     }
 
     /// Before anybody can look at the marks again.
-    fn count_restart(&self, state: MutexGuard<'_, State>) {
-        self.0.restarts.send_modify(|restarts| *restarts += 1);
+    fn count_rewind(&self, state: MutexGuard<'_, State>) {
+        self.0.rewinds.send_modify(|rewinds| *rewinds += 1);
         drop(state);
     }
 
-    /// Something that had been read is lost, and nobody knows of which scope it was: every mark is
-    /// [`NOWHERE`] until its source starts over. Who can read it once more does at once, the
-    /// others in the next run.
-    pub fn lose(&self) {
+    /// Rewinds all scopes: something that had been read is lost, and nobody knows of which scope it
+    /// was. Every mark is [`Position::Nowhere`] until its source reads it again: at once where it
+    /// can, else in the next run.
+    pub fn rewind_all(&self) {
         let mut state = self.lock();
         for scope in &mut state.scopes {
-            scope.start_over();
+            scope.rewind();
             scope.is_lost = true;
         }
-        self.count_restart(state);
+        self.count_rewind(state);
         if let Some(save) = self.0.on_loss.0.get() {
             save();
         }
@@ -206,11 +207,11 @@ impl Tracker {
     pub fn forget(&self) {
         let mut state = self.lock();
         state.scopes.iter_mut().for_each(|scope| scope.mark = None);
-        self.count_restart(state);
+        self.count_rewind(state);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(|e| e.into_inner())
+        self.0.state.lock()
     }
 }
 
@@ -219,8 +220,8 @@ impl Scope {
         Scope { name, mark, open: VecDeque::new(), first: 0, is_lost: false }
     }
 
-    fn start_over(&mut self) {
-        self.mark = Some(NOWHERE.to_owned());
+    fn rewind(&mut self) {
+        self.mark = Some(Position::Nowhere);
         self.open.iter_mut().for_each(|chunk| chunk.reaches = None);
     }
 
@@ -242,7 +243,7 @@ mod tests {
     use super::*;
 
     fn mark(tracker: &Tracker, scope: &str) -> Option<u64> {
-        tracker.marks().get(scope).map(|mark| mark.parse().unwrap())
+        tracker.marks().get(scope).map(|mark| mark.as_str().parse().unwrap())
     }
 
     #[test]
@@ -279,45 +280,46 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_that_starts_over_is_nowhere_until_something_new_is_reached() {
+    fn a_scope_that_is_rewound_is_nowhere_until_something_new_is_reached() {
         let tracker = Tracker::default();
         tracker.begin(Positions::from([("all".into(), "90".into())]));
         let old = tracker.issue("all", 1, Some("91".into())).unwrap();
-        tracker.start_over("all");
+        tracker.rewind("all");
         let list = tracker.issue("all", 1, None).unwrap();
         tracker.issue("all", 0, Some("30".into()));
         old.settled(1);
-        assert_eq!(tracker.marks()["all"], NOWHERE);
+        assert_eq!(tracker.marks()["all"], Position::Nowhere);
         list.settled(1);
-        assert_eq!(tracker.marks()["all"], "30");
+        assert_eq!(tracker.marks()["all"], "30".into());
     }
 
     #[test]
-    fn after_a_loss_no_scope_is_anywhere_until_its_source_starts_over() {
+    fn after_a_loss_no_scope_is_anywhere_until_its_source_rewinds_it() {
         let tracker = Tracker::default();
         let old = tracker.issue("a", 1, Some("7".into())).unwrap();
         tracker.issue("b", 0, Some("7".into()));
-        tracker.lose();
+        tracker.rewind_all();
         old.settled(1);
         // What the sources read before they are told.
         tracker.issue("a", 1, Some("8".into())).unwrap().settled(1);
         tracker.issue("b", 0, Some("8".into()));
         assert_eq!(
-            (tracker.marks()["a"].as_str(), tracker.marks()["b"].as_str()),
-            (NOWHERE, NOWHERE)
+            (&tracker.marks()["a"], &tracker.marks()["b"]),
+            (&Position::Nowhere, &Position::Nowhere)
         );
-        tracker.start_over("a");
+        tracker.rewind("a");
         tracker.issue("a", 1, Some("9".into())).unwrap().settled(1);
-        assert_eq!((tracker.marks()["a"].as_str(), tracker.marks()["b"].as_str()), ("9", NOWHERE));
+        assert_eq!(tracker.marks()["a"], "9".into());
+        assert_eq!(tracker.marks()["b"], Position::Nowhere);
     }
 
     #[test]
-    fn what_is_forgotten_counts_as_a_restart_for_who_keeps_marks_of_his_own() {
+    fn what_is_forgotten_counts_as_a_rewind_for_who_keeps_marks_of_his_own() {
         let tracker = Tracker::default();
-        tracker.begin([("a".to_owned(), "7".to_owned())].into());
-        let before = tracker.restarts();
+        tracker.begin([("a".to_owned(), "7".into())].into());
+        let before = tracker.rewinds();
         tracker.forget();
-        assert!(tracker.marks().is_empty() && tracker.restarts() > before);
+        assert!(tracker.marks().is_empty() && tracker.rewinds() > before);
     }
 
     #[test]
@@ -330,9 +332,9 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Step {
-        /// A chunk of so many events; whether something is reached behind it.
+        /// A chunk of this many events; whether a position is reached behind it.
         Read(u8, bool),
-        /// Of the chunks that are open the so-manieth: so many events.
+        /// This many events of one of the open chunks.
         Settle(u8, u8),
     }
 
@@ -360,12 +362,13 @@ mod tests {
                 match step {
                     Step::Read(events, reaches) => {
                         let reaches = reaches.then_some(number);
-                        let position = reaches.map(|number| number.to_string());
+                        let position = reaches.map(|number| number.to_string().into());
                         let ticket = tracker.issue("all", events.into(), position);
                         chunks.push(Issued { open: events.into(), reaches, ticket });
                     }
                     Step::Settle(which, count) => {
-                        let mut open: Vec<_> = chunks.iter_mut().filter(|chunk| chunk.open > 0).collect();
+                        let open = chunks.iter_mut().filter(|chunk| chunk.open > 0);
+                        let mut open: Vec<_> = open.collect();
                         if !open.is_empty() {
                             let index = usize::from(which) % open.len();
                             let count = u64::from(count) % open[index].open + 1;

@@ -24,6 +24,7 @@ pub(super) struct Candidate {
     waits_for: Option<u64>,
     /// Of the mark in the Lease as it was seen last.
     epochs: Epochs,
+    epochs_found: Epochs,
     is_releasing: bool,
     is_ended: bool,
     random: fastrand::Rng,
@@ -45,6 +46,7 @@ impl Candidate {
             requests: 0,
             waits_for: None,
             epochs: Epochs::new(),
+            epochs_found: Epochs::new(),
             is_releasing: false,
             is_ended: false,
             random,
@@ -61,14 +63,15 @@ impl Candidate {
         self.machine.term()
     }
 
-    /// The term and the mark that was found, while it leads.
-    pub(super) fn leads(&self) -> Option<(Term, Mark)> {
-        match self.machine.leadership() {
-            Leadership::Leading { term, mark } => {
-                Some((term, (mark.unwrap_or_default(), self.epochs.clone())))
-            }
-            Leadership::Following { .. } => None,
-        }
+    /// Who leads; of this process, until when, unless the Lease is renewed.
+    pub(super) fn leadership(&self, clock: Clock) -> (Leadership, Option<Time>) {
+        let ends_at = self.machine.term_end().map(|end| clock.time_of(Some(end)));
+        (self.machine.leadership(), ends_at)
+    }
+
+    /// Of which lives of the API server the mark is that was found when it began to lead.
+    pub(super) fn epochs_found(&self) -> &Epochs {
+        &self.epochs_found
     }
 
     /// Whether it would renew the Lease before its time.
@@ -102,7 +105,11 @@ impl Candidate {
             random: self.random.u64(..),
             mark: text,
         };
+        let term = self.machine.term();
         let step = self.machine.handle(&moment, input);
+        if self.machine.term() != term {
+            self.epochs_found.clone_from(&self.epochs);
+        }
         shared.trace.say(shared.now, || {
             let action = format!("{:?}", step.action);
             format!("life {}: {:?} {:?} {action:.12}", self.life, self.machine.state(), step.notes)

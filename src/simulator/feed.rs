@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use tokio::sync::watch;
+
 use super::api_server::{ApiServer, Reply};
 use super::clock::{Clock, MILLISECOND, NEVER, SECOND, Time};
 use super::oracle::Oracle;
 use super::stream::{Next, Stream};
 use super::trace::Trace;
-use crate::handoff::{Closed, Outlet};
+use crate::handoff::{Closed, SourceSender};
 use crate::source::kubernetes::simulated::{Heard, Piece, Source, Want};
 
 /// Where its exchange stands.
@@ -31,6 +33,8 @@ pub(super) struct Feed {
     due: Time,
     /// The cursor as it was last seen.
     cursor: Option<u64>,
+    /// Tells when something is lost that had been read.
+    losses: watch::Receiver<u64>,
     /// What it was when something was lost, and of which life.
     lost_from: Option<(u64, u32)>,
     /// Which life of the API server each cursor was of.
@@ -63,18 +67,25 @@ pub(super) struct Around<'a> {
     pub(super) alone: Option<u32>,
     pub(super) server: &'a mut ApiServer,
     pub(super) oracle: &'a mut Oracle,
-    pub(super) outlet: &'a Outlet,
+    pub(super) sender: &'a SourceSender,
     pub(super) trace: &'a mut Trace,
 }
 
 impl Feed {
     /// A source that begins; `epoch` is of its saved position.
-    pub(super) fn new(source: Source, epoch: u32, now: Time, random: fastrand::Rng) -> Feed {
+    pub(super) fn new(
+        source: Source,
+        epoch: u32,
+        losses: watch::Receiver<u64>,
+        now: Time,
+        random: fastrand::Rng,
+    ) -> Feed {
         Feed {
             source,
             exchange: Exchange::None,
             due: now,
             cursor: None,
+            losses,
             lost_from: None,
             epochs: BTreeMap::new(),
             new_epochs: Vec::new(),
@@ -112,6 +123,7 @@ impl Feed {
         let last =
             last.clone().find(|change| namespace.is_none_or(|name| name == change.namespace));
         self.source.state() == "watching"
+            && !self.has_lost()
             && !self.source.holds_chunk()
             // Behind a restored server's version it would be silent.
             && self.cursor <= Some(server.revision)
@@ -129,6 +141,7 @@ impl Feed {
         let deadline = clock.time_of(self.source.deadline());
         let due = match (&self.exchange, self.source.want()) {
             (_, Want::End) => return NEVER,
+            _ if self.has_lost() => return now,
             (Exchange::Reading(stream), _) => stream.due(server, now).max(self.due),
             (Exchange::Asked { at, .. }, _) => *at,
             (Exchange::None, Want::Sleep) => deadline,
@@ -143,6 +156,10 @@ impl Feed {
         let at = around.clock.at(now);
         let is_late = around.clock.time_of(self.source.deadline()) <= now;
         self.due = now + MILLISECOND;
+        if self.has_lost() {
+            self.losses.mark_unchanged();
+            return self.lost(around);
+        }
         match (std::mem::replace(&mut self.exchange, Exchange::None), self.source.want()) {
             (Exchange::Reading(_), _) if is_late => {
                 self.may_list |= self.source.state() == "watching";
@@ -164,7 +181,7 @@ impl Feed {
             (Exchange::None, Want::Ask(uri)) => self.ask(&uri, around),
             (Exchange::None, Want::Room) => {
                 // It only shows that there is one.
-                if around.outlet.pool().try_take().is_some() {
+                if around.sender.pool().try_take().is_some() {
                     self.source.room(at)?;
                 }
                 self.due = now + self.random.u64(1..40) * MILLISECOND;
@@ -176,7 +193,12 @@ impl Feed {
 
     /// Whether it waits for its position to be saved.
     pub(super) fn wants_save(&self) -> bool {
-        self.source.want() == Want::Save
+        self.source.want() == Want::Save && !self.has_lost()
+    }
+
+    /// Whether something is lost that it does not know of.
+    fn has_lost(&self) -> bool {
+        self.losses.has_changed().unwrap_or(false)
     }
 
     /// That was tried.
@@ -186,7 +208,7 @@ impl Feed {
     }
 
     /// What had been read is lost on disk.
-    pub(super) fn lost(&mut self, around: &mut Around<'_>) -> Result<(), Failed> {
+    fn lost(&mut self, around: &mut Around<'_>) -> Result<(), Failed> {
         self.exchange = Exchange::None;
         self.may_list = true;
         self.lost_from = self.cursor.map(|cursor| (cursor, self.epoch)).or(self.lost_from);

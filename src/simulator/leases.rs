@@ -87,9 +87,16 @@ pub(super) struct Leases {
     /// is looked for here.
     version: u64,
     requests: Vec<Request>,
+    /// Which process gave it up, if that was the last write.
+    given_up_by: Option<u32>,
 }
 
 impl Leases {
+    /// The mark in the Lease, if this process wrote it last, and gave it up with that.
+    pub(super) fn given_up_by(&self, life: u32) -> Option<Mark> {
+        (self.given_up_by == Some(life)).then(|| self.now.mark())
+    }
+
     /// A process sends a request; `is_cut`: the server cannot be reached from there.
     pub(super) fn send(&mut self, asked: Asked, is_cut: bool, server: &mut ApiServer, now: Time) {
         let random = &mut server.random;
@@ -159,6 +166,8 @@ impl Leases {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         self.now.object = Some(object.clone());
+        let holder = object["spec"]["holderIdentity"].as_str().unwrap_or_default();
+        self.given_up_by = holder.is_empty().then_some(asked.life);
         if let Some(epochs) = &asked.epochs {
             self.now.epochs.clone_from(epochs);
         }
@@ -167,6 +176,7 @@ impl Leases {
 
     /// The server's store is a backup.
     pub(super) fn restored(&mut self, server: &ApiServer) {
+        self.given_up_by = None;
         while let Some((_, state)) = self.before.pop_if(|(revision, _)| *revision > server.revision)
         {
             self.now = state;

@@ -3,9 +3,10 @@
 //! OpenSearch, a disk, a machine and a process.
 //!
 //! ```text
-//!   seed ──> plan ──> world ─┬─> api_server, stream ──> feed ──> source ──> workers ──> buffer ──> sink ──> opensearch
-//!                            ├─> leases ◀──> candidate ──> terms of ── process ──────────┤
-//!                            ├─> replica: disk, position_file ◀──────────────────────────┘
+//!   seed ──> plan ──> world ─┬─> api_server, stream ──> feed ──> source ──> workers ─┐
+//!                            ├─> opensearch ◀── sink ◀── buffer ◀────────────────────┘
+//!                            ├─> leases ◀──> candidate ──> terms of a process
+//!                            ├─> replica: disk, position_file ◀── buffer, keeper
 //!                            └─> oracle: guarantees 1 and 2, the marks, the ledger, the bounds
 //! ```
 //!
@@ -13,7 +14,8 @@
 //!   [`process`] one life of weir on it; [`feed`] and [`candidate`] the exchanges of one source and
 //!   of one replica with the API server.
 //! - What is production's: the list/watch machine, framer and hand-over; the Lease's machine and
-//!   record; parsing and encoding; chunks, ledger and tracker; the position's keeper and record;
+//!   record, what a term begins and ends with, what saving tells, the steps of a run's end; parsing
+//!   and encoding; chunks, ledger and tracker; the position's keeper and record;
 //!   the buffer's tiers, memory and log; the sink's lane, bodies, responses and storm. They are
 //!   driven through the `simulated` module of each part. What is not: sockets, threads, files, and
 //!   WebAssembly.

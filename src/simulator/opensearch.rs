@@ -75,6 +75,12 @@ pub(super) struct OpenSearch {
     /// Ids that were on their way in one request when another one was told that they are not
     /// there.
     on_their_way: BTreeSet<(u32, u64, String)>,
+    /// When a request had what was stored shown.
+    refreshed: BTreeMap<(u32, u64), Time>,
+    /// As of when a request was told that an id is not there.
+    absent: BTreeMap<(u32, u64, String), Time>,
+    /// When an id was stored last, and by which process.
+    created: BTreeMap<String, (Time, u32)>,
     /// How many documents a search has found.
     pub(super) found: u64,
     /// How many documents were stored in a second index because they were on their way when they
@@ -105,6 +111,9 @@ impl OpenSearch {
             generation: 0,
             visible: BTreeSet::new(),
             on_their_way: BTreeSet::new(),
+            refreshed: BTreeMap::new(),
+            absent: BTreeMap::new(),
+            created: BTreeMap::new(),
             found: 0,
             windows: 0,
             plan: plan.clone(),
@@ -170,7 +179,10 @@ impl OpenSearch {
             let body = match asked {
                 Asked::Bulk(body) => answer(fate, self.bulk(&body, of, now)),
                 _ if fate == Fate::Garbled => GARBLED.to_vec(),
-                Asked::Refresh => self.refresh(fate),
+                Asked::Refresh => {
+                    self.refreshed.insert(of, now);
+                    self.refresh(fate)
+                }
                 Asked::Search(body) => self.search(&body, of, fate),
             };
             self.requests[at].answer = Some(Ended::Answered(200, body));
@@ -208,12 +220,14 @@ impl OpenSearch {
     }
 
     fn search(&mut self, body: &[u8], (life, number): (u32, u64), fate: Fate) -> Vec<u8> {
+        let as_of = self.refreshed.get(&(life, number)).copied().unwrap_or_default();
         let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
         let ids = body["query"]["ids"]["values"].as_array().into_iter().flatten();
         let ids = ids.filter_map(|id| id.as_str());
         let (found, absent): (Vec<&str>, Vec<&str>) =
             ids.partition(|id| self.visible.contains(*id));
         for id in absent {
+            self.absent.insert((life, number, id.to_owned()), as_of);
             let quoted = format!("\"_id\":\"{id}\"");
             let is_on_its_way = self.requests.iter().any(|request| match &request.asked {
                 Asked::Bulk(body) => {
@@ -283,7 +297,7 @@ impl OpenSearch {
             return 400;
         }
         let key = (index, id.to_owned());
-        let Some(version) = version else { return self.create(key, &of, request) };
+        let Some(version) = version else { return self.create(key, &of, request, now) };
         match self.documents.get_mut(&key) {
             Some(stored) if *stored >= version => {
                 self.resent += u64::from(*stored == version);
@@ -297,7 +311,13 @@ impl OpenSearch {
         }
     }
 
-    fn create(&mut self, key: (String, String), of: &str, (life, number): (u32, u64)) -> u16 {
+    fn create(
+        &mut self,
+        key: (String, String),
+        of: &str,
+        (life, number): (u32, u64),
+        now: Time,
+    ) -> u16 {
         if key.1 != of {
             self.violations.push(format!("the document of {of} is stored as {}", key.1));
         }
@@ -309,7 +329,14 @@ impl OpenSearch {
             None => {
                 let indices = self.ids.entry(key.1.clone()).or_default();
                 *indices += 1;
-                if *indices > 1 && self.on_their_way.contains(&(life, number, key.1.clone())) {
+                let own = (life, number, key.1.clone());
+                // Another replica was sending it at the same moment: no lookup can see what comes
+                // after it.
+                let is_late = self.created.get(&key.1).is_some_and(|(at, by)| {
+                    *by != life && self.absent.get(&own).is_some_and(|as_of| as_of <= at)
+                });
+                self.created.insert(key.1.clone(), (now, life));
+                if *indices > 1 && (is_late || self.on_their_way.contains(&own)) {
                     self.windows += 1;
                 } else if *indices > 1 {
                     self.stored_twice.push(key.1.clone());

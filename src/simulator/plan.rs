@@ -109,19 +109,25 @@ impl Plan {
             // there may be none to come.
             plan.poison = 0;
         }
-        // Two that send one document at the same time are not kept apart by a data stream: no
-        // lookup can see what comes after it.
         if plan.roll_every.is_none() && random.u8(..3) == 0 {
-            plan.lease = Some(random.u64(3..=9) * SECOND);
-            plan.machines = if random.u8(..5) == 0 { 1 } else { 2 };
-            plan.trouble_every = (random.u8(..5) > 0).then(|| random.u64(2..15) * SECOND);
-            // Long enough for some terms.
-            plan.chaos += random.u64(..30) * SECOND;
+            plan.elect(&mut random);
         }
         if random.u8(..8) == 0 {
             plan.damage_every = Some(random.u64(1..10) * SECOND);
         }
+        if plan.roll_every.is_some() && random.u8(..3) == 0 {
+            plan.elect(&mut random);
+        }
         plan
+    }
+
+    /// Replicas agree by a Lease on which of them reads.
+    fn elect(&mut self, random: &mut fastrand::Rng) {
+        self.lease = Some(random.u64(3..=9) * SECOND);
+        self.machines = if random.u8(..5) == 0 { 1 } else { 2 };
+        self.trouble_every = (random.u8(..5) > 0).then(|| random.u64(2..15) * SECOND);
+        // Long enough for some terms.
+        self.chaos += random.u64(..30) * SECOND;
     }
 
     /// Where documents go.

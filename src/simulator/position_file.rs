@@ -1,11 +1,14 @@
 //! The file that holds the saved position: a rename is whole, and durable when somebody waited for
 //! it.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::io;
+use std::sync::Arc;
 
-use crate::position::{Record, file::Saved};
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::position::file::{FileError, Saved, Store};
+use crate::position::{Positions, Record};
 
 /// Which life of the API server each scope's position is of: the oracle's business.
 pub(super) type Epochs = BTreeMap<String, u32>;
@@ -19,7 +22,7 @@ struct Text {
 
 /// The file; clones are the same one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct PositionFile(Rc<RefCell<Contents>>);
+pub(super) struct PositionFile(Arc<Mutex<Contents>>);
 
 #[derive(Debug, Default)]
 struct Contents {
@@ -27,25 +30,55 @@ struct Contents {
     versions: Vec<Text>,
     /// Somebody waited for the first one: a power failure leaves that one or a later one.
     is_durable: bool,
+    /// Of what is saved next.
+    epochs: Epochs,
+    fails: bool,
 }
 
-impl PositionFile {
-    pub(super) fn save(&self, record: &Record, durably: bool, epochs: Epochs) {
-        let mut contents = self.0.borrow_mut();
+impl Store for PositionFile {
+    fn save(&self, record: &Record, durably: bool) -> Result<(), FileError> {
+        let mut contents = self.lock();
+        if contents.fails {
+            let error = io::Error::other("simulated");
+            return Err(FileError { path: "position.json".into(), error });
+        }
         if durably {
             contents.versions.clear();
             contents.is_durable = true;
         }
+        let epochs = contents.epochs.clone();
         contents.versions.push(Text { text: record.encode(), epochs });
+        Ok(())
+    }
+}
+
+impl PositionFile {
+    /// Of which lives the positions are that are saved from now on.
+    pub(super) fn epochs_are(&self, epochs: Epochs) {
+        self.lock().epochs = epochs;
+    }
+
+    /// Whether saving fails from now on.
+    pub(super) fn fail(&self, fails: bool) {
+        self.lock().fails = fails;
+    }
+
+    /// Whether these marks were saved last.
+    pub(super) fn holds(&self, marks: &Positions) -> bool {
+        matches!(self.load(), (Saved::Record(record), _) if record.positions == *marks)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Contents> {
+        self.0.lock()
     }
 
     /// The power fails: one of those since the last durable one is there, or something torn.
     pub(super) fn power_failed(&self, random: &mut fastrand::Rng) {
-        self.0.borrow_mut().power_failed(random);
+        self.lock().power_failed(random);
     }
 
     pub(super) fn load(&self) -> (Saved, Epochs) {
-        let contents = self.0.borrow();
+        let contents = self.lock();
         let Some(last) = contents.versions.last() else { return (Saved::Nothing, Epochs::new()) };
         match Record::decode(&last.text) {
             Ok(record) => (Saved::Record(record), last.epochs.clone()),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::dead_letter::{self, DeadLetterError, DeadLetters};
 use crate::event::EncodeSettings;
 use crate::handoff::{Inbox, Takeover};
-use crate::health::Health;
+use crate::health::{Health, Part};
 use crate::metrics::Metrics;
 use crate::position::{KeepError, Keeper, Target};
 use crate::secret::{Secret, SecretError};
@@ -23,7 +23,7 @@ use crate::tls::CaError;
 use crate::words::words;
 
 /// The sink's name in `/readyz` and `/livez`.
-const PART: &str = "sink";
+const PART: Part = Part::Sink;
 /// A sink with nothing to do says this often that it is alive; well below
 /// [`STALL_AFTER`](crate::health::STALL_AFTER).
 const PROGRESS_INTERVAL: std::time::Duration = std::time::Duration::from_secs(30);
@@ -145,15 +145,6 @@ pub fn place_of_letters(
         }
         (dead_letter::Settings::Index { .. }, _) => return Err(SinkError::NoLetterIndex),
     })
-}
-
-/// Runs what blocks on the disk where it may block.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(value) => value,
-        // It cannot be cancelled, as nobody has its handle: it panicked, and so do we.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
 }
 
 /// `[sink]` of `pipeline.toml`.

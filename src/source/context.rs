@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::handoff::Outlet;
-use crate::health::Health;
+use crate::handoff::SourceSender;
+use crate::health::{Health, Part};
 use crate::metrics::SourceMetrics;
 use crate::position::Keeper;
 use crate::shutdown::Shutdown;
@@ -12,13 +12,13 @@ use crate::shutdown::Shutdown;
 pub(super) const LOOK_UP: Duration = Duration::from_millis(200);
 
 /// The name under which the source reports to [`Health`](crate::health::Health).
-pub(super) const TASK: &str = "source";
+pub(super) const TASK: Part = Part::Source;
 
 /// What a source needs from the rest of the process; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// Where chunks come from and go to.
-    pub outlet: Outlet,
+    pub sender: SourceSender,
     /// How far an earlier run came, and whether that is still of use.
     pub keeper: Keeper,
     /// Frames, states, restarts.

@@ -1,7 +1,7 @@
 //! Where events come from: a Kubernetes watch, a file, stdin, or dead letters that are replayed.
 //!
 //! A source reads raw bytes into pooled chunks, and hands on each valid event and each malformed
-//! one exactly once through an [`Outlet`](crate::handoff::Outlet).
+//! one exactly once through an [`SourceSender`](crate::handoff::SourceSender).
 //!
 //! - [`framer`] finds events in bytes, whatever they come in; pure.
 //! - [`kubernetes`] lists and watches.
@@ -21,6 +21,7 @@ pub use context::Context;
 pub use file::{FileError, run_file, run_stdin};
 pub use letters::{Account, Counts, Kept, Letters, replay};
 
+use crate::blocking::blocking;
 use crate::dead_letter::ReadError;
 use crate::handoff::Closed;
 use crate::kube::ClientError;
@@ -105,7 +106,7 @@ impl From<FileError> for SourceError {
 }
 
 /// Runs the configured source until its input ends or the drain begins; every event it has received
-/// by then has gone into the outlet. A file or stdin tells `on_read` how many bytes each read gave.
+/// by then has gone into the sender. A file or stdin tells `on_read` how many bytes each read gave.
 ///
 /// # Errors
 ///
@@ -136,9 +137,5 @@ async fn on_a_thread<E: Send + 'static>(
 where
     SourceError: From<E>,
 {
-    match tokio::task::spawn_blocking(read).await {
-        Ok(result) => Ok(result?),
-        // Nobody cancels it, so it has panicked: so does the source.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+    Ok(blocking(read).await?)
 }

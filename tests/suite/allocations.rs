@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use weir::dead_letter::DeadLetters;
 use weir::event::{Documents, EncodeSettings};
-use weir::handoff::{Closed, Outbox, Outlet};
+use weir::handoff::{Closed, Outbox, SourceSender};
 use weir::health::Health;
 use weir::ledger::{Held, Ledger};
 use weir::metrics::Metrics;
@@ -76,11 +76,11 @@ fn allocations(module: &[u8], config: &str, events: usize) -> u64 {
     let context =
         LoadContext { cache, compiler: Compiler::InProcess, ledger: ledger.clone(), metrics };
     let chain = load(&[settings], context).unwrap_or_else(|errors| panic!("{errors:?}"));
-    let (outlet, mut works) = Outlet::new(ledger.clone(), 1, 1);
-    outlet
+    let (sender, mut works) = SourceSender::new(ledger.clone(), Default::default(), 1, 1);
+    sender
         .send(modules::chunk((0..events).map(|n| modules::event(n, "Normal", "Pulled"))))
         .unwrap();
-    drop(outlet);
+    drop(sender);
     let (work, worker) = (works.remove(0), chain.worker(0, 1));
     let (encode, health) = (EncodeSettings::default(), Health::default());
     let dead_letters = DeadLetters::open(None, &ledger, &health, &Shutdown::default()).unwrap();

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use weir::dead_letter::DeadLetters;
 use weir::event::{Documents, EncodeSettings};
-use weir::handoff::{Closed, Outbox, Outlet};
+use weir::handoff::{Closed, Outbox, SourceSender};
 use weir::health::Health;
 use weir::ledger::{Held, Ledger};
 use weir::metrics::Metrics;
@@ -60,9 +60,9 @@ fn run(stages: &[StageSettings], events: &[String]) -> (Vec<String>, Filtered) {
     let context =
         LoadContext { cache, compiler: Compiler::InProcess, ledger: ledger.clone(), metrics };
     let chain = load(stages, context).unwrap_or_else(|errors| panic!("{errors:?}"));
-    let (outlet, mut works) = Outlet::new(ledger.clone(), 1, 1);
-    outlet.send(modules::chunk(events)).unwrap();
-    drop(outlet);
+    let (sender, mut works) = SourceSender::new(ledger.clone(), Default::default(), 1, 1);
+    sender.send(modules::chunk(events)).unwrap();
+    drop(sender);
     let outbox = Collect::default();
     let (encode, health) = (EncodeSettings::default(), Health::default());
     let dead_letters = DeadLetters::open(None, &ledger, &health, &Shutdown::default()).unwrap();

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What the four parts share.
-const SHARED: [&str; 14] = [
+const SHARED: [&str; 15] = [
     "event",
     "ledger",
     "handoff",
@@ -24,6 +24,7 @@ const SHARED: [&str; 14] = [
     "words",
     "log_limit",
     "backoff",
+    "blocking",
 ];
 
 /// Each module of src, and which others it may name. A module that is not here yet is added by who
@@ -80,6 +81,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("words", only(&[])),
         ("log_limit", only(&[])),
         ("backoff", only(&[])),
+        ("blocking", only(&[])),
         // What shows it.
         ("admin", only(&["health", "metrics"])),
         ("telemetry", only(&["log_limit"])),

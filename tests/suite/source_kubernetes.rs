@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::mpsc;
 use weir::event::{Event, Span};
-use weir::handoff::{Outlet, Work};
+use weir::handoff::{SourceSender, Work};
 use weir::health::Health;
 use weir::ledger::Ledger;
 use weir::metrics::Metrics;
@@ -64,10 +64,10 @@ impl Source {
     fn with(client: kube::Client, cluster: &Cluster, chunks: usize) -> Source {
         let ledger = Ledger::default();
         let metrics = Metrics::new(&ledger).unwrap();
-        let (outlet, mut workers) = Outlet::new(ledger, chunks, 1);
+        let (sender, mut workers) = SourceSender::new(ledger, Default::default(), chunks, 1);
         let (health, shutdown) = (Health::default(), Shutdown::default());
         let context = Context {
-            outlet,
+            sender,
             keeper: weir::position::Keeper::default(),
             metrics: metrics.source.clone(),
             health: health.clone(),

@@ -97,7 +97,7 @@ fn split(payload: &[u8]) -> Option<(&[u8], usize, &[u8])> {
 fn write_marks(marks: &Positions, out: &mut Vec<u8>) {
     varint::write(marks.len() as u64, out);
     for (scope, position) in marks {
-        for text in [scope, position] {
+        for text in [scope.as_str(), position.as_str()] {
             varint::write(text.len() as u64, out);
             out.extend_from_slice(text.as_bytes());
         }
@@ -108,7 +108,7 @@ fn read_marks(table: &mut &[u8]) -> Option<Positions> {
     let mut marks = Positions::new();
     for _ in 0..varint::read(table)? {
         let scope = read_text(table)?;
-        marks.insert(scope, read_text(table)?);
+        marks.insert(scope, read_text(table)?.into());
     }
     Some(marks)
 }

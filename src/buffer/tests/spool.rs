@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::ledger::{Delivered, Tally};
+use crate::position::Position;
 
 /// A buffer of a process, and what it is accounted in.
 struct Run {
@@ -36,7 +37,7 @@ impl Run {
     /// A document of each of these sizes, which together reach `position`.
     fn put(&self, sizes: &[usize], position: u64) {
         let count = sizes.len() as u64;
-        let ticket = self.tracker.issue("all", count, Some(position.to_string())).unwrap();
+        let ticket = self.tracker.issue("all", count, Some(position.to_string().into())).unwrap();
         let held = self.ledger.receive(count).with_ticket(ticket);
         self.writer.as_ref().unwrap().put(documents(sizes), held).unwrap();
     }
@@ -65,7 +66,7 @@ impl Run {
     }
 
     fn mark(&self) -> Option<String> {
-        self.tracker.marks().remove("all")
+        self.tracker.marks().remove("all").map(String::from)
     }
 
     async fn until_mark(&self, position: &str) {
@@ -187,16 +188,16 @@ async fn the_settled_marks_never_pass_what_is_only_on_this_disk() {
     run.put(&[100], 1);
     let (_, items) = run.take(1).await;
     settle(items);
-    assert_eq!(run.guard.settled_marks(&run.tracker).get("all").map(String::as_str), Some("1"));
+    assert_eq!(run.guard.settled_marks(&run.tracker).get("all").map(Position::as_str), Some("1"));
     for number in 2..=20 {
         run.put(&[1000], number);
     }
     run.guard.secure();
     run.until_mark("20").await;
     let settled = run.guard.settled_marks(&run.tracker);
-    assert_eq!(settled.get("all").map(String::as_str), Some("1"), "nor does it go back");
+    assert_eq!(settled.get("all").map(Position::as_str), Some("1"), "nor does it go back");
     run.deliver(19).await;
-    assert_eq!(run.guard.settled_marks(&run.tracker).get("all").map(String::as_str), Some("20"));
+    assert_eq!(run.guard.settled_marks(&run.tracker).get("all").map(Position::as_str), Some("20"));
     run.kill();
 }
 
@@ -257,10 +258,10 @@ async fn what_the_disk_has_of_an_earlier_term_holds_no_mark_of_this_one_back() {
         run.put(&[1000], number);
     }
     run.guard.secure();
-    let settled = |run: &Run| run.guard.settled_marks(&run.tracker).remove("all");
+    let settled = |run: &Run| run.guard.settled_marks(&run.tracker).remove("all").map(String::from);
     assert_eq!(settled(&run), None);
     // Another replica has led meanwhile, and has settled everything up to 200.
-    let marks = Positions::from([("all".to_owned(), "200".to_owned())]);
+    let marks = Positions::from([("all".to_owned(), "200".into())]);
     run.tracker.begin(marks.clone());
     run.guard.begin(marks);
     assert_eq!(settled(&run).as_deref(), Some("200"));
@@ -287,12 +288,12 @@ async fn marks_that_an_earlier_run_wrote_beside_its_records_are_no_settled_marks
 
     // It may have lost one of them, and have ended before that was read again.
     let mut run = Run::start(folder.path(), 1 << 20);
-    run.tracker.begin(Positions::from([("all".to_owned(), "".to_owned())]));
+    run.tracker.begin(Positions::from([("all".to_owned(), Position::Nowhere)]));
     run.deliver(3).await;
     assert_eq!(run.guard.settled_marks(&run.tracker).get("all"), None);
     run.put(&[1000], 5);
     run.deliver(2).await;
-    assert_eq!(run.guard.settled_marks(&run.tracker).get("all").map(String::as_str), Some("5"));
+    assert_eq!(run.guard.settled_marks(&run.tracker).get("all").map(Position::as_str), Some("5"));
     run.kill();
 }
 

@@ -1,8 +1,7 @@
 //! The Lease by which replicas agree on who works, and which carries the settled mark from one
 //! leader to the next.
 //!
-//! The protocol is that of client-go's
-//! [leaderelection](https://pkg.go.dev/k8s.io/client-go/tools/leaderelection), so that people and tools read the Lease as
+//! The protocol is that of client-go's [leaderelection], so that people and tools read the Lease as
 //! they read any other. What is weir's own: the **settled mark** is written into an annotation of
 //! the Lease in the renewal itself, one update of the whole object with its `resourceVersion`, so
 //! that whoever is no longer the holder is answered 409 and can neither renew nor move the mark.
@@ -26,6 +25,8 @@
 //!   stored twice rests on documents' ids, not on this.
 //! - The mark only moves by renewals of the leader of that time. Taking the Lease leaves the mark
 //!   as it was found.
+//!
+//! [leaderelection]: https://pkg.go.dev/k8s.io/client-go/tools/leaderelection
 
 pub(crate) mod failure;
 pub(crate) mod machine;
@@ -67,8 +68,10 @@ pub struct LeaseSettings {
     pub namespace: Option<String>,
     /// The Lease's name: the pipeline's, if it has none of its own.
     pub name: String,
-    /// How long it is held without renewal, in whole seconds: what `spec.leaseDurationSeconds`
-    /// [holds](https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/#LeaseSpec).
+    /// How long it is held without renewal, in whole seconds: what [`spec.leaseDurationSeconds`]
+    /// holds.
+    ///
+    /// [`spec.leaseDurationSeconds`]: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/#LeaseSpec
     pub duration: Duration,
 }
 
@@ -92,6 +95,26 @@ pub enum Leadership {
         /// The settled mark that was found: where the leader before had come to.
         mark: Option<String>,
     },
+}
+
+/// The process that is a candidate.
+pub trait Candidate: Send + 'static {
+    /// The settled mark of the term, asked for at each write; `None` leaves what is there, and that
+    /// is what it must answer until it has begun from the mark that was found.
+    fn mark(&self, term: Term) -> Option<String>;
+
+    /// Told who leads, after each step of the protocol; of this process also how much time is left
+    /// until it does not lead any more, unless the Lease is renewed.
+    fn told(&self, leadership: &Leadership, left: Option<Duration>) {
+        let _ = (leadership, left);
+    }
+}
+
+/// One that only has a mark.
+impl<F: Fn(Term) -> Option<String> + Send + 'static> Candidate for F {
+    fn mark(&self, term: Term) -> Option<String> {
+        self(term)
+    }
 }
 
 /// What a Lease shows itself by.
@@ -135,16 +158,13 @@ impl Lease {
     /// process's: two of one name would both lead. A process that starts with the identity of
     /// one that is certainly gone leads at once if that one led.
     ///
-    /// `mark` is asked at each renewal for the settled mark of the term; `None` leaves what is
-    /// there, and that is what it must answer until it has begun from the mark that was found.
-    ///
     /// Needs a tokio runtime. Failures are retried for ever, and shown.
     pub fn start(
         settings: &LeaseSettings,
         identity: String,
         client: Client,
         context: Context,
-        mark: impl Fn(Term) -> Option<String> + Send + 'static,
+        candidate: impl Candidate,
     ) -> Lease {
         let namespace =
             settings.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
@@ -154,7 +174,8 @@ impl Lease {
         let (sender, leadership) = watch::channel(Leadership::Following { holder: None });
         let (renewal, release) = (Renewal::default(), CancellationToken::new());
         let orders = runner::Orders { renewal: renewal.clone(), release: release.clone() };
-        let runner = Runner::new(place, client, machine, reporter, sender, Box::new(mark), orders);
+        let runner =
+            Runner::new(place, client, machine, reporter, sender, Box::new(candidate), orders);
         Lease { leadership, renewal, release, task: Some(tokio::spawn(runner.run())) }
     }
 
@@ -169,8 +190,8 @@ impl Lease {
         self.renewal.clone()
     }
 
-    /// Gives the Lease up, if this process leads: one last renewal with the settled mark, so `mark`
-    /// is asked once more, and with no holder, so that another one leads at once. To be called
+    /// Gives the Lease up, if this process leads: one last renewal with the settled mark, which
+    /// is asked for once more, and with no holder, so that another one leads at once. To be called
     /// when everything is settled that will be: until then the Lease is renewed. Takes a few
     /// seconds at most; if the API server cannot be reached, the Lease expires by itself.
     pub async fn release(mut self) {
@@ -203,7 +224,10 @@ pub fn identity_in(folder: &Path) -> String {
     }
     let new = identity();
     if let Err(error) = std::fs::write(&path, format!("{new}\n")) {
-        tracing::warn!(path = %path.display(), %error, "cannot keep this replica's name: after a crash it waits for its own Lease");
+        tracing::warn!(
+            path = %path.display(), %error,
+            "cannot keep this replica's name: after a crash it waits for its own Lease"
+        );
     }
     new
 }

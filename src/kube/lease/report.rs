@@ -7,10 +7,10 @@
 use super::failure::{Failure, Kind};
 use super::step::{Lost, Note, Place, Verb};
 use super::{Context, Leadership, MARK_ANNOTATION};
-use crate::health::Condition;
+use crate::health::{Condition, Part};
 
 /// The part's name, and the task's.
-const PART: &str = "lease";
+const PART: Part = Part::Lease;
 /// 401 so many times in a row is no token that is just being rotated.
 const UNAUTHORIZED_MAX: u32 = 5;
 
@@ -61,7 +61,8 @@ impl Reporter {
                 .leader
                 .set(i64::from(matches!(leadership, Leadership::Leading { .. })));
             if let Leadership::Following { holder: Some(holder) } = leadership {
-                tracing::info!(lease = %self.place, identity = %self.identity, %holder, "following");
+                let (lease, identity) = (&self.place, &self.identity);
+                tracing::info!(%lease, %identity, %holder, "following");
             }
         }
         if is_well {
@@ -117,7 +118,8 @@ impl Reporter {
             Note::Foreign(holder) => self.problem(foreign(lease, holder)),
             Note::MarkTooLong { bytes } => tracing::warn!(
                 %lease, bytes,
-                "the settled mark is too long for the Lease's annotation, and stays as it is there: a follower that takes \
+                "the settled mark is too long for the Lease's annotation, and stays as it is \
+                 there: a follower that takes \
                  over will read more again; watch fewer namespaces with one pipeline"
             ),
             Note::NotReleased => tracing::warn!(
@@ -132,13 +134,20 @@ impl Reporter {
         match why {
             Lost::NotRenewed => tracing::warn!(
                 %lease, %identity,
-                "not leading any more: the Lease could not be renewed in time, so another process may lead soon"
+                "not leading any more: the Lease could not be renewed in time, so another process \
+                 may lead soon"
             ),
             Lost::Taken(holder) if holder.is_empty() => {
-                tracing::warn!(%lease, %identity, "not leading any more: somebody has emptied the Lease");
+                tracing::warn!(
+                    %lease, %identity,
+                    "not leading any more: somebody has emptied the Lease"
+                );
             }
             Lost::Taken(holder) => {
-                tracing::warn!(%lease, %identity, %holder, "not leading any more: another process has the Lease");
+                tracing::warn!(
+                    %lease, %identity, %holder,
+                    "not leading any more: another process has the Lease"
+                );
             }
             Lost::Released => tracing::info!(%lease, %identity, "the Lease is given up"),
         }
@@ -174,7 +183,8 @@ fn problem(place: &Place, verb: Verb, failure: &Failure, failures: u32) -> Probl
     let text = match failure.kind {
         Kind::Forbidden => return forbidden(place, verb, failure),
         Kind::Unauthorized => format!(
-            "the API server does not accept weir's credentials ({failure}): if this lasts, check the user in the \
+            "the API server does not accept weir's credentials ({failure}): if this lasts, check \
+             the user in the \
              kubeconfig, or the pod's service account"
         ),
         Kind::Timeout | Kind::Connection => {
@@ -183,13 +193,16 @@ fn problem(place: &Place, verb: Verb, failure: &Failure, failures: u32) -> Probl
         Kind::Throttled => format!("the API server asks weir to slow down ({failure})"),
         Kind::ServerError => format!("the API server has an error of its own ({failure})"),
         Kind::Refused => format!(
-            "the API server refuses to {} the Lease {place} ({failure}): check that the namespace exists, and that the \
+            "the API server refuses to {} the Lease {place} ({failure}): check that the namespace \
+             exists, and that the \
              Lease's name is one",
             word(verb)
         ),
         Kind::Protocol => format!(
-            "the API server's answer about the Lease {place} is not one that weir can use ({failure}): check that the \
-             configured server is a Kubernetes API server, and see `kubectl get lease {} --namespace {} -o yaml`",
+            "the API server's answer about the Lease {place} is not one that weir can use \
+             ({failure}): check that the \
+             configured server is a Kubernetes API server, and see `kubectl get lease {} \
+             --namespace {} -o yaml`",
             place.name, place.namespace
         ),
     };
@@ -222,15 +235,18 @@ fn forbidden(place: &Place, verb: Verb, failure: &Failure) -> Problem {
     };
     let verb = word(verb);
     let text = format!(
-        "weir may not {verb} the Lease {place} ({failure}): grant `get`, `create` and `update` on `leases` of \
-         coordination.k8s.io, and see whether `kubectl auth can-i {verb} {resource} --namespace {namespace}{as_user}` says yes"
+        "weir may not {verb} the Lease {place} ({failure}): grant `get`, `create` and `update` on \
+         `leases` of \
+         coordination.k8s.io, and see whether `kubectl auth can-i {verb} {resource} --namespace \
+         {namespace}{as_user}` says yes"
     );
     Problem { text, needs_a_person: true }
 }
 
 fn foreign(place: &Place, holder: &str) -> Problem {
     let text = format!(
-        "the Lease {place} is not weir's: {holder} holds it, and it has no annotation {MARK_ANNOTATION}: set lease.name to a \
+        "the Lease {place} is not weir's: {holder} holds it, and it has no annotation \
+         {MARK_ANNOTATION}: set lease.name to a \
          name that is free, or if that holder is gone, delete the Lease"
     );
     Problem { text, needs_a_person: true }

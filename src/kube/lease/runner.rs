@@ -19,14 +19,11 @@ use super::failure::Failure;
 use super::machine::Machine;
 use super::report::Reporter;
 use super::step::{Action, Input, Moment, Place, Verb};
-use super::{Leadership, Renewal, Term};
+use super::{Candidate, Leadership, Renewal};
 use crate::kube::with_causes;
 
 /// Who the API server writes down as having written: `metadata.managedFields`.
 const FIELD_MANAGER: &str = "weir";
-
-/// Asked for the settled mark of a term.
-pub(super) type Mark = Box<dyn Fn(Term) -> Option<String> + Send>;
 
 type Answer = Pin<Box<dyn Future<Output = Input> + Send>>;
 
@@ -37,7 +34,7 @@ pub(super) struct Runner {
     machine: Machine,
     reporter: Reporter,
     leadership: watch::Sender<Leadership>,
-    mark: Mark,
+    candidate: Box<dyn Candidate>,
     orders: Orders,
 }
 
@@ -57,10 +54,10 @@ impl Runner {
         machine: Machine,
         reporter: Reporter,
         leadership: watch::Sender<Leadership>,
-        mark: Mark,
+        candidate: Box<dyn Candidate>,
         orders: Orders,
     ) -> Runner {
-        Runner { place, client, machine, reporter, leadership, mark, orders }
+        Runner { place, client, machine, reporter, leadership, candidate, orders }
     }
 
     /// Follows and leads until it is told to give the Lease up.
@@ -104,11 +101,13 @@ impl Runner {
             now: now(),
             wall: Timestamp::now(),
             random: fastrand::u64(..),
-            mark: self.machine.term().and_then(|term| (self.mark)(term)),
+            mark: self.machine.term().and_then(|term| self.candidate.mark(term)),
         };
         let step = self.machine.handle(&moment, input);
         let leadership = self.machine.leadership();
         self.reporter.step(&step.notes, &leadership, self.machine.is_well());
+        let left = self.machine.term_end().map(|end| end.saturating_duration_since(now()));
+        self.candidate.told(&leadership, left);
         self.leadership.send_if_modified(|shown| {
             let changed = *shown != leadership;
             *shown = leadership;

@@ -13,7 +13,7 @@ use super::super::position_file::Epochs;
 use super::super::world::Shared;
 use super::{Process, SAVE_EVERY};
 use crate::position::file::Saved;
-use crate::position::{NOWHERE, Positions};
+use crate::position::{Keeper, Position, Positions};
 
 /// Of which lives of the API server the positions are that the processes of one machine may have:
 /// the oracle's business.
@@ -34,7 +34,7 @@ impl Known {
     /// Marks to begin with.
     pub(super) fn begin(&self, marks: &Positions, epochs: &Epochs) {
         for (scope, mark) in marks {
-            if let (Ok(mark), Some(epoch)) = (mark.parse(), epochs.get(scope)) {
+            if let (Ok(mark), Some(epoch)) = (mark.as_str().parse(), epochs.get(scope)) {
                 self.note(scope, mark, *epoch);
             }
         }
@@ -42,7 +42,7 @@ impl Known {
 
     /// Of which life the mark is from which a scope's source begins.
     pub(super) fn of_mark(&self, scope: &str, marks: &Positions) -> u32 {
-        let mark = marks.get(scope).and_then(|mark| mark.parse().ok());
+        let mark = marks.get(scope).and_then(|mark| mark.as_str().parse().ok());
         mark.and_then(|mark| self.get(scope, mark)).unwrap_or_default()
     }
 
@@ -80,8 +80,8 @@ impl Process {
         shared: &mut Shared,
     ) -> Result<Epochs, Violation> {
         let mut epochs = Epochs::new();
-        for (scope, mark) in marks.iter().filter(|(_, mark)| *mark != NOWHERE) {
-            let number = mark.parse().map_err(|_| format!("{mark} is no mark"))?;
+        for (scope, mark) in marks.iter().filter(|(_, mark)| **mark != Position::Nowhere) {
+            let number = mark.as_str().parse().map_err(|_| format!("{mark} is no mark"))?;
             let Some(epoch) = self.epoch_of(scope, number) else {
                 return Err(format!(
                     "nobody knows from where the {which:?} mark {mark} of {scope} comes"
@@ -93,31 +93,55 @@ impl Process {
         Ok(epochs)
     }
 
-    pub(super) fn save(&mut self, durably: bool, shared: &mut Shared) -> Result<(), Violation> {
-        self.save_due = shared.now + if shared.now >= shared.calm_at { SECOND } else { SAVE_EVERY };
+    /// As production does from time to time. Now and then it fails.
+    pub(super) fn save_in_time(&mut self, shared: &mut Shared) -> Result<(), Violation> {
+        let is_calm = shared.now >= shared.calm_at;
+        self.save_due = shared.now + if is_calm { SECOND } else { SAVE_EVERY };
+        self.check_saved(shared)?;
+        self.home.file.fail(!is_calm && self.dice.u8(..16) == 0);
+        let news = self.saving.save();
+        self.home.file.fail(false);
+        if let Some(news) = news {
+            shared.trace.say(shared.now, || format!("saving: {news:?}"));
+        }
+        self.tell_of_saved(shared);
+        Ok(())
+    }
+
+    /// Answers whether it worked.
+    pub(super) fn save(&mut self, durably: bool, shared: &mut Shared) -> Result<bool, Violation> {
+        self.check_saved(shared)?;
+        let saved = self.keeper.save(durably);
+        self.tell_of_saved(shared);
+        Ok(saved.is_ok())
+    }
+
+    /// Holds the marks that are to be saved against what is so.
+    fn check_saved(&mut self, shared: &mut Shared) -> Result<(), Violation> {
         let epochs =
             self.check_marks(Mark::Read(self.home.number), &self.tracker.marks(), shared)?;
         let settled = self.buffer.settled_marks();
         self.check_marks(Mark::Settled, &settled, shared)?;
-        let file = &self.home.file;
-        let saved: Result<(), std::convert::Infallible> =
-            self.keeper.save_with(durably, |record, durably| {
-                file.save(record, durably, epochs);
-                Ok(())
-            });
-        if self.terms.is_none() {
+        self.home.file.epochs_are(epochs);
+        Ok(())
+    }
+
+    /// Who comes next looks into the file, if there is no Lease.
+    pub(super) fn tell_of_saved(&self, shared: &mut Shared) {
+        let marks = self.tracker.marks();
+        if self.lease.is_none() && (marks.is_empty() || self.home.file.holds(&marks)) {
             shared.oracle.told(self.life, shared.now);
         }
-        saved.map_err(|never| match never {})
     }
 
     /// What the Lease is to hold of this process's term.
     pub(super) fn mark_of_lease(
         &mut self,
+        keeper: &Keeper,
         shared: &mut Shared,
     ) -> Result<Option<OfLease>, Violation> {
         let settled = self.buffer.settled_marks();
         let epochs = self.check_marks(Mark::Settled, &settled, shared)?;
-        Ok(self.keeper.record(settled).map(|text| (text, epochs)))
+        Ok(keeper.record(settled).map(|text| (text, epochs)))
     }
 }

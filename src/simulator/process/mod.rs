@@ -2,15 +2,19 @@
 //! when the world says.
 //!
 //! [`stages`] is the workers, [`sending`] the sink, [`marks`] what is saved and written into the
-//! Lease, [`terms`] when the sources run.
+//! Lease, [`terms`] when the sources run, [`ending`] how it drains.
 
+mod ending;
 pub(super) mod marks;
 mod sending;
 mod stages;
 mod terms;
 
+use std::sync::Arc;
+
+use self::ending::Ending;
 use self::stages::Worker;
-use self::terms::Terms;
+use self::terms::Lease;
 use super::clock::{Clock, MILLISECOND, NEVER, SECOND, Time, wall};
 use super::feed::{Around, Feed};
 use super::leases::Answer;
@@ -20,9 +24,11 @@ use super::replica::Home;
 use super::world::Shared;
 use crate::buffer::simulated::Buffer;
 use crate::event::EncodeSettings;
-use crate::handoff::{Closed, Outlet, Takeover};
+use crate::handoff::{Closed, SourceSender, Takeover};
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, SourceMetrics};
+use crate::pipeline::saving::{SAVE_INTERVAL, Saving};
+use crate::position::file::Store;
 use crate::position::{Identity, Keeper, Target, Tracker};
 use crate::sink::Mode;
 use crate::sink::simulated::{Ended, Sink};
@@ -30,10 +36,8 @@ use crate::source::Start;
 use crate::source::kubernetes::simulated::Source;
 
 /// How often positions are saved, and how often the spool's thread works.
-const SAVE_EVERY: Time = 200 * MILLISECOND;
+const SAVE_EVERY: Time = SAVE_INTERVAL.as_micros() as Time;
 const WORK_EVERY: Time = 100 * MILLISECOND;
-/// How long a drain may take.
-const DRAIN_MAX: Time = 25 * SECOND;
 
 /// What does something next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,18 +74,18 @@ pub(super) struct Process {
     ledger: Ledger,
     tracker: Tracker,
     keeper: Keeper,
-    outlet: Outlet,
+    saving: Saving,
+    sender: SourceSender,
     scopes: Vec<Option<&'static str>>,
     start: Start,
     metrics: SourceMetrics,
     feeds: Vec<Feed>,
     /// How often what had been read was lost, as far as the sources know.
     losses: u64,
-    /// How often marks had moved back when somebody looked last.
-    restarts: u64,
+    /// How many rewinds the oracle knows of.
+    rewinds: u64,
     epochs: marks::Known,
-    terms: Option<Terms>,
-    takeover: Option<Takeover>,
+    lease: Option<Lease>,
     workers: Vec<Worker>,
     buffer: Buffer,
     sink: Sink,
@@ -91,14 +95,18 @@ pub(super) struct Process {
     durably_due: Time,
     sink_due: Time,
     save_due: Time,
-    /// Since when it drains.
-    drains_since: Option<Time>,
+    /// It was told to end.
+    ending: Option<Ending>,
+    /// Its sink has ended, whatever it had.
+    is_aborted: bool,
     /// It stands still until then, and this has come meanwhile.
     paused_until: Time,
     inbox: Vec<Came>,
     /// It cannot reach the API server until then.
     cut_until: Time,
     random: fastrand::Rng,
+    /// For what came to the simulator later: the histories of before stay what they were.
+    dice: fastrand::Rng,
 }
 
 /// What comes to it from outside.
@@ -130,32 +138,35 @@ impl Process {
         let target = Target { kind: "opensearch".into(), ..Target::default() };
         let identity =
             Identity { pipeline: "p".into(), source: "kubernetes".into(), cluster: None, target };
-        let keeper = Keeper::of(saved, None, !is_new, identity, tracker.clone())
+        let store = Some(Arc::new(home.file.clone()) as Arc<dyn Store>);
+        let keeper = Keeper::over(store, None, saved, !is_new, identity, tracker.clone())
             .map_err(|error| error.to_string())?;
         keeper.target_is(Some("opensearch-1".into())).map_err(|error| error.to_string())?;
-        let (outlet, queues) = Outlet::new(ledger.clone(), plan.chunks, plan.workers);
-        let outlet = outlet.with_tracker(tracker.clone());
+        let (sender, queues) =
+            SourceSender::new(ledger.clone(), tracker.clone(), plan.chunks, plan.workers);
         let scopes = match plan.namespaces.as_slice() {
             [] => vec![None],
             names => names.iter().copied().map(Some).collect(),
         };
-        let takeover = plan.roll_every.map(|_| Takeover::at(wall(now)));
-        let sink = Sink::new(plan.pattern(), plan.mode, &ledger, &tracker, takeover.clone());
+        let takeover = Takeover::at(wall(now));
+        let looks_up = plan.roll_every.map(|_| takeover.clone());
+        let sink = Sink::new(plan.pattern(), plan.mode, &ledger, &tracker, looks_up);
+        let dice = fastrand::Rng::with_seed(!random.get_seed());
         let mut process = Process {
             life,
             ledger,
             tracker,
+            saving: Saving::new(keeper.clone()),
             keeper,
-            outlet,
+            sender,
             scopes,
             start: plan.start,
             metrics: metrics.source.clone(),
             feeds: Vec::new(),
             losses: 0,
-            restarts: 0,
+            rewinds: 0,
             epochs: known,
-            terms: None,
-            takeover,
+            lease: None,
             workers: queues.into_iter().map(|queue| Worker::new(queue, now)).collect(),
             buffer,
             sink,
@@ -169,17 +180,21 @@ impl Process {
             durably_due: now,
             sink_due: now,
             save_due: now,
-            drains_since: None,
+            ending: None,
+            is_aborted: false,
             paused_until: 0,
             inbox: Vec::new(),
             cut_until: 0,
             random: random.fork(),
+            dice,
             home,
         };
         match plan.lease {
             None => process.begin_feeds(clock, now),
             Some(lease) => {
-                process.terms = Some(Terms::new(life, &process.home, lease, (clock, now), random))
+                let of = (process.keeper.clone(), takeover);
+                let lease = Lease::new(life, &process.home, lease, of, (clock, now), random);
+                process.lease = Some(lease);
             }
         }
         Ok(process)
@@ -189,10 +204,11 @@ impl Process {
     fn begin_feeds(&mut self, clock: Clock, now: Time) {
         for scope in &self.scopes {
             let (at, random) = (clock.at(now), self.random.fork());
-            let (keeper, outlet) = (&self.keeper, &self.outlet);
-            let source = Source::new(*scope, self.start, keeper, outlet, &self.metrics, at, random);
+            let (keeper, sender) = (&self.keeper, &self.sender);
+            let source = Source::new(*scope, self.start, keeper, sender, &self.metrics, at, random);
             let epoch = self.epochs.of_mark(source.key(), &self.tracker.marks());
-            self.feeds.push(Feed::new(source, epoch, now, self.random.fork()));
+            let losses = sender.losses();
+            self.feeds.push(Feed::new(source, epoch, losses, now, self.random.fork()));
         }
         // They are told of what was lost before they were there.
         self.losses = 0;
@@ -201,7 +217,7 @@ impl Process {
     /// The sources end: what they have accepted is handed on.
     fn end_feeds(&mut self, shared: &mut Shared) -> Result<(), Violation> {
         for mut feed in std::mem::take(&mut self.feeds) {
-            feed.stop(&mut around(&self.outlet, self.link(), shared)).map_err(closed)?;
+            feed.stop(&mut around(&self.sender, self.link(), shared)).map_err(closed)?;
             self.epochs.learn(&mut feed);
         }
         Ok(())
@@ -219,7 +235,7 @@ impl Process {
 
     /// Its way to the API server: see [`Around`].
     fn link(&self) -> (Time, Option<u32>) {
-        let is_alone = self.terms.as_ref().is_some_and(|terms| terms.is_alone);
+        let is_alone = self.lease.as_ref().is_some_and(|lease| lease.is_alone);
         (self.cut_until, is_alone.then_some(self.life))
     }
 
@@ -242,11 +258,11 @@ impl Process {
             .map(|(at, worker)| (worker.next(now), Part::Worker(at)));
         let own = [
             (self.spool_due, Part::Spool),
-            (self.sink_due, Part::Sink),
+            (if self.is_aborted { NEVER } else { self.sink_due }, Part::Sink),
             (self.save_due, Part::Save),
         ];
         let lease =
-            self.terms.as_ref().map_or([(NEVER, Part::Lease); 2], |terms| terms.next(shared.clock));
+            self.lease.as_ref().map_or([(NEVER, Part::Lease); 2], |lease| lease.next(shared.clock));
         let first = feeds.chain(workers).chain(own).chain(lease).min_by_key(|(due, _)| *due);
         first.map_or((NEVER, Part::Save), |(due, part)| (due.max(now), part))
     }
@@ -259,16 +275,18 @@ impl Process {
             Part::Worker(at) => self.work(at, shared)?,
             Part::Spool => self.spool(shared)?,
             Part::Sink => self.send(shared)?,
-            Part::Save => self.save(false, shared)?,
+            Part::Save => self.save_in_time(shared)?,
             Part::Lease => self.lease_deadline(shared)?,
             Part::Term => self.begin_term(shared)?,
             Part::Wake => self.wake(shared)?,
         }
-        if self.tracker.restarts() != self.restarts {
-            self.restarts = self.tracker.restarts();
+        if self.tracker.rewinds() != self.rewinds {
+            self.rewinds = self.tracker.rewinds();
             shared.oracle.moved_back(self.life, shared.now);
+            self.tell_of_saved(shared);
         }
-        self.renew_what_moved_back(shared)?;
+        self.count_losses(shared);
+        self.renew_rewinds(shared)?;
         self.check(shared)
     }
 
@@ -279,6 +297,7 @@ impl Process {
             return Ok(());
         }
         match came {
+            Came::OfSink(..) if self.is_aborted => {}
             Came::OfSink(number, ended) => self.ended(number, ended, shared)?,
             Came::OfLease(answer) => self.lease_answered(answer, shared)?,
         }
@@ -299,13 +318,13 @@ impl Process {
         self.epochs.learn(feed);
         if feed.wants_save() {
             let is_saved = self.random.u8(..8) > 0;
-            if is_saved {
-                self.save(true, shared)?;
-            }
-            let mut around = around(&self.outlet, self.link(), shared);
-            return self.feeds[at].saved(is_saved, &mut around).map_err(closed);
+            self.home.file.fail(!is_saved);
+            let saved = self.save(true, shared);
+            self.home.file.fail(false);
+            let mut around = around(&self.sender, self.link(), shared);
+            return self.feeds[at].saved(saved?, &mut around).map_err(closed);
         }
-        feed.act(&mut around(&self.outlet, link, shared)).map_err(closed)?;
+        feed.act(&mut around(&self.sender, link, shared)).map_err(closed)?;
         self.epochs.learn(&mut self.feeds[at]);
         Ok(())
     }
@@ -323,23 +342,16 @@ impl Process {
         if is_news {
             self.wake_sink(now);
         }
-        self.look_for_losses(shared)
+        Ok(())
     }
 
-    /// What was lost on disk is saved, before anything else happens, and read again.
-    fn look_for_losses(&mut self, shared: &mut Shared) -> Result<(), Violation> {
+    /// What was lost on disk, the sources read again.
+    fn count_losses(&mut self, shared: &mut Shared) {
         let losses = *self.tracker.losses().borrow();
-        if self.feeds.is_empty() || losses == self.losses {
-            return Ok(());
+        if !self.feeds.is_empty() && losses != self.losses {
+            self.losses = losses;
+            shared.oracle.reads_again(self.life);
         }
-        self.losses = losses;
-        shared.oracle.reads_again(self.life);
-        self.save(true, shared)?;
-        let link = self.link();
-        for feed in &mut self.feeds {
-            feed.lost(&mut around(&self.outlet, link, shared)).map_err(closed)?;
-        }
-        Ok(())
     }
 
     /// What must hold at every step.
@@ -370,7 +382,7 @@ impl Process {
 
     /// Whether its sources run.
     pub(super) fn reads(&self) -> bool {
-        !self.feeds.is_empty() && self.drains_since.is_none()
+        !self.feeds.is_empty() && self.ending.is_none()
     }
 
     /// What it is doing, for people.
@@ -384,43 +396,10 @@ impl Process {
             self.mode
         )
     }
-
-    /// SIGTERM.
-    pub(super) fn drain(&mut self, shared: &mut Shared) -> Result<(), Violation> {
-        self.drains_since = Some(shared.now);
-        self.end_feeds(shared)?;
-        self.buffer.drain();
-        Ok(())
-    }
-
-    /// Whether a drain is over, or has had its time, and the Lease is given up.
-    pub(super) fn is_drained(&mut self, shared: &mut Shared) -> Result<bool, Violation> {
-        let Some(since) = self.drains_since.filter(|_| shared.now >= self.paused_until) else {
-            return Ok(false);
-        };
-        let is_worked = self.workers.iter().all(Worker::is_idle);
-        if is_worked && self.buffer.is_memory_empty() {
-            self.sink.end();
-        }
-        if !self.sink.is_done() && shared.now < since + DRAIN_MAX {
-            return Ok(false);
-        }
-        self.release(shared)
-    }
-
-    /// The end of a drain. Answers whether nothing is left behind but what is on disk.
-    pub(super) fn finish(mut self, shared: &mut Shared) -> Result<bool, Violation> {
-        self.ledger.cut_short();
-        self.buffer.secure(shared.clock.at(shared.now));
-        let on_disk = self.buffer.documents_on_disk();
-        let left = self.ledger.snapshot().in_flight.saturating_sub(on_disk);
-        self.save(true, shared)?;
-        Ok(left == 0)
-    }
 }
 
 fn around<'a>(
-    outlet: &'a Outlet,
+    sender: &'a SourceSender,
     (cut_until, alone): (Time, Option<u32>),
     shared: &'a mut Shared,
 ) -> Around<'a> {
@@ -431,7 +410,7 @@ fn around<'a>(
         now: shared.now,
         server: &mut shared.server,
         oracle: &mut shared.oracle,
-        outlet,
+        sender,
         trace: &mut shared.trace,
     }
 }

@@ -1,4 +1,5 @@
-//! When the sources of one process run: in the terms of its Lease, as `pipeline::leading` has it.
+//! When the sources of one process run, if it is a candidate for a Lease: carries out what
+//! production's [`Terms`] decide.
 
 use super::super::candidate::Candidate;
 use super::super::clock::{Clock, MILLISECOND, NEVER, Time, wall};
@@ -7,88 +8,115 @@ use super::super::oracle::Violation;
 use super::super::replica::Home;
 use super::super::world::Shared;
 use super::{Part, Process};
-use crate::kube::lease::Term;
+use crate::handoff::Takeover;
 use crate::kube::lease::step::Input;
+use crate::pipeline::terms::{Action, Terms};
+use crate::position::Keeper;
 
 /// The Lease of one process.
-pub(super) struct Terms {
+pub(super) struct Lease {
     candidate: Candidate,
-    /// A term that is about to begin, and from which mark.
-    begins: Option<(Time, Term, Mark)>,
-    /// The term in which the sources run, or ran last.
-    begun: Option<Term>,
+    terms: Terms,
+    /// When a term is about to begin.
+    begins_at: Option<Time>,
     /// The Lease had no mark: those of this machine hold.
     pub(super) is_alone: bool,
-    /// How often marks had moved back when the Lease was renewed for that.
-    restarts: u64,
+    /// How many rewinds the Lease was renewed for.
+    rewinds: u64,
+    /// It was given up in a term that had begun.
+    has_last_mark: bool,
 }
 
-impl Terms {
+impl Lease {
     pub(super) fn new(
         life: u32,
         home: &Home,
         duration: Time,
+        of: (Keeper, Takeover),
         at: (Clock, Time),
         random: fastrand::Rng,
-    ) -> Terms {
+    ) -> Lease {
         // A name is kept on the disk, where there is one.
         let identity = if home.keeps_name { home.name.clone() } else { format!("life-{life}") };
-        Terms {
+        Lease {
             candidate: Candidate::new(life, identity, duration, at, random),
-            begins: None,
-            begun: None,
+            terms: Terms::new(of.0, of.1),
+            begins_at: None,
             is_alone: false,
-            restarts: 0,
+            rewinds: 0,
+            has_last_mark: false,
         }
     }
 
     pub(super) fn next(&self, clock: Clock) -> [(Time, Part); 2] {
-        let begins = self.begins.as_ref().map_or(NEVER, |(at, ..)| *at);
+        let begins = self.begins_at.unwrap_or(NEVER);
         [(self.candidate.due(clock), Part::Lease), (begins, Part::Term)]
+    }
+
+    /// Whose marks may be written into the Lease now.
+    fn may_mark(&self) -> Option<Keeper> {
+        self.candidate.term().and_then(|term| self.terms.may_mark(term))
     }
 }
 
 impl Process {
     /// An input for the Lease's machine, and what follows from it.
     fn lease_input(&mut self, input: Input, shared: &mut Shared) -> Result<(), Violation> {
-        let Some(terms) = &self.terms else { return Ok(()) };
-        // Nothing before the term has begun from what the Lease held.
-        let is_begun = terms.begun.is_some() && terms.candidate.term() == terms.begun;
-        let mark = if is_begun { self.mark_of_lease(shared)? } else { None };
+        let keeper = self.lease.as_ref().and_then(Lease::may_mark);
+        let mark = match keeper {
+            Some(keeper) => self.mark_of_lease(&keeper, shared)?,
+            None => None,
+        };
         let is_cut = shared.now < self.cut_until;
-        if let Some(terms) = &mut self.terms {
-            terms.candidate.handle(input, mark, is_cut, shared);
+        if let Some(lease) = &mut self.lease {
+            lease.candidate.handle(input, mark, is_cut, shared);
+            let (leadership, lapses_at) = lease.candidate.leadership(shared.clock);
+            lease.terms.lease_says(leadership, lapses_at.map(wall), wall(shared.now));
         }
-        self.follow(shared)
+        self.follow(false, shared)
     }
 
-    /// A term may have ended, and another one begin.
-    fn follow(&mut self, shared: &mut Shared) -> Result<(), Violation> {
-        let Some(terms) = &mut self.terms else { return Ok(()) };
-        if self.drains_since.is_some() || terms.begins.is_some() {
-            return Ok(());
-        }
-        let leads = terms.candidate.leads();
-        if terms.begun.is_some() && leads.as_ref().map(|(term, _)| *term) != terms.begun {
-            terms.begun = None;
-            shared.trace.say(shared.now, || format!("life {}: its term has ended", self.life));
-            self.takeover.iter().for_each(|takeover| takeover.again(wall(shared.now)));
-            self.end_feeds(shared)?;
-        }
-        if let (Some(terms), Some((term, mark))) = (&mut self.terms, leads)
-            && terms.begun.is_none()
-        {
-            terms.begins = Some((shared.now + self.random.u64(..50) * MILLISECOND, term, mark));
+    /// Does what is to be done now; a term begins only when that `may_begin`.
+    fn follow(&mut self, mut may_begin: bool, shared: &mut Shared) -> Result<(), Violation> {
+        let mut marks_are_found = false;
+        while let Some(lease) = &mut self.lease {
+            if lease.terms.may_begin() && !may_begin {
+                if lease.begins_at.is_none() {
+                    lease.begins_at = Some(shared.now + self.random.u64(..50) * MILLISECOND);
+                }
+                break;
+            }
+            match lease.terms.next(wall(shared.now)).map_err(|error| error.to_string())? {
+                Action::BeginBuffer(marks) => {
+                    marks_are_found = true;
+                    self.epochs.begin(&marks, lease.candidate.epochs_found());
+                    self.buffer.begin(marks);
+                }
+                Action::StartSources => {
+                    lease.is_alone = !marks_are_found;
+                    may_begin = false;
+                    shared.trace.say(shared.now, || {
+                        format!("life {}: begins from {:?}", self.life, self.tracker.marks())
+                    });
+                    shared.oracle.term_begins(self.life);
+                    self.begin_feeds(shared.clock, shared.now);
+                }
+                Action::StopSources => {
+                    shared.trace.say(shared.now, || format!("life {}: stops", self.life));
+                    self.end_feeds(shared)?;
+                }
+                Action::Wait | Action::End => break,
+            }
         }
         Ok(())
     }
 
-    /// A mark that has moved back is written before its time.
-    pub(super) fn renew_what_moved_back(&mut self, shared: &mut Shared) -> Result<(), Violation> {
-        let restarts = self.tracker.restarts();
-        match &mut self.terms {
-            Some(terms) if terms.restarts != restarts && terms.candidate.may_renew() => {
-                terms.restarts = restarts
+    /// A rewind is written into the Lease before its time.
+    pub(super) fn renew_rewinds(&mut self, shared: &mut Shared) -> Result<(), Violation> {
+        let rewinds = self.tracker.rewinds();
+        match &mut self.lease {
+            Some(lease) if lease.rewinds != rewinds && lease.candidate.may_renew() => {
+                lease.rewinds = rewinds
             }
             _ => return Ok(()),
         }
@@ -104,46 +132,52 @@ impl Process {
         answer: Answer,
         shared: &mut Shared,
     ) -> Result<(), Violation> {
-        let input = self.terms.as_mut().and_then(|terms| terms.candidate.input_of(answer));
+        let input = self.lease.as_mut().and_then(|lease| lease.candidate.input_of(answer));
         input.map_or(Ok(()), |input| self.lease_input(input, shared))
     }
 
-    /// The sources go on from the mark that was found.
+    /// A term begins, if it is not over already.
     pub(super) fn begin_term(&mut self, shared: &mut Shared) -> Result<(), Violation> {
-        let Some(begins) = self.terms.as_mut().and_then(|terms| terms.begins.take()) else {
-            return Ok(());
-        };
-        let (_, term, (mark, epochs)) = begins;
-        shared.trace.say(shared.now, || {
-            format!("life {}: {term:?} begins from {mark} {epochs:?}", self.life)
-        });
-        shared.oracle.term_begins(self.life);
-        self.takeover.iter().for_each(|takeover| takeover.again(wall(shared.now)));
-        let marks = self.keeper.adopt(&mark).map_err(|error| error.to_string())?;
-        if let Some(terms) = &mut self.terms {
-            terms.is_alone = marks.is_none();
+        if let Some(lease) = &mut self.lease {
+            lease.begins_at = None;
         }
-        if let Some(marks) = marks {
-            self.epochs.begin(&marks, &epochs);
-            self.buffer.begin(marks);
-        }
-        if let Some(terms) = &mut self.terms {
-            terms.begun = Some(term);
-        }
-        if self.drains_since.is_none() {
-            self.begin_feeds(shared.clock, shared.now);
-            self.look_for_losses(shared)?;
-        }
-        self.follow(shared)
+        self.follow(true, shared)
     }
 
-    /// Gives the Lease up, when everything is settled that will be; answers whether that is over.
+    /// The sources stop for good.
+    pub(super) fn stop_sources(&mut self, shared: &mut Shared) -> Result<(), Violation> {
+        match &mut self.lease {
+            None => self.end_feeds(shared),
+            Some(lease) => {
+                lease.terms.drain();
+                self.follow(false, shared)
+            }
+        }
+    }
+
+    /// Gives the Lease up; answers whether that is over.
     pub(super) fn release(&mut self, shared: &mut Shared) -> Result<bool, Violation> {
-        let Some(terms) = &self.terms else { return Ok(true) };
-        if !terms.candidate.is_releasing() {
-            self.buffer.secure(shared.clock.at(shared.now));
+        let Some(lease) = &mut self.lease else { return Ok(true) };
+        if !lease.candidate.is_releasing() {
+            lease.has_last_mark = lease.may_mark().is_some();
             self.lease_input(Input::Release, shared)?;
         }
-        Ok(self.terms.as_ref().is_none_or(|terms| terms.candidate.is_ended()))
+        Ok(self.lease.as_ref().is_none_or(|lease| lease.candidate.is_ended()))
+    }
+
+    /// A Lease that was given up holds all that was settled: the next leader goes on from there.
+    pub(super) fn check_last_mark(&mut self, shared: &mut Shared) -> Result<(), Violation> {
+        let Some(lease) = &self.lease else { return Ok(()) };
+        let Some((text, _)) = shared.leases.given_up_by(self.life) else { return Ok(()) };
+        if !lease.has_last_mark {
+            return Ok(());
+        }
+        let settled: Option<Mark> = self.mark_of_lease(&self.keeper.clone(), shared)?;
+        match settled {
+            Some((settled, _)) if settled != text => Err(format!(
+                "the Lease was given up with the mark {text}, and {settled} is settled"
+            )),
+            _ => Ok(()),
+        }
     }
 }

@@ -20,7 +20,7 @@ use super::replica::Replica;
 use super::trace::Trace;
 use crate::buffer::simulated::{Faults, SimulatedDisk};
 use crate::metrics::Metrics;
-use crate::position::Record;
+use crate::position::{Position, Record};
 
 /// When the faults are over, the world comes to rest within this time: watches that lie are found
 /// out after five minutes, and nothing waits longer than that twice.
@@ -126,9 +126,9 @@ fn numbers((text, epochs): &Mark) -> Result<BTreeMap<String, (u64, u32)>, Violat
     }
     let record = Record::decode(text).map_err(|error| error.to_string())?;
     let positions = record.positions.into_iter();
-    let number = |(scope, mark): (String, String)| {
+    let number = |(scope, mark): (String, Position)| {
         let epoch = *epochs.get(&scope)?;
-        Some((scope, (mark.parse().ok()?, epoch)))
+        Some((scope, (mark.as_str().parse().ok()?, epoch)))
     };
     Ok(positions.filter_map(number).collect())
 }
@@ -318,12 +318,9 @@ impl<'a> World<'a> {
         };
         let shared = &mut self.shared;
         process.act(part, shared)?;
-        if !process.is_drained(shared)? {
-            return Ok(());
-        }
-        let Some(process) = replica.process.take() else { return Ok(()) };
+        let Some(is_clean) = process.end(shared)? else { return Ok(()) };
         let life = process.life;
-        let is_clean = process.finish(shared)?;
+        replica.process = None;
         shared.trace.say(shared.now, || format!("life {life} has drained, clean: {is_clean}"));
         if !is_clean {
             shared.oracle.life_cut_short(life);

@@ -19,7 +19,8 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 
 use super::lag::{Lag, now_micros};
-use super::{Context, PART, PROGRESS_INTERVAL, SinkError, blocking};
+use super::{Context, PART, PROGRESS_INTERVAL, SinkError};
+use crate::blocking::blocking;
 use crate::handoff::{BatchLimits, Inbox, Item};
 use crate::health::Condition;
 use crate::ledger::{Delivered, Tally};

@@ -48,7 +48,7 @@ impl Doubt {
     /// read again.
     pub(super) fn restarted(&mut self, restarts: u64, now: Micros) {
         if std::mem::replace(&mut self.restarts, restarts) != restarts {
-            self.takeover.again(now);
+            self.takeover.record(now);
         }
     }
 
@@ -61,7 +61,7 @@ impl Doubt {
 
     fn is_new(&self, written: Micros, now: Micros) -> bool {
         // A time that is still to come says nothing.
-        written > self.takeover.time().saturating_add(self.apart)
+        written > self.takeover.time(now).saturating_add(self.apart)
             && written <= now.saturating_add(self.apart)
     }
 }
@@ -111,10 +111,10 @@ mod tests {
     fn a_takeover_makes_everything_until_then_doubtful_again() {
         let doubt = doubt(0);
         let entry = entry(Some(1_001_000 * SECOND));
-        doubt.takeover.again(1_000_900 * SECOND);
+        doubt.takeover.record(1_000_900 * SECOND);
         assert!(doubt.is_about(&entry, 1_001_000 * SECOND));
-        doubt.takeover.again(0);
-        assert_eq!(doubt.takeover.time(), 1_000_900 * SECOND, "it moves on only");
+        doubt.takeover.record(0);
+        assert_eq!(doubt.takeover.time(0), 1_000_900 * SECOND, "it moves on only");
     }
 
     #[test]
@@ -126,6 +126,6 @@ mod tests {
         doubt.restarted(1, 1_001_010 * SECOND);
         assert!(doubt.is_about(&entry, 1_001_010 * SECOND));
         doubt.restarted(1, 2_001_010 * SECOND);
-        assert_eq!(doubt.takeover.time(), 1_001_010 * SECOND, "once");
+        assert_eq!(doubt.takeover.time(0), 1_001_010 * SECOND, "once");
     }
 }

@@ -45,7 +45,8 @@ use self::report::{Rate, Reporter};
 use self::request::Actions;
 use self::response::Answer;
 use super::lag::{Lag, now_micros};
-use super::{Context, OpenSearchSettings, PART, PROGRESS_INTERVAL, SinkError, blocking};
+use super::{Context, OpenSearchSettings, PART, PROGRESS_INTERVAL, SinkError};
+use crate::blocking::blocking;
 use crate::dead_letter::{DeadLetterError, Letter, Where};
 use crate::handoff::{BatchLimits, Inbox, Item};
 use crate::ledger::{Delivered, Tally};
@@ -184,7 +185,7 @@ impl Sender {
 
     fn send(&mut self, parcel: Parcel) {
         let now = now_micros();
-        self.doubt.restarted(self.context.keeper.tracker().restarts(), now);
+        self.doubt.restarted(self.context.keeper.tracker().rewinds(), now);
         let doubt = (self.writes == Writes::Move { look_up: true }).then_some(&self.doubt);
         let errand = Errand::new(parcel, self.actions.clone(), doubt, now);
         let errand = errand.telling_index(self.writes != Writes::Stay);
@@ -295,7 +296,7 @@ impl Sender {
                 dead.iter().map(|(item, ..)| item.documents().source(item.document())).collect();
             let all: Vec<_> =
                 dead.iter().zip(&sources).map(|(dead, source)| letter(dead, source)).collect();
-            letters.write_all(PART, &all)?;
+            letters.write_all(PART.name(), &all)?;
             let mut tally = Tally::default();
             all.iter().for_each(|letter| tally.dead_lettered(letters.reason(letter), 1));
             Item::settle_all(dead.into_iter().map(|(item, ..)| item).collect(), &tally);

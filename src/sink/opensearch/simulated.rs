@@ -124,7 +124,7 @@ impl Sink {
         match self.lane.next(Instant::from_std(now)) {
             Turn::Send(parcel) => {
                 if let Some(doubt) = &mut self.doubt {
-                    doubt.restarted(self.tracker.restarts(), micros);
+                    doubt.restarted(self.tracker.rewinds(), micros);
                 }
                 let mut errand =
                     Errand::new(parcel, self.actions.clone(), self.doubt.as_ref(), micros);

@@ -21,8 +21,9 @@ use super::moving::{self, Kind, Writes};
 use super::report::Reporter;
 use super::retry::backoff;
 use super::{response, template};
+use crate::blocking::blocking;
 use crate::position::Keeper;
-use crate::sink::{Context, IndexPattern, OpenSearchSettings, PART, SinkError, Template, blocking};
+use crate::sink::{Context, IndexPattern, OpenSearchSettings, PART, SinkError, Template};
 
 /// Why preparing did not succeed.
 pub(super) enum Problem {

@@ -28,6 +28,10 @@ use super::context::{Context, LOOK_UP};
 pub use error::FileError;
 use reader::{Input, Reader, Stopped};
 
+/// The scope under which a followed file's position is saved, for good: what is saved is found by
+/// it.
+const SCOPE: &str = "source";
+
 /// Reads a file from its start to its end; with `follow` until the drain, also as it grows, is
 /// truncated or replaced. What is no regular file (a FIFO, `/dev/stdin`) is read as stdin is, with
 /// `follow` or without. Blocks this thread. `on_read` is told how many bytes each read gave.

@@ -14,11 +14,12 @@ use tokio_util::sync::CancellationToken;
 use super::super::context::{Context, LOOK_UP, TASK};
 use super::super::framer::Framer;
 use super::super::frames::Frames;
+use super::SCOPE;
 use super::error::FileError;
 use super::place::Place;
 use crate::event::Chunk;
-use crate::health::Condition;
-use crate::position::NOWHERE;
+use crate::health::{Condition, Part};
+use crate::position::Position;
 
 /// What is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +72,7 @@ impl<F: FnMut(u64)> Reader<F> {
     }
 
     pub(super) fn start(&mut self) {
-        self.context.health.set("source", Condition::Ready);
+        self.context.health.set(Part::Source, Condition::Ready);
         self.context.metrics.state.with_label_values(&["reading"]).set(1);
     }
 
@@ -84,9 +85,9 @@ impl<F: FnMut(u64)> Reader<F> {
     /// At the start of a followed file, or where an earlier run was in it.
     pub(super) fn go_on(&mut self, file: &mut File) -> Result<(), FileError> {
         self.begin(file)?;
-        let Some(saved) = self.context.outlet.start_of(TASK) else { return Ok(()) };
+        let Some(saved) = self.context.sender.start_of(SCOPE) else { return Ok(()) };
         let length = file.metadata().map_err(|error| self.read_error(error))?.len();
-        match (Place::parse(&saved), &mut self.place) {
+        match (Place::parse(saved.as_str()), &mut self.place) {
             (Some(saved), Some(place)) if saved.is_in(place) && saved.offset <= length => {
                 tracing::info!(
                     input = self.name,
@@ -96,13 +97,13 @@ impl<F: FnMut(u64)> Reader<F> {
                 file.seek(SeekFrom::Start(saved.offset)).map_err(|error| self.read_error(error))?;
                 self.place = Some(saved);
             }
-            _ if saved == NOWHERE => tracing::warn!(
+            _ if saved == Position::Nowhere => tracing::warn!(
                 input = self.name,
                 "what the last run had read of it was lost on disk: reading it from its start"
             ),
             _ => tracing::warn!(
                 input = self.name,
-                saved,
+                saved = saved.as_str(),
                 "it is not the file of the last run, or was truncated: reading it from its start"
             ),
         }
@@ -177,8 +178,8 @@ impl<F: FnMut(u64)> Reader<F> {
     /// Waits for a chunk and puts into it what was carried over. `false`: there was no time left.
     fn take_chunk(&mut self) -> bool {
         let until = self.chunks_until();
-        let Context { outlet, health, .. } = &self.context;
-        let taken = outlet.pool().take_blocking_while(LOOK_UP, || {
+        let Context { sender, health, .. } = &self.context;
+        let taken = sender.pool().take_blocking_while(LOOK_UP, || {
             // Waiting for the next part of the pipeline is no stall.
             health.progress(TASK);
             !until.is_cancelled()
@@ -212,10 +213,11 @@ impl<F: FnMut(u64)> Reader<F> {
                 Some(place) => {
                     // Nobody could resume in the middle of a List, or behind an error of syntax.
                     let ahead = self.framer.unfinished(None) as u64;
-                    let reaches = self.framer.is_at_top().then(|| place.before(ahead).to_string());
-                    self.context.outlet.send_of(chunk, TASK, reaches)?;
+                    let reaches =
+                        self.framer.is_at_top().then(|| place.before(ahead).to_string().into());
+                    self.context.sender.send_of(chunk, SCOPE, reaches)?;
                 }
-                None => self.context.outlet.send(chunk)?,
+                None => self.context.sender.send(chunk)?,
             }
         }
         Ok(())

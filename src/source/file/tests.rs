@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::handoff::{Closed, Outlet, Work};
+use crate::handoff::{Closed, SourceSender, Work};
 use crate::ledger::{Ledger, Tally};
 use crate::metrics::Metrics;
 use crate::position::{Positions, Tracker};
@@ -21,12 +21,16 @@ struct Bench {
 }
 
 fn bench(chunks: usize) -> Bench {
+    bench_over(Tracker::default(), chunks)
+}
+
+fn bench_over(tracker: Tracker, chunks: usize) -> Bench {
     let ledger = Ledger::default();
     let metrics = Metrics::new(&ledger).unwrap();
-    let (outlet, mut workers) = Outlet::new(ledger.clone(), chunks, 1);
+    let (sender, mut workers) = SourceSender::new(ledger.clone(), tracker, chunks, 1);
     let source = metrics.source.clone();
     let context = Context {
-        outlet,
+        sender,
         keeper: Default::default(),
         metrics: source,
         health: Default::default(),
@@ -111,8 +115,7 @@ fn a_file_is_read_to_its_end() {
 fn follow_until(path: &Path, marks: Positions, names: &[&str]) -> Positions {
     let tracker = Tracker::default();
     tracker.begin(marks);
-    let mut bench = bench(4);
-    bench.context.outlet = bench.context.outlet.clone().with_tracker(tracker.clone());
+    let mut bench = bench_over(tracker.clone(), 4);
     let source = bench.follow(path);
     let mut seen = Vec::new();
     while seen.len() < names.len() {

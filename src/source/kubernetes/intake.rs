@@ -1,4 +1,4 @@
-//! Between an answer's bytes and the outlet: what is read goes through the framer to the machine,
+//! Between an answer's bytes and the sender: what is read goes through the framer to the machine,
 //! what the machine accepts into chunks, and chunks on to the workers, with how far the scope is
 //! read behind them. No I/O and no wait: the [`runner`](super::runner) has those, and so can a
 //! simulator.
@@ -15,8 +15,8 @@ use super::scope::Scope;
 use super::step::{Input, Step};
 use super::version::Version;
 use crate::event::Chunk;
-use crate::handoff::{Closed, Outlet};
-use crate::position::Keeper;
+use crate::handoff::{Closed, SourceSender};
+use crate::position::{Keeper, Position};
 
 /// What is cheap to copy from one chunk to the next.
 const CARRIED_BYTES_MAX: usize = 64 << 10;
@@ -25,7 +25,7 @@ const CARRIED_BYTES_MAX: usize = 64 << 10;
 pub(super) struct Intake {
     scope: Scope,
     machine: Machine,
-    outlet: Outlet,
+    sender: SourceSender,
     counts: FrameCounts,
     /// The machine's cursor that was told last.
     told: Option<Version>,
@@ -57,9 +57,14 @@ pub(super) struct Taken {
 
 impl Intake {
     /// At the beginning.
-    pub(super) fn new(scope: Scope, outlet: Outlet, counts: FrameCounts, now: Instant) -> Intake {
+    pub(super) fn new(
+        scope: Scope,
+        sender: SourceSender,
+        counts: FrameCounts,
+        now: Instant,
+    ) -> Intake {
         let (machine, reading) = (Machine::new(now), Reading::default());
-        Intake { scope, machine, outlet, counts, told: None, restores: 0, reading }
+        Intake { scope, machine, sender, counts, told: None, restores: 0, reading }
     }
 
     /// Who decides.
@@ -73,8 +78,8 @@ impl Intake {
     }
 
     /// Where chunks go.
-    pub(super) fn outlet(&self) -> &Outlet {
-        &self.outlet
+    pub(super) fn sender(&self) -> &SourceSender {
+        &self.sender
     }
 
     /// Takes one input. What was accepted before is handed on first, whatever ended the reading: a
@@ -87,7 +92,7 @@ impl Intake {
     ) -> Result<Step, Closed> {
         self.hand_on()?;
         if matches!(input, Input::Lost) {
-            self.outlet.start_over(self.scope.key());
+            self.sender.rewind(self.scope.key());
             self.told = None;
         }
         let step = self.machine.handle(now, random, input);
@@ -103,8 +108,11 @@ impl Intake {
         start: Start,
     ) -> Input {
         keeper.source_is(cluster);
-        let saved = self.outlet.start_of(self.scope.key());
-        self.told = saved.as_deref().and_then(Version::parse);
+        let saved = self.sender.start_of(self.scope.key());
+        self.told = match &saved {
+            Some(Position::At(version)) => Version::parse(version),
+            Some(Position::Nowhere) | None => None,
+        };
         let must_start_over = saved.is_some() && self.told.is_none();
         let start = if keeper.is_lost() || must_start_over { Start::All } else { start };
         Input::Identified { cursor: self.told.clone(), start }
@@ -142,7 +150,7 @@ impl Intake {
         {
             // The server was restored. Its versions may come beyond the old mark before anything
             // new is done with.
-            self.outlet.start_over(self.scope.key());
+            self.sender.rewind(self.scope.key());
             self.told = None;
         }
         self.reading.list_end |= seen.list_end;
@@ -176,8 +184,8 @@ impl Intake {
             return Ok(false);
         }
         self.told = self.machine.cursor().cloned();
-        let reaches = self.told.as_ref().map(Version::to_string);
-        self.outlet.send_of(chunk, self.scope.key(), reaches)?;
+        let reaches = self.told.as_ref().map(|version| version.to_string().into());
+        self.sender.send_of(chunk, self.scope.key(), reaches)?;
         Ok(true)
     }
 
@@ -185,7 +193,7 @@ impl Intake {
         if let Some(cursor) = self.machine.cursor()
             && self.told.as_ref() != Some(cursor)
         {
-            self.outlet.reached(self.scope.key(), cursor.to_string());
+            self.sender.reached(self.scope.key(), cursor.to_string().into());
             self.told = Some(cursor.clone());
         }
     }

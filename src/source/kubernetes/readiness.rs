@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::scope::Scope;
-use crate::health::{Condition, Health};
+use crate::health::{Condition, Health, Part};
 
 /// How each scope is, and the one condition that follows for the part `source`.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ impl Readiness {
         if let Some(scope) = scopes.get_mut(index) {
             change(scope);
         }
-        self.health.set("source", overall(&scopes));
+        self.health.set(Part::Source, overall(&scopes));
     }
 }
 

@@ -23,6 +23,7 @@ use super::intake::Intake;
 use super::report::Reporter;
 use super::scope::Scope;
 use super::step::{Action, Input, Request};
+use crate::blocking::blocking;
 use crate::handoff::Closed;
 use crate::kube::with_causes;
 
@@ -66,20 +67,20 @@ impl Runner {
     ) -> Runner {
         let counts = FrameCounts::new(&context.metrics);
         let task = format!("source ({scope})");
-        let intake = Intake::new(scope, context.outlet.clone(), counts, Instant::now().into_std());
+        let intake = Intake::new(scope, context.sender.clone(), counts, Instant::now().into_std());
         Runner { client, context, start, intake, reporter, task }
     }
 
     /// Lists and watches until the drain begins, or the next part of the pipeline has ended.
     pub(super) async fn run(mut self) -> Result<(), Closed> {
         let drain = self.context.shutdown.drain.clone();
-        let mut losses = self.intake.outlet().losses();
+        let mut losses = self.intake.sender().losses();
         let mut action = self.handle(Input::Start)?;
         while action != Action::End {
             let input = tokio::select! {
                 biased;
                 () = drain.cancelled() => Input::Stop,
-                // Its sender lives as long as the outlet.
+                // The other end lives as long as the sender.
                 Ok(()) = losses.changed() => Input::Lost,
                 input = self.perform(&action) => input?,
             };
@@ -106,7 +107,7 @@ impl Runner {
             Action::Save => Ok(self.save().await),
             Action::AwaitRoom => {
                 // Given back at once: it only shows that there is one.
-                let pool = self.intake.outlet().pool().clone();
+                let pool = self.intake.sender().pool().clone();
                 drop(self.alive_while(pool.take()).await);
                 Ok(Input::Room)
             }
@@ -156,11 +157,9 @@ impl Runner {
 
     async fn save(&self) -> Input {
         let keeper = self.context.keeper.clone();
-        match tokio::task::spawn_blocking(move || keeper.save(true)).await {
-            Ok(Ok(())) => Input::Saved,
-            Ok(Err(error)) => Input::Broke(error.to_string()),
-            // Nobody cancels it: it panicked, and so do we.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        match blocking(move || keeper.save(true)).await {
+            Ok(()) => Input::Saved,
+            Err(error) => Input::Broke(error.to_string()),
         }
     }
 
@@ -242,7 +241,7 @@ impl Runner {
         loop {
             if self.intake.needs_chunk() {
                 let room_wait = if reading.is_list { LIST_ROOM_WAIT } else { WATCH_ROOM_WAIT };
-                match tokio::time::timeout(room_wait, self.intake.outlet().pool().take()).await {
+                match tokio::time::timeout(room_wait, self.intake.sender().pool().take()).await {
                     Ok(chunk) => self.intake.give_chunk(chunk),
                     Err(_) => return Ok(Some(Input::NoRoom)),
                 }

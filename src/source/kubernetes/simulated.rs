@@ -9,7 +9,7 @@ use super::intake::Intake;
 use super::scope::Scope;
 use super::step::{Action, Input, Note, Request};
 use super::version::Version;
-use crate::handoff::{Closed, Outlet};
+use crate::handoff::{Closed, SourceSender};
 use crate::metrics::SourceMetrics;
 use crate::position::Keeper;
 
@@ -85,13 +85,13 @@ impl Source {
         namespace: Option<&str>,
         start: Start,
         keeper: &Keeper,
-        outlet: &Outlet,
+        sender: &SourceSender,
         metrics: &SourceMetrics,
         now: Instant,
         random: fastrand::Rng,
     ) -> Source {
         let scope = namespace.map_or(Scope::All, |name| Scope::Namespace(name.to_owned()));
-        let intake = Intake::new(scope, outlet.clone(), FrameCounts::new(metrics), now);
+        let intake = Intake::new(scope, sender.clone(), FrameCounts::new(metrics), now);
         let (keeper, heard) = (keeper.clone(), Vec::new());
         let mut source = Source {
             intake,
@@ -257,7 +257,7 @@ impl Source {
         let mut at = 0;
         loop {
             if self.intake.needs_chunk() {
-                match self.intake.outlet().pool().try_take() {
+                match self.intake.sender().pool().try_take() {
                     Some(chunk) => self.intake.give_chunk(chunk),
                     None => return Ok(Piece::NeedsRoom(at)),
                 }

@@ -210,7 +210,7 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
             framer.detach(&mut chunk);
             if chunk.received() > 0 {
                 let ticket = sending.ticket(chunk.received());
-                self.context.outlet.send_replayed(chunk, ticket)?;
+                self.context.sender.send_replayed(chunk, ticket)?;
             }
         }
         frames.flush();
@@ -233,7 +233,7 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
             return Ok(true);
         };
         let mut sending = self.replay.begin(line);
-        let held = self.context.outlet.replay(1, sending.ticket(1));
+        let held = self.context.sender.replay(1, sending.ticket(1));
         self.outbox.put(documents, held)?;
         sending.sent();
         self.letters.account.lock().sent += 1;
@@ -281,7 +281,7 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
 
     /// `None`: the drain has begun.
     fn chunk(&self) -> Option<Chunk> {
-        self.context.outlet.pool().take_blocking_while(LOOK_UP, || self.goes_on())
+        self.context.sender.pool().take_blocking_while(LOOK_UP, || self.goes_on())
     }
 
     /// Reports that it is waiting, which is no stall. `false`: the drain has begun.

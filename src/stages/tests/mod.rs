@@ -1,4 +1,4 @@
-//! Stages as the pipeline runs them: events in through an outlet, documents out at an outbox, and
+//! Stages as the pipeline runs them: events in through a sender, documents out at an outbox, and
 //! the ledger.
 
 mod healthy;
@@ -23,7 +23,7 @@ use super::load::load_with_clock;
 use super::*;
 use crate::dead_letter::{DeadLetters, Place};
 use crate::event::{Chunk, Documents, EncodeSettings};
-use crate::handoff::{Closed, Outbox, Outlet};
+use crate::handoff::{Closed, Outbox, SourceSender};
 use crate::health::Health;
 use crate::ledger::{Delivered, Held, Ledger, Snapshot, Tally};
 use crate::metrics::Metrics;
@@ -117,11 +117,16 @@ impl Bench {
         let (encode, health) = (EncodeSettings::default(), Health::default());
         let dead_letters =
             DeadLetters::open(letters, &self.ledger, &health, &Shutdown::default()).unwrap();
-        let (outlet, works) = Outlet::new(self.ledger.clone(), chunks.len().max(1), workers);
+        let (sender, works) = SourceSender::new(
+            self.ledger.clone(),
+            Default::default(),
+            chunks.len().max(1),
+            workers,
+        );
         for chunk in chunks {
-            outlet.send(chunk).unwrap();
+            sender.send(chunk).unwrap();
         }
-        drop(outlet);
+        drop(sender);
         let mut works: Vec<_> = works.into_iter().enumerate().collect();
         let run = |(number, work)| {
             chain.worker(number, workers).run(work, &outbox, &dead_letters, &encode, &health)

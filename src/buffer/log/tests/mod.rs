@@ -63,7 +63,7 @@ impl Sample {
                 event_time,
             });
         }
-        let marks = Positions::from([("all".to_owned(), number.to_string())]);
+        let marks = Positions::from([("all".to_owned(), number.to_string().into())]);
         Sample { documents, marks, is_copy: false }
     }
 
@@ -122,5 +122,5 @@ fn numbers(records: &[(Seq, OwnedRecord)]) -> Vec<u64> {
 
 /// The settled marks' number.
 fn mark<D: Disk>(log: &Log<D>) -> Option<u64> {
-    log.settled_marks().map(|marks| marks["all"].parse().unwrap())
+    log.settled_marks().map(|marks| marks["all"].as_str().parse().unwrap())
 }

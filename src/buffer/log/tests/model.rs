@@ -257,7 +257,7 @@ impl Run {
     fn compare(&mut self, opened: Opened<SimulatedDisk>, is_killed: bool) {
         self.log = opened.log;
         let model = &mut self.model;
-        let last = opened.marks.map(|marks| marks["all"].parse::<u64>().unwrap());
+        let last = opened.marks.map(|marks| marks["all"].as_str().parse::<u64>().unwrap());
         // A crash takes an end away: nothing that was durable, and nothing out of the middle.
         let is_gone = |entry: &Entry| last.is_none_or(|last| entry.number > last);
         for entry in model.records.iter().enumerate().filter(|(_, entry)| is_gone(entry)) {

@@ -163,6 +163,7 @@ proptest! {
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
         cut in any::<prop::sample::Index>(),
     ) {
+        let marks = marks.into_iter().map(|(scope, mark): (String, String)| (scope, mark.into())).collect();
         let mut payload = Vec::new();
         record::Encoder::new().encode(&Record { documents: &documents, marks: &marks, is_copy: false }, &mut payload);
         let (decoded, decoded_marks) = record::decode(&payload).unwrap();

@@ -170,7 +170,7 @@ impl Client {
         if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, content_type);
             if !host.is_local && body.len() >= GZIP_BYTES_MIN {
-                let body = super::super::blocking(move || gzip(&body)).await;
+                let body = crate::blocking::blocking(move || gzip(&body)).await;
                 request = request.header(header::CONTENT_ENCODING, "gzip").body(body);
             } else {
                 request = request.body(body);

@@ -13,7 +13,7 @@ use super::super::super::KubernetesSettings;
 use super::server::Answer::*;
 use super::server::Part::*;
 use super::server::{Answer, Server, event, expired, frame, list};
-use crate::handoff::{Outlet, Work};
+use crate::handoff::{SourceSender, Work};
 use crate::health::Health;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
@@ -205,10 +205,10 @@ fn start_from(tracker: Tracker, namespaces: &[&str], script: Vec<Answer>, chunks
     let client = kube::Client::new(router, "default");
     let ledger = Ledger::default();
     let metrics = Metrics::new(&ledger).unwrap();
-    let (outlet, mut workers) = Outlet::new(ledger, chunks, 1);
+    let (sender, mut workers) = SourceSender::new(ledger, tracker.clone(), chunks, 1);
     let (health, shutdown) = (Health::default(), Shutdown::default());
     let context = Context {
-        outlet: outlet.with_tracker(tracker.clone()),
+        sender,
         keeper: Default::default(),
         metrics: metrics.source.clone(),
         health: health.clone(),
@@ -469,7 +469,7 @@ async fn when_nobody_takes_events_the_watch_is_closed_and_resumed_without_a_gap(
 async fn a_run_that_goes_on_from_a_saved_position_is_ready_without_a_list_until_that_is_of_no_use()
 {
     let tracker = Tracker::default();
-    tracker.begin([("*".to_owned(), "100".to_owned())].into());
+    tracker.begin([("*".to_owned(), "100".into())].into());
     let gone = Watch(vec![After(Duration::from_secs(60)), Line(expired())]);
     let script = vec![
         Page("100", "", &[]),
@@ -512,7 +512,7 @@ async fn what_was_lost_on_disk_is_read_again_from_the_cluster() {
         start(vec![page(), Watch(frames), Page("101", "", &[("a", "90"), ("b", "101")])], 4);
     assert_eq!(texts(&run.work.recv().await.unwrap()), ["a@90"]);
     assert_eq!(texts(&run.work.recv().await.unwrap()), ["b@101"]);
-    run.tracker.lose();
+    run.tracker.rewind_all();
     assert_eq!(texts(&run.work.recv().await.unwrap()), ["a@90", "b@101"]);
     assert!(run.metrics.render().contains(r#"weir_source_restarts_total{cause="lost"} 1"#));
 }

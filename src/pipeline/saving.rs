@@ -1,0 +1,93 @@
+//! Saves the position while it moves, and says when it cannot be. What is to be told of a save is
+//! pure; the simulator drives it too.
+
+use std::time::Duration;
+
+use crate::blocking::blocking;
+use crate::health::{Condition, Health, Part};
+use crate::position::Keeper;
+
+/// How far behind the saved position may be: what a run that is killed sends again. Saving costs
+/// some 50 µs.
+pub(crate) const SAVE_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Saves the marks of one run.
+#[derive(Debug)]
+pub(crate) struct Saving {
+    keeper: Keeper,
+    is_failing: bool,
+}
+
+/// What people should know of a save.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// It fails now, and why.
+    Fails(String),
+    /// It works again.
+    WorksAgain,
+}
+
+impl Saving {
+    /// Of this run, in which nothing has failed yet.
+    pub(crate) fn new(keeper: Keeper) -> Saving {
+        Saving { keeper, is_failing: false }
+    }
+
+    /// Saves the marks if they have moved. Blocks on the disk. After a failure the marks from
+    /// before are still there, and whoever is killed now begins further back.
+    pub(crate) fn save(&mut self) -> Option<News> {
+        let saved = self.keeper.save(false);
+        let was_failing = std::mem::replace(&mut self.is_failing, saved.is_err());
+        match saved {
+            Ok(()) => was_failing.then_some(News::WorksAgain),
+            Err(error) => (!was_failing).then(|| News::Fails(error.to_string())),
+        }
+    }
+}
+
+/// Saves until the task is aborted.
+pub(super) async fn run(keeper: Keeper, health: Health) {
+    let mut saving = Saving::new(keeper);
+    loop {
+        tokio::time::sleep(SAVE_INTERVAL).await;
+        let news;
+        (saving, news) = blocking(move || {
+            let news = saving.save();
+            (saving, news)
+        })
+        .await;
+        match news {
+            None => {}
+            Some(News::WorksAgain) => {
+                tracing::info!("the position can be saved again");
+                health.set(Part::Position, Condition::Ready);
+            }
+            Some(News::Fails(why)) => {
+                tracing::error!("{why}; going on: a run that is killed now begins further back");
+                health.set(Part::Position, Condition::NotReady(why));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::{Identity, Tracker};
+
+    #[test]
+    fn a_failure_is_told_once_and_so_is_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("not-yet");
+        let tracker = Tracker::default();
+        let keeper = Keeper::open(Some(&path), true, Identity::default(), tracker.clone()).unwrap();
+        let mut saving = Saving::new(keeper);
+        tracker.issue("*", 0, Some("7".into()));
+        let Some(News::Fails(why)) = saving.save() else { panic!("there is no such folder") };
+        assert!(why.contains("not-yet"), "{why}");
+        assert_eq!(saving.save(), None);
+        std::fs::create_dir(&path).unwrap();
+        assert_eq!(saving.save(), Some(News::WorksAgain));
+        assert_eq!(saving.save(), None);
+    }
+}
