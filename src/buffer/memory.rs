@@ -2,9 +2,10 @@
 //! taken.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::batcher::Batcher;
@@ -25,16 +26,15 @@ pub(super) struct Memory {
 #[derive(Debug, Default)]
 struct State {
     batcher: Batcher,
-    /// Documents that are nowhere but here and in the sink's hands, oldest first, where somebody
-    /// wants to know.
-    only_here: Option<VecDeque<Guarded>>,
+    /// Oldest first; `None` where there is no disk to save them to.
+    unsaved: Option<VecDeque<Unsaved>>,
     writers_ended: bool,
     reader_ended: bool,
 }
 
-/// Documents that are lost when this process is.
+/// Documents that are nowhere but here and in the sink's hands: lost when this process is.
 #[derive(Clone, Debug)]
-pub(super) struct Guarded {
+pub(super) struct Unsaved {
     /// Since when.
     pub(super) since: Instant,
     /// What is left of them; nothing when all are settled.
@@ -52,9 +52,9 @@ pub(super) enum Found {
 }
 
 impl Memory {
-    /// `guarded`: documents that came from a writer are remembered for [`Memory::only_here`].
-    pub(super) fn new(room: Arc<Room>, guarded: bool) -> Memory {
-        let state = State { only_here: guarded.then(VecDeque::new), ..State::default() };
+    /// `has_disk`: documents that come from a writer are remembered for [`Memory::take_unsaved`].
+    pub(super) fn new(room: Arc<Room>, has_disk: bool) -> Memory {
+        let state = State { unsaved: has_disk.then(VecDeque::new), ..State::default() };
         Memory { room, state: Mutex::new(state), changed: Notify::new() }
     }
 
@@ -64,21 +64,33 @@ impl Memory {
         self.push(Stored::new(documents, held, share), Instant::now())
     }
 
+    /// Takes documents of a writer, or gives them back when there is no room.
+    pub(super) fn try_put(
+        &self,
+        documents: Documents,
+        held: Held,
+        now: Instant,
+    ) -> Result<Option<(Documents, Held)>, Closed> {
+        match self.try_room(charge(&documents)) {
+            None => Ok(Some((documents, held))),
+            Some(share) => self.push(Stored::new(documents, held, share), now).map(|()| None),
+        }
+    }
+
     /// Room for so many bytes, if it is there now.
     pub(super) fn try_room(&self, bytes: u64) -> Option<Share> {
         Room::try_take(&self.room, bytes)
     }
 
-    /// Documents of a writer, with their room, `now`.
-    pub(super) fn push(&self, documents: Stored, now: Instant) -> Result<(), Closed> {
+    /// Documents of a writer, with their room.
+    fn push(&self, documents: Stored, now: Instant) -> Result<(), Closed> {
         let documents = Arc::new(documents);
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.reader_ended {
             return Err(Closed);
         }
-        if let Some(only_here) = &mut state.only_here {
-            let weak = Arc::downgrade(&documents);
-            only_here.push_back(Guarded { since: now, documents: weak });
+        if let Some(unsaved) = &mut state.unsaved {
+            unsaved.push_back(Unsaved { since: now, documents: Arc::downgrade(&documents) });
         }
         state.batcher.push(documents);
         drop(state);
@@ -88,33 +100,33 @@ impl Memory {
 
     /// Documents that are on disk too, with their room.
     pub(super) fn push_loaded(&self, documents: Stored) {
-        self.lock().batcher.push(Arc::new(documents));
+        self.state.lock().batcher.push(Arc::new(documents));
         self.changed.notify_one();
     }
 
     /// Bytes of documents that the sink has not taken.
     pub(super) fn waiting_bytes(&self) -> usize {
-        self.lock().batcher.bytes()
+        self.state.lock().batcher.bytes()
     }
 
-    /// Takes out, oldest first, what is nowhere but here since before `until`.
-    pub(super) fn take_only_here(&self, until: Instant) -> Vec<Guarded> {
-        let mut state = self.lock();
-        let Some(only_here) = &mut state.only_here else { return Vec::new() };
-        only_here.retain(|guarded| guarded.documents.strong_count() > 0);
-        let old = only_here.iter().take_while(|guarded| guarded.since <= until).count();
-        only_here.drain(..old).collect()
+    /// Takes out, oldest first, what has been unsaved since before `until`.
+    pub(super) fn take_unsaved(&self, until: Instant) -> Vec<Unsaved> {
+        let mut state = self.state.lock();
+        let Some(unsaved) = &mut state.unsaved else { return Vec::new() };
+        unsaved.retain(|one| one.documents.strong_count() > 0);
+        let old = unsaved.iter().take_while(|one| one.since <= until).count();
+        unsaved.drain(..old).collect()
     }
 
     /// Puts back what could not be brought to disk.
-    pub(super) fn put_back(&self, guarded: Vec<Guarded>) {
-        if let Some(only_here) = &mut self.lock().only_here {
-            guarded.into_iter().rev().for_each(|one| only_here.push_front(one));
+    pub(super) fn put_back(&self, those: Vec<Unsaved>) {
+        if let Some(unsaved) = &mut self.state.lock().unsaved {
+            those.into_iter().rev().for_each(|one| unsaved.push_front(one));
         }
     }
 
     pub(super) fn find(&self, limits: BatchLimits) -> Found {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         match state.batcher.cut(limits) {
             Some(batch) => Found::Batch(batch),
             None if state.writers_ended => Found::End,
@@ -127,22 +139,25 @@ impl Memory {
         self.changed.notified().await;
     }
 
+    /// Whether [`Memory::changed`] would return now; then it does not again.
+    #[cfg(test)]
+    pub(super) fn has_changed(&self) -> bool {
+        let notified = std::pin::pin!(self.changed.notified());
+        notified.poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_ready()
+    }
+
     /// Has the reader look again.
     pub(super) fn look_again(&self) {
         self.changed.notify_one();
     }
 
     pub(super) fn writers_ended(&self) {
-        self.lock().writers_ended = true;
+        self.state.lock().writers_ended = true;
         self.changed.notify_one();
     }
 
     pub(super) fn reader_ended(&self) {
-        self.lock().reader_ended = true;
+        self.state.lock().reader_ended = true;
         self.room.close();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|e| e.into_inner())
     }
 }

@@ -2,9 +2,10 @@
 //! cut into batches.
 //!
 //! ```text
-//!   writers ──> memory ──────────────> reader        while the sink keeps up
-//!          └──> spool ──> memory ────┘               once memory is full, until the disk is read to its end
-//!               memory ──> spool                     a copy of what waits for long, so that no crash loses it
+//!   writers ──> memory ──────────────> reader    while the sink keeps up
+//!          └──> disk ───> memory ────┘           once memory is full, until the disk is read out
+//!               memory ──> disk                  a copy of what waits for long, lest a crash
+//!                                                lose it
 //! ```
 //!
 //! Constraints: writers are OS threads that may sleep, the reader is a task that may not. The bound
@@ -16,20 +17,27 @@
 //! of it and then is there alone. Nothing is dropped because the buffer is full: the writer waits.
 
 mod batcher;
+mod conditions;
+mod intake;
 mod log;
 mod memory;
+mod record;
 mod room;
+mod settled;
 mod spool;
+mod thread;
 mod tiers;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use self::log::{Disk, Folder};
+use self::intake::Intake;
+use self::log::{Disk, Folder, Limits};
 pub use self::log::{IoError, OpenError};
 use self::memory::{Found, Memory};
+use self::record::Contents;
 use self::room::Room;
-use self::spool::Spool;
+use self::thread::SpoolThread;
 use crate::event::{Document, Documents};
 use crate::handoff::{BatchLimits, Closed, Inbox, Item, Outbox};
 use crate::health::Health;
@@ -68,27 +76,20 @@ impl Default for Settings {
 pub struct Context {
     /// Where what an earlier run left on disk is entered.
     pub ledger: Ledger,
-    /// How far the source is read: written with what goes to the disk.
+    /// How far the source has read: written down with what goes to disk.
     pub tracker: Tracker,
-    /// Where it says how it is.
+    /// Where it says in which condition it is.
     pub health: Health,
-    /// In a drain nothing is taken from the disk any more: it is safe there, for the next run.
+    /// In a drain nothing more is taken from the disk: it is safe there, for the next run.
     pub shutdown: Shutdown,
 }
 
-/// A buffer in memory alone, whatever the settings say of a disk: the workers' end, and the sink's.
-pub fn channel(settings: &Settings, metrics: &Metrics) -> (Writer, Reader) {
-    let memory = memory(settings, metrics, false);
-    let end = Arc::new(WritersEnd(memory.clone()));
-    (Writer { memory: memory.clone(), spool: None, _end: end }, Reader { memory, spool: None })
-}
-
-fn memory(settings: &Settings, metrics: &Metrics, guarded: bool) -> Arc<Memory> {
+fn memory(settings: &Settings, metrics: &Metrics, has_disk: bool) -> Arc<Memory> {
     let gauge = metrics.buffer_bytes.with_label_values(&["memory"]);
-    Arc::new(Memory::new(Arc::new(Room::new(settings.memory, gauge)), guarded))
+    Arc::new(Memory::new(Arc::new(Room::new(settings.memory, gauge)), has_disk))
 }
 
-/// Opens a buffer: the workers' end, the sink's, and who brings it to its end.
+/// Opens a buffer: the workers' end, the sink's, and what is left to do with it besides.
 ///
 /// When all writers are dropped, the reader gives the rest and then ends. When the reader is
 /// dropped, writers get [`Closed`], those that wait included.
@@ -100,20 +101,29 @@ pub fn open(
     settings: &Settings,
     metrics: &Metrics,
     context: &Context,
-) -> Result<(Writer, Reader, Guard), OpenError> {
+) -> Result<(Writer, Reader, Handle), OpenError> {
     let memory = memory(settings, metrics, settings.spool.is_some());
     let gauge = metrics.buffer_bytes.with_label_values(&["disk"]);
-    let (spool, is_new) = match &settings.spool {
-        None => (None, true),
+    let (spool, intake, is_new) = match &settings.spool {
+        None => (None, Intake::new(memory.clone(), None), true),
         Some(settings) => {
-            let (spool, is_new) = Spool::open(settings, memory.clone(), gauge, context)?;
-            (Some(spool), is_new)
+            let (spool, intake, is_new) =
+                SpoolThread::start(settings, memory.clone(), gauge, context)?;
+            (Some(spool), intake, is_new)
         }
     };
     let end = Arc::new(WritersEnd(memory.clone()));
     let writer = Writer { memory: memory.clone(), spool: spool.clone(), _end: end };
-    let reader = Reader { memory, spool: spool.clone() };
-    Ok((writer, reader, Guard { spool, is_new }))
+    let reader = Reader { memory, intake, spool: spool.clone() };
+    Ok((writer, reader, Handle { spool, is_new }))
+}
+
+/// A buffer without a disk, for tests of what stands before and behind it.
+#[cfg(test)]
+pub(crate) fn in_memory(metrics: &Metrics) -> (Writer, Reader) {
+    let opened = open(&Settings::default(), metrics, &Context::default());
+    let (writer, reader, _) = opened.unwrap_or_else(|error| unreachable!("no disk, yet {error}"));
+    (writer, reader)
 }
 
 /// Takes a spool's folder for this process as long as the answer lives, so that no run has it
@@ -140,7 +150,8 @@ pub fn documents_in(folder: &Path) -> Result<u64, OpenError> {
         return Ok(0);
     }
     // A bound of what is appended, and nothing is.
-    Ok(log::Log::open(Folder::new(folder), log::Limits::new(u64::MAX))?.log.documents())
+    let log = log::Log::<_, Contents>::open(Folder::new(folder), Limits::new(u64::MAX))?.log;
+    Ok(log.documents())
 }
 
 /// A spool's folder that nobody else has.
@@ -153,7 +164,7 @@ pub struct FolderLock {
 #[derive(Clone, Debug)]
 pub struct Writer {
     memory: Arc<Memory>,
-    spool: Option<Arc<Spool>>,
+    spool: Option<Arc<SpoolThread>>,
     _end: Arc<WritersEnd>,
 }
 
@@ -186,19 +197,22 @@ fn charge(documents: &Documents) -> u64 {
 #[derive(Debug)]
 pub struct Reader {
     memory: Arc<Memory>,
-    spool: Option<Arc<Spool>>,
+    intake: Intake,
+    spool: Option<Arc<SpoolThread>>,
 }
 
 impl Inbox for Reader {
     async fn next(&mut self, limits: BatchLimits) -> Option<Vec<Item>> {
         loop {
-            let found = self.memory.find(limits);
-            let more_will_come = self.spool.as_ref().is_some_and(|spool| spool.refill());
+            let (found, wants_work) = self.intake.look(limits);
+            if let (true, Some(spool)) = (wants_work, &self.spool) {
+                spool.call();
+            }
             match found {
                 Found::Batch(batch) => return Some(batch),
-                Found::End if !more_will_come => return None,
+                Found::End => return None,
                 // The only await, and it is cancel-safe.
-                Found::End | Found::Nothing => self.memory.changed().await,
+                Found::Nothing => self.intake.changed().await,
             }
         }
     }
@@ -213,21 +227,22 @@ impl Drop for Reader {
     }
 }
 
-/// Who brings a buffer to its end.
+/// What is left to do with an open buffer besides writing and reading: its marks, and its end.
 #[derive(Debug)]
-pub struct Guard {
-    spool: Option<Arc<Spool>>,
+pub struct Handle {
+    spool: Option<Arc<SpoolThread>>,
     is_new: bool,
 }
 
-impl Guard {
-    /// Whether nothing was on disk yet: a position that is saved there is then without what it
-    /// counts on.
+impl Handle {
+    /// Whether nothing was on disk yet. A position that is saved there cannot be relied on then:
+    /// the documents before it that were not sent are gone.
     pub fn is_new(&self) -> bool {
         self.is_new
     }
 
-    /// Brings to disk, as far as it can, what is nowhere but in memory. Blocks on the disk.
+    /// Brings to disk, as far as that is possible, what is nowhere but in memory. Blocks on the
+    /// disk.
     pub fn secure(&self) {
         if let Some(spool) = &self.spool {
             spool.secure();
@@ -240,8 +255,8 @@ impl Guard {
         self.spool.as_ref().map_or(0, |spool| spool.documents())
     }
 
-    /// How far the source is read, up to where everything has its outcome, and nothing is needed of
-    /// this machine's disk.
+    /// The settled marks: up to where everything that was read has its outcome, so that nothing is
+    /// needed of this machine's disk.
     pub fn settled_marks(&self, tracker: &Tracker) -> Positions {
         match &self.spool {
             Some(spool) => spool.settled_marks(),

@@ -1,7 +1,8 @@
 //! Room in the buffer: a count of bytes that writers wait for.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
 
+use parking_lot::{Condvar, Mutex};
 use prometheus::IntGauge;
 
 use crate::handoff::Closed;
@@ -39,8 +40,8 @@ impl Room {
 
     /// Waits, asleep on this thread, until `bytes` fit, or until nothing else is there.
     pub(super) fn take_blocking(room: &Arc<Room>, bytes: u64) -> Result<Share, Closed> {
-        let _turn = room.turn.lock().unwrap_or_else(|e| e.into_inner());
-        let mut state = room.lock();
+        let _turn = room.turn.lock();
+        let mut state = room.state.lock();
         loop {
             if state.closed {
                 return Err(Closed);
@@ -48,7 +49,7 @@ impl Room {
             if state.bytes == 0 || state.bytes + bytes <= room.bytes_max {
                 break;
             }
-            state = room.changed.wait(state).unwrap_or_else(|e| e.into_inner());
+            room.changed.wait(&mut state);
         }
         state.bytes += bytes;
         drop(state);
@@ -58,7 +59,7 @@ impl Room {
 
     /// Takes `bytes` if they fit now, or if nothing else is there.
     pub(super) fn try_take(room: &Arc<Room>, bytes: u64) -> Option<Share> {
-        let mut state = room.lock();
+        let mut state = room.state.lock();
         if state.closed || (state.bytes > 0 && state.bytes + bytes > room.bytes_max) {
             return None;
         }
@@ -70,20 +71,16 @@ impl Room {
 
     /// From now on there is no room for anyone.
     pub(super) fn close(&self) {
-        self.lock().closed = true;
+        self.state.lock().closed = true;
         self.changed.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|e| e.into_inner())
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.room.lock().bytes -= self.bytes;
+        self.room.state.lock().bytes -= self.bytes;
         self.room.gauge.sub(self.bytes as i64);
-        // Whoever has the turn is the only one that waits here.
+        // Only the writer that has the turn waits here.
         self.room.changed.notify_one();
     }
 }

@@ -1,22 +1,25 @@
-//! The buffer for simulators: the production tiers, memory and log on a simulated disk, with the
-//! thread's work done when the simulator says.
+//! The buffer for simulators: the production spool, memory and reader on a simulated disk, and its
+//! work done when the simulator says. It checks what only shows from outside.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use prometheus::IntGauge;
 
+use super::intake::Intake;
 use super::log::{Limits, Log, OpenError, ReadError};
 use super::memory::{Found, Memory};
+use super::record::Contents;
 use super::room::Room;
-use super::spool::COPY_AFTER;
-use super::tiers::{AHEAD_BYTES, Put, Tiers};
-use super::{charge, log};
+use super::spool::Spool;
+use super::{Context, charge, log};
 use crate::event::Documents;
-use crate::handoff::{BatchLimits, Closed, Item, Stored};
+use crate::handoff::{BatchLimits, Closed, Item};
+use crate::health::Condition;
 use crate::ledger::{Held, Ledger};
-use crate::position::{Positions, Tracker};
+use crate::position::{Position, Positions, Tracker};
 
+pub(crate) use super::spool::{RETRY_INTERVAL, WORK_INTERVAL};
 pub(crate) use log::simulated::{Faults, SimulatedDisk};
 
 /// How large a simulated buffer is, in bytes.
@@ -32,12 +35,44 @@ pub(crate) struct Sizes {
 #[derive(Debug)]
 pub(crate) struct Buffer {
     memory: Arc<Memory>,
-    tiers: Option<Tiers<SimulatedDisk>>,
-    tracker: Tracker,
+    spool: Option<Spool<SimulatedDisk>>,
+    intake: Intake,
+    context: Context,
     gauge: IntGauge,
     sizes: Sizes,
-    /// No more comes from the disk.
-    is_draining: bool,
+    /// The reader has called for work.
+    is_called: bool,
+    /// What was told last.
+    condition: Condition,
+    settled: Checked,
+}
+
+/// Settled marks as they were given, to be held against those before.
+#[derive(Debug, Default)]
+struct Checked {
+    marks: Positions,
+    rewinds: u64,
+    violation: Option<String>,
+}
+
+impl Checked {
+    /// They go back only when the source has rewound: otherwise the next leader would read again
+    /// what was long settled.
+    fn check(&mut self, marks: &Positions, rewinds: u64) {
+        let number = |mark: &Position| mark.as_str().parse::<u64>().ok();
+        for (scope, before) in self.marks.iter().filter(|_| rewinds == self.rewinds) {
+            let now = marks.get(scope);
+            if now.and_then(number) < number(before) {
+                let what = format!("the settled mark of {scope} goes back: {before} to {now:?}");
+                self.violation.get_or_insert(what);
+            }
+        }
+        self.begin(marks, rewinds);
+    }
+
+    fn begin(&mut self, marks: &Positions, rewinds: u64) {
+        (self.marks, self.rewinds) = (marks.clone(), rewinds);
+    }
 }
 
 impl Buffer {
@@ -52,13 +87,18 @@ impl Buffer {
             IntGauge::new("simulated", "simulated").unwrap_or_else(|error| unreachable!("{error}"));
         let room = Arc::new(Room::new(sizes.memory, gauge.clone()));
         let memory = Arc::new(Memory::new(room, sizes.disk.is_some()));
+        let (tracker, ledger) = (tracker.clone(), ledger.clone());
+        let context = Context { tracker, ledger, ..Context::default() };
         let open = |(bytes_max, segment_bytes)| {
             let limits = Limits { bytes_max, segment_bytes };
-            Tiers::open(disk.clone(), limits, memory.clone(), tracker.clone(), ledger)
+            Spool::open(disk.clone(), limits, memory.clone(), &context)
         };
-        let (tiers, is_new) = sizes.disk.map(open).transpose()?.unzip();
-        let tracker = tracker.clone();
-        let buffer = Buffer { memory, tiers, tracker, gauge, sizes, is_draining: false };
+        let (spool, is_new) = sizes.disk.map(open).transpose()?.unzip();
+        let intake =
+            spool.as_ref().map_or_else(|| Intake::new(memory.clone(), None), Spool::intake);
+        let (is_called, condition, settled) = (false, Condition::Ready, Checked::default());
+        let buffer =
+            Buffer { memory, spool, intake, context, gauge, sizes, is_called, condition, settled };
         Ok((buffer, is_new.unwrap_or(true)))
     }
 
@@ -69,23 +109,22 @@ impl Buffer {
         held: Held,
         now: Instant,
     ) -> Result<Option<(Documents, Held)>, Closed> {
-        let Some(tiers) = &mut self.tiers else {
-            return match self.memory.try_room(charge(&documents)) {
-                None => Ok(Some((documents, held))),
-                Some(share) => {
-                    self.memory.push(Stored::new(documents, held, share), now).map(|()| None)
-                }
-            };
-        };
-        Ok(match tiers.put(documents, held, now)? {
-            Put::Memory | Put::Disk => None,
-            Put::Nowhere(documents, held) => Some((documents, held)),
-        })
+        match &mut self.spool {
+            None => self.memory.try_put(documents, held, now),
+            Some(spool) => spool.put(documents, held, now),
+        }
+    }
+
+    /// Whether those who found no room wait for the spool's work: others look at the memory.
+    pub(crate) fn has_disk(&self) -> bool {
+        self.spool.is_some()
     }
 
     /// The next batch, as the sink's inbox gives it.
     pub(crate) fn take(&mut self, limits: BatchLimits) -> Option<Vec<Item>> {
-        match self.memory.find(limits) {
+        let (found, wants_work) = self.intake.look(limits);
+        self.is_called |= wants_work;
+        match found {
             Found::Batch(batch) => Some(batch),
             Found::Nothing | Found::End => None,
         }
@@ -93,77 +132,77 @@ impl Buffer {
 
     /// No more is taken from the disk.
     pub(crate) fn drain(&mut self) {
-        self.is_draining = true;
+        self.context.shutdown.drain.cancel();
     }
 
-    /// What the spool's thread does each time. True: there is more for the sink, or it turned out
-    /// that there is not.
-    pub(crate) fn work(&mut self, now: Instant, durably: bool) -> bool {
-        let Some(tiers) = &mut self.tiers else { return false };
-        let (had, bytes) = (tiers.has_unread(), self.memory.waiting_bytes());
-        tiers.settle(durably);
-        let until = if self.is_draining { Some(now) } else { now.checked_sub(COPY_AFTER) };
-        if let Some(until) = until {
-            tiers.copy_waiting(until);
+    /// What the spool's thread does each time. True: it has called the sink to look again.
+    pub(crate) fn work(&mut self, now: Instant) -> bool {
+        let Some(spool) = &mut self.spool else { return false };
+        spool.work(now, false);
+        if let Some(condition) = spool.changed_condition() {
+            self.condition = condition;
         }
-        tiers.sync();
-        if !self.is_draining {
-            tiers.fill_memory();
-        }
-        had != tiers.has_unread() || bytes != self.memory.waiting_bytes()
+        self.memory.has_changed()
     }
 
-    /// Whether the sink's asking would have called the thread before its time.
-    pub(crate) fn wants_refill(&self) -> bool {
-        !self.is_draining
-            && self.memory.waiting_bytes() < AHEAD_BYTES / 2
-            && self.tiers.as_ref().is_some_and(Tiers::has_unread)
+    /// Whether the sink's asking has called the thread before its time.
+    pub(crate) fn is_called(&mut self) -> bool {
+        std::mem::take(&mut self.is_called)
     }
 
     /// What a run's end does before it gives up the sink.
     pub(crate) fn secure(&mut self, now: Instant) {
-        if let Some(tiers) = &mut self.tiers {
-            tiers.copy_waiting(now);
-            tiers.sync();
+        if let Some(spool) = &mut self.spool {
+            spool.secure(now);
         }
     }
 
     /// Documents without outcome that are on disk.
     pub(crate) fn documents_on_disk(&mut self) -> u64 {
-        self.tiers.as_mut().map_or(0, |tiers| {
-            tiers.settle(false);
-            tiers.documents()
-        })
+        self.spool.as_mut().map_or(0, Spool::documents)
     }
 
     /// Up to where everything is settled.
     pub(crate) fn settled_marks(&mut self) -> Positions {
-        let read = self.tracker.marks();
-        match &mut self.tiers {
-            None => read,
-            Some(tiers) => {
-                tiers.settle(false);
-                tiers.settled_marks(read)
-            }
-        }
+        let tracker = &self.context.tracker;
+        let marks = match &mut self.spool {
+            None => tracker.marks(),
+            Some(spool) => spool.settled_marks(),
+        };
+        self.settled.check(&marks, tracker.rewinds());
+        marks
     }
 
     /// The source goes on from `marks`.
     pub(crate) fn begin(&mut self, marks: Positions) {
-        if let Some(tiers) = &mut self.tiers {
-            tiers.begin(marks);
+        self.settled.begin(&marks, self.context.tracker.rewinds());
+        if let Some(spool) = &mut self.spool {
+            spool.begin(marks);
         }
     }
 
-    /// Whether nothing waits here, in memory or on disk, for the sink or to be written.
-    pub(crate) fn is_empty(&self) -> bool {
+    /// The end, after the sink's.
+    pub(crate) fn close(&mut self, now: Instant) {
+        if let Some(spool) = &mut self.spool {
+            spool.reader_ended();
+            spool.work(now, true);
+        }
+    }
+
+    /// Whether nothing waits here, in memory or on disk, for the sink or to be written, and the
+    /// last that it said is that all is well.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let is_disk_empty = |spool: &Spool<SimulatedDisk>| {
+            !spool.tiers().has_unread() && spool.tiers().documents() == 0
+        };
         self.memory.waiting_bytes() == 0
-            && self.tiers.as_ref().is_none_or(|tiers| !tiers.has_unread() && tiers.documents() == 0)
+            && self.spool.as_ref().is_none_or(is_disk_empty)
+            && self.condition == Condition::Ready
     }
 
     /// Whether there is a disk, and nothing is wrong with it.
     pub(crate) fn has_disk_in_order(&self) -> bool {
-        self.tiers.as_ref().is_some_and(|tiers| tiers.trouble().is_none())
+        self.spool.as_ref().is_some_and(|spool| *spool.tiers().condition() == Condition::Ready)
     }
 
     /// Whether nothing in memory waits for the sink.
@@ -171,16 +210,20 @@ impl Buffer {
         self.memory.waiting_bytes() == 0
     }
 
-    /// What is wrong with a bound, if anything is. Documents that are larger than the memory, and
-    /// at most `charge_max`, may be there alone.
-    pub(crate) fn broken_bound(&self, charge_max: u64) -> Option<String> {
+    /// What is wrong, if anything is: with a bound, or with the settled marks. Documents that are
+    /// larger than the memory, and at most `charge_max`, may be there alone.
+    pub(crate) fn violation(&self, charge_max: u64) -> Option<String> {
         let memory = self.gauge.get() as u64;
         if memory > self.sizes.memory.max(charge_max) {
             return Some(format!("{memory} bytes in memory of at most {}", self.sizes.memory));
         }
-        let (bytes_max, _) = self.sizes.disk?;
-        let bytes = self.tiers.as_ref().map_or(0, Tiers::bytes);
-        (bytes > bytes_max).then(|| format!("{bytes} bytes on disk of at most {bytes_max}"))
+        if let Some((bytes_max, _)) = self.sizes.disk {
+            let bytes = self.spool.as_ref().map_or(0, |spool| spool.tiers().bytes());
+            if bytes > bytes_max {
+                return Some(format!("{bytes} bytes on disk of at most {bytes_max}"));
+            }
+        }
+        self.settled.violation.clone()
     }
 
     /// Bytes in memory now.
@@ -198,15 +241,13 @@ pub(crate) fn charge_of(documents: &Documents) -> u64 {
 /// is passed over.
 pub(crate) fn unsettled_on(disk: &SimulatedDisk) -> Result<Vec<Vec<u8>>, OpenError> {
     let limits = Limits { bytes_max: u64::MAX, segment_bytes: u64::MAX };
-    let mut log = Log::open(disk.clone(), limits)?.log;
+    let mut log = Log::<_, Contents>::open(disk.clone(), limits)?.log;
     let mut bodies = Vec::new();
     loop {
         match log.read() {
-            Ok(Some((_, record))) => {
-                let documents = record.documents;
-                bodies.extend(
-                    documents.docs.iter().map(|document| documents.body(document).to_vec()),
-                );
+            Ok(Some((_, documents))) => {
+                let body = |document| documents.body(document).to_vec();
+                bodies.extend(documents.docs.iter().map(body));
             }
             Err(ReadError::Damaged { .. }) => {}
             Ok(None) | Err(ReadError::Io(_)) => return Ok(bodies),

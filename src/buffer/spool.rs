@@ -1,282 +1,184 @@
-//! The tiers among threads: writers put documents into them on their own threads, and one thread
-//! syncs what was appended, fills the memory from the disk, copies what has waited for
-//! [`COPY_AFTER`], and counts what was settled.
+//! The spool: what is done with the documents in memory and on disk at each step, and when the next
+//! step is due.
 //!
-//! Constraint: the sink settles and asks for more without waiting for the disk.
+//! Constraints: it has no thread, no lock and no clock of its own. In production
+//! [`SpoolThread`](super::thread::SpoolThread) drives it, in the simulator the simulator does, on a
+//! disk of its own. Its calls may block on the disk; what the reader asks is answered by
+//! [`Intake`], which never does.
+//!
+//! Invariant: nothing that this does loses a document that was put. When the disk fails, work that
+//! could not be done is left for a later step.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use prometheus::IntGauge;
 use tokio_util::sync::CancellationToken;
 
-use super::log::{Folder, IoError, Limits, OpenError};
+use super::Context;
+use super::intake::{Intake, Unread};
+use super::log::{Disk, Limits, OpenError};
 use super::memory::Memory;
-use super::tiers::{AHEAD_BYTES, Put, Tiers, Trouble};
-use super::{Context, SpoolSettings};
+use super::tiers::Tiers;
 use crate::event::Documents;
 use crate::handoff::Closed;
-use crate::health::{Condition, Health, Part};
+use crate::health::Condition;
 use crate::ledger::Held;
 use crate::position::{Positions, Tracker};
 
-/// What has waited in memory for so long is copied to disk: well below the five minutes after which
-/// an API server may have compacted what would have to be read again, and long enough that nothing
-/// is copied while the sink keeps up.
+/// Documents that have waited in memory for this long are copied to disk: well below the five
+/// minutes after which an API server may have compacted what would have to be read again, and long
+/// enough that nothing is copied while the sink keeps up.
 pub(super) const COPY_AFTER: Duration = Duration::from_secs(5);
-/// How often the thread works while there is work: what was appended is synced together, and what
-/// was settled is written down.
-const WORK_INTERVAL: Duration = Duration::from_millis(100);
-/// How often it writes down durably what was settled: that much is sent again after a power
+/// Time between two steps of work: what was appended meanwhile is synced together, and what was
+/// settled is written down.
+pub(crate) const WORK_INTERVAL: Duration = Duration::from_millis(100);
+/// How often what was settled is written down durably: this much is sent again after a power
 /// failure.
-const DURABLY_INTERVAL: Duration = Duration::from_secs(1);
-/// How long a writer that finds no room on disk waits before it looks again.
-const RETRY_INTERVAL: Duration = Duration::from_millis(500);
-/// Its name in `/readyz` and `/livez`.
-const PART: Part = Part::Buffer;
+pub(super) const DURABLY_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a writer that finds no room waits before it tries again, unless work is done earlier.
+pub(crate) const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
+/// Memory and disk of one process.
 #[derive(Debug)]
-pub(super) struct Spool {
-    disk: Mutex<Disk>,
-    /// The thread has worked.
-    worked: Condvar,
-    calls: Mutex<Calls>,
-    called: Condvar,
-    /// As the thread last saw it.
-    has_unread: AtomicBool,
+pub(super) struct Spool<D: Disk> {
+    tiers: Tiers<D>,
     memory: Arc<Memory>,
     tracker: Tracker,
-    health: Health,
     drain: CancellationToken,
-    gauge: IntGauge,
-    thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-#[derive(Debug)]
-struct Disk {
-    tiers: Tiers<Folder>,
+    /// Shared with the reader's [`Intake`].
+    has_unread: Arc<AtomicBool>,
     reader_ended: bool,
-    /// What was told last.
-    told: Option<Trouble>,
+    /// When to write down durably next; `None`: at once.
+    durably_at: Option<Instant>,
+    /// What [`Spool::changed_condition`] last answered.
+    told: Condition,
 }
 
-/// What the thread is called for before its time.
-#[derive(Debug, Default)]
-struct Calls {
-    /// The reader could use more.
-    refill: bool,
-    close: bool,
-}
-
-impl Spool {
+impl<D: Disk> Spool<D> {
+    /// Opens what `disk` holds. Also answers whether nothing was there yet.
     pub(super) fn open(
-        settings: &SpoolSettings,
+        disk: D,
+        limits: Limits,
         memory: Arc<Memory>,
-        gauge: IntGauge,
         context: &Context,
-    ) -> Result<(Arc<Spool>, bool), OpenError> {
-        let (folder, limits) = (Folder::new(&settings.path), Limits::new(settings.disk));
+    ) -> Result<(Spool<D>, bool), OpenError> {
+        let tracker = context.tracker.clone();
         let (tiers, is_new) =
-            Tiers::open(folder, limits, memory.clone(), context.tracker.clone(), &context.ledger)?;
-        context.health.set(PART, Condition::Ready);
-        let spool = Arc::new(Spool {
-            has_unread: AtomicBool::new(tiers.has_unread()),
-            disk: Mutex::new(Disk { tiers, reader_ended: false, told: None }),
-            worked: Condvar::new(),
-            calls: Mutex::default(),
-            called: Condvar::new(),
+            Tiers::open(disk, limits, memory.clone(), tracker.clone(), &context.ledger)?;
+        let spool = Spool {
+            has_unread: Arc::new(AtomicBool::new(tiers.has_unread())),
+            tiers,
             memory,
-            tracker: context.tracker.clone(),
-            health: context.health.clone(),
+            tracker,
             drain: context.shutdown.drain.clone(),
-            gauge,
-            thread: Mutex::new(None),
-        });
-        let own = spool.clone();
-        let thread =
-            std::thread::Builder::new().name(PART.name().to_owned()).spawn(move || own.run());
-        let thread = thread.map_err(|error| IoError { path: settings.path.clone(), error })?;
-        *spool.thread.lock().unwrap_or_else(|e| e.into_inner()) = Some(thread);
+            reader_ended: false,
+            durably_at: None,
+            told: Condition::Ready,
+        };
         Ok((spool, is_new))
     }
 
-    /// Waits, asleep on this thread, while neither memory nor disk takes the documents.
-    pub(super) fn put_blocking(
-        &self,
-        mut documents: Documents,
-        mut held: Held,
-    ) -> Result<(), Closed> {
-        let mut disk = self.disk();
-        loop {
-            if disk.reader_ended {
-                return Err(Closed);
-            }
-            match disk.tiers.put(documents, held, Instant::now())? {
-                Put::Memory => return Ok(()),
-                Put::Disk => {
-                    self.has_unread.store(true, Ordering::Release);
-                    return Ok(());
-                }
-                Put::Nowhere(same, as_before) => (documents, held) = (same, as_before),
-            }
-            self.tell(&mut disk);
-            disk = match self.worked.wait_timeout(disk, RETRY_INTERVAL) {
-                Ok((disk, _)) => disk,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
+    /// The reader's side of it.
+    pub(super) fn intake(&self) -> Intake {
+        let unread = Unread { is_any: self.has_unread.clone(), drain: self.drain.clone() };
+        Intake::new(self.memory.clone(), Some(unread))
+    }
+
+    /// Takes documents, or gives them back when neither memory nor disk has room for them.
+    pub(super) fn put(
+        &mut self,
+        documents: Documents,
+        held: Held,
+        now: Instant,
+    ) -> Result<Option<(Documents, Held)>, Closed> {
+        if self.reader_ended {
+            return Err(Closed);
         }
-    }
-
-    /// The reader has looked. False: no more will come from the disk.
-    pub(super) fn refill(&self) -> bool {
-        if !self.has_unread.load(Ordering::Acquire) || self.drain.is_cancelled() {
-            return false;
+        let left = self.tiers.put(documents, held, now)?;
+        if self.tiers.has_unread() {
+            self.has_unread.store(true, Ordering::Release);
         }
-        if self.memory.waiting_bytes() < AHEAD_BYTES / 2 {
-            self.calls().refill = true;
-            self.called.notify_one();
+        Ok(left)
+    }
+
+    /// One step of work. To be called after each [`WORK_INTERVAL`], when the reader wants more, and
+    /// a last time with `is_closing`.
+    pub(super) fn work(&mut self, now: Instant, is_closing: bool) {
+        let durably = is_closing || self.durably_at.is_none_or(|at| now >= at);
+        if durably {
+            self.durably_at = Some(now + DURABLY_INTERVAL);
         }
-        true
-    }
-
-    /// See [`Guard::secure`](super::Guard::secure).
-    pub(super) fn secure(&self) {
-        let tiers = &mut self.disk().tiers;
-        tiers.copy_waiting(Instant::now());
-        tiers.sync();
-    }
-
-    /// See [`Guard::documents_on_disk`](super::Guard::documents_on_disk).
-    pub(super) fn documents(&self) -> u64 {
-        let tiers = &mut self.disk().tiers;
-        tiers.settle(false);
-        tiers.documents()
-    }
-
-    /// See [`Guard::settled_marks`](super::Guard::settled_marks).
-    pub(super) fn settled_marks(&self) -> Positions {
-        loop {
-            let rewinds = self.tracker.rewinds();
-            let read = self.tracker.marks();
-            let tiers = &mut self.disk().tiers;
-            // Else something was lost, or was rewound, while the disk was waited for.
-            if self.tracker.rewinds() == rewinds {
-                tiers.settle(false);
-                return tiers.settled_marks(read);
-            }
-        }
-    }
-
-    /// See [`Guard::begin`](super::Guard::begin).
-    pub(super) fn begin(&self, marks: Positions) {
-        self.disk().tiers.begin(marks);
-    }
-
-    pub(super) fn reader_ended(&self) {
-        self.disk().reader_ended = true;
-        self.worked.notify_all();
-    }
-
-    pub(super) fn close(&self) {
-        self.calls().close = true;
-        self.called.notify_one();
-        let thread = self.thread.lock().unwrap_or_else(|e| e.into_inner()).take();
-        if let Some(thread) = thread
-            && let Err(panic) = thread.join()
-        {
-            std::panic::resume_unwind(panic);
-        }
-    }
-
-    /// The thread.
-    fn run(&self) {
-        let mut durably_at = Instant::now();
-        loop {
-            let is_closing = self.wait();
-            self.health.progress(PART);
-            let now = Instant::now();
-            let durably = is_closing || now >= durably_at;
-            if durably {
-                durably_at = now + DURABLY_INTERVAL;
-            }
-            self.work(now, durably, is_closing);
-            self.worked.notify_all();
-            if is_closing {
-                break;
-            }
-        }
-        self.health.finished(PART);
-    }
-
-    fn work(&self, now: Instant, durably: bool, is_closing: bool) {
-        let mut disk = self.disk();
-        disk.tiers.settle(durably);
+        self.tiers.settle(durably);
         // In a drain everything is copied, for the next run.
         let is_draining = self.drain.is_cancelled();
         if let Some(until) = if is_draining { Some(now) } else { now.checked_sub(COPY_AFTER) } {
-            disk.tiers.copy_waiting(until);
+            self.tiers.copy_waiting(until);
         }
-        disk.tiers.sync();
+        self.tiers.sync();
         if !is_closing && !is_draining {
-            disk.tiers.fill_memory();
+            self.tiers.fill_memory();
         }
-        self.tell(&mut disk);
-        self.gauge.set(disk.tiers.document_bytes() as i64);
-        let has_unread = disk.tiers.has_unread();
+        let has_unread = self.tiers.has_unread();
         if self.has_unread.swap(has_unread, Ordering::AcqRel) && !has_unread {
-            // The reader may wait for what turned out not to be there. Only then: it would call
-            // this thread again, which would not rest as long as there is no room, or
-            // the disk fails.
+            // The reader may be waiting for documents that turned out not to be there. Only then:
+            // it would ask for more work, without end while there is no room or the disk fails.
             self.memory.look_again();
         }
     }
 
-    /// Waits until the next time to work, or until it is called. True: the end is near.
-    fn wait(&self) -> bool {
-        let mut calls = self.calls();
-        let begin = Instant::now();
-        while !calls.close && !calls.refill {
-            let left = WORK_INTERVAL.saturating_sub(begin.elapsed());
-            if left.is_zero() {
-                break;
-            }
-            calls = match self.called.wait_timeout(calls, left) {
-                Ok((calls, _)) => calls,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
+    /// What there is to say of the disk, if that has changed since this was last asked.
+    pub(super) fn changed_condition(&mut self) -> Option<Condition> {
+        let condition = self.tiers.condition();
+        if *condition == self.told {
+            return None;
         }
-        calls.refill = false;
-        calls.close
+        self.told = condition.clone();
+        Some(condition.clone())
     }
 
-    /// Says what is wrong, once, and when it is over.
-    fn tell(&self, disk: &mut Disk) {
-        let trouble = disk.tiers.trouble().cloned();
-        if trouble == disk.told {
-            return;
-        }
-        let condition = match &trouble {
-            None => Condition::Ready,
-            Some(Trouble::Full(text)) => Condition::Note(text.clone()),
-            Some(Trouble::Fails(text)) => Condition::NotReady(text.clone()),
-        };
-        self.health.set(PART, condition);
-        match &trouble {
-            None => tracing::info!("the buffer on disk is in order again"),
-            Some(Trouble::Full(text) | Trouble::Fails(text)) => {
-                tracing::warn!("{text}; nothing is lost by it, and it is tried again");
+    /// See [`Handle::secure`](super::Handle::secure).
+    pub(super) fn secure(&mut self, now: Instant) {
+        self.tiers.copy_waiting(now);
+        self.tiers.sync();
+    }
+
+    /// See [`Handle::documents_on_disk`](super::Handle::documents_on_disk).
+    pub(super) fn documents(&mut self) -> u64 {
+        self.tiers.settle(false);
+        self.tiers.documents()
+    }
+
+    /// See [`Handle::settled_marks`](super::Handle::settled_marks).
+    pub(super) fn settled_marks(&mut self) -> Positions {
+        loop {
+            let rewinds = self.tracker.rewinds();
+            let read = self.tracker.marks();
+            // Otherwise the source has rewound in between, and nobody knows which marks these are.
+            if self.tracker.rewinds() == rewinds {
+                self.tiers.settle(false);
+                return self.tiers.settled_marks(read, rewinds);
             }
         }
-        disk.told = trouble;
     }
 
-    fn disk(&self) -> MutexGuard<'_, Disk> {
-        self.disk.lock().unwrap_or_else(|e| e.into_inner())
+    /// See [`Handle::begin`](super::Handle::begin).
+    pub(super) fn begin(&mut self, marks: Positions) {
+        self.tiers.begin(marks);
     }
 
-    fn calls(&self) -> MutexGuard<'_, Calls> {
-        self.calls.lock().unwrap_or_else(|e| e.into_inner())
+    /// Writers get [`Closed`] from now on.
+    pub(super) fn reader_ended(&mut self) {
+        self.reader_ended = true;
+    }
+
+    /// Bytes on disk that documents take.
+    pub(super) fn document_bytes(&self) -> u64 {
+        self.tiers.document_bytes()
+    }
+
+    #[cfg(test)]
+    pub(super) fn tiers(&self) -> &Tiers<D> {
+        &self.tiers
     }
 }

@@ -5,104 +5,59 @@
 //!
 //! - The source's mark passes an event only when it is settled, or when its record is synced.
 //! - Once anything on disk is unread, new documents go behind it.
-//! - A document is in the reader's way once: what was copied while it waited in memory is not read
-//!   from the disk again by this process.
+//! - The reader gets a document once: what was copied while it waited in memory is not read from
+//!   the disk again by this process.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::Mutex;
+
 use super::charge;
-use super::log::{
-    AppendError, Disk, IoError, Limits, Log, OpenError, Opened, ReadError, Record, Seq,
-};
-use super::memory::{Guarded, Memory};
+use super::conditions::Conditions;
+use super::log::{AppendError, Disk, Limits, Log, OpenError, Opened, ReadError, Record, Seq};
+use super::memory::{Memory, Unsaved};
+use super::record::{Contents, Encoder, PLAIN_BYTES_MAX};
+use super::settled::{OnDisk, SettledMarks};
 use crate::event::Documents;
 use crate::handoff::{Closed, Stored};
+use crate::health::Condition;
 use crate::ledger::{Held, Ledger, ReasonId, Settlement, Tally};
-use crate::position::{Position, Positions, Tracker};
+use crate::position::{Positions, Tracker};
 
-/// The memory is filled from the disk to this many bytes of documents: a few of the sink's
-/// requests.
+/// Memory is filled from the disk up to this many bytes of documents: a few of the sink's requests.
 pub(super) const AHEAD_BYTES: usize = 4 << 20;
 
 #[derive(Debug)]
 pub(super) struct Tiers<D: Disk> {
-    log: Log<D>,
+    log: Log<D, Contents>,
+    encoder: Encoder,
     memory: Arc<Memory>,
     tracker: Tracker,
     settled: Arc<Settled>,
-    /// Appended and not synced.
+    /// Appended, and not synced yet.
     unsynced: Vec<Unsynced>,
     /// The events of records that are not in memory.
     held: Held,
     /// Read, and there was no room for it yet.
     read_ahead: Option<(Seq, Documents)>,
-    /// What documents are counted as that were damaged on disk.
+    /// What documents count as that were damaged on disk.
     lost_reason: ReasonId,
-    begun: Begun,
-    /// How many of the tracker's rewinds are in `begun`.
-    rewinds: u64,
-    troubles: Troubles,
+    settled_marks: SettledMarks,
+    conditions: Conditions,
 }
 
-/// Where the settled marks begin.
-#[derive(Debug)]
-struct Begun {
-    /// The first record whose marks count.
-    first: Seq,
-    /// What holds until those before it and it are settled.
-    marks: Positions,
-    /// Whether others settle what those before it hold.
-    is_settled: bool,
-}
-
-/// What each kind of work last met.
+/// Documents that were settled since the log was told, by record.
 #[derive(Debug, Default)]
-struct Troubles {
-    append: Option<Trouble>,
-    sync: Option<Trouble>,
-    read: Option<Trouble>,
-    tidy: Option<Trouble>,
-}
+struct Settled(Mutex<Vec<(Seq, u64)>>);
 
-/// Documents of records that were settled since the log was told.
-#[derive(Debug, Default)]
-pub(super) struct Settled(Mutex<Vec<(Seq, u64)>>);
-
-#[derive(Debug)]
-enum Unsynced {
-    /// Nowhere else.
-    Spooled(Held),
-    /// In memory, too.
-    Copy { seq: Seq, documents: u64, original: Guarded },
-}
-
-/// Why the disk does not do what it should. Nothing is lost by it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
-    /// It passes when the sink takes documents again.
-    Full(String),
-    /// It needs a person.
-    Fails(String),
-}
-
-impl Trouble {
-    fn of(error: IoError) -> Trouble {
-        Trouble::Fails(error.to_string())
+impl Settled {
+    fn take(&self) -> Vec<(Seq, u64)> {
+        std::mem::take(&mut *self.0.lock())
     }
 }
 
-/// Where documents went.
-#[derive(Debug)]
-pub(super) enum Put {
-    Memory,
-    /// Safe once it is synced.
-    Disk,
-    /// Nowhere: both are full, or the disk fails.
-    Nowhere(Documents, Held),
-}
-
-/// A record's documents in memory.
+/// A record's documents in memory: tells the log as they are settled.
 #[derive(Debug)]
 struct Ticket {
     settled: Arc<Settled>,
@@ -111,8 +66,16 @@ struct Ticket {
 
 impl Settlement for Ticket {
     fn settled(&self, count: u64) {
-        self.settled.0.lock().unwrap_or_else(|e| e.into_inner()).push((self.seq, count));
+        self.settled.0.lock().push((self.seq, count));
     }
+}
+
+#[derive(Debug)]
+enum Unsynced {
+    /// It is nowhere else.
+    Spooled(Held),
+    /// It is in memory, too.
+    Copy { seq: Seq, documents: u64, original: Unsaved },
 }
 
 impl<D: Disk> Tiers<D> {
@@ -124,7 +87,7 @@ impl<D: Disk> Tiers<D> {
         tracker: Tracker,
         ledger: &Ledger,
     ) -> Result<(Tiers<D>, bool), OpenError> {
-        let Opened { log, recovered, marks, is_new } = Log::open(disk, limits)?;
+        let Opened { log, recovered, marks, is_new } = Log::<D, Contents>::open(disk, limits)?;
         if recovered > 0 {
             let read_up_to: Vec<String> =
                 marks.iter().flatten().map(|(scope, mark)| format!("{scope} {mark}")).collect();
@@ -136,12 +99,9 @@ impl<D: Disk> Tiers<D> {
             );
         }
         let tiers = Tiers {
-            // What an earlier run wrote beside its records may not hold any more: it may have lost
-            // some, or have had to start over, and be gone before those were read
-            // again.
-            begun: Begun { first: log.end(), marks: Positions::new(), is_settled: false },
-            rewinds: tracker.rewinds(),
+            settled_marks: SettledMarks::new(log.end(), tracker.rewinds()),
             log,
+            encoder: Encoder::new(),
             memory,
             tracker,
             settled: Arc::default(),
@@ -149,82 +109,94 @@ impl<D: Disk> Tiers<D> {
             held: ledger.recover(recovered),
             read_ahead: None,
             lost_reason: ledger.dead_letter_reason("buffer", "damaged"),
-            troubles: Troubles::default(),
+            conditions: Conditions::default(),
         };
         Ok((tiers, is_new))
     }
 
-    /// Into memory if nothing on disk is before it and there is room, else onto the disk.
+    /// Into memory if nothing on disk comes before it and there is room, else onto the disk, where
+    /// it is safe once it is synced. Gives the documents back when both are full, or the disk
+    /// fails.
     pub(super) fn put(
         &mut self,
-        documents: Documents,
-        held: Held,
+        mut documents: Documents,
+        mut held: Held,
         now: Instant,
-    ) -> Result<Put, Closed> {
-        if !self.has_unread()
-            && let Some(share) = self.memory.try_room(charge(&documents))
-        {
-            self.memory.push(Stored::new(documents, held, share), now)?;
-            self.troubles.append = None;
-            return Ok(Put::Memory);
+    ) -> Result<Option<(Documents, Held)>, Closed> {
+        if !self.has_unread() {
+            match self.memory.try_put(documents, held, now)? {
+                None => {
+                    self.conditions.appended();
+                    return Ok(None);
+                }
+                Some(given_back) => (documents, held) = given_back,
+            }
         }
-        let record = Record { documents: &documents, marks: &self.tracker.marks(), is_copy: false };
-        match self.log.append(&record) {
+        match self.append(&documents, false) {
             Ok(_) => {
-                self.troubles.append = None;
+                self.conditions.appended();
                 self.unsynced.push(Unsynced::Spooled(held));
-                Ok(Put::Disk)
+                Ok(None)
             }
             Err(error) => {
-                self.cannot_append(&error);
-                Ok(Put::Nowhere(documents, held))
+                self.conditions.not_appended(&error);
+                Ok(Some((documents, held)))
             }
         }
     }
 
-    /// Has the log know what was settled, and write it down: so that a power failure does not undo
-    /// it, when `durably`.
+    fn append(&mut self, documents: &Documents, is_copy: bool) -> Result<Seq, AppendError> {
+        if documents.bytes.len() > PLAIN_BYTES_MAX {
+            return Err(self.log.too_large(documents.bytes.len() as u64));
+        }
+        let marks = self.tracker.marks();
+        let payload = self.encoder.encode(documents, &marks);
+        let documents = documents.docs.len() as u32;
+        self.log.append(&Record { payload, documents, marks: &marks, is_copy })
+    }
+
+    /// Tells the log what was settled, and has it write that down: with `durably`, so that no power
+    /// failure undoes it.
     pub(super) fn settle(&mut self, durably: bool) {
-        let settled =
-            std::mem::take(&mut *self.settled.0.lock().unwrap_or_else(|e| e.into_inner()));
+        let settled = self.settled.take();
         if !settled.is_empty() {
-            // There may be room now: whoever waits for it looks again.
-            self.troubles.append.take_if(|trouble| matches!(trouble, Trouble::Full(_)));
+            self.conditions.may_have_room();
         }
         for (seq, count) in settled {
             self.log.settle(seq, count);
         }
-        self.troubles.tidy = self.log.tidy(durably).err().map(Trouble::of);
+        self.conditions.tidied(self.log.tidy(durably));
     }
 
-    /// Copies what has been nowhere but in memory since before `until`.
+    /// Copies to disk what has been nowhere but in memory since before `until`.
     pub(super) fn copy_waiting(&mut self, until: Instant) {
-        let mut waiting = self.memory.take_only_here(until).into_iter();
+        let mut waiting = self.memory.take_unsaved(until).into_iter();
         while let Some(original) = waiting.next() {
-            let Some(documents) = original.documents.upgrade() else { continue };
-            let record =
-                Record { documents: &documents, marks: &self.tracker.marks(), is_copy: true };
-            match self.log.append(&record) {
+            let Some(stored) = original.documents.upgrade() else { continue };
+            match self.append(&stored, true) {
                 Ok(seq) => {
-                    let documents = documents.docs.len() as u64;
+                    let documents = stored.docs.len() as u64;
                     self.unsynced.push(Unsynced::Copy { seq, documents, original });
                 }
                 Err(error) => {
-                    self.cannot_append(&error);
+                    self.conditions.copied(Err(error));
                     self.memory.put_back(std::iter::once(original).chain(waiting).collect());
                     return;
                 }
             }
         }
+        self.conditions.copied(Ok(()));
     }
 
-    /// Makes durable what was appended, and tells whoever waited for that.
+    /// Makes durable what was appended. From then on the source's mark may pass it.
     pub(super) fn sync(&mut self) {
         if self.unsynced.is_empty() {
             return;
         }
-        self.troubles.sync = self.log.sync().err().map(Trouble::of);
-        if self.troubles.sync.is_some() {
+        let result = self.log.sync();
+        let is_synced = result.is_ok();
+        self.conditions.synced(result);
+        if !is_synced {
             return;
         }
         for unsynced in std::mem::take(&mut self.unsynced) {
@@ -249,7 +221,7 @@ impl<D: Disk> Tiers<D> {
 
     /// Reads from the disk what the sink may want next, as far as there is room for it.
     pub(super) fn fill_memory(&mut self) {
-        // What is not synced is still somebody else's to hand over.
+        // The events of records that are not synced are not in `held` yet.
         while self.unsynced.is_empty() && self.memory.waiting_bytes() < AHEAD_BYTES {
             let Some((seq, documents)) = self.read_ahead.take().or_else(|| self.read()) else {
                 break;
@@ -267,20 +239,20 @@ impl<D: Disk> Tiers<D> {
         loop {
             match self.log.read() {
                 Ok(record) => {
-                    self.troubles.read = None;
-                    return record.map(|(seq, record)| (seq, record.documents));
+                    self.conditions.read(Ok(()));
+                    return record;
                 }
                 Err(error @ ReadError::Damaged { documents, .. }) => {
                     tracing::error!("{error}");
-                    // No outcome is right for them but to be told and counted.
+                    // The only outcome that is true of them.
                     let mut tally = Tally::default();
                     tally.dead_lettered(self.lost_reason, documents);
-                    // Before they count as done with, so that no mark passes them.
+                    // First the tracker, so that no mark passes them when they are settled.
                     self.tracker.rewind_all();
                     self.held.settle(&tally);
                 }
                 Err(ReadError::Io(error)) => {
-                    self.troubles.read = Some(Trouble::of(error));
+                    self.conditions.read(Err(error));
                     return None;
                 }
             }
@@ -289,14 +261,6 @@ impl<D: Disk> Tiers<D> {
 
     fn ticket(&self, seq: Seq) -> Arc<dyn Settlement> {
         Arc::new(Ticket { settled: self.settled.clone(), seq })
-    }
-
-    fn cannot_append(&mut self, error: &AppendError) {
-        let text = error.to_string();
-        self.troubles.append = Some(match error {
-            AppendError::Full { .. } => Trouble::Full(text),
-            AppendError::TooLarge { .. } | AppendError::Io(_) => Trouble::Fails(text),
-        });
     }
 
     /// Whether the disk has documents that come before new ones.
@@ -315,42 +279,30 @@ impl<D: Disk> Tiers<D> {
         self.log.bytes()
     }
 
-    /// Bytes on disk for the sake of documents.
+    /// Bytes on disk that documents take.
     pub(super) fn document_bytes(&self) -> u64 {
         self.log.segment_bytes()
     }
 
-    /// What is wrong, if anything is.
-    pub(super) fn trouble(&self) -> Option<&Trouble> {
-        let Troubles { append, sync, read, tidy } = &self.troubles;
-        sync.as_ref().or(read.as_ref()).or(append.as_ref()).or(tidy.as_ref())
+    /// What there is to say of the disk.
+    pub(super) fn condition(&self) -> &Condition {
+        self.conditions.worst()
     }
 
-    /// The source goes on from `marks`, before which everything is settled, by others if not by us:
-    /// what the disk holds from before is still sent, and holds no mark back.
+    /// The source goes on from `marks`, before which everything is settled, by others if not by us.
     pub(super) fn begin(&mut self, marks: Positions) {
-        self.begun = Begun { first: self.log.end(), marks, is_settled: true };
+        self.settled_marks.begin(self.log.end(), marks, self.tracker.rewinds());
     }
 
-    /// Up to where everything is settled, of `read`, which was looked up before: what was spooled
-    /// since is above it.
-    pub(super) fn settled_marks(&mut self, read: Positions) -> Positions {
-        let rewinds = self.tracker.rewinds();
-        if rewinds != self.rewinds {
-            // The marks of records until now may be of what a cluster was before it was restored.
-            self.rewinds = rewinds;
-            let marks = read.keys().map(|scope| (scope.clone(), Position::Nowhere)).collect();
-            self.begun = Begun { first: self.log.end(), marks, is_settled: false };
-        }
-        let Begun { first, is_settled, .. } = self.begun;
-        if self.log.documents() == 0 || (is_settled && self.log.end() == first) {
-            // As if it had begun here: what is spooled next does not take it back.
-            self.begun = Begun { first: self.log.end(), marks: read.clone(), is_settled: true };
-            return read;
-        }
-        match self.log.settled_marks() {
-            Some(settled) if self.log.settled() > first => settled.clone(),
-            _ => self.begun.marks.clone(),
-        }
+    /// Up to where everything is settled. `read` are the read marks of now, after so many
+    /// `rewinds`.
+    pub(super) fn settled_marks(&mut self, read: Positions, rewinds: u64) -> Positions {
+        let on_disk = OnDisk {
+            documents: self.log.documents(),
+            end: self.log.end(),
+            settled: self.log.settled(),
+            marks: self.log.settled_marks(),
+        };
+        self.settled_marks.marks(read, rewinds, on_disk)
     }
 }

@@ -58,7 +58,7 @@ pub(super) struct Running<'a> {
     pub(super) source: JoinHandle<PartEnd>,
     pub(super) workers: mpsc::Receiver<PartEnd>,
     pub(super) sink: JoinHandle<Result<(), SinkError>>,
-    pub(super) guard: Arc<buffer::Guard>,
+    pub(super) guard: Arc<buffer::Handle>,
     pub(super) leading: Leading,
     pub(super) shared: &'a Shared,
 }

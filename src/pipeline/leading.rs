@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::RunError;
 use super::terms::{Action, Terms};
 use crate::blocking::blocking;
-use crate::buffer::Guard;
+use crate::buffer::Handle;
 use crate::event::Micros;
 use crate::handoff::{Takeover, now};
 use crate::health::Health;
@@ -40,7 +40,7 @@ struct Led {
 #[derive(Clone)]
 pub(super) struct Context {
     pub(super) keeper: Keeper,
-    pub(super) guard: Arc<Guard>,
+    pub(super) guard: Arc<Handle>,
     pub(super) health: Health,
     pub(super) takeover: Takeover,
 }
@@ -115,7 +115,7 @@ fn renew_rewinds(
 #[derive(Clone)]
 struct Replica {
     terms: Arc<Mutex<Terms>>,
-    guard: Arc<Guard>,
+    guard: Arc<Handle>,
     health: Health,
 }
 

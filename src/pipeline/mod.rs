@@ -266,7 +266,7 @@ async fn flow(
     Running { source, workers: failures, sink, guard, leading, shared }.finish().await
 }
 
-type Buffer = (buffer::Writer, buffer::Reader, Arc<buffer::Guard>);
+type Buffer = (buffer::Writer, buffer::Reader, Arc<buffer::Handle>);
 
 async fn open_buffer(
     settings: &buffer::Settings,

@@ -27,6 +27,13 @@ struct Bench {
     context: Context,
 }
 
+/// A buffer without a disk.
+fn in_memory(metrics: &Metrics) -> (Writer, buffer::Reader) {
+    let (settings, context) = (buffer::Settings::default(), buffer::Context::default());
+    let (writer, reader, _) = buffer::open(&settings, metrics, &context).unwrap();
+    (writer, reader)
+}
+
 impl Bench {
     fn new(name: &str, date: Option<DateFormat>, mode: Mode) -> Bench {
         let dash = if date.is_some() { "-" } else { "" };
@@ -60,7 +67,7 @@ impl Bench {
 
     /// Sends these to their end: uid, version and document.
     async fn store(&self, docs: &[(&str, &str, Value)]) -> Snapshot {
-        let (writer, reader) = buffer::channel(&buffer::Settings::default(), &self.context.metrics);
+        let (writer, reader) = in_memory(&self.context.metrics);
         self.put(&writer, docs);
         drop(writer);
         let settings = Settings::OpenSearch(self.settings.clone());
@@ -240,7 +247,7 @@ async fn an_alias_is_refused_because_its_writes_move() {
     bench
         .ask(http::Method::PUT, &format!("{alias}-000001"), json!({ "aliases": { alias: {} } }))
         .await;
-    let (_writer, reader) = buffer::channel(&buffer::Settings::default(), &bench.context.metrics);
+    let (_writer, reader) = in_memory(&bench.context.metrics);
     let settings = Settings::OpenSearch(bench.settings.clone());
     let error = sink::run(&settings, reader, bench.context.clone()).await.unwrap_err().to_string();
     assert!(error.contains("is an alias: its writes move from index to index"), "{error}");
@@ -250,7 +257,7 @@ async fn an_alias_is_refused_because_its_writes_move() {
 async fn latest_is_refused_for_a_data_stream() {
     let bench = Bench::new("stream", None, Mode::Latest);
     bench.search.make_stream().await;
-    let (_writer, reader) = buffer::channel(&buffer::Settings::default(), &bench.context.metrics);
+    let (_writer, reader) = in_memory(&bench.context.metrics);
     let settings = Settings::OpenSearch(bench.settings.clone());
     let error = sink::run(&settings, reader, bench.context.clone()).await.unwrap_err().to_string();
     assert!(

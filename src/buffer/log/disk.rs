@@ -14,7 +14,7 @@ pub(crate) trait Disk: Debug {
     /// An open file.
     type File: DiskFile;
 
-    /// Makes the folder where it is missing and takes it for this process, until this is dropped.
+    /// Takes the folder for this process until this is dropped; makes it where it is missing.
     fn lock(&mut self) -> Result<(), OpenError>;
 
     /// The names of the files in it and their sizes in bytes, in no order.
@@ -26,13 +26,13 @@ pub(crate) trait Disk: Debug {
     /// A file that is there, to read and write.
     fn open(&self, name: &str) -> io::Result<Self::File>;
 
-    /// Removes a file; whoever has it open goes on.
+    /// Removes a file. Those who have it open can go on using it.
     fn remove(&self, name: &str) -> io::Result<()>;
 
     /// Makes names durable.
     fn sync_folder(&self) -> io::Result<()>;
 
-    /// How people find a file: for messages.
+    /// How people find a file, for messages.
     fn path(&self, name: &str) -> PathBuf;
 }
 

@@ -32,13 +32,15 @@ fn advice(error: &io::Error) -> &'static str {
             "make room on that disk, or set buffer.path to a folder on another"
         }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            "buffer.path must name a folder that weir may write to, and the files in it must be its own"
+            "buffer.path must name a folder that weir may write to, and the files in it must be \
+             its own"
         }
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
             "buffer.path must name a folder, or one that weir could make"
         }
         _ => {
-            "buffer.path must name a folder on a disk that works: the kernel's log says what is wrong with this one"
+            "buffer.path must name a folder on a disk that works: the kernel's log says what is \
+             wrong with this one"
         }
     }
 }
@@ -51,7 +53,8 @@ pub enum OpenError {
     Io(#[from] IoError),
     /// Another process has it.
     #[error(
-        "the buffer in {path} belongs to another running weir ({holder}): stop it, or give each pipeline a buffer.path of its own"
+        "the buffer in {path} belongs to another running weir ({holder}): stop it, or give each \
+         pipeline a buffer.path of its own"
     )]
     Locked {
         /// The folder.
@@ -61,7 +64,9 @@ pub enum OpenError {
     },
     /// A newer weir wrote it.
     #[error(
-        "{path} was written by a newer weir (format {found}; this one reads up to {known}): run that one until the buffer is empty, or set buffer.path to another folder and keep this one for later"
+        "{path} was written by a newer weir (format {found}; this one reads up to {known}): run \
+         that one until the buffer is empty, or set buffer.path to another folder and keep this \
+         one for later"
     )]
     Newer {
         /// The file.
@@ -78,7 +83,8 @@ pub enum OpenError {
 pub(crate) enum AppendError {
     /// The bound is reached: there is room again when more is settled.
     #[error(
-        "the buffer on disk is full ({bytes} bytes of at most {bytes_max}): buffer.disk sets how much it may take"
+        "the buffer on disk is full ({bytes} bytes of at most {bytes_max}): buffer.disk sets how \
+         much it may take"
     )]
     Full {
         /// What it takes.
@@ -88,7 +94,8 @@ pub(crate) enum AppendError {
     },
     /// No settling makes room for it.
     #[error(
-        "a record of {bytes} bytes does not fit into the buffer on disk, which may take {bytes_max}: set buffer.disk higher"
+        "a record of {bytes} bytes does not fit into the buffer on disk, which may take \
+         {bytes_max}: set buffer.disk higher"
     )]
     TooLarge {
         /// What it would take.
@@ -107,7 +114,9 @@ pub(crate) enum ReadError {
     /// Records were durable and are not there any more. They are passed over and count as settled:
     /// the next call goes on behind them.
     #[error(
-        "the buffer's file {path} is damaged at byte {offset} ({what}): {documents} documents in {records} records are lost, which had been read from the source and not delivered; what is behind them goes on. Check the disk: the kernel's log says more"
+        "the buffer's file {path} is damaged at byte {offset} ({what}): {documents} documents in \
+         {records} records are lost, which had been read from the source and not delivered; what \
+         is behind them goes on. Check the disk: the kernel's log says more"
     )]
     Damaged {
         /// The file.

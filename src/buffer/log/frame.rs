@@ -7,26 +7,26 @@
 
 use super::Point;
 
-/// Two of its bytes are none of UTF-8, so that no event's text can look like a frame.
+/// Two of its bytes never occur in UTF-8, so that no event's text can look like a frame.
 pub(super) const MAGIC: [u8; 4] = *b"w\xffr\xfe";
 /// Bytes of a head.
 pub(super) const HEAD_BYTES: usize = 48;
-/// Payloads are smaller: their lengths are 32 bits, of which readers take no more than this.
+/// Payloads are at most this large, and readers take no larger one.
 pub(super) const PAYLOAD_BYTES_MAX: usize = 1 << 30;
 
 const FLAG_IS_COPY: u32 = 1;
 
-/// What stands in front of a payload.
+/// What stands before a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     /// Where in the log the record begins.
     pub(super) start: Point,
     /// How many documents it holds.
     pub(super) documents: u32,
-    /// When it was written, all records before this number were durable: whoever finds it after a
-    /// crash can tell a record that was torn from one that was damaged later.
+    /// All records before this number were durable when it was written. After a crash this tells a
+    /// record that was torn from one that was damaged later.
     pub(super) durable: u64,
-    /// Its documents were in the writer's memory too. For people who look at a file.
+    /// Its documents were in the writer's memory too. For people who look into a file.
     pub(super) is_copy: bool,
     /// Length of the payload.
     pub(super) payload_bytes: u32,
@@ -77,7 +77,7 @@ impl Head {
             payload_bytes: u32_at(bytes, 36),
             payload_crc: u32_at(bytes, 40),
         };
-        // Whoever writes such numbers has found the checksum by chance or on purpose.
+        // Other numbers have passed the checksum by chance or on purpose.
         let is_sane = head.payload_bytes as usize <= PAYLOAD_BYTES_MAX
             && head.start.seq < u64::MAX
             && head.start.documents.checked_add(u64::from(head.documents)).is_some();

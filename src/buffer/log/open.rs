@@ -1,35 +1,34 @@
 //! Opening: what is there after whatever happened.
 //!
-//! Constraint: only the last segment is read, in small pieces; of the others the header.
+//! Constraint: only the last segment is read through, in small pieces; of the others, the header
+//! alone.
 //!
-//! Only the last segment can have been written to when a process or a machine died. From the first
-//! record on that is not whole and was never durable everything is cut: it was not acknowledged,
-//! and the log stays a beginning of what was appended. A record that is not whole and *was* durable
-//! is damage: it stays where it is, and reading tells. What was durable is known from `progress`,
-//! and from every whole frame, which says what was when it was written.
+//! Only the last segment can have been written to when a process or a machine died. It is cut off
+//! before the first record that is not whole and was never durable: what follows was not
+//! acknowledged either, and the log stays a beginning of what was appended. A record that is not
+//! whole although it *was* durable is damaged: it stays where it is, and reading tells of it. What
+//! was durable is known from `progress`, and from each whole frame, which says what was durable
+//! when it was written.
 
 use std::io::{self, ErrorKind};
 
 use super::error::IoError;
 use super::progress::{self, Progress, ProgressFile};
 use super::read::Reader;
-use super::record::{self, Encoder};
 use super::segment::{self, HEADER_BYTES, Header, PIECE_BYTES, Segment, Walk};
 use super::window::Window;
 use super::write::Tip;
-use super::{Disk, DiskFile, Limits, Log, OpenError, Point};
-use crate::position::Positions;
+use super::{Contents, Disk, DiskFile, Limits, Log, OpenError, Point};
 
 /// A log, and what it holds.
 #[derive(Debug)]
-pub(crate) struct Opened<D: Disk> {
-    pub(crate) log: Log<D>,
+pub(crate) struct Opened<D: Disk, C: Contents> {
+    pub(crate) log: Log<D, C>,
     /// Documents that are not settled, of a process before this one.
     pub(crate) recovered: u64,
-    /// The marks of the last record: what the source has reached behind which everything is
-    /// settled or here. `None`: there is no record.
-    pub(crate) marks: Option<Positions>,
-    /// There was no log: whatever is saved of an earlier one is of no use.
+    /// The marks of the last record; `None`: there is no record.
+    pub(crate) marks: Option<C::Marks>,
+    /// There was no log: what is saved of an earlier one is of no use.
     pub(crate) is_new: bool,
 }
 
@@ -40,7 +39,7 @@ struct Scan {
     end: Point,
     /// How much of the file is kept.
     bytes: u64,
-    /// Whether a record may be appended behind it.
+    /// Whether a record may be appended to it.
     is_sound: bool,
     /// All records before this number were durable.
     durable: u64,
@@ -53,13 +52,13 @@ struct Hole {
     offset: u64,
 }
 
-impl<D: Disk> Log<D> {
+impl<D: Disk, C: Contents> Log<D, C> {
     /// Opens the log, or makes it where there is none, and takes it for this process.
     ///
     /// # Errors
     ///
     /// When another process has it, a newer weir wrote it, or the disk fails.
-    pub(crate) fn open(mut disk: D, limits: Limits) -> Result<Opened<D>, OpenError> {
+    pub(crate) fn open(mut disk: D, limits: Limits) -> Result<Opened<D, C>, OpenError> {
         disk.lock()?;
         let files = disk.list().map_err(|error| IoError { path: disk.path(""), error })?;
         let mut segments: Vec<Segment> =
@@ -72,13 +71,17 @@ impl<D: Disk> Log<D> {
         let first = segments.first().map_or(Point::default(), |segment| segment.first);
         let saved = saved.unwrap_or_else(|| {
             if !segments.is_empty() {
-                tracing::warn!(path = %disk.path(progress::NAME).display(), "the buffer's progress is lost or damaged: all that it still holds is sent again");
+                tracing::warn!(
+                    path = %disk.path(progress::NAME).display(),
+                    "the buffer's progress is lost or damaged: all that it still holds is sent \
+                     again"
+                );
             }
             Progress { settled: first, durable: first }
         });
         let number = segments.last().map_or(0, |segment| segment.number);
         let tip = open_tip(&disk, &mut segments, headers.last().copied(), &saved, number)?;
-        let marks = last_marks(&disk, &segments, tip.next)?;
+        let marks = last_marks::<D, C>(&disk, &segments, tip.next)?;
         let unsettled = saved.settled.until(tip.next);
         let mut log = Log {
             disk,
@@ -88,7 +91,6 @@ impl<D: Disk> Log<D> {
             tip,
             window: Window::new(saved.settled),
             progress,
-            encoder: Encoder::new(),
             documents: unsettled.documents,
         };
         log.tidy(true)?;
@@ -113,9 +115,13 @@ fn read_headers<D: Disk>(disk: &D, segments: &[Segment]) -> Result<Vec<Header>, 
                 return Err(OpenError::Newer { path, found, known: segment::VERSION });
             }
             Header::Damaged if segment.bytes > HEADER_BYTES as u64 => {
-                tracing::warn!(path = %path.display(), "the header of the buffer's file is damaged: its records are looked for one by one");
+                tracing::warn!(
+                    path = %path.display(),
+                    "the header of the buffer's file is damaged: its records are looked for one by \
+                     one"
+                );
             }
-            Header::Damaged | Header::Good => {}
+            Header::Damaged | Header::Good | Header::Older => {}
         }
         headers.push(header);
     }
@@ -148,7 +154,8 @@ fn open_tip<D: Disk>(
         tracing::warn!(
             path = %disk.path(&last.name).display(),
             bytes = last.bytes - scan.bytes,
-            "the end of the buffer was torn by a crash before it was acknowledged: cut off, and read from the source again"
+            "the end of the buffer was torn by a crash before it was acknowledged: cut off, and \
+             read from the source again"
         );
         file.truncate(scan.bytes).map_err(&failed)?;
         last.bytes = scan.bytes;
@@ -234,11 +241,11 @@ fn write_again<F: DiskFile>(file: &F, segment: &Segment, durable: u64) -> io::Re
 }
 
 /// The marks of the last record that can be read.
-fn last_marks<D: Disk>(
+fn last_marks<D: Disk, C: Contents>(
     disk: &D,
     segments: &[Segment],
     end: Point,
-) -> Result<Option<Positions>, OpenError> {
+) -> Result<Option<C::Marks>, OpenError> {
     for (place, segment) in segments.iter().enumerate().rev() {
         let failed = at(disk, segment);
         let bound = segments.get(place + 1).map_or(end, |next| next.first);
@@ -252,7 +259,7 @@ fn last_marks<D: Disk>(
         let mut payload = Vec::new();
         for found in found.iter().rev() {
             if walk.read_payload(found, &mut payload).map_err(&failed)?
-                && let Some(marks) = record::decode_marks(&payload)
+                && let Some(marks) = C::decode_marks(&payload)
             {
                 return Ok(Some(marks));
             }

@@ -1,11 +1,11 @@
 //! The file `progress`: what is settled, and up to where records were durable.
 //!
-//! Constraints: it is as large as it will ever be, on the disk, before the first record is
-//! appended, so that a full disk can be drained. It is a help, not a promise: without it everything
-//! that the segments hold is read again.
+//! Constraints: it has its full size on disk before the first record is appended, so that a full
+//! disk can be drained. It is a help, not a promise: without it, all that the segments hold is read
+//! again. The bytes are drawn in [`log`](super).
 //!
-//! Two slots, each in a block of its own. What is not synced goes to one of them only, so the other
-//! holds what was synced last, whatever a crash does.
+//! There are two slots, each in a block of its own. Until a write is synced only one of them is
+//! written to, so the other holds what was synced last, whatever a crash does.
 
 use super::frame::u64_at;
 use super::segment::{decode_format, encode_format};
@@ -18,10 +18,10 @@ pub(super) const NAME: &str = "progress";
 pub(super) const VERSION: u32 = 1;
 
 /// A block of most disks: a torn write spoils only one.
-const SLOT_BYTES: u64 = 4096;
+pub(super) const SLOT_BYTES: u64 = 4096;
 const MAGIC: [u8; 8] = *b"weirprog";
-/// The format, a counter, four numbers, a checksum.
-const USED_BYTES: usize = 60;
+/// The format, a counter, two points, a checksum.
+pub(super) const USED_BYTES: usize = 60;
 
 /// What a slot holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(super) struct ProgressFile<F> {
     file: F,
     /// How many times a slot was made durable: the slot with the higher count holds.
     count: u64,
-    /// What the next slot holds; `None`: nobody knows.
+    /// What was written to the next slot; `None`: unknown.
     written: Option<Progress>,
     is_synced: bool,
 }

@@ -1,13 +1,10 @@
-//! Reading: one record after the other, damage named and passed over.
+//! Reading: one record after the other. Damage is reported and passed over.
 
 use std::io::ErrorKind;
 
 use super::frame::{HEAD_BYTES, Head};
-use super::record;
 use super::segment::{Found, HEADER_BYTES, Walk};
-use super::{Disk, IoError, Log, OwnedRecord, Point, ReadError, Seq};
-use crate::event::Documents;
-use crate::position::Positions;
+use super::{Contents, Disk, IoError, Log, Point, ReadError, Seq};
 
 /// A buffer that has grown larger than this for one record is not kept.
 const BUFFER_BYTES_MAX: usize = 1 << 20;
@@ -41,8 +38,8 @@ impl<F> Reader<F> {
 }
 
 /// What stands where the next record should.
-enum Next {
-    Record(Point, OwnedRecord),
+enum Next<R> {
+    Record(Point, R),
     /// Nothing up to there.
     Lost {
         upto: Point,
@@ -52,7 +49,7 @@ enum Next {
     },
 }
 
-impl<D: Disk> Log<D> {
+impl<D: Disk, C: Contents> Log<D, C> {
     /// The next record, durable or not, in the order of appending. `None`: there is none now.
     /// Copies that this process wrote are passed over.
     ///
@@ -60,7 +57,7 @@ impl<D: Disk> Log<D> {
     ///
     /// When records are lost, and then the next call goes on behind them; when the disk fails, and
     /// then the next call tries again.
-    pub(crate) fn read(&mut self) -> Result<Option<(Seq, OwnedRecord)>, ReadError> {
+    pub(crate) fn read(&mut self) -> Result<Option<(Seq, C::Record)>, ReadError> {
         loop {
             self.reader.at = self.window.skip(self.reader.at);
             let at = self.reader.at;
@@ -88,27 +85,28 @@ impl<D: Disk> Log<D> {
     }
 
     /// From memory, as long as no file is sure to hold it.
-    fn next_pending(&mut self) -> Next {
+    fn next_pending(&mut self) -> Next<C::Record> {
         let index = (self.reader.at.seq - self.tip.durable.seq) as usize;
         let mut head = [0; HEAD_BYTES];
         let frame = self.tip.pending.frame(index).unwrap_or_default();
         let decoded = frame.split_at_checked(HEAD_BYTES).and_then(|(bytes, payload)| {
             head.copy_from_slice(bytes);
-            Some((Head::decode(&head)?, record::decode(payload)?))
+            let head = Head::decode(&head)?;
+            Some((head, C::decode(payload, head.documents)?))
         });
         match decoded {
-            Some((head, (documents, marks))) => self.give(head, documents, marks),
+            Some((head, (record, marks))) => self.give(head, record, marks),
             // What this process encoded decodes.
             None => unreachable!("record {} is not what was appended", self.reader.at.seq),
         }
     }
 
-    fn give(&mut self, head: Head, documents: Documents, marks: Positions) -> Next {
+    fn give(&mut self, head: Head, record: C::Record, marks: C::Marks) -> Next<C::Record> {
         self.window.give(head.start, head.end(), marks);
-        Next::Record(head.end(), OwnedRecord { documents })
+        Next::Record(head.end(), record)
     }
 
-    fn next_in_files(&mut self) -> Result<Next, ReadError> {
+    fn next_in_files(&mut self) -> Result<Next<C::Record>, ReadError> {
         let at = self.reader.at;
         let Some(place) = (0..self.segments.len())
             .rev()
@@ -149,23 +147,20 @@ impl<D: Disk> Log<D> {
     }
 
     /// Reads the record that was found.
-    fn take(&mut self, place: usize, found: Found) -> Result<Next, ReadError> {
+    fn take(&mut self, place: usize, found: Found) -> Result<Next<C::Record>, ReadError> {
         let Some(cursor) = &mut self.reader.cursor else { unreachable!("it has found something") };
         let is_whole = cursor
             .walk
             .read_payload(&found, &mut self.reader.payload)
             .map_err(|error| IoError { path: self.disk.path(&self.segments[place].name), error })?;
         cursor.walk.step_over(&found);
-        let decoded = if is_whole { record::decode(&self.reader.payload) } else { None };
+        let payload = is_whole.then_some(&self.reader.payload);
+        let decoded = payload.and_then(|payload| C::decode(payload, found.head.documents));
         self.reader.payload.clear();
         self.reader.payload.shrink_to(BUFFER_BYTES_MAX);
         Ok(match decoded {
-            Some((documents, marks))
-                if documents.docs.len() as u64 == u64::from(found.head.documents) =>
-            {
-                self.give(found.head, documents, marks)
-            }
-            _ => Next::Lost {
+            Some((record, marks)) => self.give(found.head, record, marks),
+            None => Next::Lost {
                 upto: found.head.end(),
                 segment: Some(place),
                 offset: found.offset,
@@ -218,7 +213,12 @@ impl<D: Disk> Log<D> {
         let name = segment.map_or("", |at| self.segments[at].name.as_str());
         let path = self.disk.path(name);
         if lost.records == 0 {
-            tracing::warn!(path = %path.display(), offset, "the buffer's file is damaged ({what}): nothing is lost, because it is in memory too");
+            tracing::warn!(
+                path = %path.display(),
+                offset,
+                "the buffer's file is damaged ({what}): nothing is lost, because it is in memory \
+                 too"
+            );
             return Ok(());
         }
         Err(ReadError::Damaged {

@@ -1,18 +1,19 @@
-//! A segment: a file with a header and frames behind it, and how to walk over them whatever the
-//! file holds.
+//! A segment: a file of frames behind a header, and a walk over them that works whatever the file
+//! holds. The bytes are drawn in [`log`](super).
 //!
-//! Constraints: the first 16 bytes of the header (magic, version, their checksum) stay as they are
-//! in every version. The name says what the header says, so that a damaged header loses nothing.
-//! Names are in the order of the files' making: where two files have a record of one number, the
-//! later file's holds, because the earlier one could not be made durable.
+//! Constraints: the first 16 bytes (magic, version, their checksum) are the same in every version.
+//! The file's name says what its header says, so that a damaged header loses nothing. Files are
+//! numbered as they are made: where two of them hold a record of the same number, that in the later
+//! file counts, because the earlier one could not be made durable.
 
 use std::io;
 
 use super::frame::{HEAD_BYTES, Head, MAGIC, u32_at};
 use super::{DiskFile, Point};
 
-/// The format that this weir writes, and the newest that it reads.
-pub(super) const VERSION: u32 = 1;
+/// The format that this weir writes, and the newest that it reads; it reads all before it, too. In
+/// format 1 no document has a difference in place of its source's bytes.
+pub(super) const VERSION: u32 = 2;
 /// Bytes of the header.
 pub(super) const HEADER_BYTES: usize = 36;
 const MAGIC_FILE: [u8; 8] = *b"weirlog\n";
@@ -23,7 +24,7 @@ pub(super) const PIECE_BYTES: usize = 64 << 10;
 /// One file of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Segment {
-    /// Files are numbered in the order of their making.
+    /// Files are numbered in the order in which they are made.
     pub(super) number: u64,
     /// Where in the log it begins. It ends where the next one begins.
     pub(super) first: Point,
@@ -53,14 +54,16 @@ impl Segment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Header {
     Good,
+    /// Written by an older weir: its records are read, and none is appended.
+    Older,
     /// Written by a newer weir, in this format.
     Newer(u32),
     Damaged,
 }
 
-pub(super) fn encode_header(first: Point) -> [u8; HEADER_BYTES] {
+pub(super) fn encode_header(first: Point, version: u32) -> [u8; HEADER_BYTES] {
     let mut bytes = [0; HEADER_BYTES];
-    bytes[..16].copy_from_slice(&encode_format(MAGIC_FILE, VERSION));
+    bytes[..16].copy_from_slice(&encode_format(MAGIC_FILE, version));
     bytes[16..24].copy_from_slice(&first.seq.to_le_bytes());
     bytes[24..32].copy_from_slice(&first.documents.to_le_bytes());
     let crc = crc32fast::hash(&bytes[16..32]);
@@ -74,8 +77,10 @@ pub(super) fn read_header<F: DiskFile>(file: &F, first: Point) -> io::Result<Hea
     file.read_at(&mut bytes, 0)?;
     Ok(match decode_format(&bytes, MAGIC_FILE) {
         Some(newer) if newer > VERSION => Header::Newer(newer),
-        Some(VERSION) if bytes == encode_header(first) => Header::Good,
-        _ => Header::Damaged,
+        Some(version) if bytes != encode_header(first, version) => Header::Damaged,
+        Some(VERSION) => Header::Good,
+        Some(_) => Header::Older,
+        None => Header::Damaged,
     })
 }
 
@@ -95,7 +100,7 @@ pub(super) fn decode_format(bytes: &[u8], magic: [u8; 8]) -> Option<u32> {
     is_whole.then(|| u32_at(bytes, 8))
 }
 
-/// A walk over a file's frames from one place on.
+/// A walk over a file's frames from some offset on.
 #[derive(Debug)]
 pub(super) struct Walk<F> {
     pub(super) file: F,
@@ -109,7 +114,7 @@ pub(super) struct Walk<F> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) head: Head,
-    /// Where it stands; behind the place where it was expected when there is damage in between.
+    /// Where it stands: where it was expected, or behind that when there is damage in between.
     pub(super) offset: u64,
 }
 
@@ -123,8 +128,8 @@ impl<F: DiskFile> Walk<F> {
         self.bytes = bytes;
     }
 
-    /// The next head of a whole frame that lies between `first` and `bound`, damage stepped over.
-    /// Does not move.
+    /// The next head of a whole frame between `first` and `bound`; damage is stepped over. Does not
+    /// move.
     pub(super) fn peek(&self, first: Point, bound: Point) -> io::Result<Option<Found>> {
         let fits = |found: &Found| {
             found.offset + found.head.frame_bytes() <= self.bytes
@@ -147,7 +152,7 @@ impl<F: DiskFile> Walk<F> {
         self.search(fits)
     }
 
-    /// Looks for a head behind the place where one is expected.
+    /// Looks for a head behind where one is expected.
     fn search(&self, fits: impl Fn(&Found) -> bool) -> io::Result<Option<Found>> {
         let mut piece = vec![0; PIECE_BYTES];
         let mut base = self.offset + 1;

@@ -1,10 +1,10 @@
-//! Writing down what is settled, and removing the files that nobody needs any more.
+//! Writing down what is settled, and removing files that are no longer needed.
 
 use std::io::ErrorKind;
 
-use super::{Disk, IoError, Log, Point};
+use super::{Contents, Disk, IoError, Log, Point};
 
-impl<D: Disk> Log<D> {
+impl<D: Disk, C: Contents> Log<D, C> {
     /// Writes down what is settled and removes files that hold nothing else. To be called whenever
     /// something was settled, so that a killed process does not send it again, and with
     /// `durably` about once a second, so that a power failure does not either.
@@ -44,14 +44,14 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    /// The segments that nobody needs, by their places.
+    /// The segments that are no longer needed, by index.
     fn done(&self) -> impl Iterator<Item = usize> {
         let settled = self.window.settled();
         (0..self.segments.len()).filter(move |&at| {
             let is_last = at + 1 == self.segments.len();
             let (first, end) = (self.segments[at].first, self.end_of_segment(at));
             let is_in_use = is_last && self.tip.file.is_some();
-            // Or one that holds no record because a later one has them.
+            // Or it holds no record, because a later one has them.
             !is_in_use && (end.seq <= settled.seq || end.seq <= first.seq)
         })
     }

@@ -1,38 +1,37 @@
 //! What was given out and is not settled. Pure.
 //!
-//! Constraint: one entry for each record that is not settled, and at most one more between two of
-//! them: settled neighbours are one entry. So one stuck document costs nothing while thousands of
-//! records behind it settle.
+//! Constraint: there is one entry for each record that is not settled, and at most one between two
+//! of them, because settled neighbours share one. So a stuck document costs nothing while thousands
+//! of records behind it are settled.
 //!
-//! Invariant: all records before `settled` are settled, and its marks are those of the last of them
-//! that is known.
+//! Invariant: all records before `settled` are settled, and `marks` are those of the last of them
+//! whose marks are known.
 
 use std::collections::BTreeMap;
 
 use super::{Amount, Point};
-use crate::position::Positions;
 
 #[derive(Debug)]
-pub(super) struct Window {
+pub(super) struct Window<M> {
     settled: Point,
-    marks: Option<Positions>,
+    marks: Option<M>,
     /// By the number of its first record; none overlap, none is before `settled`.
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, Entry<M>>,
 }
 
 /// One record, or settled neighbours.
 #[derive(Debug)]
-struct Entry {
+struct Entry<M> {
     start: Point,
     end: Point,
     /// Documents that are not settled.
     remaining: u64,
     /// Of its last record; `None` when that was lost.
-    marks: Option<Positions>,
+    marks: Option<M>,
 }
 
-impl Window {
-    pub(super) fn new(settled: Point) -> Window {
+impl<M> Window<M> {
+    pub(super) fn new(settled: Point) -> Window<M> {
         Window { settled, marks: None, entries: BTreeMap::new() }
     }
 
@@ -41,17 +40,17 @@ impl Window {
         self.settled
     }
 
-    pub(super) fn marks(&self) -> Option<&Positions> {
+    pub(super) fn marks(&self) -> Option<&M> {
         self.marks.as_ref()
     }
 
     /// A record was given out.
-    pub(super) fn give(&mut self, start: Point, end: Point, marks: Positions) {
+    pub(super) fn give(&mut self, start: Point, end: Point, marks: M) {
         let remaining = end.documents - start.documents;
         self.insert(Entry { start, end, remaining, marks: Some(marks) });
     }
 
-    /// Records are lost: nobody will settle them. Those among them that were given out are not.
+    /// Records are lost, except those among them that were given out: nobody will settle them.
     pub(super) fn lose(&mut self, start: Point, end: Point) -> Amount {
         let mut lost = Amount::default();
         let mut at = start;
@@ -103,7 +102,7 @@ impl Window {
     }
 
     /// Puts an entry in its place; when it is settled, with its settled neighbours.
-    fn insert(&mut self, mut entry: Entry) {
+    fn insert(&mut self, mut entry: Entry<M>) {
         if entry.remaining == 0 {
             if self.entries.get(&entry.end.seq).is_some_and(|next| next.remaining == 0)
                 && let Some(next) = self.entries.remove(&entry.end.seq)

@@ -1,13 +1,13 @@
-//! Appending: frames go to the last segment, and stay in memory until they are durable.
+//! Appending: frames go to the last segment, and are kept in memory until they are durable.
 
 use std::io;
 
 use super::frame::{HEAD_BYTES, Head, PAYLOAD_BYTES_MAX};
 use super::progress::Progress;
-use super::segment::{HEADER_BYTES, Segment, encode_header};
-use super::{AppendError, Disk, DiskFile, IoError, Log, Point, Record, Seq};
+use super::segment::{HEADER_BYTES, Segment, VERSION, encode_header};
+use super::{AppendError, Contents, Disk, DiskFile, IoError, Log, Point, Record, Seq};
 
-/// When more than this is not durable, appending makes it so: what is not is kept in memory.
+/// When more than this would not be durable, appending syncs first: it is kept in memory.
 const PENDING_BYTES_MAX: usize = 4 << 20;
 
 /// The end of the log.
@@ -24,14 +24,11 @@ pub(super) struct Tip<F> {
     /// The number of the next segment.
     pub(super) number: u64,
     pub(super) pending: Pending,
-    /// The frame that is being made.
-    frame: Vec<u8>,
 }
 
 impl<F> Tip<F> {
     pub(super) fn new(file: Option<F>, durable_bytes: u64, next: Point, number: u64) -> Tip<F> {
-        let (pending, frame) = (Pending::default(), Vec::new());
-        Tip { file, durable_bytes, next, durable: next, number, pending, frame }
+        Tip { file, durable_bytes, next, durable: next, number, pending: Pending::default() }
     }
 }
 
@@ -44,9 +41,20 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    fn push(&mut self, frame: &[u8]) {
-        self.starts.push(self.bytes.len());
-        self.bytes.extend_from_slice(frame);
+    /// Adds a frame, and answers it.
+    fn push(&mut self, head: &Head, payload: &[u8]) -> &[u8] {
+        let start = self.bytes.len();
+        self.starts.push(start);
+        self.bytes.extend_from_slice(&head.encode());
+        self.bytes.extend_from_slice(payload);
+        &self.bytes[start..]
+    }
+
+    /// Takes the last frame out again.
+    fn pop(&mut self) {
+        if let Some(start) = self.starts.pop() {
+            self.bytes.truncate(start);
+        }
     }
 
     fn clear(&mut self) {
@@ -54,7 +62,7 @@ impl Pending {
         self.starts.clear();
     }
 
-    /// A record's frame: which of them, counted from the first that is not durable.
+    /// The frame of a record, counted from the first that is not durable.
     pub(super) fn frame(&self, index: usize) -> Option<&[u8]> {
         let start = *self.starts.get(index)?;
         let end = self.starts.get(index + 1).copied().unwrap_or(self.bytes.len());
@@ -62,7 +70,7 @@ impl Pending {
     }
 }
 
-impl<D: Disk> Log<D> {
+impl<D: Disk, C: Contents> Log<D, C> {
     /// Adds one record. In the page cache when this returns, where `kill -9` does it no harm;
     /// durable after [`Log::sync`].
     ///
@@ -70,38 +78,22 @@ impl<D: Disk> Log<D> {
     ///
     /// When there is no room or the disk fails: nothing was added, and everything before it is as
     /// it was.
-    pub(crate) fn append(&mut self, record: &Record<'_>) -> Result<Seq, AppendError> {
-        let mut frame = std::mem::take(&mut self.tip.frame);
-        let result = self.append_with(record, &mut frame);
-        frame.clear();
-        // One large event must not keep its memory for ever.
-        frame.shrink_to(PENDING_BYTES_MAX);
-        self.tip.frame = frame;
-        result
-    }
-
-    fn append_with(
-        &mut self,
-        record: &Record<'_>,
-        frame: &mut Vec<u8>,
-    ) -> Result<Seq, AppendError> {
-        let head = self.encode(record, frame)?;
-        self.make_room(frame.len() as u64)?;
-        let is_much = !self.tip.pending.bytes.is_empty()
-            && self.tip.pending.bytes.len() + frame.len() > PENDING_BYTES_MAX;
-        if is_much
-            || self.segments.back().is_some_and(|last| last.bytes >= self.limits.segment_bytes)
-        {
-            self.sync()?;
+    pub(crate) fn append(&mut self, record: &Record<'_, C::Marks>) -> Result<Seq, AppendError> {
+        let frame_bytes = HEAD_BYTES + record.payload.len();
+        if record.payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(self.too_large(frame_bytes as u64));
         }
-        if self.segments.back().is_some_and(|last| last.bytes >= self.limits.segment_bytes) {
-            self.tip.file = None;
-        }
-        if self.tip.file.is_none() {
-            self.begin_segment()?;
-        }
-        self.write_frame(frame)?;
-        self.tip.pending.push(frame);
+        self.make_room(frame_bytes as u64)?;
+        self.make_segment(frame_bytes)?;
+        let head = Head {
+            start: self.tip.next,
+            documents: record.documents,
+            durable: self.tip.durable.seq,
+            is_copy: record.is_copy,
+            payload_bytes: record.payload.len() as u32,
+            payload_crc: crc32fast::hash(record.payload),
+        };
+        self.write_frame(&head, record.payload)?;
         self.tip.next = head.end();
         self.documents += u64::from(head.documents);
         if record.is_copy {
@@ -112,31 +104,30 @@ impl<D: Disk> Log<D> {
         Ok(Seq(head.start.seq))
     }
 
-    fn encode(&mut self, record: &Record<'_>, frame: &mut Vec<u8>) -> Result<Head, AppendError> {
-        let plain = record.documents.bytes.len();
-        let too_large = |bytes: usize| AppendError::TooLarge {
-            bytes: bytes as u64,
-            bytes_max: self.limits.bytes_max,
-        };
-        if plain > PAYLOAD_BYTES_MAX {
-            return Err(too_large(plain));
+    /// The error of a record that no settling makes room for.
+    pub(crate) fn too_large(&self, bytes: u64) -> AppendError {
+        AppendError::TooLarge { bytes, bytes_max: self.limits.bytes_max }
+    }
+
+    /// Makes sure that there is a segment to append to, and that not too much is pending with so
+    /// many bytes more.
+    fn make_segment(&mut self, frame_bytes: usize) -> Result<(), AppendError> {
+        let pending = self.tip.pending.bytes.len();
+        let is_much = pending > 0 && pending + frame_bytes > PENDING_BYTES_MAX;
+        if is_much || self.is_last_full() {
+            self.sync()?;
         }
-        frame.resize(HEAD_BYTES, 0);
-        self.encoder.encode(record, frame);
-        let payload = &frame[HEAD_BYTES..];
-        if payload.len() > PAYLOAD_BYTES_MAX {
-            return Err(too_large(frame.len()));
+        if self.is_last_full() {
+            self.tip.file = None;
         }
-        let head = Head {
-            start: self.tip.next,
-            documents: record.documents.docs.len() as u32,
-            durable: self.tip.durable.seq,
-            is_copy: record.is_copy,
-            payload_bytes: payload.len() as u32,
-            payload_crc: crc32fast::hash(payload),
-        };
-        frame[..HEAD_BYTES].copy_from_slice(&head.encode());
-        Ok(head)
+        if self.tip.file.is_none() {
+            self.begin_segment()?;
+        }
+        Ok(())
+    }
+
+    fn is_last_full(&self) -> bool {
+        self.segments.back().is_some_and(|last| last.bytes >= self.limits.segment_bytes)
     }
 
     /// Makes sure that a frame fits under the bound, and the headers with it of the files that it
@@ -151,9 +142,9 @@ impl<D: Disk> Log<D> {
         if self.bytes() + needed <= bytes_max {
             return Ok(());
         }
-        let fixed = self.bytes() - self.segments.iter().map(|segment| segment.bytes).sum::<u64>();
+        let fixed = self.bytes() - self.segment_bytes();
         if fixed + least > bytes_max {
-            return Err(AppendError::TooLarge { bytes: fixed + least, bytes_max });
+            return Err(self.too_large(fixed + least));
         }
         self.retire_last_segment();
         self.tidy(false)?;
@@ -163,14 +154,16 @@ impl<D: Disk> Log<D> {
         Err(AppendError::Full { bytes: self.bytes(), bytes_max })
     }
 
-    fn write_frame(&mut self, frame: &[u8]) -> Result<(), AppendError> {
+    fn write_frame(&mut self, head: &Head, payload: &[u8]) -> Result<(), AppendError> {
         let (Some(file), Some(last)) = (&self.tip.file, self.segments.back_mut()) else {
             unreachable!("a segment was begun")
         };
+        let frame = self.tip.pending.push(head, payload);
         let Err(error) = file.write_at(frame, last.bytes) else {
             last.bytes += frame.len() as u64;
             return Ok(());
         };
+        self.tip.pending.pop();
         let path = self.disk.path(&last.name);
         if file.truncate(last.bytes).is_err() {
             // The next frame must not stand behind half of this one.
@@ -205,7 +198,8 @@ impl<D: Disk> Log<D> {
             };
             tracing::warn!(
                 path = %self.disk.path(&last.name).display(),
-                "the disk could not make the buffer durable ({error}): writing it again to another file"
+                "the disk could not make the buffer durable ({error}): writing it again to \
+                 another file"
             );
             self.abandon_last_segment();
         }
@@ -249,7 +243,7 @@ impl<D: Disk> Log<D> {
         let file = self.disk.create(&segment.name)?;
         let pending = &self.tip.pending.bytes;
         let write = || {
-            file.write_at(&encode_header(segment.first), 0)?;
+            file.write_at(&encode_header(segment.first, VERSION), 0)?;
             file.sync()?;
             if !pending.is_empty() {
                 // Not before: a damaged header with anything behind it is then damage, and never a

@@ -10,7 +10,7 @@ fn spool(
     memory: u64,
     metrics: &Metrics,
     ledger: &Ledger,
-) -> (Writer, Reader, Guard) {
+) -> (Writer, Reader, Handle) {
     let spool = SpoolSettings { path: folder.to_owned(), disk: 64 << 20 };
     let context = Context { ledger: ledger.clone(), ..Context::default() };
     open(&Settings { memory, spool: Some(spool) }, metrics, &context).unwrap()
@@ -21,13 +21,13 @@ fn damaged() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let ledger = Ledger::default();
     let metrics = Metrics::new(&ledger).unwrap();
-    let (writer, reader, guard) = spool(folder.path(), 1 << 20, &metrics, &ledger);
+    let (writer, reader, handle) = spool(folder.path(), 1 << 20, &metrics, &ledger);
     for size in [1000, 2000] {
         writer.put(documents(&[size]), ledger.receive(1)).unwrap();
     }
-    guard.secure();
+    handle.secure();
     drop((writer, reader));
-    guard.close();
+    handle.close();
     let mut files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
     let segment = files.find(|path| path.extension().is_some_and(|is| is == "segment")).unwrap();
     let mut bytes = std::fs::read(&segment).unwrap();
@@ -61,7 +61,7 @@ fn what_a_damaged_disk_lost_has_an_outcome_only_after_the_marks_of_the_loss_are_
 async fn a_spool_that_nothing_was_put_into_shows_no_bytes() {
     let (folder, ledger) = (tempfile::tempdir().unwrap(), Ledger::default());
     let metrics = Metrics::new(&ledger).unwrap();
-    let (writer, reader, guard) = spool(folder.path(), 5_000, &metrics, &ledger);
+    let (writer, reader, handle) = spool(folder.path(), 5_000, &metrics, &ledger);
     let gauge = metrics.buffer_bytes.with_label_values(&["disk"]);
     // The thread overwrites it.
     gauge.set(7);
@@ -72,13 +72,13 @@ async fn a_spool_that_nothing_was_put_into_shows_no_bytes() {
     }
     until(|| gauge.get() > 1000, "it shows what waits on disk").await;
     drop((writer, reader));
-    guard.close();
+    handle.close();
 }
 
 async fn until(mut is_so: impl FnMut() -> bool, what: &str) {
     let begin = std::time::Instant::now();
     while !is_so() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "{what}");
+        assert!(begin.elapsed() < DEADLINE, "{what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

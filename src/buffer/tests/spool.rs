@@ -14,7 +14,7 @@ struct Run {
     shutdown: Shutdown,
     writer: Option<Writer>,
     reader: Reader,
-    guard: Guard,
+    handle: Handle,
 }
 
 impl Run {
@@ -30,8 +30,8 @@ impl Run {
         let spool = SpoolSettings { path: folder.to_owned(), disk: 64 << 20 };
         let settings = Settings { memory, spool: Some(spool) };
         let metrics = Metrics::new(&ledger).unwrap();
-        let (writer, reader, guard) = open(&settings, &metrics, &context).unwrap();
-        Run { ledger, tracker, health, shutdown, writer: Some(writer), reader, guard }
+        let (writer, reader, handle) = open(&settings, &metrics, &context).unwrap();
+        Run { ledger, tracker, health, shutdown, writer: Some(writer), reader, handle }
     }
 
     /// A document of each of these sizes, which together reach `position`.
@@ -39,7 +39,8 @@ impl Run {
         let count = sizes.len() as u64;
         let ticket = self.tracker.issue("all", count, Some(position.to_string().into())).unwrap();
         let held = self.ledger.receive(count).with_ticket(ticket);
-        self.writer.as_ref().unwrap().put(documents(sizes), held).unwrap();
+        let (writer, documents) = (self.writer.clone().unwrap(), documents(sizes));
+        join(std::thread::spawn(move || writer.put(documents, held))).unwrap();
     }
 
     /// Takes this many documents; their sizes, in order.
@@ -47,9 +48,7 @@ impl Run {
         let mut items = Vec::new();
         while items.len() < count {
             let limits = BatchLimits { bytes: 1 << 20, count: count - items.len() };
-            let next =
-                tokio::time::timeout(Duration::from_secs(60), self.reader.next(limits)).await;
-            items.extend(next.expect("something comes").expect("it has not ended"));
+            items.extend(next(&mut self.reader, limits).await.expect("it has not ended"));
         }
         (items.iter().map(|item| item.body().len()).collect(), items)
     }
@@ -72,7 +71,7 @@ impl Run {
     async fn until_mark(&self, position: &str) {
         let begin = std::time::Instant::now();
         while self.mark().as_deref() != Some(position) {
-            assert!(begin.elapsed() < Duration::from_secs(60), "it stands at {:?}", self.mark());
+            assert!(begin.elapsed() < DEADLINE, "it stands at {:?}", self.mark());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -81,11 +80,11 @@ impl Run {
     fn kill(self) {
         drop(self.writer);
         drop(self.reader);
-        self.guard.close();
+        self.handle.close();
     }
 }
 
-fn settle(items: Vec<Item>) {
+pub(super) fn settle(items: Vec<Item>) {
     let mut tally = Tally::default();
     tally.delivered(Delivered::Created, items.len() as u64);
     Item::settle_all(items, &tally);
@@ -101,7 +100,7 @@ async fn while_the_reader_keeps_up_nothing_goes_to_disk() {
     assert_eq!(run.mark(), None, "nobody has settled them");
     settle(items);
     assert_eq!(run.mark().as_deref(), Some("1"));
-    assert_eq!(run.guard.documents_on_disk(), 0);
+    assert_eq!(run.handle.documents_on_disk(), 0);
     run.kill();
 }
 
@@ -127,9 +126,9 @@ async fn what_is_on_disk_is_recovered_and_what_was_settled_is_not() {
         run.put(&[1000 + number], number as u64 + 1);
     }
     run.deliver(20).await;
-    run.guard.secure();
+    run.handle.secure();
     run.until_mark("50").await;
-    assert_eq!(run.guard.documents_on_disk(), 30);
+    assert_eq!(run.handle.documents_on_disk(), 30);
     run.kill();
 
     let mut run = Run::start(folder.path(), 1 << 20);
@@ -139,7 +138,7 @@ async fn what_is_on_disk_is_recovered_and_what_was_settled_is_not() {
     assert_eq!(sizes, (1020..1050).chain([7]).collect::<Vec<_>>(), "first what was there");
     settle(items);
     assert!(run.ledger.snapshot().is_balanced());
-    assert_eq!((run.ledger.snapshot().in_flight, run.guard.documents_on_disk()), (0, 0));
+    assert_eq!((run.ledger.snapshot().in_flight, run.handle.documents_on_disk()), (0, 0));
     run.kill();
 
     let run = Run::start(folder.path(), 1 << 20);
@@ -154,14 +153,14 @@ async fn what_waits_for_long_is_copied_and_read_once_all_the_same() {
     run.put(&[10, 20], 1);
     run.put(&[30], 2);
     let (_, sent) = run.take(1).await;
-    run.guard.secure();
+    run.handle.secure();
     assert_eq!(run.mark().as_deref(), Some("2"), "no crash can lose them any more");
-    assert_eq!(run.guard.documents_on_disk(), 3);
+    assert_eq!(run.handle.documents_on_disk(), 3);
     let (sizes, rest) = run.take(2).await;
     assert_eq!(sizes, [20, 30]);
     settle(sent);
     settle(rest);
-    assert_eq!((run.ledger.snapshot().in_flight, run.guard.documents_on_disk()), (0, 0));
+    assert_eq!((run.ledger.snapshot().in_flight, run.handle.documents_on_disk()), (0, 0));
     run.put(&[40], 3);
     assert_eq!(run.take(1).await.0, [40], "the copies are not read");
     run.kill();
@@ -173,7 +172,7 @@ async fn copies_are_recovered_after_a_crash() {
     let mut run = Run::start(folder.path(), 1 << 20);
     run.put(&[10, 20], 1);
     let (_, _in_vain) = run.take(1).await;
-    run.guard.secure();
+    run.handle.secure();
     run.kill();
     let mut run = Run::start(folder.path(), 1 << 20);
     assert_eq!(run.ledger.snapshot().recovered, 2);
@@ -188,16 +187,16 @@ async fn the_settled_marks_never_pass_what_is_only_on_this_disk() {
     run.put(&[100], 1);
     let (_, items) = run.take(1).await;
     settle(items);
-    assert_eq!(run.guard.settled_marks(&run.tracker).get("all").map(Position::as_str), Some("1"));
+    assert_eq!(run.handle.settled_marks(&run.tracker).get("all").map(Position::as_str), Some("1"));
     for number in 2..=20 {
         run.put(&[1000], number);
     }
-    run.guard.secure();
+    run.handle.secure();
     run.until_mark("20").await;
-    let settled = run.guard.settled_marks(&run.tracker);
+    let settled = run.handle.settled_marks(&run.tracker);
     assert_eq!(settled.get("all").map(Position::as_str), Some("1"), "nor does it go back");
     run.deliver(19).await;
-    assert_eq!(run.guard.settled_marks(&run.tracker).get("all").map(Position::as_str), Some("20"));
+    assert_eq!(run.handle.settled_marks(&run.tracker).get("all").map(Position::as_str), Some("20"));
     run.kill();
 }
 
@@ -211,13 +210,13 @@ async fn in_a_drain_the_disk_is_left_to_the_next_run() {
     run.shutdown.drain.cancel();
     run.writer = None;
     let mut taken = 0;
-    while let Some(items) = run.reader.next(LIMITS).await {
+    while let Some(items) = next(&mut run.reader, LIMITS).await {
         taken += items.len();
         settle(items);
     }
     assert!(taken < 200);
-    run.guard.secure();
-    assert_eq!(run.guard.documents_on_disk(), 200 - taken as u64);
+    run.handle.secure();
+    assert_eq!(run.handle.documents_on_disk(), 200 - taken as u64);
     assert_eq!(run.ledger.snapshot().in_flight, 200 - taken as u64);
     run.kill();
 }
@@ -231,7 +230,7 @@ async fn a_source_that_ends_has_the_disk_emptied_too() {
     }
     run.writer = None;
     let mut taken = 0;
-    while let Some(items) = run.reader.next(LIMITS).await {
+    while let Some(items) = next(&mut run.reader, LIMITS).await {
         taken += items.len();
         settle(items);
     }
@@ -257,16 +256,17 @@ async fn what_the_disk_has_of_an_earlier_term_holds_no_mark_of_this_one_back() {
     for number in 1..=20 {
         run.put(&[1000], number);
     }
-    run.guard.secure();
-    let settled = |run: &Run| run.guard.settled_marks(&run.tracker).remove("all").map(String::from);
+    run.handle.secure();
+    let settled =
+        |run: &Run| run.handle.settled_marks(&run.tracker).remove("all").map(String::from);
     assert_eq!(settled(&run), None);
     // Another replica has led meanwhile, and has settled everything up to 200.
     let marks = Positions::from([("all".to_owned(), "200".into())]);
     run.tracker.begin(marks.clone());
-    run.guard.begin(marks);
+    run.handle.begin(marks);
     assert_eq!(settled(&run).as_deref(), Some("200"));
     run.put(&[1000], 201);
-    run.guard.secure();
+    run.handle.secure();
     assert_eq!(run.mark().as_deref(), Some("201"), "it is safe on this disk");
     assert_eq!(settled(&run).as_deref(), Some("200"), "and on no other");
     run.deliver(20).await;
@@ -282,7 +282,7 @@ async fn marks_that_an_earlier_run_wrote_beside_its_records_are_no_settled_marks
     let run = Run::start(folder.path(), 1 << 20);
     for number in 1..=4 {
         run.put(&[1000], number);
-        run.guard.secure();
+        run.handle.secure();
     }
     run.kill();
 
@@ -290,10 +290,10 @@ async fn marks_that_an_earlier_run_wrote_beside_its_records_are_no_settled_marks
     let mut run = Run::start(folder.path(), 1 << 20);
     run.tracker.begin(Positions::from([("all".to_owned(), Position::Nowhere)]));
     run.deliver(3).await;
-    assert_eq!(run.guard.settled_marks(&run.tracker).get("all"), None);
+    assert_eq!(run.handle.settled_marks(&run.tracker).get("all"), None);
     run.put(&[1000], 5);
     run.deliver(2).await;
-    assert_eq!(run.guard.settled_marks(&run.tracker).get("all").map(Position::as_str), Some("5"));
+    assert_eq!(run.handle.settled_marks(&run.tracker).get("all").map(Position::as_str), Some("5"));
     run.kill();
 }
 
@@ -304,7 +304,7 @@ async fn documents_that_were_damaged_on_disk_are_counted_and_the_source_is_told_
     let run = Run::start(folder.path(), 1 << 20);
     run.put(&[1000], 1);
     run.put(&[2000], 2);
-    run.guard.secure();
+    run.handle.secure();
     run.kill();
     let mut files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
     let segment = files.find(|path| path.extension().is_some_and(|is| is == "segment")).unwrap();
@@ -318,7 +318,7 @@ async fn documents_that_were_damaged_on_disk_are_counted_and_the_source_is_told_
     let told = run.tracker.losses();
     let begin = std::time::Instant::now();
     while *told.borrow() == 0 {
-        assert!(begin.elapsed() < Duration::from_secs(60), "nobody is told");
+        assert!(begin.elapsed() < DEADLINE, "nobody is told");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert!(run.tracker.losses().has_changed().unwrap(), "who comes later is told as well");

@@ -57,7 +57,7 @@ impl Process {
                 }
                 Step::Release => self.release(shared)?,
                 Step::CloseBuffer => {
-                    self.buffer.work(shared.clock.at(shared.now), true);
+                    self.buffer.close(shared.clock.at(shared.now));
                     true
                 }
                 Step::SavePosition => {

@@ -15,14 +15,14 @@ use std::sync::Arc;
 use self::ending::Ending;
 use self::stages::Worker;
 use self::terms::Lease;
-use super::clock::{Clock, MILLISECOND, NEVER, SECOND, Time, wall};
+use super::clock::{Clock, NEVER, SECOND, Time, wall};
 use super::feed::{Around, Feed};
 use super::leases::Answer;
 use super::oracle::Violation;
 use super::plan::Plan;
 use super::replica::Home;
 use super::world::Shared;
-use crate::buffer::simulated::Buffer;
+use crate::buffer::simulated::{Buffer, WORK_INTERVAL};
 use crate::event::EncodeSettings;
 use crate::handoff::{Closed, SourceSender, Takeover};
 use crate::ledger::Ledger;
@@ -37,7 +37,7 @@ use crate::source::kubernetes::simulated::Source;
 
 /// How often positions are saved, and how often the spool's thread works.
 const SAVE_EVERY: Time = SAVE_INTERVAL.as_micros() as Time;
-const WORK_EVERY: Time = 100 * MILLISECOND;
+const WORK_EVERY: Time = WORK_INTERVAL.as_micros() as Time;
 
 /// What does something next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +92,6 @@ pub(super) struct Process {
     mode: Mode,
     encode: EncodeSettings,
     spool_due: Time,
-    durably_due: Time,
     sink_due: Time,
     save_due: Time,
     /// It was told to end.
@@ -177,7 +176,6 @@ impl Process {
                 keep_source: true,
             },
             spool_due: now,
-            durably_due: now,
             sink_due: now,
             save_due: now,
             ending: None,
@@ -331,14 +329,12 @@ impl Process {
 
     fn spool(&mut self, shared: &mut Shared) -> Result<(), Violation> {
         let now = shared.now;
-        let durably = now >= self.durably_due;
-        if durably {
-            self.durably_due = now + SECOND;
-        }
-        let is_news = self.buffer.work(shared.clock.at(now), durably);
+        let is_news = self.buffer.work(shared.clock.at(now));
         // With nothing on the way it would only look.
         let is_idle = self.ledger.snapshot().in_flight == 0 && now >= shared.calm_at;
         self.spool_due = now + if is_idle { 5 * SECOND } else { WORK_EVERY };
+        // It has told those who wait for room.
+        self.workers.iter_mut().for_each(|worker| worker.try_again(now));
         if is_news {
             self.wake_sink(now);
         }
@@ -360,8 +356,8 @@ impl Process {
         if !ledger.is_balanced() {
             return Err(format!("the ledger is not balanced: {ledger}"));
         }
-        if let Some(bound) = self.buffer.broken_bound(shared.charge_max) {
-            return Err(bound);
+        if let Some(violation) = self.buffer.violation(shared.charge_max) {
+            return Err(violation);
         }
         // After a restore two versions may share an id, and be of different days.
         if let Some(id) = shared.os.stored_twice.iter().find(|id| shared.oracle.is_alone(id)) {
@@ -376,7 +372,7 @@ impl Process {
     /// Whether everything has its outcome, and the sources, if they run, wait for more.
     pub(super) fn is_at_rest(&self, shared: &Shared) -> bool {
         self.ledger.snapshot().in_flight == 0
-            && self.buffer.is_empty()
+            && self.buffer.is_at_rest()
             && self.feeds.iter().all(|feed| feed.is_at_rest(&shared.server))
     }
 

@@ -31,7 +31,7 @@ impl Process {
                 Next::Wait(wake) => wake,
             };
             self.sink_due = shared.clock.time_of(wake);
-            if self.buffer.wants_refill() {
+            if self.buffer.is_called() {
                 self.spool_due = self.spool_due.min(shared.now + MILLISECOND);
             }
             return Ok(());

@@ -8,10 +8,13 @@ use super::super::history::id_in;
 use super::super::oracle::Violation;
 use super::super::world::Shared;
 use super::{Process, closed};
-use crate::buffer::simulated::charge_of;
+use crate::buffer::simulated::{RETRY_INTERVAL, charge_of};
 use crate::event::{Documents, Edits, EventView, Original, encode};
 use crate::handoff::Work;
 use crate::ledger::{Held, Tally};
+
+/// How often a worker looks whether the memory has room, where production waits for that.
+const LOOK_EVERY: Time = 20 * MILLISECOND;
 
 /// A worker: its queue, and what found no room in the buffer.
 pub(super) struct Worker {
@@ -29,6 +32,13 @@ impl Worker {
         self.blocked.is_none() && self.queue.is_empty()
     }
 
+    /// There may be room now.
+    pub(super) fn try_again(&mut self, now: Time) {
+        if self.blocked.is_some() {
+            self.due = self.due.min(now);
+        }
+    }
+
     /// When it does something next.
     pub(super) fn next(&self, now: Time) -> Time {
         if self.is_idle() { NEVER } else { self.due.max(now) }
@@ -42,8 +52,10 @@ impl Process {
         worker.due = shared.now + self.random.u64(..5) * MILLISECOND;
         if let Some((documents, held)) = worker.blocked.take() {
             worker.blocked = self.buffer.put(documents, held, at).map_err(closed)?;
-            let is_blocked = worker.blocked.is_some();
-            worker.due += if is_blocked { 20 * MILLISECOND } else { 0 };
+            if worker.blocked.is_some() {
+                let is_told = self.buffer.has_disk();
+                worker.due += if is_told { RETRY_INTERVAL.as_micros() as Time } else { LOOK_EVERY };
+            }
         } else if let Ok(work) = worker.queue.try_recv() {
             let (documents, held) = self.run_chunk(number, work, shared)?;
             if !documents.docs.is_empty() {

@@ -32,7 +32,7 @@ fn documents(bodies: &[(&str, bool)]) -> Documents {
 
 async fn write(path: &Path, bodies: &[&str]) -> Result<Ledger, SinkError> {
     let (ledger, context) = context();
-    let (writer, reader) = buffer::channel(&buffer::Settings::default(), &context.metrics);
+    let (writer, reader) = buffer::in_memory(&context.metrics);
     let documents = documents(&bodies.iter().map(|body| (*body, true)).collect::<Vec<_>>());
     writer.put(documents, ledger.receive(bodies.len() as u64)).unwrap();
     drop(writer);
@@ -84,7 +84,7 @@ async fn a_file_that_another_process_writes_is_refused() {
 #[tokio::test]
 async fn a_full_disk_is_named_and_nothing_is_settled() {
     let (ledger, context) = context();
-    let (writer, reader) = buffer::channel(&buffer::Settings::default(), &context.metrics);
+    let (writer, reader) = buffer::in_memory(&context.metrics);
     writer.put(documents(&[("{}", true)]), ledger.receive(1)).unwrap();
     let error = run(Target::File("/dev/full".into()), reader, &context).await.unwrap_err();
     insta::assert_snapshot!(error, @"cannot write the sink's file /dev/full: No space left on device (os error 28): its folder must exist, weir must have the right to write to it, and its disk must have room; nothing that was not written counts as delivered");

@@ -11,7 +11,13 @@ use std::fmt::Write;
 
 use super::simulated::SimulatedDisk;
 use super::*;
-use crate::event::{Document, DocumentIdentity, Origin};
+use crate::buffer::record::{Contents, Encoder};
+use crate::event::{Document, DocumentIdentity, Documents, Origin};
+use crate::position::Positions;
+
+/// With the records of a buffer.
+type Log<D> = super::Log<D, Contents>;
+type Opened<D> = super::Opened<D, Contents>;
 
 /// Files so small that a few records fill one.
 const LIMITS: Limits = Limits { bytes_max: 64 << 10, segment_bytes: 2 << 10 };
@@ -21,6 +27,7 @@ const LIMITS: Limits = Limits { bytes_max: 64 << 10, segment_bytes: 2 << 10 };
 struct Sample {
     documents: Documents,
     marks: Positions,
+    payload: Vec<u8>,
     is_copy: bool,
 }
 
@@ -64,11 +71,17 @@ impl Sample {
             });
         }
         let marks = Positions::from([("all".to_owned(), number.to_string().into())]);
-        Sample { documents, marks, is_copy: false }
+        let payload = Encoder::new().encode(&documents, &marks).to_vec();
+        Sample { documents, marks, payload, is_copy: false }
     }
 
-    fn record(&self) -> Record<'_> {
-        Record { documents: &self.documents, marks: &self.marks, is_copy: self.is_copy }
+    fn record(&self) -> Record<'_, Positions> {
+        Record {
+            payload: &self.payload,
+            documents: self.count() as u32,
+            marks: &self.marks,
+            is_copy: self.is_copy,
+        }
     }
 
     fn count(&self) -> u64 {
@@ -99,13 +112,13 @@ fn with_records(numbers: std::ops::Range<u64>) -> (SimulatedDisk, Log<SimulatedD
 }
 
 /// Which record it is, of those that `Sample` makes.
-fn number_of(record: &OwnedRecord) -> u64 {
-    let text = std::str::from_utf8(record.documents.body(&record.documents.docs[0])).unwrap();
+fn number_of(documents: &Documents) -> u64 {
+    let text = std::str::from_utf8(documents.body(&documents.docs[0])).unwrap();
     text["{\"number\":".len()..].split(',').next().unwrap().parse().unwrap()
 }
 
 /// Reads all that is there; what was lost, as told.
-fn read_all<D: Disk>(log: &mut Log<D>) -> (Vec<(Seq, OwnedRecord)>, Vec<ReadError>) {
+fn read_all<D: Disk>(log: &mut Log<D>) -> (Vec<(Seq, Documents)>, Vec<ReadError>) {
     let (mut records, mut errors) = (Vec::new(), Vec::new());
     loop {
         match log.read() {
@@ -116,8 +129,8 @@ fn read_all<D: Disk>(log: &mut Log<D>) -> (Vec<(Seq, OwnedRecord)>, Vec<ReadErro
     }
 }
 
-fn numbers(records: &[(Seq, OwnedRecord)]) -> Vec<u64> {
-    records.iter().map(|(_, record)| number_of(record)).collect()
+fn numbers(records: &[(Seq, Documents)]) -> Vec<u64> {
+    records.iter().map(|(_, documents)| number_of(documents)).collect()
 }
 
 /// The settled marks' number.

@@ -227,7 +227,7 @@ impl Run {
         match (read, next) {
             (Some((seq, record)), Some(entry)) => {
                 assert_eq!((number_of(&record), seq), (entry.number, entry.seq));
-                assert_same(&record.documents, &entry.sample.documents);
+                assert_same(&record, &entry.sample.documents);
                 entry.is_given = true;
             }
             (read, next) => assert!(read.is_none() && next.is_none(), "{read:?} {next:?}"),

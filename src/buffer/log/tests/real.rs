@@ -103,9 +103,9 @@ fn a_newer_format_names_the_file_and_what_to_do() {
     append(&mut open_at(folder.path()).unwrap().log, 0..1);
     let file = folder.path().join("00000001.0.0.segment");
     let mut bytes = std::fs::read(&file).unwrap();
-    bytes[..16].copy_from_slice(&segment::encode_format(*b"weirlog\n", 2));
+    bytes[..16].copy_from_slice(&segment::encode_format(*b"weirlog\n", 3));
     std::fs::write(&file, &bytes).unwrap();
-    insta::assert_snapshot!(refused(folder.path(), folder.path()), @"FOLDER/00000001.0.0.segment was written by a newer weir (format 2; this one reads up to 1): run that one until the buffer is empty, or set buffer.path to another folder and keep this one for later");
+    insta::assert_snapshot!(refused(folder.path(), folder.path()), @"FOLDER/00000001.0.0.segment was written by a newer weir (format 3; this one reads up to 2): run that one until the buffer is empty, or set buffer.path to another folder and keep this one for later");
     assert_eq!(std::fs::read(&file).unwrap(), bytes);
 }
 

@@ -1,7 +1,5 @@
 //! What goes in comes out, and what is settled goes.
 
-use proptest::prelude::*;
-
 use super::*;
 
 #[test]
@@ -16,7 +14,7 @@ fn records_come_back_byte_for_byte_in_order_durable_or_not() {
     assert!(errors.is_empty() && log.is_drained());
     assert_eq!(records.len(), samples.len());
     for ((_, record), sample) in records.iter().zip(&samples) {
-        assert_same(&record.documents, &sample.documents);
+        assert_same(record, &sample.documents);
     }
 }
 
@@ -119,63 +117,4 @@ fn what_was_read_last_is_known_when_the_last_segment_is_empty() {
     disk.kill();
     let opened = open(&disk, LIMITS);
     assert_eq!((opened.recovered, opened.marks), (15, Some(Sample::new(4, 0, 0).marks)));
-}
-
-fn any_documents() -> impl Strategy<Value = Documents> {
-    let range = (0usize..40, 0usize..40);
-    let identity = prop_oneof![
-        Just(None),
-        (range.clone(), range.clone()).prop_map(|(uid, version)| Some((uid, Some(version)))),
-        range.clone().prop_map(|hex| Some((hex, None))),
-    ];
-    let docs = proptest::collection::vec(
-        (range.clone(), range, any::<bool>(), identity, any::<i64>(), any::<Option<i64>>()),
-        0..20,
-    );
-    (proptest::collection::vec(any::<u8>(), 80..400), docs).prop_map(|(bytes, docs)| {
-        let range = |(start, length): (usize, usize)| start..start + length;
-        let docs =
-            docs.into_iter().map(|(body, origin, is_whole, identity, index_time, event_time)| {
-                let identity = identity.map(|(first, version)| match version {
-                    Some(version) => {
-                        DocumentIdentity::Object { uid: range(first), version: range(version) }
-                    }
-                    None => DocumentIdentity::Digest(range(first)),
-                });
-                let of = if is_whole { Origin::Whole } else { Origin::Difference };
-                Document {
-                    body: range(body),
-                    origin: of(range(origin)),
-                    identity,
-                    index_time,
-                    event_time,
-                }
-            });
-        Documents { docs: docs.collect(), bytes }
-    })
-}
-
-proptest! {
-    #[test]
-    fn any_payload_decodes_to_what_was_encoded_and_no_other_bytes_panic(
-        documents in any_documents(),
-        marks in proptest::collection::btree_map(".{0,8}", ".{0,20}", 0..4),
-        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
-        cut in any::<prop::sample::Index>(),
-    ) {
-        let marks = marks.into_iter().map(|(scope, mark): (String, String)| (scope, mark.into())).collect();
-        let mut payload = Vec::new();
-        record::Encoder::new().encode(&Record { documents: &documents, marks: &marks, is_copy: false }, &mut payload);
-        let (decoded, decoded_marks) = record::decode(&payload).unwrap();
-        assert_same(&decoded, &documents);
-        prop_assert_eq!(&decoded_marks, &marks);
-        prop_assert_eq!(record::decode_marks(&payload).unwrap(), marks);
-        for (at, byte) in changes {
-            let at = at.index(payload.len());
-            payload[at] = byte;
-        }
-        record::decode(&payload);
-        payload.truncate(cut.index(payload.len()));
-        record::decode(&payload);
-    }
 }

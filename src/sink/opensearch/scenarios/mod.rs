@@ -233,7 +233,7 @@ impl Run {
 
     /// Sends so many documents, to the end.
     async fn send(&self, count: usize) -> Snapshot {
-        let (writer, reader) = buffer::channel(&buffer::Settings::default(), &self.context.metrics);
+        let (writer, reader) = buffer::in_memory(&self.context.metrics);
         let uids: Vec<String> = (0..count).map(|number| format!("u{number}")).collect();
         let docs: Vec<Doc<'_>> = uids.iter().map(|uid| Doc::object(uid, "1")).collect();
         writer.put(documents(&docs), self.ledger.receive(count as u64)).unwrap();
@@ -382,7 +382,7 @@ async fn when_a_host_is_gone_the_next_one_is_asked() {
 #[tokio::test(start_paused = true)]
 async fn abort_ends_an_outage_and_what_was_not_stored_stays_in_flight() {
     let run = Run::new("http://127.0.0.1:1".into());
-    let (writer, reader) = buffer::channel(&buffer::Settings::default(), &run.context.metrics);
+    let (writer, reader) = buffer::in_memory(&run.context.metrics);
     writer.put(documents(&[Doc::object("u", "1")]), run.ledger.receive(1)).unwrap();
     let shutdown = run.context.shutdown.clone();
     let health = run.context.health.clone();
@@ -405,7 +405,7 @@ async fn abort_ends_an_outage_and_what_was_not_stored_stays_in_flight() {
 #[tokio::test(start_paused = true)]
 async fn a_source_without_events_ends_the_run_although_opensearch_is_down() {
     let run = Run::new("http://127.0.0.1:1".into());
-    let (writer, reader) = buffer::channel(&buffer::Settings::default(), &run.context.metrics);
+    let (writer, reader) = buffer::in_memory(&run.context.metrics);
     let end = async {
         while !run
             .context
@@ -432,7 +432,7 @@ async fn without_dead_letters_a_refused_document_stops_the_run_unsettled() {
     let mut run = Run::new(url);
     let (health, shutdown) = (&run.context.health, &run.context.shutdown);
     run.context.dead_letters = DeadLetters::open(None, &run.ledger, health, shutdown).unwrap();
-    let (writer, reader) = buffer::channel(&buffer::Settings::default(), &run.context.metrics);
+    let (writer, reader) = buffer::in_memory(&run.context.metrics);
     writer
         .put(documents(&[Doc::object("u7", "1"), Doc::object("u8", "1")]), run.ledger.receive(2))
         .unwrap();

@@ -205,7 +205,7 @@ impl Life {
 
     /// Sends 20 documents that the API server wrote at this time.
     async fn send(&self, written: Micros) -> Result<Snapshot, SinkError> {
-        let (writer, reader) = buffer::channel(&buffer::Settings::default(), &self.context.metrics);
+        let (writer, reader) = buffer::in_memory(&self.context.metrics);
         let at = jiff::Timestamp::from_microsecond(written).unwrap();
         let body = json!({ "metadata": { "creationTimestamp": at.to_string() } }).to_string();
         let uids: Vec<String> = (0..20).map(|number| format!("u{number}")).collect();
@@ -301,7 +301,7 @@ async fn a_document_on_its_way_while_its_index_moves_is_counted() {
     // Now they are in doubt, not to be seen, and go to another index than those before them, which
     // the sink knows.
     let next = Life::new(&url, 30);
-    let (writer, reader) = buffer::channel(&buffer::Settings::default(), &next.context.metrics);
+    let (writer, reader) = buffer::in_memory(&next.context.metrics);
     let sink = run(&next.settings, reader, &next.context);
     let put = async {
         for uid in ["u0", "u1", "u2"] {

@@ -1,12 +1,36 @@
-//! A record's payload: a table of marks and ranges, then the documents' bytes, compressed. Pure.
+//! What the payload of a record in the log holds: the source's marks, and documents. Pure.
 //!
-//! Constraints: what is decoded is byte for byte what was encoded, places in the buffer included
-//! (the file sink writes neighbours with one copy). The payload's checksum was right when it is
-//! decoded, yet no payload makes this panic or allocate more than it says: a newer weir with a bug
-//! may have written it.
+//! Constraints: what is decoded is byte for byte what was encoded, the documents' ranges included
+//! (the file sink writes neighbours with one copy). A payload's checksum was right when it comes
+//! here, yet no payload makes this panic or allocate more than it says: a newer weir with a bug may
+//! have written it.
 //!
-//! The documents' bytes are compressed where they lie and decompressed to where they will lie,
-//! without another copy; the table takes about 20 bytes a document as it is.
+//! ```text
+//!   offset  bytes
+//!        0      4  length of the table, T
+//!        4      4  length of the documents' bytes before compression
+//!        8      T  the table: marks, then documents
+//!    8 + T         the documents' bytes as one LZ4 block, to the end of the payload
+//!
+//!   marks      number of scopes; for each: its name and its position, a text each
+//!   documents  number of documents; for each:
+//!                1 byte      which identity: 0 none, 1 object, 2 digest; plus FLAG_EVENT_TIME,
+//!                            plus FLAG_DIFFERENCE
+//!                ranges      body; the source's bytes, or with FLAG_DIFFERENCE how they differ
+//!                            from the body; then uid and version of an object, hex of a digest
+//!                signed      index time
+//!                signed      event time minus index time, where FLAG_EVENT_TIME is set
+//!
+//!   number  unsigned LEB128
+//!   signed  zigzag, then a number
+//!   text    number of bytes, then UTF-8
+//!   range   signed distance of its start from the end of the range before it, then its length
+//! ```
+//!
+//! Lengths of 4 bytes are little-endian. An empty position is that of a scope that is nowhere. The
+//! checksum of the whole payload is the log's. The documents' bytes are compressed from where they
+//! lie and decompressed to where they will lie, without another copy; the table takes about 20
+//! bytes a document as it is.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,11 +39,14 @@ use lz4_flex::block::{
     CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size,
 };
 
-use super::Record;
-use super::frame::u32_at;
+use super::log;
 use crate::event::{Document, DocumentIdentity, Documents, Origin, varint};
 use crate::position::Positions;
 
+/// Documents of more bytes than this are not encoded: lengths are 32 bits.
+pub(super) const PLAIN_BYTES_MAX: usize = 1 << 30;
+/// An encoder's buffer that has grown larger than this for one record is not kept.
+const BUFFER_BYTES_MAX: usize = 4 << 20;
 /// Bytes in front of the table: its length, and the length of the documents' bytes before
 /// compression.
 const PREFIX_BYTES: usize = 8;
@@ -28,13 +55,30 @@ const IDENTITY_NONE: u8 = 0;
 const IDENTITY_OBJECT: u8 = 1;
 const IDENTITY_DIGEST: u8 = 2;
 const FLAG_EVENT_TIME: u8 = 4;
-/// The range of the source's bytes is that of a difference. Records of before there were
-/// differences have it never.
+/// What is kept of the source's bytes is a difference. It is never set in segments of format 1.
 const FLAG_DIFFERENCE: u8 = 8;
 
-/// Encodes payloads; keeps the compressor's memory.
+/// What the records of a buffer's log hold.
+#[derive(Debug)]
+pub(super) struct Contents;
+
+impl log::Contents for Contents {
+    type Record = Documents;
+    type Marks = Positions;
+
+    fn decode(payload: &[u8], documents: u32) -> Option<(Documents, Positions)> {
+        decode(payload).filter(|(decoded, _)| decoded.docs.len() as u64 == u64::from(documents))
+    }
+
+    fn decode_marks(payload: &[u8]) -> Option<Positions> {
+        decode_marks(payload)
+    }
+}
+
+/// Encodes payloads; keeps the memory that it needs for that.
 pub(super) struct Encoder {
     table: CompressTable,
+    payload: Vec<u8>,
 }
 
 impl fmt::Debug for Encoder {
@@ -45,17 +89,18 @@ impl fmt::Debug for Encoder {
 
 impl Encoder {
     pub(super) fn new() -> Encoder {
-        Encoder { table: CompressTable::large() }
+        Encoder { table: CompressTable::large(), payload: Vec::new() }
     }
 
-    /// Appends the payload of `record` to `out`. Its documents have less than 4 GiB.
-    pub(super) fn encode(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
-        let start = out.len();
-        let plain = &record.documents.bytes;
+    /// The payload of a record. The documents have at most [`PLAIN_BYTES_MAX`] bytes.
+    pub(super) fn encode(&mut self, documents: &Documents, marks: &Positions) -> &[u8] {
+        let (plain, out) = (&documents.bytes, &mut self.payload);
+        out.clear();
+        // One large event must not keep its memory for ever.
+        out.shrink_to(BUFFER_BYTES_MAX);
         out.extend_from_slice(&[0; PREFIX_BYTES]);
-        write_marks(record.marks, out);
-        write_documents(&record.documents.docs, out);
-        let table = out.len() - start - PREFIX_BYTES;
+        write_marks(marks, out);
+        write_documents(&documents.docs, out);
         let at = out.len();
         out.resize(at + get_maximum_output_size(plain.len()), 0);
         let length = match compress_into_with_table(plain, &mut out[at..], &mut self.table) {
@@ -64,13 +109,15 @@ impl Encoder {
             Err(error) => unreachable!("{error}"),
         };
         out.truncate(at + length);
-        out[start..start + 4].copy_from_slice(&(table as u32).to_le_bytes());
-        out[start + 4..start + PREFIX_BYTES].copy_from_slice(&(plain.len() as u32).to_le_bytes());
+        let table = at - PREFIX_BYTES;
+        out[..4].copy_from_slice(&(table as u32).to_le_bytes());
+        out[4..PREFIX_BYTES].copy_from_slice(&(plain.len() as u32).to_le_bytes());
+        out
     }
 }
 
 /// What a payload holds; `None` where it is none that this weir understands.
-pub(super) fn decode(payload: &[u8]) -> Option<(Documents, Positions)> {
+fn decode(payload: &[u8]) -> Option<(Documents, Positions)> {
     let (mut table, plain_bytes, packed) = split(payload)?;
     // LZ4 has at most 255 bytes for one.
     if plain_bytes > packed.len().saturating_mul(255) {
@@ -84,14 +131,15 @@ pub(super) fn decode(payload: &[u8]) -> Option<(Documents, Positions)> {
 }
 
 /// Only the marks, without decompressing.
-pub(super) fn decode_marks(payload: &[u8]) -> Option<Positions> {
+fn decode_marks(payload: &[u8]) -> Option<Positions> {
     read_marks(&mut split(payload)?.0)
 }
 
 fn split(payload: &[u8]) -> Option<(&[u8], usize, &[u8])> {
-    let (prefix, rest) = payload.split_at_checked(PREFIX_BYTES)?;
-    let (table, packed) = rest.split_at_checked(u32_at(prefix, 0) as usize)?;
-    Some((table, u32_at(prefix, 4) as usize, packed))
+    let (table_bytes, rest) = payload.split_first_chunk()?;
+    let (plain_bytes, rest) = rest.split_first_chunk()?;
+    let (table, packed) = rest.split_at_checked(u32::from_le_bytes(*table_bytes) as usize)?;
+    Some((table, u32::from_le_bytes(*plain_bytes) as usize, packed))
 }
 
 fn write_marks(marks: &Positions, out: &mut Vec<u8>) {
@@ -149,8 +197,8 @@ fn write_documents(docs: &[Document], out: &mut Vec<u8>) {
 
 fn read_documents(table: &mut &[u8], plain_bytes: usize) -> Option<Vec<Document>> {
     let count = usize::try_from(varint::read(table)?).ok()?;
-    // Each takes six bytes of the table or more, so a wrong count allocates no more than the table
-    // is large, times ten.
+    // Each takes six bytes of the table or more: a wrong count allocates at most about ten times
+    // the table's size.
     let mut docs = Vec::with_capacity(count.min(table.len() / 6 + 1));
     let mut before = 0;
     for _ in 0..count {
@@ -183,7 +231,7 @@ fn read_documents(table: &mut &[u8], plain_bytes: usize) -> Option<Vec<Document>
     Some(docs)
 }
 
-/// Ranges mostly begin where the one before ended: the difference is a small number.
+/// Ranges mostly begin where the one before ended: the distance is a small number.
 fn write_range(range: &Range<usize>, before: &mut usize, out: &mut Vec<u8>) {
     write_signed(range.start as i64 - *before as i64, out);
     varint::write(range.len() as u64, out);
@@ -197,7 +245,7 @@ fn read_range(table: &mut &[u8], before: &mut usize, plain_bytes: usize) -> Opti
     (end <= plain_bytes).then_some(start..end)
 }
 
-/// Small numbers of either sign become small ones without: 0, -1, 1, -2, ...
+/// Zigzag: 0, -1, 1, -2, ... become 0, 1, 2, 3, ..., so that small numbers stay small.
 fn write_signed(number: i64, out: &mut Vec<u8>) {
     varint::write(((number << 1) ^ (number >> 63)) as u64, out);
 }
@@ -206,3 +254,6 @@ fn read_signed(table: &mut &[u8]) -> Option<i64> {
     let number = varint::read(table)?;
     Some((number >> 1) as i64 ^ -((number & 1) as i64))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,13 +7,17 @@
 //!   as on Linux.
 //! - A full disk takes the beginning of a write.
 //!
-//! Whoever dies leaves its handles behind: they all fail from then on.
+//! The handles of a process that has died all fail from then on.
+
+mod state;
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+pub(crate) use self::state::Faults;
+use self::state::{Change, Contents, State};
 use super::{Disk, DiskFile, OpenError};
 
 /// Its clones are the same disk.
@@ -22,45 +26,6 @@ pub(crate) struct SimulatedDisk {
     state: Arc<Mutex<State>>,
     /// The process that this handle belongs to; 0 until it has the lock.
     process: u64,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    files: Vec<Contents>,
-    names: Names,
-    names_durable: Names,
-    names_unsynced: Vec<(String, Option<usize>)>,
-    faults: Faults,
-    processes: u64,
-    owner: Option<u64>,
-}
-
-type Names = BTreeMap<String, usize>;
-
-#[derive(Debug, Default)]
-struct Contents {
-    durable: Vec<u8>,
-    now: Vec<u8>,
-    unsynced: Vec<Change>,
-}
-
-#[derive(Clone, Debug)]
-enum Change {
-    Write { offset: usize, bytes: Vec<u8> },
-    Truncate(usize),
-}
-
-/// What goes wrong.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Faults {
-    /// Bytes of all files together that the disk takes.
-    pub(crate) capacity: Option<u64>,
-    /// So many of the next fsyncs fail, of files or the folder.
-    pub(crate) syncs: u32,
-    /// So many of the next reads fail.
-    pub(crate) reads: u32,
-    /// The process dies with the operation after so many.
-    pub(crate) operations: Option<u32>,
 }
 
 impl SimulatedDisk {
@@ -86,37 +51,12 @@ impl SimulatedDisk {
 
     /// The power fails.
     pub(crate) fn crash(&self, random: &mut fastrand::Rng) {
-        let mut state = self.lock_state();
-        state.owner = None;
-        for file in &mut state.files {
-            for change in std::mem::take(&mut file.unsynced) {
-                let change = tear(change, file.durable.len(), random);
-                change.into_iter().for_each(|change| change.apply(&mut file.durable));
-            }
-            file.now.clone_from(&file.durable);
-        }
-        for (name, file) in std::mem::take(&mut state.names_unsynced) {
-            if random.bool() {
-                set(&mut state.names_durable, name, file);
-            }
-        }
-        state.names = state.names_durable.clone();
+        self.lock_state().crash(random);
     }
 
     /// Another disk with what a power failure now would leave at the least.
     pub(crate) fn durable_copy(&self) -> SimulatedDisk {
-        let state = self.lock_state();
-        let contents = |file: &Contents| Contents {
-            durable: file.durable.clone(),
-            now: file.durable.clone(),
-            unsynced: Vec::new(),
-        };
-        let copy = State {
-            files: state.files.iter().map(contents).collect(),
-            names: state.names_durable.clone(),
-            names_durable: state.names_durable.clone(),
-            ..State::default()
-        };
+        let copy = self.lock_state().durable_copy();
         SimulatedDisk { state: Arc::new(Mutex::new(copy)), process: 0 }
     }
 
@@ -139,12 +79,7 @@ impl SimulatedDisk {
 
     /// Somebody puts a file there.
     pub(crate) fn put(&self, name: &str, bytes: &[u8]) {
-        let mut state = self.lock_state();
-        let (durable, now) = (bytes.to_vec(), bytes.to_vec());
-        state.files.push(Contents { durable, now, unsynced: Vec::new() });
-        let index = state.files.len() - 1;
-        state.names.insert(name.to_owned(), index);
-        state.names_durable.insert(name.to_owned(), index);
+        self.lock_state().put(name, bytes);
     }
 
     /// Somebody removes a file.
@@ -189,61 +124,6 @@ impl SimulatedDisk {
 
     fn file(&self, index: usize) -> SimulatedFile {
         SimulatedFile { disk: self.clone(), index }
-    }
-}
-
-impl State {
-    fn bytes(&self) -> u64 {
-        self.names.values().map(|file| self.files[*file].now.len() as u64).sum()
-    }
-
-    fn sync_fails(&mut self) -> bool {
-        let fails = self.faults.syncs > 0;
-        self.faults.syncs -= u32::from(fails);
-        fails
-    }
-
-    fn set_name(&mut self, name: &str, file: Option<usize>) {
-        set(&mut self.names, name.to_owned(), file);
-        self.names_unsynced.push((name.to_owned(), file));
-    }
-}
-
-fn set(names: &mut Names, name: String, file: Option<usize>) {
-    match file {
-        Some(file) => names.insert(name, file),
-        None => names.remove(&name),
-    };
-}
-
-impl Change {
-    fn apply(&self, contents: &mut Vec<u8>) {
-        match self {
-            Change::Write { offset, bytes } => {
-                let end = offset + bytes.len();
-                if contents.len() < end {
-                    contents.resize(end, 0);
-                }
-                contents[*offset..end].copy_from_slice(bytes);
-            }
-            Change::Truncate(bytes) => contents.truncate(*bytes),
-        }
-    }
-}
-
-/// What a power failure leaves of a change, to a file of `length` bytes, that was not synced.
-fn tear(change: Change, length: usize, random: &mut fastrand::Rng) -> Option<Change> {
-    let Change::Write { offset, bytes } = change else { return random.bool().then_some(change) };
-    match random.u8(..5) {
-        0 => None,
-        1 => Some(Change::Write { offset, bytes: bytes[..random.usize(..=bytes.len())].to_vec() }),
-        2 => {
-            let start = random.usize(..=bytes.len());
-            Some(Change::Write { offset: offset + start, bytes: bytes[start..].to_vec() })
-        }
-        // The file had grown, and its blocks were not written.
-        3 if offset >= length => Some(Change::Write { offset, bytes: vec![0; bytes.len()] }),
-        _ => Some(Change::Write { offset, bytes }),
     }
 }
 

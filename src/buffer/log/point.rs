@@ -1,0 +1,43 @@
+//! Places in the log, and how much lies between them.
+
+/// A record's number: dense, in the order of appending, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Seq(pub(super) u64);
+
+#[cfg(test)]
+impl Seq {
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// A place between two records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Point {
+    /// How many records are before it: the number of the record behind it.
+    pub(super) seq: u64,
+    /// How many documents those hold.
+    pub(super) documents: u64,
+}
+
+impl Point {
+    /// The later one.
+    pub(super) fn max(self, other: Point) -> Point {
+        if other.seq > self.seq { other } else { self }
+    }
+
+    /// What lies between this place and a later one; nothing when it is not later.
+    pub(super) fn until(self, later: Point) -> Amount {
+        Amount {
+            records: later.seq.saturating_sub(self.seq),
+            documents: later.documents.saturating_sub(self.documents),
+        }
+    }
+}
+
+/// How much lies between two places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Amount {
+    pub(super) records: u64,
+    pub(super) documents: u64,
+}
