@@ -310,7 +310,7 @@ mod replay {
         std::fs::write(module, modules::DROP_NORMAL.component()).unwrap();
         folder
             .0
-            .write("p.toml", &format!("{CONFIG}[[stage]]\nname = 'drop'\nmodule = 'drop.wasm'\n"));
+            .write("p.toml", format!("{CONFIG}[[stage]]\nname = 'drop'\nmodule = 'drop.wasm'\n"));
         let ended = folder.replay(&["--all", "--where", "stage", "--stage", "drop"]);
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         insta::assert_snapshot!(ended.stderr, @"ledger received=0 recovered=0 replayed=1 delivered=0 filtered=1 dead_lettered=0 in_flight=0");
@@ -321,7 +321,7 @@ mod replay {
     fn sink_only_writes_the_documents_as_they_were_made_and_keeps_letters_without_one() {
         let folder = Letters::with(&[("00000001.jsonl", &three())]);
         // No stage is needed, so none is loaded.
-        folder.0.write("p.toml", &format!("{CONFIG}[[stage]]\nname = 'a'\nmodule = 'none.wasm'\n"));
+        folder.0.write("p.toml", format!("{CONFIG}[[stage]]\nname = 'a'\nmodule = 'none.wasm'\n"));
         let ended = folder.replay(&["--all", "--sink-only"]);
         assert_eq!(ended.code, Some(1));
         insta::assert_snapshot!(ended.stderr, @r"
@@ -358,7 +358,7 @@ mod replay {
             "00000001.jsonl",
             &record("sink", "mapping", "d", GOOD, "").repeat(3),
         )]);
-        folder.0.write("p.toml", &CONFIG.replace("'file'\npath = 'out'", "'stdout'"));
+        folder.0.write("p.toml", CONFIG.replace("'file'\npath = 'out'", "'stdout'"));
         let mut command = folder.command(&["dead-letter", "replay", "--config", "p.toml", "--all"]);
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         assert_eq!(command.stdout(full).output().unwrap().status.code(), Some(1));
@@ -369,7 +369,7 @@ mod replay {
     fn the_source_is_not_read() {
         let folder =
             Letters::with(&[("00000001.jsonl", &record("sink", "mapping", "d", GOOD, ""))]);
-        folder.0.write("in", &format!("{GOOD}\n"));
+        folder.0.write("in", format!("{GOOD}\n"));
         assert_eq!(folder.replay(&["--all"]).code, Some(0));
         assert_eq!(folder.0.read("out").lines().count(), 1);
     }
@@ -455,7 +455,7 @@ mod replay {
         // A sink that nobody reads from: the letters cannot all arrive.
         folder.0.write(
             "p.toml",
-            &CONFIG.replace("'file'\npath = 'out'", "'stdout'").replace("'p'", "'p'\nworkers = 1"),
+            CONFIG.replace("'file'\npath = 'out'", "'stdout'").replace("'p'", "'p'\nworkers = 1"),
         );
         let mut command = folder.command(&["dead-letter", "replay", "--config", "p.toml", "--all"]);
         let mut weir = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -497,9 +497,9 @@ mod replay {
             let file = |number: usize| format!("dead/{number:08}.jsonl");
             for number in 1..=3 {
                 let letters = (number - 1) * OF_A_FILE..number * OF_A_FILE;
-                folder.0.write(&file(number), &letters.map(letter).collect::<String>());
+                folder.0.write(&file(number), letters.map(letter).collect::<String>());
             }
-            folder.0.write("p.toml", &CONFIG.replace("'file'\npath = 'out'", "'stdout'"));
+            folder.0.write("p.toml", CONFIG.replace("'file'\npath = 'out'", "'stdout'"));
             let mut command =
                 folder.command(&["dead-letter", "replay", "--config", "p.toml", "--all"]);
             let mut weir = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

@@ -187,8 +187,8 @@ fn cited_in_markdown(text: &str) -> Vec<Cited> {
             if let Some(code) = code.filter(|code| is_named_path(code)) {
                 cited.push(Cited { line, target: code.to_owned(), from: From::Named });
             }
-        } else if rest.starts_with("](") {
-            cited.extend(link(&rest[2..]).map(|target| Cited { line, target, from: From::Link }));
+        } else if let Some(target) = rest.strip_prefix("](") {
+            cited.extend(link(target).map(|target| Cited { line, target, from: From::Link }));
         } else if first == '[' && at_line_start {
             let definition = rest.lines().next().unwrap_or_default().split_once("]: ");
             let target = definition.and_then(|(_, target)| link(target));
