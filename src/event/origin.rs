@@ -190,7 +190,8 @@ mod tests {
 
     #[test]
     fn a_source_that_is_not_longer_than_its_difference_is_kept_itself() {
-        for (source, parts) in [(&b"0123456789"[..], &[4..6][..]), (b"0123456789", &[]), (b"", &[])]
+        for (source, parts) in
+            [(&b"0123456789"[..], std::slice::from_ref(&(4..6))), (b"0123456789", &[]), (b"", &[])]
         {
             let (_, pieces) = pieces_of(source, parts);
             let mut out = b"before".to_vec();

@@ -52,7 +52,7 @@ fn join<T>(thread: std::thread::JoinHandle<T>) -> T {
     let begin = std::time::Instant::now();
     while !thread.is_finished() {
         assert!(begin.elapsed() < DEADLINE, "a thread still waits");
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::park_timeout(Duration::from_millis(5));
     }
     thread.join().unwrap()
 }
