@@ -7,7 +7,7 @@
 //! How, in the order of the flow:
 //!
 //! - `keys` declares every key, in the vocabulary of `table`; a key that may have one of a few
-//!   words names the enum that [`words!`](crate::words) declares them with.
+//!   words names the enum that `words` declares them with.
 //! - `tables` reads the file against that into a `section` for each table: `scalar` reads each
 //!   value, by its `rules` and `units`; `input` collects what is wrong.
 //! - `parts` makes the parts' settings out of the sections and checks what concerns several keys.

@@ -64,7 +64,7 @@ pub enum EditError {
         /// What is wrong with it.
         why: String,
     },
-    /// One of [`EditLimits`], or the depth.
+    /// One of `EditLimits`, or the depth.
     #[error("the edit of `{pointer}` is refused: {why}")]
     Limit {
         /// The pointer as given, cut.
