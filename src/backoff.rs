@@ -22,7 +22,6 @@ pub(crate) enum Jitter {
     /// Nothing: each wait is as long as it can be.
     None,
     /// From half of the longest wait to all of it.
-    #[allow(dead_code, reason = "the sink's retries are about to wait so")]
     Half,
     /// From a millisecond to the longest wait.
     Full,

@@ -28,9 +28,9 @@
 //! settings, [`ledger`] accounts for every event, [`dead_letter`] keeps what could not be
 //! processed, [`metrics`], [`health`] and [`admin`] show it, [`shutdown`] and [`telemetry`] serve
 //! the process, [`secret`] reads passwords, [`kube`] makes the API server's client and elects a
-//! leader, [`tls`] chooses the cryptography, and [`cli`] is the command line. `backoff`, `log_limit`
-//! and `words` are what several of them need in one way: waits between tries, a bound on log lines,
-//! words of the configuration.
+//! leader, [`opensearch`] is the client of OpenSearch, [`tls`] chooses the cryptography, and [`cli`]
+//! is the command line. `backoff`, `log_limit` and `words` are what several of them need in one way:
+//! waits between tries, a bound on log lines, words of the configuration.
 
 // So that what tests share among crates can say `weir` here too.
 #[cfg(test)]
@@ -61,6 +61,7 @@ pub mod ledger;
 mod lines;
 mod log_limit;
 pub mod metrics;
+pub mod opensearch;
 pub mod secret;
 pub mod shutdown;
 pub mod telemetry;

@@ -146,13 +146,14 @@ fn sink(sink: &sink::Settings) -> String {
 fn opensearch(opensearch: &OpenSearchSettings) -> String {
     let mode = opensearch.mode.word();
     let index = &opensearch.index;
-    let mut text =
-        format!("opensearch {}, index {index}, mode {mode}", opensearch.hosts.join(", "));
-    if let (Some(username), Some(password)) = (&opensearch.username, &opensearch.password) {
+    let connection = &opensearch.connection;
+    let hosts = connection.hosts.join(", ");
+    let mut text = format!("opensearch {hosts}, index {index}, mode {mode}");
+    if let (Some(username), Some(password)) = (&connection.username, &connection.password) {
         // A secret shows as ***.
         text += &format!(", user {username:?}, password {password:?}");
     }
-    if let Some(ca) = &opensearch.ca {
+    if let Some(ca) = &connection.ca {
         text += &format!(", trusts {}", ca.display());
     }
     text

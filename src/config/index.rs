@@ -6,19 +6,17 @@
 use crate::sink::{DateFormat, IndexPattern};
 
 /// The placeholders, and how many bytes the date takes.
-const DATES: [(&str, DateFormat, usize); 3] = [
-    ("{yyyy.MM.dd}", DateFormat::Day, 10),
-    ("{yyyy.MM}", DateFormat::Month, 7),
-    ("{yyyy}", DateFormat::Year, 4),
-];
+const DATES: [(DateFormat, usize); 3] =
+    [(DateFormat::Day, 10), (DateFormat::Month, 7), (DateFormat::Year, 4)];
 /// OpenSearch's limit.
 const NAME_BYTES_MAX: usize = 255;
 const FORBIDDEN: &str = "\\/*?\"<>| ,#:";
 
 /// Reads an index name; `Err` says what is wrong with it.
 pub(super) fn parse(text: &str) -> Result<IndexPattern, String> {
-    let found = DATES.iter().find_map(|(placeholder, date, bytes)| {
-        text.split_once(placeholder).map(|(prefix, suffix)| (prefix, Some(*date), suffix, *bytes))
+    let found = DATES.iter().find_map(|(date, bytes)| {
+        let (prefix, suffix) = text.split_once(date.placeholder())?;
+        Some((prefix, Some(*date), suffix, *bytes))
     });
     let (prefix, date, suffix, date_bytes) = found.unwrap_or((text, None, "", 0));
     if [prefix, suffix].iter().any(|part| part.contains(['{', '}'])) {

@@ -511,8 +511,8 @@ mod settings {
         let sink::Settings::OpenSearch(sink) = settings.sink else {
             panic!("the sink is OpenSearch")
         };
-        assert_eq!(sink.ca, Some("etc/ca.pem".into()));
-        assert_eq!(sink.password, Some(Secret::File("/abs".into())));
+        assert_eq!(sink.connection.ca, Some("etc/ca.pem".into()));
+        assert_eq!(sink.connection.password, Some(Secret::File("/abs".into())));
     }
 
     #[test]

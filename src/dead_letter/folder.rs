@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use super::letter::{LetterId, LetterLine, ReadError};
+use super::kept::{LetterId, LetterLine, ReadError};
 
 const SUFFIX: &str = ".jsonl";
 

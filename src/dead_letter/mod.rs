@@ -11,42 +11,44 @@
 //! Invariants: every line of every `*.jsonl` file in a folder is one whole [`Record`], or empty
 //! where one was replayed, but for the last line of the last file after a crash, which was never
 //! acknowledged and is moved aside when the folder is opened. In an index an event of a pipeline is
-//! one letter, however often it is written (`entry`).
+//! one letter, however often it is written (`index::entry`).
 //!
 //! Two kinds behind one type: `store` appends to a folder, `folder` reads it; `index` does both
-//! with what an [`Index`] offers, whose documents `entry` makes. A [`Place`] is either, to be
-//! looked at; `selection` chooses, and [`Replay`] takes out what was replayed. `volume` knows
-//! whether a folder goes with its container.
+//! with what an [`Index`] offers. A [`LetterStore`] is either, to be looked at; `selection`
+//! chooses, and [`Replay`] takes out what was replayed. `volume` knows whether a folder goes with
+//! its container.
 //!
 //! The letters hold whatever the events held, so the folder is 0700 and its files are 0600.
 
-mod entry;
+mod error;
 mod folder;
 mod index;
+mod kept;
 mod letter;
-mod place;
+mod letter_store;
 mod record;
 mod replay;
 mod rewrite;
 mod selection;
+mod settings;
 mod store;
 mod volume;
 
-use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-pub use self::entry::{Entry, Owner, index_body};
+pub use self::error::DeadLetterError;
 pub use self::folder::{Files, Lines, files, lines};
-pub use self::index::{Found, Index, Query, Stub, Trouble, Usage, Writing};
-pub use self::letter::{LetterId, LetterLine, NotAnId, ReadError, Version};
-pub use self::place::{Contents, Letters, Place};
+pub use self::index::{Entry, Found, Index, Owner, Query, Stub, Usage, Writing, index_body};
+pub use self::kept::{LetterId, LetterLine, NotAnId, ReadError, Version};
+pub use self::letter::{Letter, Where};
+pub use self::letter_store::{Contents, LetterStore, Letters};
 pub use self::record::{Part, Record, RecordError};
 pub use self::replay::{Replay, Sending};
 pub use self::selection::{Filter, Selection};
+pub use self::settings::{LetterStoreError, Settings};
 use self::store::Store;
 pub use self::volume::{Ephemeral, ephemeral};
 use crate::health::{self, Condition, Health};
@@ -63,159 +65,6 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 const ABORT_INTERVAL: Duration = Duration::from_millis(100);
 /// Its name in `/readyz`.
 const PART: health::Part = health::Part::DeadLetters;
-
-/// `[dead_letter]` of `pipeline.toml`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Settings {
-    /// None: the first event that needs it stops the run.
-    #[default]
-    None,
-    /// `kind = "disk"`
-    Disk {
-        /// The folder to write to.
-        path: PathBuf,
-    },
-    /// `kind = "index"`
-    Index {
-        /// The index, in the sink's OpenSearch.
-        index: String,
-    },
-}
-
-/// Which part of the pipeline refused an event: the `where` label of the metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Where<'a> {
-    /// The source: malformed.
-    Source,
-    /// A stage with `on_error = "dead-letter"`.
-    Stage(&'a str),
-    /// OpenSearch refused the document.
-    Sink,
-}
-
-impl<'a> Where<'a> {
-    /// The metric label: `source`, the stage's name, `sink`.
-    pub fn label(self) -> &'a str {
-        match self {
-            Where::Source => "source",
-            Where::Stage(name) => name,
-            Where::Sink => "sink",
-        }
-    }
-}
-
-/// One dead letter.
-#[derive(Clone, Copy, Debug)]
-pub struct Letter<'a> {
-    /// Which part refused it.
-    pub place: Where<'a>,
-    /// Why: one of a closed set, the `reason` label.
-    pub reason: &'a str,
-    /// Why, for people, with the place in the input where there is one.
-    pub detail: &'a str,
-    /// The source's own bytes (the first 64 KiB of an event that was too large).
-    pub source: &'a [u8],
-    /// The document, where one had been made.
-    pub document: Option<&'a [u8]>,
-}
-
-/// Why a dead letter could not be kept. The event stays unsettled.
-#[derive(Debug, thiserror::Error)]
-pub enum DeadLetterError {
-    /// No place for them is configured.
-    #[error(
-        "an event needs the dead letters ({place}: {reason}: {detail}), and the configuration has no place for them: set dead_letter.path to a folder that weir may write to, or dead_letter.kind = \"index\" to keep them in the OpenSearch of the sink"
-    )]
-    NotConfigured {
-        /// Which part refused the event.
-        place: String,
-        /// Why.
-        reason: String,
-        /// Why, for people.
-        detail: String,
-    },
-    /// The folder or a file in it cannot be read or written.
-    #[error(
-        "cannot write the dead letters in {path}: {error}: dead_letter.path must name a folder that weir may write to, or could make, on a disk with room; no event is lost by this"
-    )]
-    Io {
-        /// Which file or folder.
-        path: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
-    /// Another process has the folder.
-    #[error(
-        "the dead letters in {path} belong to another running weir ({holder}): stop it, or give each pipeline a dead_letter.path of its own"
-    )]
-    Locked {
-        /// The folder.
-        path: PathBuf,
-        /// Who has it, as far as is known.
-        holder: String,
-    },
-    /// The bound is reached: only the end of the run turns this into an error.
-    #[error(
-        "the dead letters in {path} are full ({bytes} bytes of at most {bytes_max}), and none is ever thrown away: find out why so many events fail, and move the folder's *.jsonl files elsewhere"
-    )]
-    Full {
-        /// The folder.
-        path: PathBuf,
-        /// What they take.
-        bytes: u64,
-        /// What they may take.
-        bytes_max: u64,
-    },
-    /// The bound is reached, in an index.
-    #[error(
-        "the dead letters in the index {index} are full ({bytes} bytes of at most {bytes_max}), and none is ever thrown away: find out why so many events fail, and replay them (`weir dead-letter replay`) or delete those that were dealt with"
-    )]
-    IndexFull {
-        /// The index.
-        index: String,
-        /// What this pipeline's take.
-        bytes: u64,
-        /// What they may take.
-        bytes_max: u64,
-    },
-    /// The index cannot be written for now.
-    #[error("the dead letters cannot be written to the index {index} for now: {why}")]
-    IndexOutage {
-        /// The index.
-        index: String,
-        /// Why.
-        why: String,
-    },
-    /// The index cannot be written until a person has mended something.
-    #[error("the dead letters cannot be written to the index {index}: {why}")]
-    IndexRefused {
-        /// The index.
-        index: String,
-        /// Why, and what to do.
-        why: String,
-    },
-}
-
-impl DeadLetterError {
-    /// What to say while the pipeline waits for it to be mended; `None`: nobody can while it runs.
-    fn condition(&self) -> Option<Condition> {
-        let not_ready = || Some(Condition::NotReady(self.to_string()));
-        match self {
-            DeadLetterError::Full { .. }
-            | DeadLetterError::IndexFull { .. }
-            | DeadLetterError::IndexRefused { .. } => not_ready(),
-            DeadLetterError::IndexOutage { .. } => {
-                Some(Condition::Note(format!("{self}; events are held, and it is tried again")))
-            }
-            DeadLetterError::Io { error, .. } => {
-                matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-                    .then(not_ready)
-                    .flatten()
-            }
-            DeadLetterError::NotConfigured { .. } | DeadLetterError::Locked { .. } => None,
-        }
-    }
-}
 
 /// The dead letters of one process; cheap to clone, usable from any thread.
 #[derive(Clone, Debug)]
@@ -235,25 +84,25 @@ enum Kept {
 }
 
 impl DeadLetters {
-    /// Opens a place: a folder is made where it is missing, and locked for this process; an index
-    /// is not contacted before there is something to write. Says in `health` when nothing can
-    /// be written; `shutdown.abort` ends every wait.
+    /// Opens a letter store: a folder is made where it is missing, and locked for this process; an
+    /// index is not contacted before there is something to write. Says in `health` when nothing
+    /// can be written; `shutdown.abort` ends every wait.
     ///
     /// # Errors
     ///
     /// When a folder cannot be made, read or locked.
     pub fn open(
-        place: Option<&Place>,
+        store: Option<&LetterStore>,
         ledger: &Ledger,
         health: &Health,
         shutdown: &Shutdown,
     ) -> Result<DeadLetters, DeadLetterError> {
-        let kept = match place {
+        let kept = match store {
             None => None,
-            Some(Place::Folder(path)) => {
+            Some(LetterStore::Folder(path)) => {
                 Some(Kept::Folder(Mutex::new(Store::open(path, BYTES_MAX)?)))
             }
-            Some(Place::Index(index)) => {
+            Some(LetterStore::Index(index)) => {
                 Some(Kept::Index(index::Writer::new(index.clone(), BYTES_MAX)))
             }
         };
@@ -283,12 +132,12 @@ impl DeadLetters {
     ///
     /// # Errors
     ///
-    /// When there is no place, or it cannot be read or written.
+    /// When there is no letter store, or it cannot be read or written.
     pub fn begin_replay(&mut self) -> Result<Replay, DeadLetterError> {
         self.is_replay = true;
         match self.kept.as_deref() {
             None => Err(DeadLetterError::NotConfigured {
-                place: "replay".into(),
+                part: "replay".into(),
                 reason: "nothing to replay".into(),
                 detail: "there is no folder".into(),
             }),
@@ -317,12 +166,13 @@ impl DeadLetters {
     ///
     /// # Errors
     ///
-    /// When there is no place, the disk fails, or the run is ended while nothing can be written.
+    /// When there is no letter store, the disk fails, or the run is ended while nothing can be
+    /// written.
     pub fn write_all(&self, task: &str, letters: &[Letter<'_>]) -> Result<(), DeadLetterError> {
         let Some(first) = letters.first() else { return Ok(()) };
         let Some(kept) = &self.kept else {
             return Err(DeadLetterError::NotConfigured {
-                place: first.place.label().to_owned(),
+                part: first.part.label().to_owned(),
                 reason: first.reason.to_owned(),
                 detail: first.detail.to_owned(),
             });
@@ -363,9 +213,14 @@ impl DeadLetters {
         }
     }
 
+    /// Where dead letters are counted.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// What to count a letter as once it is written.
     pub fn reason(&self, letter: &Letter<'_>) -> ReasonId {
-        self.ledger.dead_letter_reason(letter.place.label(), letter.reason)
+        self.ledger.dead_letter_reason(letter.part.label(), letter.reason)
     }
 }
 

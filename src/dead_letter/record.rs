@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Letter, Where};
+use super::letter::{Letter, Where};
 use crate::event::DEAD_LETTER_HEAD_BYTES;
 
 /// The `version` of the records that this weir writes, and the newest that it reads.
@@ -19,7 +19,7 @@ pub(super) struct Line<'a> {
     /// When it was written.
     pub(super) time: String,
     #[serde(rename = "where")]
-    pub(super) place: Part,
+    pub(super) part: Part,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stage: Option<String>,
     pub(super) reason: String,
@@ -66,9 +66,9 @@ pub struct Record {
     pub part: Part,
     /// Which stage, where it was one.
     pub stage: Option<String>,
-    /// Why: one of a closed set.
+    /// The `reason` label: one of a closed set.
     pub reason: String,
-    /// Why, for people.
+    /// What went wrong, in words.
     pub detail: String,
     /// The source's own bytes.
     pub source: Vec<u8>,
@@ -89,7 +89,8 @@ pub enum RecordError {
     NotARecord(String),
     /// Of a later weir.
     #[error(
-        "a newer weir wrote it (version {0} of the records; this weir reads up to {VERSION}): use that one"
+        "a newer weir wrote it (version {0} of the records; this weir reads up to {VERSION}): use \
+         that one"
     )]
     Newer(u64),
 }
@@ -122,7 +123,7 @@ impl Record {
         };
         Ok(Record {
             time: line.time,
-            part: line.place,
+            part: line.part,
             stage: line.stage,
             reason: line.reason,
             detail: line.detail,
@@ -142,11 +143,11 @@ impl Record {
 /// Appends the record and its line break to `out`.
 pub(super) fn encode(letter: &Letter<'_>, now: jiff::Timestamp, out: &mut Vec<u8>) {
     let text = std::str::from_utf8(letter.source).ok();
-    let (place, stage) = part_and_stage(letter.place);
+    let (part, stage) = part_and_stage(letter.part);
     let record = Line {
         version: VERSION,
         time: format!("{now:.6}"),
-        place,
+        part,
         stage: stage.map(str::to_owned),
         reason: letter.reason.to_owned(),
         detail: letter.detail.to_owned(),
@@ -162,8 +163,8 @@ pub(super) fn encode(letter: &Letter<'_>, now: jiff::Timestamp, out: &mut Vec<u8
 }
 
 /// Who refused it, as records have it.
-pub(super) fn part_and_stage(place: Where<'_>) -> (Part, Option<&str>) {
-    match place {
+pub(super) fn part_and_stage(part: Where<'_>) -> (Part, Option<&str>) {
+    match part {
         Where::Source => (Part::Source, None),
         Where::Stage(name) => (Part::Stage, Some(name)),
         Where::Sink => (Part::Sink, None),

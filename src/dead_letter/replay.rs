@@ -14,11 +14,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::error::DeadLetterError;
 use super::folder;
-use super::index::{self, Index, Query, Trouble};
-use super::letter::{LetterId, LetterLine, ReadError, Version};
-use super::place::Letters;
-use super::{DeadLetterError, Selection, rewrite};
+use super::index::{self, Index, Query};
+use super::kept::{LetterId, LetterLine, ReadError, Version};
+use super::letter_store::Letters;
+use super::rewrite;
+use super::selection::Selection;
 use crate::ledger::Settlement;
 
 /// Of an index, the letters of one request.
@@ -194,7 +196,7 @@ impl Replay {
             From::Index(index, _) => {
                 let letters: Vec<_> =
                     done.iter().filter_map(|(id, version)| Some((*id, (*version)?))).collect();
-                let error = |trouble: Trouble| index::write_error(&**index, trouble);
+                let error = |why| index::write_error(&**index, why);
                 letters.chunks(REMOVE_MAX).try_for_each(|some| index.remove(some).map_err(error))
             }
         }

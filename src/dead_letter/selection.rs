@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::letter::LetterId;
+use super::kept::LetterId;
 use super::record::{Part, Record};
 
 /// What a letter must be; what is `None` may be anything.
@@ -10,9 +10,9 @@ use super::record::{Part, Record};
 pub struct Filter {
     /// Which kind of part refused it.
     pub part: Option<Part>,
-    /// Which stage.
+    /// The stage that failed on it.
     pub stage: Option<String>,
-    /// Why.
+    /// The `reason` label.
     pub reason: Option<String>,
 }
 
@@ -25,7 +25,7 @@ impl Filter {
     }
 }
 
-/// Letters of a place.
+/// Which letters of a store are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
     /// These.

@@ -1,8 +1,10 @@
 //! The folder of dead letters as its owner has it: one lock, and a file that only grows.
 //!
-//! Constraint: a failed fsync is told once, and what it concerned may be gone from the cache as
-//! well (<https://wiki.postgresql.org/wiki/Fsync_Errors>). So lines are kept until they are durable, and after a failure they are
-//! written again, to another file.
+//! Constraint: a failed fsync is told once, and what it concerned may be [gone from the cache][errors]
+//! as well. So lines are kept until they are durable, and after a failure they are written again, to
+//! another file.
+//!
+//! [errors]: https://wiki.postgresql.org/wiki/Fsync_Errors
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
@@ -11,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::DeadLetterError;
+use super::error::DeadLetterError;
 use super::folder::{look, path};
 
 /// A file that has reached this size is followed by a new one, so that what was dealt with can be

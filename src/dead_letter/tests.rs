@@ -1,16 +1,18 @@
 //! The folder of dead letters, and its records.
 
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::*;
 
 const LETTER: Letter<'static> = Letter {
-    place: Where::Source,
+    part: Where::Source,
     reason: "syntax",
     detail: "line 7, column 12: expected `:`",
     source: b"{\"a\" 1}",
     document: None,
+    identity: None,
 };
 
 fn open(path: &Path) -> Result<DeadLetters, DeadLetterError> {
@@ -18,8 +20,8 @@ fn open(path: &Path) -> Result<DeadLetters, DeadLetterError> {
 }
 
 fn open_with(path: Option<&Path>, ledger: &Ledger) -> Result<DeadLetters, DeadLetterError> {
-    let place = path.map(|path| Place::Folder(path.to_owned()));
-    DeadLetters::open(place.as_ref(), ledger, &Health::default(), &Shutdown::default())
+    let store = path.map(|path| LetterStore::Folder(path.to_owned()));
+    DeadLetters::open(store.as_ref(), ledger, &Health::default(), &Shutdown::default())
 }
 
 fn file(folder: &Path) -> String {
@@ -40,7 +42,7 @@ fn record(letter: &Letter<'_>) -> String {
 fn a_record_is_one_line_that_says_what_where_why_and_when() {
     insta::assert_snapshot!(record(&LETTER), @r#"{"version":1,"time":"2025-10-09T08:53:20.000001Z","where":"source","reason":"syntax","detail":"line 7, column 12: expected `:`","source":"{\"a\" 1}"}"#);
     let letter = Letter {
-        place: Where::Stage("redact"),
+        part: Where::Stage("redact"),
         reason: "trap",
         source: b"{\"a\":\"\xff\n\"}",
         document: Some(br#"{"a":1.50}"#),
@@ -56,7 +58,7 @@ fn letters_are_appended_and_counted_by_where_and_why() {
     let ledger = Ledger::default();
     let letters = open_with(Some(&path), &ledger).unwrap();
     letters.write_all("task", &[LETTER]).unwrap();
-    letters.write_all("task", &[LETTER, Letter { place: Where::Sink, ..LETTER }]).unwrap();
+    letters.write_all("task", &[LETTER, Letter { part: Where::Sink, ..LETTER }]).unwrap();
     assert_eq!(letters.reason(&LETTER), ledger.dead_letter_reason("source", "syntax"));
     assert_eq!(file(&path).lines().count(), 3);
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
@@ -201,7 +203,7 @@ fn the_end_of_the_run_ends_the_wait_for_room() {
 #[test]
 fn a_record_is_read_as_it_was_written() {
     let letter = Letter {
-        place: Where::Stage("redact"),
+        part: Where::Stage("redact"),
         source: b"{\"a\":\"\xff\n\"}",
         document: Some(br#"{"a":1.50,"b":"\u0041"}"#),
         ..LETTER
@@ -229,9 +231,9 @@ fn what_is_no_record_says_why() {
 
 #[test]
 fn a_letter_that_was_cut_is_known_by_its_reason_or_its_length() {
-    let of = |place, reason, length: usize| {
+    let of = |part, reason, length: usize| {
         let source = vec![b'x'; length];
-        let letter = Letter { place, reason, source: &source, ..LETTER };
+        let letter = Letter { part, reason, source: &source, ..LETTER };
         Record::parse(record(&letter).trim_end().as_bytes()).unwrap().is_cut()
     };
     assert!(of(Where::Source, "too_large", 10));

@@ -1,9 +1,11 @@
 //! Whether a folder goes with its pod: what of that can be known from inside.
 //!
-//! `/proc/self/mountinfo` (<https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html>) tells the mount that a path is on. In a
-//! pod three kinds are gone with it: the container's own file system (overlay), memory (tmpfs), and
-//! an `emptyDir`, which the kubelet mounts from a folder that it names so. Everything else may be
-//! gone too; that cannot be known here.
+//! [`/proc/self/mountinfo`][mountinfo] tells the mount that a path is on. In a pod three kinds are
+//! gone with it: the container's own file system (overlay), memory (tmpfs), and an `emptyDir`, which
+//! the kubelet mounts from a folder that it names so. Everything else may be gone too; that cannot
+//! be known here.
+//!
+//! [mountinfo]: https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
 
 use std::path::{Path, PathBuf};
 

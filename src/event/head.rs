@@ -1,6 +1,9 @@
 //! What is decoded of an event, once, at the source.
 
+use std::borrow::Cow;
 use std::ops::Range;
+
+use super::trusted::decode;
 
 /// Part of an event's bytes, relative to the event's first byte. The default is "absent".
 ///
@@ -143,4 +146,14 @@ pub struct Original<'a> {
     pub head: &'a Head,
     /// Its root members.
     pub members: &'a [Member],
+}
+
+impl<'a> Original<'a> {
+    /// `metadata.uid` and `metadata.resourceVersion`, decoded, where the event has both: what tells
+    /// it from every other.
+    pub fn identity(&self) -> Option<(Cow<'a, str>, Cow<'a, str>)> {
+        let (uid, version) = (self.head.uid, self.head.resource_version);
+        let text = |span: Span| decode(&self.bytes[span.range()]);
+        (!uid.is_empty() && !version.is_empty()).then(|| (text(uid), text(version)))
+    }
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::admin::BindError;
 use crate::buffer;
-use crate::dead_letter::DeadLetterError;
+use crate::dead_letter::{DeadLetterError, LetterStoreError};
 use crate::kube::ClientError;
 use crate::position::KeepError;
 use crate::position::file::FileError as PositionFileError;
@@ -45,6 +45,9 @@ pub enum RunError {
     /// A worker failed.
     #[error("a worker failed: {0}")]
     Worker(#[from] WorkerError),
+    /// The dead letters cannot be kept as configured.
+    #[error(transparent)]
+    LetterStore(#[from] LetterStoreError),
     /// The sink failed.
     #[error("the sink failed: {0}")]
     Sink(#[from] SinkError),
@@ -63,12 +66,11 @@ pub enum RunError {
 impl RunError {
     /// Whether the configuration is to be mended, and not the world around it.
     pub fn is_of_configuration(&self) -> bool {
-        let of_sink = |error: &SinkError| {
-            use SinkError::{Ca, Client, Position, Secret};
-            matches!(error, Secret(_) | Ca { .. } | Client(_) | Position(_))
-        };
+        let of_sink =
+            |error: &SinkError| matches!(error, SinkError::Client(_) | SinkError::Position(_));
         match self {
             RunError::Modules(_) | RunError::Position(KeepError::OtherTarget { .. }) => true,
+            RunError::LetterStore(error) => matches!(error, LetterStoreError::Client(_)),
             RunError::Sink(error) => of_sink(error),
             _ => false,
         }

@@ -4,24 +4,23 @@
 use super::RunError;
 use crate::blocking::blocking;
 use crate::config::Settings;
-use crate::dead_letter::{self, DeadLetters, Owner, Place, Replay};
+use crate::dead_letter::{self, DeadLetters, LetterStore, LetterStoreError, Owner, Replay};
 use crate::health::Health;
 use crate::ledger::Ledger;
 use crate::shutdown::Shutdown;
-use crate::sink::{self, SinkError};
 use crate::source::Letters;
 
-/// Where the settings have the dead letters; on this runtime.
+/// Where the settings keep the dead letters; on this runtime.
 ///
 /// # Errors
 ///
-/// [`sink::place_of_letters`].
-pub fn place_of_letters(
+/// [`LetterStore::configured`].
+pub fn letter_store(
     settings: &Settings,
     shutdown: &Shutdown,
-) -> Result<Option<Place>, SinkError> {
+) -> Result<Option<LetterStore>, LetterStoreError> {
     let owner = Owner { pipeline: settings.name.clone(), cluster: settings.cluster.clone() };
-    sink::place_of_letters(&settings.dead_letter, &settings.sink, owner, shutdown)
+    LetterStore::configured(&settings.dead_letter, settings.sink.connection(), owner, shutdown)
 }
 
 pub(super) async fn open(
@@ -31,9 +30,9 @@ pub(super) async fn open(
     health: &Health,
     shutdown: &Shutdown,
 ) -> Result<(DeadLetters, Option<(Letters, Replay)>), RunError> {
-    let place = place_of_letters(settings, shutdown)?;
-    let mut dead_letters = DeadLetters::open(place.as_ref(), ledger, health, shutdown)?;
-    warn_of_ephemeral(place.as_ref());
+    let store = letter_store(settings, shutdown)?;
+    let mut dead_letters = DeadLetters::open(store.as_ref(), ledger, health, shutdown)?;
+    warn_of_ephemeral(store.as_ref());
     let Some(letters) = letters else { return Ok((dead_letters, None)) };
     let begin = move || {
         let replay = dead_letters.begin_replay();
@@ -44,8 +43,8 @@ pub(super) async fn open(
 }
 
 /// A letter's event is settled when it is kept: it must not go with the pod.
-fn warn_of_ephemeral(place: Option<&Place>) {
-    let Some(Place::Folder(path)) = place else { return };
+fn warn_of_ephemeral(store: Option<&LetterStore>) {
+    let Some(LetterStore::Folder(path)) = store else { return };
     if let Some(ephemeral) = dead_letter::ephemeral(path) {
         tracing::warn!(
             path = %path.display(),

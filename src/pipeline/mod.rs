@@ -29,7 +29,7 @@ use tokio::task::JoinHandle;
 use self::ending::{PartEnd, Running};
 pub use self::error::RunError;
 use self::leading::Leading;
-pub use self::letters::place_of_letters;
+pub use self::letters::letter_store;
 use crate::admin;
 use crate::blocking::blocking;
 use crate::buffer;

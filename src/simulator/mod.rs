@@ -15,8 +15,8 @@
 //!   of one replica with the API server.
 //! - What is production's: the list/watch machine, framer and hand-over; the Lease's machine and
 //!   record, what a term begins and ends with, what saving tells, the steps of a run's end; parsing
-//!   and encoding; chunks, ledger and tracker; the position's keeper and record;
-//!   the buffer's tiers, memory and log; the sink's lane, bodies, responses and storm. They are
+//!   and encoding; chunks, ledger and tracker; the position's keeper and record; the buffer's tiers,
+//!   memory and log; the sink's sender, with all that it decides. They are
 //!   driven through the `simulated` module of each part. What is not: sockets, threads, files, and
 //!   WebAssembly.
 //!
@@ -96,6 +96,29 @@ fn whatever_goes_wrong_nothing_is_lost_and_nothing_is_stored_twice() {
     assert!(failures.is_empty(), "{} seeds failed", failures.len());
 }
 
+/// Histories in which a promise was broken once.
+fn replay(seeds: &[u64]) {
+    for seed in seeds {
+        let result = run(*seed, &metrics(), false);
+        assert!(result.is_ok(), "seed {seed}: {result:?}");
+    }
+}
+
+#[test]
+fn a_document_that_is_read_again_while_it_is_on_its_way_is_stored_once() {
+    replay(&[12_549]);
+}
+
+#[test]
+fn a_lookup_that_is_refused_after_another_answer_told_where_writes_go_is_needed() {
+    replay(&[24_576]);
+}
+
+#[test]
+fn a_success_of_before_a_mistake_in_a_template_does_not_hide_the_mistake() {
+    replay(&[17_584]);
+}
+
 fn metrics() -> Metrics {
     Metrics::new(&Ledger::default()).unwrap()
 }
@@ -130,6 +153,7 @@ impl Summary {
         self.rolled += other.rolled;
         self.found += other.found;
         self.windows += other.windows;
+        self.moved += other.moved;
         self.terms += other.terms;
         self.marks += other.marks;
         self.machines_gone += other.machines_gone;

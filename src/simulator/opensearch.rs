@@ -11,7 +11,7 @@ use memchr::memmem;
 use super::clock::{MILLISECOND, SECOND, Time};
 use super::history::id_in;
 use super::plan::{Plan, around, happens};
-use crate::sink::simulated::{Ended, Request as Asked};
+use crate::sink::simulated::{Ended, Kind, Request as Asked};
 
 /// A request on its way. The process that sent it may be gone when it arrives.
 #[derive(Debug)]
@@ -26,6 +26,21 @@ pub(super) struct Request {
     pub(super) ends_at: Time,
     fate: Fate,
     answer: Option<Ended>,
+    /// What the answer tells, if it comes.
+    told: Told,
+}
+
+/// What an attempt was told by the requests of it that were answered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told {
+    /// Ids that a lookup found.
+    pub(super) found: BTreeSet<String>,
+    /// Ids that a lookup did not find.
+    pub(super) absent: BTreeSet<String>,
+    /// Ids that the request created.
+    pub(super) created: Vec<String>,
+    /// Where the last document of it is stored.
+    pub(super) index: Option<String>,
 }
 
 /// What becomes of a request.
@@ -70,6 +85,10 @@ pub(super) struct OpenSearch {
     pub(super) resent: u64,
     /// How often the data stream was rolled over.
     pub(super) generation: u64,
+    /// What the attempts were told that have not ended, by life and number.
+    told: BTreeMap<(u32, u64), Told>,
+    /// Lives that cannot know yet whether a data stream is what they write to.
+    uncertain: BTreeSet<u32>,
     /// Ids that a search finds.
     visible: BTreeSet<String>,
     /// Ids that were on their way in one request when another one was told that they are not
@@ -109,6 +128,8 @@ impl OpenSearch {
             stored_twice: Vec::new(),
             resent: 0,
             generation: 0,
+            told: BTreeMap::new(),
+            uncertain: BTreeSet::new(),
             visible: BTreeSet::new(),
             on_their_way: BTreeSet::new(),
             refreshed: BTreeMap::new(),
@@ -121,10 +142,63 @@ impl OpenSearch {
         }
     }
 
+    /// A process asks what the index stands for, before it sends anything; `None`: it is away. Of
+    /// an index with a date nobody asks.
+    pub(super) fn kind(&mut self, life: u32, now: Time) -> Option<Option<Kind>> {
+        if now < self.down_until {
+            return None;
+        }
+        let name = self.plan.pattern().name();
+        let is_there = !self.documents.is_empty();
+        let is_told = self.random.u8(..4) > 0;
+        let kind = match (self.plan.roll_every.is_some(), is_there, is_told) {
+            _ if self.plan.pattern().date.is_some() => return Some(None),
+            (_, _, false) => Kind::Unknown,
+            (false, true, true) => Kind::Index,
+            (false, false, true) => Kind::Absent,
+            (true, false, true) if self.random.bool() => Kind::FutureDataStream,
+            (true, false, true) => Kind::Absent,
+            (true, true, true) => {
+                let index = self.index_of(&name);
+                match self.random.u8(..3) {
+                    0 => Kind::Alias,
+                    1 => Kind::Moving(index),
+                    _ => Kind::DataStream(Some(index)),
+                }
+            }
+        };
+        if matches!(kind, Kind::Unknown | Kind::Absent) {
+            self.uncertain.insert(life);
+        }
+        Some(Some(kind))
+    }
+
+    /// The index that writes to this name go to now.
+    fn index_of(&self, name: &str) -> String {
+        match self.plan.roll_every {
+            Some(_) => format!("{name}-{}", self.generation),
+            None => name.to_owned(),
+        }
+    }
+
+    /// An attempt has ended: what it was told.
+    pub(super) fn take_told(&mut self, life: u32, number: u64) -> Told {
+        let told = self.told.remove(&(life, number)).unwrap_or_default();
+        if told.index.is_some() {
+            self.uncertain.remove(&life);
+        }
+        told
+    }
+
     /// A process sends a request.
     pub(super) fn send(&mut self, life: u32, number: u64, asked: Asked, now: Time) {
-        let bytes = if let Asked::Bulk(body) = &asked { body.len() } else { 0 };
-        let fate = self.fate(bytes, now);
+        let bytes = if let Asked::Bulk(body, _) = &asked { body.len() } else { 0 };
+        let mut fate = self.fate(bytes, now);
+        if bytes == 0 && self.uncertain.contains(&life) && matches!(fate, Fate::Refused(403 | 404))
+        {
+            // Who does not know whether a lookup is needed goes on without, if it is refused.
+            fate = Fate::Refused(401);
+        }
         let wait = around(20 * MILLISECOND, &mut self.random);
         let applies = matches!(
             fate,
@@ -133,7 +207,16 @@ impl OpenSearch {
         let is_late = fate == Fate::LateAnswer || (fate == Fate::Lost && self.random.u8(..4) == 0);
         let ends_at = if is_late { now + 30 * SECOND } else { now + 2 * wait };
         let apply_at = applies.then_some(now + wait);
-        self.requests.push(Request { life, number, asked, apply_at, ends_at, fate, answer: None });
+        self.requests.push(Request {
+            life,
+            number,
+            asked,
+            apply_at,
+            ends_at,
+            fate,
+            answer: None,
+            told: Told::default(),
+        });
     }
 
     fn fate(&mut self, bytes: usize, now: Time) -> Fate {
@@ -176,15 +259,20 @@ impl OpenSearch {
             let asked = std::mem::replace(&mut self.requests[at].asked, Asked::Refresh);
             let of = (self.requests[at].life, self.requests[at].number);
             let fate = self.requests[at].fate;
+            let mut told = Told::default();
             let body = match asked {
-                Asked::Bulk(body) => answer(fate, self.bulk(&body, of, now)),
+                Asked::Bulk(body, is_named) => {
+                    let items = self.bulk((&body, is_named), of, &mut told, now);
+                    answer(fate, items)
+                }
                 _ if fate == Fate::Garbled => GARBLED.to_vec(),
                 Asked::Refresh => {
                     self.refreshed.insert(of, now);
                     self.refresh(fate)
                 }
-                Asked::Search(body) => self.search(&body, of, fate),
+                Asked::Search(body) => self.search(&body, of, fate, &mut told),
             };
+            self.requests[at].told = told;
             self.requests[at].answer = Some(Ended::Answered(200, body));
             return None;
         }
@@ -192,6 +280,9 @@ impl OpenSearch {
             return None;
         }
         let mut request = self.requests.swap_remove(at);
+        if request.fate == Fate::Answered {
+            self.tell((request.life, request.number), std::mem::take(&mut request.told));
+        }
         let ended = match request.fate {
             Fate::Answered | Fate::Garbled | Fate::Miscounted => {
                 request.answer.take().unwrap_or(Ended::Broke)
@@ -203,6 +294,14 @@ impl OpenSearch {
             Fate::Refused(status) => Ended::Answered(status, b"{\"error\":\"refused\"}".to_vec()),
         };
         Some((request.life, request.number, ended))
+    }
+
+    fn tell(&mut self, attempt: (u32, u64), told: Told) {
+        let known = self.told.entry(attempt).or_default();
+        known.found.extend(told.found);
+        known.absent.extend(told.absent);
+        known.created.extend(told.created);
+        known.index = told.index.or(known.index.take());
     }
 
     /// The data stream's writes go to another index from now on.
@@ -219,24 +318,30 @@ impl OpenSearch {
         format!(r#"{{"_shards":{{"failed":{failed}}}}}"#).into_bytes()
     }
 
-    fn search(&mut self, body: &[u8], (life, number): (u32, u64), fate: Fate) -> Vec<u8> {
+    fn search(
+        &mut self,
+        body: &[u8],
+        (life, number): (u32, u64),
+        fate: Fate,
+        told: &mut Told,
+    ) -> Vec<u8> {
         let as_of = self.refreshed.get(&(life, number)).copied().unwrap_or_default();
         let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
         let ids = body["query"]["ids"]["values"].as_array().into_iter().flatten();
         let ids = ids.filter_map(|id| id.as_str());
         let (found, absent): (Vec<&str>, Vec<&str>) =
             ids.partition(|id| self.visible.contains(*id));
-        for id in absent {
-            self.absent.insert((life, number, id.to_owned()), as_of);
+        for id in &absent {
+            self.absent.insert((life, number, (*id).to_owned()), as_of);
             let quoted = format!("\"_id\":\"{id}\"");
             let is_on_its_way = self.requests.iter().any(|request| match &request.asked {
-                Asked::Bulk(body) => {
+                Asked::Bulk(body, _) => {
                     request.apply_at.is_some() && memmem::find(body, quoted.as_bytes()).is_some()
                 }
                 _ => false,
             });
             if is_on_its_way {
-                self.on_their_way.insert((life, number, id.to_owned()));
+                self.on_their_way.insert((life, number, (*id).to_owned()));
             }
         }
         self.found += found.len() as u64;
@@ -244,6 +349,11 @@ impl OpenSearch {
         let total = found.len();
         // Now and then there is no room for all.
         let room = if total > 1 && self.random.u8(..8) == 0 { total / 2 } else { total };
+        let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+        told.found = owned(&found[..room]);
+        if room == total {
+            told.absent = owned(&absent);
+        }
         let hits: Vec<String> =
             found[..room].iter().map(|id| format!(r#"{{"_id":"{id}"}}"#)).collect();
         format!(
@@ -253,8 +363,14 @@ impl OpenSearch {
         .into_bytes()
     }
 
-    /// Carries a `_bulk` body out; answers one item each.
-    fn bulk(&mut self, body: &[u8], of: (u32, u64), now: Time) -> Vec<String> {
+    /// Carries a `_bulk` body out; answers one item each, which names its index if that is asked.
+    fn bulk(
+        &mut self,
+        (body, is_named): (&[u8], bool),
+        of: (u32, u64),
+        told: &mut Told,
+        now: Time,
+    ) -> Vec<String> {
         let text = String::from_utf8_lossy(body);
         let mut lines = text.lines();
         let mut items = Vec::new();
@@ -265,13 +381,16 @@ impl OpenSearch {
             let (operation, index, id) = (parts[1], parts[5], parts[9]);
             let version =
                 action.rsplit(':').next().and_then(|text| text.trim_end_matches('}').parse().ok());
-            let index = if self.plan.roll_every.is_some() {
-                format!("{index}-{}", self.generation)
-            } else {
-                index.to_owned()
-            };
-            let status = self.item((index, id), version, source.as_bytes(), of, now);
-            items.push(item(operation, status));
+            let index = self.index_of(index);
+            let status = self.item((index.clone(), id), version, source.as_bytes(), of, now);
+            let named = is_named.then_some(index.as_str());
+            items.push(item(operation, status, named));
+            if status == 201 {
+                told.created.push(id.to_owned());
+            }
+            if is_named && matches!(status, 200 | 201 | 409) {
+                told.index = Some(index);
+            }
         }
         items
     }
@@ -348,9 +467,10 @@ impl OpenSearch {
     }
 }
 
-fn item(operation: &str, status: u16) -> String {
+fn item(operation: &str, status: u16, index: Option<&str>) -> String {
+    let index = index.map(|index| format!(r#""_index":"{index}","#)).unwrap_or_default();
     let (kind, reason) = match status {
-        200 | 201 => return format!(r#"{{"{operation}":{{"status":{status}}}}}"#),
+        200 | 201 => return format!(r#"{{"{operation}":{{{index}"status":{status}}}}}"#),
         400 => ("mapper_parsing_exception", "failed to parse field [message]"),
         403 => {
             ("cluster_block_exception", "index [x] blocked by: [FORBIDDEN/8/index write (api)];")
@@ -360,7 +480,7 @@ fn item(operation: &str, status: u16) -> String {
         _ => ("unavailable_shards_exception", "primary shard is not active"),
     };
     format!(
-        r#"{{"{operation}":{{"status":{status},"error":{{"type":"{kind}","reason":"{reason}"}}}}}}"#
+        r#"{{"{operation}":{{{index}"status":{status},"error":{{"type":"{kind}","reason":"{reason}"}}}}}}"#
     )
 }
 
@@ -370,7 +490,7 @@ fn answer(fate: Fate, mut items: Vec<String>) -> Vec<u8> {
         Fate::Miscounted if items.len() > 1 => {
             items.pop();
         }
-        Fate::Miscounted => items.push(item("create", 201)),
+        Fate::Miscounted => items.push(item("create", 201, None)),
         _ => {}
     }
     format!(r#"{{"items":[{}]}}"#, items.join(",")).into_bytes()

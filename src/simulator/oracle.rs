@@ -11,9 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::api_server::ApiServer;
 use super::clock::Time;
 use super::history::{Kind, Version};
-use super::opensearch::OpenSearch;
+use super::opensearch::{OpenSearch, Told};
 use crate::buffer::simulated::{SimulatedDisk, unsettled_on};
 use crate::sink::Mode;
+use crate::sink::simulated::Counts;
 
 /// What is known of one version, beside what the servers know.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +58,8 @@ struct Life {
     begun_again: usize,
     /// When its marks moved back, while nobody has been told.
     moved_back: Option<Time>,
+    /// Where its documents went last, where that may change, as far as it was told.
+    index: Option<String>,
 }
 
 /// The judge of a run.
@@ -86,6 +89,8 @@ pub(super) struct Oracle {
     pub(super) terms: u64,
     /// How many versions' documents were damaged on disk.
     pub(super) damaged: u64,
+    /// How many documents were counted as stored in another index than those before them.
+    pub(super) moved: u64,
 }
 
 /// Good documents that may become dead letters before a mistake in a template is noticed: the
@@ -210,8 +215,46 @@ impl Oracle {
         Ok(())
     }
 
+    /// Before it sends anything, a process was told where writes go now.
+    pub(super) fn knows_index(&mut self, life: u32, index: Option<String>) {
+        self.lives.entry(life).or_default().index = index;
+    }
+
+    /// Whether a process was told that its writes stay in the index of this name.
+    pub(super) fn knows_fixed(&self, life: u32, name: &str) -> bool {
+        self.lives.get(&life).is_some_and(|life| life.index.as_deref() == Some(name))
+    }
+
+    /// An attempt of a process has ended, and was told this by OpenSearch: it must have counted
+    /// that, and noticed when the writes moved on.
+    pub(super) fn attempt_ended(
+        &mut self,
+        life: u32,
+        told: Told,
+        counts: Counts,
+    ) -> Result<(), Violation> {
+        let life = self.lives.entry(life).or_default();
+        let mut moved = 0;
+        if let Some(index) = &told.index {
+            let in_doubt = told.created.iter().filter(|id| told.absent.contains(*id)).count();
+            if life.index.as_ref().is_some_and(|before| before != index) {
+                moved = in_doubt as u64;
+            }
+            life.index = Some(index.clone());
+        }
+        let expected = (told.found.len() as u64, told.absent.len() as u64, moved);
+        let counted = (counts.stored, counts.absent, counts.moved);
+        if counted != expected {
+            return Err(format!(
+                "{counted:?} lookups were counted, and not {expected:?}: {told:?}"
+            ));
+        }
+        self.moved += moved;
+        Ok(())
+    }
+
     /// A letter is durable.
-    pub(super) fn bury(
+    pub(super) fn dead_lettered(
         &mut self,
         id: String,
         life: u32,
@@ -317,11 +360,11 @@ impl Oracle {
     }
 
     fn has_outcome(&self, at: usize, version: &Version, os: &OpenSearch) -> bool {
-        let is_buried = || self.letters.contains_key(&version.id);
+        let has_letter = || self.letters.contains_key(&version.id);
         match version.kind {
-            Kind::Kept => self.is_stored(version, os) || is_buried(),
+            Kind::Kept => self.is_stored(version, os) || has_letter(),
             Kind::Filtered => self.known[at].accepted > 0,
-            Kind::Poison | Kind::Malformed => is_buried(),
+            Kind::Poison | Kind::Malformed => has_letter(),
         }
     }
 

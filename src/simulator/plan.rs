@@ -105,7 +105,7 @@ impl Plan {
         let mut random = random.clone();
         if plan.mode == Mode::History && random.u8(..3) == 0 {
             plan.roll_every = Some(random.u64(200..10_000) * MILLISECOND);
-            // A storm of refusals ends with a document that is stored, and at the end of a run
+            // A mass rejection ends with a document that is stored, and at the end of a run
             // there may be none to come.
             plan.poison = 0;
         }

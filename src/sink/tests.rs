@@ -1,7 +1,13 @@
 //! What the sinks' tests share.
 
 use super::*;
+use crate::dead_letter::DeadLetters;
+use crate::handoff::Takeover;
+use crate::health::Health;
 use crate::ledger::Ledger;
+use crate::metrics::Metrics;
+use crate::position::Keeper;
+use crate::shutdown::Shutdown;
 
 /// A context without dead letters, and its ledger.
 pub(super) fn context() -> (Ledger, Context) {

@@ -201,19 +201,23 @@ impl Worker {
             .iter()
             .map(|rejection| format!("{}: {}", rejection.location, rejection.detail))
             .collect();
+        let identities: Vec<_> =
+            failed.iter().map(|failed| original(chunk, failed.index).identity()).collect();
         let of_rejections = rejections.iter().zip(&details).map(|(rejection, detail)| Letter {
-            place: Where::Source,
+            part: Where::Source,
             reason: rejection.kind.label(),
             detail,
             source: &rejection.bytes,
             document: None,
+            identity: None,
         });
-        let of_stages = failed.iter().map(|failed| Letter {
-            place: Where::Stage(failed.stage),
+        let of_stages = failed.iter().zip(&identities).map(|(failed, identity)| Letter {
+            part: Where::Stage(failed.stage),
             reason: failed.reason,
             detail: &failed.detail,
             source: &chunk.bytes[chunk.events[failed.index].source_bytes.clone()],
             document: None,
+            identity: identity.as_ref().map(|(uid, version)| (&**uid, &**version)),
         });
         let letters: Vec<Letter<'_>> = of_rejections.chain(of_stages).collect();
         dead_letters.write_all(&self.task, &letters)?;

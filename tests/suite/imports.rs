@@ -55,21 +55,35 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         // Settings types are the parts' own.
         (
             "config",
-            only(&["source", "stages", "buffer", "sink", "dead_letter", "secret", "kube", "words"]),
+            only(&[
+                "source",
+                "stages",
+                "buffer",
+                "sink",
+                "dead_letter",
+                "secret",
+                "kube",
+                "words",
+                "opensearch",
+            ]),
         ),
         // The four parts.
         ("source", shared_and(&["kube"])),
         ("stages", shared_and(&[])),
         ("buffer", shared_and(&[])),
-        ("sink", shared_and(&["tls"])),
+        ("sink", shared_and(&["opensearch"])),
         // Clients that more than one part needs.
         ("kube", only(&["secret", "tls", "health", "metrics"])),
+        ("opensearch", only(&["secret", "tls", "backoff", "blocking"])),
         ("tls", only(&["files"])),
         // What parts share knows no part.
         ("event", only(&[])),
         ("handoff", only(&["event", "ledger", "position"])),
         ("position", only(&["ledger"])),
-        ("dead_letter", only(&["event", "ledger", "lines", "folders", "health", "shutdown"])),
+        (
+            "dead_letter",
+            only(&["event", "ledger", "lines", "folders", "health", "shutdown", "opensearch"]),
+        ),
         ("metrics", only(&["ledger"])),
         ("ledger", only(&[])),
         ("health", only(&[])),
@@ -96,7 +110,7 @@ const FENCED: [(&str, &[&str]); 10] = [
     ("wit_component", &["cli"]),
     ("kube", &["kube", "source"]),
     ("k8s_openapi", &["kube", "source"]),
-    ("reqwest", &["sink", "oci"]),
+    ("reqwest", &["opensearch", "oci"]),
     ("axum", &["admin"]),
     ("indicatif", &["telemetry", "cli"]),
     ("clap", &["main", "cli", "telemetry"]),

@@ -9,6 +9,7 @@ use weir::handoff::Outbox;
 use weir::health::Health;
 use weir::ledger::{Ledger, Snapshot};
 use weir::metrics::Metrics;
+use weir::opensearch;
 use weir::shutdown::Shutdown;
 use weir::sink::{
     self, Context, DateFormat, Duplicates, IndexPattern, Mode, OpenSearchSettings, Settings,
@@ -40,10 +41,10 @@ impl Bench {
         let prefix = format!("{}{dash}", unique(&format!("weir-test-{name}")));
         let search = Search::shared().other(&prefix);
         let settings = OpenSearchSettings {
-            hosts: vec![search.url.clone()],
-            username: None,
-            password: None,
-            ca: None,
+            connection: opensearch::Settings {
+                hosts: vec![search.url.clone()],
+                ..Default::default()
+            },
             index: IndexPattern { prefix, date, suffix: String::new() },
             mode,
             template: Template::Install,
@@ -51,7 +52,7 @@ impl Bench {
         };
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::default();
-        let letters = dead_letter::Place::Folder(folder.path().to_owned());
+        let letters = dead_letter::LetterStore::Folder(folder.path().to_owned());
         let (health, shutdown) = (Health::default(), Shutdown::default());
         let dead_letters = DeadLetters::open(Some(&letters), &ledger, &health, &shutdown).unwrap();
         let context = Context {

@@ -16,11 +16,12 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::CommandError;
 use crate::config::{self, Environment, Settings};
-use crate::dead_letter::{self, Contents, Filter, LetterId, Part, ReadError, Selection};
+use crate::dead_letter::{
+    Contents, Filter, LetterId, LetterStore, LetterStoreError, Part, ReadError, Selection,
+};
 use crate::ledger::Snapshot;
 use crate::pipeline;
 use crate::shutdown::Shutdown;
-use crate::sink::SinkError;
 
 /// Look at dead letters, and replay them
 ///
@@ -57,7 +58,7 @@ pub enum LettersError {
     Read(#[from] ReadError),
     /// The index of the configuration cannot be asked.
     #[error(transparent)]
-    Sink(#[from] SinkError),
+    Store(#[from] LetterStoreError),
     /// Requests cannot be made.
     #[error("cannot start: {0}")]
     Start(std::io::Error),
@@ -76,7 +77,7 @@ pub enum LettersError {
         /// Those that are not there, with commas.
         ids: String,
         /// Where they were looked for.
-        store: dead_letter::Place,
+        store: LetterStore,
     },
     /// A running weir has the folder.
     #[error(
@@ -150,7 +151,7 @@ struct Looked {
 
 impl Looked {
     fn of_folder(folder: PathBuf) -> Result<Looked, LettersError> {
-        Ok(Looked { contents: dead_letter::Place::Folder(folder).look(false)?, _runtime: None })
+        Ok(Looked { contents: LetterStore::Folder(folder).look(false)?, _runtime: None })
     }
 
     /// Where the configuration has them; nothing as long as no run has written any.
@@ -160,7 +161,7 @@ impl Looked {
         let runtime = runtime.map_err(LettersError::Start)?;
         let store = {
             let _inside = runtime.enter();
-            pipeline::place_of_letters(settings, &Shutdown::default())?
+            pipeline::letter_store(settings, &Shutdown::default())?
         };
         let store = store.ok_or_else(|| LettersError::NoPath(file.to_owned()))?;
         Ok(Looked { contents: store.look(true)?, _runtime: Some(runtime) })
@@ -177,7 +178,7 @@ impl Looked {
             return Ok(Selection::Ids(wanted));
         }
         let ids: Vec<String> = missing.iter().map(ToString::to_string).collect();
-        Err(LettersError::NotThere { ids: ids.join(", "), store: self.contents.place().clone() })
+        Err(LettersError::NotThere { ids: ids.join(", "), store: self.contents.store().clone() })
     }
 }
 

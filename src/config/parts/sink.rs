@@ -8,6 +8,7 @@ use crate::config::keys::{DeadLetterKind, SinkKind};
 use crate::config::rules::same_host;
 use crate::config::section::Section;
 use crate::dead_letter;
+use crate::opensearch;
 use crate::sink::{IndexPattern, Mode, OpenSearchSettings, Settings};
 
 pub(super) fn build(input: &mut Input<'_>, section: &Section) -> Option<Settings> {
@@ -30,10 +31,12 @@ fn opensearch(input: &mut Input<'_>, section: &Section) -> Option<OpenSearchSett
         index_without_a_date(input, section);
     }
     Some(OpenSearchSettings {
-        hosts: hosts?,
-        username: section.text("username"),
-        password: section.secret("password"),
-        ca: section.path("ca"),
+        connection: opensearch::Settings {
+            hosts: hosts?,
+            username: section.text("username"),
+            password: section.secret("password"),
+            ca: section.path("ca"),
+        },
         index,
         mode,
         template: section.word("template")?,

@@ -1,14 +1,19 @@
 //! An index in memory that fails as it is told, and what letters come to in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::dead_letter::kept::{LetterId, LetterLine, Version};
+use crate::dead_letter::letter::Letter;
 use crate::dead_letter::{DeadLetters, Filter, Kept, Record, Replay, Selection, Where};
 use crate::health::Health;
 use crate::ledger::Ledger;
+use crate::opensearch::Unavailable;
 use crate::shutdown::Shutdown;
 
 /// What becomes of a request.
@@ -59,11 +64,11 @@ impl Fake {
     }
 
     /// For a request that has either all its effect or none.
-    fn whole(&self) -> Result<(), Trouble> {
+    fn whole(&self) -> Result<(), Unavailable> {
         match self.fault() {
             None => Ok(()),
-            Some(Fault::Forbidden) => Err(Trouble::Refused("status 403: no right".into())),
-            Some(_) => Err(Trouble::Outage("it is away".into())),
+            Some(Fault::Forbidden) => Err(Unavailable::Refused("status 403: no right".into())),
+            Some(_) => Err(Unavailable::Outage("it is away".into())),
         }
     }
 
@@ -88,7 +93,7 @@ impl Index for Fake {
         &self.owner
     }
 
-    fn usage(&self) -> Result<Option<Usage>, Trouble> {
+    fn usage(&self) -> Result<Option<Usage>, Unavailable> {
         self.whole()?;
         let state = self.state();
         let stubs: Vec<Stub> = state.letters.iter().map(stub).collect();
@@ -99,13 +104,13 @@ impl Index for Fake {
         Ok(state.exists.then_some(usage))
     }
 
-    fn make(&self) -> Result<(), Trouble> {
+    fn make(&self) -> Result<(), Unavailable> {
         self.whole()?;
         self.state().exists = true;
         Ok(())
     }
 
-    fn write(&self, entries: &[Entry], writing: Writing) -> Result<(), Trouble> {
+    fn write(&self, entries: &[Entry], writing: Writing) -> Result<(), Unavailable> {
         self.writes.fetch_add(1, Ordering::Relaxed);
         let fault = self.fault();
         let done = match fault {
@@ -126,12 +131,12 @@ impl Index for Fake {
         }
         match fault {
             None => Ok(()),
-            Some(Fault::Forbidden) => Err(Trouble::Refused("status 403: no right".into())),
-            Some(_) => Err(Trouble::Outage("it is away".into())),
+            Some(Fault::Forbidden) => Err(Unavailable::Refused("status 403: no right".into())),
+            Some(_) => Err(Unavailable::Outage("it is away".into())),
         }
     }
 
-    fn page(&self, query: &Query, behind: Option<&Stub>) -> Result<Vec<Stub>, Trouble> {
+    fn page(&self, query: &Query, behind: Option<&Stub>) -> Result<Vec<Stub>, Unavailable> {
         self.whole()?;
         let state = self.state();
         let mut stubs: Vec<Stub> = state.letters.iter().map(stub).collect();
@@ -145,7 +150,7 @@ impl Index for Fake {
         Ok(stubs)
     }
 
-    fn read(&self, ids: &[LetterId]) -> Result<Vec<Found>, Trouble> {
+    fn read(&self, ids: &[LetterId]) -> Result<Vec<Found>, Unavailable> {
         self.whole()?;
         let state = self.state();
         let found = |id: &LetterId| {
@@ -156,7 +161,7 @@ impl Index for Fake {
         Ok(ids.iter().rev().filter_map(found).collect())
     }
 
-    fn remove(&self, letters: &[(LetterId, Version)]) -> Result<(), Trouble> {
+    fn remove(&self, letters: &[(LetterId, Version)]) -> Result<(), Unavailable> {
         self.whole()?;
         let mut state = self.state();
         for (id, version) in letters {
@@ -179,7 +184,7 @@ fn open(fake: &Arc<Fake>, bytes_max: u64) -> (DeadLetters, Health, Shutdown) {
 }
 
 fn letter<'a>(source: &'a [u8], reason: &'a str) -> Letter<'a> {
-    Letter { place: Where::Sink, reason, detail: "d", source, document: None }
+    Letter { part: Where::Sink, reason, detail: "d", source, document: None, identity: None }
 }
 
 fn all(fake: &Arc<Fake>) -> Vec<Record> {

@@ -41,7 +41,7 @@ impl Process {
         while let Some(Ending { gives_up_at, done, left }) = self.ending {
             let Some(step) = STEPS.get(done) else { return Ok(Some(left == 0)) };
             let is_done = match step {
-                Step::AwaitParts => self.has_ended() || shared.now >= gives_up_at,
+                Step::AwaitParts => self.has_ended(shared.now) || shared.now >= gives_up_at,
                 Step::CutShort => {
                     self.ledger.cut_short();
                     true
@@ -75,11 +75,11 @@ impl Process {
     }
 
     /// Whether all parts have ended, one after the other.
-    fn has_ended(&mut self) -> bool {
+    fn has_ended(&mut self, now: Time) -> bool {
         if self.is_worked() && self.buffer.is_memory_empty() {
-            self.sink.end();
+            self.end_inbox(now);
         }
-        self.sink.is_done()
+        self.sending.is_done
     }
 
     fn is_worked(&self) -> bool {
@@ -92,6 +92,9 @@ impl Process {
         let left = self.ledger.snapshot().in_flight.saturating_sub(on_disk);
         if left > 0 && self.is_worked() && self.buffer.has_disk_in_order() {
             return Err(format!("a drain left {left} events in memory alone, and the disk works"));
+        }
+        if left > 0 && self.sending.is_done {
+            return Err(format!("the sink had nothing left to do, and {left} events were left"));
         }
         if let Some(ending) = &mut self.ending {
             ending.left = left;

@@ -13,9 +13,10 @@ mod terms;
 use std::sync::Arc;
 
 use self::ending::Ending;
+use self::sending::Sending;
 use self::stages::Worker;
 use self::terms::Lease;
-use super::clock::{Clock, NEVER, SECOND, Time, wall};
+use super::clock::{Clock, MILLISECOND, NEVER, SECOND, Time, wall};
 use super::feed::{Around, Feed};
 use super::leases::Answer;
 use super::oracle::Violation;
@@ -31,7 +32,7 @@ use crate::pipeline::saving::{SAVE_INTERVAL, Saving};
 use crate::position::file::Store;
 use crate::position::{Identity, Keeper, Target, Tracker};
 use crate::sink::Mode;
-use crate::sink::simulated::{Ended, Sink};
+use crate::sink::simulated::Ended;
 use crate::source::Start;
 use crate::source::kubernetes::simulated::Source;
 
@@ -88,7 +89,7 @@ pub(super) struct Process {
     lease: Option<Lease>,
     workers: Vec<Worker>,
     buffer: Buffer,
-    sink: Sink,
+    sending: Sending,
     mode: Mode,
     encode: EncodeSettings,
     spool_due: Time,
@@ -148,9 +149,9 @@ impl Process {
             names => names.iter().copied().map(Some).collect(),
         };
         let takeover = Takeover::at(wall(now));
-        let looks_up = plan.roll_every.map(|_| takeover.clone());
-        let sink = Sink::new(plan.pattern(), plan.mode, &ledger, &tracker, looks_up);
-        let dice = fastrand::Rng::with_seed(!random.get_seed());
+        let mut dice = fastrand::Rng::with_seed(!random.get_seed());
+        let asks_at = now + dice.u64(..300 * MILLISECOND);
+        let sending = Sending::new(plan, &ledger, takeover.clone(), asks_at);
         let mut process = Process {
             life,
             ledger,
@@ -168,7 +169,7 @@ impl Process {
             lease: None,
             workers: queues.into_iter().map(|queue| Worker::new(queue, now)).collect(),
             buffer,
-            sink,
+            sending,
             mode: plan.mode,
             encode: EncodeSettings {
                 cluster: Some("sim".into()),

@@ -102,7 +102,7 @@ impl Process {
                 .trace
                 .say(shared.now, || format!("worker {number} gets {id}, refused: {rejection:?}"));
             shared.oracle.accept_malformed(&id, self.life);
-            shared.oracle.bury(id, self.life, &shared.os, &shared.server)?;
+            shared.oracle.dead_lettered(id, self.life, &shared.os, &shared.server)?;
             tally
                 .dead_lettered(self.ledger.dead_letter_reason("source", rejection.kind.label()), 1);
         }

@@ -73,6 +73,8 @@ pub(super) struct Summary {
     pub(super) rolled: u64,
     pub(super) found: u64,
     pub(super) windows: u64,
+    /// Documents that were counted as stored in another index than those before them.
+    pub(super) moved: u64,
     /// Terms of leaders, marks that were written into a Lease, and machines that went with their
     /// disks.
     pub(super) terms: u64,
@@ -199,6 +201,7 @@ impl<'a> World<'a> {
             rolled: os.generation,
             found: os.found,
             windows: os.windows,
+            moved: oracle.moved,
             terms: oracle.terms,
             marks: self.marks,
             machines_gone: self.machines_gone,

@@ -18,8 +18,9 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
+use super::context::{Context, PART, PROGRESS_INTERVAL};
+use super::error::SinkError;
 use super::lag::{Lag, now_micros};
-use super::{Context, PART, PROGRESS_INTERVAL, SinkError};
 use crate::blocking::blocking;
 use crate::handoff::{BatchLimits, Inbox, Item};
 use crate::health::Condition;

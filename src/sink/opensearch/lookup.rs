@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 
-use super::client::{Response, TransportError};
-use super::failure::{status_failure, transport_failure};
-use super::lane::Failure;
-use super::response;
+use crate::opensearch::{
+    Request, RequestError, Response, TransportError, WholeError, classify_whole, status_error,
+    transport_error, whole_error,
+};
 
 /// Ids in a search. Each may be in several indices, and a search answers 10,000 documents at most.
 pub(super) const IDS_MAX: usize = 1000;
@@ -22,46 +22,29 @@ pub(super) const IDS_MAX: usize = 1000;
 const HITS_MAX: usize = 10_000;
 
 /// What the user must be allowed to do on the data stream or alias.
-pub(super) const RIGHTS: &str = "`indices:admin/refresh*` and `indices:data/read/search*`";
-
-/// A request.
-#[derive(Debug)]
-pub(super) struct Ask {
-    pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) content_type: &'static str,
-    pub(super) body: Vec<u8>,
-}
+const RIGHTS: &str = "`indices:admin/refresh*` and `indices:data/read/search*`";
 
 /// Makes visible what was stored.
-pub(super) fn refresh(name: &str) -> Ask {
-    Ask {
-        method: Method::POST,
-        path: format!(
-            "/{name}/_refresh?ignore_unavailable=true&filter_path=_shards.failed,error,status"
-        ),
-        content_type: "application/json",
-        body: Vec::new(),
-    }
+pub(super) fn refresh(name: &str) -> Request {
+    let path =
+        format!("/{name}/_refresh?ignore_unavailable=true&filter_path=_shards.failed,error,status");
+    Request::json(Method::POST, path, Vec::new())
 }
 
 /// Which of `ids` are there.
-pub(super) fn search(name: &str, ids: &[String]) -> Ask {
+pub(super) fn search(name: &str, ids: &[String]) -> Request {
     let body = serde_json::json!({
         "size": HITS_MAX,
         "_source": false,
         "track_total_hits": true,
         "query": { "ids": { "values": ids } },
     });
-    Ask {
-        method: Method::POST,
-        path: format!(
-            "/{name}/_search?ignore_unavailable=true&allow_partial_search_results=false&preference=_primary\
-             &filter_path=timed_out,_shards.failed,hits.total.value,hits.hits._id,error,status"
-        ),
-        content_type: "application/json",
-        body: body.to_string().into_bytes(),
-    }
+    let path = format!(
+        "/{name}/_search?ignore_unavailable=true&allow_partial_search_results=false\
+         &preference=_primary\
+         &filter_path=timed_out,_shards.failed,hits.total.value,hits.hits._id,error,status"
+    );
+    Request::json(Method::POST, path, body.to_string().into_bytes())
 }
 
 /// What a search found.
@@ -113,7 +96,7 @@ struct Hit {
 pub(super) fn refreshed(
     answer: Result<Response, TransportError>,
     host: &str,
-) -> Result<(), Failure> {
+) -> Result<(), RequestError> {
     let Some(body) = body(answer, host)? else { return Ok(()) };
     let refreshed: Refreshed = parse(&body, host)?;
     complete(refreshed.shards.failed, host)
@@ -123,7 +106,7 @@ pub(super) fn refreshed(
 pub(super) fn found(
     answer: Result<Response, TransportError>,
     host: &str,
-) -> Result<Found, Failure> {
+) -> Result<Found, RequestError> {
     let Some(body) = body(answer, host)? else {
         return Ok(Found { ids: BTreeSet::new(), is_cut: false });
     };
@@ -131,54 +114,52 @@ pub(super) fn found(
     complete(shards.failed + u64::from(timed_out), host)?;
     let is_cut = hits.total.value > hits.hits.len() as u64;
     if is_cut && hits.hits.is_empty() {
-        return Err(Failure::Outage(format!(
+        return Err(RequestError::Outage(format!(
             "{host} finds documents by their ids and does not name them"
         )));
     }
     Ok(Found { ids: hits.hits.into_iter().map(|hit| hit.id).collect(), is_cut })
 }
 
-/// Whether OpenSearch itself says that there is no such index, and not a proxy that it does not
-/// know the way.
-pub(super) fn is_no_index(answer: &Response) -> bool {
-    answer.status == StatusCode::NOT_FOUND
-        && response::whole_error(&answer.body).starts_with("index_not_found_exception")
-}
-
 /// The body of a usable answer; `None`: there is no such index, and so nothing in it.
-fn body(answer: Result<Response, TransportError>, host: &str) -> Result<Option<Vec<u8>>, Failure> {
-    let answer = answer.map_err(transport_failure)?;
+fn body(
+    answer: Result<Response, TransportError>,
+    host: &str,
+) -> Result<Option<Vec<u8>>, RequestError> {
+    let answer = answer.map_err(transport_error)?;
     match answer.status {
         StatusCode::OK => Ok(Some(answer.body)),
-        _ if is_no_index(&answer) => Ok(None),
-        StatusCode::FORBIDDEN => {
-            Err(Failure::Refused(forbidden(&response::whole_error(&answer.body))))
+        StatusCode::NOT_FOUND if classify_whole(&answer.body) == WholeError::IndexNotFound => {
+            Ok(None)
         }
-        status => Err(match status_failure(status, &answer.body, host) {
+        StatusCode::FORBIDDEN => Err(RequestError::Refused(forbidden(&whole_error(&answer.body)))),
+        status => Err(match status_error(status, &answer.body, host) {
             // No document is at fault.
-            Failure::Rejected(_, why) => Failure::Refused(why),
+            RequestError::Rejected(_, why) => RequestError::Refused(why),
             other => other,
         }),
     }
 }
 
 /// What is missing, and what to do.
-pub(super) fn forbidden(why: &str) -> String {
+fn forbidden(why: &str) -> String {
     format!(
-        "what may have been sent before is looked up before it is sent again, because the index is a data stream or an alias, and the user may not: grant it {RIGHTS} there, or set sink.duplicates = \"allow\" and find some documents twice ({why})"
+        "what may have been sent before is looked up before it is sent again, because the index is \
+         a data stream or an alias, and the user may not: grant it {RIGHTS} there, or set \
+         sink.duplicates = \"allow\" and find some documents twice ({why})"
     )
 }
 
-fn parse<'a, T: Deserialize<'a>>(body: &'a [u8], host: &str) -> Result<T, Failure> {
+fn parse<'a, T: Deserialize<'a>>(body: &'a [u8], host: &str) -> Result<T, RequestError> {
     serde_json::from_slice(body).map_err(|error| {
-        Failure::Outage(format!("{host} gave a response that cannot be used: {error}"))
+        RequestError::Outage(format!("{host} gave a response that cannot be used: {error}"))
     })
 }
 
-fn complete(failed: u64, host: &str) -> Result<(), Failure> {
+fn complete(failed: u64, host: &str) -> Result<(), RequestError> {
     match failed {
         0 => Ok(()),
-        _ => Err(Failure::Outage(format!(
+        _ => Err(RequestError::Outage(format!(
             "{host} could not look up ids in every shard of the index"
         ))),
     }
@@ -230,11 +211,14 @@ mod tests {
             (503, ""),
         ];
         for (status, body) in cases {
-            assert!(matches!(found(answer(status, body), "h"), Err(Failure::Outage(_))), "{body}");
+            assert!(
+                matches!(found(answer(status, body), "h"), Err(RequestError::Outage(_))),
+                "{body}"
+            );
         }
         assert!(matches!(
             refreshed(answer(200, r#"{"_shards":{"failed":1}}"#), "h"),
-            Err(Failure::Outage(_))
+            Err(RequestError::Outage(_))
         ));
         assert_eq!(refreshed(answer(200, r#"{"_shards":{"failed":0}}"#), "h"), Ok(()));
     }
@@ -248,18 +232,21 @@ mod tests {
         );
         assert_eq!(refreshed(answer(404, none), "h"), Ok(()));
         for page in ["<html>not found</html>", "{\"error\":\"refused\"}", ""] {
-            assert!(matches!(found(answer(404, page), "h"), Err(Failure::Refused(_))), "{page}");
+            assert!(
+                matches!(found(answer(404, page), "h"), Err(RequestError::Refused(_))),
+                "{page}"
+            );
         }
     }
 
     #[test]
     fn a_refusal_is_no_documents_fault_and_names_the_rights() {
-        let Err(Failure::Refused(why)) = found(answer(400, ""), "h") else {
+        let Err(RequestError::Refused(why)) = found(answer(400, ""), "h") else {
             panic!("it is refused")
         };
         assert!(why.contains("answers 400"), "{why}");
         let refusal = r#"{"error":{"type":"security_exception","reason":"no permissions for [indices:data/read/search]"}}"#;
-        let Err(Failure::Refused(why)) = found(answer(403, refusal), "h") else {
+        let Err(RequestError::Refused(why)) = found(answer(403, refusal), "h") else {
             panic!("it is refused")
         };
         insta::assert_snapshot!(why, @r#"what may have been sent before is looked up before it is sent again, because the index is a data stream or an alias, and the user may not: grant it `indices:admin/refresh*` and `indices:data/read/search*` there, or set sink.duplicates = "allow" and find some documents twice (security_exception: no permissions for [indices:data/read/search])"#);

@@ -3,17 +3,17 @@
 //! Invariant: what is written depends on the item and the settings alone, so a retry, a relist and
 //! a restart address the same document of the same index.
 
-use super::outcome::Refusal;
 use crate::event::DocumentIdentity;
 use crate::handoff::Item;
-use crate::sink::{DateFormat, IndexPattern, Mode};
+use crate::opensearch::Refusal;
+use crate::sink::settings::{DateFormat, IndexPattern, Mode};
 
 /// OpenSearch's own limit (`IndexRequest.validate`).
 const ID_BYTES_MAX: usize = 512;
 /// What an action line takes, about.
 const ACTION_BYTES: usize = 192;
 
-/// Writes actions for one target.
+/// WriteTarget actions for one target.
 #[derive(Clone, Debug)]
 pub(super) struct Actions {
     pattern: IndexPattern,
@@ -30,7 +30,7 @@ impl Actions {
     }
 
     /// Why OpenSearch could never be asked to store this item, if so.
-    pub(super) fn fault(&self, item: &Item) -> Option<Refusal> {
+    pub(super) fn refusal(&self, item: &Item) -> Option<Refusal> {
         let bytes = &item.documents().bytes;
         match (&item.document().identity, self.mode) {
             (Some(DocumentIdentity::Object { uid, version }), Mode::History) => {
@@ -49,10 +49,10 @@ impl Actions {
 
     /// The index as it is configured, without its date.
     pub(super) fn name(&self) -> String {
-        format!("{}{}", self.pattern.prefix, self.pattern.suffix)
+        self.pattern.name()
     }
 
-    /// The body that stores `items`, none of which has a [`fault`](Actions::fault).
+    /// The body that stores `items`, none of which has a [`refusal`](Actions::refusal).
     pub(super) fn body<'a>(&mut self, items: impl Iterator<Item = &'a Item> + Clone) -> Vec<u8> {
         let bytes: usize = items.clone().map(|item| item.body().len() + 1 + ACTION_BYTES).sum();
         let mut out = Vec::with_capacity(bytes);
@@ -87,29 +87,32 @@ impl Actions {
 
     /// The `_id` of `item`.
     pub(super) fn id(&self, item: &Item) -> String {
-        let mut quoted = vec![b'"'];
-        self.write_id(item, &mut quoted);
-        quoted.push(b'"');
-        // It is JSON: what it is made of was escaped.
-        serde_json::from_slice(&quoted).unwrap_or_default()
+        let mut id = Vec::with_capacity(64);
+        self.each_part_of_id(item, |part| id.extend_from_slice(part));
+        String::from_utf8(id)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 
     /// The same, as the inside of a JSON string.
     fn write_id(&self, item: &Item, out: &mut Vec<u8>) {
+        self.each_part_of_id(item, |part| escape(part, out));
+    }
+
+    fn each_part_of_id(&self, item: &Item, mut part: impl FnMut(&[u8])) {
         let bytes = &item.documents().bytes;
         match &item.document().identity {
             Some(DocumentIdentity::Object { uid, version }) => {
-                escape(&bytes[uid.clone()], out);
+                part(&bytes[uid.clone()]);
                 if self.mode == Mode::History {
-                    out.push(b'.');
-                    escape(&bytes[version.clone()], out);
+                    part(b".");
+                    part(&bytes[version.clone()]);
                 }
             }
             Some(DocumentIdentity::Digest(hex)) => {
-                out.extend_from_slice(b"sha256:");
-                out.extend_from_slice(&bytes[hex.clone()]);
+                part(b"sha256:");
+                part(&bytes[hex.clone()]);
             }
-            // A fault, and so not here; an empty id is refused by OpenSearch, alone.
+            // Refused, and so not here; an empty id is refused by OpenSearch, alone.
             None => {}
         }
     }
@@ -147,8 +150,8 @@ fn is_external_version(text: &[u8]) -> bool {
 
 /// Appends text as the inside of a JSON string.
 fn escape(text: &[u8], out: &mut Vec<u8>) {
-    // What uids and versions consist of.
-    if text.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-') {
+    // What nearly all ids consist of.
+    if text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-.:".contains(byte)) {
         return out.extend_from_slice(text);
     }
     let quoted = serde_json::Value::from(String::from_utf8_lossy(text)).to_string();
@@ -173,8 +176,8 @@ mod tests {
         String::from_utf8(actions.body(entries.iter().map(|entry| &entry.item))).unwrap()
     }
 
-    fn fault(mode: Mode, doc: Doc<'_>) -> Option<Refusal> {
-        Actions::new(pattern(None), mode).fault(&entries(&Ledger::default(), &[doc])[0].item)
+    fn refusal(mode: Mode, doc: Doc<'_>) -> Option<Refusal> {
+        Actions::new(pattern(None), mode).refusal(&entries(&Ledger::default(), &[doc])[0].item)
     }
 
     #[test]
@@ -200,18 +203,18 @@ mod tests {
     #[test]
     fn what_cannot_be_addressed_is_refused_before_it_is_sent() {
         let long = "u".repeat(512);
-        assert_eq!(fault(Mode::History, Doc::object(&long[2..], "1")), None);
-        assert_eq!(fault(Mode::History, Doc::object(&long, "1")), Some(Refusal::IdTooLong));
-        assert_eq!(fault(Mode::Latest, Doc::object(&long, "1")), None);
-        assert_eq!(fault(Mode::Latest, Doc::digest("00")), Some(Refusal::NoIdentity));
+        assert_eq!(refusal(Mode::History, Doc::object(&long[2..], "1")), None);
+        assert_eq!(refusal(Mode::History, Doc::object(&long, "1")), Some(Refusal::IdTooLong));
+        assert_eq!(refusal(Mode::Latest, Doc::object(&long, "1")), None);
+        assert_eq!(refusal(Mode::Latest, Doc::digest("00")), Some(Refusal::NoIdentity));
         for version in ["", "x", "-1", "01", "+1", "1.0", "9223372036854775808"] {
             assert_eq!(
-                fault(Mode::Latest, Doc::object("u", version)),
+                refusal(Mode::Latest, Doc::object("u", version)),
                 Some(Refusal::NoIdentity),
                 "{version}"
             );
         }
-        assert_eq!(fault(Mode::Latest, Doc::object("u", "9223372036854775807")), None);
+        assert_eq!(refusal(Mode::Latest, Doc::object("u", "9223372036854775807")), None);
     }
 
     #[test]

@@ -1,5 +1,4 @@
-//! The sink for simulators: the production lane, request bodies, responses and storm, with the
-//! requests carried by the simulator.
+//! The sink for simulators: the production [`Sender`], and a network that carries its requests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,19 +6,18 @@ use std::time::Duration;
 use http::StatusCode;
 use tokio::time::Instant;
 
-use super::client::{Response, TransportError};
-use super::doubt::Doubt;
-use super::errand::Errand;
-use super::fault_text;
-use super::lane::{Completion, Lane, Turn};
-use super::lookup::Ask;
-use super::parcel::Parcel;
-use super::request::Actions;
+use super::attempt::{Attempt, Progress};
+use super::sender::{Moment, Sender, SenderSettings};
+use super::{sender, write_target};
 use crate::event::Micros;
 use crate::handoff::{BatchLimits, Item, Takeover};
-use crate::ledger::{Delivered, Ledger, Tally};
-use crate::position::Tracker;
-use crate::sink::{IndexPattern, Mode};
+use crate::ledger::Ledger;
+use crate::opensearch::{Request as Asked, Response, TransportError};
+use crate::sink::{Duplicates, IndexPattern, Mode, SinkError};
+
+pub(crate) use super::scheduler::Dead;
+pub(crate) use super::sender::{Counts, Outcome};
+pub(crate) use super::write_target::Kind;
 
 /// What the sink does now.
 #[derive(Debug)]
@@ -30,13 +28,15 @@ pub(crate) enum Next {
     Fetch(BatchLimits, Option<std::time::Instant>),
     /// Waits for an answer, or until then.
     Wait(Option<std::time::Instant>),
+    /// Has nothing left to do.
+    Done,
 }
 
 /// A request, as a simulator tells them apart.
 #[derive(Clone, Debug)]
 pub(crate) enum Request {
-    /// `_bulk`
-    Bulk(Vec<u8>),
+    /// `_bulk`; whether the answer is to name the index of each item.
+    Bulk(Vec<u8>, bool),
     /// `_refresh`
     Refresh,
     /// `_search` for the ids in this body.
@@ -44,22 +44,23 @@ pub(crate) enum Request {
 }
 
 impl Request {
-    fn of(ask: Ask) -> Request {
-        match ask.path.split('?').next().and_then(|path| path.rsplit('/').next()) {
+    fn of(Asked { path, body, .. }: Asked) -> Request {
+        let (resource, query) = path.split_once('?').unwrap_or((&path, ""));
+        match resource.rsplit('/').next() {
             Some("_refresh") => Request::Refresh,
-            Some("_search") => Request::Search(ask.body),
-            _ => Request::Bulk(ask.body),
+            Some("_search") => Request::Search(body),
+            _ => Request::Bulk(body, query.contains("_index")),
         }
     }
 }
 
 /// What follows from the end of a request.
-#[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    /// What can never be stored.
-    pub(crate) dead: Vec<Dead>,
-    /// What is asked next, under the same number.
-    pub(crate) next: Option<Request>,
+#[derive(Debug)]
+pub(crate) enum Then {
+    /// This is asked next, under the same number.
+    Ask(Request),
+    /// The attempt has ended.
+    Ended(Outcome),
 }
 
 /// How a request ended.
@@ -73,13 +74,22 @@ pub(crate) enum Ended {
     Broke,
 }
 
-/// A document that can never be stored.
-#[derive(Debug)]
-pub(crate) struct Dead {
-    item: Item,
-    /// The metric's label.
-    pub(crate) reason: &'static str,
+impl Ended {
+    fn into_answer(self) -> Result<Response, TransportError> {
+        let host = HOST.to_owned();
+        match self {
+            Ended::Answered(status, body) => {
+                let status =
+                    StatusCode::from_u16(status).unwrap_or_else(|error| unreachable!("{error}"));
+                Ok(Response { status, body })
+            }
+            Ended::TimedOut => Err(TransportError::Timeout { host }),
+            Ended::Broke => Err(TransportError::Io { host, detail: "reset by peer".into() }),
+        }
+    }
 }
+
+const HOST: &str = "http://simulated";
 
 impl Dead {
     /// The document.
@@ -91,129 +101,97 @@ impl Dead {
 /// The sink of one process.
 #[derive(Debug)]
 pub(crate) struct Sink {
-    lane: Lane,
-    actions: Actions,
-    mode: Mode,
-    ledger: Ledger,
-    tracker: Tracker,
-    /// Where what may have been stored before is looked up.
-    doubt: Option<Doubt>,
-    in_flight: BTreeMap<u64, Errand>,
+    sender: Sender,
+    name: String,
+    writing: write_target::Writing,
+    attempts: BTreeMap<u64, Attempt>,
     number: u64,
 }
 
 impl Sink {
-    /// A sink into `pattern`; with a `takeover`, a data stream.
+    /// A sink into `pattern`.
     pub(crate) fn new(
         pattern: IndexPattern,
         mode: Mode,
         ledger: &Ledger,
-        tracker: &Tracker,
-        takeover: Option<Takeover>,
+        takeover: Takeover,
     ) -> Sink {
-        let (lane, actions) = (Lane::new(), Actions::new(pattern, mode));
-        // In a simulation there is one clock.
-        let doubt = takeover.map(|takeover| Doubt::new(takeover, Duration::ZERO));
-        let (ledger, tracker) = (ledger.clone(), tracker.clone());
-        Sink { lane, actions, mode, ledger, tracker, doubt, in_flight: BTreeMap::new(), number: 0 }
+        let writing = write_target::Writing { mode, duplicates: Duplicates::Forbid };
+        let name = pattern.name();
+        let settings = SenderSettings {
+            pattern,
+            writing,
+            is_replay: false,
+            // In a simulation there is one clock.
+            clocks_apart: Duration::ZERO,
+        };
+        let sender = Sender::new(settings, ledger, takeover);
+        Sink { sender, name, writing, attempts: BTreeMap::new(), number: 0 }
+    }
+
+    /// It was asked what the index stands for; `None` for one with a date, of which nobody asks.
+    pub(crate) fn prepared(&mut self, kind: Option<&Kind>) -> Result<(), SinkError> {
+        let fixed = Ok(write_target::Known::fixed());
+        let of = |kind| write_target::Known::of(&self.name, kind, self.writing);
+        self.sender.prepared(kind.map_or(fixed, of)?);
+        Ok(())
+    }
+
+    /// Whether documents may be sent.
+    pub(crate) fn is_prepared(&self) -> bool {
+        self.sender.is_prepared()
     }
 
     /// What it does now; `micros` is the same time, since the epoch.
-    pub(crate) fn next(&mut self, now: std::time::Instant, micros: Micros) -> Next {
+    pub(crate) fn next(&mut self, now: std::time::Instant, micros: Micros, rewinds: u64) -> Next {
         let std = |at: Option<Instant>| at.map(Instant::into_std);
-        match self.lane.next(Instant::from_std(now)) {
-            Turn::Send(parcel) => {
-                if let Some(doubt) = &mut self.doubt {
-                    doubt.restarted(self.tracker.rewinds(), micros);
-                }
-                let mut errand =
-                    Errand::new(parcel, self.actions.clone(), self.doubt.as_ref(), micros);
-                let request = Request::of(errand.ask());
+        match self.sender.next(Moment { instant: Instant::from_std(now), micros }, rewinds) {
+            sender::Next::Send(mut attempt) => {
+                let request = Request::of(attempt.request());
                 self.number += 1;
-                self.in_flight.insert(self.number, errand);
+                self.attempts.insert(self.number, attempt);
                 Next::Send(self.number, request)
             }
-            Turn::Fetch(limits, wake) => Next::Fetch(limits, std(wake)),
-            Turn::Wait(wake) => Next::Wait(std(wake)),
+            sender::Next::Fetch(limits, wake) => Next::Fetch(limits, std(wake)),
+            sender::Next::Wait(wake) => Next::Wait(std(wake)),
+            sender::Next::Done => Next::Done,
         }
     }
 
     /// Takes a batch in, and answers what is not even to be sent.
     pub(crate) fn admit(&mut self, items: Vec<Item>) -> Vec<Dead> {
-        let (mut dead, mut fit) = (Vec::new(), Vec::new());
-        for item in items {
-            match self.actions.fault(&item) {
-                Some(fault) => {
-                    debug_assert!(!fault_text(fault).is_empty());
-                    dead.push(Dead { item, reason: fault.label() });
-                }
-                None => fit.push(item),
-            }
-        }
-        if !fit.is_empty() {
-            self.lane.admit(Parcel::from(fit));
-        }
-        dead
+        self.sender.admit(items)
     }
 
     /// No more will come.
-    pub(crate) fn end(&mut self) {
-        self.lane.end();
+    pub(crate) fn inbox_ended(&mut self) {
+        self.sender.inbox_ended();
     }
 
-    /// Whether no more will come, and everything has its outcome.
-    pub(crate) fn is_done(&self) -> bool {
-        self.lane.is_done()
-    }
-
-    /// A request has ended: settles what is stored.
+    /// A request has ended; `None`: nobody waits for it.
     pub(crate) fn ended(
         &mut self,
         number: u64,
         ended: Ended,
-        now: std::time::Instant,
-        random: f64,
-    ) -> Outcome {
-        let Some(mut errand) = self.in_flight.remove(&number) else { return Outcome::default() };
-        let host = "http://simulated".to_owned();
-        let answer = match ended {
-            Ended::Answered(status, body) => {
-                let status =
-                    StatusCode::from_u16(status).unwrap_or_else(|error| unreachable!("{error}"));
-                Ok(Response { status, body })
+        (now, micros): (std::time::Instant, Micros),
+        random: u64,
+    ) -> Result<Option<Then>, SinkError> {
+        let Some(attempt) = self.attempts.remove(&number) else { return Ok(None) };
+        Ok(Some(match attempt.answered(ended.into_answer(), HOST) {
+            Progress::Continues(mut attempt) => {
+                let next = Request::of(attempt.request());
+                self.attempts.insert(number, attempt);
+                Then::Ask(next)
             }
-            Ended::TimedOut => Err(TransportError::Timeout { host: host.clone() }),
-            Ended::Broke => {
-                Err(TransportError::Io { host: host.clone(), detail: "reset by peer".into() })
+            Progress::Ended(ended) => {
+                let now = Moment { instant: Instant::from_std(now), micros };
+                Then::Ended(self.sender.ended(ended, now, random)?)
             }
-        };
-        let Some(reply) = errand.answered(answer, &host) else {
-            let next = Some(Request::of(errand.ask()));
-            self.in_flight.insert(number, errand);
-            return Outcome { next, ..Outcome::default() };
-        };
-        let (parcel, _) = errand.finish(&reply);
-        let Completion { delivered, stored, dead } =
-            self.lane.completed(parcel, reply, Instant::from_std(now), random);
-        let mut tally = Tally::default();
-        tally.delivered(Delivered::Created, stored);
-        let before = match self.mode {
-            Mode::History => Delivered::Duplicate,
-            Mode::Latest => Delivered::Superseded,
-        };
-        tally.delivered(before, delivered.len() as u64 - stored);
-        Item::settle_all(delivered, &tally);
-        let dead =
-            dead.into_iter().map(|(item, refusal, _)| Dead { item, reason: refusal.label() });
-        Outcome { dead: dead.collect(), next: None }
+        }))
     }
 
     /// The letters are durable.
-    pub(crate) fn buried(&self, dead: Vec<Dead>) {
-        let mut tally = Tally::default();
-        for letter in &dead {
-            tally.dead_lettered(self.ledger.dead_letter_reason("sink", letter.reason), 1);
-        }
-        Item::settle_all(dead.into_iter().map(|letter| letter.item).collect(), &tally);
+    pub(crate) fn kept(&mut self, dead: Vec<Dead>) {
+        self.sender.kept(dead);
     }
 }

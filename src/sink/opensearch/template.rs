@@ -15,7 +15,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sink::IndexPattern;
+use crate::sink::settings::IndexPattern;
 
 /// Increased with each change of the template.
 const VERSION: u32 = 1;

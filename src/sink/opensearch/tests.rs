@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::parcel::Entry;
+use super::batch::Entry;
 use crate::event::{Document, DocumentIdentity, Documents, Origin};
 use crate::handoff::{Item, Stored};
 use crate::ledger::Ledger;

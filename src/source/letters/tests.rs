@@ -6,7 +6,7 @@ use std::thread;
 use proptest::prelude::*;
 
 use super::*;
-use crate::dead_letter::{DeadLetters, Filter, Letter, Place, Where, lines};
+use crate::dead_letter::{DeadLetters, Filter, Letter, LetterStore, Where, lines};
 use crate::event::DocumentIdentity;
 use crate::handoff::{Closed, SourceSender};
 use crate::health::Health;
@@ -18,7 +18,7 @@ const EVENT: &str =
     r#"{"metadata":{"name":"a","uid":"u","resourceVersion":"1"},"involvedObject":{"kind":"Pod"}}"#;
 
 fn letter<'a>(source: &'a [u8], document: Option<&'a [u8]>) -> Letter<'a> {
-    Letter { place: Where::Sink, reason: "mapping", detail: "d", source, document }
+    Letter { part: Where::Sink, reason: "mapping", detail: "d", source, document, identity: None }
 }
 
 /// A sink that keeps what it is given, and settles it at once.
@@ -64,7 +64,7 @@ fn replay_of(folder: &Path, sink_only: bool, encode: EncodeSettings, is_draining
     if is_draining {
         shutdown.drain.cancel();
     }
-    let settings = Place::Folder(folder.to_owned());
+    let settings = LetterStore::Folder(folder.to_owned());
     let mut letters = DeadLetters::open(Some(&settings), &ledger, &health, &shutdown).unwrap();
     let replay = letters.begin_replay().unwrap();
     let (sender, mut workers) = SourceSender::new(ledger.clone(), Default::default(), 2, 1);
@@ -113,7 +113,7 @@ fn replay_of(folder: &Path, sink_only: bool, encode: EncodeSettings, is_draining
 /// A folder with these letters.
 fn folder_of(letters: &[Letter<'_>]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let settings = Place::Folder(folder.path().to_owned());
+    let settings = LetterStore::Folder(folder.path().to_owned());
     let (ledger, shutdown) = (Ledger::default(), Shutdown::default());
     let store = DeadLetters::open(Some(&settings), &ledger, &Health::default(), &shutdown).unwrap();
     store.write_all("test", letters).unwrap();
@@ -157,7 +157,7 @@ fn a_letter_with_more_events_than_a_chunk_takes_goes_out_whole() {
 #[test]
 fn what_cannot_be_replayed_stays() {
     let cut = vec![b'x'; 64 << 10];
-    let cut = Letter { place: Where::Source, reason: "too_large", ..letter(&cut, None) };
+    let cut = Letter { part: Where::Source, reason: "too_large", ..letter(&cut, None) };
     let deleted = format!(r#"{{"type":"DELETED","object":{EVENT}}}"#);
     let letters =
         [cut, letter(b"", None), letter(EVENT.as_bytes(), None), letter(deleted.as_bytes(), None)];

@@ -150,7 +150,7 @@ fn what_the_source_refused_becomes_a_dead_letter_of_the_first_worker() {
         kind,
         "no end".into(),
     ));
-    let letters = Place::Folder(bench.folder.path().join("letters"));
+    let letters = LetterStore::Folder(bench.folder.path().join("letters"));
     let (ran, ends) = bench.run_chunks(chain, vec![events], 2, Some(&letters));
     assert!(ends.iter().all(Result::is_ok));
     assert_eq!(ran.dead_lettered("source", "syntax"), 1);

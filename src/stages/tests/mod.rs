@@ -21,7 +21,7 @@ use self::modules::{Guest, chunk};
 use super::clock::Reading;
 use super::load::load_with_clock;
 use super::*;
-use crate::dead_letter::{DeadLetters, Place};
+use crate::dead_letter::{DeadLetters, LetterStore};
 use crate::event::{Chunk, Documents, EncodeSettings};
 use crate::handoff::{Closed, Outbox, SourceSender};
 use crate::health::Health;
@@ -98,7 +98,7 @@ impl Bench {
 
     fn run_chain<T: AsRef<str>>(&self, chain: Chain, chunks: &[Vec<T>], workers: usize) -> Ran {
         let chunks = chunks.iter().map(chunk).collect();
-        let letters = Place::Folder(self.folder.path().join("letters"));
+        let letters = LetterStore::Folder(self.folder.path().join("letters"));
         let (ran, ends) = self.run_chunks(chain, chunks, workers, Some(&letters));
         ends.into_iter().for_each(|end| end.unwrap());
         assert_eq!(ran.ledger.in_flight, 0, "{}", ran.ledger);
@@ -111,7 +111,7 @@ impl Bench {
         chain: Chain,
         chunks: Vec<Chunk>,
         workers: usize,
-        letters: Option<&Place>,
+        letters: Option<&LetterStore>,
     ) -> (Ran, Ends) {
         let outbox = Collect::default();
         let (encode, health) = (EncodeSettings::default(), Health::default());

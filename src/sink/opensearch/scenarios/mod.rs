@@ -14,7 +14,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, Uri, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 
 use super::tests::{Doc, documents};
 use super::*;
@@ -22,9 +22,10 @@ use crate::buffer;
 use crate::dead_letter::{self, DeadLetters};
 use crate::handoff::Outbox;
 use crate::ledger::{Ledger, Snapshot};
+use crate::opensearch;
 use crate::position::{Keeper, Positions};
 use crate::secret::Secret;
-use crate::sink::{IndexPattern, Template};
+use crate::sink::{IndexPattern, Mode, Template};
 
 /// What the server does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,14 +212,11 @@ impl Run {
     fn new(url: String) -> Run {
         let folder = tempfile::tempdir().unwrap();
         let (ledger, mut context) = super::super::tests::context();
-        let letters = dead_letter::Place::Folder(folder.path().join("dead-letter"));
+        let letters = dead_letter::LetterStore::Folder(folder.path().join("dead-letter"));
         context.dead_letters =
             DeadLetters::open(Some(&letters), &ledger, &context.health, &context.shutdown).unwrap();
         let settings = OpenSearchSettings {
-            hosts: vec![url],
-            username: None,
-            password: None,
-            ca: None,
+            connection: opensearch::Settings { hosts: vec![url], ..Default::default() },
             index: IndexPattern {
                 prefix: "e-".into(),
                 date: Some(crate::sink::DateFormat::Day),
@@ -320,8 +318,8 @@ async fn a_password_that_was_changed_is_read_again() {
     let mut run = Run::new(url);
     let path = run.folder.path().join("password");
     std::fs::write(&path, "old-password\n").unwrap();
-    run.settings.username = Some("weir".into());
-    run.settings.password = Some(Secret::File(path.clone()));
+    run.settings.connection.username = Some("weir".into());
+    run.settings.connection.password = Some(Secret::File(path.clone()));
     let rotate = async {
         while run.context.health.readiness().ok {
             tokio::task::yield_now().await;
@@ -374,7 +372,7 @@ async fn when_a_host_is_gone_the_next_one_is_asked() {
     let (server, url) = Server::start(Scenario::Works).await;
     // Reserved, so nobody listens there: connections to port 1 are refused.
     let mut run = Run::new("http://127.0.0.1:1".into());
-    run.settings.hosts.push(url);
+    run.settings.connection.hosts.push(url);
     assert_eq!(delivered(&run.send(20).await), 20);
     assert_eq!(server.stored().len(), 20);
 }

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::Uri;
+use http::{StatusCode, Uri};
 use serde_json::{Value, json};
 
 use super::super::tests::{Doc, documents};
@@ -18,7 +18,8 @@ use crate::buffer;
 use crate::event::Micros;
 use crate::handoff::{Outbox, Takeover};
 use crate::ledger::{Ledger, Snapshot};
-use crate::sink::{Duplicates, IndexPattern, Template};
+use crate::opensearch;
+use crate::sink::{Duplicates, IndexPattern, Mode, Template};
 
 /// What the server is, and does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,10 +192,7 @@ impl Life {
         let (ledger, mut context) = super::super::super::tests::context();
         context.takeover = Takeover::at(now_micros() - seconds_ago * 1_000_000);
         let settings = OpenSearchSettings {
-            hosts: vec![url.to_owned()],
-            username: None,
-            password: None,
-            ca: None,
+            connection: opensearch::Settings { hosts: vec![url.to_owned()], ..Default::default() },
             index: IndexPattern { prefix: "e".into(), date: None, suffix: String::new() },
             mode: Mode::History,
             template: Template::Install,

@@ -1,0 +1,202 @@
+//! TLS as it goes wrong, and what people are told.
+
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+
+use super::*;
+use crate::secret::Secret;
+
+struct Ca {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: tempfile::TempDir,
+}
+
+impl Ca {
+    fn new() -> Ca {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("ca.pem"), issuer.pem()).unwrap();
+        Ca { issuer, folder }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// A server with a certificate for `name`, that answers one request with `hello`.
+    fn server(&self, name: &str, expired: bool) -> String {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        if expired {
+            params.not_after = rcgen::date_time_ymd(2020, 2, 1);
+        }
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions();
+        let config = config.unwrap().with_no_client_auth();
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+        let config = config.with_single_cert(vec![certificate.der().clone()], key.into()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let connection = rustls::ServerConnection::new(Arc::new(config.clone())).unwrap();
+                // The client may refuse: it is the one that is tested.
+                let _ = hello(rustls::StreamOwned::new(connection, stream));
+            }
+        });
+        url
+    }
+}
+
+fn hello(
+    mut stream: rustls::StreamOwned<rustls::ServerConnection, TcpStream>,
+) -> std::io::Result<()> {
+    let mut request = [0; 4096];
+    let count = stream.read(&mut request)?;
+    assert!(request[..count].ends_with(b"\r\n\r\n"));
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello")?;
+    stream.conn.send_close_notify();
+    stream.flush()
+}
+
+fn settings(url: &str, ca: Option<PathBuf>) -> Settings {
+    Settings { hosts: vec![url.to_owned()], ca, ..Settings::default() }
+}
+
+async fn get(url: &str, ca: Option<PathBuf>) -> Result<String, String> {
+    let client = Client::new(&settings(url, ca)).map_err(|error| error.to_string())?;
+    let answer = client.send(Request::json(Method::GET, "/", Vec::new())).await;
+    let text = answer.map(|answer| String::from_utf8(answer.body).unwrap());
+    text.map_err(|error| error.to_string().replace(url, "https://HOST"))
+}
+
+#[tokio::test]
+async fn a_server_that_our_ca_signed_is_trusted_and_no_other() {
+    let (ca, other) = (Ca::new(), Ca::new());
+    let url = ca.server("127.0.0.1", false);
+    assert_eq!(get(&url, Some(ca.path())).await.unwrap(), "hello");
+    insta::assert_snapshot!(get(&url, Some(other.path())).await.unwrap_err(), @"TLS to https://HOST failed: the server's certificate is signed by an authority that is not trusted: set sink.ca to a PEM file with that authority's certificate");
+}
+
+#[tokio::test]
+async fn without_a_ca_the_systems_authorities_are_asked() {
+    let url = Ca::new().server("127.0.0.1", false);
+    insta::assert_snapshot!(get(&url, None).await.unwrap_err(), @"TLS to https://HOST failed: the server's certificate is signed by an authority that is not trusted: set sink.ca to a PEM file with that authority's certificate");
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_called_expired() {
+    let ca = Ca::new();
+    let url = ca.server("127.0.0.1", true);
+    let error = get(&url, Some(ca.path())).await.unwrap_err();
+    assert!(
+        error.starts_with(
+            "TLS to https://HOST failed: the server's certificate has expired: renew it there ("
+        ),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_called_so() {
+    let ca = Ca::new();
+    let url = ca.server("opensearch.example", false);
+    let error = get(&url, Some(ca.path())).await.unwrap_err();
+    assert!(error.contains("is for another name: use a name of it in sink.hosts"), "{error}");
+}
+
+#[tokio::test]
+async fn https_to_a_port_that_speaks_http_is_explained() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    insta::assert_snapshot!(get(&url, None).await.unwrap_err(), @"TLS to https://HOST failed: received corrupt message of type InvalidContentType: is it an https port?");
+}
+
+#[tokio::test]
+async fn a_ca_file_that_cannot_be_used_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ca.pem");
+    let error = async || {
+        let error = get("https://127.0.0.1:1", Some(path.clone())).await.unwrap_err();
+        error.replace(&folder.path().display().to_string(), "FOLDER")
+    };
+    insta::assert_snapshot!(error().await, @"sink.ca: cannot use the CA file FOLDER/ca.pem: No such file or directory (os error 2): it must be a PEM file with the certificates of the authorities to trust");
+    std::fs::write(&path, "hello").unwrap();
+    insta::assert_snapshot!(error().await, @"sink.ca: cannot use the CA file FOLDER/ca.pem: there is no certificate in it: it must be a PEM file with the certificates of the authorities to trust");
+    std::fs::write(&path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+        .unwrap();
+    let error = error().await;
+    assert!(error.starts_with("sink.ca: cannot use the CA file FOLDER/ca.pem: "), "{error}");
+}
+
+#[test]
+fn a_password_whose_file_vanishes_or_is_emptied_stays_what_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("password");
+    std::fs::write(&path, "one\n").unwrap();
+    let mut settings = settings("http://127.0.0.1:1", None);
+    settings.username = Some("weir".into());
+    settings.password = Some(Secret::File(path.clone()));
+    let client = Client::new(&settings).unwrap();
+    let password = || client.authentication.as_ref().unwrap().password();
+    std::fs::remove_file(&path).unwrap();
+    assert!(client.reread_password().is_err() && password() == "one");
+    std::fs::write(&path, "").unwrap();
+    assert!(client.reread_password().is_err() && password() == "one");
+    std::fs::write(&path, "two\n").unwrap();
+    assert!(client.reread_password().is_ok() && password() == "two");
+}
+
+#[test]
+fn the_password_shows_nowhere() {
+    let mut settings = settings("http://127.0.0.1:1", None);
+    settings.username = Some("weir".into());
+    settings.password = Some(Secret::Inline("hunter2".into()));
+    let client = Client::new(&settings).unwrap();
+    assert!(!format!("{client:?} {settings:?}").contains("hunter2"));
+}
+
+#[test]
+fn bodies_are_compressed_unless_the_server_is_on_this_machine() {
+    let is_local = |url: &str| Host::new(url).unwrap().is_local;
+    assert!(
+        is_local("http://localhost:9200")
+            && is_local("https://127.1.2.3")
+            && is_local("http://[::1]:9200/x")
+    );
+    assert!(!is_local("https://opensearch.example:9200") && !is_local("http://10.0.0.1"));
+    let body = b"{\"create\":{}}\n".repeat(1000);
+    let packed = gzip(&body);
+    assert!(packed.len() < body.len() / 20);
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut unpacked).unwrap();
+    assert_eq!(unpacked, body);
+}
+
+#[test]
+fn hosts_are_asked_in_turn_and_each_failure_turns_once() {
+    let mut settings = settings("http://a:1/", None);
+    settings.hosts.push("http://b:1".into());
+    let client = Client::new(&settings).unwrap();
+    assert_eq!(client.host(), "http://a:1");
+    client.rotate("http://a:1");
+    client.rotate("http://a:1");
+    assert_eq!(client.host(), "http://b:1");
+    client.rotate("http://b:1");
+    assert_eq!(client.host(), "http://a:1");
+}

@@ -1,0 +1,110 @@
+//! Why a request got no answer at all, told from what the HTTP client says. Pure.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use rustls::CertificateError;
+
+/// From sending a request to the end of its answer. What takes longer counts as not done (and may
+/// have been).
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why there was no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TransportError {
+    #[error("{host} cannot be reached: {detail}")]
+    Connect { host: String, detail: String },
+    #[error("TLS to {host} failed: {detail}")]
+    Tls { host: String, detail: String },
+    #[error("{host} did not answer within {} s", REQUEST_TIMEOUT.as_secs())]
+    Timeout { host: String },
+    #[error("the connection to {host} broke: {detail}")]
+    Io { host: String, detail: String },
+}
+
+impl TransportError {
+    /// The label of `weir_sink_requests_total{status}`.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            TransportError::Connect { .. } => "connect",
+            TransportError::Tls { .. } => "tls",
+            TransportError::Timeout { .. } => "timeout",
+            TransportError::Io { .. } => "io",
+        }
+    }
+}
+
+pub(super) fn transport_error(host: &str, error: &reqwest::Error) -> TransportError {
+    let host = host.to_owned();
+    if let Some(detail) = tls_detail(error) {
+        return TransportError::Tls { host, detail };
+    }
+    let detail = innermost(error);
+    if error.is_connect() {
+        TransportError::Connect { host, detail }
+    } else if error.is_timeout() {
+        TransportError::Timeout { host }
+    } else if host.starts_with("http://")
+        && detail.contains("connection closed before message completed")
+    {
+        // What a node that speaks TLS does with plain HTTP.
+        TransportError::Io {
+            host,
+            detail: format!("{detail} (if it is an https port, write https://)"),
+        }
+    } else {
+        TransportError::Io { host, detail }
+    }
+}
+
+/// The last of the causes: the others only say that something failed.
+pub(super) fn innermost(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = cause.to_string();
+        next = cause.source();
+    }
+    text
+}
+
+/// What is wrong with TLS, and what to do, if that is what is wrong.
+fn tls_detail(error: &reqwest::Error) -> Option<String> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = error.source();
+    while let Some(cause) = next {
+        // An io::Error passes over the error that it wraps when asked for its source.
+        let inner = cause.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
+        let inner = inner.map(|inner| inner as &(dyn std::error::Error + 'static));
+        if let Some(error) = inner.unwrap_or(cause).downcast_ref::<rustls::Error>() {
+            return Some(tls_text(error));
+        }
+        next = inner.or_else(|| cause.source());
+    }
+    None
+}
+
+fn tls_text(error: &rustls::Error) -> String {
+    let rustls::Error::InvalidCertificate(fault) = error else {
+        return format!("{error}: is it an https port?");
+    };
+    match fault {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            format!("the server's certificate has expired: renew it there ({fault})")
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            format!("the server's certificate is not valid yet: are both clocks right? ({fault})")
+        }
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "the server's certificate is signed by an authority that is not trusted: set sink.ca \
+             to a PEM file with that authority's certificate"
+                .to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            format!(
+                "the server's certificate is for another name: use a name of it in sink.hosts \
+                 ({fault})"
+            )
+        }
+        other => format!("the server's certificate is refused: {other}"),
+    }
+}

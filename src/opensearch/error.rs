@@ -1,0 +1,111 @@
+//! What it means when a request as a whole came to nothing. Pure.
+
+use http::StatusCode;
+
+use super::client::{Response, TransportError};
+use super::outcome::Refusal;
+use super::response::{self, BulkAnswers};
+
+/// Why a request as a whole came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RequestError {
+    /// No usable answer, and not because of the request's size.
+    Outage(String),
+    /// No answer in time: it may have been carried out.
+    Timeout(String),
+    /// 429: too much at once.
+    TooMany(String),
+    /// 413 or 400: something in it.
+    Rejected(Refusal, String),
+    /// 401, 403 and whatever else a person must look at.
+    Refused(String),
+}
+
+/// Why OpenSearch cannot be used now, whatever is asked of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unavailable {
+    /// It will pass without help: no connection, a timeout, 429, 5xx.
+    Outage(String),
+    /// It needs a person: a right, the password, the index itself.
+    Refused(String),
+}
+
+impl RequestError {
+    /// What it says about OpenSearch, whatever was sent.
+    pub(crate) fn into_unavailable(self) -> Unavailable {
+        match self {
+            RequestError::Outage(why) | RequestError::Timeout(why) | RequestError::TooMany(why) => {
+                Unavailable::Outage(why)
+            }
+            RequestError::Rejected(_, why) | RequestError::Refused(why) => {
+                Unavailable::Refused(why)
+            }
+        }
+    }
+}
+
+/// The label of `weir_sink_requests_total{status}`.
+pub(crate) fn status_label(answer: &Result<Response, TransportError>) -> &'static str {
+    let status = match answer {
+        Ok(answer) => answer.status.as_u16(),
+        Err(error) => return error.label(),
+    };
+    match status {
+        200 => "200",
+        400 => "400",
+        401 => "401",
+        403 => "403",
+        404 => "404",
+        413 => "413",
+        429 => "429",
+        500 => "500",
+        502 => "502",
+        503 => "503",
+        504 => "504",
+        _ => "other",
+    }
+}
+
+/// What an answer to `_bulk` means: one answer for each item, or an error for the whole request.
+pub(crate) fn read_bulk(
+    answer: Result<Response, TransportError>,
+    sent: usize,
+    host: &str,
+) -> Result<BulkAnswers, RequestError> {
+    let answer = answer.map_err(transport_error)?;
+    if answer.status == StatusCode::OK {
+        return response::parse_bulk(&answer.body, sent).map_err(|why| {
+            RequestError::Outage(format!("{host} gave a response that cannot be used: {why}"))
+        });
+    }
+    Err(status_error(answer.status, &answer.body, host))
+}
+
+/// What it means that there was no answer.
+pub(crate) fn transport_error(error: TransportError) -> RequestError {
+    let text = error.to_string();
+    match error {
+        TransportError::Timeout { .. } => RequestError::Timeout(text),
+        TransportError::Tls { .. } => RequestError::Refused(text),
+        TransportError::Connect { .. } | TransportError::Io { .. } => RequestError::Outage(text),
+    }
+}
+
+/// What a status other than 200 means for the request as a whole.
+pub(crate) fn status_error(status: StatusCode, body: &[u8], host: &str) -> RequestError {
+    let text = format!("{host} answers {}: {}", status.as_u16(), response::whole_error(body));
+    match status.as_u16() {
+        400 => RequestError::Rejected(Refusal::Request, text),
+        413 => RequestError::Rejected(Refusal::TooLarge, text),
+        401 => RequestError::Refused(format!("{text}: check sink.username and sink.password")),
+        403 => RequestError::Refused(format!(
+            "{text}: the user needs the right `indices:data/write/bulk`"
+        )),
+        429 => RequestError::TooMany(text),
+        500..=599 => RequestError::Outage(text),
+        300..=399 => RequestError::Refused(format!(
+            "{text}: redirects are not followed: sink.hosts must name OpenSearch itself"
+        )),
+        _ => RequestError::Refused(text),
+    }
+}

@@ -1,0 +1,38 @@
+//! How weir talks to OpenSearch, for every part that does: the sink, and the dead letters in an
+//! index. Who asks what is theirs; here is how a request travels, and what its answer means.
+//!
+//! - [`client`]: TLS, timeouts, and which node is asked; [`authentication`] has the credentials.
+//! - [`response`] reads answers, [`outcome`] classifies one item of a `_bulk`, and [`error`] says
+//!   what it means when a request as a whole came to nothing. All three are pure.
+//! - [`BACKOFF`]: how long to wait before the next attempt.
+//!
+//! Constraint: nothing here retries. Whoever asks decides when to ask again.
+
+mod authentication;
+mod client;
+mod error;
+mod outcome;
+mod response;
+mod settings;
+
+use std::time::Duration;
+
+pub(crate) use self::client::{Client, Request, Response, TransportError};
+pub use self::error::Unavailable;
+pub(crate) use self::error::{
+    RequestError, read_bulk, status_error, status_label, transport_error,
+};
+pub(crate) use self::outcome::{Class, Pressure, Refusal, classify};
+pub(crate) use self::response::{
+    Answer, BulkAnswers, ItemError, WholeError, bulk_filter_path, classify_whole, parse_bulk,
+    whole_error,
+};
+pub use self::settings::{ClientError, Settings};
+use crate::backoff::{Backoff, Jitter};
+
+/// The waits between attempts. The end of an outage is noticed within the longest of them.
+pub(crate) const BACKOFF: Backoff = Backoff {
+    first: Duration::from_millis(250),
+    max: Duration::from_secs(5),
+    jitter: Jitter::Half,
+};

@@ -1,0 +1,56 @@
+//! Requests that are made before the first document is sent.
+
+use http::Method;
+use prometheus::IntCounterVec;
+
+use crate::opensearch::{
+    Client, Request, Response, Unavailable, status_error, status_label, transport_error,
+};
+use crate::sink::error::SinkError;
+
+/// Why something could not be found out.
+pub(super) enum AskError {
+    /// To be tried again.
+    Unavailable(Unavailable),
+    /// 401: to be tried again, with the password read again.
+    Unauthorized(Unavailable),
+    /// The configuration cannot work.
+    Fatal(SinkError),
+}
+
+/// Asks, and counts what it asks as what is sent later is counted.
+pub(super) struct Asker<'a> {
+    pub(super) client: &'a Client,
+    pub(super) requests: &'a IntCounterVec,
+}
+
+impl Asker<'_> {
+    /// A request with a body of JSON, or none; see [`Asker::send`].
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Response, AskError> {
+        self.send(Request::json(method, path, body)).await
+    }
+
+    /// One request. An outage, or a refusal of the user as such, is an error; everything else is an
+    /// answer.
+    pub(super) async fn send(&self, request: Request) -> Result<Response, AskError> {
+        let host = self.client.host().to_owned();
+        let answer = self.client.send(request).await;
+        self.requests.with_label_values(&[status_label(&answer)]).inc();
+        let answer = answer
+            .map_err(|error| AskError::Unavailable(transport_error(error).into_unavailable()))?;
+        let why = || status_error(answer.status, &answer.body, &host).into_unavailable();
+        match answer.status.as_u16() {
+            401 => Err(AskError::Unauthorized(why())),
+            300..=399 | 429 | 500..=599 => {
+                self.client.rotate(&host);
+                Err(AskError::Unavailable(why()))
+            }
+            _ => Ok(answer),
+        }
+    }
+}

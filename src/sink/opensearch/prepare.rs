@@ -1,0 +1,148 @@
+//! Before the first document: the target must be the one that the saved position is for, an index
+//! without a date is looked at, whether it is an index at all ([`resolve`](super::resolve)), and
+//! the index template is installed where it is missing.
+//!
+//! A data stream's indices, and those of an alias, are made by templates of their own, which weir
+//! leaves alone: one of its own would stand in their way.
+//!
+//! An OpenSearch that is not there, or does not let us in, is waited for, as later on.
+
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::asker::{AskError, Asker};
+use super::report::Reporter;
+use super::write_target::{Kind, Known, Writing};
+use super::{resolve, template};
+use crate::blocking::blocking;
+use crate::opensearch::{
+    BACKOFF, Client, Response, Unavailable, WholeError, classify_whole, whole_error,
+};
+use crate::position::Keeper;
+use crate::sink::context::{Context, PART};
+use crate::sink::error::SinkError;
+use crate::sink::settings::{IndexPattern, OpenSearchSettings, Template};
+
+/// Returns when documents may be sent, and what is known of the write target.
+pub(super) async fn prepare(
+    client: &Arc<Client>,
+    settings: &OpenSearchSettings,
+    context: &Context,
+) -> Result<Known, SinkError> {
+    let mut reporter = Reporter::new(context.health.clone());
+    let mut failures = 0;
+    loop {
+        context.health.progress(PART);
+        let asker = Asker { client, requests: &context.metrics.sink.requests };
+        let why = match prepare_once(&asker, settings, &context.keeper).await {
+            Ok(known) => {
+                reporter.update(None, Instant::now());
+                return Ok(known);
+            }
+            Err(AskError::Fatal(error)) => return Err(error),
+            Err(AskError::Unavailable(why)) => why,
+            Err(AskError::Unauthorized(why)) => {
+                let client = client.clone();
+                if let Err(error) = blocking(move || client.reread_password()).await {
+                    tracing::warn!("sink.password: {error}; going on with the one from before");
+                }
+                why
+            }
+        };
+        reporter.update(Some(why), Instant::now());
+        failures += 1;
+        tokio::time::sleep(BACKOFF.wait(failures, fastrand::u64(..))).await;
+    }
+}
+
+async fn prepare_once(
+    asker: &Asker<'_>,
+    settings: &OpenSearchSettings,
+    keeper: &Keeper,
+) -> Result<Known, AskError> {
+    keeper.target_is(cluster_uuid(asker).await?).map_err(|error| AskError::Fatal(error.into()))?;
+    let OpenSearchSettings { index, mode, duplicates, .. } = settings;
+    let kind = match index.date {
+        Some(_) => None,
+        None => Some(resolve::kind_of(asker, &index.prefix).await?),
+    };
+    let has_own_template = kind.as_ref().is_some_and(Kind::has_own_template);
+    if settings.template == Template::Install && !has_own_template {
+        install_template(asker, index).await?;
+    }
+    match kind {
+        None => Ok(Known::fixed()),
+        Some(kind) => {
+            let writing = Writing { mode: *mode, duplicates: *duplicates };
+            resolve::write_target(asker, &index.prefix, &kind, writing).await
+        }
+    }
+}
+
+/// The `cluster_uuid`, where it may be read. A cluster that is still forming says `_na_`, and is
+/// asked again.
+async fn cluster_uuid(asker: &Asker<'_>) -> Result<Option<String>, AskError> {
+    #[derive(Deserialize)]
+    struct Root {
+        cluster_uuid: String,
+    }
+    let answer = asker.ask(Method::GET, "/", Vec::new()).await?;
+    if answer.status != StatusCode::OK {
+        tracing::debug!(
+            "the cluster's identity may not be read (the right `cluster:monitor/main`)"
+        );
+        return Ok(None);
+    }
+    let root: Option<Root> = serde_json::from_slice(&answer.body).ok();
+    match root.map(|root| root.cluster_uuid) {
+        // Whose it is will be known: it may be another one than the position's.
+        Some(uuid) if uuid == "_na_" => Err(AskError::Unavailable(Unavailable::Outage(
+            "the cluster is still forming".to_owned(),
+        ))),
+        uuid => Ok(uuid),
+    }
+}
+
+async fn install_template(asker: &Asker<'_>, pattern: &IndexPattern) -> Result<(), AskError> {
+    let name = template::name(pattern);
+    let path = format!("/_index_template/{name}");
+    let found = asker.ask(Method::GET, &path, Vec::new()).await?;
+    match found.status {
+        StatusCode::OK => return Ok(()),
+        StatusCode::NOT_FOUND => {}
+        _ => {
+            warn_without_template(&name, "indices:admin/index_template/get", &found);
+            return Ok(());
+        }
+    }
+    // `create`: if another weir was faster, its template stays.
+    let body = template::body(pattern).to_string().into_bytes();
+    let put = asker.ask(Method::PUT, &format!("{path}?create=true"), body).await?;
+    if put.status.is_success() {
+        tracing::info!(template = name, "installed the index template, which was missing");
+    } else if classify_whole(&put.body) != WholeError::AlreadyExists {
+        warn_without_template(&name, "indices:admin/index_template/put", &put);
+    }
+    Ok(())
+}
+
+fn warn_without_template(name: &str, right: &str, response: &Response) {
+    let why = whole_error(&response.body);
+    if response.status == StatusCode::FORBIDDEN {
+        tracing::warn!(
+            template = name,
+            "the index template cannot be installed: the user has not the cluster permission \
+             `{right}`. Going on without: grant it, or install the template yourself and set \
+             sink.template = \"skip\" ({why})"
+        );
+    } else {
+        tracing::warn!(
+            template = name,
+            status = response.status.as_u16(),
+            "the index template cannot be installed; going on without: {why}"
+        );
+    }
+}
