@@ -159,5 +159,6 @@ impl Summary {
         self.machines_gone += other.machines_gone;
         self.damaged += other.damaged;
         self.untold += other.untold;
+        self.behind_damage += other.behind_damage;
     }
 }

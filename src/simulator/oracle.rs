@@ -89,6 +89,11 @@ pub(super) struct Oracle {
     pub(super) terms: u64,
     /// How many versions' documents were damaged on disk.
     pub(super) damaged: u64,
+    /// By machine whose disk was damaged at the end of its log: what it held then. Until something
+    /// newer outlives a power failure there, one may cut off what is behind the damage as torn.
+    damaged_ends: BTreeMap<usize, BTreeSet<String>>,
+    /// How many versions a read mark has passed that stood behind such a damage.
+    pub(super) behind_damage: u64,
     /// How many documents were counted as stored in another index than those before them.
     pub(super) moved: u64,
 }
@@ -163,9 +168,19 @@ impl Oracle {
     }
 
     /// A disk was damaged where it had these. Whoever finds out lists, and what is not there any
-    /// more is lost; of the last record nobody may find out, who takes it for torn.
-    pub(super) fn damaged(&mut self, ids: &BTreeSet<String>, is_last: bool) {
+    /// more is lost; of the last record nobody may find out, who takes it for torn. `end`: it was
+    /// the last, and the log held these.
+    pub(super) fn damaged(
+        &mut self,
+        machine: usize,
+        ids: &BTreeSet<String>,
+        end: Option<Vec<String>>,
+    ) {
         self.damaged += ids.len() as u64;
+        let is_last = end.is_some();
+        if let Some(before) = end {
+            self.damaged_ends.entry(machine).or_default().extend(before);
+        }
         for at in ids.iter().filter_map(|id| self.by_id.get(id)).flatten() {
             self.known[*at].is_damaged = true;
             if is_last {
@@ -177,6 +192,7 @@ impl Oracle {
     /// A machine has another disk, with nothing on it.
     pub(super) fn disk_is_gone(&mut self, machine: usize, lives: impl Iterator<Item = u32>) {
         self.open[Mark::Read(machine).index()] = (0..self.known.len()).collect();
+        self.damaged_ends.remove(&machine);
         self.cut_short.extend(lives);
     }
 
@@ -382,6 +398,8 @@ impl Oracle {
         let durable = || ids_on(&disk.durable_copy()).into_iter().collect::<BTreeSet<String>>();
         let mut open = std::mem::take(&mut self.open[which.index()]);
         let mut violation = Ok(());
+        let mut behind = Vec::new();
+        let damaged_end = self.damaged_end(which, disk);
         open.retain(|at| {
             let (version, known) = (&server.history.versions[*at], &self.known[*at]);
             if version.epoch > epoch
@@ -396,6 +414,10 @@ impl Oracle {
                 is_safe =
                     known.is_damaged || on_disk.get_or_insert_with(durable).contains(&version.id);
             }
+            if !is_safe && damaged_end.as_ref().is_some_and(|ids| ids.contains(&version.id)) {
+                behind.push(*at);
+                is_safe = true;
+            }
             if !is_safe {
                 violation = Err(format!(
                     "the {which:?} mark {mark} of {scope} has passed {version:?} ({known:?})"
@@ -404,7 +426,22 @@ impl Oracle {
             false
         });
         self.open[which.index()] = open;
+        self.behind_damage += behind.len() as u64;
+        for at in behind {
+            self.known[at].excuse = Some("behind damage at the end of a disk's log");
+        }
         violation
+    }
+
+    /// What is written to a disk whose log was damaged at its end, while that may count as torn.
+    fn damaged_end(&mut self, which: Mark, disk: &SimulatedDisk) -> Option<BTreeSet<String>> {
+        let Mark::Read(machine) = which else { return None };
+        let before = self.damaged_ends.get(&machine)?;
+        if ids_on(&disk.durable_copy()).iter().any(|id| !before.contains(id)) {
+            self.damaged_ends.remove(&machine);
+            return None;
+        }
+        Some(ids_on(&disk.copy()).into_iter().collect())
     }
 
     /// How many versions were lost because who had noticed a restore died before it could tell the

@@ -163,7 +163,8 @@ impl World<'_> {
     /// A byte of a file is not what it was, whether or not a process uses it.
     fn damage(&mut self) {
         let (random, shared) = (&mut self.random, &mut self.shared);
-        let disk = &self.replicas[random.usize(..self.replicas.len())].home.disk;
+        let machine = random.usize(..self.replicas.len());
+        let disk = &self.replicas[machine].home.disk;
         // Most often where documents are.
         let is_any = random.u8(..4) == 0;
         let is_hit = |name: &str| is_any || name.ends_with(".segment");
@@ -181,12 +182,12 @@ impl World<'_> {
         // others is taken for torn.
         let (now, durable) = (ids_on(&disk.copy()), ids_on(&disk.durable_copy()));
         let is_last = before.starts_with(&now) || before.starts_with(&durable);
-        let lost =
-            before.into_iter().filter(|id| !(now.contains(id) && durable.contains(id))).collect();
+        let is_lost = |id: &&String| !(now.contains(id) && durable.contains(id));
+        let lost = before.iter().filter(is_lost).cloned().collect();
         shared.trace.say(shared.now, || {
             format!("byte {at} of {name} is damaged: {lost:?}, the last: {is_last}")
         });
-        shared.oracle.damaged(&lost, is_last);
+        shared.oracle.damaged(machine, &lost, is_last.then_some(before));
     }
 
     /// A process is killed, its machine loses power, or it is told to stop.

@@ -85,6 +85,8 @@ pub(super) struct Summary {
     /// Versions that were lost because a process that had noticed a restore died before it could
     /// tell the next one.
     pub(super) untold: u64,
+    /// Versions that stood behind damage at the end of a disk's log when a read mark passed them.
+    pub(super) behind_damage: u64,
 }
 
 impl Shared {
@@ -207,6 +209,7 @@ impl<'a> World<'a> {
             machines_gone: self.machines_gone,
             damaged: oracle.damaged,
             untold: oracle.lost_untold(&self.shared.server, os),
+            behind_damage: oracle.behind_damage,
         })
     }
 
