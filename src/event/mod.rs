@@ -4,8 +4,8 @@
 //! Invariants:
 //!
 //! - An [`Event`] is a range of its [`Chunk`]'s bytes that holds exactly one JSON object, checked
-//!   once (syntax, UTF-8, depth, duplicate keys, kinds) by [`parse`]. Nothing parses it again.
-//! - The bytes are never changed after that; edits are an overlay ([`Edits`]), and [`encode`]
+//!   once (syntax, UTF-8, depth, duplicate keys, kinds) by [`parse()`]. Nothing parses it again.
+//! - The bytes are never changed after that; edits are an overlay ([`Edits`]), and [`encode()`]
 //!   splices the two: what nobody edited is copied, not re-encoded.
 //! - Nothing here allocates for an event that is dropped.
 

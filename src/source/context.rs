@@ -11,7 +11,7 @@ use crate::shutdown::Shutdown;
 /// How often a waiting source checks whether it should stop, and whether a followed file has grown.
 pub(super) const LOOK_UP: Duration = Duration::from_millis(200);
 
-/// The name under which the source reports to [`Health`](crate::health::Health).
+/// The name under which the source reports to [`Health`].
 pub(super) const TASK: Part = Part::Source;
 
 /// What a source needs from the rest of the process; cheap to clone.

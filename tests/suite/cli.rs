@@ -106,8 +106,8 @@ mod help {
         Look at dead letters, and replay them
 
         A dead letter is an event that could not be processed: malformed, refused by the sink, or by a stage
-        with on_error = "dead-letter". It is kept where [dead_letter] says, with its source's own bytes and
-        the reason.
+        with on_error = "dead-letter". It is kept where dead_letter in the configuration says, with its
+        source's own bytes and the reason.
 
         Usage: weir dead-letter <COMMAND>
 

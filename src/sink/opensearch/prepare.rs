@@ -1,5 +1,5 @@
 //! Before the first document: the target must be the one that the saved position is for, an index
-//! without a date is looked at, whether it is an index at all ([`resolve`](super::resolve)), and
+//! without a date is looked at, whether it is an index at all ([`resolve`]), and
 //! the index template is installed where it is missing.
 //!
 //! A data stream's indices, and those of an alias, are made by templates of their own, which weir

@@ -1,7 +1,7 @@
 //! What the sink does with each batch, answer and dead letter. Pure: time, randomness and answers
 //! come in; attempts to be carried, limits of what to fetch, documents to dead-letter and what is
 //! to be counted and logged go out. Production drives it over HTTP ([`run`](super::run)), the
-//! simulator over a network of its own ([`simulated`](super::simulated)).
+//! simulator over a network of its own (`simulated.rs`).
 //!
 //! Invariant: an event is settled in two places, both here: when OpenSearch has said that its
 //! document is stored ([`Sender::ended`]), and when its dead letter is durable ([`Sender::kept`]).
