@@ -24,7 +24,7 @@
 //! - [`position`]: how far the source was read, and how far everything is settled.
 //! - [`pipeline`]: wires them together, and shuts them down in order.
 //!
-//! [`handoff`] has what passes between them. Around it: [`config`] turns `pipeline.toml` into
+//! [`handoff`] has what passes between them, [`process`] what they all share. Around it: [`config`] turns `pipeline.toml` into
 //! settings, [`ledger`] accounts for every event, [`dead_letter`] keeps what could not be
 //! processed, [`metrics`], [`health`] and [`admin`] show it, [`shutdown`] and [`telemetry`] serve
 //! the process, [`secret`] reads passwords, [`kube`] makes the API server's client and elects a
@@ -45,6 +45,7 @@ pub mod stages;
 
 pub mod pipeline;
 pub mod position;
+pub mod process;
 
 pub mod cli;
 pub mod config;

@@ -28,6 +28,7 @@ mod spool;
 mod thread;
 mod tiers;
 
+use crate::process::Process;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,11 +41,9 @@ use self::room::Room;
 use self::thread::SpoolThread;
 use crate::event::{Document, Documents};
 use crate::handoff::{BatchLimits, Closed, Inbox, Item, Outbox};
-use crate::health::Health;
-use crate::ledger::{Held, Ledger};
+use crate::ledger::Held;
 use crate::metrics::Metrics;
 use crate::position::{Positions, Tracker};
-use crate::shutdown::Shutdown;
 
 /// `[buffer]` of `pipeline.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,19 +70,6 @@ impl Default for Settings {
     }
 }
 
-/// What a buffer needs of the rest of the process; cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct Context {
-    /// Where what an earlier run left on disk is entered.
-    pub ledger: Ledger,
-    /// How far the source has read: written down with what goes to disk.
-    pub tracker: Tracker,
-    /// Where it says in which condition it is.
-    pub health: Health,
-    /// In a drain nothing more is taken from the disk: it is safe there, for the next run.
-    pub shutdown: Shutdown,
-}
-
 fn memory(settings: &Settings, metrics: &Metrics, has_disk: bool) -> Arc<Memory> {
     let gauge = metrics.buffer_bytes.with_label_values(&["memory"]);
     Arc::new(Memory::new(Arc::new(Room::new(settings.memory, gauge)), has_disk))
@@ -92,23 +78,20 @@ fn memory(settings: &Settings, metrics: &Metrics, has_disk: bool) -> Arc<Memory>
 /// Opens a buffer: the workers' end, the sink's, and what is left to do with it besides.
 ///
 /// When all writers are dropped, the reader gives the rest and then ends. When the reader is
-/// dropped, writers get [`Closed`], those that wait included.
+/// dropped, writers get [`Closed`], those that wait included. In a drain nothing more is taken from
+/// the disk: it is safe there, for the next run.
 ///
 /// # Errors
 ///
 /// When the folder on disk cannot be used.
-pub fn open(
-    settings: &Settings,
-    metrics: &Metrics,
-    context: &Context,
-) -> Result<(Writer, Reader, Handle), OpenError> {
-    let memory = memory(settings, metrics, settings.spool.is_some());
-    let gauge = metrics.buffer_bytes.with_label_values(&["disk"]);
+pub fn open(settings: &Settings, process: &Process) -> Result<(Writer, Reader, Handle), OpenError> {
+    let memory = memory(settings, &process.metrics, settings.spool.is_some());
+    let gauge = process.metrics.buffer_bytes.with_label_values(&["disk"]);
     let (spool, intake, is_new) = match &settings.spool {
         None => (None, Intake::new(memory.clone(), None), true),
         Some(settings) => {
             let (spool, intake, is_new) =
-                SpoolThread::start(settings, memory.clone(), gauge, context)?;
+                SpoolThread::start(settings, memory.clone(), gauge, process)?;
             (Some(spool), intake, is_new)
         }
     };
@@ -120,8 +103,8 @@ pub fn open(
 
 /// A buffer without a disk, for tests of what stands before and behind it.
 #[cfg(test)]
-pub(crate) fn in_memory(metrics: &Metrics) -> (Writer, Reader) {
-    let opened = open(&Settings::default(), metrics, &Context::default());
+pub(crate) fn in_memory(process: &Process) -> (Writer, Reader) {
+    let opened = open(&Settings::default(), process);
     let (writer, reader, _) = opened.unwrap_or_else(|error| unreachable!("no disk, yet {error}"));
     (writer, reader)
 }

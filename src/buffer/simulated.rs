@@ -1,8 +1,10 @@
 //! The buffer for simulators: the production spool, memory and reader on a simulated disk, and its
 //! work done when the simulator says. It checks what only shows from outside.
 
+use super::spool::Surroundings;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use prometheus::IntGauge;
 
@@ -12,7 +14,7 @@ use super::memory::{Found, Memory};
 use super::record::Contents;
 use super::room::Room;
 use super::spool::Spool;
-use super::{Context, charge, log};
+use super::{charge, log};
 use crate::event::Documents;
 use crate::handoff::{BatchLimits, Closed, Item};
 use crate::health::Condition;
@@ -37,7 +39,8 @@ pub(crate) struct Buffer {
     memory: Arc<Memory>,
     spool: Option<Spool<SimulatedDisk>>,
     intake: Intake,
-    context: Context,
+    tracker: Tracker,
+    drain: CancellationToken,
     gauge: IntGauge,
     sizes: Sizes,
     /// The reader has called for work.
@@ -87,18 +90,29 @@ impl Buffer {
             IntGauge::new("simulated", "simulated").unwrap_or_else(|error| unreachable!("{error}"));
         let room = Arc::new(Room::new(sizes.memory, gauge.clone()));
         let memory = Arc::new(Memory::new(room, sizes.disk.is_some()));
-        let (tracker, ledger) = (tracker.clone(), ledger.clone());
-        let context = Context { tracker, ledger, ..Context::default() };
+        let (tracker, drain) = (tracker.clone(), CancellationToken::new());
         let open = |(bytes_max, segment_bytes)| {
             let limits = Limits { bytes_max, segment_bytes };
-            Spool::open(disk.clone(), limits, memory.clone(), &context)
+            let (ledger, tracker, drain) = (ledger.clone(), tracker.clone(), drain.clone());
+            let surroundings = Surroundings { ledger, tracker, drain };
+            Spool::open(disk.clone(), limits, memory.clone(), surroundings)
         };
         let (spool, is_new) = sizes.disk.map(open).transpose()?.unzip();
         let intake =
             spool.as_ref().map_or_else(|| Intake::new(memory.clone(), None), Spool::intake);
         let (is_called, condition, settled) = (false, Condition::Ready, Checked::default());
-        let buffer =
-            Buffer { memory, spool, intake, context, gauge, sizes, is_called, condition, settled };
+        let buffer = Buffer {
+            memory,
+            spool,
+            intake,
+            tracker,
+            drain,
+            gauge,
+            sizes,
+            is_called,
+            condition,
+            settled,
+        };
         Ok((buffer, is_new.unwrap_or(true)))
     }
 
@@ -132,7 +146,7 @@ impl Buffer {
 
     /// No more is taken from the disk.
     pub(crate) fn drain(&mut self) {
-        self.context.shutdown.drain.cancel();
+        self.drain.cancel();
     }
 
     /// What the spool's thread does each time. True: it has called the sink to look again.
@@ -164,7 +178,7 @@ impl Buffer {
 
     /// Up to where everything is settled.
     pub(crate) fn settled_marks(&mut self) -> Positions {
-        let tracker = &self.context.tracker;
+        let tracker = &self.tracker;
         let marks = match &mut self.spool {
             None => tracker.marks(),
             Some(spool) => spool.settled_marks(),
@@ -175,7 +189,7 @@ impl Buffer {
 
     /// The source goes on from `marks`.
     pub(crate) fn begin(&mut self, marks: Positions) {
-        self.settled.begin(&marks, self.context.tracker.rewinds());
+        self.settled.begin(&marks, self.tracker.rewinds());
         if let Some(spool) = &mut self.spool {
             spool.begin(marks);
         }

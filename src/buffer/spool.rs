@@ -9,13 +9,14 @@
 //! Invariant: nothing that this does loses a document that was put. When the disk fails, work that
 //! could not be done is left for a later step.
 
+use crate::ledger::Ledger;
+use crate::process::Process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::Context;
 use super::intake::{Intake, Unread};
 use super::log::{Disk, Limits, OpenError};
 use super::memory::Memory;
@@ -39,6 +40,23 @@ pub(super) const DURABLY_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a writer that finds no room waits before it tries again, unless work is done earlier.
 pub(crate) const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
+/// What a spool knows of the rest of the process.
+#[derive(Debug, Default)]
+pub(super) struct Surroundings {
+    /// Where what an earlier run left on disk is entered.
+    pub(super) ledger: Ledger,
+    /// How far the source has read: written down with what goes to disk.
+    pub(super) tracker: Tracker,
+    pub(super) drain: CancellationToken,
+}
+
+impl From<&Process> for Surroundings {
+    fn from(process: &Process) -> Surroundings {
+        let (ledger, tracker) = (process.ledger.clone(), process.tracker.clone());
+        Surroundings { ledger, tracker, drain: process.shutdown.drain.clone() }
+    }
+}
+
 /// Memory and disk of one process.
 #[derive(Debug)]
 pub(super) struct Spool<D: Disk> {
@@ -61,17 +79,16 @@ impl<D: Disk> Spool<D> {
         disk: D,
         limits: Limits,
         memory: Arc<Memory>,
-        context: &Context,
+        surroundings: Surroundings,
     ) -> Result<(Spool<D>, bool), OpenError> {
-        let tracker = context.tracker.clone();
-        let (tiers, is_new) =
-            Tiers::open(disk, limits, memory.clone(), tracker.clone(), &context.ledger)?;
+        let Surroundings { ledger, tracker, drain } = surroundings;
+        let (tiers, is_new) = Tiers::open(disk, limits, memory.clone(), tracker.clone(), &ledger)?;
         let spool = Spool {
             has_unread: Arc::new(AtomicBool::new(tiers.has_unread())),
             tiers,
             memory,
             tracker,
-            drain: context.shutdown.drain.clone(),
+            drain,
             reader_ended: false,
             durably_at: None,
             told: Condition::Ready,

@@ -11,16 +11,17 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use prometheus::IntGauge;
 
+use super::SpoolSettings;
 use super::intake::Intake;
 use super::log::{Folder, IoError, Limits, OpenError};
 use super::memory::Memory;
 use super::spool::{RETRY_INTERVAL, Spool, WORK_INTERVAL};
-use super::{Context, SpoolSettings};
 use crate::event::Documents;
 use crate::handoff::Closed;
 use crate::health::{Condition, Health, Part};
 use crate::ledger::Held;
 use crate::position::Positions;
+use crate::process::Process;
 
 /// Its name in `/readyz` and `/livez`.
 const PART: Part = Part::Buffer;
@@ -51,18 +52,18 @@ impl SpoolThread {
         settings: &SpoolSettings,
         memory: Arc<Memory>,
         gauge: IntGauge,
-        context: &Context,
+        process: &Process,
     ) -> Result<(Arc<SpoolThread>, Intake, bool), OpenError> {
         let (folder, limits) = (Folder::new(&settings.path), Limits::new(settings.disk));
-        let (spool, is_new) = Spool::open(folder, limits, memory, context)?;
+        let (spool, is_new) = Spool::open(folder, limits, memory, process.into())?;
         let intake = spool.intake();
-        context.health.set(PART, Condition::Ready);
+        process.health.set(PART, Condition::Ready);
         let spool = Arc::new(SpoolThread {
             spool: Mutex::new(spool),
             worked: Condvar::new(),
             calls: Mutex::default(),
             called: Condvar::new(),
-            health: context.health.clone(),
+            health: process.health.clone(),
             gauge,
             thread: Mutex::new(None),
         });

@@ -213,11 +213,6 @@ impl DeadLetters {
         }
     }
 
-    /// Where dead letters are counted.
-    pub(crate) fn ledger(&self) -> &Ledger {
-        &self.ledger
-    }
-
     /// What to count a letter as once it is written.
     pub fn reason(&self, letter: &Letter<'_>) -> ReasonId {
         self.ledger.dead_letter_reason(letter.part.label(), letter.reason)

@@ -72,13 +72,13 @@ impl Running<'_> {
         for step in STEPS {
             match step {
                 Step::AwaitParts => (result, sink_ended) = self.await_parts().await,
-                Step::CutShort => self.shared.ledger.cut_short(),
+                Step::CutShort => self.shared.process.ledger.cut_short(),
                 Step::Secure => {
                     let guard = self.guard.clone();
                     blocking(move || guard.secure()).await;
                 }
                 Step::Abort => {
-                    self.shared.shutdown.abort.cancel();
+                    self.shared.process.shutdown.abort.cancel();
                     if !sink_ended {
                         // How it ends is of no interest any more.
                         let _ = tokio::time::timeout(ABORT_TIMEOUT, &mut self.sink).await;
@@ -107,12 +107,12 @@ impl Running<'_> {
         let mut first_failure = None;
         let note = |first: &mut Option<RunError>, end: PartEnd| {
             if let Err(error) = end {
-                shared.ledger.cut_short();
-                shared.shutdown.drain.cancel();
+                shared.process.ledger.cut_short();
+                shared.process.shutdown.drain.cancel();
                 first.get_or_insert(error);
             }
         };
-        let time_is_up = drain_is_over(&shared.shutdown);
+        let time_is_up = drain_is_over(&shared.process.shutdown);
         tokio::pin!(time_is_up);
         // A part may be seen to have ended before the one that made it end: only when all have can
         // it be said that none failed. Only a failure is not waited for by a source that blocks on
@@ -146,7 +146,7 @@ impl Running<'_> {
     async fn account(&self) -> PartEnd {
         let guard = self.guard.clone();
         let on_disk = blocking(move || guard.documents_on_disk()).await;
-        match self.shared.ledger.snapshot().in_flight.saturating_sub(on_disk) {
+        match self.shared.process.ledger.snapshot().in_flight.saturating_sub(on_disk) {
             0 => {
                 if on_disk > 0 {
                     tracing::info!(

@@ -19,13 +19,13 @@ use super::terms::{Action, Terms};
 use crate::blocking::blocking;
 use crate::buffer::Handle;
 use crate::event::Micros;
-use crate::handoff::{Takeover, now};
+use crate::handoff::now;
 use crate::health::Health;
 use crate::kube::LeaseSettings;
 use crate::kube::lease::{self, Leadership, Lease, Renewal, Term};
-use crate::metrics::LeaseMetrics;
 use crate::position::Keeper;
-use crate::source::{self, SourceError};
+use crate::process::Process;
+use crate::source::SourceError;
 
 /// The Lease of a run, if it has one.
 pub(super) struct Leading(Option<Led>);
@@ -36,51 +36,39 @@ struct Led {
     renewing: JoinHandle<Infallible>,
 }
 
-/// Who is told of terms.
-#[derive(Clone)]
-pub(super) struct Context {
-    pub(super) keeper: Keeper,
-    pub(super) guard: Arc<Handle>,
-    pub(super) health: Health,
-    pub(super) takeover: Takeover,
-}
-
 impl Leading {
     /// Begins to follow, or, without settings, leads from now on. `folder` is this process's own,
     /// where there is one.
     pub(super) async fn start(
         settings: Option<&LeaseSettings>,
         folder: Option<&Path>,
-        context: Context,
-        metrics: LeaseMetrics,
+        keeper: &Keeper,
+        guard: Arc<Handle>,
+        process: &Process,
     ) -> Result<Leading, RunError> {
         let Some(settings) = settings else { return Ok(Leading(None)) };
-        let Context { keeper, guard, health, takeover } = context;
-        health.follow(true);
+        process.health.follow(true);
         let client = crate::kube::client().await?;
-        let of_lease = lease::Context { metrics, health: health.clone() };
         let identity = folder.map_or_else(lease::identity, lease::identity_in);
-        let terms = Arc::new(Mutex::new(Terms::new(keeper.clone(), takeover)));
-        let replica = Replica { terms, guard, health };
-        let lease = Lease::start(settings, identity, client, of_lease, replica.clone());
-        let renewing = tokio::spawn(renew_rewinds(&keeper, lease.renewal()));
+        let terms = Arc::new(Mutex::new(Terms::new(keeper.clone(), process.takeover.clone())));
+        let replica = Replica { terms, guard, health: process.health.clone() };
+        let lease = Lease::start(settings, identity, client, process, replica.clone());
+        let renewing = tokio::spawn(renew_rewinds(keeper, lease.renewal()));
         Ok(Leading(Some(Led { lease, replica, renewing })))
     }
 
-    /// Runs the source, in each term anew, until it ends or the drain begins.
-    pub(super) fn run_source(
+    /// Runs the source, in each term anew, until it ends or the drain begins. `source` runs it until
+    /// the token that it is given is cancelled.
+    pub(super) fn run_source<R: SourceRun>(
         &self,
-        settings: source::Settings,
-        context: source::Context,
-        on_read: impl FnMut(u64) + Clone + Send + 'static,
+        drain: CancellationToken,
+        source: impl Fn(CancellationToken) -> R + Send + 'static,
     ) -> impl Future<Output = Result<(), RunError>> + Send + 'static {
         let led = self.0.as_ref().map(|led| (led.replica.clone(), led.lease.leadership()));
         async move {
             match led {
-                None => Ok(source::run(&settings, context, on_read).await?),
-                Some((replica, leadership)) => {
-                    replica.run_sources(leadership, settings, context, on_read).await
-                }
+                None => Ok(source(drain).await?),
+                Some((replica, leadership)) => replica.run_sources(leadership, drain, source).await,
             }
         }
     }
@@ -135,18 +123,25 @@ impl lease::Candidate for Replica {
     }
 }
 
-type Run = Pin<Box<dyn Future<Output = Result<(), SourceError>> + Send>>;
+/// A source at work.
+pub(super) trait SourceRun:
+    Future<Output = Result<(), SourceError>> + Send + 'static
+{
+}
+
+impl<R: Future<Output = Result<(), SourceError>> + Send + 'static> SourceRun for R {}
+
+/// A source at work in a term, and what stops it.
+type Running<R> = Option<(CancellationToken, Pin<Box<R>>)>;
 
 impl Replica {
-    async fn run_sources(
+    async fn run_sources<R: SourceRun>(
         self,
         mut leadership: watch::Receiver<Leadership>,
-        settings: source::Settings,
-        context: source::Context,
-        on_read: impl FnMut(u64) + Clone + Send + 'static,
+        drain: CancellationToken,
+        source: impl Fn(CancellationToken) -> R + Send + 'static,
     ) -> Result<(), RunError> {
-        let drain = context.shutdown.drain.clone();
-        let mut running: Option<(CancellationToken, Run)> = None;
+        let mut running: Running<R> = None;
         loop {
             let action = self.next()?;
             match action {
@@ -155,11 +150,8 @@ impl Replica {
                     blocking(move || guard.begin(marks)).await;
                 }
                 Action::StartSources => {
-                    let (settings, on_read) = (settings.clone(), on_read.clone());
-                    let (mut context, stop) = (context.clone(), drain.child_token());
-                    context.shutdown.drain = stop.clone();
-                    let run = async move { source::run(&settings, context, on_read).await };
-                    running = Some((stop, Box::pin(run)));
+                    let stop = drain.child_token();
+                    running = Some((stop.clone(), Box::pin(source(stop))));
                 }
                 Action::StopSources => {
                     if let Some((stop, run)) = running.take() {
@@ -191,7 +183,7 @@ impl Replica {
 }
 
 /// Waits for the source to end by itself.
-async fn ended(running: &mut Option<(CancellationToken, Run)>) -> Result<(), SourceError> {
+async fn ended<R: SourceRun>(running: &mut Running<R>) -> Result<(), SourceError> {
     match running {
         Some((_, run)) => run.await,
         None => std::future::pending().await,

@@ -5,8 +5,7 @@ use super::RunError;
 use crate::blocking::blocking;
 use crate::config::Settings;
 use crate::dead_letter::{self, DeadLetters, LetterStore, LetterStoreError, Owner, Replay};
-use crate::health::Health;
-use crate::ledger::Ledger;
+use crate::process::Process;
 use crate::shutdown::Shutdown;
 use crate::source::Letters;
 
@@ -26,10 +25,9 @@ pub fn letter_store(
 pub(super) async fn open(
     settings: &Settings,
     letters: Option<Letters>,
-    ledger: &Ledger,
-    health: &Health,
-    shutdown: &Shutdown,
+    process: &Process,
 ) -> Result<(DeadLetters, Option<(Letters, Replay)>), RunError> {
+    let Process { ledger, health, shutdown, .. } = process;
     let store = letter_store(settings, shutdown)?;
     let mut dead_letters = DeadLetters::open(store.as_ref(), ledger, health, shutdown)?;
     warn_of_ephemeral(store.as_ref());

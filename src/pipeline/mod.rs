@@ -36,11 +36,11 @@ use crate::buffer;
 use crate::config::Settings;
 use crate::dead_letter::{DeadLetters, Replay};
 use crate::event::EncodeSettings;
-use crate::handoff::{SourceSender, Takeover, Work};
-use crate::health::{Condition, Health, Part};
+use crate::handoff::{SourceSender, Work};
+use crate::health::{Condition, Part};
 use crate::ledger::{Ledger, Snapshot};
-use crate::metrics::Metrics;
-use crate::position::{Identity, Keeper, Tracker};
+use crate::position::{Identity, Keeper};
+use crate::process::Process;
 use crate::shutdown::Shutdown;
 use crate::sink;
 use crate::source::{self, Letters};
@@ -95,17 +95,14 @@ fn run_from(settings: Settings, letters: Option<Letters>, read: Arc<AtomicU64>) 
     Finished { ledger: ledger.snapshot(), result }
 }
 
-/// Everything that the parts share.
+/// What only some of the parts are given.
 #[derive(Clone)]
 struct Shared {
-    ledger: Ledger,
-    metrics: Metrics,
-    health: Health,
+    process: Process,
     dead_letters: DeadLetters,
     keeper: Keeper,
     /// What is replayed, instead of what the source has.
     replay: Option<(Letters, Replay)>,
-    shutdown: Shutdown,
 }
 
 async fn start_and_finish(
@@ -116,28 +113,23 @@ async fn start_and_finish(
 ) -> Result<(), RunError> {
     let of_signals = ledger.clone();
     let shutdown = Shutdown::on_signals(move || of_signals.cut_short()).map_err(RunError::Start)?;
-    let metrics = Metrics::new(&ledger).map_err(io::Error::other).map_err(RunError::Start)?;
-    let health = Health::default();
+    let process = Process::new(ledger, shutdown).map_err(io::Error::other);
+    let process = process.map_err(RunError::Start)?;
+    let health = &process.health;
     for part in [Part::Modules, Part::Sink, Part::Source] {
         health.set(part, Condition::NotReady("starting".into()));
     }
-    let admin = start_admin(settings.admin, &metrics, &health, &shutdown).await?;
-    let (dead_letters, replay) =
-        letters::open(&settings, letters, &ledger, &health, &shutdown).await?;
-    let context = buffer::Context {
-        ledger: ledger.clone(),
-        tracker: Tracker::default(),
-        health: health.clone(),
-        shutdown: shutdown.clone(),
-    };
+    let admin = start_admin(settings.admin, &process).await?;
+    let (dead_letters, replay) = letters::open(&settings, letters, &process).await?;
     // First the buffer: it makes the folder, and keeps other processes out of it.
-    let buffer = open_buffer(&settings.buffer, &metrics, &context).await?;
+    let buffer = open_buffer(&settings.buffer, &process).await?;
     let folder = settings.buffer.spool.as_ref().map(|spool| spool.path.as_path());
-    let keeper = Keeper::open(folder, !buffer.2.is_new(), identity(&settings), context.tracker)?;
-    let shared = Shared { ledger, metrics, health, dead_letters, keeper, replay, shutdown };
+    let tracker = process.tracker.clone();
+    let keeper = Keeper::open(folder, !buffer.2.is_new(), identity(&settings), tracker)?;
+    let shared = Shared { process, dead_letters, keeper, replay };
 
-    let chain = load(&settings, &shared).await?;
-    let saving = tokio::spawn(saving::run(shared.keeper.clone(), shared.health.clone()));
+    let chain = load(&settings, &shared.process).await?;
+    let saving = tokio::spawn(saving::run(shared.keeper.clone(), shared.process.health.clone()));
     let mut result = flow(settings, buffer, chain, read, &shared).await;
     saving.abort();
     if let Some((_, replay)) = shared.replay.clone() {
@@ -145,7 +137,7 @@ async fn start_and_finish(
         result =
             result.and(blocking(move || replay.remove_arrived()).await.map_err(RunError::from));
     }
-    shared.shutdown.abort.cancel();
+    shared.process.shutdown.abort.cancel();
     if let Some(admin) = admin {
         // It ends with the abort above; nothing can fail there that matters now.
         let _ = admin.await;
@@ -155,33 +147,31 @@ async fn start_and_finish(
 
 async fn start_admin(
     address: Option<SocketAddr>,
-    metrics: &Metrics,
-    health: &Health,
-    shutdown: &Shutdown,
+    process: &Process,
 ) -> Result<Option<JoinHandle<()>>, RunError> {
     let Some(address) = address else { return Ok(None) };
     let listener = admin::bind(address).await?;
-    let (metrics, health) = (metrics.clone(), health.clone());
-    let stop = shutdown.abort.clone();
+    let (metrics, health) = (process.metrics.clone(), process.health.clone());
+    let stop = process.shutdown.abort.clone();
     Ok(Some(tokio::spawn(admin::serve(listener, metrics, health, stop))))
 }
 
-async fn load(settings: &Settings, shared: &Shared) -> Result<Chain, RunError> {
-    shared.health.set(
+async fn load(settings: &Settings, process: &Process) -> Result<Chain, RunError> {
+    process.health.set(
         Part::Modules,
         Condition::NotReady("modules are being compiled and configured".into()),
     );
     let context = stages::LoadContext {
         cache: settings.cache.clone(),
-        ledger: shared.ledger.clone(),
-        metrics: shared.metrics.stage.clone(),
+        ledger: process.ledger.clone(),
+        metrics: process.metrics.stage.clone(),
         compiler: stages::Compiler::child(),
     };
     let stages = settings.stages.clone();
     let loaded = tokio::task::spawn_blocking(move || stages::load(&stages, context)).await;
     let chain =
         loaded.map_err(|_| RunError::Panicked("loading modules"))?.map_err(RunError::Modules)?;
-    shared.health.set(Part::Modules, Condition::Ready);
+    process.health.set(Part::Modules, Condition::Ready);
     Ok(chain)
 }
 
@@ -205,23 +195,16 @@ async fn flow(
 ) -> Result<(), RunError> {
     let workers = settings.workers.count();
     let chunks = CHUNKS_OF_SOURCE + CHUNKS_PER_WORKER * workers;
-    let tracker = shared.keeper.tracker();
-    let (sender, queues) = SourceSender::new(shared.ledger.clone(), tracker, chunks, workers);
+    let Shared { process, dead_letters, keeper, replay } = shared.clone();
+    let (ledger, tracker) = (process.ledger.clone(), process.tracker.clone());
+    let (sender, queues) = SourceSender::new(ledger, tracker, chunks, workers);
     let encode =
         EncodeSettings { cluster: settings.cluster.clone(), ..settings.sink.encode_settings() };
     let (failed, failures) = mpsc::channel(workers + 2);
-    let takeover = Takeover::default();
     let sink = {
-        let context = sink::Context {
-            metrics: shared.metrics.clone(),
-            health: shared.health.clone(),
-            dead_letters: shared.dead_letters.clone(),
-            keeper: shared.keeper.clone(),
-            takeover: takeover.clone(),
-            shutdown: shared.shutdown.clone(),
-        };
-        let settings = settings.sink.clone();
-        tokio::spawn(async move { sink::run(&settings, reader, context).await })
+        let (settings, keeper, process) = (settings.sink.clone(), keeper.clone(), process.clone());
+        let run = async move { sink::run(&settings, reader, dead_letters, keeper, process).await };
+        tokio::spawn(run)
     };
     for (number, queue) in queues.into_iter().enumerate() {
         let worker = chain.worker(number, workers);
@@ -236,31 +219,27 @@ async fn flow(
         )?;
     }
     // From here on only the workers, and a replay, hold it: the sink's inbox ends when they do.
-    let replay = shared.replay.clone().map(|replay| (replay, writer.clone(), encode));
+    let replay = replay.map(|replay| (replay, writer.clone(), encode));
     drop((writer, chain));
-    let (keeper, health) = (shared.keeper.clone(), shared.health.clone());
-    let of_terms = leading::Context { keeper, guard: guard.clone(), health, takeover };
-    let of_lease = shared.metrics.lease.clone();
     let folder = settings.buffer.spool.as_ref().map(|spool| spool.path.as_path());
-    let leading = Leading::start(settings.lease.as_ref(), folder, of_terms, of_lease).await?;
-    let source = {
-        let context = source::Context {
-            sender,
-            keeper: shared.keeper.clone(),
-            metrics: shared.metrics.source.clone(),
-            health: shared.health.clone(),
-            shutdown: shared.shutdown.clone(),
-        };
-        let on_read = move |bytes| {
-            read.fetch_add(bytes, Ordering::Relaxed);
-        };
-        match replay {
-            None => tokio::spawn(leading.run_source(settings.source.clone(), context, on_read)),
-            Some(((letters, replay), writer, encode)) => tokio::spawn(async move {
-                let replayed = source::replay(letters, replay, context, encode, writer, on_read);
-                replayed.await.map_err(RunError::from)
-            }),
-        }
+    let leading =
+        Leading::start(settings.lease.as_ref(), folder, &keeper, guard.clone(), &process).await?;
+    let on_read = move |bytes| {
+        read.fetch_add(bytes, Ordering::Relaxed);
+    };
+    let drain = process.shutdown.drain.clone();
+    let source = match replay {
+        None => tokio::spawn(leading.run_source(drain, move |drain| {
+            let (settings, on_read) = (settings.source.clone(), on_read.clone());
+            let (sender, keeper, mut process) = (sender.clone(), keeper.clone(), process.clone());
+            process.shutdown.drain = drain;
+            async move { source::run(&settings, sender, keeper, process, on_read).await }
+        })),
+        Some(((letters, replay), writer, encode)) => tokio::spawn(async move {
+            let replayed =
+                source::replay(letters, replay, sender, process, encode, writer, on_read);
+            replayed.await.map_err(RunError::from)
+        }),
     };
     drop(failed);
     Running { source, workers: failures, sink, guard, leading, shared }.finish().await
@@ -268,14 +247,9 @@ async fn flow(
 
 type Buffer = (buffer::Writer, buffer::Reader, Arc<buffer::Handle>);
 
-async fn open_buffer(
-    settings: &buffer::Settings,
-    metrics: &Metrics,
-    context: &buffer::Context,
-) -> Result<Buffer, RunError> {
-    let (settings, metrics, context) = (settings.clone(), metrics.clone(), context.clone());
-    let (writer, reader, guard) =
-        blocking(move || buffer::open(&settings, &metrics, &context)).await?;
+async fn open_buffer(settings: &buffer::Settings, process: &Process) -> Result<Buffer, RunError> {
+    let (settings, process) = (settings.clone(), process.clone());
+    let (writer, reader, guard) = blocking(move || buffer::open(&settings, &process)).await?;
     Ok((writer, reader, Arc::new(guard)))
 }
 
@@ -288,7 +262,7 @@ fn spawn_worker(
     shared: &Shared,
     failed: mpsc::Sender<PartEnd>,
 ) -> Result<(), RunError> {
-    let (dead_letters, health) = (shared.dead_letters.clone(), shared.health.clone());
+    let (dead_letters, health) = (shared.dead_letters.clone(), shared.process.health.clone());
     thread::Builder::new()
         .name(format!("worker-{number}"))
         .spawn(move || {

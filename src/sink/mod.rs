@@ -4,19 +4,29 @@
 //! its outcome: delivered, or dead-lettered. What it could not bring to an outcome stays held, and
 //! so in flight.
 
-mod context;
 mod error;
 mod file;
 mod lag;
 mod opensearch;
 mod settings;
 
-pub use self::context::Context;
+use std::time::Duration;
+
 pub use self::error::SinkError;
 pub use self::settings::{
     DateFormat, Duplicates, IndexPattern, Mode, OpenSearchSettings, Settings, Template,
 };
+use crate::dead_letter::DeadLetters;
 use crate::handoff::Inbox;
+use crate::health::Part;
+use crate::position::Keeper;
+use crate::process::Process;
+
+/// The sink's name in `/readyz` and `/livez`.
+const PART: Part = Part::Sink;
+/// A sink with nothing to do says this often that it is alive: well below
+/// [`STALL_AFTER`](crate::health::STALL_AFTER).
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Takes everything out of `inbox` and brings it to an outcome.
 ///
@@ -30,14 +40,18 @@ use crate::handoff::Inbox;
 pub async fn run<I: Inbox>(
     settings: &Settings,
     inbox: I,
-    context: Context,
+    dead_letters: DeadLetters,
+    keeper: Keeper,
+    process: Process,
 ) -> Result<(), SinkError> {
     match settings {
-        Settings::OpenSearch(settings) => opensearch::run(settings, inbox, &context).await,
-        Settings::File { path } => {
-            file::run(file::Target::File(path.clone()), inbox, &context).await
+        Settings::OpenSearch(settings) => {
+            opensearch::run(settings, inbox, dead_letters, keeper, process).await
         }
-        Settings::Stdout => file::run(file::Target::Stdout, inbox, &context).await,
+        Settings::File { path } => {
+            file::run(file::Target::File(path.clone()), inbox, &process).await
+        }
+        Settings::Stdout => file::run(file::Target::Stdout, inbox, &process).await,
     }
 }
 

@@ -8,7 +8,6 @@
 //! - `file` reads files and stdin.
 //! - `letters` reads dead letters that are to be replayed.
 
-mod context;
 mod file;
 pub mod framer;
 mod frames;
@@ -16,15 +15,18 @@ pub mod kubernetes;
 mod letters;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-pub use context::Context;
 pub use file::{FileError, run_file, run_stdin};
 pub use letters::{Account, Counts, Kept, Letters, replay};
 
 use crate::blocking::blocking;
 use crate::dead_letter::ReadError;
-use crate::handoff::Closed;
+use crate::handoff::{Closed, SourceSender};
+use crate::health::Part;
 use crate::kube::ClientError;
+use crate::position::Keeper;
+use crate::process::Process;
 use crate::words::words;
 
 /// `[source]` of `pipeline.toml`.
@@ -105,6 +107,12 @@ impl From<FileError> for SourceError {
     }
 }
 
+/// How often a waiting source checks whether it should stop, and whether a followed file has grown.
+const LOOK_UP: Duration = Duration::from_millis(200);
+
+/// The name under which the source reports to [`Health`](crate::health::Health).
+const TASK: Part = Part::Source;
+
 /// Runs the configured source until its input ends or the drain begins; every event it has received
 /// by then has gone into the sender. A file or stdin tells `on_read` how many bytes each read gave.
 ///
@@ -115,19 +123,21 @@ impl From<FileError> for SourceError {
 /// retried, and shown.
 pub async fn run(
     settings: &Settings,
-    context: Context,
+    sender: SourceSender,
+    keeper: Keeper,
+    process: Process,
     on_read: impl FnMut(u64) + Send + 'static,
 ) -> Result<(), SourceError> {
     match settings {
         Settings::Kubernetes(settings) => {
             let client = crate::kube::client().await?;
-            kubernetes::run(settings, client, context).await
+            kubernetes::run(settings, client, sender, keeper, process).await
         }
         Settings::File { path, follow } => {
             let (path, follow) = (path.clone(), *follow);
-            on_a_thread(move || run_file(&path, follow, context, on_read)).await
+            on_a_thread(move || run_file(&path, follow, sender, process, on_read)).await
         }
-        Settings::Stdin => on_a_thread(move || run_stdin(context, on_read)).await,
+        Settings::Stdin => on_a_thread(move || run_stdin(sender, process, on_read)).await,
     }
 }
 

@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What the four parts share.
-const SHARED: [&str; 15] = [
+const SHARED: [&str; 16] = [
     "event",
     "ledger",
     "handoff",
     "position",
+    "process",
     "dead_letter",
     "metrics",
     "health",
@@ -73,13 +74,14 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("buffer", shared_and(&[])),
         ("sink", shared_and(&["opensearch"])),
         // Clients that more than one part needs.
-        ("kube", only(&["secret", "tls", "health", "metrics"])),
+        ("kube", only(&["secret", "tls", "health", "metrics", "process"])),
         ("opensearch", only(&["secret", "tls", "backoff", "blocking"])),
         ("tls", only(&["files"])),
         // What parts share knows no part.
         ("event", only(&[])),
         ("handoff", only(&["event", "ledger", "position"])),
         ("position", only(&["ledger"])),
+        ("process", only(&["handoff", "health", "ledger", "metrics", "position", "shutdown"])),
         (
             "dead_letter",
             only(&["event", "ledger", "lines", "folders", "health", "shutdown", "opensearch"]),

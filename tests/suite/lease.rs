@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use weir::health::Health;
 use weir::kube::LeaseSettings;
-use weir::kube::lease::{Context, Leadership, Lease, MARK_ANNOTATION, Term};
+use weir::kube::lease::{Leadership, Lease, MARK_ANNOTATION, Term};
 use weir::ledger::Ledger;
-use weir::metrics::Metrics;
+use weir::process::Process;
+use weir::shutdown::Shutdown;
 
 use crate::support::{Cluster, DEADLINE, client_as, send};
 
@@ -37,9 +38,7 @@ impl Candidate {
     }
 
     fn with(client: kube::Client, cluster: &Cluster, identity: &str) -> Candidate {
-        let metrics = Metrics::new(&Ledger::default()).unwrap();
-        let health = Health::default();
-        let context = Context { metrics: metrics.lease, health: health.clone() };
+        let process = Process::new(Ledger::default(), Shutdown::default()).unwrap();
         let settings = LeaseSettings {
             namespace: Some(cluster.namespace.clone()),
             name: "events".into(),
@@ -54,9 +53,9 @@ impl Candidate {
             }
         };
         Candidate {
-            lease: Lease::start(&settings, identity.into(), client, context, mark),
+            lease: Lease::start(&settings, identity.into(), client, &process, mark),
             settled,
-            health,
+            health: process.health,
         }
     }
 

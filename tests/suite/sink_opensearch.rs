@@ -6,13 +6,13 @@ use weir::buffer::{self, Writer};
 use weir::dead_letter::{self, DeadLetters};
 use weir::event::{Document, DocumentIdentity, Documents, Origin};
 use weir::handoff::Outbox;
-use weir::health::Health;
 use weir::ledger::{Ledger, Snapshot};
-use weir::metrics::Metrics;
 use weir::opensearch;
+use weir::position::Keeper;
+use weir::process::Process;
 use weir::shutdown::Shutdown;
 use weir::sink::{
-    self, Context, DateFormat, Duplicates, IndexPattern, Mode, OpenSearchSettings, Settings,
+    self, DateFormat, Duplicates, IndexPattern, Mode, OpenSearchSettings, Settings, SinkError,
     Template,
 };
 
@@ -24,14 +24,13 @@ struct Bench {
     search: Search,
     settings: OpenSearchSettings,
     folder: tempfile::TempDir,
-    ledger: Ledger,
-    context: Context,
+    process: Process,
+    dead_letters: DeadLetters,
 }
 
 /// A buffer without a disk.
-fn in_memory(metrics: &Metrics) -> (Writer, buffer::Reader) {
-    let (settings, context) = (buffer::Settings::default(), buffer::Context::default());
-    let (writer, reader, _) = buffer::open(&settings, metrics, &context).unwrap();
+fn in_memory(process: &Process) -> (Writer, buffer::Reader) {
+    let (writer, reader, _) = buffer::open(&buffer::Settings::default(), process).unwrap();
     (writer, reader)
 }
 
@@ -51,32 +50,29 @@ impl Bench {
             duplicates: Duplicates::Forbid,
         };
         let folder = tempfile::tempdir().unwrap();
-        let ledger = Ledger::default();
         let letters = dead_letter::LetterStore::Folder(folder.path().to_owned());
-        let (health, shutdown) = (Health::default(), Shutdown::default());
-        let dead_letters = DeadLetters::open(Some(&letters), &ledger, &health, &shutdown).unwrap();
-        let context = Context {
-            metrics: Metrics::new(&ledger).unwrap(),
-            health,
-            dead_letters,
-            keeper: weir::position::Keeper::default(),
-            takeover: weir::handoff::Takeover::default(),
-            shutdown,
-        };
-        Bench { search, settings, folder, ledger, context }
+        let process = Process::new(Ledger::default(), Shutdown::default()).unwrap();
+        let Process { ledger, health, shutdown, .. } = &process;
+        let dead_letters = DeadLetters::open(Some(&letters), ledger, health, shutdown).unwrap();
+        Bench { search, settings, folder, process, dead_letters }
     }
 
     /// Sends these to their end: uid, version and document.
     async fn store(&self, docs: &[(&str, &str, Value)]) -> Snapshot {
-        let (writer, reader) = in_memory(&self.context.metrics);
+        let (writer, reader) = in_memory(&self.process);
         self.put(&writer, docs);
         drop(writer);
         let settings = Settings::OpenSearch(self.settings.clone());
-        let run = sink::run(&settings, reader, self.context.clone());
+        let run = self.sink(&settings, reader);
         tokio::time::timeout(DEADLINE, run).await.expect("the sink ends").unwrap();
-        let snapshot = self.ledger.snapshot();
+        let snapshot = self.process.ledger.snapshot();
         assert!(snapshot.is_balanced() && snapshot.in_flight == 0, "{snapshot:?}");
         snapshot
+    }
+
+    async fn sink(&self, settings: &Settings, inbox: buffer::Reader) -> Result<(), SinkError> {
+        let (dead_letters, process) = (self.dead_letters.clone(), self.process.clone());
+        sink::run(settings, inbox, dead_letters, Keeper::default(), process).await
     }
 
     fn put(&self, writer: &Writer, docs: &[(&str, &str, Value)]) {
@@ -98,7 +94,7 @@ impl Bench {
                 event_time: Some(1_760_000_000_000_000),
             });
         }
-        writer.put(documents, self.ledger.receive(docs.len() as u64)).unwrap();
+        writer.put(documents, self.process.ledger.receive(docs.len() as u64)).unwrap();
     }
 
     async fn ask(&self, method: http::Method, path: &str, body: Value) -> Value {
@@ -169,7 +165,7 @@ async fn a_version_is_stored_once_however_often_it_is_sent() {
     assert_eq!(bench.store(&docs).await.delivered, [3, 0, 0, 0]);
     assert_eq!(bench.store(&docs).await.delivered, [3, 3, 0, 0]);
     assert_eq!(bench.count(json!({ "match_all": {} })).await, 3);
-    assert!(bench.context.health.readiness().ok);
+    assert!(bench.process.health.readiness().ok);
 }
 
 #[tokio::test]
@@ -248,9 +244,9 @@ async fn an_alias_is_refused_because_its_writes_move() {
     bench
         .ask(http::Method::PUT, &format!("{alias}-000001"), json!({ "aliases": { alias: {} } }))
         .await;
-    let (_writer, reader) = in_memory(&bench.context.metrics);
+    let (_writer, reader) = in_memory(&bench.process);
     let settings = Settings::OpenSearch(bench.settings.clone());
-    let error = sink::run(&settings, reader, bench.context.clone()).await.unwrap_err().to_string();
+    let error = bench.sink(&settings, reader).await.unwrap_err().to_string();
     assert!(error.contains("is an alias: its writes move from index to index"), "{error}");
 }
 
@@ -258,9 +254,9 @@ async fn an_alias_is_refused_because_its_writes_move() {
 async fn latest_is_refused_for_a_data_stream() {
     let bench = Bench::new("stream", None, Mode::Latest);
     bench.search.make_stream().await;
-    let (_writer, reader) = in_memory(&bench.context.metrics);
+    let (_writer, reader) = in_memory(&bench.process);
     let settings = Settings::OpenSearch(bench.settings.clone());
-    let error = sink::run(&settings, reader, bench.context.clone()).await.unwrap_err().to_string();
+    let error = bench.sink(&settings, reader).await.unwrap_err().to_string();
     assert!(
         error.contains(
             "is a data stream: its writes move from index to index, and mode = \"latest\" would store"
@@ -285,7 +281,7 @@ async fn a_data_stream_and_an_alias_hold_a_version_once_whatever_rolls_over_betw
         }
         assert_eq!(bench.store(&[("c", "1", plain("New"))]).await.delivered, [4, 6, 0, 0]);
         assert_eq!(bench.count_behind_name().await, 4);
-        let lookups = &bench.context.metrics.sink.lookups;
+        let lookups = &bench.process.metrics.sink.lookups;
         assert_eq!(
             ["stored", "absent", "moved"].map(|result| lookups.with_label_values(&[result]).get()),
             [6, 4, 0]
@@ -341,17 +337,17 @@ async fn documents_wait_for_an_index_that_is_read_only_and_readiness_says_so() {
     bench.ask(http::Method::PUT, &settings, json!({ "index.blocks.write": true })).await;
     let docs = [("b", "1", event("During")), ("c", "1", event("During"))];
     let unblock = async {
-        while bench.context.health.readiness().ok {
+        while bench.process.health.readiness().ok {
             tokio::task::yield_now().await;
         }
-        let why = bench.context.health.readiness().lines.join(" ");
+        let why = bench.process.health.readiness().lines.join(" ");
         assert!(why.contains("403 cluster_block_exception"), "{why}");
         bench.ask(http::Method::PUT, &settings, json!({ "index.blocks.write": false })).await;
     };
     let (snapshot, ()) = tokio::join!(bench.store(&docs), unblock);
     assert_eq!(snapshot.delivered, [3, 0, 0, 0]);
     assert_eq!(snapshot.dead_lettered, []);
-    assert!(bench.context.health.readiness().ok);
+    assert!(bench.process.health.readiness().ok);
 }
 
 #[tokio::test]
@@ -365,7 +361,7 @@ async fn an_index_out_of_fields_holds_its_documents_until_it_gets_more() {
     wide["new-field"] = json!({ "from": "a module" });
     let docs = [("b", "1", wide)];
     let raise = async {
-        while bench.context.health.readiness().ok {
+        while bench.process.health.readiness().ok {
             tokio::task::yield_now().await;
         }
         bench.ask(http::Method::PUT, &format!("{index}/_settings"), limit(1000)).await;

@@ -11,8 +11,10 @@ use weir::handoff::{SourceSender, Work};
 use weir::health::Health;
 use weir::ledger::Ledger;
 use weir::metrics::Metrics;
+use weir::position::Keeper;
+use weir::process::Process;
 use weir::shutdown::Shutdown;
-use weir::source::{Context, KubernetesSettings, SourceError, kubernetes};
+use weir::source::{KubernetesSettings, SourceError, kubernetes};
 
 use crate::support::{Cluster, DEADLINE, client_as, version_of};
 
@@ -62,22 +64,16 @@ impl Source {
     }
 
     fn with(client: kube::Client, cluster: &Cluster, chunks: usize) -> Source {
-        let ledger = Ledger::default();
-        let metrics = Metrics::new(&ledger).unwrap();
-        let (sender, mut workers) = SourceSender::new(ledger, Default::default(), chunks, 1);
-        let (health, shutdown) = (Health::default(), Shutdown::default());
-        let context = Context {
-            sender,
-            keeper: weir::position::Keeper::default(),
-            metrics: metrics.source.clone(),
-            health: health.clone(),
-            shutdown: shutdown.clone(),
-        };
+        let process = Process::new(Ledger::default(), Shutdown::default()).unwrap();
+        let Process { ledger, tracker, metrics, health, shutdown, .. } = process.clone();
+        let (sender, mut workers) = SourceSender::new(ledger, tracker, chunks, 1);
         let settings = KubernetesSettings {
             namespaces: vec![cluster.namespace.clone()],
             ..Default::default()
         };
-        let task = tokio::spawn(async move { kubernetes::run(&settings, client, context).await });
+        let task = tokio::spawn(async move {
+            kubernetes::run(&settings, client, sender, Keeper::default(), process).await
+        });
         Source { work: workers.remove(0), metrics, health, shutdown, task, seen: BTreeMap::new() }
     }
 

@@ -5,23 +5,17 @@ use std::sync::Mutex;
 use super::*;
 use crate::ledger::Snapshot;
 
-fn spool(
-    folder: &Path,
-    memory: u64,
-    metrics: &Metrics,
-    ledger: &Ledger,
-) -> (Writer, Reader, Handle) {
+fn spool(folder: &Path, memory: u64, process: &Process) -> (Writer, Reader, Handle) {
     let spool = SpoolSettings { path: folder.to_owned(), disk: 64 << 20 };
-    let context = Context { ledger: ledger.clone(), ..Context::default() };
-    open(&Settings { memory, spool: Some(spool) }, metrics, &context).unwrap()
+    open(&Settings { memory, spool: Some(spool) }, process).unwrap()
 }
 
 /// A spool with two records of a document each, of which the first one is damaged.
 fn damaged() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::default();
-    let metrics = Metrics::new(&ledger).unwrap();
-    let (writer, reader, handle) = spool(folder.path(), 1 << 20, &metrics, &ledger);
+    let process = Process::default();
+    let ledger = process.ledger.clone();
+    let (writer, reader, handle) = spool(folder.path(), 1 << 20, &process);
     for size in [1000, 2000] {
         writer.put(documents(&[size]), ledger.receive(1)).unwrap();
     }
@@ -59,9 +53,9 @@ fn what_a_damaged_disk_lost_has_an_outcome_only_after_the_marks_of_the_loss_are_
 
 #[tokio::test]
 async fn a_spool_that_nothing_was_put_into_shows_no_bytes() {
-    let (folder, ledger) = (tempfile::tempdir().unwrap(), Ledger::default());
-    let metrics = Metrics::new(&ledger).unwrap();
-    let (writer, reader, handle) = spool(folder.path(), 5_000, &metrics, &ledger);
+    let (folder, process) = (tempfile::tempdir().unwrap(), Process::default());
+    let Process { ledger, metrics, .. } = process.clone();
+    let (writer, reader, handle) = spool(folder.path(), 5_000, &process);
     let gauge = metrics.buffer_bytes.with_label_values(&["disk"]);
     // The thread overwrites it.
     gauge.set(7);

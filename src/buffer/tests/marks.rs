@@ -76,14 +76,14 @@ impl Marks {
             Step::Settle(_) if self.taken.is_empty() => {}
             Step::Settle(index) => self.settle(index.index(self.taken.len())),
             Step::Rewind => {
-                self.run.context.tracker.rewind("all");
+                self.run.process.tracker.rewind("all");
                 self.begin(None);
             }
             Step::Begin => {
                 self.model.last += 1;
                 let mark = self.model.last;
                 let marks = Positions::from([("all".to_owned(), mark.to_string().into())]);
-                self.run.context.tracker.begin(marks.clone());
+                self.run.process.tracker.begin(marks.clone());
                 self.run.spool.begin(marks);
                 self.begin(Some(mark));
             }
@@ -98,8 +98,8 @@ impl Marks {
         self.model.last += 1;
         let position = self.model.last;
         let reaches = Some(position.to_string().into());
-        let ticket = self.run.context.tracker.issue("all", 1, reaches).unwrap();
-        let held = self.run.context.ledger.receive(1).with_ticket(ticket);
+        let ticket = self.run.process.tracker.issue("all", 1, reaches).unwrap();
+        let held = self.run.process.ledger.receive(1).with_ticket(ticket);
         let mut documents = documents(&[size]);
         documents.docs[0].index_time = position as i64;
         self.model.unsettled.insert(position);
@@ -146,7 +146,7 @@ proptest! {
         steps.iter().for_each(|step| marks.step(step));
         // When all is settled, so is all that was read.
         marks.run.disk.set_faults(Faults::default());
-        while marks.run.context.ledger.snapshot().in_flight > 0 {
+        while marks.run.process.ledger.snapshot().in_flight > 0 {
             marks.step(&Step::Work(100));
             marks.step(&Step::Take);
             while !marks.taken.is_empty() {
@@ -154,7 +154,7 @@ proptest! {
                 marks.check();
             }
         }
-        let read = marks.run.context.tracker.marks();
+        let read = marks.run.process.tracker.marks();
         prop_assert_eq!(marks.run.spool.settled_marks(), read);
     }
 }

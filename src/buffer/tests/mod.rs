@@ -35,11 +35,9 @@ const LIMITS: BatchLimits = BatchLimits { bytes: 1 << 20, count: 1000 };
 const DEADLINE: Duration = Duration::from_secs(60);
 
 fn buffer(memory: u64) -> (Ledger, Metrics, Writer, Reader) {
-    let ledger = Ledger::default();
-    let metrics = Metrics::new(&ledger).unwrap();
-    let settings = Settings { memory, spool: None };
-    let (writer, reader, _) = open(&settings, &metrics, &Context::default()).unwrap();
-    (ledger, metrics, writer, reader)
+    let process = Process::default();
+    let (writer, reader, _) = open(&Settings { memory, spool: None }, &process).unwrap();
+    (process.ledger, process.metrics, writer, reader)
 }
 
 /// The next batch: a buffer that never gives it fails the test, and does not hang it.

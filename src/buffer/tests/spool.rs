@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use super::*;
+use crate::health::Health;
 use crate::ledger::{Delivered, Tally};
 use crate::position::Position;
+use crate::shutdown::Shutdown;
 
 /// A buffer of a process, and what it is accounted in.
 struct Run {
@@ -19,18 +21,11 @@ struct Run {
 
 impl Run {
     fn start(folder: &Path, memory: u64) -> Run {
-        let (ledger, tracker) = (Ledger::default(), Tracker::default());
-        let (health, shutdown) = (Health::default(), Shutdown::default());
-        let context = Context {
-            ledger: ledger.clone(),
-            tracker: tracker.clone(),
-            health: health.clone(),
-            shutdown: shutdown.clone(),
-        };
+        let process = Process::default();
         let spool = SpoolSettings { path: folder.to_owned(), disk: 64 << 20 };
         let settings = Settings { memory, spool: Some(spool) };
-        let metrics = Metrics::new(&ledger).unwrap();
-        let (writer, reader, handle) = open(&settings, &metrics, &context).unwrap();
+        let (writer, reader, handle) = open(&settings, &process).unwrap();
+        let Process { ledger, tracker, health, shutdown, .. } = process;
         Run { ledger, tracker, health, shutdown, writer: Some(writer), reader, handle }
     }
 

@@ -12,22 +12,22 @@ const LIMITS_ON_DISK: Limits = Limits { bytes_max: 1 << 20, segment_bytes: 64 <<
 
 pub(super) struct Run {
     pub(super) disk: SimulatedDisk,
-    pub(super) context: Context,
+    pub(super) process: Process,
     pub(super) spool: Spool<SimulatedDisk>,
     pub(super) begin: Instant,
 }
 
 impl Run {
     pub(super) fn start(bytes: u64) -> Run {
-        let (disk, context) = (SimulatedDisk::default(), Context::default());
-        let metrics = Metrics::new(&context.ledger).unwrap();
-        let memory = memory(&Settings { memory: bytes, spool: None }, &metrics, true);
-        let (spool, _) = Spool::open(disk.clone(), LIMITS_ON_DISK, memory, &context).unwrap();
-        Run { disk, context, spool, begin: Instant::now() }
+        let (disk, process) = (SimulatedDisk::default(), Process::default());
+        let settings = Settings { memory: bytes, spool: None };
+        let memory = memory(&settings, &process.metrics, true);
+        let opened = Spool::open(disk.clone(), LIMITS_ON_DISK, memory, (&process).into());
+        Run { disk, process, spool: opened.unwrap().0, begin: Instant::now() }
     }
 
     fn put(&mut self, size: usize, after: Duration) {
-        let held = self.context.ledger.receive(1);
+        let held = self.process.ledger.receive(1);
         let left = self.spool.put(documents(&[size]), held, self.begin + after).unwrap();
         assert!(left.is_none(), "there is room");
     }
@@ -85,10 +85,11 @@ fn a_power_failure_brings_back_only_what_was_settled_since_it_was_last_written_d
     run.work(Duration::ZERO);
     assert_eq!(run.deliver_all(), 1, "the memory holds one at a time");
     let after_power_failure = |run: &Run| {
-        let context = Context::default();
-        let memory = memory(&Settings::default(), &Metrics::new(&context.ledger).unwrap(), true);
+        let process = Process::default();
+        let memory = memory(&Settings::default(), &process.metrics, true);
         let disk = run.disk.durable_copy();
-        Spool::open(disk, LIMITS_ON_DISK, memory, &context).unwrap().0.documents()
+        let opened = Spool::open(disk, LIMITS_ON_DISK, memory, (&process).into());
+        opened.unwrap().0.documents()
     };
     run.work(DURABLY_INTERVAL - Duration::from_millis(1));
     assert_eq!(run.deliver_all(), 1);
@@ -105,6 +106,6 @@ fn the_reader_calls_for_work_while_the_disk_has_more_and_in_a_drain_no_more() {
     run.put(100, Duration::ZERO);
     run.put(200, Duration::ZERO);
     assert!(matches!(intake.look(LIMITS), (Found::Batch(_), true)));
-    run.context.shutdown.drain.cancel();
+    run.process.shutdown.drain.cancel();
     assert!(matches!(intake.look(LIMITS), (Found::Nothing, false)));
 }

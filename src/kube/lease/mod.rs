@@ -37,6 +37,7 @@ mod runner;
 pub(crate) mod step;
 pub(crate) mod timing;
 
+use crate::process::Process;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,8 +51,6 @@ use self::machine::Machine;
 use self::report::Reporter;
 use self::runner::Runner;
 use self::step::Place;
-use crate::health::Health;
-use crate::metrics::LeaseMetrics;
 
 /// The annotation that holds the settled mark. It is on every Lease of weir's, empty while there is
 /// no mark: a Lease without it that somebody holds is another tool's.
@@ -117,15 +116,6 @@ impl<F: Fn(Term) -> Option<String> + Send + 'static> Candidate for F {
     }
 }
 
-/// What a Lease shows itself by.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// Counts.
-    pub metrics: LeaseMetrics,
-    /// Sets the part `lease`.
-    pub health: Health,
-}
-
 /// A candidate for the Lease, at work. Dropped without [`Lease::release`] it stops as if the
 /// process had been killed: the others wait for the Lease to expire.
 #[derive(Debug)]
@@ -163,13 +153,13 @@ impl Lease {
         settings: &LeaseSettings,
         identity: String,
         client: Client,
-        context: Context,
+        process: &Process,
         candidate: impl Candidate,
     ) -> Lease {
         let namespace =
             settings.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
         let place = Place { namespace, name: settings.name.clone() };
-        let reporter = Reporter::new(place.clone(), identity.clone(), context);
+        let reporter = Reporter::new(place.clone(), identity.clone(), process);
         let machine = Machine::new(place.clone(), identity, settings.duration, runner::now());
         let (sender, leadership) = watch::channel(Leadership::Following { holder: None });
         let (renewal, release) = (Renewal::default(), CancellationToken::new());

@@ -6,8 +6,10 @@
 
 use super::failure::{Failure, Kind};
 use super::step::{Lost, Note, Place, Verb};
-use super::{Context, Leadership, MARK_ANNOTATION};
-use crate::health::{Condition, Part};
+use super::{Leadership, MARK_ANNOTATION};
+use crate::health::{Condition, Health, Part};
+use crate::metrics::LeaseMetrics;
+use crate::process::Process;
 
 /// The part's name, and the task's.
 const PART: Part = Part::Lease;
@@ -22,7 +24,8 @@ const RESULTS: [&str; 4] = ["ok", "conflict", "refused", "error"];
 pub(super) struct Reporter {
     place: Place,
     identity: String,
-    context: Context,
+    metrics: LeaseMetrics,
+    health: Health,
     /// Whether the Lease has been read, and used if it was to be.
     was_well: bool,
     problem: Option<Problem>,
@@ -37,29 +40,34 @@ struct Problem {
 
 impl Reporter {
     /// Nothing is known yet.
-    pub(super) fn new(place: Place, identity: String, context: Context) -> Reporter {
+    pub(super) fn new(place: Place, identity: String, process: &Process) -> Reporter {
+        let (metrics, health) = (process.metrics.lease.clone(), process.health.clone());
         for result in RESULTS {
-            context.metrics.renewals.with_label_values(&[result]).inc_by(0);
+            metrics.renewals.with_label_values(&[result]).inc_by(0);
         }
         let leadership = Leadership::Following { holder: None };
-        let reporter =
-            Reporter { place, identity, context, was_well: false, problem: None, leadership };
+        let reporter = Reporter {
+            place,
+            identity,
+            metrics,
+            health,
+            was_well: false,
+            problem: None,
+            leadership,
+        };
         reporter.show();
         reporter
     }
 
     /// Shows a step, and what it has come to.
     pub(super) fn step(&mut self, notes: &[Note], leadership: &Leadership, is_well: bool) {
-        self.context.health.progress(PART);
+        self.health.progress(PART);
         for note in notes {
             self.note(note, leadership);
         }
         if self.leadership != *leadership {
             self.leadership = leadership.clone();
-            self.context
-                .metrics
-                .leader
-                .set(i64::from(matches!(leadership, Leadership::Leading { .. })));
+            self.metrics.leader.set(i64::from(matches!(leadership, Leadership::Leading { .. })));
             if let Leadership::Following { holder: Some(holder) } = leadership {
                 let (lease, identity) = (&self.place, &self.identity);
                 tracing::info!(%lease, %identity, %holder, "following");
@@ -76,9 +84,9 @@ impl Reporter {
 
     /// The task ends in good order.
     pub(super) fn ended(&self) {
-        self.context.metrics.leader.set(0);
-        self.context.health.finished(PART);
-        self.context.health.set(PART, Condition::Note("given up: this process ends".to_owned()));
+        self.metrics.leader.set(0);
+        self.health.finished(PART);
+        self.health.set(PART, Condition::Note("given up: this process ends".to_owned()));
     }
 
     fn show(&self) {
@@ -97,7 +105,7 @@ impl Reporter {
             }
             (Some(problem), _) => Condition::NotReady(problem.text.clone()),
         };
-        self.context.health.set(PART, condition);
+        self.health.set(PART, condition);
     }
 
     fn note(&mut self, note: &Note, leadership: &Leadership) {
@@ -108,7 +116,7 @@ impl Reporter {
                 tracing::info!(%lease, %identity, has_mark, "leading");
             }
             Note::Lost(why) => self.lost(why),
-            Note::HolderChanged => self.context.metrics.transitions.inc(),
+            Note::HolderChanged => self.metrics.transitions.inc(),
             Note::Written => self.count("ok"),
             Note::Conflict => {
                 self.count("conflict");
@@ -175,7 +183,7 @@ impl Reporter {
     }
 
     fn count(&self, result: &str) {
-        self.context.metrics.renewals.with_label_values(&[result]).inc();
+        self.metrics.renewals.with_label_values(&[result]).inc();
     }
 }
 

@@ -9,6 +9,7 @@
 //! file is not ours, and is left alone), so every line of it is one document. (Delivery is at least
 //! once: what was written and not settled is written again.)
 
+use crate::process::Process;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -18,9 +19,9 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::context::{Context, PART, PROGRESS_INTERVAL};
 use super::error::SinkError;
 use super::lag::{Lag, now_micros};
+use super::{PART, PROGRESS_INTERVAL};
 use crate::blocking::blocking;
 use crate::handoff::{BatchLimits, Inbox, Item};
 use crate::health::Condition;
@@ -41,17 +42,17 @@ pub(super) enum Target {
 pub(super) async fn run<I: Inbox>(
     target: Target,
     mut inbox: I,
-    context: &Context,
+    process: &Process,
 ) -> Result<(), SinkError> {
     let mut output = blocking(move || Output::open(target)).await?;
-    let mut lag = Lag::new(&context.metrics.sink.delivery_lag);
-    context.health.set(PART, Condition::Ready);
+    let mut lag = Lag::new(&process.metrics.sink.delivery_lag);
+    process.health.set(PART, Condition::Ready);
     loop {
-        context.health.progress(PART);
+        process.health.progress(PART);
         let quiet = if output.unsynced { IDLE } else { PROGRESS_INTERVAL };
         let batch = tokio::select! {
             biased;
-            () = context.shutdown.abort.cancelled() => break,
+            () = process.shutdown.abort.cancelled() => break,
             batch = inbox.next(LIMITS) => batch,
             () = tokio::time::sleep(quiet) => {
                 output = blocking(move || output.sync()).await?;
@@ -65,7 +66,7 @@ pub(super) async fn run<I: Inbox>(
         settle(written);
     }
     blocking(move || output.sync()).await?;
-    context.health.finished(PART);
+    process.health.finished(PART);
     Ok(())
 }
 

@@ -10,7 +10,6 @@ use crate::buffer;
 use crate::event::{Document, Documents, Origin};
 use crate::handoff::{Outbox, Stored};
 use crate::ledger::Ledger;
-use crate::sink::tests::context;
 
 fn documents(bodies: &[(&str, bool)]) -> Documents {
     let mut documents = Documents::default();
@@ -31,13 +30,13 @@ fn documents(bodies: &[(&str, bool)]) -> Documents {
 }
 
 async fn write(path: &Path, bodies: &[&str]) -> Result<Ledger, SinkError> {
-    let (ledger, context) = context();
-    let (writer, reader) = buffer::in_memory(&context.metrics);
+    let process = Process::default();
+    let (writer, reader) = buffer::in_memory(&process);
     let documents = documents(&bodies.iter().map(|body| (*body, true)).collect::<Vec<_>>());
-    writer.put(documents, ledger.receive(bodies.len() as u64)).unwrap();
+    writer.put(documents, process.ledger.receive(bodies.len() as u64)).unwrap();
     drop(writer);
-    run(Target::File(path.to_owned()), reader, &context).await?;
-    Ok(ledger)
+    run(Target::File(path.to_owned()), reader, &process).await?;
+    Ok(process.ledger)
 }
 
 #[tokio::test]
@@ -83,12 +82,12 @@ async fn a_file_that_another_process_writes_is_refused() {
 
 #[tokio::test]
 async fn a_full_disk_is_named_and_nothing_is_settled() {
-    let (ledger, context) = context();
-    let (writer, reader) = buffer::in_memory(&context.metrics);
-    writer.put(documents(&[("{}", true)]), ledger.receive(1)).unwrap();
-    let error = run(Target::File("/dev/full".into()), reader, &context).await.unwrap_err();
+    let process = Process::default();
+    let (writer, reader) = buffer::in_memory(&process);
+    writer.put(documents(&[("{}", true)]), process.ledger.receive(1)).unwrap();
+    let error = run(Target::File("/dev/full".into()), reader, &process).await.unwrap_err();
     insta::assert_snapshot!(error, @"cannot write the sink's file /dev/full: No space left on device (os error 28): its folder must exist, weir must have the right to write to it, and its disk must have room; nothing that was not written counts as delivered");
-    assert_eq!(ledger.snapshot().delivered, [0; 4]);
+    assert_eq!(process.ledger.snapshot().delivered, [0; 4]);
 }
 
 #[tokio::test]

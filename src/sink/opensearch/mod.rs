@@ -39,6 +39,9 @@ mod sender;
 mod template;
 mod write_target;
 
+use crate::dead_letter::DeadLetters;
+use crate::position::Keeper;
+use crate::process::Process;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -52,10 +55,10 @@ use self::report::Reporter;
 use self::scheduler::Dead;
 use self::sender::{Moment, Next, Sender, SenderSettings};
 use self::write_target::Writing;
-use super::context::{Context, PART, PROGRESS_INTERVAL};
 use super::error::SinkError;
 use super::lag::now_micros;
 use super::settings::OpenSearchSettings;
+use super::{PART, PROGRESS_INTERVAL};
 use crate::blocking::blocking;
 use crate::dead_letter::{DeadLetterError, Letter, Where};
 use crate::event::DocumentIdentity;
@@ -66,27 +69,30 @@ use crate::opensearch::{Client, status_label};
 pub(super) async fn run<I: Inbox>(
     settings: &OpenSearchSettings,
     inbox: I,
-    context: &Context,
+    dead_letters: DeadLetters,
+    keeper: Keeper,
+    process: Process,
 ) -> Result<(), SinkError> {
     let connection = settings.connection.clone();
     let client = Arc::new(blocking(move || Client::new(&connection)).await?);
     let sender = SenderSettings {
         pattern: settings.index.clone(),
         writing: Writing { mode: settings.mode, duplicates: settings.duplicates },
-        is_replay: context.dead_letters.is_replay(),
+        is_replay: dead_letters.is_replay(),
         clocks_apart: CLOCKS_APART,
     };
-    let ledger = context.dead_letters.ledger();
     let runner = Runner {
-        sender: Sender::new(sender, ledger, context.takeover.clone()),
+        sender: Sender::new(sender, &process.ledger, process.takeover.clone()),
         client,
         requests: JoinSet::new(),
-        reporter: Reporter::new(context.health.clone()),
-        observer: Observer::new(&context.metrics.sink, settings.index.name()),
-        context: context.clone(),
+        reporter: Reporter::new(process.health.clone()),
+        observer: Observer::new(&process.metrics.sink, settings.index.name()),
+        dead_letters,
+        keeper,
+        process: process.clone(),
     };
     runner.run(settings, inbox).await?;
-    context.health.finished(PART);
+    process.health.finished(PART);
     Ok(())
 }
 
@@ -97,7 +103,9 @@ struct Runner {
     requests: JoinSet<Ended>,
     reporter: Reporter,
     observer: Observer,
-    context: Context,
+    dead_letters: DeadLetters,
+    keeper: Keeper,
+    process: Process,
 }
 
 impl Runner {
@@ -106,11 +114,12 @@ impl Runner {
         settings: &OpenSearchSettings,
         mut inbox: I,
     ) -> Result<(), SinkError> {
-        let (client, context) = (self.client.clone(), self.context.clone());
-        let prepare = prepare::prepare(&client, settings, &context);
+        let (client, process) = (self.client.clone(), self.process.clone());
+        let keeper = self.keeper.clone();
+        let prepare = prepare::prepare(&client, settings, &keeper, &process);
         tokio::pin!(prepare);
         loop {
-            context.health.progress(PART);
+            process.health.progress(PART);
             if self.sender.is_prepared() {
                 self.reporter.update(self.sender.unavailable(), Instant::now());
             }
@@ -122,7 +131,7 @@ impl Runner {
             let latest = Instant::now() + PROGRESS_INTERVAL;
             tokio::select! {
                 biased;
-                () = context.shutdown.abort.cancelled() => return Ok(()),
+                () = process.shutdown.abort.cancelled() => return Ok(()),
                 known = &mut prepare, if !self.sender.is_prepared() => {
                     self.sender.prepared(known?);
                 }
@@ -146,11 +155,11 @@ impl Runner {
     /// Answers what else there is to do.
     fn send_what_may_be_sent(&mut self) -> Next {
         let now = now();
-        let rewinds = self.context.keeper.tracker().rewinds();
+        let rewinds = self.process.tracker.rewinds();
         loop {
             match self.sender.next(now, rewinds) {
                 Next::Send(attempt) => {
-                    let metrics = self.context.metrics.sink.clone();
+                    let metrics = self.process.metrics.sink.clone();
                     self.requests.spawn(carry(attempt, self.client.clone(), metrics));
                 }
                 next => return next,
@@ -177,7 +186,7 @@ impl Runner {
             return Ok(());
         }
         self.observer.dead_lettering(&dead, Instant::now());
-        let letters = self.context.dead_letters.clone();
+        let letters = self.dead_letters.clone();
         let write = move || {
             let items = dead.iter().map(|dead| &dead.item);
             let sources: Vec<_> =

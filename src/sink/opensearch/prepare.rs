@@ -7,6 +7,7 @@
 //!
 //! An OpenSearch that is not there, or does not let us in, is waited for, as later on.
 
+use crate::process::Process;
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
@@ -22,7 +23,7 @@ use crate::opensearch::{
     BACKOFF, Client, Response, Unavailable, WholeError, classify_whole, whole_error,
 };
 use crate::position::Keeper;
-use crate::sink::context::{Context, PART};
+use crate::sink::PART;
 use crate::sink::error::SinkError;
 use crate::sink::settings::{IndexPattern, OpenSearchSettings, Template};
 
@@ -30,14 +31,15 @@ use crate::sink::settings::{IndexPattern, OpenSearchSettings, Template};
 pub(super) async fn prepare(
     client: &Arc<Client>,
     settings: &OpenSearchSettings,
-    context: &Context,
+    keeper: &Keeper,
+    process: &Process,
 ) -> Result<Known, SinkError> {
-    let mut reporter = Reporter::new(context.health.clone());
+    let mut reporter = Reporter::new(process.health.clone());
     let mut failures = 0;
     loop {
-        context.health.progress(PART);
-        let asker = Asker { client, requests: &context.metrics.sink.requests };
-        let why = match prepare_once(&asker, settings, &context.keeper).await {
+        process.health.progress(PART);
+        let asker = Asker { client, requests: &process.metrics.sink.requests };
+        let why = match prepare_once(&asker, settings, keeper).await {
             Ok(known) => {
                 reporter.update(None, Instant::now());
                 return Ok(known);

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::health::{Condition, Health};
 use crate::log_limit::{LogLimiter, Rate};
 use crate::opensearch::Unavailable;
-use crate::sink::context::PART;
+use crate::sink::PART;
 
 /// The first of many is logged at once, and what goes on unchanged a minute later.
 pub(super) const LINES: Rate = Rate { burst: 1, interval: Duration::from_secs(60) };

@@ -24,7 +24,9 @@ use std::thread;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::context::{Context, LOOK_UP};
+use super::LOOK_UP;
+use crate::handoff::SourceSender;
+use crate::process::Process;
 pub use error::FileError;
 use reader::{Input, Reader, Stopped};
 
@@ -42,16 +44,17 @@ const SCOPE: &str = "source";
 pub fn run_file(
     path: &Path,
     follow: bool,
-    context: Context,
+    sender: SourceSender,
+    process: Process,
     on_read: impl FnMut(u64),
 ) -> Result<(), FileError> {
     let open_error = |error| FileError::Open { path: path.to_owned(), error };
     let mut file = open(path).map_err(open_error)?;
     let name = path.display().to_string();
     if !file.metadata().map_err(open_error)?.is_file() {
-        return run_live(name, file, context, on_read);
+        return run_live(name, file, sender, process, on_read);
     }
-    let mut reader = Reader::new(name, Input::File, context, on_read);
+    let mut reader = Reader::new(name, Input::File, sender, process, on_read);
     reader.start();
     if follow {
         reader.go_on(&mut file)?;
@@ -96,17 +99,22 @@ pub fn run_file(
 /// # Errors
 ///
 /// When stdin cannot be read, or the workers have ended.
-pub fn run_stdin(context: Context, on_read: impl FnMut(u64)) -> Result<(), FileError> {
-    run_live("stdin".to_owned(), io::stdin(), context, on_read)
+pub fn run_stdin(
+    sender: SourceSender,
+    process: Process,
+    on_read: impl FnMut(u64),
+) -> Result<(), FileError> {
+    run_live("stdin".to_owned(), io::stdin(), sender, process, on_read)
 }
 
 fn run_live(
     name: String,
     input: impl AsFd,
-    context: Context,
+    sender: SourceSender,
+    process: Process,
     on_read: impl FnMut(u64),
 ) -> Result<(), FileError> {
-    let mut reader = Reader::new(name, Input::Live, context, on_read);
+    let mut reader = Reader::new(name, Input::Live, sender, process, on_read);
     reader.start();
     let stopped = reader.read_to_end(&input)?;
     reader.end(stopped)

@@ -2,6 +2,8 @@
 //!
 //! Constraint: nothing is taken from the input before there is room for it in a chunk.
 
+use crate::handoff::SourceSender;
+use crate::process::Process;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 use std::os::fd::AsFd;
@@ -11,9 +13,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use super::super::context::{Context, LOOK_UP, TASK};
 use super::super::framer::Framer;
 use super::super::frames::Frames;
+use super::super::{LOOK_UP, TASK};
 use super::SCOPE;
 use super::error::FileError;
 use super::place::Place;
@@ -40,7 +42,8 @@ pub(super) enum Stopped {
 pub(super) struct Reader<F> {
     name: String,
     input: Input,
-    context: Context,
+    sender: SourceSender,
+    process: Process,
     framer: Framer,
     frames: Frames,
     /// The chunk that is being filled; none while none is needed, or when none became free in
@@ -52,12 +55,19 @@ pub(super) struct Reader<F> {
 }
 
 impl<F: FnMut(u64)> Reader<F> {
-    pub(super) fn new(name: String, input: Input, context: Context, on_read: F) -> Reader<F> {
-        let frames = Frames::new(name.clone(), context.metrics.clone());
+    pub(super) fn new(
+        name: String,
+        input: Input,
+        sender: SourceSender,
+        process: Process,
+        on_read: F,
+    ) -> Reader<F> {
+        let frames = Frames::new(name.clone(), process.metrics.source.clone());
         Reader {
             name,
             input,
-            context,
+            sender,
+            process,
             framer: Framer::new(),
             frames,
             chunk: None,
@@ -72,8 +82,8 @@ impl<F: FnMut(u64)> Reader<F> {
     }
 
     pub(super) fn start(&mut self) {
-        self.context.health.set(Part::Source, Condition::Ready);
-        self.context.metrics.state.with_label_values(&["reading"]).set(1);
+        self.process.health.set(Part::Source, Condition::Ready);
+        self.process.metrics.source.state.with_label_values(&["reading"]).set(1);
     }
 
     /// At the start of a followed file.
@@ -85,7 +95,7 @@ impl<F: FnMut(u64)> Reader<F> {
     /// At the start of a followed file, or where an earlier run was in it.
     pub(super) fn go_on(&mut self, file: &mut File) -> Result<(), FileError> {
         self.begin(file)?;
-        let Some(saved) = self.context.sender.start_of(SCOPE) else { return Ok(()) };
+        let Some(saved) = self.sender.start_of(SCOPE) else { return Ok(()) };
         let length = file.metadata().map_err(|error| self.read_error(error))?.len();
         match (Place::parse(saved.as_str()), &mut self.place) {
             (Some(saved), Some(place)) if saved.is_in(place) && saved.offset <= length => {
@@ -178,7 +188,7 @@ impl<F: FnMut(u64)> Reader<F> {
     /// Waits for a chunk and puts into it what was carried over. `false`: there was no time left.
     fn take_chunk(&mut self) -> bool {
         let until = self.chunks_until();
-        let Context { sender, health, .. } = &self.context;
+        let (sender, health) = (&self.sender, &self.process.health);
         let taken = sender.pool().take_blocking_while(LOOK_UP, || {
             // Waiting for the next part of the pipeline is no stall.
             health.progress(TASK);
@@ -191,7 +201,7 @@ impl<F: FnMut(u64)> Reader<F> {
 
     /// Until when chunks are waited for: what cannot be read again is worth waiting for in a drain.
     fn chunks_until(&self) -> CancellationToken {
-        let shutdown = &self.context.shutdown;
+        let shutdown = &self.process.shutdown;
         match self.input {
             Input::File => shutdown.drain.clone(),
             Input::Live => shutdown.abort.clone(),
@@ -215,9 +225,9 @@ impl<F: FnMut(u64)> Reader<F> {
                     let ahead = self.framer.unfinished(None) as u64;
                     let reaches =
                         self.framer.is_at_top().then(|| place.before(ahead).to_string().into());
-                    self.context.sender.send_of(chunk, SCOPE, reaches)?;
+                    self.sender.send_of(chunk, SCOPE, reaches)?;
                 }
-                None => self.context.sender.send(chunk)?,
+                None => self.sender.send(chunk)?,
             }
         }
         Ok(())
@@ -246,8 +256,8 @@ impl<F: FnMut(u64)> Reader<F> {
             _ => self.finish_input()?,
         }
         self.frames.flush();
-        self.context.metrics.state.with_label_values(&["reading"]).set(0);
-        self.context.health.finished(TASK);
+        self.process.metrics.source.state.with_label_values(&["reading"]).set(0);
+        self.process.health.finished(TASK);
         Ok(())
     }
 
@@ -275,12 +285,12 @@ impl<F: FnMut(u64)> Reader<F> {
 
     /// Reports that it is waiting, which is no stall. `false`: the drain has begun.
     pub(super) fn goes_on(&self) -> bool {
-        self.context.health.progress(TASK);
+        self.process.health.progress(TASK);
         !self.is_draining()
     }
 
     fn is_draining(&self) -> bool {
-        self.context.shutdown.drain.is_cancelled()
+        self.process.shutdown.drain.is_cancelled()
     }
 
     pub(super) fn read_error(&self, error: io::Error) -> FileError {

@@ -7,17 +7,14 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::handoff::{Closed, SourceSender, Work};
-use crate::ledger::{Ledger, Tally};
-use crate::metrics::Metrics;
+use crate::ledger::Tally;
 use crate::position::{Positions, Tracker};
-use crate::shutdown::Shutdown;
 
 /// A source's surroundings, with a worker that only takes notes.
 struct Bench {
-    context: Context,
+    sender: SourceSender,
+    process: Process,
     work: mpsc::Receiver<Work>,
-    ledger: Ledger,
-    metrics: Metrics,
 }
 
 fn bench(chunks: usize) -> Bench {
@@ -25,24 +22,21 @@ fn bench(chunks: usize) -> Bench {
 }
 
 fn bench_over(tracker: Tracker, chunks: usize) -> Bench {
-    let ledger = Ledger::default();
-    let metrics = Metrics::new(&ledger).unwrap();
-    let (sender, mut workers) = SourceSender::new(ledger.clone(), tracker, chunks, 1);
-    let source = metrics.source.clone();
-    let context = Context {
-        sender,
-        keeper: Default::default(),
-        metrics: source,
-        health: Default::default(),
-        shutdown: Shutdown::default(),
-    };
-    Bench { context, work: workers.remove(0), ledger, metrics }
+    let process = Process { tracker, ..Process::default() };
+    let (ledger, tracker) = (process.ledger.clone(), process.tracker.clone());
+    let (sender, mut workers) = SourceSender::new(ledger, tracker, chunks, 1);
+    Bench { sender, process, work: workers.remove(0) }
 }
 
 impl Bench {
+    /// What a source is given.
+    fn ends(&self) -> (SourceSender, Process) {
+        (self.sender.clone(), self.process.clone())
+    }
+
     fn follow(&self, path: &Path) -> JoinHandle<Result<(), FileError>> {
-        let (path, context) = (path.to_owned(), self.context.clone());
-        thread::spawn(move || run_file(&path, true, context, |_| {}))
+        let (path, (sender, process)) = (path.to_owned(), self.ends());
+        thread::spawn(move || run_file(&path, true, sender, process, |_| {}))
     }
 
     /// Waits for the next chunk and answers its events' names and its rejections' places.
@@ -54,7 +48,7 @@ impl Bench {
 
     /// Everything that comes until the source has ended.
     fn rest(mut self) -> (Vec<String>, Vec<String>) {
-        drop(self.context);
+        drop(self.sender);
         let mut all = (Vec::new(), Vec::new());
         while let Some(work) = self.work.blocking_recv() {
             let (names, places) = notes(&work);
@@ -93,10 +87,10 @@ fn a_file_is_read_to_its_end() {
     fs::write(&path, names.iter().map(event).collect::<String>() + "oops\n" + &event("last")[..30])
         .unwrap();
     let bench = bench(64);
-    let (ledger, metrics, context) =
-        (bench.ledger.clone(), bench.metrics.clone(), bench.context.clone());
+    let (sender, process) = bench.ends();
+    let Process { ledger, metrics, .. } = process.clone();
     let mut read = 0;
-    run_file(&path, false, context, |bytes| read += bytes).unwrap();
+    run_file(&path, false, sender, process, |bytes| read += bytes).unwrap();
     assert_eq!(read, fs::metadata(&path).unwrap().len());
     let snapshot = ledger.snapshot();
     assert_eq!((snapshot.received, snapshot.in_flight), (20_002, 20_002));
@@ -126,7 +120,7 @@ fn follow_until(path: &Path, marks: Positions, names: &[&str]) -> Positions {
         work.held.settle(&tally);
     }
     assert_eq!(seen, names);
-    bench.context.shutdown.drain.cancel();
+    bench.process.shutdown.drain.cancel();
     source.join().unwrap().unwrap();
     tracker.marks()
 }
@@ -154,8 +148,8 @@ fn a_file_larger_than_the_pool_waits_for_chunks() {
     let path = folder.path().join("events.json");
     fs::write(&path, (0..20_000).map(event).collect::<String>()).unwrap();
     let bench = bench(1);
-    let context = bench.context.clone();
-    let source = thread::spawn(move || run_file(&path, false, context, |_| {}));
+    let (sender, process) = bench.ends();
+    let source = thread::spawn(move || run_file(&path, false, sender, process, |_| {}));
     assert_eq!(bench.rest().0.len(), 20_000);
     source.join().unwrap().unwrap();
 }
@@ -166,12 +160,12 @@ fn a_drain_ends_a_source_that_waits_for_a_chunk() {
     let path = folder.path().join("events.json");
     fs::write(&path, (0..20_000).map(event).collect::<String>()).unwrap();
     let mut bench = bench(1);
-    let context = bench.context.clone();
-    let source = thread::spawn(move || run_file(&path, false, context, |_| {}));
+    let (sender, process) = bench.ends();
+    let source = thread::spawn(move || run_file(&path, false, sender, process, |_| {}));
     let held_back = bench.work.blocking_recv().unwrap();
-    bench.context.shutdown.drain.cancel();
+    bench.process.shutdown.drain.cancel();
     source.join().unwrap().unwrap();
-    assert_eq!(bench.ledger.snapshot().received, held_back.held.count());
+    assert_eq!(bench.process.ledger.snapshot().received, held_back.held.count());
 }
 
 #[test]
@@ -197,7 +191,7 @@ fn a_followed_file_is_read_as_it_grows_is_truncated_and_replaced() {
     fs::write(&path, event("f")).unwrap();
     assert_eq!(bench.next(), (vec![], vec!["line 3, column 1".to_owned()]));
     assert_eq!(bench.next().0, ["f"]);
-    bench.context.shutdown.drain.cancel();
+    bench.process.shutdown.drain.cancel();
     source.join().unwrap().unwrap();
 }
 
@@ -205,8 +199,8 @@ fn a_followed_file_is_read_as_it_grows_is_truncated_and_replaced() {
 fn live_input_is_handed_on_when_no_more_is_there() {
     let (input, mut output) = std::io::pipe().unwrap();
     let mut bench = bench(4);
-    let context = bench.context.clone();
-    let source = thread::spawn(move || run_live("pipe".to_owned(), input, context, |_| {}));
+    let (sender, process) = bench.ends();
+    let source = thread::spawn(move || run_live("pipe".to_owned(), input, sender, process, |_| {}));
     for name in ["a", "b"] {
         output.write_all(event(name).as_bytes()).unwrap();
         assert_eq!(bench.next().0, [name]);
@@ -221,26 +215,26 @@ fn live_input_is_handed_on_when_no_more_is_there() {
 fn a_drain_ends_a_source_that_waits_for_input() {
     let (input, mut output) = std::io::pipe().unwrap();
     let mut bench = bench(4);
-    let context = bench.context.clone();
-    let source = thread::spawn(move || run_live("pipe".to_owned(), input, context, |_| {}));
+    let (sender, process) = bench.ends();
+    let source = thread::spawn(move || run_live("pipe".to_owned(), input, sender, process, |_| {}));
     output.write_all((event("a") + "{\"half\":").as_bytes()).unwrap();
     assert_eq!(bench.next().0, ["a"]);
-    bench.context.shutdown.drain.cancel();
+    bench.process.shutdown.drain.cancel();
     source.join().unwrap().unwrap();
     // The half was not received; it is not malformed.
-    assert_eq!(bench.ledger.snapshot().received, 1);
+    assert_eq!(bench.process.ledger.snapshot().received, 1);
 }
 
 /// Reads live input of which all that there is has been read when the drain begins.
 fn drain_behind(
     input: std::io::PipeReader,
-    context: Context,
+    (sender, process): (SourceSender, Process),
     bytes: u64,
 ) -> JoinHandle<Result<(), FileError>> {
-    let drain = context.shutdown.drain.clone();
+    let drain = process.shutdown.drain.clone();
     let mut left = bytes;
     thread::spawn(move || {
-        run_live("pipe".to_owned(), input, context, move |count| {
+        run_live("pipe".to_owned(), input, sender, process, move |count| {
             left -= count;
             if left == 0 {
                 drain.cancel();
@@ -258,9 +252,9 @@ fn a_drain_loses_nothing_that_was_read_of_live_input() {
     for chunks in [1, 4] {
         let (input, mut output) = std::io::pipe().unwrap();
         let bench = bench(chunks);
-        let source = drain_behind(input, bench.context.clone(), text.len() as u64);
+        let source = drain_behind(input, bench.ends(), text.len() as u64);
         output.write_all(text.as_bytes()).unwrap();
-        let ledger = bench.ledger.clone();
+        let ledger = bench.process.ledger.clone();
         assert_eq!(bench.rest().0.len(), count);
         source.join().unwrap().unwrap();
         assert_eq!(ledger.snapshot().received, count as u64);
@@ -273,7 +267,7 @@ fn an_error_whose_end_was_waited_for_is_refused_in_a_drain() {
     let bench = bench(2);
     let text = event("a") + "oops\nmore";
     output.write_all(text.as_bytes()).unwrap();
-    drain_behind(input, bench.context.clone(), text.len() as u64).join().unwrap().unwrap();
+    drain_behind(input, bench.ends(), text.len() as u64).join().unwrap().unwrap();
     assert_eq!(bench.rest(), (vec!["a".to_owned()], vec!["line 2, column 1".to_owned()]));
 }
 
@@ -289,7 +283,7 @@ fn a_drain_ends_a_source_that_waits_for_the_writer_of_a_fifo() {
     let folder = tempfile::tempdir().unwrap();
     let bench = bench(1);
     let source = bench.follow(&fifo(&folder));
-    bench.context.shutdown.drain.cancel();
+    bench.process.shutdown.drain.cancel();
     source.join().unwrap().unwrap();
 }
 
@@ -310,7 +304,8 @@ fn a_fifo_is_read_live_until_its_writer_ends() {
 
 #[test]
 fn a_file_that_cannot_be_opened_is_named() {
-    let error = run_file(Path::new("/no/such/file"), false, bench(1).context, |_| {}).unwrap_err();
+    let (sender, process) = bench(1).ends();
+    let error = run_file(Path::new("/no/such/file"), false, sender, process, |_| {}).unwrap_err();
     insta::assert_snapshot!(error, @"cannot open the source's file /no/such/file: No such file or directory (os error 2); check `path` in [source], and that weir may read the file");
 }
 
@@ -319,7 +314,10 @@ fn workers_that_have_ended_end_the_source() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.json");
     fs::write(&path, event("a")).unwrap();
-    let Bench { context, work, .. } = bench(1);
+    let Bench { sender, process, work } = bench(1);
     drop(work);
-    assert!(matches!(run_file(&path, false, context, |_| {}), Err(FileError::Closed(Closed))));
+    assert!(matches!(
+        run_file(&path, false, sender, process, |_| {}),
+        Err(FileError::Closed(Closed))
+    ));
 }

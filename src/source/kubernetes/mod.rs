@@ -30,7 +30,10 @@ use self::readiness::Readiness;
 use self::report::Reporter;
 use self::runner::Runner;
 use self::scope::Scope;
-use super::{Context, KubernetesSettings, SourceError};
+use super::{KubernetesSettings, SourceError};
+use crate::handoff::SourceSender;
+use crate::position::Keeper;
+use crate::process::Process;
 
 /// Lists and watches until the drain begins. Failures of the API server are retried for ever, and
 /// shown.
@@ -41,16 +44,26 @@ use super::{Context, KubernetesSettings, SourceError};
 pub async fn run(
     settings: &KubernetesSettings,
     client: kube::Client,
-    context: Context,
+    sender: SourceSender,
+    keeper: Keeper,
+    process: Process,
 ) -> Result<(), SourceError> {
     let scopes = Scope::of(&settings.namespaces);
-    let readiness = Readiness::new(context.health.clone(), &scopes);
+    let readiness = Readiness::new(process.health.clone(), &scopes);
     let mut tasks = JoinSet::new();
     for (index, scope) in scopes.into_iter().enumerate() {
         let reporter =
-            Reporter::new(scope.clone(), index, context.metrics.clone(), readiness.clone());
+            Reporter::new(scope.clone(), index, process.metrics.source.clone(), readiness.clone());
         tasks.spawn(
-            Runner::new(scope, settings.start, client.clone(), context.clone(), reporter).run(),
+            Runner::new(
+                scope,
+                settings.start,
+                client.clone(),
+                (sender.clone(), keeper.clone()),
+                process.clone(),
+                reporter,
+            )
+            .run(),
         );
     }
     while let Some(ended) = tasks.join_next().await {

@@ -6,6 +6,9 @@
 //! becomes of the answer. A watch that finds no room is closed within [`WATCH_ROOM_WAIT`], a
 //! list within [`LIST_ROOM_WAIT`].
 
+use crate::handoff::SourceSender;
+use crate::position::Keeper;
+use crate::process::Process;
 use std::future::Future;
 use std::time::Duration;
 
@@ -17,7 +20,6 @@ use kube::client::Body;
 use tokio::time::Instant;
 
 use super::super::Start;
-use super::super::context::Context;
 use super::frames::FrameCounts;
 use super::intake::Intake;
 use super::report::Reporter;
@@ -48,7 +50,8 @@ const REFUSAL_WAIT: Duration = Duration::from_secs(5);
 /// One scope's task.
 pub(super) struct Runner {
     client: Client,
-    context: Context,
+    keeper: Keeper,
+    process: Process,
     start: Start,
     intake: Intake,
     reporter: Reporter,
@@ -62,18 +65,19 @@ impl Runner {
         scope: Scope,
         start: Start,
         client: Client,
-        context: Context,
+        (sender, keeper): (SourceSender, Keeper),
+        process: Process,
         reporter: Reporter,
     ) -> Runner {
-        let counts = FrameCounts::new(&context.metrics);
+        let counts = FrameCounts::new(&process.metrics.source);
         let task = format!("source ({scope})");
-        let intake = Intake::new(scope, context.sender.clone(), counts, Instant::now().into_std());
-        Runner { client, context, start, intake, reporter, task }
+        let intake = Intake::new(scope, sender, counts, Instant::now().into_std());
+        Runner { client, keeper, process, start, intake, reporter, task }
     }
 
     /// Lists and watches until the drain begins, or the next part of the pipeline has ended.
     pub(super) async fn run(mut self) -> Result<(), Closed> {
-        let drain = self.context.shutdown.drain.clone();
+        let drain = self.process.shutdown.drain.clone();
         let mut losses = self.intake.sender().losses();
         let mut action = self.handle(Input::Start)?;
         while action != Action::End {
@@ -86,7 +90,7 @@ impl Runner {
             };
             action = self.handle(input)?;
         }
-        self.context.health.finished(&self.task);
+        self.process.health.finished(&self.task);
         Ok(())
     }
 
@@ -96,7 +100,7 @@ impl Runner {
             self.reporter.note(note);
         }
         self.reporter.state(self.intake.machine().state());
-        self.context.health.progress(&self.task);
+        self.process.health.progress(&self.task);
         Ok(step.action)
     }
 
@@ -126,7 +130,7 @@ impl Runner {
         loop {
             match tokio::time::timeout(PROGRESS_INTERVAL, &mut wait).await {
                 Ok(done) => return done,
-                Err(_) => self.context.health.progress(&self.task),
+                Err(_) => self.process.health.progress(&self.task),
             }
         }
     }
@@ -152,11 +156,11 @@ impl Runner {
             403 | 404 => None,
             _ => return refusal(answer).await,
         };
-        self.intake.identified(&self.context.keeper, uid, self.start)
+        self.intake.identified(&self.keeper, uid, self.start)
     }
 
     async fn save(&self) -> Input {
-        let keeper = self.context.keeper.clone();
+        let keeper = self.keeper.clone();
         match blocking(move || keeper.save(true)).await {
             Ok(()) => Input::Saved,
             Err(error) => Input::Broke(error.to_string()),
@@ -201,7 +205,7 @@ impl Runner {
                 Some(Some(Ok(bytes))) => bytes,
             };
             self.intake.stirred(Instant::now().into_std());
-            self.context.health.progress(&self.task);
+            self.process.health.progress(&self.task);
             if let Some(input) = self.take_in(reading, &bytes).await? {
                 return Ok(input);
             }

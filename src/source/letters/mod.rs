@@ -8,13 +8,15 @@
 //! Invariant: a letter that is not sent whole, or that has no event, stays where it is
 //! ([`Replay`]), and the log says why.
 
+use crate::handoff::SourceSender;
+use crate::process::Process;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
-use super::context::{Context, LOOK_UP, TASK};
 use super::framer::Framer;
 use super::frames::Frames;
+use super::{LOOK_UP, TASK};
 use super::{SourceError, on_a_thread};
 use crate::dead_letter::{DeadLetterError, LetterId, LetterLine, Record, Replay, Selection};
 use crate::event::{Chunk, Documents, Edits, EncodeSettings, EventView, Original, encode};
@@ -99,18 +101,23 @@ impl Kept {
 pub async fn replay(
     letters: Letters,
     replay: Replay,
-    context: Context,
+    sender: SourceSender,
+    process: Process,
     encode: EncodeSettings,
     outbox: impl Outbox + 'static,
     on_read: impl FnMut(u64) + Send + 'static,
 ) -> Result<(), SourceError> {
-    on_a_thread(move || Replayer { letters, replay, context, encode, outbox, on_read }.run()).await
+    on_a_thread(move || {
+        Replayer { letters, replay, sender, process, encode, outbox, on_read }.run()
+    })
+    .await
 }
 
 struct Replayer<O, F> {
     letters: Letters,
     replay: Replay,
-    context: Context,
+    sender: SourceSender,
+    process: Process,
     encode: EncodeSettings,
     outbox: O,
     on_read: F,
@@ -118,7 +125,7 @@ struct Replayer<O, F> {
 
 impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
     fn run(mut self) -> Result<(), SourceError> {
-        self.context.health.set(TASK, Condition::Ready);
+        self.process.health.set(TASK, Condition::Ready);
         let mut is_complete = true;
         for part in self.replay.parts(&self.letters.selection) {
             if !self.part(part)? {
@@ -127,7 +134,7 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
             }
         }
         self.letters.account.lock().is_complete = is_complete;
-        self.context.health.finished(TASK);
+        self.process.health.finished(TASK);
         Ok(())
     }
 
@@ -210,7 +217,7 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
             framer.detach(&mut chunk);
             if chunk.received() > 0 {
                 let ticket = sending.ticket(chunk.received());
-                self.context.sender.send_replayed(chunk, ticket)?;
+                self.sender.send_replayed(chunk, ticket)?;
             }
         }
         frames.flush();
@@ -233,7 +240,7 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
             return Ok(true);
         };
         let mut sending = self.replay.begin(line);
-        let held = self.context.sender.replay(1, sending.ticket(1));
+        let held = self.sender.replay(1, sending.ticket(1));
         self.outbox.put(documents, held)?;
         sending.sent();
         self.letters.account.lock().sent += 1;
@@ -276,18 +283,18 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
     }
 
     fn frames(&self, id: LetterId) -> Frames {
-        Frames::new(format!("letter {id}"), self.context.metrics.clone())
+        Frames::new(format!("letter {id}"), self.process.metrics.source.clone())
     }
 
     /// `None`: the drain has begun.
     fn chunk(&self) -> Option<Chunk> {
-        self.context.sender.pool().take_blocking_while(LOOK_UP, || self.goes_on())
+        self.sender.pool().take_blocking_while(LOOK_UP, || self.goes_on())
     }
 
     /// Reports that it is waiting, which is no stall. `false`: the drain has begun.
     fn goes_on(&self) -> bool {
-        self.context.health.progress(TASK);
-        !self.context.shutdown.drain.is_cancelled()
+        self.process.health.progress(TASK);
+        !self.process.shutdown.drain.is_cancelled()
     }
 
     fn keep(&self, id: LetterId, kept: Kept, detail: Option<String>) {

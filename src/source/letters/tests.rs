@@ -60,23 +60,23 @@ fn line_of(id: LetterId) -> u64 {
 
 /// Replays all of a folder; a drain has begun before, if so said.
 fn replay_of(folder: &Path, sink_only: bool, encode: EncodeSettings, is_draining: bool) -> Ended {
-    let (ledger, health, shutdown) = (Ledger::default(), Health::default(), Shutdown::default());
+    let process = Process::default();
+    let Process { ledger, health, shutdown, .. } = &process;
     if is_draining {
         shutdown.drain.cancel();
     }
     let settings = LetterStore::Folder(folder.to_owned());
-    let mut letters = DeadLetters::open(Some(&settings), &ledger, &health, &shutdown).unwrap();
+    let mut letters = DeadLetters::open(Some(&settings), ledger, health, shutdown).unwrap();
     let replay = letters.begin_replay().unwrap();
     let (sender, mut workers) = SourceSender::new(ledger.clone(), Default::default(), 2, 1);
-    let metrics = Metrics::new(&ledger).unwrap().source;
-    let context = Context { sender, keeper: Default::default(), metrics, health, shutdown };
     let (notes, account) = (Notes::default(), Account::default());
     let selection = Selection::All(Filter::default());
     let letters = Letters { selection, sink_only, account: account.clone() };
     let replayer = Replayer {
         letters,
         replay: replay.clone(),
-        context,
+        sender,
+        process: process.clone(),
         encode,
         outbox: notes.clone(),
         on_read: |_| {},

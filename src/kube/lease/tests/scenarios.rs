@@ -1,6 +1,7 @@
 //! Incidents replayed against a scripted API server, through kube's client and the whole runner, on
 //! a clock that only moves when everybody waits.
 
+use crate::process::Process;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,10 +12,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::super::{Context, Leadership, Lease, LeaseSettings, MARK_ANNOTATION, Term};
-use crate::health::Health;
-use crate::ledger::Ledger;
-use crate::metrics::Metrics;
+use super::super::{Leadership, Lease, LeaseSettings, MARK_ANNOTATION, Term};
 
 const DURATION: Duration = Duration::from_secs(15);
 
@@ -153,8 +151,7 @@ struct Run {
     lease: Lease,
     /// What the pipeline has settled; 0: nothing.
     settled: Arc<AtomicU64>,
-    metrics: Metrics,
-    health: Health,
+    process: Process,
 }
 
 /// A candidate called `me`.
@@ -168,9 +165,7 @@ fn start(lease: Option<Value>, script: Vec<Answer>) -> Run {
     let answering = server.clone();
     let router = axum::Router::new().fallback(move |request| answering.answer(request));
     let client = kube::Client::new(router, "team");
-    let metrics = Metrics::new(&Ledger::default()).unwrap();
-    let health = Health::default();
-    let context = Context { metrics: metrics.lease.clone(), health: health.clone() };
+    let process = Process::default();
     let settled = Arc::new(AtomicU64::new(0));
     let mark = {
         let settled = settled.clone();
@@ -180,8 +175,8 @@ fn start(lease: Option<Value>, script: Vec<Answer>) -> Run {
         }
     };
     let settings = LeaseSettings { namespace: None, name: "events".into(), duration: DURATION };
-    let lease = Lease::start(&settings, "me".into(), client, context, mark);
-    Run { server, lease, settled, metrics, health }
+    let lease = Lease::start(&settings, "me".into(), client, &process, mark);
+    Run { server, lease, settled, process }
 }
 
 impl Run {
@@ -198,11 +193,11 @@ impl Run {
     }
 
     fn readiness(&self) -> String {
-        self.health.readiness().lines.join("\n")
+        self.process.health.readiness().lines.join("\n")
     }
 
     fn counts(&self, line: &str) -> bool {
-        self.metrics.render().lines().any(|have| have == line)
+        self.process.metrics.render().lines().any(|have| have == line)
     }
 }
 
@@ -308,7 +303,7 @@ async fn a_missing_right_is_named() {
     tokio::time::sleep(Duration::from_millis(1)).await;
     insta::assert_snapshot!(run.readiness(), @r#"lease: not ok: weir may not get the Lease team/events (status 403: leases.coordination.k8s.io "events" is forbidden: User "me" cannot get resource "leases" in API group "coordination.k8s.io" in the namespace "team"): grant `get`, `create` and `update` on `leases` of coordination.k8s.io, and see whether `kubectl auth can-i get leases.coordination.k8s.io/events --namespace team --as me` says yes"#);
     assert!(is_leading(&run.after(3).await));
-    assert!(run.health.readiness().ok);
+    assert!(run.process.health.readiness().ok);
 
     let denied = r#"leases.coordination.k8s.io is forbidden: User "system:serviceaccount:team:weir" cannot create resource "leases""#;
     let run = start(None, vec![True, Status(403, denied)]);
@@ -324,9 +319,9 @@ async fn a_leader_that_may_not_update_any_more_is_not_ready_and_stops_leading_in
     script.splice(0..2, [True, True, Status(403, "no")]);
     let run = start(None, script);
     assert!(is_leading(&run.after(9).await));
-    assert!(!run.health.readiness().ok, "{}", run.readiness());
+    assert!(!run.process.health.readiness().ok, "{}", run.readiness());
     assert!(!is_leading(&run.after(2).await), "{}", run.server.asked());
-    assert!(!run.health.readiness().ok);
+    assert!(!run.process.health.readiness().ok);
 }
 
 #[tokio::test(start_paused = true)]
@@ -372,7 +367,7 @@ async fn an_outage_is_a_note_and_the_leader_stops_after_two_thirds_and_leads_aga
     let run = start(None, script);
     assert!(is_leading(&run.after(9).await));
     assert!(!is_leading(&run.after(2).await), "{}", run.server.asked());
-    assert!(run.health.readiness().ok);
+    assert!(run.process.health.readiness().ok);
     insta::assert_snapshot!(run.readiness(), @"lease: ok (nobody leads; the API server has an error of its own (status 500: etcdserver: request timed out))");
     run.after(60).await;
     // Nobody has taken it meanwhile: another term, at once.
@@ -511,13 +506,11 @@ async fn a_mark_that_no_annotation_can_hold_is_not_written_and_the_lease_is_rene
     };
     let answering = server.clone();
     let router = axum::Router::new().fallback(move |request| answering.answer(request));
-    let metrics = Metrics::new(&Ledger::default()).unwrap();
-    let context = Context { metrics: metrics.lease.clone(), health: Health::default() };
     let settings =
         LeaseSettings { namespace: Some("team".into()), name: "events".into(), duration: DURATION };
     let client = kube::Client::new(router, "default");
     let long = || Some("m".repeat(super::super::machine::MARK_BYTES_MAX + 1));
-    let lease = Lease::start(&settings, "me".into(), client, context, move |_| long());
+    let lease = Lease::start(&settings, "me".into(), client, &Process::default(), move |_| long());
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert!(is_leading(&lease.leadership().borrow()));
     assert_eq!(server.read("/metadata/annotations"), json!({ MARK_ANNOTATION: "41" }));

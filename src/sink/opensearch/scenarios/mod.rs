@@ -21,7 +21,7 @@ use super::*;
 use crate::buffer;
 use crate::dead_letter::{self, DeadLetters};
 use crate::handoff::Outbox;
-use crate::ledger::{Ledger, Snapshot};
+use crate::ledger::Snapshot;
 use crate::opensearch;
 use crate::position::{Keeper, Positions};
 use crate::secret::Secret;
@@ -202,8 +202,9 @@ async fn answer(
 
 /// A run of the sink over some events.
 struct Run {
-    ledger: Ledger,
-    context: Context,
+    process: Process,
+    dead_letters: DeadLetters,
+    keeper: Keeper,
     settings: OpenSearchSettings,
     folder: tempfile::TempDir,
 }
@@ -211,10 +212,9 @@ struct Run {
 impl Run {
     fn new(url: String) -> Run {
         let folder = tempfile::tempdir().unwrap();
-        let (ledger, mut context) = super::super::tests::context();
+        let (process, keeper) = (Process::default(), Keeper::default());
         let letters = dead_letter::LetterStore::Folder(folder.path().join("dead-letter"));
-        context.dead_letters =
-            DeadLetters::open(Some(&letters), &ledger, &context.health, &context.shutdown).unwrap();
+        let dead_letters = super::super::tests::dead_letters(&process, Some(&letters));
         let settings = OpenSearchSettings {
             connection: opensearch::Settings { hosts: vec![url], ..Default::default() },
             index: IndexPattern {
@@ -226,20 +226,25 @@ impl Run {
             template: Template::Install,
             duplicates: crate::sink::Duplicates::Forbid,
         };
-        Run { ledger, context, settings, folder }
+        Run { process, dead_letters, keeper, settings, folder }
+    }
+
+    async fn sink(&self, inbox: buffer::Reader) -> Result<(), SinkError> {
+        let (dead_letters, keeper) = (self.dead_letters.clone(), self.keeper.clone());
+        run(&self.settings, inbox, dead_letters, keeper, self.process.clone()).await
     }
 
     /// Sends so many documents, to the end.
     async fn send(&self, count: usize) -> Snapshot {
-        let (writer, reader) = buffer::in_memory(&self.context.metrics);
+        let (writer, reader) = buffer::in_memory(&self.process);
         let uids: Vec<String> = (0..count).map(|number| format!("u{number}")).collect();
         let docs: Vec<Doc<'_>> = uids.iter().map(|uid| Doc::object(uid, "1")).collect();
-        writer.put(documents(&docs), self.ledger.receive(count as u64)).unwrap();
+        writer.put(documents(&docs), self.process.ledger.receive(count as u64)).unwrap();
         drop(writer);
-        run(&self.settings, reader, &self.context).await.unwrap();
-        let snapshot = self.ledger.snapshot();
+        self.sink(reader).await.unwrap();
+        let snapshot = self.process.ledger.snapshot();
         assert!(snapshot.is_balanced() && snapshot.in_flight == 0, "{snapshot:?}");
-        assert!(self.context.health.readiness().ok);
+        assert!(self.process.health.readiness().ok);
         snapshot
     }
 
@@ -321,11 +326,11 @@ async fn a_password_that_was_changed_is_read_again() {
     run.settings.connection.username = Some("weir".into());
     run.settings.connection.password = Some(Secret::File(path.clone()));
     let rotate = async {
-        while run.context.health.readiness().ok {
+        while run.process.health.readiness().ok {
             tokio::task::yield_now().await;
         }
         std::fs::write(&path, format!("{PASSWORD}\n")).unwrap();
-        run.context.health.readiness().lines.join("\n")
+        run.process.health.readiness().lines.join("\n")
     };
     let (snapshot, line) = tokio::join!(run.send(20), rotate);
     assert_eq!((delivered(&snapshot), server.stored().len()), (20, 20));
@@ -342,10 +347,10 @@ async fn a_cluster_that_is_still_forming_is_asked_again_until_it_is_known_whose_
         let record: serde_json::Value = serde_json::from_str(&record).unwrap();
         record["target"]["cluster"].clone()
     };
-    let keeper = &run.context.keeper;
+    let keeper = &run.keeper;
     let told = async {
         let is_forming = |line: &String| line.contains("the cluster is still forming");
-        while !run.context.health.readiness().lines.iter().any(is_forming) {
+        while !run.process.health.readiness().lines.iter().any(is_forming) {
             tokio::task::yield_now().await;
         }
         (saved_for(keeper), server.bulks.load(Ordering::Relaxed))
@@ -380,33 +385,33 @@ async fn when_a_host_is_gone_the_next_one_is_asked() {
 #[tokio::test(start_paused = true)]
 async fn abort_ends_an_outage_and_what_was_not_stored_stays_in_flight() {
     let run = Run::new("http://127.0.0.1:1".into());
-    let (writer, reader) = buffer::in_memory(&run.context.metrics);
-    writer.put(documents(&[Doc::object("u", "1")]), run.ledger.receive(1)).unwrap();
-    let shutdown = run.context.shutdown.clone();
-    let health = run.context.health.clone();
+    let (writer, reader) = buffer::in_memory(&run.process);
+    writer.put(documents(&[Doc::object("u", "1")]), run.process.ledger.receive(1)).unwrap();
+    let shutdown = run.process.shutdown.clone();
+    let health = run.process.health.clone();
     let abort = async {
         while !health.readiness().lines.iter().any(|line| line.contains("cannot be reached")) {
             tokio::task::yield_now().await;
         }
         shutdown.abort.cancel();
     };
-    let (ended, ()) = tokio::join!(super::run(&run.settings, reader, &run.context), abort);
+    let (ended, ()) = tokio::join!(run.sink(reader), abort);
     ended.unwrap();
     assert!(
-        run.context.metrics.sink.requests.with_label_values(&["connect"]).get() > 0,
+        run.process.metrics.sink.requests.with_label_values(&["connect"]).get() > 0,
         "it is counted"
     );
     assert!(health.readiness().ok, "an outage needs no person");
-    assert_eq!(run.ledger.snapshot().delivered, [0; 4]);
+    assert_eq!(run.process.ledger.snapshot().delivered, [0; 4]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_source_without_events_ends_the_run_although_opensearch_is_down() {
     let run = Run::new("http://127.0.0.1:1".into());
-    let (writer, reader) = buffer::in_memory(&run.context.metrics);
+    let (writer, reader) = buffer::in_memory(&run.process);
     let end = async {
         while !run
-            .context
+            .process
             .health
             .readiness()
             .lines
@@ -417,7 +422,7 @@ async fn a_source_without_events_ends_the_run_although_opensearch_is_down() {
         }
         drop(writer);
     };
-    let sink = super::run(&run.settings, reader, &run.context);
+    let sink = run.sink(reader);
     let ended = tokio::time::timeout(std::time::Duration::from_secs(3600), async {
         tokio::join!(sink, end).0
     });
@@ -428,14 +433,16 @@ async fn a_source_without_events_ends_the_run_although_opensearch_is_down() {
 async fn without_dead_letters_a_refused_document_stops_the_run_unsettled() {
     let (_server, url) = Server::start(Scenario::BulkRefusesOneItem).await;
     let mut run = Run::new(url);
-    let (health, shutdown) = (&run.context.health, &run.context.shutdown);
-    run.context.dead_letters = DeadLetters::open(None, &run.ledger, health, shutdown).unwrap();
-    let (writer, reader) = buffer::in_memory(&run.context.metrics);
+    run.dead_letters = super::super::tests::dead_letters(&run.process, None);
+    let (writer, reader) = buffer::in_memory(&run.process);
     writer
-        .put(documents(&[Doc::object("u7", "1"), Doc::object("u8", "1")]), run.ledger.receive(2))
+        .put(
+            documents(&[Doc::object("u7", "1"), Doc::object("u8", "1")]),
+            run.process.ledger.receive(2),
+        )
         .unwrap();
     drop(writer);
-    let error = super::run(&run.settings, reader, &run.context).await.unwrap_err();
+    let error = run.sink(reader).await.unwrap_err();
     assert!(matches!(error, SinkError::DeadLetter(_)), "{error}");
-    assert_eq!(run.ledger.snapshot().delivered, [1, 0, 0, 0]);
+    assert_eq!(run.process.ledger.snapshot().delivered, [1, 0, 0, 0]);
 }

@@ -17,7 +17,7 @@ use super::super::*;
 use crate::buffer;
 use crate::event::Micros;
 use crate::handoff::{Outbox, Takeover};
-use crate::ledger::{Ledger, Snapshot};
+use crate::ledger::Snapshot;
 use crate::opensearch;
 use crate::sink::{Duplicates, IndexPattern, Mode, Template};
 
@@ -181,16 +181,15 @@ impl Server {
 
 /// One life of a sink into `e`.
 struct Life {
-    ledger: Ledger,
-    context: Context,
+    process: Process,
     settings: OpenSearchSettings,
 }
 
 impl Life {
     /// One that took over so many seconds ago.
     fn new(url: &str, seconds_ago: i64) -> Life {
-        let (ledger, mut context) = super::super::super::tests::context();
-        context.takeover = Takeover::at(now_micros() - seconds_ago * 1_000_000);
+        let takeover = Takeover::at(now_micros() - seconds_ago * 1_000_000);
+        let process = Process { takeover, ..Process::default() };
         let settings = OpenSearchSettings {
             connection: opensearch::Settings { hosts: vec![url.to_owned()], ..Default::default() },
             index: IndexPattern { prefix: "e".into(), date: None, suffix: String::new() },
@@ -198,25 +197,30 @@ impl Life {
             template: Template::Install,
             duplicates: Duplicates::Forbid,
         };
-        Life { ledger, context, settings }
+        Life { process, settings }
+    }
+
+    async fn sink(&self, inbox: buffer::Reader) -> Result<(), SinkError> {
+        let dead_letters = super::super::super::tests::dead_letters(&self.process, None);
+        run(&self.settings, inbox, dead_letters, Keeper::default(), self.process.clone()).await
     }
 
     /// Sends 20 documents that the API server wrote at this time.
     async fn send(&self, written: Micros) -> Result<Snapshot, SinkError> {
-        let (writer, reader) = buffer::in_memory(&self.context.metrics);
+        let (writer, reader) = buffer::in_memory(&self.process);
         let at = jiff::Timestamp::from_microsecond(written).unwrap();
         let body = json!({ "metadata": { "creationTimestamp": at.to_string() } }).to_string();
         let uids: Vec<String> = (0..20).map(|number| format!("u{number}")).collect();
         let docs: Vec<Doc<'_>> =
             uids.iter().map(|uid| Doc { body: &body, ..Doc::object(uid, "1") }).collect();
-        writer.put(documents(&docs), self.ledger.receive(20)).unwrap();
+        writer.put(documents(&docs), self.process.ledger.receive(20)).unwrap();
         drop(writer);
-        run(&self.settings, reader, &self.context).await?;
-        Ok(self.ledger.snapshot())
+        self.sink(reader).await?;
+        Ok(self.process.ledger.snapshot())
     }
 
     fn lookups(&self, result: &str) -> u64 {
-        self.context.metrics.sink.lookups.with_label_values(&[result]).get()
+        self.process.metrics.sink.lookups.with_label_values(&[result]).get()
     }
 }
 
@@ -299,12 +303,14 @@ async fn a_document_on_its_way_while_its_index_moves_is_counted() {
     // Now they are in doubt, not to be seen, and go to another index than those before them, which
     // the sink knows.
     let next = Life::new(&url, 30);
-    let (writer, reader) = buffer::in_memory(&next.context.metrics);
-    let sink = run(&next.settings, reader, &next.context);
+    let (writer, reader) = buffer::in_memory(&next.process);
+    let sink = next.sink(reader);
     let put = async {
         for uid in ["u0", "u1", "u2"] {
-            writer.put(documents(&[Doc::object(uid, "1")]), next.ledger.receive(1)).unwrap();
-            while next.ledger.snapshot().in_flight > 0 {
+            writer
+                .put(documents(&[Doc::object(uid, "1")]), next.process.ledger.receive(1))
+                .unwrap();
+            while next.process.ledger.snapshot().in_flight > 0 {
                 // The clock is paused.
                 tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             }
@@ -336,7 +342,7 @@ async fn a_collection_that_takes_no_ids_is_refused_with_one_document_and_says_wh
     dated.settings.index.date = Some(crate::sink::DateFormat::Day);
     let error = dated.send(now_micros()).await.unwrap_err().to_string();
     assert!(error.contains("takes no documents with ids"), "{error}");
-    let snapshot = dated.ledger.snapshot();
+    let snapshot = dated.process.ledger.snapshot();
     assert_eq!(
         (snapshot.delivered, snapshot.dead_lettered),
         ([0; 4], vec![]),

@@ -21,7 +21,7 @@ use crate::event::Micros;
 use crate::handoff::{BatchLimits, Item, Takeover};
 use crate::ledger::{Delivered, Ledger, Tally};
 use crate::opensearch::{Answer, Class, Refusal, Unavailable, classify};
-use crate::sink::context::PART;
+use crate::sink::PART;
 use crate::sink::error::SinkError;
 use crate::sink::lag;
 use crate::sink::settings::{Duplicates, IndexPattern, Mode};

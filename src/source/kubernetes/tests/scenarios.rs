@@ -1,6 +1,8 @@
 //! Incidents replayed against a scripted API server, through kube's client and the whole source, on
 //! a clock that only moves when everybody waits.
 
+use crate::position::Keeper;
+use crate::process::Process;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,14 +10,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::super::super::Context;
 use super::super::super::KubernetesSettings;
 use super::server::Answer::*;
 use super::server::Part::*;
 use super::server::{Answer, Server, event, expired, frame, list};
 use crate::handoff::{SourceSender, Work};
 use crate::health::Health;
-use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::position::Tracker;
 use crate::shutdown::Shutdown;
@@ -203,18 +203,12 @@ fn start_from(tracker: Tracker, namespaces: &[&str], script: Vec<Answer>, chunks
     let answering = server.clone();
     let router = axum::Router::new().fallback(move |uri: http::Uri| answering.answer(uri));
     let client = kube::Client::new(router, "default");
-    let ledger = Ledger::default();
-    let metrics = Metrics::new(&ledger).unwrap();
+    let process = Process { tracker: tracker.clone(), ..Process::default() };
+    let Process { ledger, metrics, health, shutdown, .. } = process.clone();
     let (sender, mut workers) = SourceSender::new(ledger, tracker.clone(), chunks, 1);
-    let (health, shutdown) = (Health::default(), Shutdown::default());
-    let context = Context {
-        sender,
-        keeper: Default::default(),
-        metrics: metrics.source.clone(),
-        health: health.clone(),
-        shutdown: shutdown.clone(),
-    };
-    let source = tokio::spawn(async move { super::super::run(&settings, client, context).await });
+    let source = tokio::spawn(async move {
+        super::super::run(&settings, client, sender, Keeper::default(), process).await
+    });
     Run { server, work: workers.remove(0), metrics, health, shutdown, tracker, source }
 }
 
