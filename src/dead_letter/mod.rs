@@ -34,9 +34,10 @@ mod settings;
 mod store;
 mod volume;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::DeadLetterError;
@@ -142,7 +143,7 @@ impl DeadLetters {
                 detail: "there is no folder".into(),
             }),
             Some(Kept::Folder(store)) => {
-                let mut store = store.lock().unwrap_or_else(|e| e.into_inner());
+                let mut store = store.lock();
                 let files = store.begin_replay()?;
                 Ok(Replay::of_folder(store.folder().to_owned(), files))
             }
@@ -228,7 +229,7 @@ impl Kept {
             Kept::Index(writer) => return writer.append(rest),
         };
         let now = jiff::Timestamp::now();
-        let mut store = store.lock().unwrap_or_else(|e| e.into_inner());
+        let mut store = store.lock();
         while let Some((letter, others)) = rest.split_first() {
             store.append(|out| record::encode(letter, now, out))?;
             *rest = others;

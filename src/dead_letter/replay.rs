@@ -11,8 +11,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::error::DeadLetterError;
 use super::folder;
@@ -203,12 +205,8 @@ impl Replay {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        self.state.lock()
     }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 fn part_of(id: LetterId) -> u64 {
@@ -258,7 +256,7 @@ struct Way {
 
 impl Way {
     fn end(&self, has_arrived: bool) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let progress = state.entry(part_of(self.id)).or_default();
         progress.open -= 1;
         if has_arrived {

@@ -1,8 +1,10 @@
 //! Chunks: pooled buffers of raw bytes, and the events found in them.
 
 use std::ops::Range;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::head::{Head, Member};
 use super::{CHUNK_BYTES, CHUNK_EVENTS_MAX, DEAD_LETTER_HEAD_BYTES, EVENT_BYTES_MAX};
@@ -150,7 +152,7 @@ impl PoolState {
         chunk.events.shrink_to(CHUNK_EVENTS_MAX);
         chunk.members.shrink_to(CHUNK_BYTES / size_of::<Member>());
         chunk.rejections.shrink_to(0);
-        self.free.lock().unwrap_or_else(|e| e.into_inner()).push(chunk);
+        self.free.lock().push(chunk);
         self.returned.notify_one();
         self.notify.notify_one();
     }
@@ -190,7 +192,7 @@ impl ChunkPool {
             if !go_on() {
                 return None;
             }
-            free = self.0.returned.wait_timeout(free, period).unwrap_or_else(|e| e.into_inner()).0;
+            self.0.returned.wait_for(&mut free, period);
         }
     }
 
@@ -210,6 +212,6 @@ impl ChunkPool {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Chunk>> {
-        self.0.free.lock().unwrap_or_else(|e| e.into_inner())
+        self.0.free.lock()
     }
 }

@@ -18,7 +18,9 @@ mod held;
 mod snapshot;
 mod tally;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 pub use self::held::{Held, Settlement};
 pub use self::snapshot::Snapshot;
@@ -102,7 +104,7 @@ impl Ledger {
     }
 
     fn lock(&self) -> MutexGuard<'_, Account> {
-        self.0.lock().unwrap_or_else(|e| e.into_inner())
+        self.0.lock()
     }
 }
 

@@ -6,11 +6,12 @@
 //! [`WALL_FACTOR`] times that, for a call that sleeps in some way that we did not think of. A call
 //! that ends within a tick reads no clock at all, and a timeout is precise to two ticks.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use wasmtime::Engine;
 
@@ -118,7 +119,7 @@ struct Shared {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, bool> {
-        self.stop.lock().unwrap_or_else(|e| e.into_inner())
+        self.stop.lock()
     }
 
     fn tick_until_stopped(&self, engine: &Engine) {
@@ -129,11 +130,11 @@ impl Shared {
                 // A call may have begun just before `parked` was set, and have seen no need to wake
                 // us.
                 while !*stop && self.running.load(Ordering::SeqCst) == 0 {
-                    stop = self.wake.wait(stop).unwrap_or_else(|e| e.into_inner());
+                    self.wake.wait(&mut stop);
                 }
                 self.parked.store(false, Ordering::SeqCst);
             } else {
-                stop = self.wake.wait_timeout(stop, TICK).unwrap_or_else(|e| e.into_inner()).0;
+                self.wake.wait_for(&mut stop, TICK);
                 engine.increment_epoch();
             }
         }

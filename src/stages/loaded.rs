@@ -1,8 +1,9 @@
 //! A chain that is ready to run: what loading made, and all workers share.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use wasmtime::Engine;
 
 use super::clock::Ticker;
@@ -66,7 +67,7 @@ impl Shared {
     /// that loading made.
     pub(super) fn templates(&self) -> Vec<(Arc<Template>, Option<Instance>)> {
         let loaded = self.loaded.iter().map(|loaded| {
-            let first = loaded.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let first = loaded.first.lock().take();
             (loaded.template.clone(), first)
         });
         loaded.collect()

@@ -2,9 +2,10 @@
 //! log.
 
 use std::fmt::Display;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use prometheus::{Histogram, IntCounter, IntCounterVec};
 use tracing::{info, warn};
 
@@ -127,7 +128,7 @@ impl Stage {
                 "`{name}` is the reason of events that `on_error = \"drop\"` drops: name another"
             ));
         }
-        let reasons = &mut lock(&self.declared).reasons;
+        let reasons = &mut self.declared.lock().reasons;
         if let Some(number) = reasons.iter().position(|(known, _)| known == name) {
             return Ok((number, reasons[number].1));
         }
@@ -146,7 +147,7 @@ impl Stage {
         help: &str,
     ) -> Result<(usize, IntCounter), String> {
         check_name(name)?;
-        let counters = &mut lock(&self.declared).counters;
+        let counters = &mut self.declared.lock().counters;
         if let Some(number) = counters.iter().position(|(known, _)| known == name) {
             return Ok((number, counters[number].1.clone()));
         }
@@ -162,29 +163,29 @@ impl Stage {
 
     /// The names of all declared reasons.
     pub(super) fn reasons(&self) -> Vec<String> {
-        lock(&self.declared).reasons.iter().map(|(name, _)| name.clone()).collect()
+        self.declared.lock().reasons.iter().map(|(name, _)| name.clone()).collect()
     }
 
     /// The names of all declared counters.
     pub(super) fn declared_counters(&self) -> Vec<String> {
-        lock(&self.declared).counters.iter().map(|(name, _)| name.clone()).collect()
+        self.declared.lock().counters.iter().map(|(name, _)| name.clone()).collect()
     }
 
     /// Whether the module may write one more line to the log.
     pub(super) fn admits_log_line(&self) -> bool {
-        lock(&self.log).lines.admit(1, (self.clock)().wall).is_some()
+        self.log.lock().lines.admit(1, (self.clock)().wall).is_some()
     }
 
     /// Adds to a declared counter. It saturates: a counter must not wrap to zero.
     pub(super) fn count(&self, counter: &IntCounter, by: u64) {
         // Held so that no other worker adds in between.
-        let _declared = lock(&self.declared);
+        let _declared = self.declared.lock();
         counter.inc_by(by.min(u64::MAX - counter.get()));
     }
 
     /// Logs, once, that an instance was replaced although it works.
     pub(super) fn replaced_full(&self) {
-        if !std::mem::replace(&mut lock(&self.log).said_full, true) {
+        if !std::mem::replace(&mut self.log.lock().said_full, true) {
             info!(
                 stage = self.name(),
                 "the module reached its `memory`, {} bytes, and was replaced by a new instance: \
@@ -202,7 +203,7 @@ impl Stage {
     /// line of a kind has `trace`: the guest's backtrace.
     pub(super) fn failed(&self, kind: FailureKind, detail: impl Display, trace: Option<&str>) {
         self.count_failure(kind);
-        let line = lock(&self.log).failures.line(kind, Instant::now());
+        let line = self.log.lock().failures.line(kind, Instant::now());
         let Some(Line { is_first, unsaid }) = line else { return };
         let is_misuse = kind == FailureKind::Misuse; // It costs neither the call nor the event.
         let (stage, kind) = (self.name(), kind.label());
@@ -219,7 +220,7 @@ impl Stage {
     /// Logs how many failures were counted since the last line about their kind: nothing more will
     /// be.
     pub(super) fn say_rest(&self) {
-        for (kind, unsaid) in lock(&self.log).failures.take_rest() {
+        for (kind, unsaid) in self.log.lock().failures.take_rest() {
             let (stage, kind) = (self.name(), kind.label());
             warn!(stage, kind, unsaid, "there were more failures than were logged");
         }
@@ -245,8 +246,4 @@ fn check_name(name: &str) -> Result<(), String> {
     }
     let shown = printable(&name[..name.floor_char_boundary(NAME_BYTES_MAX)]);
     Err(format!("`{shown}` is not a name: 1 to {NAME_BYTES_MAX} of a to z and _"))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

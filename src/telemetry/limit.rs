@@ -6,9 +6,10 @@
 
 use std::collections::HashMap;
 use std::fmt::{self, Write};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use tracing::callsite::Identifier;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -48,8 +49,7 @@ struct Kind {
 
 impl Kinds {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Whoever panicked with it has left at most one count too low.
-        self.0.lock().unwrap_or_else(|e| e.into_inner())
+        self.0.lock()
     }
 
     /// Whether to show a line, with how many of its kind were left out since the last one.

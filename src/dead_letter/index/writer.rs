@@ -5,8 +5,10 @@
 //! that it has another [`Version`](super::super::kept::Version) than the one that was read, and
 //! the replay, which removes only what it has read, leaves it there.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::entry::{self, Entry};
 use super::interface::{Index, Writing};
@@ -135,8 +137,8 @@ impl Writer {
         write_error(&*self.index, why)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Room> {
-        self.room.lock().unwrap_or_else(|e| e.into_inner())
+    fn lock(&self) -> parking_lot::MutexGuard<'_, Room> {
+        self.room.lock()
     }
 }
 

@@ -4,7 +4,9 @@
 //! Invariant: it is not ready before the first list of each scope, and while something needs a
 //! person. All else is a note.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::scope::Scope;
 use crate::health::{Condition, Health, Part};
@@ -50,7 +52,7 @@ impl Readiness {
 
     /// Changes how the scope with this index is.
     pub(super) fn change(&self, index: usize, change: impl FnOnce(&mut ScopeCondition)) {
-        let mut scopes = self.scopes.lock().unwrap_or_else(|e| e.into_inner());
+        let mut scopes = self.scopes.lock();
         if let Some(scope) = scopes.get_mut(index) {
             change(scope);
         }

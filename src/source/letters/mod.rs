@@ -11,8 +11,10 @@
 use crate::handoff::SourceSender;
 use crate::process::Process;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::thread;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::framer::Framer;
 use super::frames::Frames;
@@ -56,7 +58,7 @@ impl Account {
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(|e| e.into_inner())
+        self.0.lock()
     }
 }
 

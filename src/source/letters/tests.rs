@@ -28,7 +28,7 @@ struct Notes(Arc<Mutex<Vec<Documents>>>);
 impl Outbox for Notes {
     fn put(&self, documents: Documents, mut held: Held) -> Result<(), Closed> {
         settle(&mut held);
-        self.0.lock().unwrap().push(documents);
+        self.0.lock().push(documents);
         Ok(())
     }
 }
@@ -99,7 +99,7 @@ fn replay_of(folder: &Path, sink_only: bool, encode: EncodeSettings, is_draining
     source.join().unwrap().unwrap();
     replay.remove_arrived().unwrap();
     let left = lines(folder, 1).unwrap().map(|line| line_of(line.unwrap().id)).collect();
-    let documents = std::mem::take(&mut *notes.0.lock().unwrap());
+    let documents = std::mem::take(&mut *notes.0.lock());
     Ended {
         events,
         rejections,

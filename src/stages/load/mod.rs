@@ -6,8 +6,9 @@ mod error;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use wasmtime::component::Component;
 
 pub use self::error::{LoadError, ModuleError};

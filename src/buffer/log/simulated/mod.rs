@@ -14,7 +14,9 @@ mod state;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 pub(crate) use self::state::Faults;
 use self::state::{Change, Contents, State};
@@ -105,7 +107,7 @@ impl SimulatedDisk {
     }
 
     fn lock_state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap()
+        self.state.lock()
     }
 
     /// The state, for a process that lives.
