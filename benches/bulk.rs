@@ -30,7 +30,7 @@ const INDEX: &str = "weir-bench-bulk-2026";
 
 #[tokio::main]
 async fn main() {
-    weir::tls::install_crypto_provider();
+    weir::internals::tls::install_crypto_provider();
     let url =
         std::env::var("WEIR_TEST_OPENSEARCH_URL").expect("WEIR_TEST_OPENSEARCH_URL names a server");
     let (events, rounds) = options();

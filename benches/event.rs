@@ -8,11 +8,11 @@ mod common;
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use weir::event::{
+use weir::internals::event::{
     Chunk, Documents, Edits, EncodeSettings, EventView, Head, Member, Original, Parsed, Scanner,
     encode, parse, parse_rfc3339,
 };
-use weir::source::framer::{FrameType, Framer, Other, Rejected, Visitor};
+use weir::internals::source::{FrameType, Framer, Other, Rejected, Visitor};
 
 use self::common::borrowed::Borrowed;
 

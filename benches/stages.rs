@@ -10,14 +10,16 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rustix::time::{ClockId, clock_gettime};
-use weir::dead_letter::DeadLetters;
-use weir::event::{Documents, EncodeSettings};
-use weir::handoff::{Closed, Outbox, SourceSender};
-use weir::health::Health;
-use weir::ledger::{Held, Ledger};
-use weir::metrics::Metrics;
-use weir::shutdown::Shutdown;
-use weir::stages::{Chain, Compiler, LoadContext, Match, OnError, StageSettings, Wasi, load};
+use weir::internals::dead_letter::DeadLetters;
+use weir::internals::event::{Documents, EncodeSettings};
+use weir::internals::handoff::{Closed, Outbox, SourceSender};
+use weir::internals::health::Health;
+use weir::internals::ledger::{Held, Ledger};
+use weir::internals::metrics::Metrics;
+use weir::internals::shutdown::Shutdown;
+use weir::internals::stages::{
+    Chain, Compiler, LoadContext, Match, OnError, StageSettings, Wasi, load,
+};
 
 #[allow(dead_code)] // Shared with the tests, which use other parts.
 #[path = "../tests/suite/support/modules.rs"]

@@ -55,7 +55,7 @@ fn advice(error: &io::Error) -> &'static str {
 /// # Errors
 ///
 /// With what to do about it.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
     let bound = match TcpListener::bind(address).await {
         Ok(listener) => listener.local_addr().map(|bound| (listener, bound)),
         Err(error) => Err(error),
@@ -73,7 +73,7 @@ struct Shown {
 
 /// Answers until `stop`, and then finishes the answers that it has begun. (A listener that fails to
 /// accept tries again, so there is no error.)
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     metrics: Metrics,
     health: Health,

@@ -60,22 +60,22 @@ impl SourceSender {
     }
 
     /// Where to go on in a scope: what an earlier run has reached.
-    pub fn start_of(&self, scope: &str) -> Option<Position> {
+    pub(crate) fn start_of(&self, scope: &str) -> Option<Position> {
         self.tracker.marks().remove(scope)
     }
 
     /// Nothing more is to come before `position` in this scope than was sent.
-    pub fn reached(&self, scope: &str, position: Position) {
+    pub(crate) fn reached(&self, scope: &str, position: Position) {
         self.tracker.issue(scope, 0, Some(position));
     }
 
     /// The positions of this scope mean nothing any more: see [`Tracker::rewind`].
-    pub fn rewind(&self, scope: &str) {
+    pub(crate) fn rewind(&self, scope: &str) {
         self.tracker.rewind(scope);
     }
 
     /// Told when something is lost that had been read: see [`Tracker::rewind_all`].
-    pub fn losses(&self) -> watch::Receiver<u64> {
+    pub(crate) fn losses(&self) -> watch::Receiver<u64> {
         self.tracker.losses()
     }
 
@@ -90,7 +90,7 @@ impl SourceSender {
     }
 
     /// Events of a dead letter, from here on replayed; `ticket` is told as they are settled.
-    pub fn replay(&self, count: u64, ticket: Arc<dyn Settlement>) -> Held {
+    pub(crate) fn replay(&self, count: u64, ticket: Arc<dyn Settlement>) -> Held {
         self.ledger.replay(count).with_ticket(ticket)
     }
 
@@ -99,13 +99,17 @@ impl SourceSender {
     /// # Errors
     ///
     /// When the workers have ended.
-    pub fn send_replayed(&self, chunk: Chunk, ticket: Arc<dyn Settlement>) -> Result<(), Closed> {
+    pub(crate) fn send_replayed(
+        &self,
+        chunk: Chunk,
+        ticket: Arc<dyn Settlement>,
+    ) -> Result<(), Closed> {
         let held = self.replay(chunk.received(), ticket);
         self.hand_out(chunk, held)
     }
 
     /// Where the source takes its chunks from; waiting there is the back pressure.
-    pub fn pool(&self) -> &ChunkPool {
+    pub(crate) fn pool(&self) -> &ChunkPool {
         &self.pool
     }
 
@@ -116,7 +120,7 @@ impl SourceSender {
     /// # Errors
     ///
     /// When the workers have ended.
-    pub fn send_of(
+    pub(crate) fn send_of(
         &self,
         chunk: Chunk,
         scope: &str,
@@ -169,24 +173,24 @@ const NEVER: Micros = Micros::MAX;
 
 impl Takeover {
     /// At this time, in µs since the epoch.
-    pub fn at(time: Micros) -> Takeover {
+    pub(crate) fn at(time: Micros) -> Takeover {
         let (last, lapses_at) = (AtomicI64::new(time), AtomicI64::new(NEVER));
         Takeover(Arc::new(Times { last, lapses_at }))
     }
 
     /// Another one, at `time`; the latest one counts.
-    pub fn record(&self, time: Micros) {
+    pub(crate) fn record(&self, time: Micros) {
         self.0.last.fetch_max(time, Ordering::Relaxed);
     }
 
     /// At `time` another replica may take over, and this one may be the last to learn of it;
     /// `None`: that cannot happen.
-    pub fn lapses_at(&self, time: Option<Micros>) {
+    pub(crate) fn lapses_at(&self, time: Option<Micros>) {
         self.0.lapses_at.store(time.unwrap_or(NEVER), Ordering::Relaxed);
     }
 
     /// When the last one was, as seen at `now`; both in µs since the epoch.
-    pub fn time(&self, now: Micros) -> Micros {
+    pub(crate) fn time(&self, now: Micros) -> Micros {
         if self.0.lapses_at.load(Ordering::Relaxed) <= now {
             self.record(now);
         }
@@ -232,7 +236,7 @@ pub struct BatchLimits {
 /// Documents in the buffer, with their events and with the room that they take there: both are
 /// given back in one moment, when the last [`Item`] of them is dropped.
 #[derive(Debug)]
-pub struct Stored {
+pub(crate) struct Stored {
     documents: Documents,
     /// Those of its events that have no outcome.
     held: Mutex<Held>,
@@ -241,7 +245,7 @@ pub struct Stored {
 
 impl Stored {
     /// Ties `documents` to their events, and to `room`, whatever the buffer means by it.
-    pub fn new(documents: Documents, held: Held, room: impl Any + Send + Sync) -> Stored {
+    pub(crate) fn new(documents: Documents, held: Held, room: impl Any + Send + Sync) -> Stored {
         debug_assert_eq!(documents.docs.len() as u64, held.count());
         Stored { documents, held: Mutex::new(held), _room: Box::new(room) }
     }
@@ -252,7 +256,7 @@ impl Stored {
 
     /// They are safe on this machine's disk. From now on `ticket`, which is given how many are not
     /// settled, is told when they are, and nobody else.
-    pub fn hand_over(&self, ticket: impl FnOnce(u64) -> Arc<dyn Settlement>) {
+    pub(crate) fn hand_over(&self, ticket: impl FnOnce(u64) -> Arc<dyn Settlement>) {
         let mut held = self.lock();
         held.hand_over();
         let count = held.count();
@@ -284,7 +288,7 @@ pub struct Item {
 
 impl Item {
     /// One for each of `documents`, in order.
-    pub fn all_of(documents: Arc<Stored>) -> impl Iterator<Item = Item> {
+    pub(crate) fn all_of(documents: Arc<Stored>) -> impl Iterator<Item = Item> {
         let count = documents.docs.len() as u32;
         (0..count).map(move |index| Item { documents: documents.clone(), index })
     }
@@ -294,23 +298,23 @@ impl Item {
     /// # Panics
     ///
     /// When `tally` counts more or fewer than they are.
-    pub fn settle_all(items: Vec<Item>, tally: &Tally) {
+    pub(crate) fn settle_all(items: Vec<Item>, tally: &Tally) {
         let runs = items.chunk_by(|a, b| Arc::ptr_eq(&a.documents, &b.documents));
         Held::settle_all(runs.map(|run| run[0].documents.split(run.len() as u64)), tally);
     }
 
     /// The buffer that it lies in.
-    pub fn documents(&self) -> &Documents {
+    pub(crate) fn documents(&self) -> &Documents {
         &self.documents
     }
 
     /// What addresses it.
-    pub fn document(&self) -> &Document {
+    pub(crate) fn document(&self) -> &Document {
         &self.documents.docs[self.index as usize]
     }
 
     /// The JSON, without its line break.
-    pub fn body(&self) -> &[u8] {
+    pub(crate) fn body(&self) -> &[u8] {
         self.documents.body(self.document())
     }
 }

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, MutexGuard};
 
 /// Twice the source's `quiet_timeout`.
-pub const STALL_AFTER: Duration = Duration::from_secs(600);
+pub(crate) const STALL_AFTER: Duration = Duration::from_secs(600);
 
 /// A part of the pipeline that says how it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
+pub(crate) enum Part {
     /// The buffer on disk.
     Buffer,
     /// Where dead letters are kept.
@@ -34,7 +34,7 @@ pub enum Part {
 
 impl Part {
     /// Its name in `/readyz`.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Part::Buffer => "buffer",
             Part::DeadLetters => "dead letters",
@@ -61,7 +61,7 @@ impl AsRef<str> for Part {
 
 /// What a part of the pipeline says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Condition {
+pub(crate) enum Condition {
     /// All is well.
     Ready,
     /// All is well, or will be without help; the text is shown by `?verbose`.
@@ -93,18 +93,18 @@ pub struct Report {
 
 impl Health {
     /// Says how a part is.
-    pub fn set(&self, part: Part, condition: Condition) {
+    pub(crate) fn set(&self, part: Part, condition: Condition) {
         self.lock().conditions.insert(part, condition);
     }
 
     /// Says whether another replica leads: then what the source and the sink say is for later, and
     /// fails no probe.
-    pub fn follow(&self, is_following: bool) {
+    pub(crate) fn follow(&self, is_following: bool) {
         self.lock().is_following = is_following;
     }
 
     /// Says that a task has made progress (or has retried, or is waiting with nothing to do).
-    pub fn progress(&self, task: impl AsRef<str>) {
+    pub(crate) fn progress(&self, task: impl AsRef<str>) {
         let task = task.as_ref();
         let mut state = self.lock();
         let now = Instant::now();
@@ -117,7 +117,7 @@ impl Health {
     }
 
     /// Says that a task has ended in good order: it can no longer stall.
-    pub fn finished(&self, task: impl AsRef<str>) {
+    pub(crate) fn finished(&self, task: impl AsRef<str>) {
         self.lock().tasks.remove(task.as_ref());
     }
 
@@ -145,7 +145,7 @@ impl Health {
     }
 
     /// `/livez`
-    pub fn liveness(&self, now: Instant) -> Report {
+    pub(crate) fn liveness(&self, now: Instant) -> Report {
         let state = self.lock();
         let mut ok = true;
         let lines = state.tasks.iter().map(|(task, at)| {

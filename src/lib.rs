@@ -32,41 +32,45 @@
 //! is the command line. `backoff`, `log_limit` and `words` are what several of them need in one way:
 //! waits between tries, a bound on log lines, words of the configuration.
 
+pub mod internals;
+
+pub use cli::Cli;
+
 // So that what tests share among crates can say `weir` here too.
 #[cfg(test)]
 extern crate self as weir;
 
-pub mod buffer;
-pub mod event;
-pub mod handoff;
-pub mod sink;
-pub mod source;
-pub mod stages;
+mod buffer;
+mod event;
+mod handoff;
+mod sink;
+mod source;
+mod stages;
 
-pub mod pipeline;
-pub mod position;
-pub mod process;
+mod pipeline;
+mod position;
+mod process;
 
-pub mod cli;
-pub mod config;
+mod cli;
+mod config;
 
-pub mod admin;
+mod admin;
 mod backoff;
 mod blocking;
-pub mod dead_letter;
+mod dead_letter;
 mod files;
 mod folders;
-pub mod health;
-pub mod kube;
-pub mod ledger;
+mod health;
+mod kube;
+mod ledger;
 mod lines;
 mod log_limit;
-pub mod metrics;
-pub mod opensearch;
-pub mod secret;
-pub mod shutdown;
-pub mod telemetry;
-pub mod tls;
+mod metrics;
+mod opensearch;
+mod secret;
+mod shutdown;
+mod telemetry;
+mod tls;
 mod words;
 
 #[cfg(test)]

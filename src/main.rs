@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use weir::cli::Cli;
+use weir::Cli;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a drain may take before what is left is given up (it is still in the cluster, and will
 /// be listed again). Below the 30 s that Kubernetes grants a pod by default.
-pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// What parts watch to know when to stop; cheap to clone.
 #[derive(Clone, Debug, Default)]

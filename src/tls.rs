@@ -38,7 +38,7 @@ pub struct CaError {
 /// # Errors
 ///
 /// That the file cannot be read, or holds something else.
-pub fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, CaError> {
+pub(crate) fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, CaError> {
     let failed = |detail: String| CaError { path: path.to_owned(), detail };
     let bytes = read_small(path, CA_BYTES_MAX).map_err(|error| failed(error.to_string()))?;
     let mut certificates = Vec::new();

@@ -33,8 +33,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::intake::Intake;
+pub use self::log::OpenError;
 use self::log::{Disk, Folder, Limits};
-pub use self::log::{IoError, OpenError};
 use self::memory::{Found, Memory};
 use self::record::Contents;
 use self::room::Room;
@@ -115,7 +115,7 @@ pub(crate) fn in_memory(process: &Process) -> (Writer, Reader) {
 /// # Errors
 ///
 /// When another process has it, or it cannot be used.
-pub fn lock(folder: &Path) -> Result<FolderLock, OpenError> {
+pub(crate) fn lock(folder: &Path) -> Result<FolderLock, OpenError> {
     let mut folder = Folder::new(folder);
     folder.lock()?;
     Ok(FolderLock { _folder: folder })
@@ -128,7 +128,7 @@ pub fn lock(folder: &Path) -> Result<FolderLock, OpenError> {
 /// # Errors
 ///
 /// When a process has it, or it cannot be used.
-pub fn documents_in(folder: &Path) -> Result<u64, OpenError> {
+pub(crate) fn documents_in(folder: &Path) -> Result<u64, OpenError> {
     if !log::is_in(folder) {
         return Ok(0);
     }
@@ -139,7 +139,7 @@ pub fn documents_in(folder: &Path) -> Result<u64, OpenError> {
 
 /// A spool's folder that nobody else has.
 #[derive(Debug)]
-pub struct FolderLock {
+pub(crate) struct FolderLock {
     _folder: Folder,
 }
 
@@ -220,13 +220,13 @@ pub struct Handle {
 impl Handle {
     /// Whether nothing was on disk yet. A position that is saved there cannot be relied on then:
     /// the documents before it that were not sent are gone.
-    pub fn is_new(&self) -> bool {
+    pub(crate) fn is_new(&self) -> bool {
         self.is_new
     }
 
     /// Brings to disk, as far as that is possible, what is nowhere but in memory. Blocks on the
     /// disk.
-    pub fn secure(&self) {
+    pub(crate) fn secure(&self) {
         if let Some(spool) = &self.spool {
             spool.secure();
         }
@@ -234,13 +234,13 @@ impl Handle {
 
     /// Documents without outcome that are on disk, for the next run. Blocks while others use the
     /// disk.
-    pub fn documents_on_disk(&self) -> u64 {
+    pub(crate) fn documents_on_disk(&self) -> u64 {
         self.spool.as_ref().map_or(0, |spool| spool.documents())
     }
 
     /// The settled marks: up to where everything that was read has its outcome, so that nothing is
     /// needed of this machine's disk.
-    pub fn settled_marks(&self, tracker: &Tracker) -> Positions {
+    pub(crate) fn settled_marks(&self, tracker: &Tracker) -> Positions {
         match &self.spool {
             Some(spool) => spool.settled_marks(),
             None => tracker.marks(),
@@ -249,14 +249,14 @@ impl Handle {
 
     /// The source goes on from `marks`, before which everything is settled, by others if not by us.
     /// Blocks while others use the disk.
-    pub fn begin(&self, marks: Positions) {
+    pub(crate) fn begin(&self, marks: Positions) {
         if let Some(spool) = &self.spool {
             spool.begin(marks);
         }
     }
 
     /// Ends it, after the writers and the reader. Blocks on the disk.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         if let Some(spool) = &self.spool {
             spool.close();
         }

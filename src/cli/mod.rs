@@ -5,7 +5,7 @@
 
 mod check;
 mod dead_letter;
-pub mod filter;
+pub(crate) mod filter;
 mod position;
 mod preflight;
 mod run;

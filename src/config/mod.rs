@@ -39,17 +39,18 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-pub use diagnostic::{Diagnostic, Diagnostics, Location};
+pub(crate) use diagnostic::{Diagnostic, Diagnostics, Location};
 pub(crate) use parts::SAME_FILE;
-pub use references::{Reference, References, StageReference};
-pub use schema::schema;
-pub use settings::{Environment, Settings, Workers};
-pub use units::{show_duration, show_size};
+pub(crate) use references::{Reference, References, StageReference};
+pub(crate) use schema::schema;
+pub use settings::Environment;
+pub(crate) use settings::{Settings, Workers};
+pub(crate) use units::{show_duration, show_size};
 
 use input::Input;
 
 /// The annotated configuration, with every key: `config/pipeline.toml`.
-pub const EXAMPLE: &str = include_str!("../../config/pipeline.toml");
+pub(crate) const EXAMPLE: &str = include_str!("../../config/pipeline.toml");
 
 /// A hundred stages take some tens of KiB; their own settings may be tables.
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -65,7 +66,7 @@ pub struct Config {
 
 /// A configuration that cannot be run.
 #[derive(Debug)]
-pub struct InvalidConfig {
+pub(crate) struct InvalidConfig {
     /// Everything that is wrong with it.
     pub diagnostics: Diagnostics,
     /// What it names all the same, so that what is wrong with that can be told together with it;
@@ -78,7 +79,7 @@ pub struct InvalidConfig {
 /// # Errors
 ///
 /// Everything that is wrong with it.
-pub fn load(file: &Path, environment: &Environment) -> Result<Config, InvalidConfig> {
+pub(crate) fn load(file: &Path, environment: &Environment) -> Result<Config, InvalidConfig> {
     let start = Location { file: file.to_owned(), line: 1, column: 1 };
     let unreadable = match read(file).map(String::from_utf8) {
         Ok(Ok(text)) => return parse_parts(file, &text, environment),

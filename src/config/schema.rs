@@ -13,7 +13,7 @@ use super::units::{DURATION_PATTERN, SIZE_PATTERN};
 use crate::words::Word;
 
 /// The schema of `pipeline.toml`, as pretty JSON that ends with a line break.
-pub fn schema() -> String {
+pub(crate) fn schema() -> String {
     let mut schema = table(&ROOT);
     schema["$schema"] = "http://json-schema.org/draft-07/schema#".into();
     schema["title"] = "pipeline.toml of weir".into();

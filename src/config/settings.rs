@@ -52,7 +52,7 @@ pub enum Workers {
 impl Workers {
     /// How many threads that is here. (The standard library heeds CPU affinity and the quotas of
     /// cgroup v1 and v2, rounded down.)
-    pub fn count(self) -> usize {
+    pub(crate) fn count(self) -> usize {
         match self {
             Workers::Auto => {
                 std::thread::available_parallelism().map_or(1, NonZero::get).min(AUTO_WORKERS_MAX)
@@ -76,7 +76,7 @@ impl Environment {
     /// and `weir` itself may hold something else and have been made by somebody else.
     ///
     /// [xdg]: https://specifications.freedesktop.org/basedir-spec/latest/
-    pub fn of_process() -> Environment {
+    pub(crate) fn of_process() -> Environment {
         let folder =
             |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let cache =

@@ -27,13 +27,13 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// A size as it would be written, in the largest unit that is exact.
-pub fn show_size(bytes: u64) -> String {
+pub(crate) fn show_size(bytes: u64) -> String {
     let exact = SIZES.iter().find(|(_, scale)| bytes > 0 && bytes.is_multiple_of(*scale));
     exact.map_or_else(|| format!("{bytes} B"), |(unit, scale)| format!("{}{unit}", bytes / scale))
 }
 
 /// A duration as it would be written, in the largest unit that is exact.
-pub fn show_duration(duration: Duration) -> String {
+pub(crate) fn show_duration(duration: Duration) -> String {
     let ms = duration.as_millis();
     let exact = DURATIONS.iter().find(|(_, scale)| ms > 0 && ms.is_multiple_of(u128::from(*scale)));
     exact.map_or_else(

@@ -14,7 +14,7 @@ const SUFFIX: &str = ".jsonl";
 
 /// The files of a folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Files {
+pub(crate) struct Files {
     /// The numbers of weir's files, ascending.
     pub numbers: Vec<u64>,
     /// Other `*.jsonl` files: nobody looks into them.
@@ -28,7 +28,7 @@ pub struct Files {
 /// # Errors
 ///
 /// When it cannot be read.
-pub fn files(folder: &Path) -> Result<Files, ReadError> {
+pub(crate) fn files(folder: &Path) -> Result<Files, ReadError> {
     look(folder).map_err(|error| ReadError::Folder { path: folder.to_owned(), error })
 }
 
@@ -65,7 +65,7 @@ pub(super) fn path(folder: &Path, number: u64) -> PathBuf {
 /// # Errors
 ///
 /// When it cannot be opened.
-pub fn lines(folder: &Path, number: u64) -> Result<Lines, ReadError> {
+pub(crate) fn lines(folder: &Path, number: u64) -> Result<Lines, ReadError> {
     let path = path(folder, number);
     let input = match File::open(&path) {
         Ok(file) => Some(BufReader::with_capacity(256 << 10, file)),
@@ -77,7 +77,7 @@ pub fn lines(folder: &Path, number: u64) -> Result<Lines, ReadError> {
 
 /// The lines of a file that are not empty. A line is in memory whole.
 #[derive(Debug)]
-pub struct Lines {
+pub(crate) struct Lines {
     path: PathBuf,
     number: u64,
     line: u64,

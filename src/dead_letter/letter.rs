@@ -2,7 +2,7 @@
 
 /// Which part of the pipeline refused an event: the `where` label of the metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Where<'a> {
+pub(crate) enum Where<'a> {
     /// The source: malformed.
     Source,
     /// A stage with `on_error = "dead-letter"`.
@@ -13,7 +13,7 @@ pub enum Where<'a> {
 
 impl<'a> Where<'a> {
     /// The metric label: `source`, the stage's name, `sink`.
-    pub fn label(self) -> &'a str {
+    pub(crate) fn label(self) -> &'a str {
         match self {
             Where::Source => "source",
             Where::Stage(name) => name,
@@ -24,7 +24,7 @@ impl<'a> Where<'a> {
 
 /// One dead letter.
 #[derive(Clone, Copy, Debug)]
-pub struct Letter<'a> {
+pub(crate) struct Letter<'a> {
     /// Which part refused it.
     pub part: Where<'a>,
     /// The `reason` label: one of a closed set.

@@ -34,7 +34,7 @@ impl fmt::Display for LetterStore {
 
 /// The letters of a store, in the order in which they were written. They are read as they are asked
 /// for.
-pub type Letters = Box<dyn Iterator<Item = Result<LetterLine, ReadError>>>;
+pub(crate) type Letters = Box<dyn Iterator<Item = Result<LetterLine, ReadError>>>;
 
 /// What lies somewhere.
 #[derive(Debug)]

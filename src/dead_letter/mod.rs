@@ -40,18 +40,18 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-pub use self::error::DeadLetterError;
-pub use self::folder::{Files, Lines, files, lines};
-pub use self::index::{Entry, Found, Index, Owner, Query, Stub, Usage, Writing, index_body};
-pub use self::kept::{LetterId, LetterLine, NotAnId, ReadError, Version};
-pub use self::letter::{Letter, Where};
-pub use self::letter_store::{Contents, LetterStore, Letters};
-pub use self::record::{Part, Record, RecordError};
-pub use self::replay::{Replay, Sending};
+pub(crate) use self::error::DeadLetterError;
+pub(crate) use self::index::Owner;
+pub(crate) use self::kept::{LetterId, LetterLine, ReadError};
+pub(crate) use self::letter::{Letter, Where};
+pub(crate) use self::letter_store::Contents;
+pub use self::letter_store::LetterStore;
+pub(crate) use self::record::{Part, Record};
+pub(crate) use self::replay::Replay;
 pub use self::selection::{Filter, Selection};
-pub use self::settings::{LetterStoreError, Settings};
+pub(crate) use self::settings::{LetterStoreError, Settings};
 use self::store::Store;
-pub use self::volume::{Ephemeral, ephemeral};
+pub(crate) use self::volume::ephemeral;
 use crate::health::{self, Condition, Health};
 use crate::ledger::{Ledger, ReasonId};
 use crate::shutdown::Shutdown;
@@ -59,7 +59,7 @@ use crate::shutdown::Shutdown;
 /// Bytes that all dead letters of one folder, or of one pipeline in an index, may take. At this
 /// bound the pipeline pauses rather than lose one: 1 GiB is about 400,000 events of 1.1 KB with
 /// their documents.
-pub const BYTES_MAX: u64 = 1 << 30;
+pub(crate) const BYTES_MAX: u64 = 1 << 30;
 /// How often a full folder is looked at again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// How long the end of a run waits at most for a writer that waits.
@@ -134,7 +134,7 @@ impl DeadLetters {
     /// # Errors
     ///
     /// When there is no letter store, or it cannot be read or written.
-    pub fn begin_replay(&mut self) -> Result<Replay, DeadLetterError> {
+    pub(crate) fn begin_replay(&mut self) -> Result<Replay, DeadLetterError> {
         self.is_replay = true;
         match self.kept.as_deref() {
             None => Err(DeadLetterError::NotConfigured {
@@ -156,7 +156,7 @@ impl DeadLetters {
 
     /// Whether all events of this run come from dead letters: then none is worse off for becoming
     /// one again.
-    pub fn is_replay(&self) -> bool {
+    pub(crate) fn is_replay(&self) -> bool {
         self.is_replay
     }
 
@@ -169,7 +169,11 @@ impl DeadLetters {
     ///
     /// When there is no letter store, the disk fails, or the run is ended while nothing can be
     /// written.
-    pub fn write_all(&self, task: &str, letters: &[Letter<'_>]) -> Result<(), DeadLetterError> {
+    pub(crate) fn write_all(
+        &self,
+        task: &str,
+        letters: &[Letter<'_>],
+    ) -> Result<(), DeadLetterError> {
         let Some(first) = letters.first() else { return Ok(()) };
         let Some(kept) = &self.kept else {
             return Err(DeadLetterError::NotConfigured {
@@ -215,7 +219,7 @@ impl DeadLetters {
     }
 
     /// What to count a letter as once it is written.
-    pub fn reason(&self, letter: &Letter<'_>) -> ReasonId {
+    pub(crate) fn reason(&self, letter: &Letter<'_>) -> ReasonId {
         self.ledger.dead_letter_reason(letter.part.label(), letter.reason)
     }
 }

@@ -35,7 +35,7 @@ const WHOLE: u64 = 0;
 
 /// A replay of what lies somewhere; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Replay {
+pub(crate) struct Replay {
     from: From,
     state: Arc<Mutex<State>>,
 }
@@ -74,7 +74,7 @@ impl Replay {
 
     /// The parts that are read one after the other, of those that may hold what is asked for: a
     /// folder's files.
-    pub fn parts(&self, selection: &Selection) -> Vec<u64> {
+    pub(crate) fn parts(&self, selection: &Selection) -> Vec<u64> {
         let all = match &self.from {
             From::Folder(_, files) => files.to_vec(),
             From::Index(_, Some(_)) => vec![WHOLE],
@@ -92,7 +92,7 @@ impl Replay {
     /// # Errors
     ///
     /// When it cannot be opened.
-    pub fn letters(&self, part: u64, selection: &Selection) -> Result<Letters, ReadError> {
+    pub(crate) fn letters(&self, part: u64, selection: &Selection) -> Result<Letters, ReadError> {
         match &self.from {
             From::Folder(folder, _) => Ok(Box::new(folder::lines(folder, part)?)),
             From::Index(index, until) => {
@@ -106,7 +106,7 @@ impl Replay {
     }
 
     /// A letter sets out.
-    pub fn begin(&self, letter: &LetterLine) -> Sending {
+    pub(crate) fn begin(&self, letter: &LetterLine) -> Sending {
         self.lock().entry(part_of(letter.id)).or_default().open += 1;
         let (id, version) = (letter.id, letter.version);
         Sending {
@@ -121,7 +121,7 @@ impl Replay {
     /// # Errors
     ///
     /// When something cannot be removed; that is tried again.
-    pub fn part_is_read(&self, part: u64) -> Result<(), DeadLetterError> {
+    pub(crate) fn part_is_read(&self, part: u64) -> Result<(), DeadLetterError> {
         self.lock().entry(part).or_default().is_read = true;
         // Not those that have letters on their way: each rewriting copies the file.
         self.remove_where(|progress| progress.is_read && progress.open == 0)
@@ -133,7 +133,7 @@ impl Replay {
     /// # Errors
     ///
     /// When something cannot be removed; that is tried again.
-    pub fn remove_some(&self) -> Result<(), DeadLetterError> {
+    pub(crate) fn remove_some(&self) -> Result<(), DeadLetterError> {
         match self.from {
             From::Folder(..) => Ok(()),
             From::Index(..) => self.remove_where(|progress| progress.done.len() >= REMOVE_MAX),
@@ -145,7 +145,7 @@ impl Replay {
     /// # Errors
     ///
     /// When some cannot be removed: they are still there.
-    pub fn remove_arrived(&self) -> Result<(), DeadLetterError> {
+    pub(crate) fn remove_arrived(&self) -> Result<(), DeadLetterError> {
         let mut failures = 0;
         loop {
             match (self.remove_where(|_| true), &self.from) {
@@ -219,21 +219,21 @@ fn part_of(id: LetterId) -> u64 {
 /// A letter whose events are being sent. One that is dropped before [`Sending::sent`] stays where
 /// it is.
 #[derive(Debug)]
-pub struct Sending {
+pub(crate) struct Sending {
     way: Arc<Way>,
     events: u64,
 }
 
 impl Sending {
     /// Some of its events are about to be sent; the answer is told when they are settled.
-    pub fn ticket(&mut self, events: u64) -> Arc<dyn Settlement> {
+    pub(crate) fn ticket(&mut self, events: u64) -> Arc<dyn Settlement> {
         self.events += events;
         self.way.open.fetch_add(events, Ordering::AcqRel);
         self.way.clone()
     }
 
     /// All its events were sent: how many. A letter without one stays where it is.
-    pub fn sent(self) -> u64 {
+    pub(crate) fn sent(self) -> u64 {
         if self.events == 0 {
             self.way.end(false);
         } else {

@@ -18,7 +18,7 @@ pub struct Filter {
 
 impl Filter {
     /// Whether the letter is such a one.
-    pub fn matches(&self, record: &Record) -> bool {
+    pub(crate) fn matches(&self, record: &Record) -> bool {
         self.part.is_none_or(|part| part == record.part)
             && (self.stage.is_none() || self.stage == record.stage)
             && self.reason.as_ref().is_none_or(|reason| *reason == record.reason)
@@ -36,7 +36,7 @@ pub enum Selection {
 
 impl Selection {
     /// Whether what stands there is asked for, if it [matches](Selection::matches).
-    pub fn has_line(&self, id: LetterId) -> bool {
+    pub(crate) fn has_line(&self, id: LetterId) -> bool {
         match self {
             Selection::Ids(ids) => ids.contains(&id),
             Selection::All(_) => true,
@@ -44,7 +44,7 @@ impl Selection {
     }
 
     /// Whether a letter of a line that is asked for is one.
-    pub fn matches(&self, record: &Record) -> bool {
+    pub(crate) fn matches(&self, record: &Record) -> bool {
         match self {
             Selection::Ids(_) => true,
             Selection::All(filter) => filter.matches(record),
@@ -52,7 +52,7 @@ impl Selection {
     }
 
     /// Whether a line that cannot be read is meant too: nobody knows what it would match.
-    pub fn has_unreadable(&self) -> bool {
+    pub(crate) fn has_unreadable(&self) -> bool {
         match self {
             Selection::Ids(_) => true,
             Selection::All(filter) => *filter == Filter::default(),

@@ -19,7 +19,7 @@ const EMPTY_DIR: &str = "/kubernetes.io~empty-dir/";
 
 /// What a folder is on that goes with the pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ephemeral {
+pub(crate) enum Ephemeral {
     /// The container's own file system: gone when the container restarts.
     Container,
     /// Memory.
@@ -30,7 +30,7 @@ pub enum Ephemeral {
 
 impl Ephemeral {
     /// For people, behind "is on".
-    pub fn what(self) -> &'static str {
+    pub(crate) fn what(self) -> &'static str {
         match self {
             Ephemeral::Container => {
                 "the container's own file system, which is gone when the container restarts"
@@ -43,7 +43,7 @@ impl Ephemeral {
 
 /// What this process's pod takes with it of a folder, which need not exist; `None` when it is not
 /// known to, or when this is no pod.
-pub fn ephemeral(folder: &Path) -> Option<Ephemeral> {
+pub(crate) fn ephemeral(folder: &Path) -> Option<Ephemeral> {
     if !Path::new(SERVICE_ACCOUNT).exists() && std::env::var_os(SERVICE_HOST).is_none() {
         return None;
     }

@@ -44,7 +44,7 @@ pub enum RejectionKind {
 
 impl RejectionKind {
     /// The metric label.
-    pub fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             RejectionKind::Syntax => "syntax",
             RejectionKind::Utf8 => "utf8",
@@ -74,7 +74,12 @@ pub struct Rejection {
 
 impl Rejection {
     /// Keeps what a dead letter keeps of `bytes`.
-    pub fn new(bytes: &[u8], location: String, kind: RejectionKind, detail: String) -> Rejection {
+    pub(crate) fn new(
+        bytes: &[u8],
+        location: String,
+        kind: RejectionKind,
+        detail: String,
+    ) -> Rejection {
         let kept = if bytes.len() > EVENT_BYTES_MAX || kind == RejectionKind::TooLarge {
             &bytes[..bytes.len().min(DEAD_LETTER_HEAD_BYTES)]
         } else {
@@ -105,12 +110,12 @@ impl Chunk {
     }
 
     /// The root members of one of this chunk's events.
-    pub fn event_members(&self, event: &Event) -> &[Member] {
+    pub(crate) fn event_members(&self, event: &Event) -> &[Member] {
         &self.members[event.head.members.start as usize..event.head.members.end as usize]
     }
 
     /// How many outcomes this chunk owes: valid events and rejections.
-    pub fn received(&self) -> u64 {
+    pub(crate) fn received(&self) -> u64 {
         (self.events.len() + self.rejections.len()) as u64
     }
 
@@ -135,7 +140,7 @@ impl Drop for Chunk {
 /// A fixed number of chunks: taking one waits until one is free, so the pool is the bound on
 /// raw events in memory.
 #[derive(Clone, Debug)]
-pub struct ChunkPool(Arc<PoolState>);
+pub(crate) struct ChunkPool(Arc<PoolState>);
 
 #[derive(Debug)]
 struct PoolState {
@@ -160,7 +165,7 @@ impl PoolState {
 
 impl ChunkPool {
     /// A pool of `size` chunks; memory is allocated when a chunk is first filled.
-    pub fn new(size: usize) -> ChunkPool {
+    pub(crate) fn new(size: usize) -> ChunkPool {
         let free = (0..size).map(|_| Chunk::default()).collect();
         ChunkPool(Arc::new(PoolState {
             free: Mutex::new(free),
@@ -170,7 +175,7 @@ impl ChunkPool {
     }
 
     /// A free chunk, if there is one now.
-    pub fn try_take(&self) -> Option<Chunk> {
+    pub(crate) fn try_take(&self) -> Option<Chunk> {
         let mut chunk = self.lock().pop()?;
         chunk.pool = Some(self.0.clone());
         Some(chunk)
@@ -178,7 +183,7 @@ impl ChunkPool {
 
     /// Waits, asleep on this thread, for a free chunk. Looks up at least every `period`, and gives
     /// up when `go_on` says so.
-    pub fn take_blocking_while(
+    pub(crate) fn take_blocking_while(
         &self,
         period: Duration,
         mut go_on: impl FnMut() -> bool,
@@ -197,7 +202,7 @@ impl ChunkPool {
     }
 
     /// Waits for a free chunk. Cancel-safe.
-    pub async fn take(&self) -> Chunk {
+    pub(crate) async fn take(&self) -> Chunk {
         loop {
             // notify_one stores a permit, so a return between these two lines is not missed.
             if let Some(chunk) = self.try_take() {

@@ -19,13 +19,13 @@ const ESCAPED: u32 = 1 << 31;
 
 impl Span {
     /// A span without escapes.
-    pub fn plain(start: usize, end: usize) -> Span {
+    pub(crate) fn plain(start: usize, end: usize) -> Span {
         // Events are at most EVENT_BYTES_MAX bytes, far below 2^31.
         Span { start: start as u32, len: (end - start) as u32 }
     }
 
     /// A string's span whose text has `\` escapes.
-    pub fn escaped(start: usize, end: usize) -> Span {
+    pub(crate) fn escaped(start: usize, end: usize) -> Span {
         Span { start: start as u32, len: (end - start) as u32 | ESCAPED }
     }
 
@@ -36,17 +36,17 @@ impl Span {
     }
 
     /// Length in bytes, escapes as written.
-    pub fn len(self) -> usize {
+    pub(crate) fn len(self) -> usize {
         (self.len & !ESCAPED) as usize
     }
 
     /// Nothing there: an absent member, or an empty string.
-    pub fn is_empty(self) -> bool {
+    pub(crate) fn is_empty(self) -> bool {
         self.len() == 0
     }
 
     /// Whether the text has `\` escapes and must be decoded.
-    pub fn has_escapes(self) -> bool {
+    pub(crate) fn has_escapes(self) -> bool {
         self.len & ESCAPED != 0
     }
 }
@@ -151,7 +151,7 @@ pub struct Original<'a> {
 impl<'a> Original<'a> {
     /// `metadata.uid` and `metadata.resourceVersion`, decoded, where the event has both: what tells
     /// it from every other.
-    pub fn identity(&self) -> Option<(Cow<'a, str>, Cow<'a, str>)> {
+    pub(crate) fn identity(&self) -> Option<(Cow<'a, str>, Cow<'a, str>)> {
         let (uid, version) = (self.head.uid, self.head.resource_version);
         let text = |span: Span| decode(&self.bytes[span.range()]);
         (!uid.is_empty() && !version.is_empty()).then(|| (text(uid), text(version)))

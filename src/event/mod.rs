@@ -31,30 +31,38 @@ pub(crate) mod varint;
 mod view;
 mod written;
 
-pub use chunk::{Chunk, ChunkPool, Event, Rejection, RejectionKind};
+pub use chunk::{Chunk, Event};
+pub(crate) use chunk::{ChunkPool, Rejection, RejectionKind};
 pub use document::{Document, DocumentIdentity, Documents};
-pub use edits::{EditError, Edits};
-pub use encode::{EncodeSettings, StageError, encode};
-pub use head::{EventType, Head, Member, Original, Span};
-pub use json::{ScanError, Scanner, decode};
+pub(crate) use edits::EditError;
+pub use edits::Edits;
+pub(crate) use encode::StageError;
+pub use encode::{EncodeSettings, encode};
+pub(crate) use head::EventType;
+pub use head::{Head, Member, Original, Span};
+pub use json::Scanner;
+pub(crate) use json::{ScanError, decode};
 pub use origin::Origin;
-pub use parse::{ParseError, Parsed, parse};
+pub(crate) use parse::ParseError;
+pub use parse::{Parsed, parse};
 pub(crate) use parse::{join_lines, parse_unchanged};
 pub(crate) use rewrite::rewrite;
-pub use time::{Micros, parse_rfc3339};
-pub use view::{EventView, Field};
-pub use written::written_at;
+pub(crate) use time::Micros;
+pub use time::parse_rfc3339;
+pub use view::EventView;
+pub(crate) use view::Field;
+pub(crate) use written::written_at;
 
 /// An event larger than this is not read into memory whole: it is skipped to its end and
 /// dead-lettered with its first [`DEAD_LETTER_HEAD_BYTES`]. The API server's own limit for one
 /// object is 1.5 MiB (etcd's `--max-request-bytes`).
-pub const EVENT_BYTES_MAX: usize = 2 << 20;
+pub(crate) const EVENT_BYTES_MAX: usize = 2 << 20;
 /// What is kept of an event larger than [`EVENT_BYTES_MAX`].
-pub const DEAD_LETTER_HEAD_BYTES: usize = 64 << 10;
+pub(crate) const DEAD_LETTER_HEAD_BYTES: usize = 64 << 10;
 /// The size of a pooled chunk.
-pub const CHUNK_BYTES: usize = 256 << 10;
+pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 /// A chunk with this many events is full: `{"involvedObject":{}}` is an event, and its head is
 /// larger than its text. A chunk of ordinary events holds about 240.
-pub const CHUNK_EVENTS_MAX: usize = 1024;
+pub(crate) const CHUNK_EVENTS_MAX: usize = 1024;
 /// JSON nested deeper than this is malformed.
-pub const DEPTH_MAX: usize = 128;
+pub(crate) const DEPTH_MAX: usize = 128;

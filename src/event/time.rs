@@ -6,7 +6,7 @@
 //! A leap second (`:60`) is no Unix time; it is read as the second before, as jiff does.
 
 /// Microseconds since the Unix epoch, UTC.
-pub type Micros = i64;
+pub(crate) type Micros = i64;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;

@@ -9,7 +9,7 @@ use super::trusted::{Children, decode, find_at, string_content};
 /// is neither.
 ///
 /// `event` was found valid before.
-pub fn written_at(event: &[u8]) -> Option<Micros> {
+pub(crate) fn written_at(event: &[u8]) -> Option<Micros> {
     let metadata = &event[find_at(event, "/metadata")?];
     let created = find_at(metadata, "/creationTimestamp").and_then(|at| time(&metadata[at]));
     managed_times(metadata).fold(created, |latest, time| latest.max(Some(time)))

@@ -9,7 +9,7 @@
 //! Invariant: a configuration that is there but wrong is an error, never a reason to try the next
 //! place.
 
-pub mod lease;
+pub(crate) mod lease;
 
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -134,7 +134,7 @@ impl Surroundings {
 /// # Errors
 ///
 /// When nothing is configured, or what is configured cannot be used.
-pub async fn client() -> Result<Client, ClientError> {
+pub(crate) async fn client() -> Result<Client, ClientError> {
     crate::tls::install_crypto_provider();
     let place = Surroundings::of_process().place()?;
     let config = match &place {

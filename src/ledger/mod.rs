@@ -22,9 +22,10 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 
-pub use self::held::{Held, Settlement};
+pub use self::held::Held;
+pub(crate) use self::held::Settlement;
 pub use self::snapshot::Snapshot;
-pub use self::tally::{Delivered, ReasonId, Tally};
+pub(crate) use self::tally::{Delivered, ReasonId, Tally};
 
 /// The account; cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -46,13 +47,13 @@ struct Account {
 
 impl Ledger {
     /// The id of a pair of labels of `weir_events_filtered_total{stage,reason}`; registers it once.
-    pub fn filter_reason(&self, stage: &str, reason: &str) -> ReasonId {
+    pub(crate) fn filter_reason(&self, stage: &str, reason: &str) -> ReasonId {
         register(&mut self.lock().filter_labels, stage, reason)
     }
 
     /// The id of a pair of labels of `weir_events_dead_lettered_total{where,reason}`; registers it
     /// once.
-    pub fn dead_letter_reason(&self, place: &str, reason: &str) -> ReasonId {
+    pub(crate) fn dead_letter_reason(&self, place: &str, reason: &str) -> ReasonId {
         register(&mut self.lock().dead_letter_labels, place, reason)
     }
 
@@ -62,18 +63,18 @@ impl Ledger {
     }
 
     /// Events that an earlier run left on this machine's disk.
-    pub fn recover(&self, count: u64) -> Held {
+    pub(crate) fn recover(&self, count: u64) -> Held {
         self.enter(count, |account| &mut account.recovered)
     }
 
     /// Events of dead letters that set out again.
-    pub fn replay(&self, count: u64) -> Held {
+    pub(crate) fn replay(&self, count: u64) -> Held {
         self.enter(count, |account| &mut account.replayed)
     }
 
     /// The run ends before all events have an outcome: those whose holders have ended, or end from
     /// now on, count as in flight, so that the last reading says how many they were.
-    pub fn cut_short(&self) {
+    pub(crate) fn cut_short(&self) {
         self.lock().is_cut_short = true;
     }
 

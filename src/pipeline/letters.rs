@@ -14,7 +14,7 @@ use crate::source::Letters;
 /// # Errors
 ///
 /// [`LetterStore::configured`].
-pub fn letter_store(
+pub(crate) fn letter_store(
     settings: &Settings,
     shutdown: &Shutdown,
 ) -> Result<Option<LetterStore>, LetterStoreError> {

@@ -27,9 +27,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use self::ending::{PartEnd, Running};
-pub use self::error::RunError;
+pub(crate) use self::error::RunError;
 use self::leading::Leading;
-pub use self::letters::letter_store;
+pub(crate) use self::letters::letter_store;
 use crate::admin;
 use crate::blocking::blocking;
 use crate::buffer;
@@ -62,7 +62,7 @@ pub struct Finished {
 
 /// Runs a pipeline until its source ends or a signal stops it. Blocks the calling thread. A source
 /// adds what it has read, in bytes, to `read`.
-pub fn run(settings: Settings, read: Arc<AtomicU64>) -> Finished {
+pub(crate) fn run(settings: Settings, read: Arc<AtomicU64>) -> Finished {
     run_from(settings, None, read)
 }
 

@@ -17,7 +17,7 @@ const NAME: &str = "position.json";
 
 /// What the folder says.
 #[derive(Debug)]
-pub enum Saved {
+pub(crate) enum Saved {
     /// A record.
     Record(Record),
     /// No run has saved anything here.
@@ -65,7 +65,7 @@ impl Store for Folder {
 /// # Errors
 ///
 /// When that cannot be found out.
-pub fn load(folder: &Path) -> Result<Saved, FileError> {
+pub(crate) fn load(folder: &Path) -> Result<Saved, FileError> {
     let path = folder.join(NAME);
     match std::fs::read(&path) {
         Ok(bytes) => Ok(match Record::decode(&String::from_utf8_lossy(&bytes)) {
@@ -83,7 +83,7 @@ pub fn load(folder: &Path) -> Result<Saved, FileError> {
 /// # Errors
 ///
 /// When it cannot be written; the one before is still there.
-pub fn save(folder: &Path, record: &Record, durably: bool) -> Result<(), FileError> {
+pub(crate) fn save(folder: &Path, record: &Record, durably: bool) -> Result<(), FileError> {
     let path = folder.join(NAME);
     let new = path.with_extension("json.new");
     let write = || -> io::Result<()> {
@@ -108,7 +108,7 @@ pub fn save(folder: &Path, record: &Record, durably: bool) -> Result<(), FileErr
 /// # Errors
 ///
 /// When it cannot be removed.
-pub fn remove(folder: &Path) -> Result<bool, FileError> {
+pub(crate) fn remove(folder: &Path) -> Result<bool, FileError> {
     let path = folder.join(NAME);
     match std::fs::remove_file(&path) {
         Ok(()) => Ok(true),

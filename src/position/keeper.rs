@@ -66,7 +66,7 @@ impl Keeper {
     /// # Errors
     ///
     /// When the folder cannot be read, or was saved for another target.
-    pub fn open(
+    pub(crate) fn open(
         folder: Option<&Path>,
         has_spool: bool,
         identity: Identity,
@@ -136,7 +136,7 @@ impl Keeper {
     /// # Errors
     ///
     /// When it was written for another target.
-    pub fn adopt(&self, mark: Option<&str>) -> Result<Option<Positions>, KeepError> {
+    pub(crate) fn adopt(&self, mark: Option<&str>) -> Result<Option<Positions>, KeepError> {
         let mut state = self.lock();
         let Some(text) = mark.filter(|text| !text.is_empty()) else {
             // What is still open of an earlier term is read again, and rewinds no mark.
@@ -160,24 +160,24 @@ impl Keeper {
     }
 
     /// What a Lease is to hold: the record of these marks; `None` while there are none.
-    pub fn record(&self, marks: Positions) -> Option<String> {
+    pub(crate) fn record(&self, marks: Positions) -> Option<String> {
         let identity = self.lock().identity.clone();
         (!marks.is_empty()).then(|| Record::new(identity, marks).encode())
     }
 
     /// Where the marks are kept.
-    pub fn tracker(&self) -> Tracker {
+    pub(crate) fn tracker(&self) -> Tracker {
         self.lock().tracker.clone()
     }
 
     /// Whether something was saved that cannot be used: then `start = "now"` would leave a gap.
-    pub fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         self.lock().is_lost
     }
 
     /// The source has told its cluster's UID, or keeps it to itself. Marks of another one are
     /// forgotten.
-    pub fn source_is(&self, cluster: Option<String>) {
+    pub(crate) fn source_is(&self, cluster: Option<String>) {
         let mut state = self.lock();
         state.identity.cluster = cluster.or(state.identity.cluster.take());
         let misfit = state.found.as_ref().and_then(|found| found.fits(&state.identity).err());
@@ -198,7 +198,7 @@ impl Keeper {
     /// # Errors
     ///
     /// When it is not the one that the positions were saved for.
-    pub fn target_is(&self, cluster: Option<String>) -> Result<(), KeepError> {
+    pub(crate) fn target_is(&self, cluster: Option<String>) -> Result<(), KeepError> {
         let mut state = self.lock();
         state.identity.target.cluster = cluster.or(state.identity.target.cluster.take());
         let misfit = state.found.as_ref().and_then(|found| found.fits(&state.identity).err());
@@ -217,7 +217,7 @@ impl Keeper {
     /// # Errors
     ///
     /// When they cannot be written; those from before are still there.
-    pub fn save(&self, durably: bool) -> Result<(), FileError> {
+    pub(crate) fn save(&self, durably: bool) -> Result<(), FileError> {
         let mut state = self.lock();
         let Some(store) = state.store.clone() else { return Ok(()) };
         let record = Record::new(state.identity.clone(), state.tracker.marks());

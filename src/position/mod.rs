@@ -17,7 +17,7 @@
 //! cluster was restored or replaced, or something that was read is lost on disk: then it is
 //! [`Position::Nowhere`] until what is read anew reaches one.
 
-pub mod file;
+pub(crate) mod file;
 mod keeper;
 mod record;
 mod tracker;
@@ -27,9 +27,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use keeper::{KeepError, Keeper};
-pub use record::{Identity, Misfit, Record, RecordError, Target};
-pub use tracker::Tracker;
+pub(crate) use keeper::KeepError;
+pub use keeper::Keeper;
+pub(crate) use record::{Identity, Misfit, Record, RecordError, Target};
+pub(crate) use tracker::Tracker;
 
 /// How far one scope is read, in the scope's own order. Saved as text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -81,7 +82,7 @@ impl fmt::Display for Position {
 }
 
 /// A position for each scope that has one, by the scope's name.
-pub type Positions = BTreeMap<String, Position>;
+pub(crate) type Positions = BTreeMap<String, Position>;
 
 #[cfg(test)]
 mod tests;

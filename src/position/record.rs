@@ -13,7 +13,7 @@ const VERSION: u32 = 1;
 
 /// One pipeline's marks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub(crate) struct Record {
     version: u32,
     /// Whose they are.
     #[serde(flatten)]
@@ -24,7 +24,7 @@ pub struct Record {
 
 /// Between what and what a pipeline carries events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// The pipeline's `name`.
     pub pipeline: String,
     /// What is read: `kubernetes`, or the path of a file.
@@ -38,7 +38,7 @@ pub struct Identity {
 
 /// Where events go.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Target {
+pub(crate) struct Target {
     /// `opensearch`, `file` or `stdout`.
     pub kind: String,
     /// The OpenSearch cluster's `cluster_uuid`, once it has been reached.
@@ -65,7 +65,7 @@ pub enum RecordError {
 
 /// Why a record is not for this run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Misfit {
+pub(crate) enum Misfit {
     /// The positions mean nothing here: another cluster, or another file.
     Source {
         /// What the record says.
@@ -84,12 +84,12 @@ pub enum Misfit {
 
 impl Record {
     /// A record of now.
-    pub fn new(identity: Identity, positions: Positions) -> Record {
+    pub(crate) fn new(identity: Identity, positions: Positions) -> Record {
         Record { version: VERSION, identity, positions }
     }
 
     /// One line of JSON.
-    pub fn encode(&self) -> String {
+    pub(crate) fn encode(&self) -> String {
         // Strings and maps of strings: nothing that could fail to serialize.
         serde_json::to_string(self).unwrap_or_default()
     }
@@ -99,7 +99,7 @@ impl Record {
     /// # Errors
     ///
     /// When it is no such thing, or of a newer version.
-    pub fn decode(text: &str) -> Result<Record, RecordError> {
+    pub(crate) fn decode(text: &str) -> Result<Record, RecordError> {
         #[derive(Deserialize)]
         struct Versioned {
             version: u32,
@@ -117,7 +117,7 @@ impl Record {
     /// # Errors
     ///
     /// With the first difference: of the source, then of the target.
-    pub fn fits(&self, now: &Identity) -> Result<(), Misfit> {
+    pub(crate) fn fits(&self, now: &Identity) -> Result<(), Misfit> {
         let saved = &self.identity;
         let differ =
             |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
@@ -135,7 +135,7 @@ impl Record {
 
 impl Identity {
     /// What is read, for people.
-    pub fn source_text(&self) -> String {
+    pub(crate) fn source_text(&self) -> String {
         match &self.cluster {
             Some(cluster) => format!("{} (cluster {cluster})", self.source),
             None => self.source.clone(),
@@ -143,7 +143,7 @@ impl Identity {
     }
 
     /// Which pipeline sends where, for people.
-    pub fn target_text(&self) -> String {
+    pub(crate) fn target_text(&self) -> String {
         let Target { kind, cluster, index, mode } = &self.target;
         let part = |name: &str, value: &Option<String>| {
             value.as_ref().map(|value| format!(", {name} {value}")).unwrap_or_default()

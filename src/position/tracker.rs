@@ -91,7 +91,7 @@ impl Settlement for Ticket {
 impl Tracker {
     /// Begins where others have come to: an earlier run, or another replica. What is still open was
     /// issued for other marks, and moves these no more.
-    pub fn begin(&self, marks: Positions) {
+    pub(crate) fn begin(&self, marks: Positions) {
         let scope = |(name, mark)| Scope::new(name, Some(mark));
         let mut state = self.lock();
         state.scopes = marks.into_iter().map(scope).collect();
@@ -101,7 +101,7 @@ impl Tracker {
     /// The next chunk of a scope: `events` of it are to be done with, and then `reaches` is
     /// reached. `None` where nothing new is: in the middle of a list. The answer is told as
     /// they are done with.
-    pub fn issue(
+    pub(crate) fn issue(
         &self,
         scope: &str,
         events: u64,
@@ -134,7 +134,7 @@ impl Tracker {
     }
 
     /// The marks of all scopes that have one.
-    pub fn marks(&self) -> Positions {
+    pub(crate) fn marks(&self) -> Positions {
         self.lock()
             .scopes
             .iter()
@@ -145,7 +145,7 @@ impl Tracker {
     /// Rewinds a scope whose positions mean nothing any more: its cluster was restored, and numbers
     /// anew from before them. Its mark is [`Position::Nowhere`] until a new position is reached;
     /// what is open is still done with, and reaches nothing.
-    pub fn rewind(&self, scope: &str) {
+    pub(crate) fn rewind(&self, scope: &str) {
         let mut state = self.lock();
         if let Some(scope) = state.scopes.iter_mut().find(|other| other.name == scope) {
             scope.rewind();
@@ -156,12 +156,12 @@ impl Tracker {
 
     /// How often marks were rewound: those of one scope, or all because something was lost, or
     /// forgotten.
-    pub fn rewinds(&self) -> u64 {
+    pub(crate) fn rewinds(&self) -> u64 {
         *self.0.rewinds.borrow()
     }
 
     /// Tells of each rewind.
-    pub fn watch_rewinds(&self) -> watch::Receiver<u64> {
+    pub(crate) fn watch_rewinds(&self) -> watch::Receiver<u64> {
         self.0.rewinds.subscribe()
     }
 
@@ -174,7 +174,7 @@ impl Tracker {
     /// Rewinds all scopes: something that had been read is lost, and nobody knows of which scope it
     /// was. Every mark is [`Position::Nowhere`] until its source reads it again: at once where it
     /// can, else in the next run.
-    pub fn rewind_all(&self) {
+    pub(crate) fn rewind_all(&self) {
         let mut state = self.lock();
         for scope in &mut state.scopes {
             scope.rewind();
@@ -188,7 +188,7 @@ impl Tracker {
     }
 
     /// How often that happened. Changes are seen from the first one on, also from before this call.
-    pub fn losses(&self) -> watch::Receiver<u64> {
+    pub(crate) fn losses(&self) -> watch::Receiver<u64> {
         let mut losses = self.0.losses.subscribe();
         if *losses.borrow() > 0 {
             losses.mark_changed();
@@ -198,13 +198,13 @@ impl Tracker {
 
     /// Has `save` run after each loss, before what was lost counts as done with: it is to save the
     /// marks, and to wait for the disk. The first one holds.
-    pub fn on_loss(&self, save: impl Fn() + Send + Sync + 'static) {
+    pub(crate) fn on_loss(&self, save: impl Fn() + Send + Sync + 'static) {
         // Nobody else is ever asked to.
         let _ = self.0.on_loss.0.set(Box::new(save));
     }
 
     /// Forgets all marks: they were another cluster's. What is open goes on.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         let mut state = self.lock();
         state.scopes.iter_mut().for_each(|scope| scope.mark = None);
         self.count_rewind(state);

@@ -23,7 +23,7 @@ pub enum Settings {
 
 impl Settings {
     /// How to reach the OpenSearch that documents go to, if that is where they go.
-    pub fn connection(&self) -> Option<&Connection> {
+    pub(crate) fn connection(&self) -> Option<&Connection> {
         match self {
             Settings::OpenSearch(settings) => Some(&settings.connection),
             Settings::File { .. } | Settings::Stdout => None,
@@ -32,13 +32,13 @@ impl Settings {
 
     /// What documents must carry for this sink. The caller adds what is not the sink's to know
     /// (`cluster`).
-    pub fn encode_settings(&self) -> EncodeSettings {
+    pub(crate) fn encode_settings(&self) -> EncodeSettings {
         let addresses = matches!(self, Settings::OpenSearch(_));
         EncodeSettings { identity: addresses, keep_source: addresses, ..EncodeSettings::default() }
     }
 
     /// Where documents go, as far as the settings say.
-    pub fn target(&self) -> Target {
+    pub(crate) fn target(&self) -> Target {
         let kind = |kind: &str| Target { kind: kind.to_owned(), ..Target::default() };
         match self {
             Settings::OpenSearch(settings) => Target {
@@ -84,7 +84,7 @@ pub struct IndexPattern {
 
 impl IndexPattern {
     /// The name without the date.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{}{}", self.prefix, self.suffix)
     }
 }
@@ -110,7 +110,7 @@ pub enum DateFormat {
 
 impl DateFormat {
     /// As the configuration has it.
-    pub fn placeholder(self) -> &'static str {
+    pub(crate) fn placeholder(self) -> &'static str {
         match self {
             DateFormat::Day => "{yyyy.MM.dd}",
             DateFormat::Month => "{yyyy.MM}",

@@ -9,16 +9,17 @@
 //! - `letters` reads dead letters that are to be replayed.
 
 mod file;
-pub mod framer;
+pub(crate) mod framer;
 mod frames;
-pub mod kubernetes;
+pub(crate) mod kubernetes;
 mod letters;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use file::{FileError, run_file, run_stdin};
-pub use letters::{Account, Counts, Kept, Letters, replay};
+pub(crate) use file::{FileError, run_file, run_stdin};
+pub use letters::{Account, Letters};
+pub(crate) use letters::{Counts, replay};
 
 use crate::blocking::blocking;
 use crate::dead_letter::ReadError;
@@ -47,7 +48,7 @@ pub enum Settings {
 
 impl Settings {
     /// What is read, as saved positions name it.
-    pub fn identity(&self) -> String {
+    pub(crate) fn identity(&self) -> String {
         match self {
             Settings::Kubernetes(_) => "kubernetes".to_owned(),
             Settings::File { path, .. } => format!("file {}", absolute(path).display()),
@@ -121,7 +122,7 @@ const TASK: Part = Part::Source;
 /// When there is no usable API server, the file or stdin cannot be read, or the next part of the
 /// pipeline has ended. An API server that cannot be reached, or refuses, is no error: that is
 /// retried, and shown.
-pub async fn run(
+pub(crate) async fn run(
     settings: &Settings,
     sender: SourceSender,
     keeper: Keeper,

@@ -58,7 +58,7 @@ pub enum Compiler {
 
 impl Compiler {
     /// A child of the running binary, with the ordinary limits.
-    pub fn child() -> Compiler {
+    pub(crate) fn child() -> Compiler {
         Compiler::Child { weir: None, limits: CompileLimits::default() }
     }
 }
@@ -208,7 +208,7 @@ fn judge(status: ExitStatus, stderr: String, limits: &CompileLimits) -> Result<(
 
 /// What the hidden subcommand [`COMPILE_COMMAND`] does: limits itself, compiles the module on stdin
 /// to stdout, and answers its exit code. The reason for a failure is on stderr.
-pub fn compile_as_child(memory_bytes: u64, cpu_seconds: u64) -> std::process::ExitCode {
+pub(crate) fn compile_as_child(memory_bytes: u64, cpu_seconds: u64) -> std::process::ExitCode {
     match limit_this_process(memory_bytes, cpu_seconds).and_then(|()| compile_stdin()) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err((code, why)) => {

@@ -33,7 +33,7 @@ pub(super) struct Loaded {
 
 /// What a stage is and can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Description {
+pub(crate) struct Description {
     /// Its name.
     pub name: String,
     /// Its module.
@@ -49,7 +49,7 @@ pub struct Description {
 
 impl Chain {
     /// What its stages are and can do, in order.
-    pub fn describe(&self) -> Vec<Description> {
+    pub(crate) fn describe(&self) -> Vec<Description> {
         let stages = self.0.stages.iter().zip(&self.0.loaded);
         let describe = |(stage, loaded): (&Arc<Stage>, &Loaded)| Description {
             name: stage.name().to_owned(),

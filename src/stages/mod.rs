@@ -37,12 +37,13 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use cache::CacheError;
-pub use compile::{COMPILE_COMMAND, CompileError, CompileLimits, Compiler, compile_as_child};
-pub use contract::{ExportError, UnknownImport};
-pub use load::{LoadContext, LoadError, ModuleError, load};
-pub use loaded::{Chain, Description};
-pub use worker::{Worker, WorkerError};
+pub(crate) use compile::compile_as_child;
+pub use compile::{COMPILE_COMMAND, CompileLimits, Compiler};
+pub use load::{LoadContext, load};
+pub(crate) use load::{LoadError, ModuleError};
+pub use loaded::Chain;
+pub(crate) use loaded::Description;
+pub(crate) use worker::{Worker, WorkerError};
 
 use std::path::PathBuf;
 use std::time::Duration;

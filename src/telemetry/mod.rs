@@ -8,7 +8,7 @@
 mod limit;
 mod progress;
 
-pub use progress::Progress;
+pub(crate) use progress::Progress;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 use limit::{Kinds, RateLimited};
 
 /// The environment variable that says which lines to show.
-pub const FILTER_VARIABLE: &str = "WEIR_LOG";
+pub(crate) const FILTER_VARIABLE: &str = "WEIR_LOG";
 const FILTER_DEFAULT: &str = "info";
 /// These libraries log each retry of theirs as an error, without a bound; weir says the same once.
 /// A filter that names them turns them on. What lines were left out is said whatever their level
@@ -32,7 +32,7 @@ const FILTER_OWN: &str = "kube_client=off,rustls_platform_verifier=off,weir::tel
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// `human` when stderr is a terminal, `json` otherwise.
     #[default]
     Auto,
@@ -58,7 +58,7 @@ pub enum TelemetryError {
 
 /// What shows logs and progress; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Telemetry {
+pub(crate) struct Telemetry {
     bars: Option<MultiProgress>,
     kinds: Kinds,
 }
@@ -69,7 +69,7 @@ impl Telemetry {
     /// # Errors
     ///
     /// When `WEIR_LOG` is no filter, or logs were set up before.
-    pub fn init(format: LogFormat) -> Result<Telemetry, TelemetryError> {
+    pub(crate) fn init(format: LogFormat) -> Result<Telemetry, TelemetryError> {
         let asked = std::env::var(FILTER_VARIABLE);
         let asked = asked.as_deref().unwrap_or(FILTER_DEFAULT);
         let filter = EnvFilter::try_new(format!("{FILTER_OWN},{asked}"));
@@ -95,13 +95,13 @@ impl Telemetry {
 
     /// Says how many log lines were left out and not told yet. What is logged from then on is not
     /// shown: the command's own last line is the last.
-    pub fn end(self) {
+    pub(crate) fn end(self) {
         self.kinds.end();
     }
 
     /// Shows how far `read` is on its way to `total` bytes, until that is dropped; `None` where
     /// nobody is watching.
-    pub fn progress(&self, total: u64, read: &Arc<AtomicU64>) -> Option<Progress> {
+    pub(crate) fn progress(&self, total: u64, read: &Arc<AtomicU64>) -> Option<Progress> {
         self.bars.as_ref().map(|bars| Progress::new(bars, total, read.clone()))
     }
 }

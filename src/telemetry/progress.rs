@@ -14,7 +14,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 /// A bar that follows a counter until it is dropped; then it goes away.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// Dropped to end the thread.
     end: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,

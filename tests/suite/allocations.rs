@@ -5,14 +5,14 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Duration;
 
-use weir::dead_letter::DeadLetters;
-use weir::event::{Documents, EncodeSettings};
-use weir::handoff::{Closed, Outbox, SourceSender};
-use weir::health::Health;
-use weir::ledger::{Held, Ledger};
-use weir::metrics::Metrics;
-use weir::shutdown::Shutdown;
-use weir::stages::{Compiler, LoadContext, Match, OnError, StageSettings, Wasi, load};
+use weir::internals::dead_letter::DeadLetters;
+use weir::internals::event::{Documents, EncodeSettings};
+use weir::internals::handoff::{Closed, Outbox, SourceSender};
+use weir::internals::health::Health;
+use weir::internals::ledger::{Held, Ledger};
+use weir::internals::metrics::Metrics;
+use weir::internals::shutdown::Shutdown;
+use weir::internals::stages::{Compiler, LoadContext, Match, OnError, StageSettings, Wasi, load};
 
 use crate::support::modules;
 

@@ -5,9 +5,9 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use weir::ledger::Ledger;
-use weir::metrics::Metrics;
-use weir::stages::{
+use weir::internals::ledger::Ledger;
+use weir::internals::metrics::Metrics;
+use weir::internals::stages::{
     COMPILE_COMMAND, CompileLimits, Compiler, LoadContext, Match, OnError, StageSettings, Wasi,
     load,
 };

@@ -376,8 +376,8 @@ mod replay {
 
     #[test]
     fn what_is_a_runs_own_is_not_touched_and_the_cluster_is_not_needed() {
-        use weir::config::{Environment, parse};
-        use weir::{buffer, dead_letter, pipeline, source};
+        use weir::internals::config::{Environment, parse};
+        use weir::internals::{buffer, dead_letter, pipeline, source};
         let folder =
             Letters::with(&[("00000001.jsonl", &record("sink", "mapping", "d", GOOD, ""))]);
         let text = CONFIG.replace("'file'\npath = 'in'", "'kubernetes'");

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use weir::health::Health;
-use weir::kube::LeaseSettings;
-use weir::kube::lease::{Leadership, Lease, MARK_ANNOTATION, Term};
-use weir::ledger::Ledger;
-use weir::process::Process;
-use weir::shutdown::Shutdown;
+use weir::internals::health::Health;
+use weir::internals::kube::LeaseSettings;
+use weir::internals::kube::{Leadership, Lease, MARK_ANNOTATION, Term};
+use weir::internals::ledger::Ledger;
+use weir::internals::process::Process;
+use weir::internals::shutdown::Shutdown;
 
 use crate::support::{Cluster, DEADLINE, client_as, send};
 

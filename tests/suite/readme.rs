@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use weir::ledger::Ledger;
-use weir::metrics::Metrics;
+use weir::internals::ledger::Ledger;
+use weir::internals::metrics::Metrics;
 
 use crate::support::repository;
 

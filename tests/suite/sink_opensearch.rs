@@ -2,16 +2,16 @@
 //! `WEIR_TEST_OPENSEARCH_URL`. Each test has an index of its own.
 
 use serde_json::{Value, json};
-use weir::buffer::{self, Writer};
-use weir::dead_letter::{self, DeadLetters};
-use weir::event::{Document, DocumentIdentity, Documents, Origin};
-use weir::handoff::Outbox;
-use weir::ledger::{Ledger, Snapshot};
-use weir::opensearch;
-use weir::position::Keeper;
-use weir::process::Process;
-use weir::shutdown::Shutdown;
-use weir::sink::{
+use weir::internals::buffer::{self, Writer};
+use weir::internals::dead_letter::{self, DeadLetters};
+use weir::internals::event::{Document, DocumentIdentity, Documents, Origin};
+use weir::internals::handoff::Outbox;
+use weir::internals::ledger::{Ledger, Snapshot};
+use weir::internals::opensearch;
+use weir::internals::position::Keeper;
+use weir::internals::process::Process;
+use weir::internals::shutdown::Shutdown;
+use weir::internals::sink::{
     self, DateFormat, Duplicates, IndexPattern, Mode, OpenSearchSettings, Settings, SinkError,
     Template,
 };

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::mpsc;
-use weir::event::{Event, Span};
-use weir::handoff::{SourceSender, Work};
-use weir::health::Health;
-use weir::ledger::Ledger;
-use weir::metrics::Metrics;
-use weir::position::Keeper;
-use weir::process::Process;
-use weir::shutdown::Shutdown;
-use weir::source::{KubernetesSettings, SourceError, kubernetes};
+use weir::internals::event::{Event, Span};
+use weir::internals::handoff::{SourceSender, Work};
+use weir::internals::health::Health;
+use weir::internals::ledger::Ledger;
+use weir::internals::metrics::Metrics;
+use weir::internals::position::Keeper;
+use weir::internals::process::Process;
+use weir::internals::shutdown::Shutdown;
+use weir::internals::source::{KubernetesSettings, SourceError, kubernetes};
 
 use crate::support::{Cluster, DEADLINE, client_as, version_of};
 

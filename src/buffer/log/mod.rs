@@ -111,8 +111,9 @@ use std::fmt::Debug;
 use std::path::Path;
 
 pub(crate) use self::disk::{Disk, DiskFile};
+pub(crate) use self::error::IoError;
+pub use self::error::OpenError;
 pub(crate) use self::error::{AppendError, ReadError};
-pub use self::error::{IoError, OpenError};
 pub(crate) use self::folder::Folder;
 pub(crate) use self::open::Opened;
 pub(crate) use self::point::Seq;

@@ -14,7 +14,7 @@ use super::{powers::Powers, toolchain::Toolchain};
 
 /// A module that was built.
 #[derive(Debug)]
-pub struct BuiltModule {
+pub(crate) struct BuiltModule {
     /// The crate's name.
     pub name: String,
     /// Where the component is.
@@ -74,7 +74,7 @@ pub enum BuildError {
 
 /// Builds the filter crate in `dir` into a component: `out`, or `dist/NAME.wasm` beside the
 /// Cargo.toml of its workspace. cargo's messages go to stderr, as they come.
-pub fn build(dir: &Path, out: Option<&Path>) -> Result<BuiltModule, BuildError> {
+pub(crate) fn build(dir: &Path, out: Option<&Path>) -> Result<BuiltModule, BuildError> {
     let manifest = dir.join("Cargo.toml");
     let manifest =
         manifest.canonicalize().map_err(|source| BuildError::NotACrate { manifest, source })?;

@@ -4,8 +4,7 @@ mod build;
 mod powers;
 mod toolchain;
 
-pub use build::{BuildError, BuiltModule, build};
-pub use powers::Powers;
+pub(crate) use build::{BuildError, build};
 
 use std::{
     fmt,
@@ -15,7 +14,7 @@ use std::{
 
 /// The commands under `weir filter`.
 #[derive(Debug, clap::Subcommand)]
-pub enum FilterCommand {
+pub(crate) enum FilterCommand {
     /// Builds filter crates into WebAssembly components.
     ///
     /// Runs cargo for the target wasm32-unknown-unknown, makes a component of each module, checks
@@ -25,7 +24,7 @@ pub enum FilterCommand {
 
 /// What `weir filter build` is given.
 #[derive(Debug, clap::Args)]
-pub struct BuildArgs {
+pub(crate) struct BuildArgs {
     /// The folders of the filter crates.
     #[arg(value_name = "DIR", required = true)]
     dirs: Vec<PathBuf>,
@@ -60,7 +59,7 @@ impl FilterError {
 }
 
 /// Runs a command under `weir filter`. What it was asked to print goes to stdout.
-pub fn run(command: FilterCommand) -> Result<(), FilterError> {
+pub(crate) fn run(command: FilterCommand) -> Result<(), FilterError> {
     match command {
         FilterCommand::Build(args) => {
             if args.out.is_some() && args.dirs.len() > 1 {

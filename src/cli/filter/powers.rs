@@ -12,13 +12,13 @@ const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
 /// The interfaces that a component imports.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Powers {
+pub(crate) struct Powers {
     imports: Vec<String>,
 }
 
 impl Powers {
     /// The powers of a filter; the error says why the bytes are not one.
-    pub fn of(component: &[u8]) -> Result<Self, String> {
+    pub(crate) fn of(component: &[u8]) -> Result<Self, String> {
         if !component.starts_with(COMPONENT) {
             return Err("it is not a WebAssembly component".into());
         }
@@ -34,7 +34,7 @@ impl Powers {
     }
 
     /// What is imported, as it stands in the component: `weir:pipeline/event@0.1.0`.
-    pub fn imports(&self) -> &[String] {
+    pub(crate) fn imports(&self) -> &[String] {
         &self.imports
     }
 

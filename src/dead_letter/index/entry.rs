@@ -157,7 +157,7 @@ fn id(letter: &Letter<'_>, owner: &Owner) -> LetterId {
 
 /// Settings and mappings of an index of letters
 /// (<https://docs.opensearch.org/latest/api-reference/index-apis/create-index/>).
-pub fn index_body() -> Value {
+pub(crate) fn index_body() -> Value {
     // Longer ones are kept, and not found by their content.
     let keyword = || serde_json::json!({ "type": "keyword", "ignore_above": KEYWORD_CHARS_MAX });
     // Nothing in it is parsed, so nothing in it can be refused.

@@ -12,9 +12,9 @@ mod query;
 mod reader;
 mod writer;
 
-pub use self::entry::{Entry, Owner, index_body};
+pub(crate) use self::entry::Owner;
 pub(super) use self::http::HttpIndex;
-pub use self::interface::{Found, Index, Query, Stub, Usage, Writing};
+pub(crate) use self::interface::{Index, Query};
 pub(super) use self::reader::{Letters, read_error};
 pub(super) use self::writer::{Writer, write_error};
 

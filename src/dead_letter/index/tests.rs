@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
+use super::entry::Entry;
+use super::interface::{Found, Stub, Usage, Writing};
 use super::*;
 use crate::dead_letter::kept::{LetterId, LetterLine, Version};
 use crate::dead_letter::letter::Letter;

@@ -127,7 +127,7 @@ impl Edits {
 
     /// Whether nothing was edited, neither committed nor pending.
     #[inline]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.tree.is_empty()
     }
 
@@ -143,7 +143,7 @@ impl Edits {
 
     /// Throws the pending edits of the current call away. The next call begins.
     #[inline]
-    pub fn rollback(&mut self) {
+    pub(crate) fn rollback(&mut self) {
         self.used = Used::default();
         if !self.tree.is_empty() {
             self.tree.revert(self.committed);
@@ -152,7 +152,7 @@ impl Edits {
 
     /// Sets a member to a JSON value given as text: exactly one value, which is stored without the
     /// white space between its tokens. Numbers and strings keep their spelling.
-    pub fn set_json(
+    pub(crate) fn set_json(
         &mut self,
         of: Original<'_>,
         pointer: &str,
@@ -172,7 +172,7 @@ impl Edits {
     }
 
     /// Sets a member to a boolean.
-    pub fn set_bool(
+    pub(crate) fn set_bool(
         &mut self,
         of: Original<'_>,
         pointer: &str,
@@ -182,7 +182,7 @@ impl Edits {
     }
 
     /// Sets a member to an integer.
-    pub fn set_integer(
+    pub(crate) fn set_integer(
         &mut self,
         of: Original<'_>,
         pointer: &str,
@@ -193,7 +193,7 @@ impl Edits {
 
     /// Sets a member to a number, in the shortest form that reads back as the same one (`1.0`,
     /// `1e300`); NaN and infinities are refused.
-    pub fn set_float(
+    pub(crate) fn set_float(
         &mut self,
         of: Original<'_>,
         pointer: &str,
@@ -213,7 +213,7 @@ impl Edits {
     }
 
     /// Appends a JSON value to an array, as [`Edits::append_string`] does.
-    pub fn append_json(
+    pub(crate) fn append_json(
         &mut self,
         of: Original<'_>,
         pointer: &str,
@@ -223,7 +223,7 @@ impl Edits {
     }
 
     /// Removes a member or an element; nothing there is fine.
-    pub fn remove(&mut self, of: Original<'_>, pointer: &str) -> Result<(), EditError> {
+    pub(crate) fn remove(&mut self, of: Original<'_>, pointer: &str) -> Result<(), EditError> {
         self.edit(of, pointer, Verb::Remove, Payload::Nothing)
     }
 

@@ -8,7 +8,7 @@ use crate::event::head::Span;
 /// escapes.
 ///
 /// What is not UTF-8 becomes U+FFFD.
-pub fn decode(bytes: &[u8], span: Span) -> Cow<'_, str> {
+pub(crate) fn decode(bytes: &[u8], span: Span) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(&bytes[span.range()]);
     if !span.has_escapes() {
         return text;

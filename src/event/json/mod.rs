@@ -10,7 +10,7 @@
 mod decode;
 mod special;
 
-pub use self::decode::decode;
+pub(crate) use self::decode::decode;
 pub(super) use self::decode::decode_bytes;
 pub(crate) use self::decode::unescape;
 use self::special::find_special;
@@ -53,18 +53,18 @@ impl<'a> Scanner<'a> {
 
     /// Where it stands.
     #[inline(always)]
-    pub fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.at
     }
 
     /// Whether it has passed a raw line break. (They stand between tokens only.)
-    pub fn saw_line_breaks(&self) -> bool {
+    pub(crate) fn saw_line_breaks(&self) -> bool {
         self.breaks
     }
 
     /// Skips spaces, tabs and line breaks, and answers the next byte without taking it.
     #[inline(always)]
-    pub fn peek(&mut self) -> Result<u8, ScanError> {
+    pub(crate) fn peek(&mut self) -> Result<u8, ScanError> {
         match self.bytes.get(self.at) {
             Some(&byte) if byte > b' ' => Ok(byte),
             _ => self.peek_behind_space(),
@@ -86,7 +86,7 @@ impl<'a> Scanner<'a> {
 
     /// Skips white space and takes exactly `byte`; `what` names it in the error.
     #[inline(always)]
-    pub fn take(&mut self, byte: u8, what: &'static str) -> Result<(), ScanError> {
+    pub(crate) fn take(&mut self, byte: u8, what: &'static str) -> Result<(), ScanError> {
         if self.peek()? != byte {
             return Err(self.syntax(what));
         }
@@ -96,7 +96,7 @@ impl<'a> Scanner<'a> {
 
     /// Takes a string (white space before its quote is skipped).
     #[inline(always)]
-    pub fn string(&mut self) -> Result<Span, ScanError> {
+    pub(crate) fn string(&mut self) -> Result<Span, ScanError> {
         if self.peek()? != b'"' {
             return Err(self.syntax("expected a string"));
         }

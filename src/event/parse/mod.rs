@@ -51,7 +51,7 @@ pub struct ParseError {
 
 impl ParseError {
     /// What a scan's error is to an event. `None`: the bytes ended.
-    pub fn of_scan(error: ScanError) -> Option<ParseError> {
+    pub(crate) fn of_scan(error: ScanError) -> Option<ParseError> {
         let (at, kind, detail) = match error {
             ScanError::End => return None,
             ScanError::Syntax { at, what } => (at, RejectionKind::Syntax, what.to_owned()),

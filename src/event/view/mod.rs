@@ -26,7 +26,7 @@ pub struct EventView<'a> {
 
 impl<'a> EventView<'a> {
     /// `/type`
-    pub fn event_type(&self) -> EventType {
+    pub(crate) fn event_type(&self) -> EventType {
         if self.edits.is_empty() {
             return self.of.head.event_type;
         }
@@ -44,13 +44,13 @@ impl<'a> EventView<'a> {
 
     /// A member of the head as decoded text; `""` when absent, null or no string. Borrowed unless
     /// it has escapes.
-    pub fn text(&self, field: Field) -> Cow<'a, str> {
+    pub(crate) fn text(&self, field: Field) -> Cow<'a, str> {
         trusted::decode(self.content(field))
     }
 
     /// Whether a member of the head is one of `texts`, byte for byte. Allocates only for one with
     /// escapes.
-    pub fn is_one_of(&self, field: Field, texts: &[String]) -> bool {
+    pub(crate) fn is_one_of(&self, field: Field, texts: &[String]) -> bool {
         let content = self.content(field);
         if content.contains(&b'\\') {
             let text = trusted::decode(content);
@@ -60,7 +60,7 @@ impl<'a> EventView<'a> {
     }
 
     /// `/series/count`, else `/count`, else 1. What is no number from 0 to 2³²−1 counts as absent.
-    pub fn count(&self) -> u32 {
+    pub(crate) fn count(&self) -> u32 {
         let head = self.of.head;
         // A series cannot be edited.
         if let Some(count) = head.series_count {
@@ -77,13 +77,13 @@ impl<'a> EventView<'a> {
     }
 
     /// As `wit/event.wit` defines it. No time can be edited.
-    pub fn first_seen(&self) -> Option<Micros> {
+    pub(crate) fn first_seen(&self) -> Option<Micros> {
         let head = self.of.head;
         self.first_time([head.first_timestamp, head.event_time, head.creation_timestamp])
     }
 
     /// As `wit/event.wit` defines it. No time can be edited.
-    pub fn last_seen(&self) -> Option<Micros> {
+    pub(crate) fn last_seen(&self) -> Option<Micros> {
         let head = self.of.head;
         self.first_time([
             head.series_last_observed,
@@ -96,7 +96,7 @@ impl<'a> EventView<'a> {
 
     /// The JSON text at a pointer, and how many bytes were scanned to find and copy it.
     /// The second number counts also when nothing is found.
-    pub fn get(&self, pointer: &str) -> (Option<Cow<'a, str>>, usize) {
+    pub(crate) fn get(&self, pointer: &str) -> (Option<Cow<'a, str>>, usize) {
         let mut scanned = pointer.len();
         let Ok(pointer) = Pointer::parse(pointer) else {
             return (None, scanned);
@@ -247,7 +247,7 @@ pub(super) fn time_at(of: Original<'_>, span: Span) -> Option<(Cow<'_, [u8]>, Mi
 
 /// The string members that getters and `match` name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Field {
+pub(crate) enum Field {
     /// `/type`
     Type,
     /// `/reason`

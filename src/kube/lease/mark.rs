@@ -19,7 +19,7 @@ const GONE_AFTER: u32 = 2;
 
 /// A Lease, as far as it matters to a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Marked {
+pub(crate) struct Marked {
     /// Namespace and name.
     pub place: String,
     /// Who holds it and renews it; `None`: nobody.
@@ -62,7 +62,7 @@ pub enum MarkError {
 /// # Errors
 ///
 /// When it cannot be read, or is not weir's.
-pub async fn read(settings: &LeaseSettings) -> Result<Option<Marked>, MarkError> {
+pub(crate) async fn read(settings: &LeaseSettings) -> Result<Option<Marked>, MarkError> {
     let client = crate::kube::client().await?;
     let of = Of::new(settings, &client);
     let found = of.get().await?;
@@ -79,7 +79,7 @@ pub async fn read(settings: &LeaseSettings) -> Result<Option<Marked>, MarkError>
 /// # Errors
 ///
 /// When somebody holds it, it cannot be written, or it is not weir's.
-pub async fn write(settings: &LeaseSettings, mark: &str) -> Result<(), MarkError> {
+pub(crate) async fn write(settings: &LeaseSettings, mark: &str) -> Result<(), MarkError> {
     let client = crate::kube::client().await?;
     let of = Of::new(settings, &client);
     let Some(record) = of.get().await? else { return Ok(()) };

@@ -30,7 +30,7 @@
 
 pub(crate) mod failure;
 pub(crate) mod machine;
-pub mod mark;
+pub(crate) mod mark;
 pub(crate) mod record;
 mod report;
 mod runner;
@@ -128,12 +128,12 @@ pub struct Lease {
 
 /// Has a Lease renewed before its time; clones are of the same Lease.
 #[derive(Clone, Debug, Default)]
-pub struct Renewal(Arc<Notify>);
+pub(crate) struct Renewal(Arc<Notify>);
 
 impl Renewal {
     /// What the Lease says is not true any more: it is renewed, with the mark of now, as soon as no
     /// request is on its way; if this process leads.
-    pub fn now(&self) {
+    pub(crate) fn now(&self) {
         self.0.notify_one();
     }
 
@@ -176,7 +176,7 @@ impl Lease {
     }
 
     /// Has it renewed before its time.
-    pub fn renewal(&self) -> Renewal {
+    pub(crate) fn renewal(&self) -> Renewal {
         self.renewal.clone()
     }
 
@@ -206,7 +206,7 @@ impl Drop for Lease {
 /// The name that an earlier run of this very pipeline had, from a file in `folder`, which only one
 /// process has at a time: who led and was killed leads again at once. A new one where there is none
 /// yet, or it cannot be kept.
-pub fn identity_in(folder: &Path) -> String {
+pub(crate) fn identity_in(folder: &Path) -> String {
     let path = folder.join("identity");
     match std::fs::read_to_string(&path) {
         Ok(text) if !text.trim().is_empty() => return text.trim().to_owned(),
@@ -224,7 +224,7 @@ pub fn identity_in(folder: &Path) -> String {
 
 /// A name for this process that no other has: the pod's (its host name), and something random,
 /// because a pod that was deleted by force may go on beside its successor of the same name.
-pub fn identity() -> String {
+pub(crate) fn identity() -> String {
     let of_environment = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
     let of_kernel = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let host = of_environment.or_else(of_kernel).unwrap_or_else(|| "weir".to_owned());

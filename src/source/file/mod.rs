@@ -27,7 +27,7 @@ use rustix::fs::{Mode, OFlags};
 use super::LOOK_UP;
 use crate::handoff::SourceSender;
 use crate::process::Process;
-pub use error::FileError;
+pub(crate) use error::FileError;
 use reader::{Input, Reader, Stopped};
 
 /// The scope under which a followed file's position is saved, for good: what is saved is found by
@@ -41,7 +41,7 @@ const SCOPE: &str = "source";
 /// # Errors
 ///
 /// When the file cannot be opened or read, or the workers have ended.
-pub fn run_file(
+pub(crate) fn run_file(
     path: &Path,
     follow: bool,
     sender: SourceSender,
@@ -99,7 +99,7 @@ pub fn run_file(
 /// # Errors
 ///
 /// When stdin cannot be read, or the workers have ended.
-pub fn run_stdin(
+pub(crate) fn run_stdin(
     sender: SourceSender,
     process: Process,
     on_read: impl FnMut(u64),

@@ -30,7 +30,6 @@ mod skim;
 mod units;
 mod visitor;
 
-pub use lines::Location;
 pub use visitor::{FrameType, Other, Rejected, Visitor};
 
 use lines::Lines;
@@ -40,7 +39,7 @@ use skim::Skim;
 use crate::event::{CHUNK_BYTES, CHUNK_EVENTS_MAX, Chunk, EVENT_BYTES_MAX};
 
 /// The largest top-level object that is held whole: an event and the envelope around it.
-pub const UNIT_BYTES_MAX: usize = EVENT_BYTES_MAX + (4 << 10);
+pub(crate) const UNIT_BYTES_MAX: usize = EVENT_BYTES_MAX + (4 << 10);
 
 /// What a push did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +140,7 @@ impl Framer {
 
     /// Makes room for the owner to append input to `chunk.bytes` itself, and answers how much; a
     /// `push` of nothing then frames it. 0: the chunk is full.
-    pub fn room(&mut self, chunk: &mut Chunk) -> usize {
+    pub(crate) fn room(&mut self, chunk: &mut Chunk) -> usize {
         self.attach(chunk);
         if self.is_full_of_events(chunk) {
             return 0;
@@ -178,7 +177,7 @@ impl Framer {
 
     /// Whether the input so far ends between two top-level objects: nothing would be lost if it
     /// ended here.
-    pub fn is_between_objects(&self, chunk: &Chunk) -> bool {
+    pub(crate) fn is_between_objects(&self, chunk: &Chunk) -> bool {
         let unframed =
             if self.is_attached { chunk.bytes.len() - self.at } else { self.carry.len() };
         matches!(self.state, State::Top) && unframed == 0
@@ -186,13 +185,13 @@ impl Framer {
 
     /// Whether a top-level object comes next, as at the start of an input: reading could resume
     /// from here.
-    pub fn is_at_top(&self) -> bool {
+    pub(crate) fn is_at_top(&self) -> bool {
         matches!(self.state, State::Top) && !self.is_list_broken
     }
 
     /// How many bytes of input would be lost if it ended here: those of an object that is not
     /// whole.
-    pub fn unfinished(&self, chunk: Option<&Chunk>) -> usize {
+    pub(crate) fn unfinished(&self, chunk: Option<&Chunk>) -> usize {
         match chunk {
             Some(chunk) if self.is_attached => chunk.bytes.len() - self.at,
             _ => self.carry.len(),
@@ -201,7 +200,7 @@ impl Framer {
 
     /// Input that will not come again is given up here: something malformed whose end was
     /// waited for is rejected as it is.
-    pub fn give_up(&mut self, chunk: &mut Chunk, visitor: &mut dyn Visitor) {
+    pub(crate) fn give_up(&mut self, chunk: &mut Chunk, visitor: &mut dyn Visitor) {
         self.attach(chunk);
         if let State::Recover(recover) = &mut self.state {
             let recover = std::mem::take(&mut **recover);
@@ -212,7 +211,7 @@ impl Framer {
 
     /// The end of the input: what is not whole is rejected. Afterwards the framer is at the start
     /// of an input.
-    pub fn finish(&mut self, chunk: &mut Chunk, visitor: &mut dyn Visitor) {
+    pub(crate) fn finish(&mut self, chunk: &mut Chunk, visitor: &mut dyn Visitor) {
         self.attach(chunk);
         let sides = &mut Sides { chunk, visitor };
         loop {

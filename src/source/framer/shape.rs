@@ -218,7 +218,7 @@ impl Tree {
 
 impl Rejected<'_> {
     /// Its `metadata.resourceVersion`, where that can be read.
-    pub fn resource_version(&self) -> Option<String> {
+    pub(crate) fn resource_version(&self) -> Option<String> {
         resource_version(self.bytes)
     }
 }

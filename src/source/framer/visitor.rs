@@ -18,7 +18,7 @@ pub enum FrameType {
 
 impl FrameType {
     /// The `type` label of `weir_source_frames_total`.
-    pub const fn label(self) -> &'static str {
+    pub(crate) const fn label(self) -> &'static str {
         match self {
             FrameType::Item => "item",
             FrameType::Added => "added",

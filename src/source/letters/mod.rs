@@ -42,7 +42,7 @@ pub struct Account(Arc<Mutex<Counts>>);
 
 /// The counts of an [`Account`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Letters whose events are on their way.
     pub sent: u64,
     /// Letters that stay where they are.
@@ -53,7 +53,7 @@ pub struct Counts {
 
 impl Account {
     /// The counts now.
-    pub fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.lock().clone()
     }
 
@@ -64,7 +64,7 @@ impl Account {
 
 /// Why a letter stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kept {
+pub(crate) enum Kept {
     /// Only the beginning of its source was kept.
     Cut,
     /// For the sink alone, and it has no document.
@@ -77,7 +77,7 @@ pub enum Kept {
 
 impl Kept {
     /// For people, behind "it".
-    pub fn why(self) -> &'static str {
+    pub(crate) fn why(self) -> &'static str {
         match self {
             Kept::Cut => {
                 "was too large to be kept whole: only its first 64 KiB are there, which cannot be \
@@ -100,7 +100,7 @@ impl Kept {
 /// # Errors
 ///
 /// When the folder cannot be read, or the next part of the pipeline has ended.
-pub async fn replay(
+pub(crate) async fn replay(
     letters: Letters,
     replay: Replay,
     sender: SourceSender,

@@ -6,7 +6,7 @@ use std::thread;
 use proptest::prelude::*;
 
 use super::*;
-use crate::dead_letter::{DeadLetters, Filter, Letter, LetterStore, Where, lines};
+use crate::dead_letter::{DeadLetters, Filter, Letter, LetterStore, Where};
 use crate::event::DocumentIdentity;
 use crate::handoff::{Closed, SourceSender};
 use crate::health::Health;
@@ -98,7 +98,8 @@ fn replay_of(folder: &Path, sink_only: bool, encode: EncodeSettings, is_draining
     }
     source.join().unwrap().unwrap();
     replay.remove_arrived().unwrap();
-    let left = lines(folder, 1).unwrap().map(|line| line_of(line.unwrap().id)).collect();
+    let left = settings.look(true).unwrap().letters(None);
+    let left = left.map(|line| line_of(line.unwrap().id)).collect();
     let documents = std::mem::take(&mut *notes.0.lock());
     Ended {
         events,

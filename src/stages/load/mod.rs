@@ -11,7 +11,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use wasmtime::component::Component;
 
-pub use self::error::{LoadError, ModuleError};
+pub(crate) use self::error::{LoadError, ModuleError};
 use self::error::{StageError, one};
 use super::cache::{Cache, FetchError};
 use super::clock::{Reading, Ticker};

@@ -156,7 +156,7 @@ impl Cluster {
 }
 
 async fn administrator() -> Config {
-    weir::tls::install_crypto_provider();
+    weir::internals::tls::install_crypto_provider();
     let file = Kubeconfig::read_from(variable("WEIR_TEST_KUBECONFIG")).unwrap();
     Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap()
 }

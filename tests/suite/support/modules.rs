@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use weir::event::{Chunk, Event, Parsed, parse};
+use weir::internals::event::{Chunk, Event, Parsed, parse};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, PackageId, Resolve};
 

@@ -21,7 +21,7 @@ impl Search {
     }
 
     pub(crate) fn at(url: String) -> Search {
-        weir::tls::install_crypto_provider();
+        weir::internals::tls::install_crypto_provider();
         Search {
             url,
             index: unique("kube-events-e2e"),

@@ -70,7 +70,7 @@ fn only_what_opensearch_says_is_stored_is_written() {
 fn an_index_of_something_else_is_refused() {
     let of =
         |mappings: Value| json!({ "letters": { "mappings": mappings } }).to_string().into_bytes();
-    let own = crate::dead_letter::index_body()["mappings"].clone();
+    let own = crate::dead_letter::index::entry::index_body()["mappings"].clone();
     assert_eq!(check_mapping(&of(own), "letters"), Ok(()));
     assert!(check_mapping(&of(json!({})), "letters").unwrap_err().contains("has not the mapping"));
     let dynamic =
