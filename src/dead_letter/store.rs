@@ -28,7 +28,7 @@ pub(super) struct Store {
     /// Of all files. Looked up again before a letter is refused: somebody may have made room.
     bytes: u64,
     number: u64,
-    file: File,
+    pub(super) file: File,
     path: PathBuf,
     file_bytes: u64,
     line: Vec<u8>,
@@ -36,8 +36,6 @@ pub(super) struct Store {
     unsynced: Vec<u8>,
     /// An fsync of the file has failed, or of the folder since the file was made.
     is_suspect: bool,
-    /// [`File::sync_data`], where no test has it fail.
-    pub(super) sync_file: fn(&File) -> io::Result<()>,
     /// Locked as long as it is open.
     _lock: File,
 }
@@ -67,7 +65,6 @@ impl Store {
             line: Vec::new(),
             unsynced: Vec::new(),
             is_suspect: false,
-            sync_file: File::sync_data,
             _lock: lock,
         })
     }
@@ -140,7 +137,7 @@ impl Store {
     /// Makes everything that was appended durable.
     pub(super) fn sync(&mut self) -> Result<(), DeadLetterError> {
         self.leave_suspect_file()?;
-        if let Err(error) = (self.sync_file)(&self.file) {
+        if let Err(error) = self.file.sync_data() {
             self.is_suspect = true;
             return Err(at(&self.path)(error));
         }

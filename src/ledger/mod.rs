@@ -113,6 +113,8 @@ impl Account {
     fn settle(&mut self, tally: &Tally) {
         self.held -= tally.total();
         self.settled.add(tally);
+        let entered = self.received + self.recovered + self.replayed;
+        debug_assert_eq!(entered, self.settled.total() + self.held + self.dropped, "{self:?}");
     }
 }
 

@@ -92,7 +92,9 @@ fn run_from(settings: Settings, letters: Option<Letters>, read: Arc<AtomicU64>) 
             result
         }
     };
-    Finished { ledger: ledger.snapshot(), result }
+    let ledger = ledger.snapshot();
+    debug_assert!(result.is_err() || ledger.is_balanced(), "{ledger}");
+    Finished { ledger, result }
 }
 
 /// What only some of the parts are given.

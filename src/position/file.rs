@@ -35,7 +35,7 @@ pub(crate) enum Saved {
 pub struct FileError {
     /// Which file.
     pub path: PathBuf,
-    /// Why.
+    /// What the operating system said.
     #[source]
     pub error: io::Error,
 }

@@ -66,7 +66,7 @@ pub enum CacheError {
     Io {
         /// Which file or folder.
         path: PathBuf,
-        /// Why.
+        /// What the operating system said.
         error: io::Error,
     },
 }

@@ -28,7 +28,7 @@ pub enum WorkerError {
     /// An event could not be kept as a dead letter.
     #[error("{error}")]
     DeadLetter {
-        /// Why.
+        /// Why it could not be kept.
         error: DeadLetterError,
         /// The events that have no outcome.
         held: Held,

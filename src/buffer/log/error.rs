@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub struct IoError {
     /// Which file or folder.
     pub path: PathBuf,
-    /// Why.
+    /// What the operating system said.
     #[source]
     pub error: io::Error,
 }

@@ -16,7 +16,7 @@ pub enum FileError {
     Open {
         /// Which file.
         path: PathBuf,
-        /// Why.
+        /// What the operating system said.
         error: io::Error,
     },
     /// Reading failed.
@@ -24,7 +24,7 @@ pub enum FileError {
     Read {
         /// The file, or stdin.
         input: String,
-        /// Why.
+        /// What the operating system said.
         error: io::Error,
     },
     /// The next part of the pipeline has ended.

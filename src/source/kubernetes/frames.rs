@@ -110,7 +110,7 @@ impl Visitor for Frames<'_> {
                 self.counts.deleted.inc();
                 self.machine.watched(self.now, resource_version);
             }
-            Other::Bookmark { resource_version, .. } => {
+            Other::Bookmark { resource_version } => {
                 self.counts.bookmark.inc();
                 self.machine.watched(self.now, resource_version);
             }
