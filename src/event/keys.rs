@@ -4,8 +4,8 @@
 //! Constraint: a key that stands twice must be found without a hash table: known keys are bits of
 //! one word, unknown ones, of which real events have none or a few, are compared with each other.
 
-use super::head::Span;
 use super::json::decode_bytes;
+use super::span::Span;
 
 /// Members of the root whose names are known: their duplicates cost one bit to find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

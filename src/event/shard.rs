@@ -3,8 +3,8 @@
 //! It is taken over decoded text, so that two ways of writing one name meet. It stands in no file
 //! and on no wire: it may differ from one version of weir to the next.
 
-use super::head::Span;
 use super::json::decode_bytes;
+use super::span::Span;
 
 /// An odd number with its bits well spread: 2^64 divided by the golden ratio.
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;

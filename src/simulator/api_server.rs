@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::clock::{MILLISECOND, NEVER, SECOND, Time};
 use super::history::{Change, History};
 use super::plan::{Plan, around, happens};
-use super::stream::{End, Stream, Watch};
+use super::stream::{End, Sender, Stream, Watch};
 
 /// How it answers.
 #[derive(Debug)]
@@ -224,9 +224,15 @@ impl ApiServer {
         stream.end = End::Watch(watch);
         Reply::Body(stream)
     }
+}
 
-    /// What a watch has to send: frames of what happened behind `sent`.
-    pub(super) fn frames(&self, watch: &mut Watch) -> String {
+impl Sender for ApiServer {
+    fn is_up(&self, epoch: u32, now: Time) -> bool {
+        self.epoch == epoch && now >= self.down_until
+    }
+
+    /// Frames of what happened behind `sent`.
+    fn frames(&self, watch: &mut Watch) -> String {
         let mut frames = String::new();
         let first = self.changes.partition_point(|change| change.revision <= watch.sent);
         for change in &self.changes[first..] {
@@ -247,8 +253,7 @@ impl ApiServer {
         frames
     }
 
-    /// Whether a watch has something to send.
-    pub(super) fn has_frames(&self, watch: &Watch) -> bool {
+    fn has_frames(&self, watch: &Watch) -> bool {
         self.changes.last().is_some_and(|change| change.revision > watch.sent)
     }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::clock::{Clock, NEVER, Time, wall};
 use super::leases::{Answer, Asked, Mark};
 use super::position_file::Epochs;
-use super::world::Shared;
+use super::shared::Shared;
 use crate::kube::lease::machine::Machine;
 use crate::kube::lease::step::{Action, Input, Moment, Place};
 use crate::kube::lease::{Leadership, Term};

@@ -1,6 +1,5 @@
 //! The body of an answer on its way: pieces of any size at any time, and an end of some kind.
 
-use super::api_server::ApiServer;
 use super::clock::{MILLISECOND, NEVER, Time};
 use super::plan::around;
 
@@ -25,6 +24,16 @@ pub(super) enum End {
     Good,
     /// More, as it happens.
     Watch(Watch),
+}
+
+/// Who sends it.
+pub(super) trait Sender {
+    /// Whether it still is the server that began the answer, and up.
+    fn is_up(&self, epoch: u32, now: Time) -> bool;
+    /// Whether it has something to say to a watch.
+    fn has_frames(&self, watch: &Watch) -> bool;
+    /// What it has to say to it; empty where none of it concerns this watch.
+    fn frames(&self, watch: &mut Watch) -> String;
 }
 
 /// An answer's body.
@@ -86,8 +95,8 @@ impl Stream {
     }
 
     /// When there may be something to read, as far as is known now.
-    pub(super) fn due(&self, server: &ApiServer, now: Time) -> Time {
-        if server.epoch != self.epoch || now < server.down_until {
+    pub(super) fn due(&self, server: &impl Sender, now: Time) -> Time {
+        if !server.is_up(self.epoch, now) {
             return now;
         }
         let watch = match &self.end {
@@ -101,11 +110,11 @@ impl Stream {
     /// Reads on.
     pub(super) fn next(
         &mut self,
-        server: &mut ApiServer,
+        server: &impl Sender,
         now: Time,
         random: &mut fastrand::Rng,
     ) -> Next {
-        if server.epoch != self.epoch || now < server.down_until {
+        if !server.is_up(self.epoch, now) {
             return Next::Broken;
         }
         if now < self.not_before {

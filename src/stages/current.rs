@@ -17,7 +17,7 @@ use super::failure::FailureKind;
 use super::limits::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX, MemoryLimiter, SCAN_FACTOR};
 use super::stage::Stage;
 use super::text::printable;
-use super::wasi::{Output, Stub};
+use super::wasi::stub::{Output, Stub};
 use crate::event::{Chunk, EditError, Edits, EventType, EventView, Field, Original};
 use crate::ledger::ReasonId;
 

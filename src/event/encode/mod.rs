@@ -38,8 +38,9 @@ use sha2::{Digest, Sha256};
 
 use super::document::{Document, DocumentIdentity, Documents};
 use super::edits::write_string;
-use super::head::{Original, Span};
+use super::head::Original;
 use super::origin::{self, Origin, Pieces};
+use super::span::Span;
 use super::trusted;
 use super::view::EventView;
 use times::{Mark, Times};

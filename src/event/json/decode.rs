@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::event::head::Span;
+use crate::event::span::Span;
 
 /// The text of a string's span that was checked as a part of `bytes`. Allocates only where it has
 /// escapes.

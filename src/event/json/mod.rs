@@ -15,7 +15,7 @@ pub(super) use self::decode::decode_bytes;
 pub(crate) use self::decode::unescape;
 use self::special::find_special;
 use super::DEPTH_MAX;
-use super::head::Span;
+use super::span::Span;
 
 /// Why a scan stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

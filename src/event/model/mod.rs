@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::edits::{EditError, Edits};
-use super::head::{Head, Member, Original, Span};
+use super::head::{Head, Member, Original};
 use super::parse::{Parsed, parse};
 use super::pointer::Pointer;
+use super::span::Span;
 use super::trusted::Children;
 pub(super) use generate::{edits, events, pointers};
 

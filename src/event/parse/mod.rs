@@ -12,10 +12,11 @@ use std::borrow::Cow;
 
 use super::DEPTH_MAX;
 use super::chunk::RejectionKind;
-use super::head::{EventType, Head, Member, Span};
+use super::head::{EventType, Head, Member};
 use super::json::{ScanError, Scanner, decode_bytes};
 use super::keys::{Involved, Metadata, Root, Seen};
 use super::shard::shard;
+use super::span::Span;
 
 /// What [`parse`] found.
 #[derive(Debug)]

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 
 use super::{Key, Pass, Scan};
 use crate::event::chunk::RejectionKind;
-use crate::event::head::Span;
 use crate::event::json::{decode, decode_bytes};
 use crate::event::keys::Seen;
+use crate::event::span::Span;
 
 impl<'a> Pass<'a, '_> {
     #[inline(always)]

@@ -6,9 +6,10 @@
 use std::borrow::Cow;
 
 use super::edits::{Edits, ROOT, Value};
-use super::head::{EventType, Original, Span};
+use super::head::{EventType, Original};
 use super::json::decode_bytes;
 use super::pointer::Pointer;
+use super::span::Span;
 use super::time::{Micros, parse_rfc3339};
 use super::trusted;
 

@@ -2,7 +2,7 @@
 
 use super::super::clock::{SECOND, Time};
 use super::super::oracle::Violation;
-use super::super::world::Shared;
+use super::super::shared::Shared;
 use super::{Process, Worker};
 use crate::pipeline::ending::{STEPS, Step};
 use crate::shutdown::DRAIN_TIMEOUT;

@@ -10,7 +10,7 @@ use super::super::feed::Feed;
 use super::super::leases::Mark as OfLease;
 use super::super::oracle::{Mark, Violation};
 use super::super::position_file::Epochs;
-use super::super::world::Shared;
+use super::super::shared::Shared;
 use super::{Process, SAVE_EVERY};
 use crate::position::file::Saved;
 use crate::position::{Keeper, Position, Positions};

@@ -6,7 +6,7 @@ use super::super::clock::{MILLISECOND, NEVER, Time, wall};
 use super::super::history::id_in;
 use super::super::oracle::Violation;
 use super::super::plan::Plan;
-use super::super::world::Shared;
+use super::super::shared::Shared;
 use super::Process;
 use crate::handoff::Takeover;
 use crate::ledger::Ledger;

@@ -6,7 +6,7 @@ use tokio::sync::mpsc::Receiver;
 use super::super::clock::{MILLISECOND, NEVER, Time};
 use super::super::history::id_in;
 use super::super::oracle::Violation;
-use super::super::world::Shared;
+use super::super::shared::Shared;
 use super::{Process, closed};
 use crate::buffer::simulated::{RETRY_INTERVAL, charge_of};
 use crate::event::{Documents, Edits, EventView, Original, encode};

@@ -3,10 +3,10 @@
 
 use super::super::candidate::Candidate;
 use super::super::clock::{Clock, MILLISECOND, NEVER, Time, wall};
+use super::super::home::Home;
 use super::super::leases::{Answer, Mark};
 use super::super::oracle::Violation;
-use super::super::replica::Home;
-use super::super::world::Shared;
+use super::super::shared::Shared;
 use super::{Part, Process};
 use crate::handoff::Takeover;
 use crate::kube::lease::step::Input;

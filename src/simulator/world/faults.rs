@@ -1,10 +1,11 @@
 //! What goes wrong in a world, and what simply happens there, each at its time.
 
 use super::super::clock::{NEVER, SECOND, Time};
+use super::super::home::Home;
 use super::super::oracle::{Violation, ids_on};
 use super::super::plan::{Plan, around};
 use super::super::process::Process;
-use super::super::replica::{Home, Replica};
+use super::super::replica::Replica;
 use super::World;
 use crate::buffer::simulated::Faults;
 

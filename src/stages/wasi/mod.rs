@@ -18,14 +18,13 @@
 //! guest's side of handles.
 
 mod functions;
-mod stub;
+pub(super) mod stub;
 
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
 use self::functions::{define, resource};
-pub(super) use self::stub::{Output, Stub};
 use super::current::Current;
 
 /// The packages of WASI 0.2 that the standard libraries of Rust, C, Go and others import.
