@@ -6,7 +6,6 @@
 
 mod faults;
 
-
 use self::faults::Calendar;
 use super::api_server::ApiServer;
 use super::clock::{Clock, NEVER, SECOND, Time};
