@@ -51,8 +51,8 @@ pub enum PositionError {
     Nothing(PathBuf),
     /// What is saved cannot be read.
     #[error(
-        "the position in {kept_in} cannot be used: {error}: the next run reads everything again that \
-         the source has; `weir position reset` forgets it"
+        "the position in {kept_in} cannot be used: {error}: the next run reads everything again \
+         that the source has; `weir position reset` forgets it"
     )]
     Unusable {
         /// Where it is.

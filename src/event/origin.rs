@@ -2,8 +2,9 @@
 //!
 //! A dead letter holds an event as its source gave it, byte for byte, but hardly any event becomes
 //! one. So a document does not carry a second copy of its event through buffer, spool and sink, but
-//! only what [`encode()`](super::encode()) left out of it (`managedFields`, mostly): the *difference*,
-//! from which [`rebuild`] makes the source again (docs/delivery.md#what-is-kept-of-the-source).
+//! only what [`encode()`](super::encode()) left out of it (`managedFields`, mostly): the
+//! *difference*, from which [`rebuild`] makes the source again
+//! (docs/delivery.md#what-is-kept-of-the-source).
 //!
 //! A difference is a sequence of steps. Each appends to the source what it holds itself, and then
 //! a piece of the document; the last step may end behind its literal. Numbers are

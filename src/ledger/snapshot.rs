@@ -51,7 +51,8 @@ impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "ledger received={} recovered={} replayed={} delivered={} filtered={} dead_lettered={} in_flight={}",
+            "ledger received={} recovered={} replayed={} \
+             delivered={} filtered={} dead_lettered={} in_flight={}",
             self.received,
             self.recovered,
             self.replayed,

@@ -57,8 +57,8 @@ impl Leading {
         Ok(Leading(Some(Led { lease, replica, renewing })))
     }
 
-    /// Runs the source, in each term anew, until it ends or the drain begins. `source` runs it until
-    /// the token that it is given is cancelled.
+    /// Runs the source, in each term anew, until it ends or the drain begins. `source` runs it
+    /// until the token that it is given is cancelled.
     pub(super) fn run_source<R: SourceRun>(
         &self,
         drain: CancellationToken,

@@ -254,7 +254,8 @@ mod tests {
                 } else {
                     breaker.succeeded(now);
                 }
-                // The last failure may go beyond the debt by its own cost and its instance's, once an opening.
+                // Each time it opens, the last failure may go beyond the debt by its own cost and
+                // its instance's.
                 let bound = TIMEOUT * DEBT_MAX + Duration::from_millis(280) + (now - start) / PAY_BACK;
                 prop_assert!(lost <= bound, "{lost:?} lost of {:?}", now - start);
             }

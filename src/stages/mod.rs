@@ -9,10 +9,10 @@
 //! - No clock is read and nothing is allocated for a call that goes well, but the string that a
 //!   getter answers.
 //!
-//! [`load()`] makes a [`Chain`] (`contract`, `compile`, `cache`, `loaded`) and that each [`Worker`];
-//! a worker runs events through its slots (`chain`), one instance each (`instance`), whose imports
-//! are in `host` (and `wasi`) and whose store holds the current event (`current`). When to stop a
-//! call is in `clock`, when to stop calling in `breaker`.
+//! [`load()`] makes a [`Chain`] (`contract`, `compile`, `cache`, `loaded`), and the chain makes
+//! each [`Worker`]. A worker runs events through its slots (`chain`), one instance each
+//! (`instance`), whose imports are in `host` (and `wasi`) and whose store holds the current event
+//! (`current`). `clock` decides when to stop a call, `breaker` when to stop calling.
 
 mod breaker;
 mod cache;

@@ -214,8 +214,8 @@ impl Replica {
         self.lock().lives.clone()
     }
 
-    /// How many SIGKILLs hit a running weir, how many of those hit a leader, and how many drains were
-    /// over before the SIGKILL.
+    /// How many SIGKILLs hit a running weir, how many of those hit a leader, and how many drains
+    /// were over before the SIGKILL.
     pub(crate) fn ends(&self) -> (u64, u64, u64) {
         let state = self.lock();
         (state.kills, state.leaders_killed, state.drains)

@@ -26,8 +26,8 @@ use crate::shutdown::Shutdown;
 /// Look at dead letters, and replay them
 ///
 /// A dead letter is an event that could not be processed: malformed, refused by the sink, or by a
-/// stage with on_error = "dead-letter". It is kept where dead_letter in the configuration says, with
-/// its source's own bytes and the reason.
+/// stage with on_error = "dead-letter". It is kept where dead_letter in the configuration says,
+/// with its source's own bytes and the reason.
 #[derive(Debug, Subcommand)]
 pub(super) enum DeadLetterCommand {
     List(list::ListCommand),

@@ -155,8 +155,8 @@ pub(super) fn check_mapping(body: &[u8], index: &str) -> Result<(), String> {
     let Ok(found) = serde_json::from_slice::<Value>(body) else { return Ok(()) };
     let Some(mapping) = found.get(index) else {
         return Err(format!(
-            "`{index}` is an alias or a data stream: a letter's id keeps it from being stored twice \
-             in one index only: name an index in dead_letter.index"
+            "`{index}` is an alias or a data stream: a letter's id keeps it from being stored \
+             twice in one index only: name an index in dead_letter.index"
         ));
     };
     let kind =

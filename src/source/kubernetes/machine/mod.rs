@@ -4,11 +4,12 @@
 //! ```text
 //!   start ──> Identifying ──> Listing ── last page ──> Opening ── 200 ──> Watching
 //!                        ├──> Checking ── 200 ───────> Opening, with a saved cursor
-//!                        └──> Checking ── 200 ──> Saving ── saved ──> Opening, with `start = "now"`
+//!                        └──> Checking ── 200 ──> Saving ── saved ──> Opening: `start = "now"`
 //!
 //!   Watching ── the server ends it ─────────────────────> Opening, from the cursor
 //!   Watching, Opening ── 410 in any form; quiet ────────> Listing
-//!   Watching ── no room, failed ──> Full, Backoff ──────> Checking ── 200 ──> Opening; Listing after a restore
+//!   Watching ── no room, failed ──> Full, Backoff ──────> Checking ── 200 ──> Opening
+//!                                                                 └─ restored ─> Listing
 //!   Listing ── no room, failed ──> Full, Backoff ───────> Listing, the same page
 //!   any other ── failed ──> Backoff ── its time is over > where it was
 //!   any ── something was lost on disk ──> Backoff ──────> Listing, without a cursor

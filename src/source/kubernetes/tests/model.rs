@@ -410,8 +410,8 @@ proptest! {
         }
         world.settle();
         let cursor = world.cursor();
-        // Restored from a backup that is older than all that was seen; it must be noticed before the new versions reach the
-        // old cursor, and lists only say where they are.
+        // Restored from a backup that is older than all that was seen; it must be noticed before
+        // the new versions reach the old cursor, and lists only say where they are.
         world.server = Server { revision: 1, compacted: 1, ..Server::default() };
         world.server.write(1, true);
         world.accepted.clear();
