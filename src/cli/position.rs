@@ -199,7 +199,7 @@ impl Kept {
         &self,
         settings: &'a LeaseSettings,
     ) -> Result<Option<(&'a LeaseSettings, Record)>, PositionError> {
-        let Some(Marked { place: kept_in, mark: Some(text), .. }) =
+        let Some(Marked { lease: kept_in, mark: Some(text), .. }) =
             on_server(mark::read(settings))?
         else {
             return Ok(None);
@@ -281,7 +281,7 @@ fn record_shown(record: &Record) -> String {
 
 fn lease_shown(lease: &Marked) -> String {
     let holder = lease.holder.as_deref().unwrap_or("nobody");
-    let text = format!("lease     {}, held by {holder}\n", lease.place);
+    let text = format!("lease     {}, held by {holder}\n", lease.lease);
     match lease.mark.as_deref().map(Record::decode) {
         None => text + "settled   nothing yet\n",
         Some(Ok(record)) => text + &record_shown(&record).replace("position  ", "settled   "),

@@ -15,7 +15,7 @@ pub struct Snapshot {
     pub delivered: [u64; 4],
     /// By stage and reason.
     pub filtered: Vec<((String, String), u64)>,
-    /// By place and reason.
+    /// By part and reason.
     pub dead_lettered: Vec<((String, String), u64)>,
     /// What queues and batches hold.
     pub in_flight: u64,

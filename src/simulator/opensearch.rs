@@ -162,7 +162,7 @@ impl OpenSearch {
                 let index = self.index_of(&name);
                 match self.random.u8(..3) {
                     0 => Kind::Alias,
-                    1 => Kind::Moving(index),
+                    1 => Kind::WritesTo(index),
                     _ => Kind::DataStream(Some(index)),
                 }
             }

@@ -5,7 +5,7 @@
 //! period, plus [`DEBT_MAX`] timeouts at once; so a broken module cannot slow the pipeline down.
 //! Each adds what it cost to a debt that shrinks by a tenth of the time that passes. When the debt
 //! is too large the breaker opens: the stage's `on_error` applies without a call. After a backoff
-//! one event probes; the backoff doubles from opening to opening, and starts over once the debt is
+//! one event probes; the backoff doubles from opening to opening, and is reset once the debt is
 //! paid.
 //!
 //! An error that `process` answers costs no instance, and may be right for the event. So errors

@@ -28,10 +28,10 @@ fn three() -> String {
     .concat()
 }
 
-fn record(place: &str, reason: &str, detail: &str, source: &str, more: &str) -> String {
+fn record(part: &str, reason: &str, detail: &str, source: &str, more: &str) -> String {
     let source = serde_json::Value::from(source);
     format!(
-        "{{\"version\":1,\"time\":\"2025-10-09T08:53:20.000001Z\",\"where\":\"{place}\",\"reason\":\"{reason}\",\"detail\":\"{detail}\",\"source\":{source}{more}}}\n"
+        "{{\"version\":1,\"time\":\"2025-10-09T08:53:20.000001Z\",\"where\":\"{part}\",\"reason\":\"{reason}\",\"detail\":\"{detail}\",\"source\":{source}{more}}}\n"
     )
 }
 
@@ -78,8 +78,8 @@ impl Letters {
     }
 }
 
-fn letter(id: &str, place: &str, reason: &str) -> (String, String, String) {
-    (id.into(), place.into(), reason.into())
+fn letter(id: &str, part: &str, reason: &str) -> (String, String, String) {
+    (id.into(), part.into(), reason.into())
 }
 
 mod list {

@@ -50,7 +50,7 @@ use tokio_util::sync::CancellationToken;
 use self::machine::Machine;
 use self::report::Reporter;
 use self::runner::Runner;
-use self::step::Place;
+use self::step::LeaseName;
 
 /// The annotation that holds the settled mark. It is on every Lease of weir's, empty while there is
 /// no mark: a Lease without it that somebody holds is another tool's.
@@ -158,14 +158,14 @@ impl Lease {
     ) -> Lease {
         let namespace =
             settings.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
-        let place = Place { namespace, name: settings.name.clone() };
-        let reporter = Reporter::new(place.clone(), identity.clone(), process);
-        let machine = Machine::new(place.clone(), identity, settings.duration, runner::now());
+        let lease = LeaseName { namespace, name: settings.name.clone() };
+        let reporter = Reporter::new(lease.clone(), identity.clone(), process);
+        let machine = Machine::new(lease.clone(), identity, settings.duration, runner::now());
         let (sender, leadership) = watch::channel(Leadership::Following { holder: None });
         let (renewal, release) = (Renewal::default(), CancellationToken::new());
         let orders = runner::Orders { renewal: renewal.clone(), release: release.clone() };
         let runner =
-            Runner::new(place, client, machine, reporter, sender, Box::new(candidate), orders);
+            Runner::new(lease, client, machine, reporter, sender, Box::new(candidate), orders);
         Lease { leadership, renewal, release, task: Some(tokio::spawn(runner.run())) }
     }
 

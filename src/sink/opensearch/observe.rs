@@ -51,7 +51,7 @@ impl Observer {
     fn notice(&self, notice: &Notice) {
         match notice {
             Notice::FoundOut(WriteTarget::Moves { look_up }, into) => {
-                let kind = Kind::Moving(into.clone());
+                let kind = Kind::WritesTo(into.clone());
                 tracing::info!(index = self.index, look_up, "the index is {}", kind.text());
             }
             Notice::FoundOut(..) => {}

@@ -134,7 +134,7 @@ async fn probe(asker: &Asker<'_>, index: &str) -> Result<Kind, AskError> {
         // With another status it did not come as far as to an index.
         match answers.meant_for.filter(|_| item.status == 400) {
             Some(found) if found == index => return Ok(Kind::Absent),
-            Some(found) => return Ok(Kind::Moving(found)),
+            Some(found) => return Ok(Kind::WritesTo(found)),
             None => {}
         }
     }

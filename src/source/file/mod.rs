@@ -13,7 +13,7 @@
 //! any other file from its start, every time.
 
 mod error;
-mod place;
+mod file_position;
 mod reader;
 
 use std::fs::File;

@@ -9,9 +9,9 @@ use crate::source::kubernetes::listing::Listing;
 use crate::source::kubernetes::state::{State, Then};
 use crate::source::kubernetes::step::{Action, Note};
 
-/// A page that is asked for so long after the one before it is asked for in vain, or of another
-/// history: a cluster may have been restored meanwhile, and its API server cannot tell. Then the
-/// list begins again.
+/// If more time than this has passed since the last page, the list begins again: the next page
+/// might be refused, or be of another history, because the cluster may have been restored
+/// meanwhile, and its API server cannot tell.
 const TOKEN_AGE_MAX: Duration = Duration::from_secs(15);
 /// From a loss to the list that reads again what there still is.
 const LOSS_PAUSE: Duration = Duration::from_secs(5);
