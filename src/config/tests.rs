@@ -240,7 +240,7 @@ mod diagnostics {
     #[test]
     fn a_path_is_one_on_this_machine() {
         insta::assert_snapshot!(problems_with("cache = '~/cache'\ndead_letter.path = \"a\\u0000b\"\n[[stage]]\nname = 'a'\nmodule = 'https://example.org/a.wasm'"), @r"
-        etc/pipeline.toml:4:9: error: `cache` must be a whole path: `~` stands for nothing here
+        etc/pipeline.toml:4:9: error: `cache` must be a full path: `~` is not expanded here
         etc/pipeline.toml:5:20: error: `path` must be a path without control characters
         etc/pipeline.toml:8:10: error: `module` must be a path on this machine, not a URL
         ");
@@ -266,8 +266,8 @@ mod diagnostics {
     #[test]
     fn credentials_that_cannot_be_meant_are_refused_without_showing_them() {
         insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\nusername = 'me:hunter2'\npassword = '${HUNTER2}'")), @r#"
-        etc/pipeline.toml:7:12: error: `username` must be a name without `:` and control characters: basic auth has none with them
-        etc/pipeline.toml:8:12: error: `password` looks like a variable of a shell, and nothing is put in its place: write { env = "NAME" }
+        etc/pipeline.toml:7:12: error: `username` must be a name without `:` and control characters: basic auth cannot carry them
+        etc/pipeline.toml:8:12: error: `password` looks like a shell variable, which is not expanded here: write { env = "NAME" }
         "#);
         insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { env = '$HUNTER2' }")), @"etc/pipeline.toml:8:20: error: `env` must be a variable's name, without `$`");
     }
@@ -413,7 +413,7 @@ mod durable {
     fn a_lease_is_held_for_whole_seconds_by_replicas_that_watch() {
         insta::assert_snapshot!(read(&format!("{KUBERNETES}lease = {{ enabled = true, duration = '5500ms' }}")).1, @"etc/pipeline.toml:4:38: error: `duration` must be whole seconds: a Lease holds no fractions");
         insta::assert_snapshot!(read(&format!("{KUBERNETES}lease = {{ enabled = true, duration = '4s' }}")).1, @"etc/pipeline.toml:4:38: error: `duration` must be from 5s to 5m, not 4s");
-        insta::assert_snapshot!(read("source = { kind = 'stdin' }\nlease = { enabled = true }").1, @"etc/pipeline.toml:4:21: error: `enabled = true` is for a kubernetes source: replicas share no other");
+        insta::assert_snapshot!(read("source = { kind = 'stdin' }\nlease = { enabled = true }").1, @"etc/pipeline.toml:4:21: error: `enabled = true` is for a kubernetes source: replicas cannot share any other");
     }
 }
 
