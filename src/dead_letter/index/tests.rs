@@ -23,7 +23,7 @@ use crate::shutdown::Shutdown;
 enum Fault {
     /// Nothing of it is done.
     Away,
-    /// So many of its letters are written, and no answer comes.
+    /// This many of its letters are written, and no answer comes.
     LostAnswer(usize),
     Forbidden,
 }
