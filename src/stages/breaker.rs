@@ -11,7 +11,7 @@
 //! An error that `process` answers costs no instance, and may be right for the event. So errors
 //! open the breaker only when [`ERRORS_MAX`] calls in a row answered nothing else: a module that
 //! fails on one kind of event only, and copes with any other in between, is called for ever. A
-//! probe that answers an error is no good one.
+//! probe that answers an error does not close the breaker.
 
 use std::time::{Duration, Instant};
 

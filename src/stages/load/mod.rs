@@ -1,5 +1,5 @@
 //! From settings to a chain that is ready: every module read, compiled, linked and configured once,
-//! and all that is wrong with any of them reported at once.
+//! and everything that is wrong with any of them reported at once.
 
 mod error;
 
