@@ -58,9 +58,9 @@ impl Observer {
             Notice::Moved { documents, index } => tracing::warn!(
                 documents,
                 index,
-                "the writes have moved to another index, in which documents are stored now that \
-                 may have been on their way to the one before when they were looked up: such a \
-                 document is there twice"
+                "the writes have moved to another index. Some documents that are stored in it now \
+                 may still have been on their way to the previous one when they were looked up: \
+                 such a document is stored twice"
             ),
         }
     }

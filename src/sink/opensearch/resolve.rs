@@ -1,4 +1,5 @@
-//! Asks what a name without a date stands for, and whether weir may look up there what it must.
+//! Asks what a name without a date stands for, and whether weir may look documents up there if it
+//! must.
 //!
 //! `_resolve/index` tells, where the user may ask. Otherwise one `_bulk` item does, whose document
 //! is no JSON: it stores nothing, and its answer names the index that it would have gone to.

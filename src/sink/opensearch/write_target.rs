@@ -1,5 +1,5 @@
 //! Whether an index without a date is one index, or a data stream or an alias, whose writes move
-//! from index to index; and what follows for sending. Pure: [`resolve`](super::resolve) asks.
+//! from index to index; and what that means for sending. Pure: [`resolve`](super::resolve) asks.
 
 use crate::opensearch::ItemError;
 use crate::sink::error::SinkError;

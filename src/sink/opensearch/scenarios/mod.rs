@@ -234,7 +234,7 @@ impl Run {
         run(&self.settings, inbox, dead_letters, keeper, self.process.clone()).await
     }
 
-    /// Sends so many documents, to the end.
+    /// Sends this many documents, to the end.
     async fn send(&self, count: usize) -> Snapshot {
         let (writer, reader) = buffer::in_memory(&self.process);
         let uids: Vec<String> = (0..count).map(|number| format!("u{number}")).collect();
