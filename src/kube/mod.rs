@@ -7,7 +7,7 @@
 //! that nobody but the machines (list/watch, Lease) retries.
 //!
 //! Invariant: a configuration that is there but wrong is an error, never a reason to try the next
-//! place.
+//! one.
 
 pub(crate) mod lease;
 
@@ -30,10 +30,8 @@ pub enum ClientError {
     /// There is no configuration anywhere.
     #[error(
         "no Kubernetes API server is configured: tried the environment variable KUBECONFIG (not \
-         set), {home} \
-         (not there), and a pod's service account (KUBERNETES_SERVICE_HOST is not set): set \
-         KUBECONFIG to a \
-         kubeconfig file, or run weir in a pod"
+         set), {home} (not there), and a pod's service account (KUBERNETES_SERVICE_HOST is not \
+         set): set KUBECONFIG to a kubeconfig file, or run weir in a pod"
     )]
     NotConfigured {
         /// The home directory's kubeconfig, or why there is none.
@@ -42,7 +40,7 @@ pub enum ClientError {
     /// The kubeconfig cannot be read or makes no sense.
     #[error(
         "cannot use the kubeconfig {origin}: {error}: see what `kubectl config view --minify` says \
-         of it"
+         about it"
     )]
     Kubeconfig {
         /// Which one.
@@ -59,8 +57,7 @@ pub enum ClientError {
     /// The configuration was read, and its certificates, keys or proxy are not usable.
     #[error(
         "cannot make a client for the API server {server}: {error}: check the certificates, \
-         credentials and \
-         proxy in {origin}"
+         credentials and proxy in {origin}"
     )]
     Client {
         /// The API server's URL.

@@ -1,4 +1,4 @@
-//! The settled mark of a Lease that nobody holds, for a person to look at and to decide about.
+//! The settled mark of a Lease that nobody holds, for a person to inspect and to change.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use super::LeaseSettings;
 use super::record::Record;
 use crate::kube::{ClientError, with_causes};
 
-/// The API server may be silent for so long.
+/// The API server may be silent for this long.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// A holder that has not renewed for so many durations is gone, whatever the clocks of the two
+/// A holder that has not renewed for this many durations is gone, whatever the clocks of the two
 /// machines say of each other.
 const GONE_AFTER: u32 = 2;
 
@@ -42,7 +42,7 @@ pub enum MarkError {
         holder: String,
     },
     /// It is another tool's, or no Lease at all.
-    #[error("{0} is no Lease of weir's: set lease.name to another name")]
+    #[error("{0} is not a Lease of weir's: set lease.name to another name")]
     NotOurs(String),
     /// There is no usable API server.
     #[error(transparent)]

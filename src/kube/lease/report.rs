@@ -1,8 +1,9 @@
 //! What people see of the Lease: log lines, metrics, readiness.
 //!
 //! Invariants: readiness does not depend on who leads, but on whether the Lease can be used: the
-//! part `lease` is not ready before that was seen once, and for what needs a person; an outage is a
-//! note. In a row of failures only what is new is a warning.
+//! part `lease` is not ready until the Lease has been used once, nor while something needs a
+//! person; an outage is only a note. Of consecutive failures, only those that say something new are
+//! warnings.
 
 use super::failure::{Failure, Kind};
 use super::step::{LeaseName, Lost, Note, Verb};
@@ -13,7 +14,7 @@ use crate::process::Process;
 
 /// The part's name, and the task's.
 const PART: Part = Part::Lease;
-/// 401 so many times in a row is no token that is just being rotated.
+/// 401 this many times in a row is no token that is just being rotated.
 const UNAUTHORIZED_MAX: u32 = 5;
 
 /// The label of `weir_lease_renewals_total{result}`.
@@ -127,9 +128,9 @@ impl Reporter {
             Note::Foreign(holder) => self.unusable(foreign(lease, holder)),
             Note::MarkTooLong { bytes } => tracing::warn!(
                 %lease, bytes,
-                "the settled mark is too long for the Lease's annotation, and stays as it is \
-                 there: a follower that takes \
-                 over will read more again; watch fewer namespaces with one pipeline"
+                "the settled mark is too long for the Lease's annotation, which keeps the previous \
+                 one: a follower that takes over will read more events again; watch fewer \
+                 namespaces with one pipeline"
             ),
             Note::NotReleased => tracing::warn!(
                 %lease, %identity,
@@ -193,25 +194,22 @@ fn why_unusable(lease: &LeaseName, verb: Verb, failure: &Failure, failures: u32)
         Kind::Forbidden => return forbidden(lease, verb, failure),
         Kind::Unauthorized => format!(
             "the API server does not accept weir's credentials ({failure}): if this lasts, check \
-             the user in the \
-             kubeconfig, or the pod's service account"
+             the user in the kubeconfig, or the pod's service account"
         ),
         Kind::Timeout | Kind::Connection => {
             format!("no answer from the API server about the Lease {lease} ({failure})")
         }
         Kind::Throttled => format!("the API server asks weir to slow down ({failure})"),
-        Kind::ServerError => format!("the API server has an error of its own ({failure})"),
+        Kind::ServerError => format!("the API server reports an internal error ({failure})"),
         Kind::Refused => format!(
             "the API server refuses to {} the Lease {lease} ({failure}): check that the namespace \
-             exists, and that the \
-             Lease's name is one",
+             exists, and that the Lease's name is valid",
             word(verb)
         ),
         Kind::Protocol => format!(
             "the API server's answer about the Lease {lease} is not one that weir can use \
-             ({failure}): check that the \
-             configured server is a Kubernetes API server, and see `kubectl get lease {} \
-             --namespace {} -o yaml`",
+             ({failure}): check that the configured server is a Kubernetes API server, and see \
+             `kubectl get lease {} --namespace {} -o yaml`",
             lease.name, lease.namespace
         ),
     };
@@ -245,9 +243,8 @@ fn forbidden(lease: &LeaseName, verb: Verb, failure: &Failure) -> Unusable {
     let verb = word(verb);
     let text = format!(
         "weir may not {verb} the Lease {lease} ({failure}): grant `get`, `create` and `update` on \
-         `leases` of \
-         coordination.k8s.io, and see whether `kubectl auth can-i {verb} {resource} --namespace \
-         {namespace}{as_user}` says yes"
+         `leases` of coordination.k8s.io, and see whether `kubectl auth can-i {verb} {resource} \
+         --namespace {namespace}{as_user}` says yes"
     );
     Unusable { text, needs_a_person: true }
 }

@@ -1,8 +1,8 @@
-//! The I/O of the machine: sends its requests, tells it what was answered and when time is over,
-//! and tells the pipeline who leads.
+//! The I/O of the machine: sends its requests, tells it what was answered and when a deadline has
+//! passed, and tells the pipeline who leads.
 //!
-//! Constraint: the end of a term is told whatever a request is doing, so requests run beside the
-//! clock.
+//! Constraint: the end of a term is reported whatever a request is doing, so requests run alongside
+//! the clock.
 
 use std::future::Future;
 use std::pin::Pin;

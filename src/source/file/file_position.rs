@@ -1,5 +1,5 @@
-//! Where reading is in a followed file, as it is saved: `DEVICE:INODE:OFFSET`. Pure but for looking
-//! at the file.
+//! How far a followed file was read, in the form in which that is saved: `DEVICE:INODE:OFFSET`.
+//! Pure but for looking at the file.
 
 use std::fmt;
 use std::fs::File;
@@ -34,7 +34,7 @@ impl FilePosition {
         (self.device, self.inode) == (other.device, other.inode)
     }
 
-    /// So many bytes before.
+    /// This many bytes before.
     pub(super) fn before(self, bytes: u64) -> FilePosition {
         FilePosition { offset: self.offset.saturating_sub(bytes), ..self }
     }

@@ -146,7 +146,7 @@ impl<F: FnMut(u64)> Reader<F> {
         Ok(Stopped::ByDrain)
     }
 
-    /// Whether there is input, or its end; while there is none, what was framed is on its way.
+    /// Whether there is input, or its end. While there is none, what was framed is sent on.
     fn wait_for_input(&mut self, input: &impl AsFd) -> Result<bool, FileError> {
         let is_there = |for_long: Timespec| match poll(
             &mut [PollFd::new(input, PollFlags::IN)],
@@ -278,7 +278,7 @@ impl<F: FnMut(u64)> Reader<F> {
             tracing::warn!(
                 input = self.name,
                 bytes,
-                "stopped before the last object was whole: what was read of it is lost"
+                "stopped in the middle of the last object: what was read of it is lost"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! What becomes of failures, of a want of room and of losses: a wait, and where it goes on then.
+//! What follows from failures, lack of room and losses: a wait, and what to do after it.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::source::kubernetes::step::{Action, Note};
 const TOKEN_AGE_MAX: Duration = Duration::from_secs(15);
 /// From a loss to the list that reads again what there still is.
 const LOSS_PAUSE: Duration = Duration::from_secs(5);
-/// After so many watches in a row that failed without a frame, the scope is listed: whatever is
+/// After this many watches in a row that failed without a frame, the scope is listed: whatever is
 /// wrong with that version, a list gives another.
 const FAILED_WATCHES_MAX: u32 = 3;
 

@@ -33,13 +33,13 @@ enum Fault {
     None,
     /// Another status than 200.
     Status(u16),
-    /// It breaks after so many items or frames.
+    /// It breaks after this many items or frames.
     Breaks(u8),
-    /// There is no room after so many items or frames.
+    /// There is no room after this many items or frames.
     NoRoom(u8),
     /// A stale version is answered with a 200 that ends at once.
     EndsAtOnce,
-    /// It ends in good order after so many frames, a watch only.
+    /// It ends in good order after this many frames, a watch only.
     Ends(u8),
     /// Nothing comes until the deadline.
     Silence,
