@@ -1,8 +1,8 @@
-//! How a run ends: waits for its parts in the order of the flow, and sees to what has no outcome by
-//! then.
+//! How a run ends: waits for its parts in the order of the flow, and deals with what has no outcome
+//! by then.
 //!
-//! A drain whose sink cannot deliver waits its whole time even where everything is on disk
-//! meanwhile: the disk may be one that goes with the pod.
+//! A drain whose sink cannot deliver uses all of its time even if everything is on disk by then:
+//! that disk may be lost with the pod.
 
 use std::sync::Arc;
 use std::time::Duration;

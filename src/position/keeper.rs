@@ -22,9 +22,9 @@ pub enum KeepError {
     /// The events before the saved position went elsewhere.
     #[error(
         "the position in {kept_in} was saved for another target ({saved}; now {now}): the events \
-         before it are there and would not be here. Decide with `weir position keep --config FILE` \
-         (go on behind it) or `weir position reset --config FILE` (read everything again that the \
-         source still has); `weir position show --config FILE` shows it"
+         before it are in that one, and would be missing in this one. Decide with `weir position \
+         keep --config FILE` (continue after it) or `weir position reset --config FILE` (read \
+         again everything that the source still has); `weir position show --config FILE` shows it"
     )]
     OtherTarget {
         /// Where it is saved: a folder, or a Lease.
@@ -117,7 +117,7 @@ impl Keeper {
             let keeper = saving.upgrade().map(Keeper);
             if let Some(Err(error)) = keeper.map(|keeper| keeper.save(true)) {
                 tracing::error!(
-                    "{error}; a run that ends before that is mended does not read again what was \
+                    "{error}; a run that ends before that is fixed will not read again what was \
                      lost"
                 );
             }
@@ -212,7 +212,7 @@ impl Keeper {
     }
 
     /// Saves the marks if they have moved. Blocks on the disk; waits for it when `durably`, and
-    /// when a mark was rewound: the one before is not good any more.
+    /// when a mark was rewound: the saved one is no longer valid.
     ///
     /// # Errors
     ///
