@@ -133,8 +133,8 @@ fn write_literal(literal: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(literal);
 }
 
-/// The source's bytes; `None` where `difference` is none of this document. Takes no more memory
-/// than the two have together.
+/// The source's bytes; `None` if `difference` does not belong to this document. Takes no more
+/// memory than the two have together.
 pub(super) fn rebuild(document: &[u8], mut difference: &[u8]) -> Option<Vec<u8>> {
     let mut source = Vec::with_capacity(document.len() + difference.len());
     let mut document = document;

@@ -22,8 +22,8 @@
 //! Invariant: one seed is one history. A seed that fails prints how to replay it, and what happened
 //! last.
 //!
-//! `WEIR_SIM_SEEDS=N` runs so many seeds, `WEIR_SIM_FIRST=N` begins with that one,
-//! `WEIR_SIM_SEED=N` runs one and tells.
+//! `WEIR_SIM_SEEDS=N` runs N seeds, `WEIR_SIM_FIRST=N` begins with seed N, and `WEIR_SIM_SEED=N`
+//! runs that one alone and tells what happened.
 
 mod api_server;
 mod candidate;

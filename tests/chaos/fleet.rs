@@ -80,7 +80,8 @@ impl Fleet {
         self.replicas.iter().position(Replica::leads)
     }
 
-    /// Notes a problem if this replica leads after it was cut off from the API server for so long.
+    /// Notes a problem if this replica still leads after being cut off from the API server for this
+    /// long.
     pub(crate) async fn must_have_stopped_leading(&self, replica: usize, since: Duration) {
         self.replicas[replica].must_have_stopped_leading(since).await;
     }

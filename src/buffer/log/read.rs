@@ -1,4 +1,4 @@
-//! Reading: one record after the other. Damage is reported and passed over.
+//! Reading: one record after the other. Damage is reported and skipped.
 
 use std::io::ErrorKind;
 
@@ -51,11 +51,11 @@ enum Next<R> {
 
 impl<D: Disk, C: Contents> Log<D, C> {
     /// The next record, durable or not, in the order of appending. `None`: there is none now.
-    /// Copies that this process wrote are passed over.
+    /// Copies that this process wrote are skipped.
     ///
     /// # Errors
     ///
-    /// When records are lost, and then the next call goes on behind them; when the disk fails, and
+    /// When records are lost, and then the next call continues after them; when the disk fails, and
     /// then the next call tries again.
     pub(crate) fn read(&mut self) -> Result<Option<(Seq, C::Record)>, ReadError> {
         loop {

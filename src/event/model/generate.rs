@@ -56,7 +56,7 @@ pub(in crate::event) fn edits() -> impl Strategy<Value = Edit> {
     (pointers(), verb, payload).prop_map(|(pointer, verb, payload)| Edit { pointer, verb, payload })
 }
 
-/// Times that are read, and what is none.
+/// Texts that are times, and texts that are not.
 fn times() -> impl Strategy<Value = Json> {
     let texts = [
         "2024-05-01T10:00:00Z",
