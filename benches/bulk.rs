@@ -20,7 +20,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 
-/// Of one request, and requests at once: as the sink has them (`src/sink/opensearch/lane.rs`).
+/// The size of one request, and how many are sent at once: as the sink does it
+/// (`src/sink/opensearch/scheduler/mod.rs`).
 const REQUEST_BYTES_MAX: usize = 1 << 20;
 const IN_FLIGHT_MAX: usize = 4;
 /// The events' year makes the index's name, so that weir's template is for this index and for no

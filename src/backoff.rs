@@ -28,7 +28,7 @@ pub(crate) enum Jitter {
 }
 
 impl Backoff {
-    /// The wait after so many failures in a row, counting this one.
+    /// The wait after this many failures in a row, counting this one.
     pub(crate) fn wait(self, failures: u32, random: u64) -> Duration {
         let longest = self.longest(failures);
         let shortest = match self.jitter {
@@ -41,7 +41,7 @@ impl Backoff {
         shortest + Duration::from_millis(random % (span_ms + 1))
     }
 
-    /// The longest wait after so many failures in a row, counting this one.
+    /// The longest wait after this many failures in a row, counting this one.
     pub(crate) fn longest(self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(u32::BITS - 1);
         self.first.saturating_mul(1 << doublings).min(self.max)

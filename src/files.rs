@@ -1,7 +1,7 @@
 //! Small files that people name: secrets and certificates.
 //!
-//! Constraint: whatever a name leads to, a folder, a pipe, a device without end, reading it ends
-//! soon and takes little memory.
+//! Constraint: whatever a name leads to (a folder, a pipe, an endless device), reading it ends soon
+//! and takes little memory.
 
 use std::fs::{self, File};
 use std::io::{self, Read};

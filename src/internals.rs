@@ -1,6 +1,6 @@
-//! What weir's own integration tests and benches use of its inside. They are crates of their own,
-//! and see nothing else: whatever stands here is public for them alone, changes without notice, and
-//! whatever does not is the crate's own, so that the compiler finds what nobody uses.
+//! What weir's own integration tests and benches use of its internals. They are crates of their own
+//! and see nothing else. What is named here is public for them alone and changes without notice;
+//! everything else stays private to the crate, so that the compiler finds what nobody uses.
 
 /// See `src/buffer/`.
 pub mod buffer {

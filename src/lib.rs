@@ -24,13 +24,14 @@
 //! - [`position`]: how far the source was read, and how far everything is settled.
 //! - [`pipeline`]: wires them together, and shuts them down in order.
 //!
-//! [`handoff`] has what passes between them, [`process`] what they all share. Around it: [`config`] turns `pipeline.toml` into
-//! settings, [`ledger`] accounts for every event, [`dead_letter`] keeps what could not be
-//! processed, [`metrics`], [`health`] and [`admin`] show it, [`shutdown`] and [`telemetry`] serve
-//! the process, [`secret`] reads passwords, [`kube`] makes the API server's client and elects a
-//! leader, [`opensearch`] is the client of OpenSearch, [`tls`] chooses the cryptography, and [`cli`]
-//! is the command line. `backoff`, `log_limit` and `words` are what several of them need in one way:
-//! waits between tries, a bound on log lines, words of the configuration.
+//! [`handoff`] has what passes between them, [`process`] what they all share. Around them:
+//! [`config`] turns `pipeline.toml` into settings, [`ledger`] accounts for every event,
+//! [`dead_letter`] keeps what could not be processed, [`metrics`], [`health`] and [`admin`] show
+//! how things stand, [`shutdown`] and [`telemetry`] serve the process, [`secret`] reads passwords,
+//! [`kube`] makes the API server's client and elects a leader, [`opensearch`] is the client of
+//! OpenSearch, [`tls`] chooses the cryptography, and [`cli`] is the command line. Several of them
+//! need `backoff` (waits between tries), `log_limit` (a bound on log lines) and `words` (the words
+//! of the configuration). [`internals`] is what integration tests and benches may use.
 
 pub mod internals;
 

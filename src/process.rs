@@ -1,5 +1,5 @@
-//! What all parts of one process share, whatever they do: where they account, count and say how
-//! they are, and what they watch to know when to stop.
+//! What all parts of one process share, whatever they do: where they keep account, count, and
+//! report their condition, and what they watch to know when to stop.
 //!
 //! A part is given this, its settings, and its neighbours in the flow; whatever else it needs is
 //! its own.

@@ -1,4 +1,4 @@
-//! Two signals: the first drains, the second ends at once.
+//! Two signals: the first one drains, the second one ends the process at once.
 //!
 //! The order of a drain is that of the flow: the source stops reading, workers finish what they
 //! have, the buffer is emptied into the sink, and then the ledger is read for the last time.

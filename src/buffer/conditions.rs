@@ -1,4 +1,4 @@
-//! What there is to say of the disk: what each kind of work last met. Pure.
+//! What to say about the disk: the last result of each kind of work on it. Pure.
 
 use super::log::{AppendError, IoError, Seq};
 use crate::health::Condition;

@@ -77,7 +77,7 @@ impl Memory {
         }
     }
 
-    /// Room for so many bytes, if it is there now.
+    /// Room for this many bytes, if it is there now.
     pub(super) fn try_room(&self, bytes: u64) -> Option<Share> {
         Room::try_take(&self.room, bytes)
     }

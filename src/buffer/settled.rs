@@ -42,13 +42,13 @@ impl SettledMarks {
     }
 
     /// The source goes on from `marks`, before which everything is settled: what is on disk from
-    /// before `end` is still sent, and holds no mark back. Of rewinds, only those after so many
+    /// before `end` is still sent, and holds no mark back. Of rewinds, only those after this many
     /// count for these marks.
     pub(super) fn begin(&mut self, end: Seq, marks: Positions, rewinds: u64) {
         *self = SettledMarks { first: end, marks, is_settled: true, rewinds };
     }
 
-    /// The settled marks. `read` are the read marks of now, after so many `rewinds`.
+    /// The settled marks. `read` are the read marks of now, after this many `rewinds`.
     pub(super) fn marks(&mut self, read: Positions, rewinds: u64, disk: OnDisk<'_>) -> Positions {
         if rewinds != self.rewinds {
             // The marks of records until now may be those of a cluster before it was restored.

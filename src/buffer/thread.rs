@@ -151,7 +151,7 @@ impl SpoolThread {
         self.health.finished(PART);
     }
 
-    /// Waits for so long, or until it is called. True: it is the last time.
+    /// Waits for this long, or until it is called. True: it is the last time.
     fn wait(&self, interval: Duration) -> bool {
         let mut calls = self.calls.lock();
         let begin = Instant::now();

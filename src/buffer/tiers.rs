@@ -294,7 +294,7 @@ impl<D: Disk> Tiers<D> {
         self.settled_marks.begin(self.log.end(), marks, self.tracker.rewinds());
     }
 
-    /// Up to where everything is settled. `read` are the read marks of now, after so many
+    /// Up to where everything is settled. `read` are the read marks of now, after this many
     /// `rewinds`.
     pub(super) fn settled_marks(&mut self, read: Positions, rewinds: u64) -> Positions {
         let on_disk = OnDisk {

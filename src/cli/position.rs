@@ -1,8 +1,8 @@
 //! `weir position show | keep | reset`: the position that a pipeline has saved in its buffer's
 //! folder, and in its Lease.
 //!
-//! Constraint: what changes it needs the folder to itself and a Lease that nobody holds, so runs of
-//! the pipeline must have ended.
+//! Constraint: a command that changes it needs the folder to itself and a Lease that nobody holds,
+//! so all runs of the pipeline must have ended.
 
 use std::path::{Path, PathBuf};
 
@@ -47,12 +47,12 @@ pub enum PositionError {
     #[error("{0} has neither buffer.path nor a Lease, and so no position is saved")]
     NoFolder(PathBuf),
     /// Nothing is saved yet.
-    #[error("no position is saved in {0}: no run has come so far yet")]
+    #[error("no position is saved in {0}: no run has got that far yet")]
     Nothing(PathBuf),
     /// What is saved cannot be read.
     #[error(
-        "the position in {kept_in} cannot be used: {error}: the next run reads everything again that \
-         the source has; `weir position reset` forgets it"
+        "the position in {kept_in} cannot be used: {error}: the next run reads again everything \
+         that the source has; `weir position reset` forgets it"
     )]
     Unusable {
         /// Where it is.
@@ -103,7 +103,7 @@ pub(super) fn run(command: PositionCommand) -> Result<(), CommandError> {
         PositionCommand::Show(_) => kept.shown()?,
         PositionCommand::Keep(_) => {
             kept.keep()?;
-            "kept: the next run goes on behind it\n".to_owned()
+            "kept: the next run continues after it\n".to_owned()
         }
         PositionCommand::Reset(_) => match kept.reset()? {
             true => "forgotten: the next run begins as source.start says\n".to_owned(),
@@ -199,7 +199,7 @@ impl Kept {
         &self,
         settings: &'a LeaseSettings,
     ) -> Result<Option<(&'a LeaseSettings, Record)>, PositionError> {
-        let Some(Marked { place: kept_in, mark: Some(text), .. }) =
+        let Some(Marked { lease: kept_in, mark: Some(text), .. }) =
             on_server(mark::read(settings))?
         else {
             return Ok(None);
@@ -240,7 +240,7 @@ impl Kept {
         Ok(was_there)
     }
 
-    /// No run may have the folder. Where there is none yet, none is made.
+    /// No run may be using the folder. It is not made if it does not exist yet.
     fn lock(&self) -> Result<Option<FolderLock>, PositionError> {
         let folder = self.folder.as_deref().filter(|folder| folder.exists());
         Ok(folder.map(buffer::lock).transpose()?)
@@ -281,7 +281,7 @@ fn record_shown(record: &Record) -> String {
 
 fn lease_shown(lease: &Marked) -> String {
     let holder = lease.holder.as_deref().unwrap_or("nobody");
-    let text = format!("lease     {}, held by {holder}\n", lease.place);
+    let text = format!("lease     {}, held by {holder}\n", lease.lease);
     match lease.mark.as_deref().map(Record::decode) {
         None => text + "settled   nothing yet\n",
         Some(Ok(record)) => text + &record_shown(&record).replace("position  ", "settled   "),

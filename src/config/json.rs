@@ -61,25 +61,27 @@ mod tests {
 
     fn convert(toml: &str) -> (String, Vec<String>) {
         let table = DeTable::parse(toml).unwrap();
-        let mut problems = Vec::new();
-        let json = object(table.get_ref(), &mut |at, text| problems.push(format!("{at}: {text}")));
-        (json, problems)
+        let mut diagnostics = Vec::new();
+        let json =
+            object(table.get_ref(), &mut |at, text| diagnostics.push(format!("{at}: {text}")));
+        (json, diagnostics)
     }
 
     #[test]
     fn every_toml_type_has_its_json() {
-        let (json, problems) = convert(
+        let (json, diagnostics) = convert(
             "a = 'x'\nb = 1_000\nc = 1.5\nd = true\ne = [1, 'two']\nf = { g = {} }\n\
              h = 2024-01-02T03:04:05Z\ni = 0xff\nj = 1e3\n[k.l]\nm = 2024-01-02",
         );
-        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!(diagnostics, Vec::<String>::new());
         insta::assert_snapshot!(json, @r#"{"a":"x","b":1000,"c":1.5,"d":true,"e":[1,"two"],"f":{"g":{}},"h":"2024-01-02T03:04:05Z","i":255,"j":1000.0,"k":{"l":{"m":"2024-01-02"}}}"#);
     }
 
     #[test]
     fn what_json_cannot_say_is_refused_wherever_it_is() {
-        let (_, problems) = convert("a = nan\nb = [inf, -inf]\nc = { d = 99999999999999999999 }");
-        insta::assert_snapshot!(problems.join("\n"), @r"
+        let (_, diagnostics) =
+            convert("a = nan\nb = [inf, -inf]\nc = { d = 99999999999999999999 }");
+        insta::assert_snapshot!(diagnostics.join("\n"), @r"
         4: a number must be finite: JSON has no nan and no inf
         13: a number must be finite: JSON has no nan and no inf
         18: a number must be finite: JSON has no nan and no inf

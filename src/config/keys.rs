@@ -117,12 +117,13 @@ static STAGE: Table = Table {
             "memory",
             // At least one page of WebAssembly.
             Type::Size { min: 64 << 10, max: STAGE_MEMORY_MAX },
-            "What one instance's memories and tables may take in all; each worker has an instance.",
+            "The most that one instance's memories and tables may take together; each worker has \
+             an instance.",
         )
         .default("\"16MiB\""),
         key("on_error", one_of::<OnError>(), "What happens to an event that the module failed on.")
             .default("\"keep\""),
-        key("wasi", one_of::<Wasi>(), "What of WASI its module gets.").default("\"none\""),
+        key("wasi", one_of::<Wasi>(), "Which part of WASI its module gets.").default("\"none\""),
         key(
             "config",
             Type::Free,
@@ -233,7 +234,7 @@ static SINK: Table = Table {
             "duplicates",
             one_of::<Duplicates>(),
             "Whether a data stream or an alias, whose writes move from index to index, may hold a \
-             document twice; means nothing for other indices.",
+             document twice; has no effect on other indices.",
         )
         .default("\"forbid\"")
         .only(OPENSEARCH),

@@ -11,7 +11,7 @@
 //! - `tables` reads the file against that into a `section` for each table: `scalar` reads each
 //!   value, by its `rules` and `units`; `input` collects what is wrong.
 //! - `parts` makes the parts' settings out of the sections and checks what concerns several keys.
-//! - `references` gathers what the configuration names outside of itself, for others to look at.
+//! - `references` gathers what the configuration names outside itself, for others to check.
 //! - `schema` writes the same declaration as JSON Schema.
 
 mod diagnostic;

@@ -1,5 +1,5 @@
-//! What a configuration names outside of itself, and where in the file: it can be looked at
-//! although other parts of the configuration are wrong.
+//! What a configuration names outside itself, and where in the file. It can be checked even when
+//! other parts of the configuration are wrong.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What texts in `pipeline.toml` must keep. A rule's message says what is wrong and what would be
+//! The rules for texts in `pipeline.toml`. A rule's message says what is wrong and what would be
 //! right.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -65,7 +65,7 @@ fn letter_index(text: &str) -> Result<(), String> {
 fn username(text: &str) -> Result<(), String> {
     if text.is_empty() || text.contains(':') || text.chars().any(char::is_control) {
         return Err(
-            "must be a name without `:` and control characters: basic auth has none with them"
+            "must be a name without `:` and control characters: basic auth cannot carry them"
                 .into(),
         );
     }
@@ -82,7 +82,7 @@ fn label(text: &str) -> Result<(), String> {
 fn stage_name(text: &str) -> Result<(), String> {
     if matches!(text, "source" | "sink") {
         return Err(format!(
-            "must not be \"{text}\": dead letters would not tell the stage from the {text}"
+            "must not be \"{text}\": dead letters could not tell the stage from the {text}"
         ));
     }
     if is_word(text) { Ok(()) } else { Err("must be 1 to 63 of a-z, 0-9 and `-`".into()) }
@@ -125,10 +125,10 @@ fn host(text: &str) -> Result<(), String> {
     if authority.host().is_empty()
         || (!after_host.is_empty() && authority.port_u16().is_none_or(|p| p == 0))
     {
-        return wrong("names no valid host and port");
+        return wrong("does not name a valid host and port");
     }
     if !is_host(authority.host()) {
-        return wrong("names a host that there cannot be");
+        return wrong("names a host that cannot exist");
     }
     if uri.path().split('/').any(|part| part.starts_with('_')) {
         return wrong("must not name an API such as /_bulk: weir adds that itself");

@@ -185,8 +185,7 @@ impl Reader<'_, '_, '_> {
     fn inline_secret(&mut self, text: &str) -> Option<Value> {
         if text.starts_with("${") && text.ends_with('}') {
             return self.wrong(
-                "looks like a variable of a shell, and nothing is put in its place: \
-                 write { env = \"NAME\" }",
+                "looks like a shell variable, which is not expanded here: write { env = \"NAME\" }",
             );
         }
         Some(Value::Secret(Secret::Inline(text.to_owned())))
@@ -243,7 +242,7 @@ fn wrong_with_path(text: &str) -> Option<&'static str> {
     } else if text.contains("://") {
         Some("must be a path on this machine, not a URL")
     } else if text == "~" || text.starts_with("~/") {
-        Some("must be a whole path: `~` stands for nothing here")
+        Some("must be a full path: `~` is not expanded here")
     } else {
         None
     }

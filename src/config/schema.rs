@@ -1,7 +1,7 @@
 //! The declaration of all keys as [JSON Schema](https://json-schema.org/draft-07), which editors of
 //! TOML read.
 //!
-//! It says what a schema can: `weir check` knows more.
+//! It says as much as a schema can; `weir check` knows more.
 
 use serde_json::{Map, Value, json};
 use toml::de::DeTable;

@@ -1,4 +1,4 @@
-//! What has been read of a table: its values by key, with their offsets, each asked for by its
+//! What was read from a table: its values by key, each with its offset, and each taken out by its
 //! type.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! What a valid configuration comes to, and what its defaults depend on.
+//! What a valid configuration becomes, and what its defaults depend on.
 
 use std::net::SocketAddr;
 use std::num::NonZero;

@@ -7,12 +7,12 @@ fn parse_toml(text: &str) -> Result<Settings, String> {
     let environment = Environment { cache: "/home/me/.cache/weir/modules".into() };
     match parse(Path::new("etc/pipeline.toml"), text, &environment) {
         Ok(config) => Ok(config.settings),
-        Err(problems) => Err(problems.to_string()),
+        Err(diagnostics) => Err(diagnostics.to_string()),
     }
 }
 
 /// All diagnostics of a text that has some.
-fn problems(text: &str) -> String {
+fn diagnostics(text: &str) -> String {
     parse_toml(text).expect_err("the text is wrong")
 }
 
@@ -22,7 +22,7 @@ fn valid(lines: &str) -> String {
 }
 
 fn problems_with(lines: &str) -> String {
-    problems(&valid(lines))
+    diagnostics(&valid(lines))
 }
 
 mod diagnostics {
@@ -30,7 +30,7 @@ mod diagnostics {
 
     #[test]
     fn an_empty_file_misses_what_is_required() {
-        insta::assert_snapshot!(problems(""), @r"
+        insta::assert_snapshot!(diagnostics(""), @r"
         etc/pipeline.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its saved position.
         etc/pipeline.toml:1:1: error: missing required section [sink]: Where documents go.
         etc/pipeline.toml:1:1: error: missing required section [source]: Where events come from.
@@ -39,13 +39,13 @@ mod diagnostics {
 
     #[test]
     fn a_section_misses_what_its_kind_requires() {
-        insta::assert_snapshot!(problems("name='p'\n[source]\nkind = 'file'\n[sink]\nkind = 'opensearch'\n[[stage]]"), @r"
+        insta::assert_snapshot!(diagnostics("name='p'\n[source]\nkind = 'file'\n[sink]\nkind = 'opensearch'\n[[stage]]"), @r"
         etc/pipeline.toml:2:1: error: missing required key `path` in [source]: The file to read.
         etc/pipeline.toml:4:1: error: missing required key `hosts` in [sink]: Base URLs of nodes of one cluster, http or https.
         etc/pipeline.toml:6:1: error: missing required key `module` in [[stage]]: The component to load.
         etc/pipeline.toml:6:1: error: missing required key `name` in [[stage]]: Its name, unique in the pipeline: a metric label; neither source nor sink.
         ");
-        insta::assert_snapshot!(problems("name='p'\n[source]\nfollow = true\n[sink]\n"), @r"
+        insta::assert_snapshot!(diagnostics("name='p'\n[source]\nfollow = true\n[sink]\n"), @r"
         etc/pipeline.toml:2:1: error: missing required key `kind` in [source]: What to read.
         etc/pipeline.toml:4:1: error: missing required key `kind` in [sink]: What to write to.
         ");
@@ -62,10 +62,10 @@ mod diagnostics {
         insta::assert_snapshot!(problems_with("[dead_letter]\nkind = 'indexx'"), @r#"etc/pipeline.toml:5:8: error: unknown kind "indexx": it may be "disk" or "index"; did you mean `index`?"#);
         let opensearch = "name='p'\nsource.kind='stdin'\nsink={kind='opensearch',hosts=['http://a'],index='INDEX'}\n[dead_letter]\nkind='index'\n";
         let same = opensearch.replace("INDEX", "weir-{yyyy}");
-        insta::assert_snapshot!(problems(&same), @r#"etc/pipeline.toml:5:6: error: "weir-dead-letter" is an index that the sink writes documents to, or that has their index template: give the dead letters one of their own"#);
-        insta::assert_snapshot!(problems(&(opensearch.replace("INDEX", "a") + "index = 'a'")), @r#"etc/pipeline.toml:6:9: error: "a" is an index that the sink writes documents to, or that has their index template: give the dead letters one of their own"#);
-        insta::assert_snapshot!(problems(&(opensearch.replace("INDEX", "a") + "index = 'b-{yyyy}'")), @r#"etc/pipeline.toml:6:9: error: `index` must be the name of one index, without a date: a letter stays until it is dealt with"#);
-        insta::assert_snapshot!(problems(&(opensearch.replace("INDEX", "a") + "index = 'B'")), @r#"etc/pipeline.toml:6:9: error: `index` must not hold 'B': OpenSearch refuses upper case and any of \/*?"<>| ,#: in an index name"#);
+        insta::assert_snapshot!(diagnostics(&same), @r#"etc/pipeline.toml:5:6: error: "weir-dead-letter" is an index that the sink writes documents to, or that has their index template: give the dead letters one of their own"#);
+        insta::assert_snapshot!(diagnostics(&(opensearch.replace("INDEX", "a") + "index = 'a'")), @r#"etc/pipeline.toml:6:9: error: "a" is an index that the sink writes documents to, or that has their index template: give the dead letters one of their own"#);
+        insta::assert_snapshot!(diagnostics(&(opensearch.replace("INDEX", "a") + "index = 'b-{yyyy}'")), @r#"etc/pipeline.toml:6:9: error: `index` must be the name of one index, without a date: a letter stays until it is dealt with"#);
+        insta::assert_snapshot!(diagnostics(&(opensearch.replace("INDEX", "a") + "index = 'B'")), @r#"etc/pipeline.toml:6:9: error: `index` must not hold 'B': OpenSearch refuses upper case and any of \/*?"<>| ,#: in an index name"#);
         let settings = parse_toml(&opensearch.replace("INDEX", "weird-{yyyy}")).unwrap();
         assert_eq!(
             settings.dead_letter,
@@ -75,7 +75,7 @@ mod diagnostics {
 
     #[test]
     fn an_unknown_key_gets_the_name_that_was_meant() {
-        insta::assert_snapshot!(problems("nmae = 'p'\n[source]\nkind = 'stdin'\n[sink]\nkind = 'stdout'\n[[stage]]\nname = 'a'\nmodule = 'a.wasm'\nmatch = { resaon = ['x'] }\ntimout = '1s'\non-error = 'drop'\n[sinc]\n[dead-letter]\n"), @r"
+        insta::assert_snapshot!(diagnostics("nmae = 'p'\n[source]\nkind = 'stdin'\n[sink]\nkind = 'stdout'\n[[stage]]\nname = 'a'\nmodule = 'a.wasm'\nmatch = { resaon = ['x'] }\ntimout = '1s'\non-error = 'drop'\n[sinc]\n[dead-letter]\n"), @r"
         etc/pipeline.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its saved position.
         etc/pipeline.toml:1:1: error: unknown key `nmae` at the top level; did you mean `name`?
         etc/pipeline.toml:9:11: error: unknown key `resaon` in [stage.match]; did you mean `reason`?
@@ -88,7 +88,7 @@ mod diagnostics {
 
     #[test]
     fn a_key_of_another_section_is_sent_there() {
-        insta::assert_snapshot!(problems("name = 'p'\n[source]\nkind = 'stdin'\nworkers = 2\nhosts = ['http://a']\nxyzzy = 1\n[sink]\nkind = 'stdout'"), @r"
+        insta::assert_snapshot!(diagnostics("name = 'p'\n[source]\nkind = 'stdin'\nworkers = 2\nhosts = ['http://a']\nxyzzy = 1\n[sink]\nkind = 'stdout'"), @r"
         etc/pipeline.toml:4:1: error: unknown key `workers` in [source]; it belongs at the top level
         etc/pipeline.toml:5:1: error: unknown key `hosts` in [source]; it belongs in [sink]
         etc/pipeline.toml:6:1: error: unknown key `xyzzy` in [source]; there are `kind`, `namespaces`, `start`, `path`, `follow`
@@ -97,11 +97,11 @@ mod diagnostics {
 
     #[test]
     fn an_unknown_kind_is_answered_with_those_there_are() {
-        insta::assert_snapshot!(problems("name='p'\nsource = { kind = 'nats' }\nsink = { kind = 'nats' }"), @r#"
+        insta::assert_snapshot!(diagnostics("name='p'\nsource = { kind = 'nats' }\nsink = { kind = 'nats' }"), @r#"
         etc/pipeline.toml:2:19: error: unknown kind "nats": it may be "kubernetes", "file" or "stdin"
         etc/pipeline.toml:3:17: error: unknown kind "nats": it may be "opensearch", "file" or "stdout"
         "#);
-        insta::assert_snapshot!(problems("name='p'\nsource = { kind = 'kubernets' }\nsink = { kind = 'Opensearch' }"), @r#"
+        insta::assert_snapshot!(diagnostics("name='p'\nsource = { kind = 'kubernets' }\nsink = { kind = 'Opensearch' }"), @r#"
         etc/pipeline.toml:2:19: error: unknown kind "kubernets": it may be "kubernetes", "file" or "stdin"; did you mean `kubernetes`?
         etc/pipeline.toml:3:17: error: unknown kind "Opensearch": it may be "opensearch", "file" or "stdout"; did you mean `opensearch`?
         "#);
@@ -109,7 +109,7 @@ mod diagnostics {
 
     #[test]
     fn an_unknown_wasi_is_answered_with_those_there_are() {
-        insta::assert_snapshot!(problems("name='p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\n[[stage]]\nname = 'a'\nmodule = 'a.wasm'\nwasi = 'stubs'\n[[stage]]\nname = 'b'\nmodule = 'b.wasm'\nwasi = true"), @r#"
+        insta::assert_snapshot!(diagnostics("name='p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\n[[stage]]\nname = 'a'\nmodule = 'a.wasm'\nwasi = 'stubs'\n[[stage]]\nname = 'b'\nmodule = 'b.wasm'\nwasi = true"), @r#"
         etc/pipeline.toml:7:8: error: unknown wasi "stubs": it may be "none" or "stub"; did you mean `stub`?
         etc/pipeline.toml:11:8: error: `wasi` must be a string, not a boolean
         "#);
@@ -117,7 +117,7 @@ mod diagnostics {
 
     #[test]
     fn a_key_of_another_kind_is_refused() {
-        insta::assert_snapshot!(problems("name='p'\n[source]\nkind = 'kubernetes'\nfollow = true\n[sink]\nkind = 'file'\npath = 'x'\nhosts = ['http://a']\nmode = 'latest'"), @r#"
+        insta::assert_snapshot!(diagnostics("name='p'\n[source]\nkind = 'kubernetes'\nfollow = true\n[sink]\nkind = 'file'\npath = 'x'\nhosts = ['http://a']\nmode = 'latest'"), @r#"
         etc/pipeline.toml:4:1: error: `follow` is for kind = "file", and this kind is "kubernetes"
         etc/pipeline.toml:8:1: error: `hosts` is for kind = "opensearch", and this kind is "file"
         etc/pipeline.toml:9:1: error: `mode` is for kind = "opensearch", and this kind is "file"
@@ -126,7 +126,7 @@ mod diagnostics {
 
     #[test]
     fn wrong_types_are_refused_all_at_once() {
-        insta::assert_snapshot!(problems(
+        insta::assert_snapshot!(diagnostics(
             "name = 1\ncluster = ['x']\nworkers = true\ncache = 3\nbuffer = 'x'\nadmin = []\n[stage]\nname = 'x'\n\
              [[source]]\nkind = 'stdin'\n[sink]\nkind = 'opensearch'\nhosts = 'http://a'\npassword = 12\nusername = {}\n\
              ca = 2024-01-01\nindex = 1.5\nmode = false"
@@ -158,7 +158,7 @@ mod diagnostics {
 
     #[test]
     fn impossible_values_are_refused_all_at_once() {
-        insta::assert_snapshot!(problems(
+        insta::assert_snapshot!(diagnostics(
             "name = 'My Pipeline'\ncluster = ''\nworkers = 0\ncache = ''\n[source]\nkind = 'kubernetes'\nnamespaces = ['a', 'B', 3]\n\
              [[stage]]\nname = 'Drop!'\nmodule = ''\ntimeout = '0s'\nmemory = '16MB'\non_error = 'explode'\nmatch = { type = [] }\n\
              [buffer]\nmemory = 1\n[lease]\nduration = '1 s'\n[admin]\nlisten = 'localhost:80'\n\
@@ -199,7 +199,7 @@ mod diagnostics {
 
     #[test]
     fn namespaces_and_stage_names_are_unique() {
-        insta::assert_snapshot!(problems("name='p'\nsource = { kind = 'kubernetes', namespaces = ['a', 'a'] }\nsink.kind = 'stdout'\n[[stage]]\nname='a'\nmodule='m'\n[[stage]]\nname='a'\nmodule='m'"), @r#"
+        insta::assert_snapshot!(diagnostics("name='p'\nsource = { kind = 'kubernetes', namespaces = ['a', 'a'] }\nsink.kind = 'stdout'\n[[stage]]\nname='a'\nmodule='m'\n[[stage]]\nname='a'\nmodule='m'"), @r#"
         etc/pipeline.toml:2:46: error: `namespaces` names a namespace twice
         etc/pipeline.toml:8:6: error: the stage name "a" is taken by the stage in line 5
         "#);
@@ -211,25 +211,25 @@ mod diagnostics {
 
     #[test]
     fn credentials_come_in_pairs() {
-        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'")), @"etc/pipeline.toml:7:12: error: `username` needs `password` beside it");
-        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\npassword = 'hunter2'")), @"etc/pipeline.toml:7:12: error: `password` needs `username` beside it");
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\nusername = 'u'")), @"etc/pipeline.toml:7:12: error: `username` needs `password` beside it");
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\npassword = 'hunter2'")), @"etc/pipeline.toml:7:12: error: `password` needs `username` beside it");
     }
 
     #[test]
     fn a_secret_says_where_it_is() {
-        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { fiel = 'hunter2' }")), @"etc/pipeline.toml:8:14: error: unknown key `fiel` in `password`; did you mean `file`?");
-        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { file = 'a', env = 'B' }")), @"etc/pipeline.toml:8:12: error: `password` must have one of `file` and `env`, and nothing else");
-        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { env = '' }")), @"etc/pipeline.toml:8:20: error: `env` must be a string that is not empty");
-        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = {}")), @"etc/pipeline.toml:8:12: error: `password` must have one of `file` and `env`, and nothing else");
-        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = ''")), @r#"etc/pipeline.toml:8:12: error: `password` must be { file = "…" }, { env = "…" } or a string that is not empty, not an empty string"#);
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { fiel = 'hunter2' }")), @"etc/pipeline.toml:8:14: error: unknown key `fiel` in `password`; did you mean `file`?");
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { file = 'a', env = 'B' }")), @"etc/pipeline.toml:8:12: error: `password` must have one of `file` and `env`, and nothing else");
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { env = '' }")), @"etc/pipeline.toml:8:20: error: `env` must be a string that is not empty");
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = {}")), @"etc/pipeline.toml:8:12: error: `password` must have one of `file` and `env`, and nothing else");
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = ''")), @r#"etc/pipeline.toml:8:12: error: `password` must be { file = "…" }, { env = "…" } or a string that is not empty, not an empty string"#);
     }
 
     #[test]
     fn settings_that_exclude_each_other_are_refused() {
-        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a', 'http://b']\nca = 'ca.pem'")), @"etc/pipeline.toml:7:6: error: `ca` is for https, and all `hosts` are http");
-        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nmode = 'latest'")), @r#"etc/pipeline.toml:7:8: error: this mode needs an index without a date, because an event can repeat for days: set `index` to a plain name such as "kube-events""#);
-        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nmode = 'latest'\nindex = 'x-{yyyy}'")), @r#"etc/pipeline.toml:8:9: error: `mode = "latest"` needs an index without a date, because an event can repeat for days: set `index` to a plain name such as "kube-events""#);
-        insta::assert_snapshot!(problems(&with_opensearch("hosts=[]")), @"etc/pipeline.toml:6:7: error: `hosts` must not be an empty list");
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a', 'http://b']\nca = 'ca.pem'")), @"etc/pipeline.toml:7:6: error: `ca` is for https, and all `hosts` are http");
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\nmode = 'latest'")), @r#"etc/pipeline.toml:7:8: error: this mode needs an index without a date, because an event can repeat for days: set `index` to a plain name such as "kube-events""#);
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\nmode = 'latest'\nindex = 'x-{yyyy}'")), @r#"etc/pipeline.toml:8:9: error: `mode = "latest"` needs an index without a date, because an event can repeat for days: set `index` to a plain name such as "kube-events""#);
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=[]")), @"etc/pipeline.toml:6:7: error: `hosts` must not be an empty list");
     }
 
     #[test]
@@ -240,7 +240,7 @@ mod diagnostics {
     #[test]
     fn a_path_is_one_on_this_machine() {
         insta::assert_snapshot!(problems_with("cache = '~/cache'\ndead_letter.path = \"a\\u0000b\"\n[[stage]]\nname = 'a'\nmodule = 'https://example.org/a.wasm'"), @r"
-        etc/pipeline.toml:4:9: error: `cache` must be a whole path: `~` stands for nothing here
+        etc/pipeline.toml:4:9: error: `cache` must be a full path: `~` is not expanded here
         etc/pipeline.toml:5:20: error: `path` must be a path without control characters
         etc/pipeline.toml:8:10: error: `module` must be a path on this machine, not a URL
         ");
@@ -252,7 +252,7 @@ mod diagnostics {
             ["'http://a', 'http://a/'", "'https://a', 'HTTPS://A:443'", "'http://a:80', 'http://a'"]
         {
             insta::allow_duplicates! {
-                insta::assert_snapshot!(problems(&with_opensearch(&format!("hosts=[{hosts}]"))), @"etc/pipeline.toml:6:7: error: `hosts` names a host twice");
+                insta::assert_snapshot!(diagnostics(&with_opensearch(&format!("hosts=[{hosts}]"))), @"etc/pipeline.toml:6:7: error: `hosts` names a host twice");
             }
         }
         assert!(
@@ -265,11 +265,11 @@ mod diagnostics {
 
     #[test]
     fn credentials_that_cannot_be_meant_are_refused_without_showing_them() {
-        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'me:hunter2'\npassword = '${HUNTER2}'")), @r#"
-        etc/pipeline.toml:7:12: error: `username` must be a name without `:` and control characters: basic auth has none with them
-        etc/pipeline.toml:8:12: error: `password` looks like a variable of a shell, and nothing is put in its place: write { env = "NAME" }
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\nusername = 'me:hunter2'\npassword = '${HUNTER2}'")), @r#"
+        etc/pipeline.toml:7:12: error: `username` must be a name without `:` and control characters: basic auth cannot carry them
+        etc/pipeline.toml:8:12: error: `password` looks like a shell variable, which is not expanded here: write { env = "NAME" }
         "#);
-        insta::assert_snapshot!(problems(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { env = '$HUNTER2' }")), @"etc/pipeline.toml:8:20: error: `env` must be a variable's name, without `$`");
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { env = '$HUNTER2' }")), @"etc/pipeline.toml:8:20: error: `env` must be a variable's name, without `$`");
     }
 
     #[test]
@@ -282,7 +282,7 @@ mod diagnostics {
 
     #[test]
     fn a_byte_order_mark_takes_no_column() {
-        insta::assert_snapshot!(problems("\u{feff}nmae = 'p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\r\nx = 1\r\n"), @r"
+        insta::assert_snapshot!(diagnostics("\u{feff}nmae = 'p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\r\nx = 1\r\n"), @r"
         etc/pipeline.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its saved position.
         etc/pipeline.toml:1:1: error: unknown key `nmae` at the top level; did you mean `name`?
         etc/pipeline.toml:4:1: error: unknown key `x` at the top level; there are `name`, `cluster`, `workers`, `cache`, `source`, `stage`, `buffer`, `sink`, `dead_letter`, `lease`, `admin`
@@ -309,7 +309,7 @@ mod diagnostics {
 
     #[test]
     fn what_is_not_toml_is_told_alone_and_all_at_once() {
-        insta::assert_snapshot!(problems("name = \nb = 'x\nc = 1\nc = 2\n[source\nkidn = 1\npassword = hunter2"), @r"
+        insta::assert_snapshot!(diagnostics("name = \nb = 'x\nc = 1\nc = 2\n[source\nkidn = 1\npassword = hunter2"), @r"
         etc/pipeline.toml:1:8: error: string values must be quoted, expected literal string
         etc/pipeline.toml:2:7: error: invalid literal string, expected `'`
         etc/pipeline.toml:4:1: error: duplicate key `c`: it may be there once
@@ -355,18 +355,18 @@ mod durable {
         let mut input = input::Input::new(file, &text);
         let root = DeTable::parse(&text).unwrap();
         let (settings, _) = assemble(&mut input, root.get_ref(), &environment);
-        let problems = Diagnostics::of(input.into_diagnostics());
-        (settings, problems.map(|problems| problems.to_string()).unwrap_or_default())
+        let diagnostics = Diagnostics::of(input.into_diagnostics());
+        (settings, diagnostics.map(|diagnostics| diagnostics.to_string()).unwrap_or_default())
     }
 
     const KUBERNETES: &str = "source = { kind = 'kubernetes', start = 'now' }\n";
 
     #[test]
     fn every_part_gets_what_is_set_for_it() {
-        let (settings, problems) = read(&format!(
+        let (settings, diagnostics) = read(&format!(
             "{KUBERNETES}[buffer]\npath = 'spool'\n[lease]\nenabled = true\nnamespace = 'weir'\nduration = '30s'"
         ));
-        assert_eq!(problems, "");
+        assert_eq!(diagnostics, "");
         let settings = settings.unwrap();
         let source = KubernetesSettings { namespaces: Vec::new(), start: Start::Now };
         assert_eq!(settings.source, source::Settings::Kubernetes(source));
@@ -413,7 +413,7 @@ mod durable {
     fn a_lease_is_held_for_whole_seconds_by_replicas_that_watch() {
         insta::assert_snapshot!(read(&format!("{KUBERNETES}lease = {{ enabled = true, duration = '5500ms' }}")).1, @"etc/pipeline.toml:4:38: error: `duration` must be whole seconds: a Lease holds no fractions");
         insta::assert_snapshot!(read(&format!("{KUBERNETES}lease = {{ enabled = true, duration = '4s' }}")).1, @"etc/pipeline.toml:4:38: error: `duration` must be from 5s to 5m, not 4s");
-        insta::assert_snapshot!(read("source = { kind = 'stdin' }\nlease = { enabled = true }").1, @"etc/pipeline.toml:4:21: error: `enabled = true` is for a kubernetes source: replicas share no other");
+        insta::assert_snapshot!(read("source = { kind = 'stdin' }\nlease = { enabled = true }").1, @"etc/pipeline.toml:4:21: error: `enabled = true` is for a kubernetes source: replicas cannot share any other");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Why a dead letter could not be kept, and whether that can be mended while the pipeline waits.
+//! Why a dead letter could not be kept, and whether that can be fixed while the pipeline waits.
 
 use std::io;
 use std::path::PathBuf;
@@ -91,7 +91,7 @@ pub enum DeadLetterError {
 }
 
 impl DeadLetterError {
-    /// What to say while the pipeline waits for it to be mended; `None`: nobody can while it runs.
+    /// What to say while the pipeline waits for a fix; `None`: there is none while weir runs.
     pub(super) fn condition(&self) -> Option<Condition> {
         let not_ready = || Some(Condition::NotReady(self.to_string()));
         match self {

@@ -1,8 +1,8 @@
-//! Reading a folder of dead letters. Needs no lock: a running weir only appends, and who rewrites a
-//! file puts the new one in its place whole.
+//! Reading a folder of dead letters. Needs no lock: a running weir only appends, and whoever
+//! rewrites a file replaces it as a whole.
 //!
-//! Invariant: an id names the same letter as long as that is there. (A letter that was replayed
-//! leaves an empty line behind, so that those after it keep their numbers; see `rewrite`.)
+//! Invariant: an id names the same letter as long as that letter exists. (A letter that was
+//! replayed leaves an empty line behind, so that those after it keep their numbers; see `rewrite`.)
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};

@@ -1,4 +1,4 @@
-//! A letter that was kept, as it is named and read, wherever it lies.
+//! A letter that was kept: its id and its content, whether it is in a folder or in an index.
 
 use std::fmt;
 use std::io;
@@ -82,7 +82,7 @@ impl LetterLine {
     ///
     /// # Errors
     ///
-    /// When it is none.
+    /// When it is not one.
     pub fn record(&self) -> Result<Record, RecordError> {
         if self.is_whole { Record::parse(&self.text) } else { Err(RecordError::Torn) }
     }

@@ -1,4 +1,4 @@
-//! A letter that is to be written.
+//! A letter to be written.
 
 /// Which part of the pipeline refused an event: the `where` label of the metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

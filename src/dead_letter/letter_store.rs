@@ -1,4 +1,4 @@
-//! Where dead letters are kept: a folder or an index, looked at in the same way.
+//! Where dead letters are kept: a folder or an index, read in the same way.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -136,7 +136,7 @@ impl Contents {
     pub fn strangers(&self) -> Option<String> {
         (!self.files.strangers.is_empty()).then(|| {
             format!(
-                "not looked into: {} in {}: the files of dead letters are named by eight digits, \
+                "skipped: {} in {}: the files of dead letters are named by eight digits, \
                  such as 00000001.jsonl",
                 self.files.strangers.join(", "),
                 self.store

@@ -1,12 +1,12 @@
 //! What could not be processed, kept with its reason: never evicted, never silently lost.
 //!
 //! Constraints: a letter is kept durably before its event counts as dead-lettered; what is kept is
-//! bounded ([`BYTES_MAX`]); one process owns a folder, and an index belongs to all who know its
-//! pipeline's name.
+//! bounded ([`BYTES_MAX`]); one process owns a folder, while the letters of a pipeline in an index
+//! belong to every process with the pipeline's name.
 //!
-//! When there is no room, neither under the bound nor on the disk, or when the index cannot be
-//! written, whoever writes waits until somebody has mended it, and with it the pipeline: readiness
-//! says why and what to do. Every other failure ends the run.
+//! When there is no room, under the bound or on the disk, or when the index cannot be written,
+//! whoever writes waits until that is fixed, and the pipeline waits too: readiness says why and
+//! what to do. Every other failure ends the run.
 //!
 //! Invariants: every line of every `*.jsonl` file in a folder is one whole [`Record`], or empty
 //! where one was replayed, but for the last line of the last file after a crash, which was never
@@ -14,9 +14,9 @@
 //! one letter, however often it is written (`index::entry`).
 //!
 //! Two kinds behind one type: `store` appends to a folder, `folder` reads it; `index` does both
-//! with what an [`Index`] offers. A [`LetterStore`] is either, to be looked at; `selection`
-//! chooses, and [`Replay`] takes out what was replayed. `volume` knows whether a folder goes with
-//! its container.
+//! with what an [`Index`] offers. A [`LetterStore`] is either of them, to be read; `selection`
+//! chooses letters, and [`Replay`] removes those that were replayed. `volume` knows whether a
+//! folder is lost with its container.
 //!
 //! The letters hold whatever the events held, so the folder is 0700 and its files are 0600.
 
@@ -241,7 +241,7 @@ impl Kept {
         store.sync()
     }
 
-    /// How long to wait after so many failures before the next.
+    /// How long to wait after this many failures before the next.
     fn wait(&self, failures: u32) -> Duration {
         match self {
             Kept::Folder(_) => RETRY_INTERVAL,

@@ -81,11 +81,11 @@ pub struct Record {
 pub enum RecordError {
     /// The line has no end.
     #[error(
-        "it has no end: it is just being written, or a crash tore it before it was acknowledged"
+        "it is incomplete: it is still being written, or a crash tore it before it was acknowledged"
     )]
     Torn,
     /// Not what weir writes.
-    #[error("it is no dead letter: {0}")]
+    #[error("it is not a dead letter: {0}")]
     NotARecord(String),
     /// Of a later weir.
     #[error(
@@ -116,7 +116,7 @@ impl Record {
         let source = match (line.source, line.source_base64) {
             (Some(text), None) => text.into_owned().into_bytes(),
             (None, Some(text)) => BASE64.decode(text).map_err(|error| {
-                RecordError::NotARecord(format!("its source_base64 is none: {error}"))
+                RecordError::NotARecord(format!("its source_base64 is not base64: {error}"))
             })?,
             (None, None) => return Err(RecordError::NotARecord("it has no source".into())),
             (Some(_), Some(_)) => return Err(RecordError::NotARecord("it has two sources".into())),

@@ -1,13 +1,13 @@
-//! One replay of letters: which are on their way, and which have arrived and go from where they
-//! were.
+//! One replay of letters: which are on their way, and which have arrived and are removed from where
+//! they were kept.
 //!
 //! Constraint: every letter's event gets an outcome as any other does, and one that fails again is
 //! a letter again before its event is settled: in a file that the replay does not read, or in the
-//! index with another version. So a letter whose events are settled, however, has nothing more to
-//! do there, as it was when it was read.
+//! index with another version. So once the events of a letter are settled, whatever their outcome,
+//! the version of it that was read is no longer needed.
 //!
-//! Invariant: a letter goes after all its events are settled. A crash before that leaves it there,
-//! to be replayed twice; none is ever lost.
+//! Invariant: a letter is removed after all its events are settled. A crash before that leaves it
+//! there, to be replayed twice; none is ever lost.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,8 +27,8 @@ use crate::ledger::Settlement;
 
 /// Of an index, the letters of one request.
 const REMOVE_MAX: usize = 500;
-/// At the end of a replay an index that does not answer is asked so often again: half a minute or
-/// so.
+/// How often an index that does not answer is asked again at the end of a replay: for half a minute
+/// or so.
 const FAILURES_MAX: u32 = 8;
 /// The only part of an index.
 const WHOLE: u64 = 0;
@@ -281,7 +281,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder with one file of so many letters.
+    /// A folder with one file of this many letters.
     fn of(letters: u64) -> (tempfile::TempDir, Replay) {
         let temp = tempfile::tempdir().unwrap();
         let text: String = (1..=letters).map(|number| format!("{number}\n")).collect();
@@ -348,10 +348,10 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Step {
         Begin,
-        /// Of the letters the so-manieth gets so many events.
+        /// The letter of this number gets this many events.
         Send(usize, u64),
         Sent(usize),
-        /// Of the tickets the so-manieth: one event.
+        /// One event of the ticket of this number.
         Settle(usize),
         Remove,
     }

@@ -107,7 +107,7 @@ mod tests {
     /// Where a crash, or a full disk, ends a removal.
     #[derive(Clone, Copy, Debug)]
     enum Crash {
-        /// The copy has so many bytes.
+        /// The copy has this many bytes.
         InTheCopy(usize),
         BehindTheCopy,
     }

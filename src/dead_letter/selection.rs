@@ -1,4 +1,4 @@
-//! Which letters somebody asks for. Pure.
+//! Which letters were asked for. Pure.
 
 use std::collections::BTreeSet;
 

@@ -1,8 +1,8 @@
 //! The folder of dead letters as its owner has it: one lock, and a file that only grows.
 //!
-//! Constraint: a failed fsync is told once, and what it concerned may be [gone from the cache][errors]
-//! as well. So lines are kept until they are durable, and after a failure they are written again, to
-//! another file.
+//! Constraint: the kernel reports a failed fsync once, and what it concerned may be [gone from the
+//! cache][errors] as well. So lines are kept until they are durable, and after a failure they are
+//! written again, to another file.
 //!
 //! [errors]: https://wiki.postgresql.org/wiki/Fsync_Errors
 

@@ -223,11 +223,11 @@ fn a_record_is_read_as_it_was_written() {
 #[test]
 fn what_is_no_record_says_why() {
     let why = |line: &str| Record::parse(line.as_bytes()).unwrap_err().to_string();
-    insta::assert_snapshot!(why("{}"), @"it is no dead letter: missing field `version` at line 1 column 2");
+    insta::assert_snapshot!(why("{}"), @"it is not a dead letter: missing field `version` at line 1 column 2");
     insta::assert_snapshot!(why(r#"{"version":2,"anything":true}"#), @"a newer weir wrote it (version 2 of the records; this weir reads up to 1): use that one");
-    insta::assert_snapshot!(why(r#"{"version":1,"time":"t","where":"sink","reason":"r","detail":"d"}"#), @"it is no dead letter: it has no source");
-    insta::assert_snapshot!(why(r#"{"version":1,"time":"t","where":"moon","reason":"r","detail":"d","source":""}"#), @"it is no dead letter: unknown variant `moon`, expected one of `source`, `stage`, `sink` at line 1 column 38");
-    insta::assert_snapshot!(why(r#"{"version":1,"time":"t","where":"sink","reason":"r","detail":"d","source_base64":"*"}"#), @"it is no dead letter: its source_base64 is none: Invalid symbol 42, offset 0.");
+    insta::assert_snapshot!(why(r#"{"version":1,"time":"t","where":"sink","reason":"r","detail":"d"}"#), @"it is not a dead letter: it has no source");
+    insta::assert_snapshot!(why(r#"{"version":1,"time":"t","where":"moon","reason":"r","detail":"d","source":""}"#), @"it is not a dead letter: unknown variant `moon`, expected one of `source`, `stage`, `sink` at line 1 column 38");
+    insta::assert_snapshot!(why(r#"{"version":1,"time":"t","where":"sink","reason":"r","detail":"d","source_base64":"*"}"#), @"it is not a dead letter: its source_base64 is not base64: Invalid symbol 42, offset 0.");
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! Whether a folder goes with its pod: what of that can be known from inside.
+//! Whether a folder is lost with its pod, as far as that can be seen from inside.
 //!
-//! [`/proc/self/mountinfo`][mountinfo] tells the mount that a path is on. In a pod three kinds are
-//! gone with it: the container's own file system (overlay), memory (tmpfs), and an `emptyDir`, which
-//! the kubelet mounts from a folder that it names so. Everything else may be gone too; that cannot
-//! be known here.
+//! [`/proc/self/mountinfo`][mountinfo] names the mount that a path is on. Three kinds of mount are
+//! lost with the pod: the container's own file system (overlay), memory (tmpfs), and an `emptyDir`,
+//! which is known by the path that the kubelet mounts it from. Any other may be lost too, but that
+//! cannot be seen from here.
 //!
 //! [mountinfo]: https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
 

@@ -2,8 +2,9 @@
 //!
 //! A dead letter holds an event as its source gave it, byte for byte, but hardly any event becomes
 //! one. So a document does not carry a second copy of its event through buffer, spool and sink, but
-//! only what [`encode()`](super::encode()) left out of it (`managedFields`, mostly): the *difference*,
-//! from which [`rebuild`] makes the source again (docs/delivery.md#what-is-kept-of-the-source).
+//! only what [`encode()`](super::encode()) left out of it (`managedFields`, mostly): the
+//! *difference*, from which [`rebuild`] makes the source again
+//! (docs/delivery.md#what-is-kept-of-the-source).
 //!
 //! A difference is a sequence of steps. Each appends to the source what it holds itself, and then
 //! a piece of the document; the last step may end behind its literal. Numbers are
@@ -132,8 +133,8 @@ fn write_literal(literal: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(literal);
 }
 
-/// The source's bytes; `None` where `difference` is none of this document. Takes no more memory
-/// than the two have together.
+/// The source's bytes; `None` if `difference` does not belong to this document. Takes no more
+/// memory than the two have together.
 pub(super) fn rebuild(document: &[u8], mut difference: &[u8]) -> Option<Vec<u8>> {
     let mut source = Vec::with_capacity(document.len() + difference.len());
     let mut document = document;

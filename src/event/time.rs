@@ -11,7 +11,7 @@ pub(crate) type Micros = i64;
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// Reads an RFC 3339 time; `None` when it is none. A fraction finer than a microsecond is cut off.
+/// Reads an RFC 3339 time; `None` if it is not one. A fraction finer than a microsecond is cut off.
 #[inline]
 pub fn parse_rfc3339(text: &[u8]) -> Option<Micros> {
     parse_utc(text).or_else(|| parse_any(text))

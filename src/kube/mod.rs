@@ -7,7 +7,7 @@
 //! that nobody but the machines (list/watch, Lease) retries.
 //!
 //! Invariant: a configuration that is there but wrong is an error, never a reason to try the next
-//! place.
+//! one.
 
 pub(crate) mod lease;
 
@@ -27,13 +27,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Why there is no client. Nothing here is mended by trying again.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// No configuration in any of the places.
+    /// There is no configuration anywhere.
     #[error(
         "no Kubernetes API server is configured: tried the environment variable KUBECONFIG (not \
-         set), {home} \
-         (not there), and a pod's service account (KUBERNETES_SERVICE_HOST is not set): set \
-         KUBECONFIG to a \
-         kubeconfig file, or run weir in a pod"
+         set), {home} (not there), and a pod's service account (KUBERNETES_SERVICE_HOST is not \
+         set): set KUBECONFIG to a kubeconfig file, or run weir in a pod"
     )]
     NotConfigured {
         /// The home directory's kubeconfig, or why there is none.
@@ -41,12 +39,12 @@ pub enum ClientError {
     },
     /// The kubeconfig cannot be read or makes no sense.
     #[error(
-        "cannot use the kubeconfig {place}: {error}: see what `kubectl config view --minify` says \
-         of it"
+        "cannot use the kubeconfig {origin}: {error}: see what `kubectl config view --minify` says \
+         about it"
     )]
     Kubeconfig {
         /// Which one.
-        place: String,
+        origin: String,
         /// What is wrong with it.
         error: Box<KubeconfigError>,
     },
@@ -59,14 +57,13 @@ pub enum ClientError {
     /// The configuration was read, and its certificates, keys or proxy are not usable.
     #[error(
         "cannot make a client for the API server {server}: {error}: check the certificates, \
-         credentials and \
-         proxy in {place}"
+         credentials and proxy in {origin}"
     )]
     Client {
         /// The API server's URL.
         server: String,
         /// Where the configuration came from.
-        place: Place,
+        origin: ConfigOrigin,
         /// What is wrong.
         error: Box<::kube::Error>,
     },
@@ -74,7 +71,7 @@ pub enum ClientError {
 
 /// Where a configuration comes from, in the order in which they are tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ConfigOrigin {
     /// The environment variable KUBECONFIG: one file or several.
     Environment(String),
     /// `~/.kube/config`
@@ -83,19 +80,19 @@ pub enum Place {
     Pod,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for ConfigOrigin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Place::Environment(files) => {
+            ConfigOrigin::Environment(files) => {
                 write!(f, "{files} (from the environment variable KUBECONFIG)")
             }
-            Place::Home(file) => write!(f, "{}", file.display()),
-            Place::Pod => f.write_str("the pod's service account"),
+            ConfigOrigin::Home(file) => write!(f, "{}", file.display()),
+            ConfigOrigin::Pod => f.write_str("the pod's service account"),
         }
     }
 }
 
-/// What of the surroundings decides the place.
+/// What of the surroundings decides where it comes from.
 #[derive(Clone, Debug, Default)]
 struct Surroundings {
     kubeconfig: Option<OsString>,
@@ -112,12 +109,14 @@ impl Surroundings {
         }
     }
 
-    fn place(&self) -> Result<Place, ClientError> {
+    fn origin(&self) -> Result<ConfigOrigin, ClientError> {
         let home = self.home.as_ref().map(|home| home.join(".kube/config"));
         match (&self.kubeconfig, &home, &self.service_host) {
-            (Some(files), _, _) => Ok(Place::Environment(files.to_string_lossy().into_owned())),
-            (None, Some(file), _) if file.exists() => Ok(Place::Home(file.clone())),
-            (None, _, Some(_)) => Ok(Place::Pod),
+            (Some(files), _, _) => {
+                Ok(ConfigOrigin::Environment(files.to_string_lossy().into_owned()))
+            }
+            (None, Some(file), _) if file.exists() => Ok(ConfigOrigin::Home(file.clone())),
+            (None, _, Some(_)) => Ok(ConfigOrigin::Pod),
             (None, Some(file), None) => {
                 Err(ClientError::NotConfigured { home: format!("{}", file.display()) })
             }
@@ -136,20 +135,22 @@ impl Surroundings {
 /// When nothing is configured, or what is configured cannot be used.
 pub(crate) async fn client() -> Result<Client, ClientError> {
     crate::tls::install_crypto_provider();
-    let place = Surroundings::of_process().place()?;
-    let config = match &place {
-        Place::Environment(_) | Place::Home(_) => {
+    let origin = Surroundings::of_process().origin()?;
+    let config = match &origin {
+        ConfigOrigin::Environment(_) | ConfigOrigin::Home(_) => {
             Config::from_kubeconfig(&KubeConfigOptions::default()).await.map_err(|e| {
-                ClientError::Kubeconfig { place: place.to_string(), error: Box::new(e) }
+                ClientError::Kubeconfig { origin: origin.to_string(), error: Box::new(e) }
             })?
         }
-        Place::Pod => Config::incluster().map_err(|e| ClientError::InCluster(Box::new(e)))?,
+        ConfigOrigin::Pod => {
+            Config::incluster().map_err(|e| ClientError::InCluster(Box::new(e)))?
+        }
     };
     let server = config.cluster_url.to_string();
-    tracing::info!(%server, %place, "using this Kubernetes API server");
+    tracing::info!(%server, place = %origin, "using this Kubernetes API server");
     Client::try_from(for_watching(config)).map_err(|e| ClientError::Client {
         server,
-        place,
+        origin,
         error: Box::new(e),
     })
 }
@@ -186,18 +187,18 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let mut around = Surroundings { home: Some(home.path().into()), ..Surroundings::default() };
         around.service_host = Some("10.96.0.1".into());
-        assert_eq!(around.place().unwrap(), Place::Pod);
+        assert_eq!(around.origin().unwrap(), ConfigOrigin::Pod);
         std::fs::create_dir(home.path().join(".kube")).unwrap();
         std::fs::write(home.path().join(".kube/config"), "").unwrap();
-        assert_eq!(around.place().unwrap(), Place::Home(home.path().join(".kube/config")));
+        assert_eq!(around.origin().unwrap(), ConfigOrigin::Home(home.path().join(".kube/config")));
         around.kubeconfig = Some("/etc/kubeconfig".into());
-        assert_eq!(around.place().unwrap(), Place::Environment("/etc/kubeconfig".into()));
+        assert_eq!(around.origin().unwrap(), ConfigOrigin::Environment("/etc/kubeconfig".into()));
     }
 
     #[test]
     fn without_any_configuration_the_error_says_which_places_were_tried() {
         let around = Surroundings { home: Some("/nowhere".into()), ..Surroundings::default() };
-        insta::assert_snapshot!(around.place().unwrap_err(), @"no Kubernetes API server is configured: tried the environment variable KUBECONFIG (not set), /nowhere/.kube/config (not there), and a pod's service account (KUBERNETES_SERVICE_HOST is not set): set KUBECONFIG to a kubeconfig file, or run weir in a pod");
+        insta::assert_snapshot!(around.origin().unwrap_err(), @"no Kubernetes API server is configured: tried the environment variable KUBECONFIG (not set), /nowhere/.kube/config (not there), and a pod's service account (KUBERNETES_SERVICE_HOST is not set): set KUBECONFIG to a kubeconfig file, or run weir in a pod");
     }
 
     #[test]

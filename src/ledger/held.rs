@@ -11,7 +11,7 @@ use super::{Ledger, Tally};
 /// Who wants to know when events have got their outcomes: what remembers how far the source was
 /// read.
 pub trait Settlement: fmt::Debug + Send + Sync {
-    /// So many more of its events have got their outcomes.
+    /// This many more of its events have got their outcomes.
     fn settled(&self, count: u64);
 }
 

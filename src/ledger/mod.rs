@@ -53,8 +53,8 @@ impl Ledger {
 
     /// The id of a pair of labels of `weir_events_dead_lettered_total{where,reason}`; registers it
     /// once.
-    pub(crate) fn dead_letter_reason(&self, place: &str, reason: &str) -> ReasonId {
-        register(&mut self.lock().dead_letter_labels, place, reason)
+    pub(crate) fn dead_letter_reason(&self, part: &str, reason: &str) -> ReasonId {
+        register(&mut self.lock().dead_letter_labels, part, reason)
     }
 
     /// Events that a source has just received.

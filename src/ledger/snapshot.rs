@@ -15,7 +15,7 @@ pub struct Snapshot {
     pub delivered: [u64; 4],
     /// By stage and reason.
     pub filtered: Vec<((String, String), u64)>,
-    /// By place and reason.
+    /// By part and reason.
     pub dead_lettered: Vec<((String, String), u64)>,
     /// What queues and batches hold.
     pub in_flight: u64,
@@ -51,7 +51,8 @@ impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "ledger received={} recovered={} replayed={} delivered={} filtered={} dead_lettered={} in_flight={}",
+            "ledger received={} recovered={} replayed={} \
+             delivered={} filtered={} dead_lettered={} in_flight={}",
             self.received,
             self.recovered,
             self.replayed,

@@ -39,7 +39,7 @@ pub struct ReasonId(pub(super) u16);
 pub struct Tally {
     /// By [`Delivered::ALL`].
     pub(super) delivered: [u64; 4],
-    /// By the number of the reason; what is behind the end is none.
+    /// By the number of the reason; zero for reasons beyond the end.
     pub(super) filtered: Vec<u64>,
     /// The same.
     pub(super) dead_lettered: Vec<u64>,

@@ -1,4 +1,4 @@
-//! What it means when a request as a whole came to nothing. Pure.
+//! What it means when a request failed as a whole. Pure.
 
 use http::StatusCode;
 

@@ -1,9 +1,10 @@
 //! How weir talks to OpenSearch, for every part that does: the sink, and the dead letters in an
-//! index. Who asks what is theirs; here is how a request travels, and what its answer means.
+//! index. They decide what to ask; this module knows how a request travels and what its answer
+//! means.
 //!
 //! - [`client`]: TLS, timeouts, and which node is asked; [`authentication`] has the credentials.
 //! - [`response`] reads answers, [`outcome`] classifies one item of a `_bulk`, and [`error`] says
-//!   what it means when a request as a whole came to nothing. All three are pure.
+//!   what it means when a request failed as a whole. All three are pure.
 //! - [`BACKOFF`]: how long to wait before the next attempt.
 //!
 //! Constraint: nothing here retries. Whoever asks decides when to ask again.

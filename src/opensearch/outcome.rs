@@ -1,8 +1,8 @@
 //! What the answer to one item means: docs/delivery.md#classes-of-answers. Pure.
 //!
-//! Invariant: only an error that is known to be about the document's content is a document's; what
-//! nobody thought of is the target's, so that the worst of a mistake here is a pause and not a lost
-//! document.
+//! Invariant: only an error that is known to be about the document's content is a document's; any
+//! other error is the target's, so that the worst that a mistake here can cause is a pause, and not
+//! a lost document.
 
 use super::response::ItemError;
 

@@ -1,8 +1,8 @@
-//! How a run ends: waits for its parts in the order of the flow, and sees to what has no outcome by
-//! then.
+//! How a run ends: waits for its parts in the order of the flow, and deals with what has no outcome
+//! by then.
 //!
-//! A drain whose sink cannot deliver waits its whole time even where everything is on disk
-//! meanwhile: the disk may be one that goes with the pod.
+//! A drain whose sink cannot deliver uses all of its time even if everything is on disk by then:
+//! that disk may be lost with the pod.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +58,7 @@ pub(super) struct Running<'a> {
     pub(super) source: JoinHandle<PartEnd>,
     pub(super) workers: mpsc::Receiver<PartEnd>,
     pub(super) sink: JoinHandle<Result<(), SinkError>>,
-    pub(super) guard: Arc<buffer::Handle>,
+    pub(super) buffer: Arc<buffer::Handle>,
     pub(super) leading: Leading,
     pub(super) shared: &'a Shared,
 }
@@ -74,8 +74,8 @@ impl Running<'_> {
                 Step::AwaitParts => (result, sink_ended) = self.await_parts().await,
                 Step::CutShort => self.shared.process.ledger.cut_short(),
                 Step::Secure => {
-                    let guard = self.guard.clone();
-                    blocking(move || guard.secure()).await;
+                    let buffer = self.buffer.clone();
+                    blocking(move || buffer.secure()).await;
                 }
                 Step::Abort => {
                     self.shared.process.shutdown.abort.cancel();
@@ -87,8 +87,8 @@ impl Running<'_> {
                 }
                 Step::Release => self.leading.release().await,
                 Step::CloseBuffer => {
-                    let guard = self.guard.clone();
-                    blocking(move || guard.close()).await;
+                    let buffer = self.buffer.clone();
+                    blocking(move || buffer.close()).await;
                 }
                 Step::SavePosition => {
                     let keeper = self.shared.keeper.clone();
@@ -144,8 +144,8 @@ impl Running<'_> {
 
     /// Whether what has no outcome is safe on disk.
     async fn account(&self) -> PartEnd {
-        let guard = self.guard.clone();
-        let on_disk = blocking(move || guard.documents_on_disk()).await;
+        let buffer = self.buffer.clone();
+        let on_disk = blocking(move || buffer.documents_on_disk()).await;
         match self.shared.process.ledger.snapshot().in_flight.saturating_sub(on_disk) {
             0 => {
                 if on_disk > 0 {

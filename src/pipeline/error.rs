@@ -57,8 +57,7 @@ pub enum RunError {
     /// A signal ended the run before everything had an outcome.
     #[error(
         "stopped before everything was delivered: {0} events have no outcome; the next run reads \
-         them again from a \
-         Kubernetes API server or a file, but not from stdin"
+         them again from a Kubernetes API server or a file, but not from stdin"
     )]
     Abandoned(u64),
 }

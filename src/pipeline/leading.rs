@@ -43,7 +43,7 @@ impl Leading {
         settings: Option<&LeaseSettings>,
         folder: Option<&Path>,
         keeper: &Keeper,
-        guard: Arc<Handle>,
+        buffer: Arc<Handle>,
         process: &Process,
     ) -> Result<Leading, RunError> {
         let Some(settings) = settings else { return Ok(Leading(None)) };
@@ -51,14 +51,14 @@ impl Leading {
         let client = crate::kube::client().await?;
         let identity = folder.map_or_else(lease::identity, lease::identity_in);
         let terms = Arc::new(Mutex::new(Terms::new(keeper.clone(), process.takeover.clone())));
-        let replica = Replica { terms, guard, health: process.health.clone() };
+        let replica = Replica { terms, buffer, health: process.health.clone() };
         let lease = Lease::start(settings, identity, client, process, replica.clone());
         let renewing = tokio::spawn(renew_rewinds(keeper, lease.renewal()));
         Ok(Leading(Some(Led { lease, replica, renewing })))
     }
 
-    /// Runs the source, in each term anew, until it ends or the drain begins. `source` runs it until
-    /// the token that it is given is cancelled.
+    /// Runs the source, in each term anew, until it ends or the drain begins. `source` runs it
+    /// until the token that it is given is cancelled.
     pub(super) fn run_source<R: SourceRun>(
         &self,
         drain: CancellationToken,
@@ -103,7 +103,7 @@ fn renew_rewinds(
 #[derive(Clone)]
 struct Replica {
     terms: Arc<Mutex<Terms>>,
-    guard: Arc<Handle>,
+    buffer: Arc<Handle>,
     health: Health,
 }
 
@@ -112,7 +112,7 @@ impl lease::Candidate for Replica {
         let keeper = self.terms().may_mark(term)?;
         // It may wait for the disk, for as long as a sync takes.
         let tracker = keeper.tracker();
-        let marks = tokio::task::block_in_place(|| self.guard.settled_marks(&tracker));
+        let marks = tokio::task::block_in_place(|| self.buffer.settled_marks(&tracker));
         keeper.record(marks)
     }
 
@@ -146,8 +146,8 @@ impl Replica {
             let action = self.next()?;
             match action {
                 Action::BeginBuffer(marks) => {
-                    let guard = self.guard.clone();
-                    blocking(move || guard.begin(marks)).await;
+                    let buffer = self.buffer.clone();
+                    blocking(move || buffer.begin(marks)).await;
                 }
                 Action::StartSources => {
                     let stop = drain.child_token();

@@ -1,5 +1,4 @@
-//! Opens the dead letters where the settings have them, and a replay of them, if there is to be
-//! one.
+//! Opens the dead letters that the settings name, and a replay of them if there is to be one.
 
 use super::RunError;
 use crate::blocking::blocking;

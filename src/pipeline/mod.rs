@@ -190,7 +190,7 @@ fn identity(settings: &Settings) -> Identity {
 /// Starts the parts from the sink to the source, and waits for them from the source to the sink.
 async fn flow(
     settings: Settings,
-    (writer, reader, guard): Buffer,
+    (writer, reader, buffer): Buffer,
     chain: Chain,
     read: Arc<AtomicU64>,
     shared: &Shared,
@@ -225,7 +225,7 @@ async fn flow(
     drop((writer, chain));
     let folder = settings.buffer.spool.as_ref().map(|spool| spool.path.as_path());
     let leading =
-        Leading::start(settings.lease.as_ref(), folder, &keeper, guard.clone(), &process).await?;
+        Leading::start(settings.lease.as_ref(), folder, &keeper, buffer.clone(), &process).await?;
     let on_read = move |bytes| {
         read.fetch_add(bytes, Ordering::Relaxed);
     };
@@ -244,15 +244,15 @@ async fn flow(
         }),
     };
     drop(failed);
-    Running { source, workers: failures, sink, guard, leading, shared }.finish().await
+    Running { source, workers: failures, sink, buffer, leading, shared }.finish().await
 }
 
 type Buffer = (buffer::Writer, buffer::Reader, Arc<buffer::Handle>);
 
 async fn open_buffer(settings: &buffer::Settings, process: &Process) -> Result<Buffer, RunError> {
     let (settings, process) = (settings.clone(), process.clone());
-    let (writer, reader, guard) = blocking(move || buffer::open(&settings, &process)).await?;
-    Ok((writer, reader, Arc::new(guard)))
+    let (writer, reader, buffer) = blocking(move || buffer::open(&settings, &process)).await?;
+    Ok((writer, reader, Arc::new(buffer)))
 }
 
 fn spawn_worker(

@@ -1,5 +1,5 @@
-//! Saves the position while it moves, and says when it cannot be. What is to be told of a save is
-//! pure; the simulator drives it too.
+//! Saves the position as it moves, and reports when it cannot be saved. What to report of a save is
+//! decided by pure code, which the simulator drives too.
 
 use std::time::Duration;
 

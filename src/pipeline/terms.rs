@@ -1,6 +1,6 @@
 //! When the sources run: in the terms in which this replica holds the Lease. Decides everything
-//! that a term's begin and end bring with them, and does no I/O: [`leading`](super::leading) drives
-//! it with real sources, the simulator with simulated ones.
+//! that the beginning and the end of a term bring with them, and does no I/O:
+//! [`leading`](super::leading) drives it with real sources, the simulator with simulated ones.
 //!
 //! ```text
 //!   Following ── leads ──> Beginning ──> Running ── leads no more ──> Stopping ──> Following

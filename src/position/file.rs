@@ -1,9 +1,9 @@
 //! The record on disk, beside the spool: `position.json`.
 //!
 //! Constraint: after a crash at any point the file holds a whole record, this one or the one
-//! before; so a new one is written beside it and renamed. It is not waited for the disk: after a
-//! power failure an older mark is as good, only slower, because what it covers was made durable
-//! before it was written. Only a rewind must be waited for.
+//! before; so a new one is written beside it and renamed. Nothing waits for the disk: after a power
+//! failure an older mark is as good, only slower, because what it covers was made durable before it
+//! was written. Only a rewind must be durable at once.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};

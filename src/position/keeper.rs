@@ -21,14 +21,14 @@ pub enum KeepError {
     File(#[from] FileError),
     /// The events before the saved position went elsewhere.
     #[error(
-        "the position in {place} was saved for another target ({saved}; now {now}): the events \
-         before it are there and would not be here. Decide with `weir position keep --config FILE` \
-         (go on behind it) or `weir position reset --config FILE` (read everything again that the \
-         source still has); `weir position show --config FILE` shows it"
+        "the position in {kept_in} was saved for another target ({saved}; now {now}): the events \
+         before it are in that one, and would be missing in this one. Decide with `weir position \
+         keep --config FILE` (continue after it) or `weir position reset --config FILE` (read \
+         again everything that the source still has); `weir position show --config FILE` shows it"
     )]
     OtherTarget {
         /// Where it is saved: a folder, or a Lease.
-        place: String,
+        kept_in: String,
         /// What the record says.
         saved: String,
         /// What this run says.
@@ -44,7 +44,7 @@ pub struct Keeper(Arc<Mutex<State>>);
 struct State {
     /// Where they are saved, and that for people; `None`: nowhere.
     store: Option<Arc<dyn Store>>,
-    place: Option<String>,
+    kept_in: Option<String>,
     identity: Identity,
     tracker: Tracker,
     /// What the folder said when the run started, as long as it may still turn out to be another
@@ -74,21 +74,21 @@ impl Keeper {
     ) -> Result<Keeper, KeepError> {
         let saved = folder.map(file::load).transpose()?.unwrap_or(Saved::Nothing);
         let store = folder.map(|folder| Arc::new(Folder(folder.to_owned())) as Arc<dyn Store>);
-        let place = folder.map(|folder| folder.display().to_string());
-        Keeper::over(store, place, saved, has_spool, identity, tracker)
+        let kept_in = folder.map(|folder| folder.display().to_string());
+        Keeper::over(store, kept_in, saved, has_spool, identity, tracker)
     }
 
-    /// [`Keeper::open`] over any store, in which `saved` was found. `place` is for people.
+    /// [`Keeper::open`] over any store, in which `saved` was found. `kept_in` is for people.
     pub(crate) fn over(
         store: Option<Arc<dyn Store>>,
-        place: Option<String>,
+        kept_in: Option<String>,
         saved: Saved,
         has_spool: bool,
         identity: Identity,
         tracker: Tracker,
     ) -> Result<Keeper, KeepError> {
         let mut state =
-            State { store, place, identity, tracker, found: None, is_lost: false, saved: None };
+            State { store, kept_in, identity, tracker, found: None, is_lost: false, saved: None };
         match saved {
             Saved::Nothing => {}
             Saved::Unusable(error) => {
@@ -106,8 +106,8 @@ impl Keeper {
                 state.is_lost = true;
             }
             Saved::Record(record) => {
-                let place = state.place.clone().unwrap_or_default();
-                state.take(record, &place)?;
+                let kept_in = state.kept_in.clone().unwrap_or_default();
+                state.take(record, &kept_in)?;
             }
         }
         let tracker = state.tracker.clone();
@@ -117,7 +117,7 @@ impl Keeper {
             let keeper = saving.upgrade().map(Keeper);
             if let Some(Err(error)) = keeper.map(|keeper| keeper.save(true)) {
                 tracing::error!(
-                    "{error}; a run that ends before that is mended does not read again what was \
+                    "{error}; a run that ends before that is fixed will not read again what was \
                      lost"
                 );
             }
@@ -204,15 +204,15 @@ impl Keeper {
         let misfit = state.found.as_ref().and_then(|found| found.fits(&state.identity).err());
         match misfit {
             Some(Misfit::Target { saved, now }) => {
-                let place = state.place.clone().unwrap_or(LEASE.to_owned());
-                Err(KeepError::OtherTarget { place, saved, now })
+                let kept_in = state.kept_in.clone().unwrap_or(LEASE.to_owned());
+                Err(KeepError::OtherTarget { kept_in, saved, now })
             }
             _ => Ok(()),
         }
     }
 
     /// Saves the marks if they have moved. Blocks on the disk; waits for it when `durably`, and
-    /// when a mark was rewound: the one before is not good any more.
+    /// when a mark was rewound: the saved one is no longer valid.
     ///
     /// # Errors
     ///
@@ -241,7 +241,7 @@ impl Keeper {
 }
 
 impl State {
-    fn take(&mut self, record: Record, place: &str) -> Result<(), KeepError> {
+    fn take(&mut self, record: Record, kept_in: &str) -> Result<(), KeepError> {
         match record.fits(&self.identity) {
             Ok(()) => {
                 self.tracker.begin(record.positions.clone());
@@ -264,7 +264,7 @@ impl State {
                 Ok(())
             }
             Err(Misfit::Target { saved, now }) => {
-                Err(KeepError::OtherTarget { place: place.to_owned(), saved, now })
+                Err(KeepError::OtherTarget { kept_in: kept_in.to_owned(), saved, now })
             }
         }
     }
@@ -277,7 +277,7 @@ impl Default for Keeper {
         let tracker = Tracker::default();
         Keeper(Arc::new(Mutex::new(State {
             store: None,
-            place: None,
+            kept_in: None,
             identity: Identity::default(),
             tracker,
             found: None,

@@ -13,9 +13,9 @@
 //! its outcome, or lies safe on this machine's disk: whoever starts at the mark misses nothing, and
 //! reads little twice. The [`Keeper`] saves the marks, and knows whose they are.
 //!
-//! Invariant: a mark never passes an event that is not done with, and is rewound only when a
-//! cluster was restored or replaced, or something that was read is lost on disk: then it is
-//! [`Position::Nowhere`] until what is read anew reaches one.
+//! Invariant: a mark never passes an event that is neither settled nor safe on disk, and is rewound
+//! only when a cluster was restored or replaced, or something that was read is lost on disk: then
+//! it is [`Position::Nowhere`] until what is read anew reaches one.
 
 pub(crate) mod file;
 mod keeper;

@@ -1,8 +1,8 @@
 //! What is saved: the marks, and whose they are. Pure.
 //!
 //! Positions mean something only for the cluster that they were read from, and marks only for the
-//! target that the events went to: so the record names both, and a run with others does not use it
-//! in silence.
+//! target that the events went to: so the record names both, and a run with a different cluster or
+//! target never uses it silently.
 
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,7 @@ pub(crate) struct Target {
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// It is no record, or a torn one.
-    #[error("it is no position record of weir ({0})")]
+    #[error("it is not a position record of weir's ({0})")]
     Corrupt(#[from] serde_json::Error),
     /// A newer weir wrote it.
     #[error("its version is {0}, and this weir knows version {VERSION}: a newer weir wrote it")]

@@ -181,8 +181,9 @@ impl ApiServer {
         };
         let objects: Vec<String> =
             page.iter().map(|at| format!("{{{}}}", self.changes[*at].members)).collect();
+        let metadata = format!(r#"{{"resourceVersion":"{revision}","continue":"{next}"}}"#);
         let body = format!(
-            r#"{{"kind":"EventList","apiVersion":"v1","metadata":{{"resourceVersion":"{revision}","continue":"{next}"}},"items":[{}]}}"#,
+            r#"{{"kind":"EventList","apiVersion":"v1","metadata":{metadata},"items":[{}]}}"#,
             objects.join(",")
         );
         let breaks = self.breaks_after(body.len());
@@ -245,10 +246,8 @@ impl Sender for ApiServer {
                 (Some(_), true) => "ADDED",
                 (Some(_), false) => "MODIFIED",
             };
-            let members = &change.members;
-            frames.push_str(&format!(
-                "{{\"type\":\"{kind}\",\"object\":{{\"kind\":\"Event\",\"apiVersion\":\"v1\",{members}}}}}\n"
-            ));
+            let object = format!(r#"{{"kind":"Event","apiVersion":"v1",{}}}"#, change.members);
+            frames.push_str(&format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n"));
         }
         frames
     }
@@ -258,4 +257,8 @@ impl Sender for ApiServer {
     }
 }
 
-const EXPIRED: &str = "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":\"too old resource version\",\"reason\":\"Expired\",\"code\":410}}\n";
+const EXPIRED: &str = concat!(
+    r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"#,
+    r#""status":"Failure","message":"too old resource version","reason":"Expired","code":410}}"#,
+    "\n"
+);

@@ -10,7 +10,7 @@ use super::leases::{Answer, Asked, Mark};
 use super::position_file::Epochs;
 use super::shared::Shared;
 use crate::kube::lease::machine::Machine;
-use crate::kube::lease::step::{Action, Input, Moment, Place};
+use crate::kube::lease::step::{Action, Input, LeaseName, Moment};
 use crate::kube::lease::{Leadership, Term};
 
 /// A candidate.
@@ -38,8 +38,8 @@ impl Candidate {
         (clock, now): (Clock, Time),
         random: fastrand::Rng,
     ) -> Candidate {
-        let place = Place { namespace: "weir".into(), name: "p".into() };
-        let machine = Machine::new(place, identity, Duration::from_micros(duration), clock.at(now));
+        let lease = LeaseName { namespace: "weir".into(), name: "p".into() };
+        let machine = Machine::new(lease, identity, Duration::from_micros(duration), clock.at(now));
         Candidate {
             machine,
             life,

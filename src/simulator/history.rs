@@ -161,10 +161,16 @@ fn members(
     // Now and then somebody claims a time that nobody believes.
     let claimed = if random.u8(..20) == 0 { "1999-01-01T00:00:00Z".to_owned() } else { date(now) };
     let message = "m".repeat(random.usize(..=text));
-    format!(
-        r#""metadata":{{"name":"{name}","namespace":"{namespace}","uid":"{uid}","resourceVersion":"{revision}","creationTimestamp":"{}"}},"involvedObject":{{"kind":"Pod","namespace":"{namespace}","name":"{name}"}},"reason":{reason},"message":"{poison}{message}","type":"Normal","count":{count},"lastTimestamp":"{claimed}""#,
-        date(*created),
-    )
+    let created = date(*created);
+    let named = format!(r#""name":"{name}","namespace":"{namespace}""#);
+    let version = format!(r#""resourceVersion":"{revision}","creationTimestamp":"{created}""#);
+    let text = format!(r#""reason":{reason},"message":"{poison}{message}","type":"Normal""#);
+    [
+        format!(r#""metadata":{{{named},"uid":"{uid}",{version}}},"#),
+        format!(r#""involvedObject":{{"kind":"Pod",{named}}},{text},"#),
+        format!(r#""count":{count},"lastTimestamp":"{claimed}""#),
+    ]
+    .concat()
 }
 
 /// In whole seconds, as the API server has it.

@@ -15,16 +15,15 @@
 //!   of one replica with the API server.
 //! - What is production's: the list/watch machine, framer and hand-over; the Lease's machine and
 //!   record, what a term begins and ends with, what saving tells, the steps of a run's end; parsing
-//!   and encoding; chunks, ledger and tracker; the position's keeper and record; the buffer's tiers,
-//!   memory and log; the sink's sender, with all that it decides. They are
-//!   driven through the `simulated` module of each part. What is not: sockets, threads, files, and
-//!   WebAssembly.
+//!   and encoding; chunks, ledger and tracker; the position's keeper and record; the buffer's
+//!   tiers, memory and log; the sink's sender, with all that it decides. They are driven through
+//!   the `simulated` module of each part. What is not: sockets, threads, files, and WebAssembly.
 //!
 //! Invariant: one seed is one history. A seed that fails prints how to replay it, and what happened
 //! last.
 //!
-//! `WEIR_SIM_SEEDS=N` runs so many seeds, `WEIR_SIM_FIRST=N` begins with that one,
-//! `WEIR_SIM_SEED=N` runs one and tells.
+//! `WEIR_SIM_SEEDS=N` runs N seeds, `WEIR_SIM_FIRST=N` begins with seed N, and `WEIR_SIM_SEED=N`
+//! runs that one alone and tells what happened.
 
 mod api_server;
 mod candidate;

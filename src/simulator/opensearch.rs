@@ -162,7 +162,7 @@ impl OpenSearch {
                 let index = self.index_of(&name);
                 match self.random.u8(..3) {
                     0 => Kind::Alias,
-                    1 => Kind::Moving(index),
+                    1 => Kind::WritesTo(index),
                     _ => Kind::DataStream(Some(index)),
                 }
             }
@@ -356,11 +356,9 @@ impl OpenSearch {
         }
         let hits: Vec<String> =
             found[..room].iter().map(|id| format!(r#"{{"_id":"{id}"}}"#)).collect();
-        format!(
-            r#"{{"timed_out":false,"_shards":{{"failed":{failed}}},"hits":{{"total":{{"value":{total}}},"hits":[{}]}}}}"#,
-            hits.join(",")
-        )
-        .into_bytes()
+        let hits = format!(r#"{{"total":{{"value":{total}}},"hits":[{}]}}"#, hits.join(","));
+        format!(r#"{{"timed_out":false,"_shards":{{"failed":{failed}}},"hits":{hits}}}"#)
+            .into_bytes()
     }
 
     /// Carries a `_bulk` body out; answers one item each, which names its index if that is asked.
@@ -479,9 +477,8 @@ fn item(operation: &str, status: u16, index: Option<&str>) -> String {
         429 => ("rejected_execution_exception", "rejected execution of coordinating operation"),
         _ => ("unavailable_shards_exception", "primary shard is not active"),
     };
-    format!(
-        r#"{{"{operation}":{{{index}"status":{status},"error":{{"type":"{kind}","reason":"{reason}"}}}}}}"#
-    )
+    let error = format!(r#"{{"type":"{kind}","reason":"{reason}"}}"#);
+    format!(r#"{{"{operation}":{{{index}"status":{status},"error":{error}}}}}"#)
 }
 
 fn answer(fate: Fate, mut items: Vec<String>) -> Vec<u8> {

@@ -80,8 +80,8 @@ pub(super) struct Oracle {
     lives: BTreeMap<u32, Life>,
     /// Lives that ended without settling or securing everything.
     cut_short: BTreeSet<u32>,
-    /// Those among them whose marks had moved back, and nobody was told: whoever went on from the
-    /// old ones may be behind what a restored server had.
+    /// Those among them whose marks were rewound without anybody being told: whoever went on from
+    /// the old ones may be behind what a restored server had.
     untold: BTreeSet<u32>,
     /// How many were accepted, over all lives.
     pub(super) accepted: u64,

@@ -46,10 +46,10 @@ pub(super) struct Plan {
     /// The largest text in an event, in bytes.
     pub(super) text: usize,
     /// Each process is a candidate for a Lease of this duration; on how many machines, and the
-    /// mean time between two troubles of one machine: a cut link, a pause, another leader.
+    /// mean time between two faults of one machine: a cut link, a pause, another leader.
     pub(super) lease: Option<Time>,
     pub(super) machines: usize,
-    pub(super) trouble_every: Option<Time>,
+    pub(super) fault_every: Option<Time>,
     /// The mean time between two flipped bytes on a disk.
     pub(super) damage_every: Option<Time>,
     /// Documents go into a data stream; the mean time between two rollovers.
@@ -96,7 +96,7 @@ impl Plan {
                 [random.usize(..8).max(random.usize(..8))],
             lease: None,
             machines: 1,
-            trouble_every: None,
+            fault_every: None,
             damage_every: None,
             roll_every: None,
         };
@@ -125,7 +125,7 @@ impl Plan {
     fn elect(&mut self, random: &mut fastrand::Rng) {
         self.lease = Some(random.u64(3..=9) * SECOND);
         self.machines = if random.u8(..5) == 0 { 1 } else { 2 };
-        self.trouble_every = (random.u8(..5) > 0).then(|| random.u64(2..15) * SECOND);
+        self.fault_every = (random.u8(..5) > 0).then(|| random.u64(2..15) * SECOND);
         // Long enough for some terms.
         self.chaos += random.u64(..30) * SECOND;
     }

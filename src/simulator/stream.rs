@@ -42,7 +42,7 @@ pub(super) struct Stream {
     bytes: Vec<u8>,
     at: usize,
     pub(super) end: End,
-    /// It breaks when so many bytes were read.
+    /// It breaks when this many bytes were read.
     pub(super) breaks_after: Option<usize>,
     /// The version that it says as a list, and how many bytes of it must be read for that.
     pub(super) list_version: Option<(u64, usize)>,

@@ -24,8 +24,8 @@ pub enum SinkError {
     /// A last line that weir tore is the start of a document, and this one is not: the file is
     /// somebody else's.
     #[error(
-        "the sink's file {0} does not end in a line break, and what its last line holds is not \
-         weir's: end it with a line break, or name another file"
+        "the sink's file {0} does not end in a line break, and its last line was not written by \
+         weir: end it with a line break, or name another file"
     )]
     NotOurs(PathBuf),
     /// Two sinks would tear each other's lines.

@@ -1,8 +1,8 @@
 //! Where documents go: OpenSearch, a file, stdout.
 //!
-//! A sink takes batches from an [`Inbox`] until there are no more, and gives every event of theirs
-//! its outcome: delivered, or dead-lettered. What it could not bring to an outcome stays held, and
-//! so in flight.
+//! A sink takes batches from an [`Inbox`] until there are no more, and gives each of their events
+//! its outcome: delivered, or dead-lettered. An event without an outcome stays held, and so in
+//! flight.
 
 mod error;
 mod file;

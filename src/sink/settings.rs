@@ -140,8 +140,8 @@ words! {
 }
 
 words! {
-    /// `duplicates`: only where the index is a data stream or an alias, whose writes move from index
-    /// to index. Everywhere else ids keep duplicates out, whatever this says.
+    /// `duplicates`: only where the index is a data stream or an alias, whose writes move from
+    /// index to index. Everywhere else ids keep duplicates out, whatever this says.
     #[derive(Default)]
     pub enum Duplicates {
         #[default]

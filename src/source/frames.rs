@@ -73,7 +73,7 @@ impl Visitor for Frames {
             Other::ListMeta { continue_token, .. } if !continue_token.is_empty() => {
                 tracing::warn!(
                     input = self.name,
-                    "a List of the input is one page of several: more came behind it"
+                    "a List in the input is one page of several: more pages followed it"
                 );
             }
             Other::ListMeta { .. } | Other::ListEnd => {}

@@ -5,13 +5,13 @@
 //! period, plus [`DEBT_MAX`] timeouts at once; so a broken module cannot slow the pipeline down.
 //! Each adds what it cost to a debt that shrinks by a tenth of the time that passes. When the debt
 //! is too large the breaker opens: the stage's `on_error` applies without a call. After a backoff
-//! one event probes; the backoff doubles from opening to opening, and starts over once the debt is
+//! one event probes; the backoff doubles from opening to opening, and is reset once the debt is
 //! paid.
 //!
 //! An error that `process` answers costs no instance, and may be right for the event. So errors
 //! open the breaker only when [`ERRORS_MAX`] calls in a row answered nothing else: a module that
 //! fails on one kind of event only, and copes with any other in between, is called for ever. A
-//! probe that answers an error is no good one.
+//! probe that answers an error does not close the breaker.
 
 use std::time::{Duration, Instant};
 
@@ -254,7 +254,8 @@ mod tests {
                 } else {
                     breaker.succeeded(now);
                 }
-                // The last failure may go beyond the debt by its own cost and its instance's, once an opening.
+                // Each time it opens, the last failure may go beyond the debt by its own cost and
+                // its instance's.
                 let bound = TIMEOUT * DEBT_MAX + Duration::from_millis(280) + (now - start) / PAY_BACK;
                 prop_assert!(lost <= bound, "{lost:?} lost of {:?}", now - start);
             }

@@ -31,7 +31,7 @@ pub enum CacheError {
     /// It belongs to somebody else.
     #[error(
         "the compile cache {path} belongs to user {owner} and weir runs as {user}: what is in it \
-         runs inside of weir, so set `cache` to a folder of weir's own"
+         runs inside weir, so set `cache` to a folder of weir's own"
     )]
     Owner {
         /// The folder.
@@ -43,7 +43,7 @@ pub enum CacheError {
     },
     /// Others may write to it, or read it.
     #[error(
-        "the compile cache {path} has mode {mode:o}: what is in it runs inside of weir, so it must \
+        "the compile cache {path} has mode {mode:o}: what is in it runs inside weir, so it must \
          be weir's alone: chmod 700 {path}"
     )]
     Mode {

@@ -183,7 +183,7 @@ impl Slot {
     }
 
     fn errored(&mut self) -> Ran {
-        let detail = "the module answered an error";
+        let detail = "the module returned an error";
         self.stage.failed(FailureKind::Error, detail, None);
         let changed = self.breaker.errored(Instant::now());
         self.log_opened(changed);

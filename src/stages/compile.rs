@@ -74,16 +74,12 @@ pub enum CompileError {
     Spawn(io::Error),
     /// The child reached the end of its address space.
     #[error(
-        "compiling it takes more than {} MiB of memory, the most that there is for it: make it \
-         smaller",
+        "compiling it takes more than {} MiB of memory, which is the limit: make it smaller",
         .0 >> 20
     )]
     Memory(u64),
     /// The child used its CPU time.
-    #[error(
-        "compiling it takes more than {0} s of CPU time, the most that there is for it: make it \
-         smaller"
-    )]
+    #[error("compiling it takes more than {0} s of CPU time, which is the limit: make it smaller")]
     CpuTime(u64),
     /// The child did not end in time.
     #[error(

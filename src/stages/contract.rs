@@ -1,5 +1,5 @@
 //! Whether a component keeps to the contract: its imports are offered, and it exports `stage`.
-//! Checked before linking, so that everything that is wrong is said at once.
+//! Checked before linking, so that everything that is wrong is reported at once.
 
 use std::fmt;
 
@@ -54,7 +54,7 @@ impl fmt::Display for UnknownImport {
             }
             Hint::Newer => write!(
                 f,
-                ": this weir's weir:pipeline {VERSION} is without it: update weir, or build the \
+                ": this weir's weir:pipeline {VERSION} does not have it: update weir, or build the \
                  module with this weir's SDK"
             ),
             Hint::Foreign => write!(f, ": modules get the interfaces of weir:pipeline only"),
@@ -150,14 +150,14 @@ pub enum ExportError {
     },
     /// Nothing of the kind.
     #[error(
-        "it does not export `weir:pipeline/stage@{VERSION}`, so it is no weir module: see \
-         filters/README.md in weir's source for how one is made"
+        "it does not export `weir:pipeline/stage@{VERSION}`, so it is not a weir module: \
+         filters/README.md in weir's source says how to make one"
     )]
     Missing,
     /// Not the functions that it should have.
     #[error(
-        "its `weir:pipeline/stage` has no `{function}` as version {VERSION} has it: build the \
-         module with this weir's SDK"
+        "its `weir:pipeline/stage` does not have `{function}` as version {VERSION} defines it: \
+         build the module with this weir's SDK"
     )]
     Function {
         /// Which one it lacks, or has with another type.

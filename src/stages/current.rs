@@ -2,9 +2,9 @@
 //!
 //! Invariants:
 //!
-//! - Getters answer the current event only during `process`; at any other time, one without
+//! - Getters read the current event only during `process`; at any other time they read one without
 //!   members.
-//! - Every limit of a call begins anew with each call.
+//! - Every limit of a call is reset before each call.
 
 use std::sync::Arc;
 

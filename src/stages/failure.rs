@@ -1,7 +1,7 @@
 //! How calls fail, and when that is logged.
 //!
 //! Invariant: at most one line about each kind of failure in [`LOG_INTERVAL`], and every failure is
-//! in some line's number sooner or later.
+//! counted by some line sooner or later.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! One instance of a module: made and configured, called, and given up when it failed.
+//! One instance of a module: made and configured, called, and given up once it has failed.
 //!
 //! A trap leaves a guest in any state, so an instance that trapped, ran out of time or reached its
 //! memory's high-water mark is never called again.

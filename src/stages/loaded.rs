@@ -1,4 +1,4 @@
-//! A chain that is ready to run: what loading made, and all workers share.
+//! A chain that is ready to run: what loading produced and all workers share.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -5,14 +5,14 @@
 //! - **Whatever a module does hurts only its own stage.** It gets CPU time, memory, edits, log
 //!   lines and counters within bounds, and nothing else; every failure is contained, counted, and
 //!   dealt with as `on_error` says.
-//! - Nobody but this folder names wasmtime.
-//! - No clock is read and nothing is allocated for a call that goes well, but the string that a
-//!   getter answers.
+//! - Only this folder names wasmtime.
+//! - A call that goes well reads no clock, and allocates nothing but the strings that getters
+//!   return.
 //!
-//! [`load()`] makes a [`Chain`] (`contract`, `compile`, `cache`, `loaded`) and that each [`Worker`];
-//! a worker runs events through its slots (`chain`), one instance each (`instance`), whose imports
-//! are in `host` (and `wasi`) and whose store holds the current event (`current`). When to stop a
-//! call is in `clock`, when to stop calling in `breaker`.
+//! [`load()`] makes a [`Chain`] (`contract`, `compile`, `cache`, `loaded`), and the chain makes
+//! each [`Worker`]. A worker runs events through its slots (`chain`), one instance each
+//! (`instance`), whose imports are in `host` (and `wasi`) and whose store holds the current event
+//! (`current`). `clock` decides when to stop a call, `breaker` when to stop calling.
 
 mod breaker;
 mod cache;
@@ -65,7 +65,7 @@ pub struct StageSettings {
     pub memory: u64,
     /// What happens to an event that the module failed on.
     pub on_error: OnError,
-    /// What of WASI its module gets.
+    /// Which part of WASI its module gets.
     pub wasi: Wasi,
     /// `[stage.config]` as one JSON object.
     pub config: String,

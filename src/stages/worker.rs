@@ -2,8 +2,8 @@
 //! documents of those that are kept to the buffer.
 //!
 //! Invariant: of each chunk's share, every event is settled (filtered, dead-lettered) or handed on
-//! with its document when the next chunk is taken; the one exception is an event for which there
-//! was no dead letter, and it is given back in the error.
+//! with its document when the next chunk is taken; the one exception is an event that could not be
+//! dead-lettered, which is given back in the error.
 
 use std::borrow::Cow;
 use std::sync::Arc;

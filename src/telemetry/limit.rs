@@ -1,8 +1,8 @@
 //! A bound on how often the same line is logged: a [`LogLimiter`] for each kind of line.
 //!
-//! Invariants: whatever was left out is counted, and the next line of its kind says how many, or
-//! else the last lines of all do; memory is bounded by the places in the code that log, times the
-//! configured stages.
+//! Invariants: every line that was left out is counted, and the next line of its kind says how many
+//! were, or else the last lines of the run do; memory is bounded by the places in the code that
+//! log, times the configured stages.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write};

@@ -1,9 +1,9 @@
 //! Logs, and progress of long work in the foreground, both on stderr.
 //!
-//! Logs are for people on a terminal and JSON, one object a line, elsewhere. They are bounded in
-//! rate: what repeats is shown a few times, then now and then with how often it was left out, so
-//! that no event, document or module can flood them. Nothing here knows settings, so no password
-//! can come out of it.
+//! Logs are for people on a terminal and JSON, one object a line, elsewhere. Their rate is bounded:
+//! what repeats is shown a few times, and then now and again with how many were left out, so that
+//! no event, document or module can flood them. Nothing here knows settings, so no password can
+//! come out of it.
 
 mod limit;
 mod progress;
@@ -25,9 +25,9 @@ use limit::{Kinds, RateLimited};
 /// The environment variable that says which lines to show.
 pub(crate) const FILTER_VARIABLE: &str = "WEIR_LOG";
 const FILTER_DEFAULT: &str = "info";
-/// These libraries log each retry of theirs as an error, without a bound; weir says the same once.
-/// A filter that names them turns them on. What lines were left out is said whatever their level
-/// was.
+/// These libraries log each of their retries as an error, without a bound; weir logs it once. A
+/// filter that names them turns them on. How many lines were left out is always logged, whatever
+/// their level was.
 const FILTER_OWN: &str = "kube_client=off,rustls_platform_verifier=off,weir::telemetry=warn";
 
 /// How log lines look.
@@ -45,10 +45,10 @@ pub(crate) enum LogFormat {
 /// Why logs cannot be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The filter is no filter.
+    /// The filter is not valid.
     #[error(
-        "the environment variable {FILTER_VARIABLE} is no filter: {0}; it should be a level such \
-         as `warn`, or levels of parts such as `info,weir::sink=debug`"
+        "the environment variable {FILTER_VARIABLE} is not a valid filter: {0}; it should be a \
+         level such as `warn`, or levels of parts such as `info,weir::sink=debug`"
     )]
     Filter(String),
     /// Logs were set up before.
@@ -68,7 +68,7 @@ impl Telemetry {
     ///
     /// # Errors
     ///
-    /// When `WEIR_LOG` is no filter, or logs were set up before.
+    /// When `WEIR_LOG` is not a valid filter, or logs were set up before.
     pub(crate) fn init(format: LogFormat) -> Result<Telemetry, TelemetryError> {
         let asked = std::env::var(FILTER_VARIABLE);
         let asked = asked.as_deref().unwrap_or(FILTER_DEFAULT);

@@ -80,7 +80,8 @@ impl Fleet {
         self.replicas.iter().position(Replica::leads)
     }
 
-    /// Notes a problem if this replica leads after it was cut off from the API server for so long.
+    /// Notes a problem if this replica still leads after being cut off from the API server for this
+    /// long.
     pub(crate) async fn must_have_stopped_leading(&self, replica: usize, since: Duration) {
         self.replicas[replica].must_have_stopped_leading(since).await;
     }
@@ -123,8 +124,8 @@ impl Fleet {
         true
     }
 
-    /// Ends each replica: it must drain, exit with success and account for every event. If there are
-    /// problems already it is killed.
+    /// Ends each replica: it must drain, exit with success and account for every event. If there
+    /// are problems already it is killed.
     pub(crate) async fn end(&self, problems: &[String]) {
         for replica in &self.replicas {
             replica.end(problems).await;
@@ -139,8 +140,8 @@ impl Fleet {
         self.replicas.iter().flat_map(Replica::lives).collect()
     }
 
-    /// How many SIGKILLs hit a running weir, how many of those hit a leader, and how many drains were
-    /// over before the SIGKILL.
+    /// How many SIGKILLs hit a running weir, how many of those hit a leader, and how many drains
+    /// were over before the SIGKILL.
     pub(crate) fn ends(&self) -> (u64, u64, u64) {
         let ends = self.replicas.iter().map(Replica::ends);
         ends.fold((0, 0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1, sum.2 + of.2))

@@ -1,8 +1,9 @@
 //! What happens when: a function of the seed and the scale. Pure but for the environment that
 //! [`Scale`] is read from.
 //!
-//! Faults of different targets run side by side, so that they overlap. Those of one target are drawn
-//! from a shuffled deck of all their kinds, so that each kind happens if there are enough of them.
+//! Faults of different targets run side by side, so that they overlap. Those of one target are
+//! drawn from a shuffled deck of all their kinds, so that each kind happens if there are enough of
+//! them.
 
 use std::time::Duration;
 

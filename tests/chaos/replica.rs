@@ -145,7 +145,7 @@ impl Replica {
         state.running.is_some() && state.lives.last().is_some_and(|life| life.leads)
     }
 
-    /// Notes a problem if it leads after it was cut off from the API server for so long.
+    /// Notes a problem if it leads after it was cut off from the API server for this long.
     pub(crate) async fn must_have_stopped_leading(&self, since: Duration) {
         let last = || self.lock().lives.last().cloned().unwrap_or_default();
         let cut = last();
@@ -214,8 +214,8 @@ impl Replica {
         self.lock().lives.clone()
     }
 
-    /// How many SIGKILLs hit a running weir, how many of those hit a leader, and how many drains were
-    /// over before the SIGKILL.
+    /// How many SIGKILLs hit a running weir, how many of those hit a leader, and how many drains
+    /// were over before the SIGKILL.
     pub(crate) fn ends(&self) -> (u64, u64, u64) {
         let state = self.lock();
         (state.kills, state.leaders_killed, state.drains)

@@ -3,7 +3,8 @@
 # an hour on two cores; then five minutes of it with two replicas and a Lease, whose leader is
 # killed and cut off.
 #   SEED=N    the schedules of faults of an earlier run
-#   WEIR_CHAOS_SECONDS, _REPLICAS, _KILLS, ...: how much of what (tests/chaos/plan.rs has them all), for one run alone
+#   WEIR_CHAOS_SECONDS, _REPLICAS, _KILLS, ...: how much of what (tests/chaos/plan.rs has them
+#     all), for one run alone
 #   WEIR_CHAOS_VERBOSE=1 shows each fault
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# lint.sh: formatting, clippy, documentation, dependencies, scripts and the length of lines. Warnings
-# are errors.
+# lint.sh: formatting, clippy, documentation, dependencies, scripts and the length of lines.
+# Warnings are errors.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/env/lib.sh
@@ -42,7 +42,7 @@ long_lines() {
   export LC_ALL=C.UTF-8 # columns, not bytes
   git ls-files '*.rs' | while read -r file; do
     case $file in
-      tests/* | benches/* | */tests/* | */tests.rs | *_tests.rs) tests=1 ;;
+      tests/* | benches/* | */tests/* | */tests.rs | */scenarios/*) tests=1 ;;
       *) tests=$(grep -n -m1 -xF '#[cfg(test)]' "$file" | cut -d: -f1) ;;
     esac
     grep -nE '^.{101,}' "$file" |
@@ -54,6 +54,5 @@ long_lines() {
   # Not Kubernetes' build.sh: its text is part of the name under which the servers are cached.
   grep -nE '^ *#.{100,}' -- "${scripts[@]}" Makefile | grep -v '^tests/env/kubernetes/build.sh'
 }
-# Told, and not yet refused.
 long=$(long_lines || true)
-[ -z "$long" ] || say "lint: $(wc -l <<<"$long") lines of more than 100 columns:"$'\n'"$long"
+[ -z "$long" ] || die "lines of more than 100 columns:"$'\n'"$long"

@@ -389,7 +389,7 @@ mod usage {
         let output =
             folder.command(&["check", "p.toml"]).env("WEIR_LOG", "weir=loud").output().unwrap();
         assert_eq!(output.status.code(), Some(2));
-        insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @r#"error: the environment variable WEIR_LOG is no filter: error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5; it should be a level such as `warn`, or levels of parts such as `info,weir::sink=debug`"#);
+        insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @r#"error: the environment variable WEIR_LOG is not a valid filter: error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5; it should be a level such as `warn`, or levels of parts such as `info,weir::sink=debug`"#);
     }
 }
 
@@ -840,7 +840,7 @@ mod position {
         let folder = saved();
         let ended = folder.weir(&["run", "--config", "p.toml", "--log-format", "json"]);
         assert_eq!(ended.code, Some(2), "{}", ended.stderr);
-        insta::assert_snapshot!(ended.stderr.lines().find(|line| line.starts_with("error")).unwrap(), @"error: the position in spool was saved for another target (pipeline p, file, index elsewhere; now pipeline p, file, index DIR/out): the events before it are there and would not be here. Decide with `weir position keep --config FILE` (go on behind it) or `weir position reset --config FILE` (read everything again that the source still has); `weir position show --config FILE` shows it");
+        insta::assert_snapshot!(ended.stderr.lines().find(|line| line.starts_with("error")).unwrap(), @"error: the position in spool was saved for another target (pipeline p, file, index elsewhere; now pipeline p, file, index DIR/out): the events before it are in that one, and would be missing in this one. Decide with `weir position keep --config FILE` (continue after it) or `weir position reset --config FILE` (read again everything that the source still has); `weir position show --config FILE` shows it");
         assert_eq!(position(&folder, "keep").code, Some(0));
         insta::assert_snapshot!(position(&folder, "show").stdout, @r"
         source    file DIR/in
@@ -919,7 +919,7 @@ mod position {
         assert!(!folder.path().join("spool").exists(), "nothing is made");
         let ended = position(&folder, "show");
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
-        insta::assert_snapshot!(ended.stderr, @"error: no position is saved in spool: no run has come so far yet");
+        insta::assert_snapshot!(ended.stderr, @"error: no position is saved in spool: no run has got that far yet");
         let ended = folder.weir(&["position", "show", "--config", "s.toml"]);
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
         insta::assert_snapshot!(ended.stderr, @"error: s.toml has neither buffer.path nor a Lease, and so no position is saved");

@@ -65,7 +65,7 @@ fn hard_to_compile() -> Vec<u8> {
 
 const LINES: usize = 16_000;
 
-/// What is said about the module when compiling it may take so much.
+/// What is said about the module when compiling it may take this much.
 fn refusal(module: &[u8], limits: CompileLimits) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("it.wasm");
@@ -96,8 +96,8 @@ fn refusal(module: &[u8], limits: CompileLimits) -> Option<String> {
 fn a_module_that_takes_too_much_to_compile_is_refused_and_the_limit_named() {
     let (module, limits) = (hard_to_compile(), CompileLimits::default());
     assert_eq!(refusal(&module, limits), None);
-    insta::assert_snapshot!(refusal(&module, CompileLimits { memory_bytes: 192 << 20, ..limits }).unwrap(), @"stage `it`: it.wasm: compiling it takes more than 192 MiB of memory, the most that there is for it: make it smaller");
-    insta::assert_snapshot!(refusal(&module, CompileLimits { cpu_seconds: 1, ..limits }).unwrap(), @"stage `it`: it.wasm: compiling it takes more than 1 s of CPU time, the most that there is for it: make it smaller");
+    insta::assert_snapshot!(refusal(&module, CompileLimits { memory_bytes: 192 << 20, ..limits }).unwrap(), @"stage `it`: it.wasm: compiling it takes more than 192 MiB of memory, which is the limit: make it smaller");
+    insta::assert_snapshot!(refusal(&module, CompileLimits { cpu_seconds: 1, ..limits }).unwrap(), @"stage `it`: it.wasm: compiling it takes more than 1 s of CPU time, which is the limit: make it smaller");
     let wall = Duration::from_millis(100);
     insta::assert_snapshot!(refusal(&module, CompileLimits { wall, ..limits }).unwrap(), @"stage `it`: it.wasm: compiling it took more than 100ms: the machine is overloaded, or its CPU limit too low");
 }

@@ -28,10 +28,10 @@ fn three() -> String {
     .concat()
 }
 
-fn record(place: &str, reason: &str, detail: &str, source: &str, more: &str) -> String {
+fn record(part: &str, reason: &str, detail: &str, source: &str, more: &str) -> String {
     let source = serde_json::Value::from(source);
     format!(
-        "{{\"version\":1,\"time\":\"2025-10-09T08:53:20.000001Z\",\"where\":\"{place}\",\"reason\":\"{reason}\",\"detail\":\"{detail}\",\"source\":{source}{more}}}\n"
+        "{{\"version\":1,\"time\":\"2025-10-09T08:53:20.000001Z\",\"where\":\"{part}\",\"reason\":\"{reason}\",\"detail\":\"{detail}\",\"source\":{source}{more}}}\n"
     )
 }
 
@@ -78,8 +78,8 @@ impl Letters {
     }
 }
 
-fn letter(id: &str, place: &str, reason: &str) -> (String, String, String) {
-    (id.into(), place.into(), reason.into())
+fn letter(id: &str, part: &str, reason: &str) -> (String, String, String) {
+    (id.into(), part.into(), reason.into())
 }
 
 mod list {
@@ -147,10 +147,10 @@ mod list {
         let ended = folder.list(&[]);
         assert_eq!((ended.code, ended.stdout.lines().count()), (Some(0), 6));
         insta::assert_snapshot!(ended.stderr, @r"
-        00000001:1 is passed over: it is no dead letter: expected ident at line 1 column 2
-        00000001:5 is passed over: a newer weir wrote it (version 7 of the records; this weir reads up to 1): use that one
-        00000001:7 is passed over: it has no end: it is just being written, or a crash tore it before it was acknowledged
-        not looked into: mine.jsonl in dead: the files of dead letters are named by eight digits, such as 00000001.jsonl
+        skipping 00000001:1: it is not a dead letter: expected ident at line 1 column 2
+        skipping 00000001:5: a newer weir wrote it (version 7 of the records; this weir reads up to 1): use that one
+        skipping 00000001:7: it is incomplete: it is still being written, or a crash tore it before it was acknowledged
+        skipped: mine.jsonl in dead: the files of dead letters are named by eight digits, such as 00000001.jsonl
         6 letters: 2 sink mapping, 2 source syntax, 2 stage:redact trap
         ");
     }
@@ -344,9 +344,9 @@ mod replay {
         let lines =
             stderr.lines().map(|line| line.split_once(" WARN ").map_or(line, |(_, text)| text));
         insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
-        letter 00000001:1 stays where it is: it was too large to be kept whole: only its first 64 KiB are there, which cannot be replayed
-        letter 00000001:2 stays where it is: it cannot be read: it is no dead letter: expected ident at line 1 column 2
-        error: not everything was delivered: 1 letter stays because it was too large to be kept whole: only its first 64 KiB are there, which cannot be replayed; 1 letter stays because it cannot be read
+        letter 00000001:1 stays where it is: it was too large to be kept whole: only its first 64 KiB are there, and they cannot be replayed
+        letter 00000001:2 stays where it is: it cannot be read: it is not a dead letter: expected ident at line 1 column 2
+        error: not everything was delivered: 1 letter stays because it was too large to be kept whole: only its first 64 KiB are there, and they cannot be replayed; 1 letter stays because it cannot be read
         ledger received=0 recovered=0 replayed=0 delivered=0 filtered=0 dead_lettered=0 in_flight=0
         ");
         assert_eq!(folder.0.read("dead/00000001.jsonl"), format!("{cut}nonsense\n"));

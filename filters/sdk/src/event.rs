@@ -248,7 +248,9 @@ mod sealed {
                 fn set(self, pointer: &str) -> Result<(), String> {
                     match self.try_into() {
                         Ok(value) => sys::set_integer(pointer, value),
-                        Err(_) => Err(format!("`{pointer}`: {self} is not within what an i64 holds")),
+                        Err(_) => {
+                            Err(format!("`{pointer}`: {self} is not within what an i64 holds"))
+                        }
                     }
                 }
             }

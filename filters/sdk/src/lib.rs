@@ -13,7 +13,10 @@
 //!         Ok(Self(Reason::declare("normal")?))
 //!     }
 //!     fn process(&mut self, event: &mut Event) -> Result<Verdict, Error> {
-//!         Ok(if event.event_type() == EventType::Normal { Verdict::Drop(self.0) } else { Verdict::Keep })
+//!         Ok(match event.event_type() {
+//!             EventType::Normal => Verdict::Drop(self.0),
+//!             _ => Verdict::Keep,
+//!         })
 //!     }
 //! }
 //!

@@ -54,7 +54,9 @@ fn answers() -> Value {
         "resolve": error(("localhost", 80).to_socket_addrs().map(|_| ())),
         "tcp": error(TcpStream::connect((Ipv4Addr::LOCALHOST, 80))),
         "udp": error(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))),
-        "now": SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_micros() as u64),
+        "now": SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |now| now.as_micros() as u64),
         "slept": began.elapsed().as_micros() as u64,
         "random": RandomState::new().hash_one(1),
     })

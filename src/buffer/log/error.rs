@@ -111,8 +111,8 @@ pub(crate) enum AppendError {
 /// Why the next record cannot be given now.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
-    /// Records were durable and are not there any more. They are passed over and count as settled:
-    /// the next call goes on behind them.
+    /// Records were durable and are not there any more. They are skipped and count as settled: the
+    /// next call continues after them.
     #[error(
         "the buffer's file {path} is damaged at byte {offset} ({what}): {documents} documents in \
          {records} records are lost, which had been read from the source and not delivered; what \

@@ -155,7 +155,7 @@ pub(crate) trait Contents: Debug {
     /// What each record carries besides, and what of it holds when all up to a record are settled.
     type Marks: Clone + Debug;
 
-    /// What a payload holds; `None` where it is none, or not one of so many documents.
+    /// What a payload holds; `None` if it cannot be read, or does not hold this many documents.
     fn decode(payload: &[u8], documents: u32) -> Option<(Self::Record, Self::Marks)>;
 
     /// Only its marks, which cost less.

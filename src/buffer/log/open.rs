@@ -246,9 +246,9 @@ fn last_marks<D: Disk, C: Contents>(
     segments: &[Segment],
     end: Point,
 ) -> Result<Option<C::Marks>, OpenError> {
-    for (place, segment) in segments.iter().enumerate().rev() {
+    for (nth, segment) in segments.iter().enumerate().rev() {
         let failed = at(disk, segment);
-        let bound = segments.get(place + 1).map_or(end, |next| next.first);
+        let bound = segments.get(nth + 1).map_or(end, |next| next.first);
         let file = disk.open(&segment.name).map_err(&failed)?;
         let mut walk = Walk::new(file, HEADER_BYTES as u64, segment.bytes);
         let mut found = Vec::new();

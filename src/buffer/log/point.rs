@@ -11,7 +11,7 @@ impl Seq {
     }
 }
 
-/// A place between two records.
+/// A point between two records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Point {
     /// How many records are before it: the number of the record behind it.
@@ -26,7 +26,7 @@ impl Point {
         if other.seq > self.seq { other } else { self }
     }
 
-    /// What lies between this place and a later one; nothing when it is not later.
+    /// What lies between this point and a later one; nothing when it is not later.
     pub(super) fn until(self, later: Point) -> Amount {
         Amount {
             records: later.seq.saturating_sub(self.seq),

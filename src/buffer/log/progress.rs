@@ -124,8 +124,8 @@ fn encode(count: u64, progress: &Progress) -> [u8; USED_BYTES] {
     bytes[..16].copy_from_slice(&encode_format(MAGIC, VERSION));
     let Progress { settled, durable } = progress;
     let numbers = [count, settled.seq, settled.documents, durable.seq, durable.documents];
-    for (place, number) in bytes[16..56].chunks_exact_mut(8).zip(numbers) {
-        place.copy_from_slice(&number.to_le_bytes());
+    for (field, number) in bytes[16..56].chunks_exact_mut(8).zip(numbers) {
+        field.copy_from_slice(&number.to_le_bytes());
     }
     let crc = crc32fast::hash(&bytes[..56]);
     bytes[56..].copy_from_slice(&crc.to_le_bytes());

@@ -1,4 +1,4 @@
-//! Reading: one record after the other. Damage is reported and passed over.
+//! Reading: one record after the other. Damage is reported and skipped.
 
 use std::io::ErrorKind;
 
@@ -51,11 +51,11 @@ enum Next<R> {
 
 impl<D: Disk, C: Contents> Log<D, C> {
     /// The next record, durable or not, in the order of appending. `None`: there is none now.
-    /// Copies that this process wrote are passed over.
+    /// Copies that this process wrote are skipped.
     ///
     /// # Errors
     ///
-    /// When records are lost, and then the next call goes on behind them; when the disk fails, and
+    /// When records are lost, and then the next call continues after them; when the disk fails, and
     /// then the next call tries again.
     pub(crate) fn read(&mut self) -> Result<Option<(Seq, C::Record)>, ReadError> {
         loop {
@@ -108,21 +108,21 @@ impl<D: Disk, C: Contents> Log<D, C> {
 
     fn next_in_files(&mut self) -> Result<Next<C::Record>, ReadError> {
         let at = self.reader.at;
-        let Some(place) = (0..self.segments.len())
+        let Some(nth) = (0..self.segments.len())
             .rev()
             .find(|&at| self.segments[at].first.seq <= self.reader.at.seq)
         else {
             let upto = self.segments.front().map_or(self.tip.durable, |segment| segment.first);
             return Ok(Next::Lost { upto, segment: None, offset: 0, what: "a file is missing" });
         };
-        let bound = self.end_of_segment(place);
-        let lost = |upto, offset, what| Next::Lost { upto, segment: Some(place), offset, what };
-        if !self.open_cursor(place)? {
+        let bound = self.end_of_segment(nth);
+        let lost = |upto, offset, what| Next::Lost { upto, segment: Some(nth), offset, what };
+        if !self.open_cursor(nth)? {
             return Ok(lost(bound, 0, "the file is missing"));
         }
-        let path = self.disk.path(&self.segments[place].name);
+        let path = self.disk.path(&self.segments[nth].name);
         let failed = |error| IoError { path: path.clone(), error };
-        let first = self.segments[place].first;
+        let first = self.segments[nth].first;
         let Some(cursor) = &mut self.reader.cursor else { unreachable!("it was opened") };
         loop {
             let Some(found) = cursor.walk.peek(first, bound).map_err(failed)? else {
@@ -140,19 +140,19 @@ impl<D: Disk, C: Contents> Log<D, C> {
                 ));
             }
             if found.head.start.seq == at.seq {
-                return self.take(place, found);
+                return self.take(nth, found);
             }
             cursor.walk.step_over(&found);
         }
     }
 
     /// Reads the record that was found.
-    fn take(&mut self, place: usize, found: Found) -> Result<Next<C::Record>, ReadError> {
+    fn take(&mut self, nth: usize, found: Found) -> Result<Next<C::Record>, ReadError> {
         let Some(cursor) = &mut self.reader.cursor else { unreachable!("it has found something") };
         let is_whole = cursor
             .walk
             .read_payload(&found, &mut self.reader.payload)
-            .map_err(|error| IoError { path: self.disk.path(&self.segments[place].name), error })?;
+            .map_err(|error| IoError { path: self.disk.path(&self.segments[nth].name), error })?;
         cursor.walk.step_over(&found);
         let payload = is_whole.then_some(&self.reader.payload);
         let decoded = payload.and_then(|payload| C::decode(payload, found.head.documents));
@@ -162,7 +162,7 @@ impl<D: Disk, C: Contents> Log<D, C> {
             Some((record, marks)) => self.give(found.head, record, marks),
             None => Next::Lost {
                 upto: found.head.end(),
-                segment: Some(place),
+                segment: Some(nth),
                 offset: found.offset,
                 what: "a record is not what was written",
             },
@@ -170,9 +170,9 @@ impl<D: Disk, C: Contents> Log<D, C> {
     }
 
     /// Opens a segment for reading, unless it is; false: the file is gone.
-    fn open_cursor(&mut self, place: usize) -> Result<bool, IoError> {
-        let segment = &self.segments[place];
-        let is_growing = place + 1 == self.segments.len() && self.tip.file.is_some();
+    fn open_cursor(&mut self, nth: usize) -> Result<bool, IoError> {
+        let segment = &self.segments[nth];
+        let is_growing = nth + 1 == self.segments.len() && self.tip.file.is_some();
         let bytes = if is_growing { self.tip.durable_bytes } else { segment.bytes };
         if let Some(cursor) = &mut self.reader.cursor
             && cursor.number == segment.number

@@ -40,7 +40,7 @@ impl Segment {
         Segment { number, first, bytes, name }
     }
 
-    /// `None` when the file is none of the log's.
+    /// `None` if the file is not one of the log's.
     pub(super) fn of_file(name: &str, bytes: u64) -> Option<Segment> {
         let mut numbers = name.strip_suffix(SUFFIX)?.split('.').map(str::parse);
         let mut next = || numbers.next()?.ok();

@@ -61,8 +61,8 @@ impl<D: Disk, C: Contents> Log<D, C> {
         let done: Vec<usize> = self.done().collect();
         let mut removed = 0;
         // The oldest first, so that a crash in between leaves no gap.
-        for place in done {
-            let at = place - removed;
+        for nth in done {
+            let at = nth - removed;
             let name = &self.segments[at].name;
             match self.disk.remove(name) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {

@@ -116,7 +116,7 @@ impl Encoder {
     }
 }
 
-/// What a payload holds; `None` where it is none that this weir understands.
+/// What a payload holds; `None` if this weir does not understand it.
 fn decode(payload: &[u8]) -> Option<(Documents, Positions)> {
     let (mut table, plain_bytes, packed) = split(payload)?;
     // LZ4 has at most 255 bytes for one.

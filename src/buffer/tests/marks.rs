@@ -8,9 +8,9 @@ use crate::buffer::log::simulated::Faults;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// A document that the source has read, of so many bytes.
+    /// A document that the source has read, of this many bytes.
     Put(usize),
-    /// The spool works, so many milliseconds later.
+    /// The spool works, this many milliseconds later.
     Work(u64),
     Take,
     /// One of those that were taken.

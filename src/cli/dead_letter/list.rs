@@ -1,4 +1,4 @@
-//! `weir dead-letter list`: one line a letter.
+//! `weir dead-letter list`: one line for each letter.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -44,7 +44,7 @@ impl ListCommand {
             match line.record() {
                 Ok(record) => printed = list.letter(line.id, &record),
                 // Without a stderr there is nobody to tell.
-                Err(error) => drop(writeln!(io::stderr(), "{} is passed over: {error}", line.id)),
+                Err(error) => drop(writeln!(io::stderr(), "skipping {}: {error}", line.id)),
             }
             if printed.is_err() {
                 break;

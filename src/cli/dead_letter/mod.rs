@@ -1,8 +1,8 @@
 //! `weir dead-letter`: looks at what could not be processed, and sends it through the pipeline
 //! again.
 //!
-//! Constraint: looking needs no lock, and so works beside a running weir; replaying needs a folder
-//! for itself, and an index not.
+//! Constraint: looking needs no lock, and so works beside a running weir. Replaying needs a folder
+//! to itself, but not an index.
 
 mod list;
 mod replay;
@@ -26,8 +26,8 @@ use crate::shutdown::Shutdown;
 /// Look at dead letters, and replay them
 ///
 /// A dead letter is an event that could not be processed: malformed, refused by the sink, or by a
-/// stage with on_error = "dead-letter". It is kept where dead_letter in the configuration says, with
-/// its source's own bytes and the reason.
+/// stage with on_error = "dead-letter". It is kept where dead_letter in the configuration says,
+/// with its source's own bytes and the reason.
 #[derive(Debug, Subcommand)]
 pub(super) enum DeadLetterCommand {
     List(list::ListCommand),
@@ -95,8 +95,8 @@ pub enum LettersError {
     },
     /// A signal ended a replay.
     #[error(
-        "stopped before everything was replayed: the letters that had not set out are still there, \
-         and so are those whose events have no outcome yet\n{ledger}"
+        "stopped before everything was replayed: the letters that had not been sent yet are still \
+         there, and so are those whose events have no outcome yet\n{ledger}"
     )]
     Stopped {
         /// The last reading of its ledger.

@@ -1,7 +1,7 @@
-//! How letters look to people. Pure.
+//! How letters are shown to people. Pure.
 //!
-//! Constraint: whatever an event held, nothing of it may steer a terminal: control characters are
-//! shown, not sent.
+//! Constraint: nothing that an event held may steer a terminal: control characters are shown, never
+//! sent.
 
 use std::fmt::Write;
 

@@ -1,6 +1,6 @@
-//! `weir filter build`: cargo makes a core module of the crate, `wit-component` a component of
-//! that, from the description of its world that the SDK left in the module. What the module does
-//! not call is not imported.
+//! `weir filter build`: cargo builds the crate into a core module, and `wit-component` makes a
+//! component of that, using the description of its world that the SDK left in the module. What the
+//! module does not call is not imported.
 
 use std::{
     fmt, fs, io,
@@ -29,7 +29,7 @@ pub(crate) struct BuiltModule {
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// There is no crate.
-    #[error("{}: {source}; give the folder of a filter crate", .manifest.display())]
+    #[error("{}: {source}; give the folder of a filter's crate", .manifest.display())]
     NotACrate {
         /// The file that was looked for.
         manifest: PathBuf,

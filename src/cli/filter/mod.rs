@@ -1,4 +1,4 @@
-//! `weir filter`: what a filter's author does.
+//! `weir filter`: commands for authors of filters.
 
 mod build;
 mod powers;

@@ -1,7 +1,7 @@
 //! What a module can do, in plain words, from what it imports.
 //!
-//! Imports are powers: a module that does not import an interface of `wit/` cannot do what it is
-//! for. So this is not a promise of the module's author, but what the host will link.
+//! Imports are powers: a module that does not import an interface of `wit/` cannot do what that
+//! interface is for. So this is not what the module's author promises, but what the host will link.
 
 use std::fmt;
 

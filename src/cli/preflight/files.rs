@@ -1,11 +1,11 @@
 //! The files of a file source and of a file sink.
 //!
-//! Constraints: nothing is opened or made. A FIFO that is opened and closed again would take its
-//! writer's reader away, and `check` writes nothing.
+//! Constraints: nothing is opened or created. Opening a FIFO and closing it again would take the
+//! reader away from its writer, and `check` writes nothing.
 //!
-//! What is missing now is an error, also of a followed file: a run would end with it at once, and a
-//! path is misspelt more often than it is early. What looking cannot tell (a full disk, another
-//! weir's file) is a run's to report.
+//! A file that is missing now is an error, even if it is to be followed: a run would fail at once,
+//! and a missing file is more often a misspelt path than one that comes later. What cannot be seen
+//! from outside (a full disk, a file that another weir is writing) is left for the run to report.
 
 use std::fs::Metadata;
 use std::io;

@@ -1,5 +1,6 @@
 //! Checks before a run: a configuration and what it names on this machine, looked at together, so
-//! that `check`, `run` and `replay` tell everything that is wrong at once, before anything starts.
+//! that `check`, `run` and `replay` report everything that is wrong at once, before anything
+//! starts.
 //!
 //! Constraint: no server is contacted, no file is opened that opening could change, and nothing is
 //! written but the compile cache.
@@ -55,7 +56,7 @@ pub(super) fn modules_failed(references: &References, errors: &[LoadError]) -> C
 fn error_of(diagnostics: Vec<Diagnostic>) -> CommandError {
     match Diagnostics::of(diagnostics) {
         Some(diagnostics) => CommandError::Configuration(diagnostics),
-        None => CommandError::Process("something was wrong, and did not say what".into()),
+        None => CommandError::Process("something is wrong, but it did not say what".into()),
     }
 }
 

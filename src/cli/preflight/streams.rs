@@ -1,5 +1,5 @@
-//! This process's standard streams: a stdin or stdout that is the same file as the other end of the
-//! pipeline.
+//! This process's standard streams: finds a stdin or stdout that is the same file as the other end
+//! of the pipeline.
 
 use std::fs::{File, Metadata};
 use std::io::{self, stdin, stdout};

@@ -167,7 +167,7 @@ fn lease(
     }
     let kind = root.section("source").and_then(|source| source.word("kind"));
     if kind.is_some_and(|kind: SourceKind| kind != SourceKind::Kubernetes) {
-        let text = "`enabled = true` is for a kubernetes source: replicas share no other";
+        let text = "`enabled = true` is for a kubernetes source: replicas cannot share any other";
         input.error(section.at("enabled"), text);
     }
     let name = section.text("name").or_else(|| root.text("name"))?;

@@ -1,14 +1,14 @@
 //! A letter as a document of an index: its `_id`, its content, and back to the record that a folder
 //! would hold. Pure.
 //!
-//! Constraints: OpenSearch can refuse no content of it, whatever it refused before: the source's
-//! bytes and the document are strings (bytes that are no UTF-8 in base64) of a field that is stored
-//! and never looked into. What people search by is small and a keyword.
+//! Constraints: OpenSearch cannot refuse a letter for its content, whatever it refused before: the
+//! source's bytes and the document are strings (bytes that are no UTF-8 in base64) of a field that
+//! is stored and never parsed. What people search by is small and a keyword.
 //!
-//! Invariant: the `_id` is a function of the pipeline and the event alone: not of the time, not of
-//! why or where it was refused. So whatever is written twice, after a crash or a retry, is one
-//! letter. An event that was understood is known by its uid and version, as its document is: a list
-//! and a watch give it in different bytes. Anything else is known by its bytes.
+//! Invariant: the `_id` is a function of the pipeline and the event alone: not of the time, nor of
+//! where and why the event was refused. So whatever is written twice, after a crash or a retry, is
+//! one letter. An event that was understood is known by its uid and version, as its document is: a
+//! list and a watch give it in different bytes. Anything else is known by its bytes.
 
 use std::borrow::Cow;
 

@@ -1,12 +1,12 @@
-//! An index of one OpenSearch, over HTTP. What is asked and answered is pure ([`query`]); this file
-//! sends it.
+//! An index of one OpenSearch, over HTTP. Requests are made and answers read by pure code
+//! ([`query`]); this file sends them.
 //!
 //! Constraint: it blocks (threads that are not the runtime's call it), and the end of the run ends
-//! every request but the last: that which removes what was replayed.
+//! every request but the last one, which removes what was replayed.
 //!
 //! Invariants: a letter counts as written when OpenSearch has said so of it; whatever else it says
-//! about a letter is not the letter's fault, so that the worst of a mistake here is a pause. The
-//! index is never made by writing to it: it would have another mapping.
+//! about a letter is never held against the letter, so that the worst that a mistake here can cause
+//! is a pause. The index is never created by writing to it, because it would get another mapping.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -77,7 +77,7 @@ impl HttpIndex {
         match answer.status.as_u16() {
             401 => {
                 if let Err(error) = self.client.reread_password() {
-                    tracing::warn!("sink.password: {error}; going on with the one from before");
+                    tracing::warn!("sink.password: {error}; going on with the previous one");
                 }
             }
             429 | 500..=599 => self.client.rotate(&host),

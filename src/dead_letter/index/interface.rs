@@ -1,4 +1,4 @@
-//! What weir needs of an index of letters, whoever asks it.
+//! What weir needs of an index of letters, however that is asked.
 
 use std::fmt;
 use std::time::Duration;
@@ -107,6 +107,6 @@ pub trait Index: fmt::Debug + Send + Sync {
     /// When some may be there that should not.
     fn remove(&self, letters: &[(LetterId, Version)]) -> Result<(), Unavailable>;
 
-    /// How long to wait after so many failures in a row.
+    /// How long to wait after this many failures in a row.
     fn wait(&self, failures: u32) -> Duration;
 }

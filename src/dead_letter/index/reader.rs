@@ -1,4 +1,4 @@
-//! Letters are read from an index.
+//! Reads letters from an index.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

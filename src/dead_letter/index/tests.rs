@@ -23,7 +23,7 @@ use crate::shutdown::Shutdown;
 enum Fault {
     /// Nothing of it is done.
     Away,
-    /// So many of its letters are written, and no answer comes.
+    /// This many of its letters are written, and no answer comes.
     LostAnswer(usize),
     Forbidden,
 }
@@ -255,8 +255,8 @@ proptest! {
         prop_assert_eq!(ids, before);
     }
 
-    /// Of each letter that is replayed: whether its event is delivered or fails again, and whether a crash comes before the
-    /// removal.
+    /// Of each letter that is replayed: whether its event is delivered or fails again, and whether
+    /// a crash comes before the removal.
     #[test]
     fn a_replay_removes_what_was_delivered_and_leaves_what_failed_again_once(
         sources in sources(), fates in proptest::collection::vec((any::<bool>(), any::<bool>()), 12), is_killed in any::<bool>(),

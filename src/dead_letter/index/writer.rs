@@ -1,9 +1,9 @@
-//! Letters are written to an index.
+//! Writes letters to an index.
 //!
-//! Invariants: [`Writer::append`] has written what it has taken off the front of its letters. In a
-//! run a letter that is there already stays as it is (`create`); in a replay it is written anew, so
-//! that it has another [`Version`](super::super::kept::Version) than the one that was read, and
-//! the replay, which removes only what it has read, leaves it there.
+//! Invariants: [`Writer::append`] has written every letter that it took off the front. In a run a
+//! letter that is there already stays as it is (`create`); in a replay it is written anew, so that
+//! it has another [`Version`](super::super::kept::Version) than the one that was read, and the
+//! replay, which removes only what it has read, leaves it there.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};

@@ -127,7 +127,7 @@ fn take(step: &Step, name: &str, event: &Fixture, edits: &mut Edits) {
     }
 }
 
-/// Makes an edit; `None` for an operation that is none.
+/// Makes an edit; `None` for an unknown operation.
 fn edit(step: &Step, event: &Fixture, edits: &mut Edits) -> Option<Result<(), EditError>> {
     let (of, at) = (event.of(), step.pointer.as_str());
     let text = step.value.as_str().unwrap_or_default().repeat(step.value_times.unwrap_or(1));

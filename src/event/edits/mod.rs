@@ -56,7 +56,7 @@ pub enum EditError {
         /// What stands in the way.
         why: &'static str,
     },
-    /// Not exactly one JSON value, or a number that is none.
+    /// Not exactly one JSON value, or not a valid number.
     #[error("the value for `{pointer}` is refused: {why}")]
     Value {
         /// The pointer as given, cut.

@@ -23,8 +23,11 @@
 //! | member | meaning |
 //! |---|---|
 //! | `/weir/timestamp` = `"absent"` | the event has no time: `@timestamp` is the epoch's start |
-//! | `/weir/timestamp` = `"implausible"` | `@timestamp` is more than 24 h from what the server says: another time chose the index |
-//! | `/weir/errors` = `[{stage, kind}]` | stages that failed on it and were passed over (`on_error = "keep"`) |
+//! | `/weir/timestamp` = `"implausible"` | see below |
+//! | `/weir/errors` = `[{stage, kind}]` | stages that failed, with `on_error = "keep"` |
+//!
+//! A timestamp is implausible if it is more than 24 h away from every time that the server set;
+//! then the latest of those chose the index.
 
 mod splice;
 mod times;

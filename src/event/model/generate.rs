@@ -37,7 +37,8 @@ const STEPS: [&str; 24] = [
 pub(in crate::event) fn pointers() -> impl Strategy<Value = String> {
     let some = prop::collection::vec(select(&STEPS[..]), 1..4)
         .prop_map(|steps| steps.iter().map(|step| format!("/{step}")).collect());
-    prop_oneof![12 => some, 1 => select(&["", "a", "/a~", "/~2/b"][..]).prop_map(str::to_owned), 1 => "(/\\PC{0,3}){1,3}".boxed()]
+    let bad = select(&["", "a", "/a~", "/~2/b"][..]).prop_map(str::to_owned);
+    prop_oneof![12 => some, 1 => bad, 1 => "(/\\PC{0,3}){1,3}".boxed()]
 }
 
 /// Edits of every kind.
@@ -55,7 +56,7 @@ pub(in crate::event) fn edits() -> impl Strategy<Value = Edit> {
     (pointers(), verb, payload).prop_map(|(pointer, verb, payload)| Edit { pointer, verb, payload })
 }
 
-/// Times that are read, and what is none.
+/// Texts that are times, and texts that are not.
 fn times() -> impl Strategy<Value = Json> {
     let texts = [
         "2024-05-01T10:00:00Z",

@@ -1,4 +1,4 @@
-//! The settled mark of a Lease that nobody holds, for a person to look at and to decide about.
+//! The settled mark of a Lease that nobody holds, for a person to inspect and to change.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use super::LeaseSettings;
 use super::record::Record;
 use crate::kube::{ClientError, with_causes};
 
-/// The API server may be silent for so long.
+/// The API server may be silent for this long.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// A holder that has not renewed for so many durations is gone, whatever the clocks of the two
+/// A holder that has not renewed for this many durations is gone, whatever the clocks of the two
 /// machines say of each other.
 const GONE_AFTER: u32 = 2;
 
@@ -21,7 +21,7 @@ const GONE_AFTER: u32 = 2;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Marked {
     /// Namespace and name.
-    pub place: String,
+    pub lease: String,
     /// Who holds it and renews it; `None`: nobody.
     pub holder: Option<String>,
     /// The settled mark; `None`: there is none yet.
@@ -33,25 +33,25 @@ pub(crate) struct Marked {
 pub enum MarkError {
     /// Somebody leads, and would write his own again.
     #[error(
-        "{holder} holds the Lease {place}: stop the replicas first, and start them again afterwards"
+        "{holder} holds the Lease {lease}: stop the replicas first, and start them again afterwards"
     )]
     Held {
         /// Namespace and name.
-        place: String,
+        lease: String,
         /// Who.
         holder: String,
     },
     /// It is another tool's, or no Lease at all.
-    #[error("{0} is no Lease of weir's: set lease.name to another name")]
+    #[error("{0} is not a Lease of weir's: set lease.name to another name")]
     NotOurs(String),
     /// There is no usable API server.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The API server refused, or was not there.
-    #[error("the Lease {place}: {why}")]
+    #[error("the Lease {lease}: {why}")]
     Failed {
         /// Namespace and name.
-        place: String,
+        lease: String,
         /// What it says.
         why: String,
     },
@@ -67,7 +67,7 @@ pub(crate) async fn read(settings: &LeaseSettings) -> Result<Option<Marked>, Mar
     let of = Of::new(settings, &client);
     let found = of.get().await?;
     Ok(found.map(|record| Marked {
-        place: of.place(),
+        lease: of.name(),
         holder: of.live_holder(&record),
         mark: record.mark().map(str::to_owned),
     }))
@@ -84,7 +84,7 @@ pub(crate) async fn write(settings: &LeaseSettings, mark: &str) -> Result<(), Ma
     let of = Of::new(settings, &client);
     let Some(record) = of.get().await? else { return Ok(()) };
     if let Some(holder) = of.live_holder(&record) {
-        return Err(MarkError::Held { place: of.place(), holder });
+        return Err(MarkError::Held { lease: of.name(), holder });
     }
     let object = record.marked(mark);
     let params = PostParams { field_manager: Some("weir".to_owned()), ..PostParams::default() };
@@ -106,12 +106,13 @@ impl<'a> Of<'a> {
         Of { settings, client, namespace }
     }
 
-    fn place(&self) -> String {
+    /// Namespace and name.
+    fn name(&self) -> String {
         format!("{}/{}", self.namespace, self.settings.name)
     }
 
     fn failed(&self, why: String) -> MarkError {
-        MarkError::Failed { place: self.place(), why }
+        MarkError::Failed { lease: self.name(), why }
     }
 
     fn url(&self) -> kube::core::Request {
@@ -130,7 +131,7 @@ impl<'a> Of<'a> {
         };
         match Record::parse(object) {
             Some(record) if record.is_weirs() => Ok(Some(record)),
-            _ => Err(MarkError::NotOurs(self.place())),
+            _ => Err(MarkError::NotOurs(self.name())),
         }
     }
 

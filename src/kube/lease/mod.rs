@@ -17,14 +17,14 @@
 //!
 //! Invariants:
 //!
-//! - Nobody's clock but one's own is trusted: a Lease has expired when *this* process has seen it
+//! - No process trusts any clock but its own: a Lease has expired when *this* process has seen it
 //!   unchanged for its duration. A leader stops a third of the duration before anybody else may
 //!   begin, counted from when it *sent* its last renewal that succeeded.
 //! - A process that was paused may believe that it leads until it looks at its clock; the API
 //!   server refuses whatever it then writes. Leadership bounds duplicate work; that nothing is
 //!   stored twice rests on documents' ids, not on this.
-//! - The mark only moves by renewals of the leader of that time. Taking the Lease leaves the mark
-//!   as it was found.
+//! - Only renewals by the current leader move the mark. Taking the Lease leaves the mark as it was
+//!   found.
 //!
 //! [leaderelection]: https://pkg.go.dev/k8s.io/client-go/tools/leaderelection
 
@@ -50,7 +50,7 @@ use tokio_util::sync::CancellationToken;
 use self::machine::Machine;
 use self::report::Reporter;
 use self::runner::Runner;
-use self::step::Place;
+use self::step::LeaseName;
 
 /// The annotation that holds the settled mark. It is on every Lease of weir's, empty while there is
 /// no mark: a Lease without it that somebody holds is another tool's.
@@ -158,14 +158,14 @@ impl Lease {
     ) -> Lease {
         let namespace =
             settings.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
-        let place = Place { namespace, name: settings.name.clone() };
-        let reporter = Reporter::new(place.clone(), identity.clone(), process);
-        let machine = Machine::new(place.clone(), identity, settings.duration, runner::now());
+        let lease = LeaseName { namespace, name: settings.name.clone() };
+        let reporter = Reporter::new(lease.clone(), identity.clone(), process);
+        let machine = Machine::new(lease.clone(), identity, settings.duration, runner::now());
         let (sender, leadership) = watch::channel(Leadership::Following { holder: None });
         let (renewal, release) = (Renewal::default(), CancellationToken::new());
         let orders = runner::Orders { renewal: renewal.clone(), release: release.clone() };
         let runner =
-            Runner::new(place, client, machine, reporter, sender, Box::new(candidate), orders);
+            Runner::new(lease, client, machine, reporter, sender, Box::new(candidate), orders);
         Lease { leadership, renewal, release, task: Some(tokio::spawn(runner.run())) }
     }
 
@@ -204,8 +204,8 @@ impl Drop for Lease {
 }
 
 /// The name that an earlier run of this very pipeline had, from a file in `folder`, which only one
-/// process has at a time: who led and was killed leads again at once. A new one where there is none
-/// yet, or it cannot be kept.
+/// process has at a time: a replica that led and was killed leads again at once. A new name if
+/// there is none yet, or it cannot be kept.
 pub(crate) fn identity_in(folder: &Path) -> String {
     let path = folder.join("identity");
     match std::fs::read_to_string(&path) {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::MARK_ANNOTATION;
-use super::step::Place;
+use super::step::LeaseName;
 
 /// A Lease as it was read: an object whose `metadata`, `metadata.annotations` and `spec` are
 /// objects or not there, so that indexing to write cannot fail.
@@ -116,7 +116,7 @@ impl Record {
 
 /// A new Lease, held by `identity`.
 pub(crate) fn new(
-    place: &Place,
+    lease: &LeaseName,
     identity: &str,
     duration: Duration,
     wall: Timestamp,
@@ -126,8 +126,8 @@ pub(crate) fn new(
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
         "metadata": {
-            "name": place.name,
-            "namespace": place.namespace,
+            "name": lease.name,
+            "namespace": lease.namespace,
             "annotations": { MARK_ANNOTATION: mark.unwrap_or_default() },
         },
         "spec": {

@@ -1,11 +1,12 @@
 //! What people see of the Lease: log lines, metrics, readiness.
 //!
 //! Invariants: readiness does not depend on who leads, but on whether the Lease can be used: the
-//! part `lease` is not ready before that was seen once, and for what needs a person; an outage is a
-//! note. In a row of failures only what is new is a warning.
+//! part `lease` is not ready until the Lease has been used once, nor while something needs a
+//! person; an outage is only a note. Of consecutive failures, only those that say something new are
+//! warnings.
 
 use super::failure::{Failure, Kind};
-use super::step::{Lost, Note, Place, Verb};
+use super::step::{LeaseName, Lost, Note, Verb};
 use super::{Leadership, MARK_ANNOTATION};
 use crate::health::{Condition, Health, Part};
 use crate::metrics::LeaseMetrics;
@@ -13,7 +14,7 @@ use crate::process::Process;
 
 /// The part's name, and the task's.
 const PART: Part = Part::Lease;
-/// 401 so many times in a row is no token that is just being rotated.
+/// 401 this many times in a row is no token that is just being rotated.
 const UNAUTHORIZED_MAX: u32 = 5;
 
 /// The label of `weir_lease_renewals_total{result}`.
@@ -22,37 +23,38 @@ const RESULTS: [&str; 4] = ["ok", "conflict", "refused", "error"];
 /// Shows what the machine does.
 #[derive(Debug)]
 pub(super) struct Reporter {
-    place: Place,
+    lease: LeaseName,
     identity: String,
     metrics: LeaseMetrics,
     health: Health,
     /// Whether the Lease has been read, and used if it was to be.
     was_well: bool,
-    problem: Option<Problem>,
+    unusable: Option<Unusable>,
     leadership: Leadership,
 }
 
+/// Why the Lease cannot be used at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Problem {
+struct Unusable {
     text: String,
     needs_a_person: bool,
 }
 
 impl Reporter {
     /// Nothing is known yet.
-    pub(super) fn new(place: Place, identity: String, process: &Process) -> Reporter {
+    pub(super) fn new(lease: LeaseName, identity: String, process: &Process) -> Reporter {
         let (metrics, health) = (process.metrics.lease.clone(), process.health.clone());
         for result in RESULTS {
             metrics.renewals.with_label_values(&[result]).inc_by(0);
         }
         let leadership = Leadership::Following { holder: None };
         let reporter = Reporter {
-            place,
+            lease,
             identity,
             metrics,
             health,
             was_well: false,
-            problem: None,
+            unusable: None,
             leadership,
         };
         reporter.show();
@@ -69,14 +71,14 @@ impl Reporter {
             self.leadership = leadership.clone();
             self.metrics.leader.set(i64::from(matches!(leadership, Leadership::Leading { .. })));
             if let Leadership::Following { holder: Some(holder) } = leadership {
-                let (lease, identity) = (&self.place, &self.identity);
+                let (lease, identity) = (&self.lease, &self.identity);
                 tracing::info!(%lease, %identity, %holder, "following");
             }
         }
         if is_well {
             self.was_well = true;
-            if self.problem.take().is_some() {
-                tracing::info!(lease = %self.place, "the Lease can be used again");
+            if self.unusable.take().is_some() {
+                tracing::info!(lease = %self.lease, "the Lease can be used again");
             }
         }
         self.show();
@@ -95,21 +97,21 @@ impl Reporter {
             Leadership::Following { holder: Some(holder) } => format!("following {holder}"),
             Leadership::Following { holder: None } => "nobody leads".to_owned(),
         };
-        let condition = match (&self.problem, self.was_well) {
+        let condition = match (&self.unusable, self.was_well) {
             (None, true) => Condition::Note(who),
             (None, false) => {
-                Condition::NotReady(format!("the Lease {} has not been read yet", self.place))
+                Condition::NotReady(format!("the Lease {} has not been read yet", self.lease))
             }
-            (Some(Problem { text, needs_a_person: false }), true) => {
+            (Some(Unusable { text, needs_a_person: false }), true) => {
                 Condition::Note(format!("{who}; {text}"))
             }
-            (Some(problem), _) => Condition::NotReady(problem.text.clone()),
+            (Some(unusable), _) => Condition::NotReady(unusable.text.clone()),
         };
         self.health.set(PART, condition);
     }
 
     fn note(&mut self, note: &Note, leadership: &Leadership) {
-        let (lease, identity) = (&self.place, &self.identity);
+        let (lease, identity) = (&self.lease, &self.identity);
         match note {
             Note::Leading => {
                 let has_mark = matches!(leadership, Leadership::Leading { mark: Some(_), .. });
@@ -123,12 +125,12 @@ impl Reporter {
                 tracing::debug!(%lease, "somebody else has written the Lease; reading it again");
             }
             Note::Failed { verb, failure, failures } => self.failed(*verb, failure, *failures),
-            Note::Foreign(holder) => self.problem(foreign(lease, holder)),
+            Note::Foreign(holder) => self.unusable(foreign(lease, holder)),
             Note::MarkTooLong { bytes } => tracing::warn!(
                 %lease, bytes,
-                "the settled mark is too long for the Lease's annotation, and stays as it is \
-                 there: a follower that takes \
-                 over will read more again; watch fewer namespaces with one pipeline"
+                "the settled mark is too long for the Lease's annotation, which keeps the previous \
+                 one: a follower that takes over will read more events again; watch fewer \
+                 namespaces with one pipeline"
             ),
             Note::NotReleased => tracing::warn!(
                 %lease, %identity,
@@ -138,7 +140,7 @@ impl Reporter {
     }
 
     fn lost(&self, why: &Lost) {
-        let (lease, identity) = (&self.place, &self.identity);
+        let (lease, identity) = (&self.lease, &self.identity);
         match why {
             Lost::NotRenewed => tracing::warn!(
                 %lease, %identity,
@@ -169,17 +171,17 @@ impl Reporter {
             );
             self.count(if is_outage { "error" } else { "refused" });
         }
-        self.problem(problem(&self.place, verb, failure, failures));
+        self.unusable(why_unusable(&self.lease, verb, failure, failures));
     }
 
-    fn problem(&mut self, problem: Problem) {
-        let lease = &self.place;
-        if self.problem.as_ref() == Some(&problem) {
-            tracing::debug!(%lease, "{}; trying again", problem.text);
+    fn unusable(&mut self, unusable: Unusable) {
+        let lease = &self.lease;
+        if self.unusable.as_ref() == Some(&unusable) {
+            tracing::debug!(%lease, "{}; trying again", unusable.text);
         } else {
-            tracing::warn!(%lease, "{}; trying again", problem.text);
+            tracing::warn!(%lease, "{}; trying again", unusable.text);
         }
-        self.problem = Some(problem);
+        self.unusable = Some(unusable);
     }
 
     fn count(&self, result: &str) {
@@ -187,38 +189,35 @@ impl Reporter {
     }
 }
 
-fn problem(place: &Place, verb: Verb, failure: &Failure, failures: u32) -> Problem {
+fn why_unusable(lease: &LeaseName, verb: Verb, failure: &Failure, failures: u32) -> Unusable {
     let text = match failure.kind {
-        Kind::Forbidden => return forbidden(place, verb, failure),
+        Kind::Forbidden => return forbidden(lease, verb, failure),
         Kind::Unauthorized => format!(
             "the API server does not accept weir's credentials ({failure}): if this lasts, check \
-             the user in the \
-             kubeconfig, or the pod's service account"
+             the user in the kubeconfig, or the pod's service account"
         ),
         Kind::Timeout | Kind::Connection => {
-            format!("no answer from the API server about the Lease {place} ({failure})")
+            format!("no answer from the API server about the Lease {lease} ({failure})")
         }
         Kind::Throttled => format!("the API server asks weir to slow down ({failure})"),
-        Kind::ServerError => format!("the API server has an error of its own ({failure})"),
+        Kind::ServerError => format!("the API server reports an internal error ({failure})"),
         Kind::Refused => format!(
-            "the API server refuses to {} the Lease {place} ({failure}): check that the namespace \
-             exists, and that the \
-             Lease's name is one",
+            "the API server refuses to {} the Lease {lease} ({failure}): check that the namespace \
+             exists, and that the Lease's name is valid",
             word(verb)
         ),
         Kind::Protocol => format!(
-            "the API server's answer about the Lease {place} is not one that weir can use \
-             ({failure}): check that the \
-             configured server is a Kubernetes API server, and see `kubectl get lease {} \
-             --namespace {} -o yaml`",
-            place.name, place.namespace
+            "the API server's answer about the Lease {lease} is not one that weir can use \
+             ({failure}): check that the configured server is a Kubernetes API server, and see \
+             `kubectl get lease {} --namespace {} -o yaml`",
+            lease.name, lease.namespace
         ),
     };
     let needs_a_person = match failure.kind {
         Kind::Unauthorized => failures >= UNAUTHORIZED_MAX,
         kind => matches!(kind, Kind::Refused | Kind::Protocol),
     };
-    Problem { text, needs_a_person }
+    Unusable { text, needs_a_person }
 }
 
 fn word(verb: Verb) -> &'static str {
@@ -230,12 +229,12 @@ fn word(verb: Verb) -> &'static str {
 }
 
 /// Names the missing right, and the command that shows whether it was granted.
-fn forbidden(place: &Place, verb: Verb, failure: &Failure) -> Problem {
+fn forbidden(lease: &LeaseName, verb: Verb, failure: &Failure) -> Unusable {
     // `leases.coordination.k8s.io "events" is forbidden: User "system:serviceaccount:weir:weir"
     // cannot get resource …`
     let user = failure.message.split("User \"").nth(1).and_then(|rest| rest.split('"').next());
     let as_user = user.map(|user| format!(" --as {user}")).unwrap_or_default();
-    let Place { namespace, name } = place;
+    let LeaseName { namespace, name } = lease;
     // The right to create cannot be limited to a name.
     let resource = match verb {
         Verb::Create => "leases.coordination.k8s.io".to_owned(),
@@ -243,19 +242,18 @@ fn forbidden(place: &Place, verb: Verb, failure: &Failure) -> Problem {
     };
     let verb = word(verb);
     let text = format!(
-        "weir may not {verb} the Lease {place} ({failure}): grant `get`, `create` and `update` on \
-         `leases` of \
-         coordination.k8s.io, and see whether `kubectl auth can-i {verb} {resource} --namespace \
-         {namespace}{as_user}` says yes"
+        "weir may not {verb} the Lease {lease} ({failure}): grant `get`, `create` and `update` on \
+         `leases` of coordination.k8s.io, and see whether `kubectl auth can-i {verb} {resource} \
+         --namespace {namespace}{as_user}` says yes"
     );
-    Problem { text, needs_a_person: true }
+    Unusable { text, needs_a_person: true }
 }
 
-fn foreign(place: &Place, holder: &str) -> Problem {
+fn foreign(lease: &LeaseName, holder: &str) -> Unusable {
     let text = format!(
-        "the Lease {place} is not weir's: {holder} holds it, and it has no annotation \
+        "the Lease {lease} is not weir's: {holder} holds it, and it has no annotation \
          {MARK_ANNOTATION}: set lease.name to a \
          name that is free, or if that holder is gone, delete the Lease"
     );
-    Problem { text, needs_a_person: true }
+    Unusable { text, needs_a_person: true }
 }

@@ -1,8 +1,8 @@
-//! The I/O of the machine: sends its requests, tells it what was answered and when time is over,
-//! and tells the pipeline who leads.
+//! The I/O of the machine: sends its requests, tells it what was answered and when a deadline has
+//! passed, and tells the pipeline who leads.
 //!
-//! Constraint: the end of a term is told whatever a request is doing, so requests run beside the
-//! clock.
+//! Constraint: the end of a term is reported whatever a request is doing, so requests run alongside
+//! the clock.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::failure::Failure;
 use super::machine::Machine;
 use super::report::Reporter;
-use super::step::{Action, Input, Moment, Place, Verb};
+use super::step::{Action, Input, LeaseName, Moment, Verb};
 use super::{Candidate, Leadership, Renewal};
 use crate::kube::with_causes;
 
@@ -29,7 +29,7 @@ type Answer = Pin<Box<dyn Future<Output = Input> + Send>>;
 
 /// The task of one candidate.
 pub(super) struct Runner {
-    place: Place,
+    lease: LeaseName,
     client: Client,
     machine: Machine,
     reporter: Reporter,
@@ -49,7 +49,7 @@ pub(super) struct Orders {
 impl Runner {
     /// A runner at the machine's beginning.
     pub(super) fn new(
-        place: Place,
+        lease: LeaseName,
         client: Client,
         machine: Machine,
         reporter: Reporter,
@@ -57,7 +57,7 @@ impl Runner {
         candidate: Box<dyn Candidate>,
         orders: Orders,
     ) -> Runner {
-        Runner { place, client, machine, reporter, leadership, candidate, orders }
+        Runner { lease, client, machine, reporter, leadership, candidate, orders }
     }
 
     /// Follows and leads until it is told to give the Lease up.
@@ -134,7 +134,7 @@ impl Runner {
         verb: Verb,
         object: Option<&Value>,
     ) -> Result<http::Request<Vec<u8>>, String> {
-        let Place { namespace, name } = &self.place;
+        let LeaseName { namespace, name } = &self.lease;
         let url = kube::core::Request::new(format!(
             "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
         ));

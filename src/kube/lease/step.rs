@@ -7,16 +7,16 @@ use serde_json::Value;
 
 use super::failure::Failure;
 
-/// Where the Lease is.
+/// Which Lease it is: names are unique within a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct LeaseName {
     /// Its namespace.
     pub(crate) namespace: String,
     /// Its name.
     pub(crate) name: String,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for LeaseName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
     }
@@ -116,7 +116,7 @@ pub(crate) enum Note {
         verb: Verb,
         /// How.
         failure: Failure,
-        /// The how-manieth failure in a row this is.
+        /// Consecutive failures so far, counting this one.
         failures: u32,
     },
     /// The Lease is not weir's, and this holds it.

@@ -1,7 +1,7 @@
 //! HTTP to OpenSearch's nodes: TLS, basic auth, timeouts, and which node to ask.
 //!
 //! Redirects are not followed: a redirected POST would lose its body, and a proxy's login page is
-//! no OpenSearch.
+//! not OpenSearch.
 
 mod transport;
 
@@ -171,7 +171,7 @@ impl Host {
     fn new(url: &str) -> Result<Host, ClientError> {
         let uri: http::Uri = url
             .parse()
-            .map_err(|error| ClientError::Http(format!("`{url}` is no URL: {error}")))?;
+            .map_err(|error| ClientError::Http(format!("`{url}` is not a URL: {error}")))?;
         let name = uri.host().unwrap_or_default();
         let address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
         let is_local = name == "localhost" || address.is_ok_and(|address| address.is_loopback());

@@ -122,11 +122,11 @@ fn another_target_ends_the_run_with_the_choices_named() {
     let hidden = |text: String| text.replace(&folder.path().display().to_string(), "FOLDER");
     let error =
         Keeper::open(Some(folder.path()), true, identity("j"), Tracker::default()).unwrap_err();
-    insta::assert_snapshot!(hidden(error.to_string()), @"the position in FOLDER was saved for another target (pipeline p, opensearch, index i, cluster o1; now pipeline p, opensearch, index j): the events before it are there and would not be here. Decide with `weir position keep --config FILE` (go on behind it) or `weir position reset --config FILE` (read everything again that the source still has); `weir position show --config FILE` shows it");
+    insta::assert_snapshot!(hidden(error.to_string()), @"the position in FOLDER was saved for another target (pipeline p, opensearch, index i, cluster o1; now pipeline p, opensearch, index j): the events before it are in that one, and would be missing in this one. Decide with `weir position keep --config FILE` (continue after it) or `weir position reset --config FILE` (read again everything that the source still has); `weir position show --config FILE` shows it");
     let keeper =
         Keeper::open(Some(folder.path()), true, identity("i"), Tracker::default()).unwrap();
     let error = keeper.target_is(Some("o2".into())).unwrap_err();
-    insta::assert_snapshot!(hidden(error.to_string()), @"the position in FOLDER was saved for another target (pipeline p, opensearch, index i, cluster o1; now pipeline p, opensearch, index i, cluster o2): the events before it are there and would not be here. Decide with `weir position keep --config FILE` (go on behind it) or `weir position reset --config FILE` (read everything again that the source still has); `weir position show --config FILE` shows it");
+    insta::assert_snapshot!(hidden(error.to_string()), @"the position in FOLDER was saved for another target (pipeline p, opensearch, index i, cluster o1; now pipeline p, opensearch, index i, cluster o2): the events before it are in that one, and would be missing in this one. Decide with `weir position keep --config FILE` (continue after it) or `weir position reset --config FILE` (read again everything that the source still has); `weir position show --config FILE` shows it");
 }
 
 #[test]

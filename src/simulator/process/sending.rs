@@ -107,7 +107,7 @@ impl Process {
         };
         shared.trace.say(shared.now, || format!("the index is {kind:?}"));
         let index = match &kind {
-            Some(Kind::Moving(index) | Kind::DataStream(Some(index))) => Some(index.clone()),
+            Some(Kind::WritesTo(index) | Kind::DataStream(Some(index))) => Some(index.clone()),
             _ => None,
         };
         shared.oracle.knows_index(self.life, index);

@@ -19,7 +19,7 @@ pub(super) struct Calendar {
     outage: Time,
     disk_mended: Time,
     roll: Time,
-    trouble: Time,
+    fault: Time,
     damage: Time,
 }
 
@@ -34,15 +34,15 @@ impl Calendar {
             outage: later(Some(plan.outage_every)),
             disk_mended: NEVER,
             roll: later(plan.roll_every),
-            trouble: later(plan.trouble_every),
+            fault: later(plan.fault_every),
             damage: later(plan.damage_every),
         }
     }
 
     pub(super) fn next(&self) -> Time {
-        let Calendar { write, compact, end, restore, outage, disk_mended, roll, trouble, damage } =
+        let Calendar { write, compact, end, restore, outage, disk_mended, roll, fault, damage } =
             *self;
-        let all = [write, compact, end, restore, outage, disk_mended, roll, trouble, damage];
+        let all = [write, compact, end, restore, outage, disk_mended, roll, fault, damage];
         all.into_iter().min().unwrap_or(NEVER)
     }
 }
@@ -58,7 +58,7 @@ impl Default for Calendar {
             outage: NEVER,
             disk_mended: NEVER,
             roll: NEVER,
-            trouble: NEVER,
+            fault: NEVER,
             damage: NEVER,
         }
     }
@@ -93,10 +93,10 @@ impl World<'_> {
             self.replicas
                 .iter()
                 .for_each(|replica| replica.home.disk.set_faults(Faults::default()));
-        } else if self.calendar.trouble <= now {
-            let mean = self.plan.trouble_every.unwrap_or(NEVER);
-            self.calendar.trouble = now + around(mean, random);
-            self.trouble();
+        } else if self.calendar.fault <= now {
+            let mean = self.plan.fault_every.unwrap_or(NEVER);
+            self.calendar.fault = now + around(mean, random);
+            self.fault();
         } else if self.calendar.damage <= now {
             let mean = self.plan.damage_every.unwrap_or(NEVER);
             self.calendar.damage = now + around(mean, random);
@@ -142,7 +142,7 @@ impl World<'_> {
 
     /// One machine, most often the one whose process leads, cannot reach the API server for a
     /// while, or stands still.
-    fn trouble(&mut self) {
+    fn fault(&mut self) {
         let (random, now) = (&mut self.random, self.shared.now);
         let longest = self.plan.lease.unwrap_or(SECOND) * 2;
         let leads = |replica: &Replica| replica.process.as_ref().is_some_and(Process::reads);

@@ -149,7 +149,7 @@ fn take_over(path: &Path, file: &File) -> Result<(), SinkError> {
         tracing::warn!(
             path = %path.display(),
             bytes = torn,
-            "the file's last line had no end, torn by a crash of whoever wrote it: cut off"
+            "the file's last line was incomplete, torn by a crash of whoever wrote it: cut off"
         );
     }
     Ok(())

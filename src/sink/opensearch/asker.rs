@@ -1,4 +1,4 @@
-//! Requests that are made before the first document is sent.
+//! Makes the requests that come before the first document.
 
 use http::Method;
 use prometheus::IntCounterVec;

@@ -5,8 +5,8 @@
 //! Each lookup is of what a refresh has just shown: what a request of the same run stored a moment
 //! ago is found too, whatever the index's own `refresh_interval` is.
 //!
-//! Invariant: a document that is in doubt is in no `_bulk` before a lookup that was complete has
-//! not found it; but where nobody knows whether the writes move, and a lookup is refused.
+//! Invariant: a document in doubt goes into a `_bulk` only after a complete lookup has not found
+//! it. The one exception: it is not known whether the writes move, and lookups are refused.
 
 use std::collections::VecDeque;
 
@@ -252,7 +252,7 @@ mod tests {
     use crate::ledger::Ledger;
     use crate::sink::{IndexPattern, Mode};
 
-    /// An attempt with so many documents, all of them in doubt.
+    /// An attempt with this many documents, all of them in doubt.
     fn attempt(count: usize, look_up: LookUp) -> Attempt {
         let uids: Vec<String> = (0..count).map(|number| format!("u{number}")).collect();
         let docs: Vec<Doc<'_>> = uids.iter().map(|uid| Doc::object(uid, "1")).collect();

@@ -1,4 +1,4 @@
-//! Documents that are sent, or tried again, together.
+//! Documents that are sent together, or retried together.
 
 use tokio::time::Instant;
 

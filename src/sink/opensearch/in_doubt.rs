@@ -2,8 +2,8 @@
 //!
 //! Behind a data stream or an alias the writes move from index to index, and `create` refuses an id
 //! only inside one. What may be in an index before the present one is in doubt, and looked up by id
-//! before it is sent ([`attempt`](super::attempt)). That is everything but documents that nobody
-//! can have sent, and those are told by what they carry:
+//! before it is sent ([`attempt`](super::attempt)). That is every document but those that nobody
+//! can have sent, which are known by what they carry:
 //!
 //! - The API server wrote this version [`CLOCKS_APART`] or more after this process took over
 //!   ([`Takeover`]): after it started, became leader, lost that, or learned of a restored cluster.
@@ -12,8 +12,8 @@
 //!   way, without being marked on its way here.
 //! - No attempt of ours with it has ended without telling whether it was stored.
 //!
-//! So a stream of new events costs no lookup, and for some minutes after each takeover every
-//! document does.
+//! So a stream of new events costs no lookups, and for some minutes after each takeover every
+//! document costs one.
 //!
 //! What remains is a request of an earlier life that is still on its way when its document is
 //! looked up, and the writes moving on before the document is sent again: then both may be stored.
@@ -46,8 +46,8 @@ impl InDoubt {
         InDoubt { takeover, apart: apart.as_micros() as Micros, rewinds: 0 }
     }
 
-    /// The source's marks have been rewound so often by `now`. After a rewind, what was read before
-    /// is read again.
+    /// The source's marks have been rewound `rewinds` times by `now`. After a rewind, what was read
+    /// before is read again.
     pub(super) fn rewound(&mut self, rewinds: u64, now: Micros) {
         if std::mem::replace(&mut self.rewinds, rewinds) != rewinds {
             self.takeover.record(now);

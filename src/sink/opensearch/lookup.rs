@@ -1,10 +1,10 @@
 //! Asks which ids a data stream or the indices of an alias hold: a refresh, then searches. Pure:
 //! makes requests and reads answers.
 //!
-//! Constraints: an id that is not found is stored, so an answer that may be incomplete is none.
-//! Shards that cannot be asked fail the search (`allow_partial_search_results`), and primaries are
-//! asked, because with segment replication a replica does not have what a refresh has shown. A
-//! closed index cannot be searched, and is passed over: it is one that writes left long ago.
+//! Constraints: a document whose id is not found is stored, so an answer that may be incomplete
+//! does not count. Shards that cannot be asked fail the search (`allow_partial_search_results`),
+//! and primaries are asked, because with segment replication a replica does not have what a refresh
+//! has shown. A closed index cannot be searched, and is skipped: writes left it long ago.
 
 use std::collections::BTreeSet;
 
@@ -115,7 +115,7 @@ pub(super) fn found(
     let is_cut = hits.total.value > hits.hits.len() as u64;
     if is_cut && hits.hits.is_empty() {
         return Err(RequestError::Outage(format!(
-            "{host} finds documents by their ids and does not name them"
+            "{host} found documents by their ids, but did not name them"
         )));
     }
     Ok(Found { ids: hits.hits.into_iter().map(|hit| hit.id).collect(), is_cut })
@@ -146,7 +146,7 @@ fn forbidden(why: &str) -> String {
     format!(
         "what may have been sent before is looked up before it is sent again, because the index is \
          a data stream or an alias, and the user may not: grant it {RIGHTS} there, or set \
-         sink.duplicates = \"allow\" and find some documents twice ({why})"
+         sink.duplicates = \"allow\" and some documents will be there twice ({why})"
     )
 }
 
@@ -249,6 +249,6 @@ mod tests {
         let Err(RequestError::Refused(why)) = found(answer(403, refusal), "h") else {
             panic!("it is refused")
         };
-        insta::assert_snapshot!(why, @r#"what may have been sent before is looked up before it is sent again, because the index is a data stream or an alias, and the user may not: grant it `indices:admin/refresh*` and `indices:data/read/search*` there, or set sink.duplicates = "allow" and find some documents twice (security_exception: no permissions for [indices:data/read/search])"#);
+        insta::assert_snapshot!(why, @r#"what may have been sent before is looked up before it is sent again, because the index is a data stream or an alias, and the user may not: grant it `indices:admin/refresh*` and `indices:data/read/search*` there, or set sink.duplicates = "allow" and some documents will be there twice (security_exception: no permissions for [indices:data/read/search])"#);
     }
 }

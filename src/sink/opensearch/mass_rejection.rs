@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// When so many were refused and no success speaks against it, refusals are not believed.
+/// When this many were refused and no success speaks against it, refusals are not believed.
 const REFUSALS_WITHOUT_SUCCESS: u64 = 100;
 /// A minute's refusals are not believed when they are more than one in this many of its outcomes...
 const MINUTE_SHARE: u64 = 4;
@@ -47,9 +47,9 @@ impl MassRejection {
         MassRejection { is_trusting: true, ..MassRejection::default() }
     }
 
-    /// A request that was `sent` then is answered `now`, with so many documents stored and so many
-    /// refused for their content: whether to believe the refusals. Those that are not believed are
-    /// sent again later, and then counted again.
+    /// A request that was `sent` then is answered `now`, with this many documents stored and this
+    /// many refused for their content: whether to believe the refusals. Those that are not believed
+    /// are sent again later, and then counted again.
     pub(super) fn believes(
         &mut self,
         stored: u64,

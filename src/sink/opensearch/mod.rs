@@ -173,7 +173,7 @@ impl Runner {
         if outcome.is_unauthorized {
             let client = self.client.clone();
             if let Err(error) = blocking(move || client.reread_password()).await {
-                tracing::warn!("sink.password: {error}; going on with the one from before");
+                tracing::warn!("sink.password: {error}; going on with the previous one");
             }
         }
         self.dead_letter(outcome.dead).await

@@ -51,16 +51,16 @@ impl Observer {
     fn notice(&self, notice: &Notice) {
         match notice {
             Notice::FoundOut(WriteTarget::Moves { look_up }, into) => {
-                let kind = Kind::Moving(into.clone());
+                let kind = Kind::WritesTo(into.clone());
                 tracing::info!(index = self.index, look_up, "the index is {}", kind.text());
             }
             Notice::FoundOut(..) => {}
             Notice::Moved { documents, index } => tracing::warn!(
                 documents,
                 index,
-                "the writes have moved to another index, in which documents are stored now that \
-                 may have been on their way to the one before when they were looked up: such a \
-                 document is there twice"
+                "the writes have moved to another index. Some documents that are stored in it now \
+                 may still have been on their way to the previous one when they were looked up: \
+                 such a document is stored twice"
             ),
         }
     }

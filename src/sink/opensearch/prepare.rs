@@ -1,11 +1,11 @@
-//! Before the first document: the target must be the one that the saved position is for, an index
-//! without a date is looked at, whether it is an index at all ([`resolve`]), and
-//! the index template is installed where it is missing.
+//! Before the first document: the target must be the one that the saved position is for, it is
+//! found out whether an index without a date is an index at all ([`resolve`]), and the index
+//! template is installed if it is missing.
 //!
 //! A data stream's indices, and those of an alias, are made by templates of their own, which weir
 //! leaves alone: one of its own would stand in their way.
 //!
-//! An OpenSearch that is not there, or does not let us in, is waited for, as later on.
+//! If OpenSearch cannot be reached, or does not let weir in, weir waits, as it does later on.
 
 use crate::process::Process;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ pub(super) async fn prepare(
             Err(AskError::Unauthorized(why)) => {
                 let client = client.clone();
                 if let Err(error) = blocking(move || client.reread_password()).await {
-                    tracing::warn!("sink.password: {error}; going on with the one from before");
+                    tracing::warn!("sink.password: {error}; going on with the previous one");
                 }
                 why
             }
@@ -136,15 +136,15 @@ fn warn_without_template(name: &str, right: &str, response: &Response) {
     if response.status == StatusCode::FORBIDDEN {
         tracing::warn!(
             template = name,
-            "the index template cannot be installed: the user has not the cluster permission \
-             `{right}`. Going on without: grant it, or install the template yourself and set \
-             sink.template = \"skip\" ({why})"
+            "the index template cannot be installed: the user lacks the cluster permission \
+             `{right}`. Going on without it: grant the permission, or install the template \
+             yourself and set sink.template = \"skip\" ({why})"
         );
     } else {
         tracing::warn!(
             template = name,
             status = response.status.as_u16(),
-            "the index template cannot be installed; going on without: {why}"
+            "the index template cannot be installed; going on without it: {why}"
         );
     }
 }

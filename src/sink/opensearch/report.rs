@@ -1,4 +1,4 @@
-//! Says how the sink is: in `/readyz` always, in the log at a bounded rate.
+//! Reports the condition of the sink: always in `/readyz`, and at a bounded rate in the log.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Asks what a name without a date stands for, and whether weir may look up there what it must.
+//! Asks what a name without a date stands for, and whether weir may look documents up there if it
+//! must.
 //!
 //! `_resolve/index` tells, where the user may ask. Otherwise one `_bulk` item does, whose document
 //! is no JSON: it stores nothing, and its answer names the index that it would have gone to.
@@ -134,7 +135,7 @@ async fn probe(asker: &Asker<'_>, index: &str) -> Result<Kind, AskError> {
         // With another status it did not come as far as to an index.
         match answers.meant_for.filter(|_| item.status == 400) {
             Some(found) if found == index => return Ok(Kind::Absent),
-            Some(found) => return Ok(Kind::Moving(found)),
+            Some(found) => return Ok(Kind::WritesTo(found)),
             None => {}
         }
     }

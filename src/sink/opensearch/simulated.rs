@@ -24,7 +24,7 @@ pub(crate) use super::write_target::Kind;
 pub(crate) enum Next {
     /// Sends this as the request of this number.
     Send(u64, Request),
-    /// Takes so much more in; looks again then.
+    /// Takes this much more in; looks again then.
     Fetch(BatchLimits, Option<std::time::Instant>),
     /// Waits for an answer, or until then.
     Wait(Option<std::time::Instant>),

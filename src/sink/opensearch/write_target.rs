@@ -1,5 +1,5 @@
 //! Whether an index without a date is one index, or a data stream or an alias, whose writes move
-//! from index to index; and what follows for sending. Pure: [`resolve`](super::resolve) asks.
+//! from index to index; and what that means for sending. Pure: [`resolve`](super::resolve) asks.
 
 use crate::opensearch::ItemError;
 use crate::sink::error::SinkError;
@@ -31,7 +31,7 @@ pub(crate) enum Kind {
     FutureDataStream,
     Alias,
     /// An alias or a data stream that writes to this index now.
-    Moving(String),
+    WritesTo(String),
     /// Nobody says.
     Unknown,
 }
@@ -62,13 +62,13 @@ impl Known {
         let target = match kind {
             Kind::Index => WriteTarget::Fixed,
             Kind::Absent | Kind::Unknown => WriteTarget::Unknown,
-            Kind::DataStream(_) | Kind::FutureDataStream | Kind::Alias | Kind::Moving(_) => {
+            Kind::DataStream(_) | Kind::FutureDataStream | Kind::Alias | Kind::WritesTo(_) => {
                 moves(name, kind, writing)?
             }
         };
         let index = match kind {
             Kind::DataStream(index) => index.clone(),
-            Kind::Moving(index) => Some(index.clone()),
+            Kind::WritesTo(index) => Some(index.clone()),
             _ => None,
         };
         Ok(Known { target, index })
@@ -84,7 +84,7 @@ pub(super) fn found_out(
     if into == name {
         return Ok(WriteTarget::Fixed);
     }
-    moves(name, &Kind::Moving(into.to_owned()), writing)
+    moves(name, &Kind::WritesTo(into.to_owned()), writing)
 }
 
 fn moves(name: &str, kind: &Kind, writing: Writing) -> Result<WriteTarget, SinkError> {
@@ -110,7 +110,7 @@ impl Kind {
             Kind::Alias => "an alias".to_owned(),
             Kind::DataStream(_) => "a data stream".to_owned(),
             Kind::FutureDataStream => "a data stream by its index template".to_owned(),
-            Kind::Moving(into) => format!("an alias or a data stream (it writes to `{into}`)"),
+            Kind::WritesTo(into) => format!("an alias or a data stream (it writes to `{into}`)"),
             Kind::Index | Kind::Absent | Kind::Unknown => "an index".to_owned(),
         }
     }

@@ -1,19 +1,19 @@
 //! The sources `file` and `stdin`: blocking, on a thread of their own.
 //!
 //! Constraints: input is read straight into chunks, as fast as workers take them; live input
-//! (stdin, a FIFO, a file that grows) is handed on as soon as nothing more is there to be read. A
-//! drain is noticed within [`LOOK_UP`], whatever is waited for: input, growth, a FIFO's writer, or
-//! a free chunk.
+//! (stdin, a FIFO, a file that grows) is handed on as soon as there is no more to read. A drain is
+//! noticed within [`LOOK_UP`], whatever is waited for: input, growth, a FIFO's writer, or a free
+//! chunk.
 //!
 //! Invariant: of input that cannot be read again, only an object that had not arrived whole when
-//! the drain began is lost, and the log says so. Nothing is read but into a chunk, and what was
+//! the drain began is lost, and the log says so. Nothing is read except into a chunk, and what was
 //! read waits for chunks until the abort.
 //!
-//! A followed file is read from where the run before was, if it is the same file and not shorter;
-//! any other file from its start, every time.
+//! A followed file is read from where the previous run stopped, if it is the same file and no
+//! shorter; any other file is read from its start, every time.
 
 mod error;
-mod place;
+mod file_position;
 mod reader;
 
 use std::fs::File;

@@ -18,7 +18,7 @@ use super::super::frames::Frames;
 use super::super::{LOOK_UP, TASK};
 use super::SCOPE;
 use super::error::FileError;
-use super::place::Place;
+use super::file_position::FilePosition;
 use crate::event::Chunk;
 use crate::health::{Condition, Part};
 use crate::position::Position;
@@ -50,7 +50,7 @@ pub(super) struct Reader<F> {
     /// time.
     chunk: Option<Chunk>,
     /// How far a followed file was read.
-    place: Option<Place>,
+    at: Option<FilePosition>,
     on_read: F,
 }
 
@@ -71,7 +71,7 @@ impl<F: FnMut(u64)> Reader<F> {
             framer: Framer::new(),
             frames,
             chunk: None,
-            place: None,
+            at: None,
             on_read,
         }
     }
@@ -88,7 +88,7 @@ impl<F: FnMut(u64)> Reader<F> {
 
     /// At the start of a followed file.
     pub(super) fn begin(&mut self, file: &File) -> Result<(), FileError> {
-        self.place = Some(Place::start_of(file).map_err(|error| self.read_error(error))?);
+        self.at = Some(FilePosition::start_of(file).map_err(|error| self.read_error(error))?);
         Ok(())
     }
 
@@ -97,15 +97,15 @@ impl<F: FnMut(u64)> Reader<F> {
         self.begin(file)?;
         let Some(saved) = self.sender.start_of(SCOPE) else { return Ok(()) };
         let length = file.metadata().map_err(|error| self.read_error(error))?.len();
-        match (Place::parse(saved.as_str()), &mut self.place) {
-            (Some(saved), Some(place)) if saved.is_in(place) && saved.offset <= length => {
+        match (FilePosition::parse(saved.as_str()), &mut self.at) {
+            (Some(saved), Some(at)) if saved.is_in(at) && saved.offset <= length => {
                 tracing::info!(
                     input = self.name,
                     offset = saved.offset,
                     "going on where the last run was"
                 );
                 file.seek(SeekFrom::Start(saved.offset)).map_err(|error| self.read_error(error))?;
-                self.place = Some(saved);
+                self.at = Some(saved);
             }
             _ if saved == Position::Nowhere => tracing::warn!(
                 input = self.name,
@@ -137,8 +137,8 @@ impl<F: FnMut(u64)> Reader<F> {
                     return Err(self.read_error(error.into()));
                 }
             };
-            if let Some(place) = &mut self.place {
-                place.offset += count as u64;
+            if let Some(at) = &mut self.at {
+                at.offset += count as u64;
             }
             self.frame();
             (self.on_read)(count as u64);
@@ -146,7 +146,7 @@ impl<F: FnMut(u64)> Reader<F> {
         Ok(Stopped::ByDrain)
     }
 
-    /// Whether there is input, or its end; while there is none, what was framed is on its way.
+    /// Whether there is input, or its end. While there is none, what was framed is sent on.
     fn wait_for_input(&mut self, input: &impl AsFd) -> Result<bool, FileError> {
         let is_there = |for_long: Timespec| match poll(
             &mut [PollFd::new(input, PollFlags::IN)],
@@ -219,12 +219,12 @@ impl<F: FnMut(u64)> Reader<F> {
         self.frames.flush();
         if let Some(mut chunk) = self.chunk.take() {
             self.framer.detach(&mut chunk);
-            match &self.place {
-                Some(place) => {
+            match &self.at {
+                Some(at) => {
                     // Nobody could resume in the middle of a List, or behind an error of syntax.
                     let ahead = self.framer.unfinished(None) as u64;
                     let reaches =
-                        self.framer.is_at_top().then(|| place.before(ahead).to_string().into());
+                        self.framer.is_at_top().then(|| at.before(ahead).to_string().into());
                     self.sender.send_of(chunk, SCOPE, reaches)?;
                 }
                 None => self.sender.send(chunk)?,
@@ -278,7 +278,7 @@ impl<F: FnMut(u64)> Reader<F> {
             tracing::warn!(
                 input = self.name,
                 bytes,
-                "stopped before the last object was whole: what was read of it is lost"
+                "stopped in the middle of the last object: what was read of it is lost"
             );
         }
     }

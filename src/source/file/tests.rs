@@ -39,7 +39,7 @@ impl Bench {
         thread::spawn(move || run_file(&path, true, sender, process, |_| {}))
     }
 
-    /// Waits for the next chunk and answers its events' names and its rejections' places.
+    /// Waits for the next chunk and answers its events' names and its rejections' locations.
     fn next(&mut self) -> (Vec<String>, Vec<String>) {
         let mut work = self.work.blocking_recv().unwrap();
         work.held.settle(&Tally::default());
@@ -51,9 +51,9 @@ impl Bench {
         drop(self.sender);
         let mut all = (Vec::new(), Vec::new());
         while let Some(work) = self.work.blocking_recv() {
-            let (names, places) = notes(&work);
+            let (names, locations) = notes(&work);
             all.0.extend(names);
-            all.1.extend(places);
+            all.1.extend(locations);
         }
         all
     }
@@ -94,9 +94,9 @@ fn a_file_is_read_to_its_end() {
     assert_eq!(read, fs::metadata(&path).unwrap().len());
     let snapshot = ledger.snapshot();
     assert_eq!((snapshot.received, snapshot.in_flight), (20_002, 20_002));
-    let (found, places) = bench.rest();
+    let (found, locations) = bench.rest();
     assert_eq!(found, names);
-    assert_eq!(places, ["line 20001, column 1", "line 20002, column 1"]);
+    assert_eq!(locations, ["line 20001, column 1", "line 20002, column 1"]);
     assert!(
         metrics.render().contains("weir_source_frames_total{type=\"bare\"} 20002"),
         "{}",

@@ -2,8 +2,8 @@
 //! objects, arrays of Events, watch envelopes, one a line or pretty-printed, one behind the other),
 //! and what the API server sends (the body of a list or of a watch). No I/O.
 //!
-//! Constraints: input is copied once, into the chunk; an event is parsed once, but for the one that
-//! a chunk's end cuts in two, whose beginning is carried over to the next chunk. A List's items are
+//! Constraints: input is copied once, into the chunk; an event is parsed once, except one that the
+//! end of a chunk cuts in two: its beginning is carried over to the next chunk. A List's items are
 //! framed as they come: it may be larger than memory. An object larger than a chunk has the chunk
 //! to itself, which grows to [`UNIT_BYTES_MAX`].
 //!

@@ -1,4 +1,5 @@
-//! What becomes of what was framed: an event of the chunk, a rejection, a way on behind an error.
+//! What becomes of what was framed: an event of the chunk, a rejection, or a search for the next
+//! thing after an error.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! After an error of syntax: where to go on, and what is kept of what is skipped.
+//! After an error of syntax: where to continue, and how much to keep of what is skipped.
 
 use memchr::memchr;
 

@@ -1,4 +1,5 @@
-//! What a top-level object is, from as little of its beginning as tells; and what its frames say.
+//! What a top-level object is, judged by as little of its beginning as possible; and what its
+//! frames say.
 
 use super::{Other, Rejected};
 use crate::event::{ScanError, Scanner, Span, decode};

@@ -2,8 +2,8 @@
 //! JSON?
 //!
 //! Constraint: an object that arrives in many reads is looked at once here, a byte at a time, and
-//! parsed when this says that it is worth it; parsing it again at each read would take the square
-//! of its size.
+//! parsed only when this says that it is worth it. Parsing it again at each read would take time
+//! quadratic in its size.
 //!
 //! Invariant: it stops where [`Scanner`](crate::event::Scanner) would, but knows no limit of depth:
 //! it only remembers the kind of the innermost [`LEVELS`] open containers and believes brackets

@@ -1,4 +1,4 @@
-//! What is taken whole: a top-level object, an item, what stands behind a List's items.
+//! What is taken whole: a top-level object, an item, what follows a List's items.
 //!
 //! Each function here either takes its unit, which begins at `self.at` and ends before `end` if it
 //! is whole, and answers `Done`; or finds that it is not whole, changes nothing, and answers

@@ -1,4 +1,4 @@
-//! What a framer meets, and whom it tells.
+//! What a framer finds, and whom it tells.
 
 use super::lines::Location;
 use crate::event::{Head, RejectionKind};

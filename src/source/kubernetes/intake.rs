@@ -1,7 +1,7 @@
 //! Between an answer's bytes and the sender: what is read goes through the framer to the machine,
-//! what the machine accepts into chunks, and chunks on to the workers, with how far the scope is
-//! read behind them. No I/O and no wait: the [`runner`](super::runner) has those, and so can a
-//! simulator.
+//! what the machine accepts into chunks, and chunks on to the workers, each with how far the scope
+//! has been read once it is done. It does no I/O and never waits: that is left to the
+//! [`runner`](super::runner), or to a simulator.
 //!
 //! Invariant: a cursor is told only together with, or after, everything that was accepted up to it.
 
@@ -47,7 +47,7 @@ struct Reading {
 /// What became of some bytes.
 #[derive(Debug)]
 pub(super) struct Taken {
-    /// So many of them were taken.
+    /// This many of them were taken.
     pub(super) bytes: usize,
     /// The chunk is full: it must be handed on before the rest is taken.
     pub(super) is_full: bool,

@@ -4,10 +4,10 @@
 //! pure: it lists, watches, resumes, relists and waits. `runner` is its I/O, `frames` tells it what
 //! the framer finds in an answer, `intake` brings what it accepts into chunks, `report` shows what
 //! goes on, `readiness` what that means for `/readyz`. `listing` remembers what an unfinished list
-//! gave.
+//! has given.
 //!
-//! Invariant: every version that a watch delivered, and of every object held when a list was made
-//! its version then, is handed on; and between relists nothing is handed on twice
+//! Invariant: every version that a watch delivered is handed on, and so is the version that each
+//! object had when a list was made; and between relists nothing is handed on twice
 //! (docs/delivery.md#listing-and-watching).
 
 mod backoff;

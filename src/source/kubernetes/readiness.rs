@@ -2,7 +2,7 @@
 //! `source`.
 //!
 //! Invariant: it is not ready before the first list of each scope, and while something needs a
-//! person. All else is a note.
+//! person. Everything else is a note.
 
 use std::sync::Arc;
 

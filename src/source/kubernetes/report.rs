@@ -11,7 +11,7 @@ use super::state::State;
 use super::step::Note;
 use crate::metrics::SourceMetrics;
 
-/// So many 401s in a row do not come from a token that is just being rotated: kube reads a token
+/// This many 401s in a row do not come from a token that is just being rotated: kube reads a token
 /// file again once a minute.
 const UNAUTHORIZED_MAX: u32 = 5;
 
@@ -82,7 +82,8 @@ impl Reporter {
             Note::Begun(version) => {
                 tracing::info!(
                     scope = %self.scope, state = "checking", %version,
-                    "beginning behind everything that the cluster has, as `start = \"now\"` says"
+                    "beginning after everything that the cluster already has, as \
+                     `start = \"now\"` says"
                 );
                 self.readiness.change(self.index, |scope| scope.listed = true);
             }
@@ -128,13 +129,13 @@ impl Reporter {
             ),
             Cause::Lost => tracing::warn!(
                 %scope, state = "listing", cause = cause.label(),
-                "events that had been read were lost on disk: reading everything again that the \
+                "events that had been read were lost on disk: reading again everything that the \
                  cluster still has; ids keep out what is stored"
             ),
             _ => tracing::info!(
                 %scope, state = "watching", cause = cause.label(),
                 "listing again: versions that were overwritten and compacted since the last one \
-                 seen are not to be had"
+                 seen are gone"
             ),
         }
     }
@@ -174,7 +175,7 @@ fn remark(scope: &Scope, state: &str, failure: &Failure, failures: u32) -> Remar
         ),
         Cause::Connection => format!("no answer from the API server, or half of one ({failure})"),
         Cause::Throttled => format!("the API server asks weir to slow down ({failure})"),
-        Cause::ServerError => format!("the API server has an error of its own ({failure})"),
+        Cause::ServerError => format!("the API server reports an internal error ({failure})"),
         Cause::Gone => "the list took longer than the API server keeps its snapshot".to_owned(),
         _ => format!(
             "the API server's answer to `{}` is not one that weir can use ({failure}): check that \
@@ -225,8 +226,8 @@ mod tests {
     fn a_refused_right_is_named_with_the_command_that_shows_it() {
         let failure = failed(
             403,
-            "events is forbidden: User \"system:serviceaccount:weir:weir\" cannot list resource \"events\" in API \
-             group \"\" in the namespace \"team-a\"",
+            "events is forbidden: User \"system:serviceaccount:weir:weir\" cannot list resource \
+             \"events\" in API group \"\" in the namespace \"team-a\"",
         );
         let remark = remark(&Scope::Namespace("team-a".into()), "listing", &failure, 1);
         assert!(remark.needs_a_person);
@@ -245,7 +246,7 @@ mod tests {
         assert_eq!(
             overall(&[scope.clone()]),
             Condition::Note(
-                "the API server has an error of its own (status 503: shutting down)".into()
+                "the API server reports an internal error (status 503: shutting down)".into()
             )
         );
         scope.listed = false;

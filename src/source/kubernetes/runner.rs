@@ -1,10 +1,10 @@
 //! The I/O of one machine: sends its requests, reads answers into chunks, tells it what happened.
 //!
-//! Constraints: an event of a watch goes on as soon as the bytes that end it have come, but that
-//! chunks follow each other at least [`WATCH_PACE`] apart: in a burst, waking three threads for
-//! each event would be most of its cost. What the machine has accepted is handed on whatever
-//! becomes of the answer. A watch that finds no room is closed within [`WATCH_ROOM_WAIT`], a
-//! list within [`LIST_ROOM_WAIT`].
+//! Constraints: an event of a watch is passed on as soon as its last byte has arrived, except that
+//! chunks are at least [`WATCH_PACE`] apart: in a burst, waking three threads for each event would
+//! be most of its cost. What the machine has accepted is handed on, whatever becomes of the answer.
+//! A watch that finds no room is closed within [`WATCH_ROOM_WAIT`], a list within
+//! [`LIST_ROOM_WAIT`].
 
 use crate::handoff::SourceSender;
 use crate::position::Keeper;
@@ -315,7 +315,7 @@ async fn refusal(answer: http::Response<Body>) -> Input {
     Input::Refused { status, retry_after, message: message_of(&text) }
 }
 
-/// The message of a Status object, or the beginning of what is none.
+/// The message of a Status object, or the beginning of anything else.
 fn message_of(text: &[u8]) -> String {
     #[derive(serde::Deserialize)]
     struct Status {

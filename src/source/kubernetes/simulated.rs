@@ -58,7 +58,7 @@ pub(crate) enum Heard {
 pub(crate) enum Piece {
     /// It was taken.
     Taken,
-    /// So many bytes were, and for the rest there must be a chunk.
+    /// This many bytes were, and for the rest there must be a chunk.
     NeedsRoom(usize),
     /// Reading is over.
     Over,

@@ -76,7 +76,7 @@ pub(super) enum Request {
     Identity,
     /// A page of a list.
     List {
-        /// At most so many items.
+        /// At most this many items.
         limit: u32,
         /// From where; `None`: the first page.
         token: Option<String>,
@@ -85,7 +85,7 @@ pub(super) enum Request {
     Watch {
         /// Of everything after this version.
         from: Version,
-        /// After so long the server ends it.
+        /// After this long the server ends it.
         timeout: Duration,
     },
 }

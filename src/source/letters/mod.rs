@@ -1,9 +1,9 @@
-//! Dead letters as a source: each letter's own bytes, framed and judged as a file's would be; or,
-//! for the sink alone, the document that was made of them.
+//! Dead letters as a source: each letter's own bytes, framed and judged as those of a file would
+//! be; or, for the sink alone, the document that was made from them.
 //!
-//! Constraints: letters are read one at a time and go out as chunks take them, so memory is as
-//! bounded as any source's. Each has chunks and a framer of its own: what is wrong with one says
-//! nothing about the next, and it is known of each when its events are settled.
+//! Constraints: letters are read one at a time and go out as chunks become free, so memory is as
+//! bounded as for any other source. Each has chunks and a framer of its own: an error in one says
+//! nothing about the next, and it is known of each letter when its events are settled.
 //!
 //! Invariant: a letter that is not sent whole, or that has no event, stays where it is
 //! ([`Replay`]), and the log says why.
@@ -80,8 +80,8 @@ impl Kept {
     pub(crate) fn why(self) -> &'static str {
         match self {
             Kept::Cut => {
-                "was too large to be kept whole: only its first 64 KiB are there, which cannot be \
-                 replayed"
+                "was too large to be kept whole: only its first 64 KiB are there, and they cannot \
+                 be replayed"
             }
             Kept::NoDocument => {
                 "has no document, because the sink never saw it: replay it without --sink-only"
@@ -185,7 +185,7 @@ impl<O: Outbox, F: FnMut(u64)> Replayer<O, F> {
                 return Ok(true);
             }
             Err(error) => {
-                tracing::warn!("letter {id} is passed over: {error}");
+                tracing::warn!("skipping letter {id}: {error}");
                 return Ok(true);
             }
         };

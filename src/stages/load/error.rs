@@ -53,7 +53,7 @@ pub enum ModuleError {
     #[error("it is not a file")]
     NotAFile,
     /// The size of the file.
-    #[error("it is larger than {} MiB, the most that a module may have", MODULE_BYTES_MAX >> 20)]
+    #[error("it is larger than {} MiB, the most that a module may be", MODULE_BYTES_MAX >> 20)]
     TooLarge,
     /// Not WebAssembly in binary form.
     #[error("it is not WebAssembly")]
@@ -83,7 +83,7 @@ pub enum ModuleError {
     Refused(String),
     /// It consists of too many parts, or holds too many handles.
     #[error(
-        "it is or holds more than a module may ({CORE_INSTANCES_MAX} core instances, \
+        "it exceeds what a module may hold ({CORE_INSTANCES_MAX} core instances, \
          {MEMORIES_MAX} memories, {TABLES_MAX} tables, {HANDLES_MAX} handles): {0}"
     )]
     TooMany(String),

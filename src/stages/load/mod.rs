@@ -1,5 +1,5 @@
 //! From settings to a chain that is ready: every module read, compiled, linked and configured once,
-//! and all that is wrong with any of them reported at once.
+//! and everything that is wrong with any of them reported at once.
 
 mod error;
 
@@ -142,8 +142,8 @@ fn start_error(failure: Failure) -> ModuleError {
             ModuleError::TooMany(failure.detail)
         }
         kind => {
-            let place = failure.trace.map_or_else(String::new, |trace| format!(" (in {trace})"));
-            ModuleError::Start { kind: kind.label(), detail: failure.detail + &place }
+            let at = failure.trace.map_or_else(String::new, |trace| format!(" (in {trace})"));
+            ModuleError::Start { kind: kind.label(), detail: failure.detail + &at }
         }
     }
 }

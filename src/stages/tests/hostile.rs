@@ -240,15 +240,16 @@ fn a_module_that_searches_without_end_is_told_nothing() {
 }
 
 #[test]
-fn on_error_drop_filters_and_dead_letter_buries() {
+fn on_error_drop_filters_and_dead_letter_keeps_a_dead_letter() {
     let bench = Bench::new();
     let ran = run_beside_healthy(&bench, bench.stage("drops", TRAPS), 4, OnError::Drop);
     assert_eq!(ran.filtered("drops", "error"), 4);
     assert!(ran.documents.is_empty());
 
     let bench = Bench::new();
-    let ran = run_beside_healthy(&bench, bench.stage("buries", TRAPS), 4, OnError::DeadLetter);
-    assert_eq!(ran.dead_lettered("buries", "trap"), 4);
+    let ran =
+        run_beside_healthy(&bench, bench.stage("dead-letters", TRAPS), 4, OnError::DeadLetter);
+    assert_eq!(ran.dead_lettered("dead-letters", "trap"), 4);
     assert!(ran.documents.is_empty());
 }
 

@@ -62,8 +62,8 @@ fn all_imports_that_are_not_offered_are_said_at_once() {
     stage `it`: it.wasm: it imports what modules do not get:
       `wasi:cli/environment@0.2.6` (get-environment, get-arguments): modules get no WASI: build for wasm32-unknown-unknown, or set `wasi = "stub"` in its [[stage]]
       `wasi:clocks/wall-clock@0.2.6` (now): modules get no WASI: build for wasm32-unknown-unknown, or set `wasi = "stub"` in its [[stage]]
-      `weir:pipeline/event@0.1.7` (mood): this weir's weir:pipeline 0.1.0 is without it: update weir, or build the module with this weir's SDK
-      `weir:pipeline/lookup@0.1.0` (labels): this weir's weir:pipeline 0.1.0 is without it: update weir, or build the module with this weir's SDK
+      `weir:pipeline/event@0.1.7` (mood): this weir's weir:pipeline 0.1.0 does not have it: update weir, or build the module with this weir's SDK
+      `weir:pipeline/lookup@0.1.0` (labels): this weir's weir:pipeline 0.1.0 does not have it: update weir, or build the module with this weir's SDK
       `weir:pipeline/discard@0.2.0` (discard): this weir has version 0.1.0: build the module with its SDK
       `acme:things/shop` (buy): modules get the interfaces of weir:pipeline only
       `now`: modules get the interfaces of weir:pipeline only
@@ -73,15 +73,15 @@ fn all_imports_that_are_not_offered_are_said_at_once() {
 #[test]
 fn components_that_are_no_stage() {
     let other = "package acme:it; world module { export run: func(); }";
-    insta::assert_snapshot!(refusal_of(&of_wit(other, "module")), @"stage `it`: it.wasm: it does not export `weir:pipeline/stage@0.1.0`, so it is no weir module: see filters/README.md in weir's source for how one is made");
+    insta::assert_snapshot!(refusal_of(&of_wit(other, "module")), @"stage `it`: it.wasm: it does not export `weir:pipeline/stage@0.1.0`, so it is not a weir module: filters/README.md in weir's source says how to make one");
     let newer = "package weir:pipeline@0.2.0; interface stage { process: func(); } world module { export stage; }";
     insta::assert_snapshot!(refusal_of(&of_wit(newer, "module")), @"stage `it`: it.wasm: it exports `weir:pipeline/stage@0.2.0`, and this weir has version 0.1.0 of weir:pipeline: build the module with this weir's SDK");
     let half = "package weir:pipeline@0.1.0; interface stage { process: func() -> result; } world module { export stage; }";
-    insta::assert_snapshot!(refusal_of(&of_wit(half, "module")), @"stage `it`: it.wasm: its `weir:pipeline/stage` has no `configure` as version 0.1.0 has it: build the module with this weir's SDK");
+    insta::assert_snapshot!(refusal_of(&of_wit(half, "module")), @"stage `it`: it.wasm: its `weir:pipeline/stage` does not have `configure` as version 0.1.0 defines it: build the module with this weir's SDK");
     let wrong = "package weir:pipeline@0.1.0;
         interface stage { configure: func(config: string) -> result<_, string>; process: func() -> u32; }
         world module { export stage; }";
-    insta::assert_snapshot!(refusal_of(&of_wit(wrong, "module")), @"stage `it`: it.wasm: its `weir:pipeline/stage` has no `process` as version 0.1.0 has it: build the module with this weir's SDK");
+    insta::assert_snapshot!(refusal_of(&of_wit(wrong, "module")), @"stage `it`: it.wasm: its `weir:pipeline/stage` does not have `process` as version 0.1.0 defines it: build the module with this weir's SDK");
     let typed = "package weir:pipeline@0.1.0;
         interface event { reason: func() -> u32; }
         interface stage { configure: func(config: string) -> result<_, string>; process: func() -> result; }
@@ -154,7 +154,7 @@ fn a_cache_that_is_not_ours_alone_is_refused() {
     let cache = bench.folder.path().join("cache");
     std::fs::create_dir(&cache).unwrap();
     std::fs::set_permissions(&cache, std::fs::Permissions::from_mode(0o755)).unwrap();
-    insta::assert_snapshot!(refusal(&bench, std::slice::from_ref(&stage)), @"the compile cache cache has mode 755: what is in it runs inside of weir, so it must be weir's alone: chmod 700 cache");
+    insta::assert_snapshot!(refusal(&bench, std::slice::from_ref(&stage)), @"the compile cache cache has mode 755: what is in it runs inside weir, so it must be weir's alone: chmod 700 cache");
     std::fs::remove_dir(&cache).unwrap();
     std::fs::write(&cache, "").unwrap();
     insta::assert_snapshot!(refusal(&bench, &[stage]), @"the compile cache cache is not a folder: move it away, or set `cache`");
@@ -235,7 +235,7 @@ fn a_component_for_several_versions_is_taken_for_the_one_that_fits() {
     }
 }
 
-/// A component that consists of so many instances of a core module with these items, besides the
+/// A component that consists of this many instances of a core module with these items, besides the
 /// one that is the stage.
 fn component_of(count: usize, items: &str) -> Vec<u8> {
     let parts =
@@ -264,12 +264,12 @@ fn a_component_of_too_many_parts_is_refused_and_the_bound_named() {
         let stage = bench.stage_of("it", &component_of(most, items));
         bench.load(&[stage]).unwrap_or_else(|e| panic!("{items}: {e:?}"));
     }
-    insta::assert_snapshot!(refusal_of(&component_of(16, "")), @"stage `it`: it.wasm: it is or holds more than a module may (16 core instances, 4 memories, 8 tables, 64 handles): resource limit exceeded: instance count too high at 17");
-    insta::assert_snapshot!(refusal_of(&component_of(4, "(memory 0)")), @"stage `it`: it.wasm: it is or holds more than a module may (16 core instances, 4 memories, 8 tables, 64 handles): resource limit exceeded: memory count too high at 5");
-    insta::assert_snapshot!(refusal_of(&component_of(9, "(table 0 funcref)")), @"stage `it`: it.wasm: it is or holds more than a module may (16 core instances, 4 memories, 8 tables, 64 handles): resource limit exceeded: table count too high at 9");
+    insta::assert_snapshot!(refusal_of(&component_of(16, "")), @"stage `it`: it.wasm: it exceeds what a module may hold (16 core instances, 4 memories, 8 tables, 64 handles): resource limit exceeded: instance count too high at 17");
+    insta::assert_snapshot!(refusal_of(&component_of(4, "(memory 0)")), @"stage `it`: it.wasm: it exceeds what a module may hold (16 core instances, 4 memories, 8 tables, 64 handles): resource limit exceeded: memory count too high at 5");
+    insta::assert_snapshot!(refusal_of(&component_of(9, "(table 0 funcref)")), @"stage `it`: it.wasm: it exceeds what a module may hold (16 core instances, 4 memories, 8 tables, 64 handles): resource limit exceeded: table count too high at 9");
 }
 
-/// A component whose `configure` makes so many handles of a resource of its own.
+/// A component whose `configure` makes this many handles of a resource of its own.
 fn holds_handles(count: usize) -> Vec<u8> {
     let text = format!(
         r#"(component
@@ -300,7 +300,7 @@ fn holds_handles(count: usize) -> Vec<u8> {
 fn a_module_that_holds_too_many_handles_is_refused_and_the_bound_named() {
     let bench = Bench::new();
     bench.load(&[bench.stage_of("it", &holds_handles(64))]).unwrap_or_else(|e| panic!("{e:?}"));
-    insta::assert_snapshot!(refusal_of(&holds_handles(65)), @"stage `it`: it.wasm: it is or holds more than a module may (16 core instances, 4 memories, 8 tables, 64 handles): cannot allocate another handle: store handle limit exceeded");
+    insta::assert_snapshot!(refusal_of(&holds_handles(65)), @"stage `it`: it.wasm: it exceeds what a module may hold (16 core instances, 4 memories, 8 tables, 64 handles): cannot allocate another handle: store handle limit exceeded");
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn imports_and_exports_that_are_wrong_are_said_together() {
     insta::assert_snapshot!(refusal_of(&of_wit(wit, "module")), @"
     stage `it`: it.wasm: it imports what modules do not get:
       `now`: modules get the interfaces of weir:pipeline only
-    stage `it`: it.wasm: it does not export `weir:pipeline/stage@0.1.0`, so it is no weir module: see filters/README.md in weir's source for how one is made
+    stage `it`: it.wasm: it does not export `weir:pipeline/stage@0.1.0`, so it is not a weir module: filters/README.md in weir's source says how to make one
     ");
 }
 

@@ -1,5 +1,5 @@
-//! Modules that work, but at the edge of what they may have, or not for every event: they are borne
-//! with.
+//! Modules that work, but at the edge of what they may have, or not for every event: they are
+//! tolerated.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -3,7 +3,9 @@
 # and runc, the kubelet, a CNI bridge. Needs root and Debian's containerd, runc,
 # containernetworking-plugins. All state is below dir, except /sys/fs/cgroup/*/k8slab,
 # /var/log/containers and the bridge cni-k8slab.
-#   POD_NET=10.88.0   IMAGES="a.tar b.tar" (docker or OCI archives)   REGISTRIES=DIR (containerd's hosts.toml files)
+#   POD_NET=10.88.0
+#   IMAGES="a.tar b.tar"  docker or OCI archives
+#   REGISTRIES=DIR        containerd's hosts.toml files
 set -euo pipefail
 umask 022
 here=$(cd "$(dirname "$0")" && pwd -P)

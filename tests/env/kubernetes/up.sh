@@ -4,8 +4,9 @@
 # when ready.
 #   BIN=...             the folder with the binaries (default: what setup.sh built)
 #   PORT=, ETCD_PORT=, CM_PORT=, SCHED_PORT=   fixed ports (default: random free ones)
-#   BIND=127.0.0.1          kube-apiserver's address. BIND=10.96.0.1 PORT=443 (root) puts it where the service
-#                           "kubernetes" points, so that pods of node-up.sh reach it with no kube-proxy
+#   BIND=127.0.0.1      kube-apiserver's address. BIND=10.96.0.1 PORT=443 (root) puts it where the
+#                       service "kubernetes" points, so that pods of node-up.sh reach it with no
+#                       kube-proxy
 #   COMPONENTS="..."    subset of: controller-manager scheduler (default: both; "" for none)
 #   EVENT_TTL=1h        kube-apiserver --event-ttl
 #   COMPACTION=5m       kube-apiserver --etcd-compaction-interval (0 turns it off)

@@ -2,7 +2,8 @@
 # Start one OpenSearch node on 127.0.0.1:PORT (0: a free port) with everything it writes under
 # DATADIR. Prints url= and pid=, and with SECURE also ca=, username= and password=, when it answers.
 #   up.sh PORT DATADIR            plain http
-#   SECURE=1 up.sh PORT DATADIR   https and basic auth (security plugin); CA in DATADIR/config/ca.pem
+#   SECURE=1 up.sh PORT DATADIR   https and basic auth (security plugin); its CA is
+#                                 DATADIR/config/ca.pem
 #   up.sh --java-home             only print which Java would be used
 # A second up.sh on the same DATADIR (after KEEP=1 down.sh) starts the node again with its data.
 # Environment:
@@ -12,7 +13,8 @@
 #   OS_SETTINGS  further lines for opensearch.yml, for example 'thread_pool.write.queue_size: 1'
 #   OS_PASSWORD  password of the users admin, shipper and reader with SECURE=1; default weir-Test-1.
 #                shipper may write to kube-events* and no more; reader may only read them
-#   WEIR_TEST_OWNER  a PID: the node is stopped, and DATADIR removed, when that process ends, however it ends
+#   WEIR_TEST_OWNER  a PID: the node is stopped, and DATADIR removed, when that process ends,
+#                    however it ends
 #   OS_JAVA_HOME JDK to use; default: JAVA_HOME or one in /usr/lib/jvm, whichever fits first
 # As root the node runs as nobody (OpenSearch refuses root), so nobody must be able to reach
 # DATADIR.

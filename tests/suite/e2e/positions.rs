@@ -122,7 +122,7 @@ async fn what_is_damaged_on_disk_is_read_again_from_the_cluster() {
     let log = weir.log();
     assert!(
         log.contains("is damaged at byte")
-            && log.contains("lost on disk: reading everything again"),
+            && log.contains("lost on disk: reading again everything"),
         "{log}"
     );
     weir.stop().await;

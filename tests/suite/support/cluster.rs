@@ -27,8 +27,8 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Connects, and makes a namespace. One a test: a second one could wait for ever for a test that
-    /// waits to be [`alone`](Cluster::alone).
+    /// Connects, and makes a namespace. One a test: a second one could wait for ever for a test
+    /// that waits to be [`alone`](Cluster::alone).
     pub(crate) async fn with_namespace() -> Cluster {
         Cluster::with(Part::Shared(CLUSTER.read().await)).await
     }

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 pub(crate) struct Faults {
     /// Bytes of all files together that the disk takes.
     pub(crate) capacity: Option<u64>,
-    /// So many of the next fsyncs fail, of files or the folder.
+    /// This many of the next fsyncs fail, of files or the folder.
     pub(crate) syncs: u32,
-    /// So many of the next reads fail.
+    /// This many of the next reads fail.
     pub(crate) reads: u32,
-    /// The process dies with the operation after so many.
+    /// The process dies with the operation after this many.
     pub(crate) operations: Option<u32>,
 }
 

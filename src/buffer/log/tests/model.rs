@@ -16,7 +16,7 @@ enum Step {
     },
     Sync,
     Read,
-    /// Settles so many documents of one of the first that were given out.
+    /// Settles this many documents of one of the first that were given out.
     Settle {
         which: usize,
         documents: u64,
@@ -24,10 +24,10 @@ enum Step {
     Tidy {
         durably: bool,
     },
-    /// The disk has so many bytes left from now on; `None`: enough.
+    /// The disk has this many bytes left from now on; `None`: enough.
     Room(Option<u64>),
     FailSyncs(u32),
-    /// The process dies at its next operation but so many, wherever that is; then the power fails
+    /// The process dies at its next operation but this many, wherever that is; then the power fails
     /// with it, or does not.
     Die {
         operations: u32,

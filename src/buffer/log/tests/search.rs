@@ -18,7 +18,7 @@ fn head(start: Point) -> Head {
     }
 }
 
-/// Where it finds a record behind so much damage.
+/// Where it finds a record behind this much damage.
 fn found_behind(damage: &[u8], head: &Head) -> Option<u64> {
     let mut disk = SimulatedDisk::default();
     disk.lock().unwrap();

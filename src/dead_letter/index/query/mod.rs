@@ -1,4 +1,4 @@
-//! What is asked of an index of letters, and what it answers. Pure.
+//! Makes the requests to an index of letters, and reads its answers. Pure.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -111,7 +111,7 @@ pub(super) fn parse_page(body: &[u8]) -> Result<Vec<Stub>, String> {
     let Search::<Hit> { hits } = serde_json::from_slice(body).map_err(unusable)?;
     let stub = |hit: Hit| {
         let (time, id) = hit.sort;
-        let id = id.parse().map_err(|_| unusable(format!("`{id}` is no letter's id")))?;
+        let id = id.parse().map_err(|_| unusable(format!("`{id}` is not the id of a letter")))?;
         Ok(Stub { id, time, bytes: hit.fields.bytes.first().copied().unwrap_or_default() })
     };
     hits.hits.into_iter().map(stub).collect()
@@ -137,8 +137,10 @@ pub(super) fn parse_found(body: &[u8]) -> Result<Vec<Found>, String> {
     }
     let Search::<Hit<'_>> { hits } = serde_json::from_slice(body).map_err(unusable)?;
     let found = |hit: Hit<'_>| {
-        let id =
-            hit._id.parse().map_err(|_| unusable(format!("`{}` is no letter's id", hit._id)))?;
+        let id = hit
+            ._id
+            .parse()
+            .map_err(|_| unusable(format!("`{}` is not the id of a letter", hit._id)))?;
         let version = Version { seq_no: hit._seq_no, primary_term: hit._primary_term };
         Ok(Found { id, version, source: hit._source.get().as_bytes().to_vec() })
     };
@@ -155,8 +157,8 @@ pub(super) fn check_mapping(body: &[u8], index: &str) -> Result<(), String> {
     let Ok(found) = serde_json::from_slice::<Value>(body) else { return Ok(()) };
     let Some(mapping) = found.get(index) else {
         return Err(format!(
-            "`{index}` is an alias or a data stream: a letter's id keeps it from being stored twice \
-             in one index only: name an index in dead_letter.index"
+            "`{index}` is an alias or a data stream: a letter's id keeps it from being stored \
+             twice in one index only: name an index in dead_letter.index"
         ));
     };
     let kind =
@@ -168,8 +170,8 @@ pub(super) fn check_mapping(body: &[u8], index: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "`{index}` has not the mapping that weir gives an index of letters: remove it, or name \
-         another in dead_letter.index that weir can make"
+        "`{index}` does not have the mapping that weir gives an index of letters: remove it, or \
+         name one in dead_letter.index that weir can make"
     ))
 }
 

@@ -72,7 +72,9 @@ fn an_index_of_something_else_is_refused() {
         |mappings: Value| json!({ "letters": { "mappings": mappings } }).to_string().into_bytes();
     let own = crate::dead_letter::index::entry::index_body()["mappings"].clone();
     assert_eq!(check_mapping(&of(own), "letters"), Ok(()));
-    assert!(check_mapping(&of(json!({})), "letters").unwrap_err().contains("has not the mapping"));
+    assert!(
+        check_mapping(&of(json!({})), "letters").unwrap_err().contains("does not have the mapping")
+    );
     let dynamic =
         json!({ "properties": { "id": { "type": "text" }, "pipeline": { "type": "text" } } });
     assert!(check_mapping(&of(dynamic), "letters").is_err());

@@ -103,7 +103,7 @@ impl Machine {
             Aim::Release => ("", Duration::from_secs(1)),
             Aim::Take | Aim::Renew => (self.identity.as_str(), self.timing.duration),
         };
-        let object = record::new(&self.place, identity, duration, moment.wall, mark.as_deref());
+        let object = record::new(&self.lease, identity, duration, moment.wall, mark.as_deref());
         self.write(moment, aim, Action::Create(object))
     }
 

@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use super::failure::Failure;
 use super::record::Record;
-use super::step::{Action, Input, Lost, Moment, Note, Place, Step};
+use super::step::{Action, Input, LeaseName, Lost, Moment, Note, Step};
 use super::timing::{RELEASE_MAX, Timing, jittered};
 use super::{Leadership, Term};
 
@@ -82,7 +82,7 @@ pub(crate) enum Aim {
 /// The machine of one candidate.
 #[derive(Debug)]
 pub(crate) struct Machine {
-    place: Place,
+    lease: LeaseName,
     identity: String,
     timing: Timing,
     state: State,
@@ -109,9 +109,14 @@ struct Leading {
 
 impl Machine {
     /// A machine at its beginning.
-    pub(crate) fn new(place: Place, identity: String, duration: Duration, now: Instant) -> Machine {
+    pub(crate) fn new(
+        lease: LeaseName,
+        identity: String,
+        duration: Duration,
+        now: Instant,
+    ) -> Machine {
         Machine {
-            place,
+            lease,
             identity,
             timing: Timing::of(duration),
             state: State::Waiting { until: now, renew: false },

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::super::failure::Failure;
 use super::super::machine::Machine;
 use super::super::record::Record;
-use super::super::step::{Action, Input, Moment, Place};
+use super::super::step::{Action, Input, LeaseName, Moment};
 use super::super::timing::RELEASE_MAX;
 use super::super::{Leadership, Term};
 
@@ -164,10 +164,10 @@ impl World {
     fn process(&mut self) -> Process {
         self.started += 1;
         let identity = format!("weir-{}", self.started);
-        let place = Place { namespace: "weir".into(), name: "events".into() };
+        let lease = LeaseName { namespace: "weir".into(), name: "events".into() };
         let origin = Instant::now() + Duration::from_secs(self.random.u64(0..1_000_000));
         let machine =
-            Machine::new(place, identity.clone(), Duration::from_micros(DURATION), origin);
+            Machine::new(lease, identity.clone(), Duration::from_micros(DURATION), origin);
         Process {
             identity,
             machine,

@@ -368,7 +368,7 @@ async fn an_outage_is_a_note_and_the_leader_stops_after_two_thirds_and_leads_aga
     assert!(is_leading(&run.after(9).await));
     assert!(!is_leading(&run.after(2).await), "{}", run.server.asked());
     assert!(run.process.health.readiness().ok);
-    insta::assert_snapshot!(run.readiness(), @"lease: ok (nobody leads; the API server has an error of its own (status 500: etcdserver: request timed out))");
+    insta::assert_snapshot!(run.readiness(), @"lease: ok (nobody leads; the API server reports an internal error (status 500: etcdserver: request timed out))");
     run.after(60).await;
     // Nobody has taken it meanwhile: another term, at once.
     assert_eq!(run.lease.leadership().borrow().clone(), leading(2, None), "{}", run.server.asked());

@@ -234,7 +234,7 @@ impl Run {
         run(&self.settings, inbox, dead_letters, keeper, self.process.clone()).await
     }
 
-    /// Sends so many documents, to the end.
+    /// Sends this many documents, to the end.
     async fn send(&self, count: usize) -> Snapshot {
         let (writer, reader) = buffer::in_memory(&self.process);
         let uids: Vec<String> = (0..count).map(|number| format!("u{number}")).collect();
@@ -334,7 +334,9 @@ async fn a_password_that_was_changed_is_read_again() {
     };
     let (snapshot, line) = tokio::join!(run.send(20), rotate);
     assert_eq!((delivered(&snapshot), server.stored().len()), (20, 20));
-    assert!(line.ends_with("answers 401: Unauthorized: check sink.username and sink.password; events are held, and it is tried again"), "{line}");
+    let expected = "answers 401: Unauthorized: check sink.username and sink.password; \
+                    events are held, and it is tried again";
+    assert!(line.ends_with(expected), "{line}");
 }
 
 #[tokio::test(start_paused = true)]

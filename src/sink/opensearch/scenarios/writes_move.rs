@@ -186,7 +186,7 @@ struct Life {
 }
 
 impl Life {
-    /// One that took over so many seconds ago.
+    /// One that took over this many seconds ago.
     fn new(url: &str, seconds_ago: i64) -> Life {
         let takeover = Takeover::at(now_micros() - seconds_ago * 1_000_000);
         let process = Process { takeover, ..Process::default() };

@@ -152,8 +152,8 @@ impl Scheduler {
         }
     }
 
-    /// Whether a document has answered 5xx for so long, while others of its day were stored, and so
-    /// of its index, that it is the cause.
+    /// Whether a document has answered 5xx for so long, while others of its day, and so of its
+    /// index, were stored, that it must be the cause.
     fn is_poison(&self, entry: &mut Entry, kind: Pressure, now: Instant) -> bool {
         if kind == Pressure::TooMany {
             entry.failing_since = None;

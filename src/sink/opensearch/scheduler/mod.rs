@@ -31,7 +31,7 @@ pub(super) const REQUEST_DOCUMENTS_MAX: usize = 5000;
 /// Between two requests that are not full: a stream of single events does not become a stream of
 /// single requests.
 pub(super) const MIN_INTERVAL: Duration = Duration::from_millis(50);
-/// A document that alone answers 5xx for so long, while others are stored, is dead-lettered.
+/// A document that alone answers 5xx for this long, while others are stored, is dead-lettered.
 pub(super) const SERVER_ERROR_FOR: Duration = Duration::from_secs(300);
 
 /// What to do now.
@@ -39,7 +39,7 @@ pub(super) const SERVER_ERROR_FOR: Duration = Duration::from_secs(300);
 pub(super) enum Turn {
     /// Send these; they come back in [`Scheduler::completed`].
     Send(Batch),
-    /// Admit at most so much more; look again at the time.
+    /// Admit at most this much more; look again at the time.
     Fetch(BatchLimits, Option<Instant>),
     /// Nothing but wait, for a response or until the time.
     Wait(Option<Instant>),

@@ -1,7 +1,7 @@
 //! What the sink does with each batch, answer and dead letter. Pure: time, randomness and answers
-//! come in; attempts to be carried, limits of what to fetch, documents to dead-letter and what is
-//! to be counted and logged go out. Production drives it over HTTP ([`run`](super::run)), the
-//! simulator over a network of its own (`simulated.rs`).
+//! come in; attempts to carry out, limits on what to fetch, documents to dead-letter, and what to
+//! count and log go out. Production drives it over HTTP ([`run`](super::run)), the simulator over a
+//! network of its own (`simulated.rs`).
 //!
 //! Invariant: an event is settled in two places, both here: when OpenSearch has said that its
 //! document is stored ([`Sender::ended`]), and when its dead letter is durable ([`Sender::kept`]).
@@ -40,7 +40,7 @@ pub(crate) struct Moment {
 pub(crate) enum Next {
     /// Carry its requests until it has ended, and tell [`Sender::ended`].
     Send(Attempt),
-    /// Take in at most so much more; look again at the time.
+    /// Take in at most this much more; look again at the time.
     Fetch(BatchLimits, Option<Instant>),
     /// Nothing but wait, for an answer or until the time.
     Wait(Option<Instant>),
@@ -321,7 +321,7 @@ fn unaddressable(refusal: Refusal) -> &'static str {
         Refusal::IdTooLong => "its _id would be longer than the 512 bytes that OpenSearch allows",
         _ => {
             "mode = \"latest\" needs metadata.uid and an integer metadata.resourceVersion, and it \
-             has not both"
+             lacks one of them"
         }
     }
 }

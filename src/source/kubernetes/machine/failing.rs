@@ -1,4 +1,4 @@
-//! What becomes of failures, of a want of room and of losses: a wait, and where it goes on then.
+//! What follows from failures, lack of room and losses: a wait, and what to do after it.
 
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,13 @@ use crate::source::kubernetes::listing::Listing;
 use crate::source::kubernetes::state::{State, Then};
 use crate::source::kubernetes::step::{Action, Note};
 
-/// A page that is asked for so long after the one before it is asked for in vain, or of another
-/// history: a cluster may have been restored meanwhile, and its API server cannot tell. Then the
-/// list begins again.
+/// If more time than this has passed since the last page, the list begins again: the next page
+/// might be refused, or be of another history, because the cluster may have been restored
+/// meanwhile, and its API server cannot tell.
 const TOKEN_AGE_MAX: Duration = Duration::from_secs(15);
 /// From a loss to the list that reads again what there still is.
 const LOSS_PAUSE: Duration = Duration::from_secs(5);
-/// After so many watches in a row that failed without a frame, the scope is listed: whatever is
+/// After this many watches in a row that failed without a frame, the scope is listed: whatever is
 /// wrong with that version, a list gives another.
 const FAILED_WATCHES_MAX: u32 = 3;
 

@@ -4,11 +4,12 @@
 //! ```text
 //!   start ──> Identifying ──> Listing ── last page ──> Opening ── 200 ──> Watching
 //!                        ├──> Checking ── 200 ───────> Opening, with a saved cursor
-//!                        └──> Checking ── 200 ──> Saving ── saved ──> Opening, with `start = "now"`
+//!                        └──> Checking ── 200 ──> Saving ── saved ──> Opening: `start = "now"`
 //!
 //!   Watching ── the server ends it ─────────────────────> Opening, from the cursor
 //!   Watching, Opening ── 410 in any form; quiet ────────> Listing
-//!   Watching ── no room, failed ──> Full, Backoff ──────> Checking ── 200 ──> Opening; Listing after a restore
+//!   Watching ── no room, failed ──> Full, Backoff ──────> Checking ── 200 ──> Opening
+//!                                                                 └─ restored ─> Listing
 //!   Listing ── no room, failed ──> Full, Backoff ───────> Listing, the same page
 //!   any other ── failed ──> Backoff ── its time is over > where it was
 //!   any ── something was lost on disk ──> Backoff ──────> Listing, without a cursor
@@ -38,14 +39,14 @@ use crate::source::Start;
 
 /// Items a page. client-go's pager asks for as many.
 pub(super) const PAGE_ITEMS: u32 = 500;
-/// A watch that delivered nothing for so long is closed, and the scope is listed.
+/// A watch that delivered nothing for this long is closed, and the scope is listed.
 pub(super) const QUIET_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long the API server may be silent before its answer, or within a list. Its own limit for one
 /// request is 60 s (`--request-timeout`), so it answers before this if it answers at all.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(75);
-/// A watch that ended so soon with nothing was told that its version is stale, without saying so.
+/// A watch that ended this soon with nothing was told that its version is stale, without saying so.
 const AT_ONCE: Duration = Duration::from_secs(5);
-/// A watch that was opened after a pause is given so long to deliver what happened meanwhile,
+/// A watch that was opened after a pause is given this long to deliver what happened meanwhile,
 /// before the pause counts as its silence.
 const GRACE: Duration = Duration::from_secs(10);
 /// The least time between two openings of a watch, whatever the server does.

@@ -1,5 +1,4 @@
-//! What is read between two inputs: lists' items and watches' frames, and what they make of the
-//! cursor.
+//! What is read between two inputs: lists' items and watches' frames, and how they move the cursor.
 
 use std::time::Instant;
 

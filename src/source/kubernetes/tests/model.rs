@@ -33,13 +33,13 @@ enum Fault {
     None,
     /// Another status than 200.
     Status(u16),
-    /// It breaks after so many items or frames.
+    /// It breaks after this many items or frames.
     Breaks(u8),
-    /// There is no room after so many items or frames.
+    /// There is no room after this many items or frames.
     NoRoom(u8),
     /// A stale version is answered with a 200 that ends at once.
     EndsAtOnce,
-    /// It ends in good order after so many frames, a watch only.
+    /// It ends in good order after this many frames, a watch only.
     Ends(u8),
     /// Nothing comes until the deadline.
     Silence,
@@ -410,8 +410,8 @@ proptest! {
         }
         world.settle();
         let cursor = world.cursor();
-        // Restored from a backup that is older than all that was seen; it must be noticed before the new versions reach the
-        // old cursor, and lists only say where they are.
+        // Restored from a backup that is older than all that was seen; it must be noticed before
+        // the new versions reach the old cursor, and lists only say where they are.
         world.server = Server { revision: 1, compacted: 1, ..Server::default() };
         world.server.write(1, true);
         world.accepted.clear();
