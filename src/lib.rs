@@ -51,6 +51,7 @@ mod stages;
 mod pipeline;
 mod position;
 mod process;
+mod proxy;
 
 mod cli;
 mod config;

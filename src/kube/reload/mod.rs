@@ -1,0 +1,208 @@
+//! The client of the API server as its configuration stands now: it is made again when a file that
+//! it was read from has changed, when the server refuses the credentials, and when weir is told to
+//! read them again. So certificates, keys, authorities, tokens and whole kubeconfigs may be
+//! replaced while weir runs, and a credential plugin is asked again after a 401
+//! (<https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins>).
+//!
+//! Constraint: it retries nothing. Whoever asked is told what happened, and its next request goes
+//! through the new client.
+
+use std::error::Error;
+use std::fs::Metadata;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ::kube::Client;
+use ::kube::client::Body;
+use http::{Request, Response, StatusCode};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use tower::{BoxError, Service};
+
+use super::configuration::{Loaded, load};
+use super::connect::connect;
+use super::{ClientError, ConfigOrigin};
+use crate::blocking::blocking;
+
+/// A client is made again at most this often, and its files are looked at as often: a server that
+/// refuses every request does not have the plugin asked for each.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Clones are one.
+#[derive(Clone)]
+pub(super) struct Reloading(Arc<Shared>);
+
+struct Shared {
+    origin: ConfigOrigin,
+    made: Mutex<Made>,
+    /// Held while a new one is made: one at a time.
+    making: tokio::sync::Mutex<()>,
+    /// See [`RELOAD_INTERVAL`].
+    interval: Duration,
+}
+
+/// A client, and what it was made of.
+struct Made {
+    client: Client,
+    files: Vec<(PathBuf, Option<Stamp>)>,
+    /// When it was made, or when that was last tried.
+    at: Instant,
+    looked_at: Instant,
+    /// Why another one could not be made, as it was last logged.
+    error: Option<String>,
+}
+
+/// By what a file is known to be another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stamp {
+    modified: Option<std::time::SystemTime>,
+    bytes: u64,
+    file: (u64, u64),
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Stamp> {
+        std::fs::metadata(path).ok().map(Stamp::from)
+    }
+}
+
+impl From<Metadata> for Stamp {
+    fn from(metadata: Metadata) -> Stamp {
+        use std::os::unix::fs::MetadataExt;
+        let file = (metadata.dev(), metadata.ino());
+        Stamp { modified: metadata.modified().ok(), bytes: metadata.len(), file }
+    }
+}
+
+impl Reloading {
+    /// The first client. Contacts nobody but the credential plugin.
+    pub(super) async fn new(origin: ConfigOrigin) -> Result<(Reloading, Loaded), ClientError> {
+        Reloading::with_interval(origin, RELOAD_INTERVAL).await
+    }
+
+    async fn with_interval(
+        origin: ConfigOrigin,
+        interval: Duration,
+    ) -> Result<(Reloading, Loaded), ClientError> {
+        let (made, loaded) = make(origin.clone()).await?;
+        let (made, making) = (Mutex::new(made), tokio::sync::Mutex::default());
+        let shared = Shared { origin, made, making, interval };
+        Ok((Reloading(Arc::new(shared)), loaded))
+    }
+
+    /// The client as its files are now.
+    async fn current(&self) -> Client {
+        if let Some(files) = self.due_files()
+            && blocking(move || files.iter().any(|(path, stamp)| Stamp::of(path) != *stamp)).await
+        {
+            self.make_again("its files have changed").await;
+        }
+        self.0.made.lock().client.clone()
+    }
+
+    /// The files to look at, if it is time for that.
+    fn due_files(&self) -> Option<Vec<(PathBuf, Option<Stamp>)>> {
+        let mut made = self.0.made.lock();
+        let now = Instant::now();
+        if now.duration_since(made.looked_at) < self.0.interval {
+            return None;
+        }
+        made.looked_at = now;
+        Some(made.files.clone())
+    }
+
+    async fn make_again(&self, why: &'static str) {
+        let _making = self.0.making.lock().await;
+        {
+            let mut made = self.0.made.lock();
+            if made.at.elapsed() < self.0.interval {
+                return; // Somebody else has just done it.
+            }
+            made.at = Instant::now();
+        }
+        let again = make(self.0.origin.clone()).await;
+        let mut made = self.0.made.lock();
+        match again {
+            Ok((new, _)) => {
+                tracing::info!(origin = %self.0.origin, "reading the API server's credentials again: {why}");
+                *made = new;
+            }
+            Err(error) => {
+                let error = error.to_string();
+                if made.error.as_ref() != Some(&error) {
+                    tracing::warn!(
+                        "going on with the API server's credentials from before: {error}"
+                    );
+                }
+                made.error = Some(error);
+            }
+        }
+    }
+}
+
+async fn make(origin: ConfigOrigin) -> Result<(Made, Loaded), ClientError> {
+    // Before they are read: what changes meanwhile is seen later.
+    let loaded = load(&origin).await?;
+    let files = loaded.files.iter().map(|path| (path.clone(), Stamp::of(path))).collect();
+    let (config, proxy) = (loaded.config.clone(), loaded.proxy.clone());
+    let server = config.cluster_url.to_string();
+    let client = blocking(move || connect(config, proxy.as_ref()))
+        .await
+        .map_err(|error| ClientError::Client { server, origin, error: Box::new(error) })?;
+    let now = Instant::now();
+    Ok((Made { client, files, at: now, looked_at: now, error: None }, loaded))
+}
+
+/// Whether new credentials may help where no answer came.
+fn is_about_certificates(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        // An io::Error passes over the error that it wraps when asked for its source.
+        let inner = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
+        let inner = inner.map(|inner| inner as &(dyn Error + 'static));
+        if let Some(error) = inner.unwrap_or(error).downcast_ref::<rustls::Error>() {
+            return matches!(
+                error,
+                rustls::Error::AlertReceived(_) | rustls::Error::InvalidCertificate(_)
+            );
+        }
+        next = inner.or_else(|| error.source());
+    }
+    false
+}
+
+impl Service<Request<Body>> for Reloading {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let this = self.clone();
+        Box::pin(async move {
+            let client = this.current().await;
+            let answer = client.send(request).await;
+            let why = match &answer {
+                Ok(answer) if answer.status() == StatusCode::UNAUTHORIZED => {
+                    Some("the server answered 401")
+                }
+                Err(error) if is_about_certificates(error) => Some("a certificate was refused"),
+                _ => None,
+            };
+            if let Some(why) = why {
+                this.make_again(why).await;
+            }
+            Ok(answer?)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
