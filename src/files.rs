@@ -1,11 +1,12 @@
-//! Small files that people name: secrets and certificates.
+//! Small files that people name: secrets and certificates; and whether one has been replaced.
 //!
 //! Constraint: whatever a name leads to (a folder, a pipe, an endless device), reading it ends soon
 //! and takes little memory.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 /// The whole file, which may have `bytes_max`.
 ///
@@ -32,6 +33,36 @@ pub(crate) fn read_small(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Files that something was made of, as they were then.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watched(Vec<(PathBuf, Option<Stamp>)>);
+
+/// By what a file is known to be another one: device, inode, size, and when it was written.
+type Stamp = (u64, u64, u64, i64, i64);
+
+impl Watched {
+    /// These files as they are now. To be asked for before they are read: what changes meanwhile is
+    /// then seen later.
+    pub(crate) fn new(files: impl IntoIterator<Item = PathBuf>) -> Watched {
+        let with_stamp = |path: PathBuf| {
+            let stamp = stamp(&path);
+            (path, stamp)
+        };
+        Watched(files.into_iter().map(with_stamp).collect())
+    }
+
+    /// Whether one of them is another one now, or came or went.
+    pub(crate) fn have_changed(&self) -> bool {
+        self.0.iter().any(|(path, then)| stamp(path) != *then)
+    }
+}
+
+/// A link is followed: that is how mounted secrets are replaced.
+fn stamp(path: &Path) -> Option<Stamp> {
+    let file = fs::metadata(path).ok()?;
+    Some((file.dev(), file.ino(), file.len(), file.mtime(), file.mtime_nsec()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +78,25 @@ mod tests {
         assert_eq!(said(folder.path()), "it is a folder");
         assert!(said(Path::new("/dev/zero")).starts_with("it is a pipe or a device"));
         assert!(said(&folder.path().join("none")).starts_with("No such file"));
+    }
+
+    #[test]
+    fn a_file_that_is_written_replaced_or_removed_has_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let watched = || Watched::new([link.clone()]);
+        let before = watched();
+        assert!(!before.have_changed());
+        fs::write(&file, "one").unwrap();
+        assert!(before.have_changed());
+        let before = watched();
+        assert!(!before.have_changed());
+        fs::write(folder.path().join("new"), "two").unwrap();
+        fs::rename(folder.path().join("new"), &file).unwrap();
+        assert!(before.have_changed());
+        let before = watched();
+        fs::remove_file(&file).unwrap();
+        assert!(before.have_changed());
     }
 }

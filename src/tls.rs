@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use rustls::{InconsistentKeys, RootCertStore};
 
 use crate::files::read_small;
 
@@ -56,6 +57,73 @@ pub(crate) fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, C
         return Err(failed(nothing_in(&bytes).to_owned()));
     }
     Ok(certificates)
+}
+
+/// Why a client's certificate or its key cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use the client's {what} {path}: {detail}")]
+pub struct IdentityError {
+    /// `certificate` or `key`.
+    pub what: &'static str,
+    /// Which file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+/// A client's certificate, with those that signed it, and its private key, as one PEM text.
+///
+/// # Errors
+///
+/// When one of the files cannot be read or used, or they do not belong together.
+pub(crate) fn identity(certificate: &Path, key: &Path) -> Result<Vec<u8>, IdentityError> {
+    let failed = |what, path: &Path| {
+        let path = path.to_owned();
+        move |detail: String| IdentityError { what, path, detail }
+    };
+    let read = |what, path| {
+        read_small(path, CA_BYTES_MAX).map_err(|error| failed(what, path)(error.to_string()))
+    };
+    let (mut chain, private) = (read("certificate", certificate)?, read("key", key)?);
+    let certificates = CertificateDer::pem_slice_iter(&chain).collect::<Result<Vec<_>, _>>();
+    let certificates = match certificates {
+        Ok(certificates) if !certificates.is_empty() => certificates,
+        Ok(_) => return Err(failed("certificate", certificate)(nothing_in(&chain).to_owned())),
+        Err(_) => return Err(failed("certificate", certificate)("it is not PEM".to_owned())),
+    };
+    let der = PrivateKeyDer::from_pem_slice(&private)
+        .map_err(|_| failed("key", key)(no_key_in(&private).to_owned()))?;
+    let signing = rustls::crypto::ring::sign::any_supported_type(&der).map_err(|_| {
+        failed("key", key)("it is none of RSA, ECDSA (P-256, P-384) and Ed25519".to_owned())
+    })?;
+    match CertifiedKey::new(certificates, signing).keys_match() {
+        Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
+            let text = format!("it is not the key of the certificate {}", certificate.display());
+            Err(failed("key", key)(text))
+        }
+        Err(rustls::Error::InvalidCertificate(error)) => {
+            Err(failed("certificate", certificate)(format!("it is damaged ({error})")))
+        }
+        // That no public key can be made of this kind of key does not mean that it is wrong.
+        _ => {
+            chain.push(b'\n');
+            chain.extend_from_slice(&private);
+            Ok(chain)
+        }
+    }
+}
+
+/// What a file without a key that can be used is.
+fn no_key_in(bytes: &[u8]) -> &'static str {
+    let holds = |text: &[u8]| memchr::memmem::find(bytes, text).is_some();
+    match bytes {
+        [] => "it is empty",
+        _ if holds(b"ENCRYPTED") => {
+            "it is encrypted, and weir asks for no passphrase: `openssl pkey` decrypts it"
+        }
+        _ if holds(b"BEGIN CERTIFICATE-----") => "it holds a certificate and no private key",
+        _ => "there is no private key in PEM in it",
+    }
 }
 
 /// What a file without a certificate is.

@@ -153,8 +153,22 @@ fn opensearch(opensearch: &OpenSearchSettings) -> String {
         // A secret shows as ***.
         text += &format!(", user {username:?}, password {password:?}");
     }
+    if connection.authorization.is_some() {
+        text += ", with an Authorization header";
+    }
+    if let Some((certificate, _)) = &connection.identity {
+        text += &format!(", certificate {}", certificate.display());
+    }
     if let Some(ca) = &connection.ca {
         text += &format!(", trusts {}", ca.display());
+    }
+    if let Ok(proxies) = crate::opensearch::proxies(connection)
+        && let Some((_, proxy)) = proxies.first()
+    {
+        text += &format!(", through {proxy}");
+    }
+    if let Some(warning) = connection.readable_credentials() {
+        text += &format!(" (warning: {warning})");
     }
     text
 }

@@ -6,8 +6,13 @@
 use crate::sink::{DateFormat, IndexPattern};
 
 /// The placeholders, and how many bytes the date takes.
-const DATES: [(DateFormat, usize); 3] =
-    [(DateFormat::Day, 10), (DateFormat::Month, 7), (DateFormat::Year, 4)];
+const DATES: [(DateFormat, usize); 5] = [
+    (DateFormat::Day, 10),
+    (DateFormat::Month, 7),
+    (DateFormat::Year, 4),
+    (DateFormat::DayWithDashes, 10),
+    (DateFormat::MonthWithDashes, 7),
+];
 /// OpenSearch's limit.
 const NAME_BYTES_MAX: usize = 255;
 const FORBIDDEN: &str = "\\/*?\"<>| ,#:";
@@ -20,7 +25,9 @@ pub(super) fn parse(text: &str) -> Result<IndexPattern, String> {
     });
     let (prefix, date, suffix, date_bytes) = found.unwrap_or((text, None, "", 0));
     if [prefix, suffix].iter().any(|part| part.contains(['{', '}'])) {
-        return Err("may hold one date placeholder: {yyyy.MM.dd}, {yyyy.MM} or {yyyy}".into());
+        return Err("may hold one date placeholder: {yyyy.MM.dd}, {yyyy.MM}, {yyyy}, \
+                    {yyyy-MM-dd} or {yyyy-MM}"
+            .into());
     }
     if prefix.len() + date_bytes + suffix.len() > NAME_BYTES_MAX {
         return Err(format!("must not be longer than {NAME_BYTES_MAX} bytes, the date included"));
@@ -77,6 +84,9 @@ mod tests {
         );
         assert_eq!(parse("kube-{yyyy.MM}").unwrap().date, Some(DateFormat::Month));
         assert_eq!(parse("kube-{yyyy}").unwrap().date, Some(DateFormat::Year));
+        let dashes = |text| parse(text).unwrap().date;
+        assert_eq!(dashes("kube-{yyyy-MM-dd}"), Some(DateFormat::DayWithDashes));
+        assert_eq!(dashes("kube-{yyyy-MM}"), Some(DateFormat::MonthWithDashes));
         assert_eq!(parse("kube").unwrap().date, None);
     }
 
@@ -117,7 +127,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_accepted_is_shown_as_it_was_written(text in "[a-z.-]{0,5}(\\{yyyy(\\.MM(\\.dd)?)?\\})?[a-z{}]{0,3}") {
+        fn what_is_accepted_is_shown_as_it_was_written(text in "[a-z.-]{0,5}(\\{yyyy(\\.MM(\\.dd)?|-MM(-dd)?)?\\})?[a-z{}]{0,3}") {
             if let Ok(pattern) = parse(&text) {
                 prop_assert_eq!(pattern.to_string(), text);
             }

@@ -7,9 +7,10 @@
 use std::time::Duration;
 
 use super::rules::{
-    ADDRESS, CLUSTER, HOST, INDEX, LETTER_INDEX, NAME, NAMESPACE, STAGE_NAME, USERNAME,
+    ADDRESS, CLUSTER, HOST, INDEX, LETTER_INDEX, NAME, NAMESPACE, PROXY, STAGE_NAME, USERNAME,
 };
 use super::table::{Key, Table, Type, key, one_of};
+use crate::opensearch::Compression;
 use crate::sink::{Duplicates, Mode, Template};
 use crate::source::Start;
 use crate::stages::{OnError, Wasi};
@@ -213,10 +214,33 @@ static SINK: Table = Table {
         )
         .only(OPENSEARCH),
         key(
+            "authorization",
+            Type::Secret,
+            "The Authorization header, such as an API key; instead of username and password.",
+        )
+        .only(OPENSEARCH),
+        key(
+            "certificate",
+            Type::Path,
+            "PEM file of the client's certificate, with those that signed it; needs key.",
+        )
+        .only(OPENSEARCH),
+        key("key", Type::Path, "PEM file of the certificate's private key.").only(OPENSEARCH),
+        key(
+            "proxy",
+            Type::Text(PROXY),
+            "The proxy to go through, or \"none\"; without it, what HTTPS_PROXY, HTTP_PROXY and \
+             NO_PROXY say.",
+        )
+        .only(OPENSEARCH),
+        key("compression", one_of::<Compression>(), "How requests are compressed.")
+            .default("\"gzip\"")
+            .only(OPENSEARCH),
+        key(
             "index",
             Type::Text(INDEX),
-            "Index name, with at most one of {yyyy.MM.dd}, {yyyy.MM} and {yyyy} for the event's \
-             date (UTC), not at its beginning.",
+            "Index name, with at most one of {yyyy.MM.dd}, {yyyy.MM} and {yyyy} (or with \
+             dashes) for the event's date (UTC), not at its beginning.",
         )
         .default("\"kube-events-{yyyy.MM.dd}\"")
         .only(OPENSEARCH),

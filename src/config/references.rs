@@ -22,8 +22,12 @@ pub struct References {
     pub stages: Vec<StageReference>,
     /// The sink's password.
     pub password: Option<Reference<Secret>>,
+    /// The sink's `Authorization` header.
+    pub authorization: Option<Reference<Secret>>,
     /// The sink's authorities.
     pub ca: Option<Reference<PathBuf>>,
+    /// The files of the sink's certificate and key; at its `certificate`.
+    pub identity: Option<Reference<(PathBuf, PathBuf)>>,
     /// The source, if it is whole; at its `path`, or at its header.
     pub source: Option<Reference<source::Settings>>,
     /// The sink, if it is whole; at its `path`, or else at its `kind`.
@@ -56,6 +60,10 @@ pub(super) fn of(input: &Input<'_>, root: &Section, parts: &Parts) -> References
     let (source, sink) = (root.section("source"), root.section("sink"));
     let at = |section: &Section, key| input.location(section.at(key));
     let in_sink = |key| sink.filter(|sink| !input.is_wrong(sink.at(key)));
+    let secret = |key| {
+        let sink = in_sink(key)?;
+        Some(Reference { value: sink.secret(key)?, location: at(sink, key) })
+    };
     let sink_key = match &parts.sink {
         Some(sink::Settings::File { .. }) => "path",
         _ => "kind",
@@ -64,11 +72,14 @@ pub(super) fn of(input: &Input<'_>, root: &Section, parts: &Parts) -> References
     References {
         cache: Reference { value: parts.cache.clone(), location: at(root, "cache") },
         stages: stages.filter_map(|(index, stage)| loadable(input, index, stage)).collect(),
-        password: in_sink("password").and_then(|sink| {
-            Some(Reference { value: sink.secret("password")?, location: at(sink, "password") })
-        }),
+        password: secret("password"),
+        authorization: secret("authorization"),
         ca: in_sink("ca")
             .and_then(|sink| Some(Reference { value: sink.path("ca")?, location: at(sink, "ca") })),
+        identity: in_sink("certificate").and_then(|sink| {
+            let value = (sink.path("certificate")?, sink.path("key")?);
+            Some(Reference { value, location: at(sink, "certificate") })
+        }),
         source: parts.source.clone().zip(source).map(|(value, section)| {
             let location = at(section, "path");
             Reference { value, location }

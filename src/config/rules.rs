@@ -7,6 +7,7 @@ use http::Uri;
 
 use super::index;
 use super::table::Rule;
+use crate::opensearch::ProxySetting;
 
 /// Any text.
 pub(super) const ANY: Rule = Rule { check: |_| Ok(()), pattern: None };
@@ -38,6 +39,15 @@ pub(super) const HOST: Rule = Rule { check: host, pattern: Some("^https?://[^@?#
 /// The name in basic auth, which ends at the first colon:
 /// <https://www.rfc-editor.org/rfc/rfc7617#section-2>
 pub(super) const USERNAME: Rule = Rule { check: username, pattern: Some("^[^:\\u0000-\\u001f]+$") };
+
+/// A proxy's URL, or `none`.
+pub(super) const PROXY: Rule = Rule {
+    check: |text| {
+        let named = ProxySetting::parse(text).map(|_| ());
+        named.map_err(|error| format!("names no proxy: {error}"))
+    },
+    pattern: None,
+};
 
 /// An index name with at most one date.
 pub(super) const INDEX: Rule = Rule { check: |text| index::parse(text).map(|_| ()), pattern: None };

@@ -212,6 +212,11 @@ mod diagnostics {
     #[test]
     fn credentials_come_in_pairs() {
         insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\nusername = 'u'")), @"etc/pipeline.toml:7:12: error: `username` needs `password` beside it");
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['https://a']\ncertificate = 'c'")), @"etc/pipeline.toml:7:15: error: `certificate` needs `key` beside it");
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\ncertificate = 'c'\nkey = 'k'")), @"etc/pipeline.toml:7:15: error: `certificate` is for https, and all `hosts` are http");
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['https://a']\nusername = 'u'\npassword = 'p'\nauthorization = 'ApiKey x'")), @"etc/pipeline.toml:9:17: error: `authorization` is instead of `username` and `password`: keep one of the two");
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['https://a']\nproxy = 'socks5://u:hunter2@p'")), @"etc/pipeline.toml:7:9: error: `proxy` names no proxy: only http:// and https:// proxies are supported, not socks5://");
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['https://a']\ncompression = 'zstd'")), @r#"etc/pipeline.toml:7:15: error: `compression` must be one of "gzip" and "none", not "zstd""#);
         insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\npassword = 'hunter2'")), @"etc/pipeline.toml:7:12: error: `password` needs `username` beside it");
     }
 

@@ -2,7 +2,7 @@
 //! `~/.kube/config`, else the pod's service account.
 //!
 //! Invariant: a configuration that is there but wrong is an error, never a reason to try the next
-//! origin.
+//! one.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,54 +1,82 @@
-//! Basic authentication, whose password may change while weir runs: when it is refused it is read
-//! again.
+//! How requests say who sends them: a user and a password, or an `Authorization` header as it is
+//! configured. Either may change while weir runs: when it is refused it is read again.
 
+use http::HeaderValue;
 use parking_lot::Mutex;
 
-use super::settings::Settings;
-use crate::secret::{Secret, SecretError};
+use super::settings::{ClientError, Settings};
+use crate::secret::Secret;
 
-/// A user, and the password as it was last read.
+/// Credentials, as they were last read.
 #[derive(Debug)]
-pub(super) struct Authentication {
-    username: String,
-    secret: Option<Secret>,
-    password: Mutex<Password>,
+pub(super) enum Authentication {
+    /// Basic auth.
+    Basic { username: String, secret: Option<Secret>, password: Mutex<Hidden<Option<String>>> },
+    /// Whatever the header is to be.
+    Header { secret: Secret, value: Mutex<HeaderValue> },
 }
 
-/// A password that does not show itself.
-struct Password(Option<String>);
+/// A value that does not show itself.
+pub(super) struct Hidden<T>(T);
 
-impl std::fmt::Debug for Password {
+impl<T> std::fmt::Debug for Hidden<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("***")
     }
 }
 
 impl Authentication {
-    /// Reads the password; `None` without a username.
-    pub(super) fn new(settings: &Settings) -> Result<Option<Authentication>, SecretError> {
+    /// Reads the credentials; `None` where none are configured.
+    pub(super) fn new(settings: &Settings) -> Result<Option<Authentication>, ClientError> {
+        if let Some(secret) = settings.authorization.clone() {
+            let value = Mutex::new(header(&secret)?);
+            return Ok(Some(Authentication::Header { secret, value }));
+        }
         let Some(username) = settings.username.clone() else { return Ok(None) };
         let secret = settings.password.clone();
-        let password = Mutex::new(Password(secret.as_ref().map(Secret::read).transpose()?));
-        Ok(Some(Authentication { username, secret, password }))
+        let password = secret.as_ref().map(Secret::read).transpose();
+        let password = Mutex::new(Hidden(password.map_err(ClientError::Password)?));
+        Ok(Some(Authentication::Basic { username, secret, password }))
     }
 
-    /// Reads the password again, because it was refused.
-    pub(super) fn reread(&self) -> Result<(), SecretError> {
-        if let Some(secret) = &self.secret {
-            let new = secret.read()?;
-            self.password.lock().0 = Some(new);
+    /// Reads them again, because they were refused.
+    pub(super) fn reread(&self) -> Result<(), ClientError> {
+        match self {
+            Authentication::Basic { secret: Some(secret), password, .. } => {
+                let new = secret.read().map_err(ClientError::Password)?;
+                password.lock().0 = Some(new);
+            }
+            Authentication::Basic { secret: None, .. } => {}
+            Authentication::Header { secret, value } => *value.lock() = header(secret)?,
         }
         Ok(())
     }
 
-    #[cfg(test)]
-    pub(super) fn password(&self) -> String {
-        self.password.lock().0.clone().unwrap()
+    pub(super) fn apply(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        match self {
+            Authentication::Basic { username, password, .. } => {
+                let password = password.lock().0.clone();
+                request.basic_auth(username, password)
+            }
+            Authentication::Header { value, .. } => {
+                request.header(http::header::AUTHORIZATION, value.lock().clone())
+            }
+        }
     }
 
-    /// Puts the credentials into `request`.
-    pub(super) fn apply(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
-        let password = self.password.lock().0.clone();
-        request.basic_auth(&self.username, password)
+    #[cfg(test)]
+    pub(super) fn password(&self) -> String {
+        match self {
+            Authentication::Basic { password, .. } => password.lock().0.clone().unwrap(),
+            Authentication::Header { value, .. } => value.lock().to_str().unwrap().to_owned(),
+        }
     }
+}
+
+/// It does not show itself.
+fn header(secret: &Secret) -> Result<HeaderValue, ClientError> {
+    let text = secret.read().map_err(ClientError::AuthorizationSecret)?;
+    let mut value = HeaderValue::try_from(text).map_err(|_| ClientError::Authorization)?;
+    value.set_sensitive(true);
+    Ok(value)
 }

@@ -18,7 +18,7 @@ mod settings;
 
 use std::time::Duration;
 
-pub(crate) use self::client::{Client, Request, Response, TransportError};
+pub(crate) use self::client::{Client, Request, Response, TransportError, proxies};
 pub(crate) use self::error::Unavailable;
 pub(crate) use self::error::{
     RequestError, read_bulk, status_error, status_label, transport_error,
@@ -28,8 +28,9 @@ pub(crate) use self::response::{
     Answer, BulkAnswers, ItemError, WholeError, bulk_filter_path, classify_whole, parse_bulk,
     whole_error,
 };
-pub(crate) use self::settings::ClientError;
+pub(crate) use self::settings::ProxySetting;
 pub use self::settings::Settings;
+pub(crate) use self::settings::{ClientError, Compression};
 use crate::backoff::{Backoff, Jitter};
 
 /// The waits between attempts. The end of an outage is noticed within the longest of them.

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::proxy::{Proxy, ProxyError, VariableError};
 use crate::secret::{Secret, SecretError};
-use crate::tls::CaError;
+use crate::tls::{CaError, IdentityError};
+use crate::words::words;
 
 /// Where an OpenSearch is, and how to get in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,8 +16,72 @@ pub struct Settings {
     pub username: Option<String>,
     /// Basic auth.
     pub password: Option<Secret>,
+    /// The `Authorization` header, instead of basic auth.
+    pub authorization: Option<Secret>,
     /// PEM file with the certificates to trust, instead of the system's.
     pub ca: Option<PathBuf>,
+    /// PEM files of the client's certificate and of its key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// What to go through.
+    pub proxy: ProxySetting,
+    /// How requests are compressed.
+    pub compression: Compression,
+}
+
+impl Settings {
+    /// What is to be said of credentials that everybody on the way can read: they go to another
+    /// machine by plain http.
+    pub(crate) fn readable_credentials(&self) -> Option<String> {
+        let what = match (&self.password, &self.authorization) {
+            (Some(_), _) => "the password",
+            (None, Some(_)) => "the Authorization header",
+            (None, None) => return None,
+        };
+        let is_readable = |host: &&String| host.starts_with("http://") && !is_loopback(host);
+        let host = self.hosts.iter().find(is_readable)?;
+        Some(format!(
+            "{what} goes to {host} unencrypted, for everybody on the way to read: use https"
+        ))
+    }
+}
+
+/// Whether a URL leads to this machine.
+pub(super) fn is_loopback(url: &str) -> bool {
+    let uri = url.parse::<http::Uri>().unwrap_or_default();
+    let name = uri.host().unwrap_or_default();
+    let address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// `proxy`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ProxySetting {
+    /// What the environment says.
+    #[default]
+    Environment,
+    /// `"none"`
+    Direct,
+    /// This one.
+    Use(Proxy),
+}
+
+impl ProxySetting {
+    pub(crate) fn parse(text: &str) -> Result<ProxySetting, ProxyError> {
+        match text {
+            "none" => Ok(ProxySetting::Direct),
+            text => Proxy::parse(text).map(ProxySetting::Use),
+        }
+    }
+}
+
+words! {
+    /// `compression`: how requests are compressed.
+    #[derive(Default)]
+    pub enum Compression {
+        #[default]
+        Gzip = "gzip": "gzip, for all but small requests and hosts on this machine",
+        None = "none": "not at all",
+    }
 }
 
 /// Why there is no client. Nothing here is mended by trying again.
@@ -23,10 +89,25 @@ pub struct Settings {
 pub enum ClientError {
     /// The password could not be read at the start.
     #[error("sink.password: {0}")]
-    Secret(#[from] SecretError),
+    Password(SecretError),
+    /// Nor could the header.
+    #[error("sink.authorization: {0}")]
+    AuthorizationSecret(SecretError),
     /// The CA file could not be used.
     #[error("sink.ca: {0}")]
     Ca(#[from] CaError),
+    /// The header cannot be one.
+    #[error(
+        "sink.authorization: it holds a character that no HTTP header may have: it must be the \
+         header's value, such as `ApiKey …` or `Bearer …`, on one line"
+    )]
+    Authorization,
+    /// The client's certificate or its key could not be used.
+    #[error("sink.{what}: {0}", what = .0.what)]
+    Identity(#[from] IdentityError),
+    /// The environment names a proxy that is none.
+    #[error("{0}")]
+    Proxy(#[from] VariableError),
     /// The hosts or the certificates are of no use.
     #[error("sink.hosts: {0}")]
     Http(String),

@@ -19,7 +19,7 @@ use self::exceptions::Exceptions;
 
 /// A proxy to go through.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Proxy {
+pub struct Proxy {
     /// `http` or `https`, host and port; no credentials.
     address: String,
     /// What its `Proxy-Authorization` says.

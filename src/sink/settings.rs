@@ -106,6 +106,10 @@ pub enum DateFormat {
     Month,
     /// `{yyyy}`
     Year,
+    /// `{yyyy-MM-dd}`
+    DayWithDashes,
+    /// `{yyyy-MM}`
+    MonthWithDashes,
 }
 
 impl DateFormat {
@@ -115,6 +119,8 @@ impl DateFormat {
             DateFormat::Day => "{yyyy.MM.dd}",
             DateFormat::Month => "{yyyy.MM}",
             DateFormat::Year => "{yyyy}",
+            DateFormat::DayWithDashes => "{yyyy-MM-dd}",
+            DateFormat::MonthWithDashes => "{yyyy-MM}",
         }
     }
 }

@@ -74,9 +74,13 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("buffer", shared_and(&[])),
         ("sink", shared_and(&["opensearch"])),
         // Clients that more than one part needs.
-        ("kube", only(&["secret", "tls", "health", "metrics", "process"])),
-        ("opensearch", only(&["secret", "tls", "backoff", "blocking"])),
+        (
+            "kube",
+            only(&["secret", "tls", "health", "metrics", "process", "proxy", "files", "blocking"]),
+        ),
+        ("opensearch", only(&["secret", "tls", "backoff", "blocking", "files", "proxy", "words"])),
         ("tls", only(&["files"])),
+        ("proxy", only(&[])),
         // What parts share knows no part.
         ("event", only(&[])),
         ("handoff", only(&["event", "ledger", "position"])),

@@ -13,8 +13,9 @@ use std::path::Path;
 
 use super::CommandError;
 use crate::config::{
-    self, Config, Diagnostic, Diagnostics, Environment, InvalidConfig, References,
+    self, Config, Diagnostic, Diagnostics, Environment, InvalidConfig, Reference, References,
 };
+use crate::secret::Secret;
 use crate::stages::{Description, LoadError};
 use crate::tls;
 
@@ -82,8 +83,15 @@ fn read(file: &Path, purpose: Purpose) -> Result<Config, CommandError> {
 
 /// What is wrong with secrets, certificates, files and streams.
 fn look(references: &References, purpose: Purpose) -> Vec<Diagnostic> {
-    let password = references.password.as_ref().and_then(|password| {
-        password.value.read().err().map(|error| password.location.error(error))
+    let secret = |secret: &Option<Reference<Secret>>| {
+        let secret = secret.as_ref()?;
+        Some(secret.location.error(secret.value.read().err()?))
+    };
+    let password = secret(&references.password);
+    let authorization = secret(&references.authorization);
+    let identity = references.identity.as_ref().and_then(|identity| {
+        let (certificate, key) = &identity.value;
+        Some(identity.location.error(tls::identity(certificate, key).err()?))
     });
     let ca = references
         .ca
@@ -95,5 +103,8 @@ fn look(references: &References, purpose: Purpose) -> Vec<Diagnostic> {
         Purpose::Replay => (None, streams::of_process(references)),
     };
     let same = files::are_one(references).or(streams);
-    [password, ca, source, files::sink(references), same].into_iter().flatten().collect()
+    [password, authorization, ca, identity, source, files::sink(references), same]
+        .into_iter()
+        .flatten()
+        .collect()
 }

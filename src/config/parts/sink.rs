@@ -8,7 +8,7 @@ use crate::config::keys::{DeadLetterKind, SinkKind};
 use crate::config::rules::same_host;
 use crate::config::section::Section;
 use crate::dead_letter;
-use crate::opensearch;
+use crate::opensearch::{self, ProxySetting};
 use crate::sink::{IndexPattern, Mode, OpenSearchSettings, Settings};
 
 pub(super) fn build(input: &mut Input<'_>, section: &Section) -> Option<Settings> {
@@ -20,7 +20,11 @@ pub(super) fn build(input: &mut Input<'_>, section: &Section) -> Option<Settings
 }
 
 fn opensearch(input: &mut Input<'_>, section: &Section) -> Option<OpenSearchSettings> {
-    credentials_in_pairs(input, section);
+    in_pairs(input, section);
+    if section.is_given("authorization") && section.is_given("username") {
+        let text = "`authorization` is instead of `username` and `password`: keep one of the two";
+        input.error(section.at("authorization"), text);
+    }
     let hosts = section.texts("hosts");
     if let Some(hosts) = &hosts {
         check_hosts(input, section, hosts);
@@ -35,7 +39,15 @@ fn opensearch(input: &mut Input<'_>, section: &Section) -> Option<OpenSearchSett
             hosts: hosts?,
             username: section.text("username"),
             password: section.secret("password"),
+            authorization: section.secret("authorization"),
             ca: section.path("ca"),
+            identity: section.path("certificate").zip(section.path("key")),
+            // Its rule has parsed it before.
+            proxy: section
+                .text("proxy")
+                .and_then(|text| ProxySetting::parse(&text).ok())
+                .unwrap_or_default(),
+            compression: section.word("compression")?,
         },
         index,
         mode,
@@ -49,8 +61,13 @@ fn documents_index(section: &Section) -> Option<IndexPattern> {
     index::parse(&section.text("index")?).ok()
 }
 
-fn credentials_in_pairs(input: &mut Input<'_>, section: &Section) {
-    for (one, other) in [("username", "password"), ("password", "username")] {
+fn in_pairs(input: &mut Input<'_>, section: &Section) {
+    for (one, other) in [
+        ("username", "password"),
+        ("password", "username"),
+        ("certificate", "key"),
+        ("key", "certificate"),
+    ] {
         if section.is_given(one) && !section.is_in_file(other) {
             input.error(section.at(one), format!("`{one}` needs `{other}` beside it"));
         }
@@ -58,8 +75,12 @@ fn credentials_in_pairs(input: &mut Input<'_>, section: &Section) {
 }
 
 fn check_hosts(input: &mut Input<'_>, section: &Section, hosts: &[String]) {
-    if section.is_given("ca") && hosts.iter().all(|host| same_host(host).starts_with("http://")) {
-        input.error(section.at("ca"), "`ca` is for https, and all `hosts` are http");
+    let is_plain = |host: &String| same_host(host).starts_with("http://");
+    for key in ["ca", "certificate"] {
+        if section.is_given(key) && hosts.iter().all(is_plain) {
+            let text = format!("`{key}` is for https, and all `hosts` are http");
+            input.error(section.at(key), text);
+        }
     }
     let distinct: BTreeSet<String> = hosts.iter().map(|host| same_host(host)).collect();
     if distinct.len() < hosts.len() {

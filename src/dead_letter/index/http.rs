@@ -76,8 +76,8 @@ impl HttpIndex {
         let answer = answer.map_err(|error| transport_error(error).into_unavailable())?;
         match answer.status.as_u16() {
             401 => {
-                if let Err(error) = self.client.reread_password() {
-                    tracing::warn!("sink.password: {error}; going on with the previous one");
+                if let Err(error) = self.client.reread_credentials() {
+                    tracing::warn!("{error}; going on with the previous ones");
                 }
             }
             429 | 500..=599 => self.client.rotate(&host),

@@ -8,9 +8,7 @@
 //! through the new client.
 
 use std::error::Error;
-use std::fs::Metadata;
 use std::future::Future;
-use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -27,6 +25,7 @@ use super::configuration::{Loaded, load};
 use super::connect::connect;
 use super::{ClientError, ConfigOrigin};
 use crate::blocking::blocking;
+use crate::files::Watched;
 
 /// A client is made again at most this often, and its files are looked at as often: a server that
 /// refuses every request does not have the plugin asked for each.
@@ -48,34 +47,12 @@ struct Shared {
 /// A client, and what it was made of.
 struct Made {
     client: Client,
-    files: Vec<(PathBuf, Option<Stamp>)>,
+    files: Watched,
     /// When it was made, or when that was last tried.
     at: Instant,
     looked_at: Instant,
     /// Why another one could not be made, as it was last logged.
     error: Option<String>,
-}
-
-/// By what a file is known to be another one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Stamp {
-    modified: Option<std::time::SystemTime>,
-    bytes: u64,
-    file: (u64, u64),
-}
-
-impl Stamp {
-    fn of(path: &Path) -> Option<Stamp> {
-        std::fs::metadata(path).ok().map(Stamp::from)
-    }
-}
-
-impl From<Metadata> for Stamp {
-    fn from(metadata: Metadata) -> Stamp {
-        use std::os::unix::fs::MetadataExt;
-        let file = (metadata.dev(), metadata.ino());
-        Stamp { modified: metadata.modified().ok(), bytes: metadata.len(), file }
-    }
 }
 
 impl Reloading {
@@ -97,7 +74,7 @@ impl Reloading {
     /// The client as its files are now.
     async fn current(&self) -> Client {
         if let Some(files) = self.due_files()
-            && blocking(move || files.iter().any(|(path, stamp)| Stamp::of(path) != *stamp)).await
+            && blocking(move || files.have_changed()).await
         {
             self.make_again("its files have changed").await;
         }
@@ -105,7 +82,7 @@ impl Reloading {
     }
 
     /// The files to look at, if it is time for that.
-    fn due_files(&self) -> Option<Vec<(PathBuf, Option<Stamp>)>> {
+    fn due_files(&self) -> Option<Watched> {
         let mut made = self.0.made.lock();
         let now = Instant::now();
         if now.duration_since(made.looked_at) < self.0.interval {
@@ -128,7 +105,7 @@ impl Reloading {
         let mut made = self.0.made.lock();
         match again {
             Ok((new, _)) => {
-                tracing::info!(origin = %self.0.origin, "reading the API server's credentials again: {why}");
+                tracing::info!(place = %self.0.origin, "reading the API server's credentials again: {why}");
                 *made = new;
             }
             Err(error) => {
@@ -145,9 +122,8 @@ impl Reloading {
 }
 
 async fn make(origin: ConfigOrigin) -> Result<(Made, Loaded), ClientError> {
-    // Before they are read: what changes meanwhile is seen later.
     let loaded = load(&origin).await?;
-    let files = loaded.files.iter().map(|path| (path.clone(), Stamp::of(path))).collect();
+    let files = Watched::new(loaded.files.iter().cloned());
     let (config, proxy) = (loaded.config.clone(), loaded.proxy.clone());
     let server = config.cluster_url.to_string();
     let client = blocking(move || connect(config, proxy.as_ref()))

@@ -1,4 +1,5 @@
 use std::io::Write;
+use std::path::PathBuf;
 
 use axum::extract::State;
 use axum::http::HeaderMap;

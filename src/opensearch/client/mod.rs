@@ -3,26 +3,23 @@
 //! Redirects are not followed: a redirected POST would lose its body, and a proxy's login page is
 //! not OpenSearch.
 
+mod connection;
 mod transport;
 
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{Method, StatusCode, header};
 
+use self::connection::Connection;
+pub(crate) use self::connection::proxies;
 pub(crate) use self::transport::TransportError;
-use self::transport::{REQUEST_TIMEOUT, innermost, transport_error};
+use self::transport::transport_error;
 use super::authentication::Authentication;
-use super::settings::{ClientError, Settings};
+use super::settings::{ClientError, Compression, Settings, is_loopback};
 use crate::blocking::blocking;
-use crate::secret::SecretError;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Idle connections are closed before load balancers do it silently (60 s are usual).
-const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 /// An answer has about 30 bytes an item, and some hundreds for a refused one.
 const RESPONSE_BYTES_MAX: usize = 32 << 20;
 /// Smaller bodies are not worth compressing.
@@ -66,7 +63,8 @@ pub(crate) struct Response {
 /// One cluster.
 #[derive(Debug)]
 pub(crate) struct Client {
-    http: reqwest::Client,
+    connection: Connection,
+    compression: Compression,
     hosts: Vec<Host>,
     current: AtomicUsize,
     authentication: Option<Authentication>,
@@ -81,30 +79,14 @@ struct Host {
 }
 
 impl Client {
-    /// Reads the CA and the password; connects to nothing.
+    /// Reads certificates and credentials; connects to nothing.
     pub(crate) fn new(settings: &Settings) -> Result<Client, ClientError> {
-        crate::tls::install_crypto_provider();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("weir/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .tcp_nodelay(true)
-            .no_proxy();
-        if let Some(path) = &settings.ca {
-            let certificates = crate::tls::authorities(path)?;
-            let certificates = certificates.iter().map(|der| reqwest::Certificate::from_der(der));
-            let certificates = certificates.collect::<Result<Vec<_>, _>>();
-            builder = builder.tls_certs_only(
-                certificates.map_err(|error| ClientError::Http(innermost(&error)))?,
-            );
-        }
-        let http = builder.build().map_err(|error| ClientError::Http(innermost(&error)))?;
+        let connection = Connection::new(settings)?;
         let hosts =
             settings.hosts.iter().map(|url| Host::new(url)).collect::<Result<Vec<_>, _>>()?;
         let authentication = Authentication::new(settings)?;
-        Ok(Client { http, hosts, current: AtomicUsize::new(0), authentication })
+        let (compression, current) = (settings.compression, AtomicUsize::new(0));
+        Ok(Client { connection, compression, hosts, current, authentication })
     }
 
     /// The node that is asked now, for people.
@@ -126,9 +108,21 @@ impl Client {
         }
     }
 
-    /// Reads the password again, because it was refused.
-    pub(crate) fn reread_password(&self) -> Result<(), SecretError> {
+    /// Reads the credentials again, because they were refused.
+    pub(crate) fn reread_credentials(&self) -> Result<(), ClientError> {
+        self.connection.reread()?;
         self.authentication.as_ref().map_or(Ok(()), Authentication::reread)
+    }
+
+    fn is_compressed(&self, host: &Host, bytes: usize) -> bool {
+        self.compression == Compression::Gzip && !host.is_local && bytes >= GZIP_BYTES_MIN
+    }
+
+    /// A few calls of the system, every ten seconds: they need no thread of their own.
+    fn look_at_files(&self) {
+        if let Err(error) = self.connection.reread() {
+            tracing::warn!("{error}; going on with the certificates from before");
+        }
     }
 
     /// One request to the current node; after a failure to reach it, the next one goes to the next
@@ -136,13 +130,17 @@ impl Client {
     pub(crate) async fn send(&self, request: Request) -> Result<Response, TransportError> {
         let Request { method, path, content_type, body } = request;
         let (_, host) = self.current_host();
-        let mut request = self.http.request(method, format!("{}{path}", host.url));
+        if self.connection.is_due() {
+            self.look_at_files();
+        }
+        let url = format!("{}{path}", host.url);
+        let mut request = self.connection.http().request(method, url);
         if let Some(authentication) = &self.authentication {
             request = authentication.apply(request);
         }
         if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, content_type);
-            if !host.is_local && body.len() >= GZIP_BYTES_MIN {
+            if self.is_compressed(host, body.len()) {
                 let body = blocking(move || gzip(&body)).await;
                 request = request.header(header::CONTENT_ENCODING, "gzip").body(body);
             } else {
@@ -169,19 +167,15 @@ impl Client {
 
 impl Host {
     fn new(url: &str) -> Result<Host, ClientError> {
-        let uri: http::Uri = url
-            .parse()
-            .map_err(|error| ClientError::Http(format!("`{url}` is not a URL: {error}")))?;
-        let name = uri.host().unwrap_or_default();
-        let address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-        let is_local = name == "localhost" || address.is_ok_and(|address| address.is_loopback());
-        Ok(Host { url: url.trim_end_matches('/').to_owned(), is_local })
+        let wrong = |error| ClientError::Http(format!("`{url}` is not a URL: {error}"));
+        url.parse::<http::Uri>().map_err(wrong)?;
+        Ok(Host { url: url.trim_end_matches('/').to_owned(), is_local: is_loopback(url) })
     }
 }
 
 /// Level 1: events are so repetitive that more saves little.
 fn gzip(body: &[u8]) -> Vec<u8> {
-    let mut out = GzEncoder::new(Vec::with_capacity(body.len() / 6), Compression::fast());
+    let mut out = GzEncoder::new(Vec::with_capacity(body.len() / 6), flate2::Compression::fast());
     // Writing to memory does not fail.
     let _ = out.write_all(body);
     out.finish().unwrap_or_default()

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::server::WebPkiClientVerifier;
 
 use super::*;
+use crate::opensearch::ProxySetting;
 use crate::secret::Secret;
 
 struct Ca {
@@ -32,6 +34,22 @@ impl Ca {
 
     /// A server with a certificate for `name`, that answers one request with `hello`.
     fn server(&self, name: &str, expired: bool) -> String {
+        self.server_for(name, expired, None)
+    }
+
+    /// A client's certificate and its key, written to files.
+    fn client(&self) -> (PathBuf, PathBuf) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(["weir".to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let files = (self.folder.path().join("client.pem"), self.folder.path().join("client.key"));
+        std::fs::write(&files.0, certificate.pem()).unwrap();
+        std::fs::write(&files.1, key.serialize_pem()).unwrap();
+        files
+    }
+
+    /// One that lets in only those whose certificates `clients` has signed.
+    fn server_for(&self, name: &str, expired: bool, clients: Option<&Ca>) -> String {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         if expired {
             params.not_after = rcgen::date_time_ymd(2020, 2, 1);
@@ -41,7 +59,16 @@ impl Ca {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions();
-        let config = config.unwrap().with_no_client_auth();
+        let config = match clients {
+            None => config.unwrap().with_no_client_auth(),
+            Some(clients) => {
+                let mut roots = rustls::RootCertStore::empty();
+                roots.add(clients.issuer.der().clone()).unwrap();
+                let provider = Arc::new(rustls::crypto::ring::default_provider());
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+                config.unwrap().with_client_cert_verifier(verifier.build().unwrap())
+            }
+        };
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
         let config = config.with_single_cert(vec![certificate.der().clone()], key.into()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -115,6 +142,121 @@ async fn a_certificate_for_another_name_is_called_so() {
 }
 
 #[tokio::test]
+async fn a_client_certificate_is_shown_and_the_next_one_once_its_files_are_replaced() {
+    let (ca, clients, others) = (Ca::new(), Ca::new(), Ca::new());
+    let url = ca.server_for("127.0.0.1", false, Some(&clients));
+    let mut settings = settings(&url, Some(ca.path()));
+    let ask = async |client: &Client| {
+        client.send(Request::json(Method::GET, "/", Vec::new())).await.map(|answer| answer.body)
+    };
+    let error = ask(&Client::new(&settings).unwrap()).await.unwrap_err().to_string();
+    assert!(error.starts_with("TLS to "), "{error}");
+    let (certificate, key) = others.client();
+    settings.identity = Some((certificate.clone(), key.clone()));
+    let client = Client::new(&settings).unwrap();
+    ask(&client).await.unwrap_err();
+    let (new_certificate, new_key) = clients.client();
+    std::fs::rename(new_certificate, certificate).unwrap();
+    assert!(client.reread_credentials().is_err(), "the key is still the other's");
+    std::fs::rename(new_key, key).unwrap();
+    client.reread_credentials().unwrap();
+    assert_eq!(ask(&client).await.unwrap(), b"hello");
+}
+
+#[test]
+fn a_certificate_or_a_key_that_cannot_be_used_is_named() {
+    let (ca, other) = (Ca::new(), Ca::new());
+    let ((certificate, key), (_, stranger)) = (ca.client(), other.client());
+    let said = |certificate: &PathBuf, key: &PathBuf| {
+        let mut settings = settings("https://127.0.0.1:1", None);
+        settings.identity = Some((certificate.clone(), key.clone()));
+        let error = Client::new(&settings).unwrap_err().to_string();
+        let folder = |ca: &Ca| ca.folder.path().display().to_string();
+        error.replace(&folder(&ca), "FOLDER").replace(&folder(&other), "OTHER")
+    };
+    insta::assert_snapshot!(said(&certificate, &stranger), @"sink.key: cannot use the client's key OTHER/client.key: it is not the key of the certificate FOLDER/client.pem");
+    insta::assert_snapshot!(said(&key, &certificate), @"sink.certificate: cannot use the client's certificate FOLDER/client.key: it holds a private key and no certificate");
+    insta::assert_snapshot!(said(&certificate, &certificate), @"sink.key: cannot use the client's key FOLDER/client.pem: it holds a certificate and no private key");
+    std::fs::write(
+        &key,
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    )
+    .unwrap();
+    insta::assert_snapshot!(said(&certificate, &key), @"sink.key: cannot use the client's key FOLDER/client.key: it is encrypted, and weir asks for no passphrase: `openssl pkey` decrypts it");
+}
+
+/// Answers each request with `hello`, and what the requests' heads were.
+fn plain() -> (String, std::sync::mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (sender, heads) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = [0; 4096];
+            let count = stream.read(&mut request).unwrap();
+            let text = String::from_utf8_lossy(&request[..count]).to_ascii_lowercase();
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello";
+            stream.write_all(answer).unwrap();
+            sender.send(text).unwrap();
+        }
+    });
+    (address, heads)
+}
+
+#[tokio::test]
+async fn an_authorization_header_is_sent_as_it_is_and_read_again_when_it_is_refused() {
+    let (address, heads) = plain();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("header");
+    std::fs::write(&path, "ApiKey one\n").unwrap();
+    let mut settings = settings(&format!("http://{address}"), None);
+    settings.authorization = Some(Secret::File(path.clone()));
+    let client = Client::new(&settings).unwrap();
+    let head = async || {
+        client.send(Request::json(Method::GET, "/", Vec::new())).await.unwrap();
+        heads.recv().unwrap()
+    };
+    assert!(head().await.contains("\r\nauthorization: apikey one\r\n"));
+    std::fs::write(&path, "ApiKey two").unwrap();
+    client.reread_credentials().unwrap();
+    assert!(head().await.contains("\r\nauthorization: apikey two\r\n"));
+    assert!(!format!("{client:?}").contains("two"));
+    std::fs::write(&path, "two\nlines").unwrap();
+    insta::assert_snapshot!(client.reread_credentials().unwrap_err(), @"sink.authorization: it holds a character that no HTTP header may have: it must be the header's value, such as `ApiKey …` or `Bearer …`, on one line");
+}
+
+#[tokio::test]
+async fn a_host_is_reached_through_the_proxy_that_is_configured() {
+    let (address, heads) = plain();
+    let mut settings = settings("http://opensearch.invalid:9200", None);
+    let proxy = ProxySetting::parse(&format!("http://me:word@{address}")).unwrap();
+    settings.proxy = proxy;
+    let client = Client::new(&settings).unwrap();
+    let answer = client.send(Request::json(Method::GET, "/x", Vec::new())).await.unwrap();
+    assert_eq!(answer.body, b"hello");
+    let head = heads.recv().unwrap();
+    assert!(head.starts_with("get http://opensearch.invalid:9200/x http/1.1\r\n"), "{head}");
+    assert!(head.contains("\r\nproxy-authorization: basic "), "{head}");
+    assert!(!format!("{settings:?}").contains("word"));
+    settings.proxy = ProxySetting::Direct;
+    let client = Client::new(&settings).unwrap();
+    client.send(Request::json(Method::GET, "/x", Vec::new())).await.unwrap_err();
+}
+
+#[test]
+fn credentials_that_others_can_read_on_the_way_are_warned_of() {
+    let warning = |url: &str, secret: bool| {
+        let mut settings = settings(url, None);
+        settings.password = secret.then(|| Secret::Inline("hunter2".into()));
+        settings.readable_credentials()
+    };
+    insta::assert_snapshot!(warning("http://opensearch:9200", true).unwrap(), @"the password goes to http://opensearch:9200 unencrypted, for everybody on the way to read: use https");
+    assert_eq!(warning("http://opensearch:9200", false), None);
+    assert_eq!(warning("https://opensearch:9200", true), None);
+    assert_eq!(warning("http://127.0.0.1:9200", true), None);
+}
+
+#[tokio::test]
 async fn https_to_a_port_that_speaks_http_is_explained() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
@@ -155,11 +297,11 @@ fn a_password_whose_file_vanishes_or_is_emptied_stays_what_it_was() {
     let client = Client::new(&settings).unwrap();
     let password = || client.authentication.as_ref().unwrap().password();
     std::fs::remove_file(&path).unwrap();
-    assert!(client.reread_password().is_err() && password() == "one");
+    assert!(client.reread_credentials().is_err() && password() == "one");
     std::fs::write(&path, "").unwrap();
-    assert!(client.reread_password().is_err() && password() == "one");
+    assert!(client.reread_credentials().is_err() && password() == "one");
     std::fs::write(&path, "two\n").unwrap();
-    assert!(client.reread_password().is_ok() && password() == "two");
+    assert!(client.reread_credentials().is_ok() && password() == "two");
 }
 
 #[test]
@@ -181,6 +323,12 @@ fn bodies_are_compressed_unless_the_server_is_on_this_machine() {
     );
     assert!(!is_local("https://opensearch.example:9200") && !is_local("http://10.0.0.1"));
     let body = b"{\"create\":{}}\n".repeat(1000);
+    let is_compressed = |compression| {
+        let settings = Settings { compression, ..settings("http://10.0.0.1:1", None) };
+        let client = Client::new(&settings).unwrap();
+        client.is_compressed(&client.hosts[0], body.len())
+    };
+    assert!(is_compressed(Compression::Gzip) && !is_compressed(Compression::None));
     let packed = gzip(&body);
     assert!(packed.len() < body.len() / 20);
     let mut unpacked = Vec::new();

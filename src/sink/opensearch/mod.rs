@@ -74,6 +74,9 @@ pub(super) async fn run<I: Inbox>(
     process: Process,
 ) -> Result<(), SinkError> {
     let connection = settings.connection.clone();
+    if let Some(warning) = connection.readable_credentials() {
+        tracing::warn!("{warning}");
+    }
     let client = Arc::new(blocking(move || Client::new(&connection)).await?);
     let sender = SenderSettings {
         pattern: settings.index.clone(),
@@ -172,8 +175,8 @@ impl Runner {
         self.observer.ended(&outcome);
         if outcome.is_unauthorized {
             let client = self.client.clone();
-            if let Err(error) = blocking(move || client.reread_password()).await {
-                tracing::warn!("sink.password: {error}; going on with the previous one");
+            if let Err(error) = blocking(move || client.reread_credentials()).await {
+                tracing::warn!("{error}; going on with the previous ones");
             }
         }
         self.dead_letter(outcome.dead).await

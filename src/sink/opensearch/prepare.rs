@@ -48,8 +48,8 @@ pub(super) async fn prepare(
             Err(AskError::Unavailable(why)) => why,
             Err(AskError::Unauthorized(why)) => {
                 let client = client.clone();
-                if let Err(error) = blocking(move || client.reread_password()).await {
-                    tracing::warn!("sink.password: {error}; going on with the previous one");
+                if let Err(error) = blocking(move || client.reread_credentials()).await {
+                    tracing::warn!("{error}; going on with the previous ones");
                 }
                 why
             }

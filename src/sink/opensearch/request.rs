@@ -138,6 +138,8 @@ pub(super) fn index_name(pattern: &IndexPattern, time: i64) -> String {
         Some(DateFormat::Day) => time.strftime("%Y.%m.%d").to_string(),
         Some(DateFormat::Month) => time.strftime("%Y.%m").to_string(),
         Some(DateFormat::Year) => time.strftime("%Y").to_string(),
+        Some(DateFormat::DayWithDashes) => time.strftime("%Y-%m-%d").to_string(),
+        Some(DateFormat::MonthWithDashes) => time.strftime("%Y-%m").to_string(),
     };
     format!("{prefix}{date}{suffix}")
 }
@@ -226,6 +228,10 @@ mod tests {
         assert_eq!(day(i64::MAX), "kube-events-1970.01.01-x");
         assert_eq!(index_name(&pattern(Some(DateFormat::Month)), 0), "kube-events-1970.01-x");
         assert_eq!(index_name(&pattern(Some(DateFormat::Year)), 0), "kube-events-1970-x");
+        let dashes = pattern(Some(DateFormat::DayWithDashes));
+        assert_eq!(index_name(&dashes, 0), "kube-events-1970-01-01-x");
+        let dashes = pattern(Some(DateFormat::MonthWithDashes));
+        assert_eq!(index_name(&dashes, 0), "kube-events-1970-01-x");
         assert_eq!(index_name(&pattern(None), 0), "kube-events--x");
     }
 
