@@ -46,7 +46,9 @@ impl Surroundings {
     pub(super) fn origin(&self) -> Result<ConfigOrigin, ClientError> {
         let home = self.home.as_ref().map(|home| home.join(".kube/config"));
         match (&self.kubeconfig, &home, &self.service_host) {
-            (Some(files), _, _) => Ok(ConfigOrigin::Environment(files.to_string_lossy().into_owned())),
+            (Some(files), _, _) => {
+                Ok(ConfigOrigin::Environment(files.to_string_lossy().into_owned()))
+            }
             (None, Some(file), _) if file.exists() => Ok(ConfigOrigin::Home(file.clone())),
             (None, _, Some(_)) => Ok(ConfigOrigin::Pod),
             (None, Some(file), None) => {
@@ -88,7 +90,9 @@ async fn kubeconfig(origin: &ConfigOrigin) -> Result<Loaded, ClientError> {
         error: Box::new(error),
     };
     let (mut read, mut files) = match origin {
-        ConfigOrigin::Home(file) => (Kubeconfig::read_from(file).map_err(failed)?, vec![file.clone()]),
+        ConfigOrigin::Home(file) => {
+            (Kubeconfig::read_from(file).map_err(failed)?, vec![file.clone()])
+        }
         _ => {
             let files = std::env::var_os("KUBECONFIG").unwrap_or_default();
             let read = Kubeconfig::from_env().map_err(failed)?.unwrap_or_default();
