@@ -181,7 +181,7 @@ mod diagnostics {
         etc/pipeline.toml:20:10: error: `listen` must be an IP address and a port, such as "0.0.0.0:9464", "127.0.0.1:0" or "[::]:9464"
         etc/pipeline.toml:23:10: error: an entry of `hosts` must begin with http:// or https://; a host looks like "https://opensearch.example:9200"
         etc/pipeline.toml:23:29: error: an entry of `hosts` must not hold credentials: use the keys `username` and `password`
-        etc/pipeline.toml:24:9: error: `index` may hold one date placeholder: {yyyy.MM.dd}, {yyyy.MM} or {yyyy}
+        etc/pipeline.toml:24:9: error: `index` may hold one date placeholder: {yyyy.MM.dd}, {yyyy.MM}, {yyyy}, {yyyy-MM-dd} or {yyyy-MM}
         etc/pipeline.toml:25:8: error: unknown mode "newest": it may be "history" or "latest"
         etc/pipeline.toml:26:12: error: unknown template "no": it may be "install" or "skip"
         "#);
@@ -216,7 +216,7 @@ mod diagnostics {
         insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\ncertificate = 'c'\nkey = 'k'")), @"etc/pipeline.toml:7:15: error: `certificate` is for https, and all `hosts` are http");
         insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['https://a']\nusername = 'u'\npassword = 'p'\nauthorization = 'ApiKey x'")), @"etc/pipeline.toml:9:17: error: `authorization` is instead of `username` and `password`: keep one of the two");
         insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['https://a']\nproxy = 'socks5://u:hunter2@p'")), @"etc/pipeline.toml:7:9: error: `proxy` names no proxy: only http:// and https:// proxies are supported, not socks5://");
-        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['https://a']\ncompression = 'zstd'")), @r#"etc/pipeline.toml:7:15: error: `compression` must be one of "gzip" and "none", not "zstd""#);
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['https://a']\ncompression = 'zstd'")), @r#"etc/pipeline.toml:7:15: error: unknown compression "zstd": it may be "gzip" or "none""#);
         insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\npassword = 'hunter2'")), @"etc/pipeline.toml:7:12: error: `password` needs `username` beside it");
     }
 

@@ -229,7 +229,7 @@ async fn an_authorization_header_is_sent_as_it_is_and_read_again_when_it_is_refu
 async fn a_host_is_reached_through_the_proxy_that_is_configured() {
     let (address, heads) = plain();
     let mut settings = settings("http://opensearch.invalid:9200", None);
-    let proxy = ProxySetting::parse(&format!("http://me:word@{address}")).unwrap();
+    let proxy = ProxySetting::parse(&format!("http://me:hunter2@{address}")).unwrap();
     settings.proxy = proxy;
     let client = Client::new(&settings).unwrap();
     let answer = client.send(Request::json(Method::GET, "/x", Vec::new())).await.unwrap();
@@ -237,7 +237,7 @@ async fn a_host_is_reached_through_the_proxy_that_is_configured() {
     let head = heads.recv().unwrap();
     assert!(head.starts_with("get http://opensearch.invalid:9200/x http/1.1\r\n"), "{head}");
     assert!(head.contains("\r\nproxy-authorization: basic "), "{head}");
-    assert!(!format!("{settings:?}").contains("word"));
+    assert!(!format!("{settings:?}").contains("hunter2"));
     settings.proxy = ProxySetting::Direct;
     let client = Client::new(&settings).unwrap();
     client.send(Request::json(Method::GET, "/x", Vec::new())).await.unwrap_err();
