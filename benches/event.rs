@@ -1,4 +1,5 @@
-//! What an event costs on its way in and out: parsing it, framing it, editing and encoding it,
+//! What an event costs on its way in and out: parsing it, framing it, matching, editing and
+//! encoding it,
 //! against serde_json's borrowed parse of the same bytes.
 //!
 //! `cargo bench --bench event`
@@ -10,9 +11,10 @@ use std::hint::black_box;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use weir::internals::event::{
     Chunk, Documents, Edits, EncodeSettings, EventView, Head, Member, Original, Parsed, Scanner,
-    encode, parse, parse_rfc3339,
+    Span, encode, parse, parse_rfc3339,
 };
 use weir::internals::source::{FrameType, Framer, Other, Rejected, Visitor};
+use weir::internals::stages::{Keys, Match, MatchKey};
 
 use self::common::borrowed::Borrowed;
 
@@ -88,6 +90,72 @@ fn framing(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// An exact list a key, compared as weir did before there were patterns: with the six keys there
+/// were, set or not.
+struct ExactLists([(Option<Vec<String>>, fn(&Head) -> Span); 6]);
+
+impl ExactLists {
+    fn accepts(&self, of: Original<'_>) -> bool {
+        self.0.iter().all(|(wanted, span)| {
+            let content = &of.bytes[span(of.head).range()];
+            wanted.as_ref().is_none_or(|wanted| {
+                !content.contains(&b'\\') && wanted.iter().any(|one| one.as_bytes() == content)
+            })
+        })
+    }
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn keys(keys: &[(MatchKey, &[&str])]) -> Keys {
+    keys.iter().map(|(key, list)| (*key, texts(list))).collect()
+}
+
+/// Whether a stage sees an event: of exact lists, beside how they were compared before.
+fn matching(criterion: &mut Criterion) {
+    let mut bytes = EVENT.to_vec();
+    let mut members = Vec::new();
+    let Parsed::Event { head, .. } = parse(&mut bytes, &mut members) else {
+        panic!("the sample is an event");
+    };
+    let of = Original { bytes: &bytes, head: &head, members: &members };
+    let edits = Edits::default();
+    let view = EventView { of, edits: &edits };
+    let (types, reasons) = (["Normal", "Warning"], ["Killing", "Created", "Started", "Pulled"]);
+    let before = ExactLists([
+        (Some(texts(&types)), |head| head.type_text),
+        (Some(texts(&reasons)), |head| head.reason),
+        (None, |head| head.namespace),
+        (None, |head| head.regarding_kind),
+        (None, |head| head.regarding_name),
+        (None, |head| head.component),
+    ]);
+    let exact = keys(&[(MatchKey::Type, &types), (MatchKey::Reason, &reasons)]);
+    let now = Match { keys: exact.clone(), not: Vec::new() };
+    assert_eq!(now.accepts(view), before.accepts(of));
+    let mut group = criterion.benchmark_group("match");
+    group.bench_function("exact lists, as before there were patterns", |bencher| {
+        bencher.iter(|| black_box(&before).accepts(black_box(of)));
+    });
+    let patterns: [(&str, &[(MatchKey, &[&str])]); 3] = [
+        ("a prefix", &[(MatchKey::Namespace, &["kube-*"])]),
+        ("anywhere in the message", &[(MatchKey::Message, &["*Xid*", "*nvidia.com/gpu*"])]),
+        ("one character", &[(MatchKey::Reason, &["P?lled"])]),
+    ];
+    let cases = patterns.map(|(name, only)| (name, Match { keys: keys(only), not: Vec::new() }));
+    let excepted = Match { keys: Keys::default(), not: vec![exact] };
+    let cases =
+        [("exact lists", now), ("exact lists, excepted", excepted)].into_iter().chain(cases);
+    for (name, matches) in cases {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| black_box(&matches).accepts(black_box(view)));
+        });
+    }
+    group.finish();
+}
+
 /// One event to its document.
 fn encoding(criterion: &mut Criterion) {
     let mut bytes = EVENT.to_vec();
@@ -135,5 +203,5 @@ fn encoding(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, parsing, framing, encoding);
+criterion_group!(benches, parsing, framing, matching, encoding);
 criterion_main!(benches);

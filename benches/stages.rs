@@ -18,7 +18,7 @@ use weir::internals::ledger::{Held, Ledger};
 use weir::internals::metrics::Metrics;
 use weir::internals::shutdown::Shutdown;
 use weir::internals::stages::{
-    Chain, Compiler, LoadContext, Match, OnError, StageSettings, Wasi, load,
+    Chain, Compiler, LoadContext, Match, ModuleSettings, OnError, Wasi, load,
 };
 
 #[allow(dead_code)] // Shared with the tests, which use other parts.
@@ -42,7 +42,7 @@ impl Outbox for Away {
 
 fn chain(ledger: &Ledger, stages: &[Module<'_>]) -> Chain {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let settings = |(module, config): &Module<'_>| StageSettings {
+    let settings = |(module, config): &Module<'_>| ModuleSettings {
         name: (*module).to_owned(),
         module: here.join(format!("filters/dist/{module}.wasm")),
         matches: Match::default(),
@@ -52,7 +52,7 @@ fn chain(ledger: &Ledger, stages: &[Module<'_>]) -> Chain {
         wasi: Wasi::None,
         config: (*config).to_owned(),
     };
-    let settings: Vec<_> = stages.iter().map(settings).collect();
+    let settings: Vec<_> = stages.iter().map(|module| settings(module).into()).collect();
     let context = LoadContext {
         cache: here.join("target/tmp/compiled"),
         compiler: Compiler::InProcess,

@@ -98,8 +98,8 @@ pub mod source {
 /// See `src/stages/`.
 pub mod stages {
     pub use crate::stages::{
-        COMPILE_COMMAND, Chain, CompileLimits, Compiler, LoadContext, Match, OnError,
-        StageSettings, Wasi, load,
+        COMPILE_COMMAND, Chain, CompileLimits, Compiler, Keys, LoadContext, Match, MatchKey,
+        ModuleSettings, OnError, StageSettings, Wasi, load,
     };
 }
 

@@ -11,6 +11,7 @@ use super::{CommandError, LogArguments, preflight};
 use crate::config::Settings;
 use crate::pipeline::{self, Finished, RunError};
 use crate::source;
+use crate::stages::StageSettings;
 
 /// Run a pipeline until its source ends or a signal stops it
 ///
@@ -54,14 +55,20 @@ impl RunCommand {
 
 /// The first line of a log, for whoever reads it a year later.
 fn say_what_runs(config: &Path, settings: &Settings) {
-    let stages: Vec<&str> = settings.stages.iter().map(|stage| stage.name.as_str()).collect();
+    let stages: Vec<&str> = settings.stages.iter().map(StageSettings::name).collect();
     let target = settings.sink.target();
     let sink: Vec<String> = [Some(target.kind), target.index].into_iter().flatten().collect();
+    let selector = match &settings.source {
+        source::Settings::Kubernetes(kubernetes) => kubernetes.selector(),
+        source::Settings::File { .. } | source::Settings::Stdin => None,
+    };
+    let asked_for = selector.map(|selector| format!("{selector} (the rest is not received)"));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         config = %config.display(),
         pipeline = settings.name,
         source = settings.source.identity(),
+        asked_for,
         stages = stages.join(", "),
         sink = sink.join(" "),
         "starting"

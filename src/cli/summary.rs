@@ -6,7 +6,7 @@ use crate::config::{Settings, Workers, show_duration, show_size};
 use crate::kube::LeaseSettings;
 use crate::sink::OpenSearchSettings;
 use crate::source::Start;
-use crate::stages::{Description, StageSettings};
+use crate::stages::{Description, Keys, Match, StageSettings};
 use crate::{buffer, dead_letter, sink, source};
 
 /// One short line for each part of what would run.
@@ -18,8 +18,9 @@ pub(super) fn summary(settings: &Settings, modules: &[Description]) -> String {
     };
     line("pipeline", pipeline(settings));
     line("source", source(&settings.source));
-    for (stage, module) in settings.stages.iter().zip(modules) {
-        line("stage", self::stage(stage, module));
+    let mut modules = modules.iter();
+    for stage in &settings.stages {
+        line("stage", self::stage(stage, &mut modules));
     }
     line("buffer", buffer(&settings.buffer));
     line("sink", sink(&settings.sink));
@@ -46,15 +47,21 @@ fn pipeline(settings: &Settings) -> String {
 fn source(source: &source::Settings) -> String {
     match source {
         source::Settings::Kubernetes(kubernetes) => {
-            let namespaces = match &kubernetes.namespaces[..] {
-                [] => "all namespaces".to_owned(),
-                some => format!("namespaces {}", some.join(", ")),
+            let namespaces = match (&kubernetes.namespaces[..], &kubernetes.exclude_namespaces[..])
+            {
+                ([], []) => "all namespaces".to_owned(),
+                ([], excluded) => format!("all namespaces but {}", excluded.join(", ")),
+                (some, _) => format!("namespaces {}", some.join(", ")),
             };
+            let selector = kubernetes.field_selector.as_ref();
+            let selector = selector.map(|selector| format!(", field selector {selector}"));
+            let rest = kubernetes.selector().map(|_| ", the rest is not received");
             let start = match kubernetes.start {
                 Start::All => "",
                 Start::Now => ", from now on where no position is saved",
             };
-            format!("kubernetes, {namespaces}{start}")
+            let (selector, rest) = (selector.unwrap_or_default(), rest.unwrap_or_default());
+            format!("kubernetes, {namespaces}{selector}{rest}{start}")
         }
         source::Settings::File { path, follow } => {
             format!("file {}{}", path.display(), if *follow { ", followed" } else { "" })
@@ -63,29 +70,41 @@ fn source(source: &source::Settings) -> String {
     }
 }
 
-fn stage(stage: &StageSettings, module: &Description) -> String {
-    let matches = &stage.matches;
-    let keys = [
-        ("type", &matches.event_type),
-        ("reason", &matches.reason),
-        ("namespace", &matches.namespace),
-        ("kind", &matches.kind),
-        ("name", &matches.name),
-        ("component", &matches.component),
-    ];
-    let keys: String = keys
-        .iter()
-        .filter_map(|(key, list)| list.as_ref().map(|list| format!(", {key} {}", list.join("|"))))
-        .collect();
-    format!(
-        "{}: {}, {}{keys}, {} of CPU time a call, {} of memory, on error {}",
-        stage.name,
-        stage.module.display(),
-        powers(module),
-        show_duration(stage.timeout),
-        show_size(stage.memory),
-        stage.on_error.word()
-    )
+/// The line of a stage; of one with a module, it is the next of `modules`.
+fn stage<'m>(stage: &StageSettings, modules: &mut impl Iterator<Item = &'m Description>) -> String {
+    let name = stage.name();
+    match stage {
+        StageSettings::Drop { matches, .. } => {
+            let shown = matched(matches);
+            // Only exceptions.
+            let all = if matches.keys.iter().next().is_none() { "everything" } else { "" };
+            format!("{name}: drops {}", format!("{all}{shown}").trim_start_matches(", "))
+        }
+        StageSettings::Module(settings) => {
+            // Without a description it is not known what the module can do.
+            let powers = modules.next().map_or("", powers);
+            format!(
+                "{name}: {}, {powers}{}, {} of CPU time a call, {} of memory, on error {}",
+                settings.module.display(),
+                matched(&settings.matches),
+                show_duration(settings.timeout),
+                show_size(settings.memory),
+                settings.on_error.word()
+            )
+        }
+    }
+}
+
+/// What a stage sees, behind a comma each.
+fn matched(matches: &Match) -> String {
+    let keys = |keys: &Keys| -> Vec<String> {
+        keys.iter()
+            .map(|(key, texts)| format!("{} {}", key.word(), texts.collect::<Vec<_>>().join("|")))
+            .collect()
+    };
+    let only = keys(&matches.keys).into_iter();
+    let not = matches.not.iter().map(|not| format!("but not ({})", keys(not).join(", ")));
+    only.chain(not).map(|key| format!(", {key}")).collect()
 }
 
 fn buffer(buffer: &buffer::Settings) -> String {
@@ -177,21 +196,25 @@ fn opensearch(opensearch: &OpenSearchSettings) -> String {
 mod tests {
     use super::*;
     use crate::config::{self, Environment};
+    use crate::stages::ModuleSettings;
     use std::path::Path;
 
     fn summary_of(text: &str) -> String {
         let environment = Environment { cache: "/home/me/.cache/weir/modules".into() };
         let settings =
             config::parse(Path::new("etc/pipeline.toml"), text, &environment).unwrap().settings;
-        let describe = |(stage, power): (&StageSettings, &str)| Description {
-            name: stage.name.clone(),
-            module: stage.module.clone(),
+        let modules = settings.stages.iter().filter_map(|stage| match stage {
+            StageSettings::Module(module) => Some(module),
+            StageSettings::Drop { .. } => None,
+        });
+        let describe = |(module, power): (&ModuleSettings, &str)| Description {
+            name: module.name.clone(),
+            module: module.module.clone(),
             powers: vec!["event".into(), power.into()],
             reasons: Vec::new(),
             counters: Vec::new(),
         };
-        let modules: Vec<_> =
-            settings.stages.iter().zip(["discard", "edit"]).map(describe).collect();
+        let modules: Vec<_> = modules.zip(["discard", "edit"]).map(describe).collect();
         summary(&settings, &modules)
     }
 
@@ -226,6 +249,7 @@ mod tests {
         source       kubernetes, all namespaces
         stage        drop-normal: etc/../filters/dist/drop-normal.wasm, can drop events, type Normal, 50ms of CPU time a call, 16MiB of memory, on error keep
         stage        tag-gpu-failures: etc/../filters/dist/tag-gpu-failures.wasm, can change events, 50ms of CPU time a call, 16MiB of memory, on error keep
+        stage        drop-image-pulls: drops reason Pull*, but not (type Warning)
         buffer       16MiB in memory, then 2GiB in /var/lib/weir
         sink         opensearch https://opensearch.example:9200, index kube-events-{yyyy.MM.dd}, mode history, user "weir", password ***, trusts /etc/weir/ca.pem
         dead_letter  /var/lib/weir/dead-letter
@@ -242,6 +266,21 @@ mod tests {
         insta::assert_snapshot!(summary_of("name = 'p'\nsource = { kind = 'kubernetes', namespaces = ['a', 'b'] }\nsink = { kind = 'stdout' }"), @r"
         pipeline     p, workers auto
         source       kubernetes, namespaces a, b
+        buffer       16MiB in memory
+        sink         stdout
+        dead_letter  none: the first event that needs it stops the run
+        admin        0.0.0.0:9464
+        ");
+    }
+
+    #[test]
+    fn a_summary_tells_what_is_dropped_without_code_and_what_is_not_received() {
+        insta::assert_snapshot!(summary_of("name = 'p'\nsink = { kind = 'stdout' }\n[source]\nkind = 'kubernetes'\nexclude_namespaces = ['a', 'b']\nfield_selector = 'type!=Normal'\nstart = 'now'\n[[stage]]\nname = 'quiet'\ndrop = true\nmatch = { reason = ['Pull*', 'Created'], kind = ['Pod'], not = [{ name = ['web-*'], message = ['*GPU*'] }, { component = ['x'] }] }\n[[stage]]\nname = 'only-pods'\ndrop = true\n[stage.match.not]\nkind = ['Pod']\n[[stage]]\nname = 'm'\nmodule = 'm.wasm'\nmatch.not.kind = ['Pod']"), @r"
+        pipeline     p, workers auto
+        source       kubernetes, all namespaces but a, b, field selector type!=Normal, the rest is not received, from now on where no position is saved
+        stage        quiet: drops reason Pull*|Created, kind Pod, but not (message *GPU*, name web-*), but not (component x)
+        stage        only-pods: drops everything, but not (kind Pod)
+        stage        m: etc/m.wasm, can drop events, but not (kind Pod), 50ms of CPU time a call, 16MiB of memory, on error keep
         buffer       16MiB in memory
         sink         stdout
         dead_letter  none: the first event that needs it stops the run

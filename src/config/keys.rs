@@ -7,13 +7,14 @@
 use std::time::Duration;
 
 use super::rules::{
-    ADDRESS, CLUSTER, HOST, INDEX, LETTER_INDEX, NAME, NAMESPACE, PROXY, STAGE_NAME, USERNAME,
+    ADDRESS, CLUSTER, EXACT_NAMESPACE, FIELD_SELECTOR, HOST, INDEX, LETTER_INDEX, NAME, NAMESPACE,
+    PROXY, STAGE_NAME, USERNAME,
 };
 use super::table::{Key, Table, Type, key, one_of};
 use crate::opensearch::Compression;
 use crate::sink::{Duplicates, Mode, Template};
 use crate::source::Start;
-use crate::stages::{OnError, Wasi};
+use crate::stages::{MatchKey, OnError, Wasi};
 use crate::words::words;
 
 /// A call that takes longer would hold up its worker for too long.
@@ -80,6 +81,21 @@ static SOURCE: Table = Table {
         )
         .default("[]")
         .only(KUBERNETES),
+        key(
+            "exclude_namespaces",
+            Type::Texts { rule: EXACT_NAMESPACE, may_be_empty: true },
+            "Namespaces whose events the API server is asked not to send, where all others are \
+             watched: they are not received.",
+        )
+        .default("[]")
+        .only(KUBERNETES),
+        key(
+            "field_selector",
+            Type::Text(FIELD_SELECTOR),
+            "Which events the API server is asked to send, such as type!=Normal: FIELD=VALUE and \
+             FIELD!=VALUE, with commas between them; what it leaves out is not received.",
+        )
+        .only(KUBERNETES),
         key("start", one_of::<Start>(), "What to do when there is no saved position.")
             .default("\"all\"")
             .only(KUBERNETES),
@@ -92,7 +108,8 @@ static SOURCE: Table = Table {
 
 static STAGE: Table = Table {
     header: "[[stage]]",
-    doc: "A WebAssembly module that each event passes; stages run in the order of the file.",
+    doc: "What each event passes, in the order of the file: a WebAssembly module, or `drop = true`, \
+          which drops what it matches.",
     keys: &[
         key(
             "name",
@@ -100,20 +117,35 @@ static STAGE: Table = Table {
             "Its name, unique in the pipeline: a metric label; neither source nor sink.",
         )
         .required(),
-        key("module", Type::Module, "The component to load.").required(),
+        key(
+            "module",
+            Type::Module,
+            "The component to load; a stage with `drop = true` has none.",
+        )
+        .required()
+        .unless(DROP),
+        key(
+            DROP,
+            Type::Flag,
+            "Whether it has no module, and filters what it matches for the reason matched. It needs \
+             `match`, and takes no other key but `name`.",
+        )
+        .default("false")
+        .needs("match"),
         key(
             "match",
             Type::Section(&MATCH),
-            "Which events it sees, decided before the module is called; the others go on \
-             unchanged. Every key that is set must hold; the members of a list are alternatives; \
-             exact and case-sensitive.",
+            "Which events it sees, decided before a module is called; the others go on unchanged. \
+             Every key that is set must hold; the members of a list are alternatives. They are \
+             patterns for the whole text: * is any characters, ? one; case-sensitive.",
         ),
         key(
             "timeout",
             Type::Duration { min: Duration::from_millis(1), max: STAGE_TIMEOUT_MAX },
             "CPU time that one call may take.",
         )
-        .default("\"50ms\""),
+        .default("\"50ms\"")
+        .unless(DROP),
         key(
             "memory",
             // At least one page of WebAssembly.
@@ -121,36 +153,69 @@ static STAGE: Table = Table {
             "The most that one instance's memories and tables may take together; each worker has \
              an instance.",
         )
-        .default("\"16MiB\""),
+        .default("\"16MiB\"")
+        .unless(DROP),
         key("on_error", one_of::<OnError>(), "What happens to an event that the module failed on.")
-            .default("\"keep\""),
-        key("wasi", one_of::<Wasi>(), "Which part of WASI its module gets.").default("\"none\""),
+            .default("\"keep\"")
+            .unless(DROP),
+        key("wasi", one_of::<Wasi>(), "Which part of WASI its module gets.")
+            .default("\"none\"")
+            .unless(DROP),
         key(
             "config",
             Type::Free,
             "The module's own settings: it gets them as one JSON object, dates and times as \
              strings.",
         )
-        .default("{}"),
+        .default("{}")
+        .unless(DROP),
     ],
 };
 
-/// A list in which an event must find its own.
-const fn member(name: &'static str, doc: &'static str) -> Key {
-    key(name, Type::Texts { rule: super::rules::ANY, may_be_empty: false }, doc)
+/// The flag of a stage that has no module.
+pub(super) const DROP: &str = "drop";
+
+/// A list of patterns, one of which an event must match.
+const fn member(key_of: MatchKey, doc: &'static str) -> Key {
+    key(key_of.word(), Type::Texts { rule: super::rules::ANY, may_be_empty: false }, doc)
 }
+
+const TYPE: Key = member(MatchKey::Type, "The event's type, such as Normal or Warning.");
+const REASON: Key = member(MatchKey::Reason, "The event's reason, such as FailedScheduling.");
+const MESSAGE: Key = member(MatchKey::Message, "The event's message.");
+const EVENT_NAMESPACE: Key = member(
+    MatchKey::Namespace,
+    "The event's own namespace (metadata.namespace): of events about Nodes, default.",
+);
+const KIND: Key = member(MatchKey::Kind, "The kind of the regarded object, such as Pod.");
+const OBJECT_NAME: Key = member(MatchKey::Name, "The name of the regarded object.");
+const COMPONENT: Key =
+    member(MatchKey::Component, "The component that reported the event, such as kubelet.");
 
 static MATCH: Table = Table {
     header: "[stage.match]",
     doc: "Which events a stage sees.",
     keys: &[
-        member("type", "The event's type, such as Normal or Warning."),
-        member("reason", "The event's reason, such as FailedScheduling."),
-        member("namespace", "The event's namespace."),
-        member("kind", "The kind of the regarded object, such as Pod."),
-        member("name", "The name of the regarded object."),
-        member("component", "The component that reported the event, such as kubelet."),
+        TYPE,
+        REASON,
+        MESSAGE,
+        EVENT_NAMESPACE,
+        KIND,
+        OBJECT_NAME,
+        COMPONENT,
+        key(
+            "not",
+            Type::Alternatives(&NOT),
+            "Exceptions: a table of the same keys, which must all hold, or a list of such tables, \
+             which are alternatives. What one of them matches is not matched.",
+        ),
     ],
+};
+
+static NOT: Table = Table {
+    header: "[stage.match.not]",
+    doc: "Which of the events that match are excepted.",
+    keys: &[TYPE, REASON, MESSAGE, EVENT_NAMESPACE, KIND, OBJECT_NAME, COMPONENT],
 };
 
 static BUFFER: Table = Table {

@@ -15,6 +15,7 @@
 //! - `schema` writes the same declaration as JSON Schema.
 
 mod diagnostic;
+mod field_selector;
 mod index;
 mod input;
 mod json;

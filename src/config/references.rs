@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use super::diagnostic::Location;
 use super::input::Input;
-use super::keys::{STAGE_MEMORY_MAX, STAGE_TIMEOUT_MAX};
+use super::keys::{DROP, STAGE_MEMORY_MAX, STAGE_TIMEOUT_MAX};
 use super::parts::Parts;
 use super::section::Section;
 use crate::secret::Secret;
-use crate::stages::{Match, OnError, StageSettings, Wasi};
+use crate::stages::{Match, ModuleSettings, OnError, Wasi};
 use crate::{sink, source};
 
 /// What a configuration names outside of itself. A value that has been diagnosed is left out: one
@@ -48,7 +48,7 @@ pub struct Reference<T> {
 pub struct StageReference {
     /// How to load it. What is wrong with its other keys has been told: here it is as large as it
     /// may be.
-    pub settings: StageSettings,
+    pub settings: ModuleSettings,
     /// Where its `module` is.
     pub module: Location,
     /// Where its `[stage.config]` is, or its header when it has none.
@@ -94,10 +94,10 @@ pub(super) fn of(input: &Input<'_>, root: &Section, parts: &Parts) -> References
 /// A stage whose module can be loaded and configured. That its bounds are wrong is no reason to say
 /// that its module breaks them.
 fn loadable(input: &Input<'_>, index: usize, section: &Section) -> Option<StageReference> {
-    if input.is_wrong(section.at("module")) {
+    if input.is_wrong(section.at("module")) || section.flag(DROP) == Some(true) {
         return None;
     }
-    let settings = StageSettings {
+    let settings = ModuleSettings {
         name: section.text("name").unwrap_or_else(|| format!("number {}", index + 1)),
         module: section.path("module")?,
         matches: Match::default(),

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use http::Uri;
 
-use super::index;
 use super::table::Rule;
+use super::{field_selector, index};
 use crate::opensearch::ProxySetting;
 
 /// Any text.
@@ -21,6 +21,9 @@ pub(super) const NAME: Rule =
 
 /// <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names>
 pub(super) const NAMESPACE: Rule = NAME;
+
+/// The same, where people expect patterns.
+pub(super) const EXACT_NAMESPACE: Rule = Rule { check: exact_namespace, pattern: NAME.pattern };
 
 /// A stage's name: a metric label. It stands beside `source` and `sink` as what refused a dead
 /// letter.
@@ -48,6 +51,9 @@ pub(super) const PROXY: Rule = Rule {
     },
     pattern: None,
 };
+
+/// What the API server is asked to send.
+pub(super) const FIELD_SELECTOR: Rule = Rule { check: field_selector::check, pattern: None };
 
 /// An index name with at most one date.
 pub(super) const INDEX: Rule = Rule { check: |text| index::parse(text).map(|_| ()), pattern: None };
@@ -87,6 +93,17 @@ fn label(text: &str) -> Result<(), String> {
         return Ok(());
     }
     Err("must be 1 to 63 of a-z, 0-9 and `-`, and neither begin nor end with `-`".into())
+}
+
+fn exact_namespace(text: &str) -> Result<(), String> {
+    if text.contains(['*', '?']) {
+        return Err(
+            "must be the exact name of a namespace: for a pattern, write a [[stage]] with \
+                    `drop = true` and `match = { namespace = [\"kube-*\"] }`"
+                .into(),
+        );
+    }
+    label(text)
 }
 
 fn stage_name(text: &str) -> Result<(), String> {

@@ -261,11 +261,12 @@ fn expected(kind: &Type) -> String {
         Type::Free => "a table".into(),
         Type::Section(table) => format!("one table: {}", table.header),
         Type::Sections(table) => format!("an array of tables: {}", table.header),
+        Type::Alternatives(_) => "a table or a list of tables".into(),
     }
 }
 
 /// What a value is; never the value itself.
-fn described(value: &DeValue<'_>) -> &'static str {
+pub(super) fn described(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(text) if text.is_empty() => "an empty string",
         DeValue::String(_) => "a string",

@@ -29,14 +29,32 @@ fn table(spec: &Table) -> Value {
         "additionalProperties": false,
         "properties": properties,
     });
-    let required = required(spec, |key| key.only.is_empty());
+    let required = required(spec, |key| key.only.is_empty() && key.unless.is_none());
     if !required.is_empty() {
         schema["required"] = required.into();
     }
     if let Some(Type::OneOf(kinds)) = spec.key("kind").map(|key| &key.kind) {
         schema["allOf"] = kinds.iter().map(|kind| only_of_kind(spec, kind.text)).collect();
     }
+    if let Some(flag) = spec.keys.iter().find_map(|key| key.unless) {
+        schema["allOf"] = vec![only_without(spec, flag)].into();
+    }
     schema
+}
+
+/// What holds when a flag is true: the keys that may not stand beside it are refused, and the table
+/// that it needs is there and not empty; and otherwise.
+fn only_without(spec: &Table, flag: &str) -> Value {
+    let others = spec.keys.iter().filter(|key| key.unless == Some(flag));
+    let mut properties: Map<String, Value> =
+        others.map(|key| (key.name.to_owned(), false.into())).collect();
+    let needed = spec.key(flag).and_then(|key| key.needs);
+    properties.extend(needed.map(|name| (name.to_owned(), json!({ "minProperties": 1 }))));
+    json!({
+        "if": { "properties": { flag: { "const": true } }, "required": [flag] },
+        "then": { "properties": properties, "required": Vec::from_iter(needed) },
+        "else": { "required": required(spec, |key| key.unless == Some(flag)) },
+    })
 }
 
 /// What holds when `kind` is this one: other kinds' keys are refused, its own required.
@@ -100,6 +118,11 @@ fn kind(kind: &Type) -> Value {
         Type::Free => json!({ "type": "object" }),
         Type::Section(spec) => table(spec),
         Type::Sections(spec) => json!({ "type": "array", "items": table(spec) }),
+        Type::Alternatives(spec) => {
+            let mut one = table(spec);
+            one["minProperties"] = 1.into();
+            json!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+        }
     }
 }
 

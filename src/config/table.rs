@@ -26,6 +26,10 @@ pub(super) struct Key {
     pub(super) presence: Presence,
     /// For which values of the table's `kind` it may stand; empty: for all.
     pub(super) only: &'static [&'static str],
+    /// The flag of its table beside which, when that is true, it neither stands nor is missed.
+    pub(super) unless: Option<&'static str>,
+    /// Of a flag: the table that must stand beside it when it is true, and not be empty.
+    pub(super) needs: Option<&'static str>,
 }
 
 /// What happens when a key is absent.
@@ -86,6 +90,8 @@ pub(super) enum Type {
     Section(&'static Table),
     /// An array of tables.
     Sections(&'static Table),
+    /// A table or a list of tables, none of them empty.
+    Alternatives(&'static Table),
 }
 
 /// What a text must keep.
@@ -123,7 +129,7 @@ pub(super) const fn one_of<W: Words>() -> Type {
 
 /// An optional key of every `kind`; methods say otherwise.
 pub(super) const fn key(name: &'static str, kind: Type, doc: &'static str) -> Key {
-    Key { name, kind, doc, presence: Presence::Optional, only: &[] }
+    Key { name, kind, doc, presence: Presence::Optional, only: &[], unless: None, needs: None }
 }
 
 impl Key {
@@ -137,6 +143,14 @@ impl Key {
 
     pub(super) const fn only(self, kinds: &'static [&'static str]) -> Key {
         Key { only: kinds, ..self }
+    }
+
+    pub(super) const fn unless(self, flag: &'static str) -> Key {
+        Key { unless: Some(flag), ..self }
+    }
+
+    pub(super) const fn needs(self, table: &'static str) -> Key {
+        Key { needs: Some(table), ..self }
     }
 
     /// The word that stands for it when it is absent, if it is a key of words that has one.

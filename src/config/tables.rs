@@ -2,7 +2,7 @@
 //! absent, and a diagnostic for everything that is wrong.
 //!
 //! Invariant: a key that is required or has a default, and yet is missing in the [`Section`] that
-//! comes out, has been diagnosed.
+//! comes out, has been diagnosed, or may not stand beside a flag that is true.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,11 +25,8 @@ pub(super) fn read(input: &mut Input<'_>, spec: &Table, table: &DeTable<'_>, at:
             unknown(input, spec, name.get_ref(), name.span().start);
             continue;
         };
-        if let Some(kind) = kind.filter(|kind| !applies(key, kind)) {
-            let only = key.only.join("\" or \"");
-            let text =
-                format!("`{}` is for kind = \"{only}\", and this kind is \"{kind}\"", key.name);
-            input.error(name.span().start, text);
+        if let Some(why) = out_of_place(key, kind, table) {
+            input.error(name.span().start, why);
             continue;
         }
         section.in_file.insert(key.name);
@@ -37,8 +34,18 @@ pub(super) fn read(input: &mut Input<'_>, spec: &Table, table: &DeTable<'_>, at:
         if let Some(value) = self::value(input, key, value) {
             section.values.insert(key.name, At { value, at, given: true });
         }
+        if let Some(needed) =
+            key.needs.filter(|needed| is_set(table, key.name) && lacks(table, needed))
+        {
+            let text =
+                format!("`{} = true` needs a `{needed}` that is not empty beside it", key.name);
+            input.error(at, text);
+        }
     }
     for key in spec.keys.iter().filter(|key| !table.contains_key(key.name)) {
+        if key.unless.is_some_and(|flag| is_set(table, flag)) {
+            continue;
+        }
         if let Some(value) = absent(input, spec, key, kind, at) {
             section.values.insert(key.name, At { value, at, given: false });
         }
@@ -54,6 +61,16 @@ fn value(input: &mut Input<'_>, key: &Key, value: &Spanned<DeValue<'_>>) -> Opti
         }
         (Type::Sections(spec), DeValue::Array(items)) => {
             read_all(input, spec, items).map(Value::Sections)
+        }
+        (Type::Alternatives(spec), DeValue::Table(_)) => {
+            alternatives(input, key, spec, std::slice::from_ref(value)).map(Value::Sections)
+        }
+        (Type::Alternatives(_), DeValue::Array(items)) if items.is_empty() => {
+            input.error(at, format!("`{}` must not be an empty list", key.name));
+            None
+        }
+        (Type::Alternatives(spec), DeValue::Array(items)) => {
+            alternatives(input, key, spec, items).map(Value::Sections)
         }
         _ => scalar::read(input, key, value),
     }
@@ -71,6 +88,36 @@ fn read_all(
         match item.get_ref().as_table() {
             Some(table) => sections.push(read(input, spec, table, at)),
             None => input.error(at, format!("must be a table: write {}", spec.header)),
+        }
+    }
+    (sections.len() == items.len()).then_some(sections)
+}
+
+/// The tables of a key that takes one or several.
+fn alternatives(
+    input: &mut Input<'_>,
+    key: &Key,
+    spec: &Table,
+    items: &[Spanned<DeValue<'_>>],
+) -> Option<Vec<Section>> {
+    let mut sections = Vec::new();
+    for item in items {
+        let at = item.span().start;
+        match item.get_ref() {
+            DeValue::Table(table) if table.is_empty() => {
+                input.error(
+                    at,
+                    format!(
+                        "`{}` must not be an empty table: it would except every event",
+                        key.name
+                    ),
+                );
+            }
+            DeValue::Table(table) => sections.push(read(input, spec, table, at)),
+            other => {
+                let (name, found) = (key.name, scalar::described(other));
+                input.error(at, format!("an entry of `{name}` must be a table, not {found}"));
+            }
         }
     }
     (sections.len() == items.len()).then_some(sections)
@@ -123,6 +170,28 @@ fn unknown(input: &mut Input<'_>, spec: &Table, name: &str, at: usize) {
         text += &format!("; there are {}", known.join(", "));
     }
     input.error(at, text);
+}
+
+/// Why a key may not stand in this table, if it may not.
+fn out_of_place(key: &Key, kind: Option<&str>, table: &DeTable<'_>) -> Option<String> {
+    let name = key.name;
+    if let Some(kind) = kind.filter(|kind| !applies(key, kind)) {
+        let only = key.only.join("\" or \"");
+        return Some(format!("`{name}` is for kind = \"{only}\", and this kind is \"{kind}\""));
+    }
+    let flag = key.unless.filter(|flag| is_set(table, flag))?;
+    Some(format!("`{name}` may not stand beside `{flag} = true`: leave one of them out"))
+}
+
+/// Whether a flag is true.
+fn is_set(table: &DeTable<'_>, flag: &str) -> bool {
+    table.get(flag).and_then(|value| value.get_ref().as_bool()) == Some(true)
+}
+
+/// Whether a table is not there, or empty.
+fn lacks(table: &DeTable<'_>, name: &str) -> bool {
+    let inner = table.get(name).map(|value| value.get_ref());
+    inner.is_none_or(|value| value.as_table().is_some_and(|inner| inner.is_empty()))
 }
 
 /// The table's `kind`, given or default, where it is one that there is.

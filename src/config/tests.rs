@@ -42,7 +42,7 @@ mod diagnostics {
         insta::assert_snapshot!(diagnostics("name='p'\n[source]\nkind = 'file'\n[sink]\nkind = 'opensearch'\n[[stage]]"), @r"
         etc/pipeline.toml:2:1: error: missing required key `path` in [source]: The file to read.
         etc/pipeline.toml:4:1: error: missing required key `hosts` in [sink]: Base URLs of nodes of one cluster, http or https.
-        etc/pipeline.toml:6:1: error: missing required key `module` in [[stage]]: The component to load.
+        etc/pipeline.toml:6:1: error: missing required key `module` in [[stage]]: The component to load; a stage with `drop = true` has none.
         etc/pipeline.toml:6:1: error: missing required key `name` in [[stage]]: Its name, unique in the pipeline: a metric label; neither source nor sink.
         ");
         insta::assert_snapshot!(diagnostics("name='p'\n[source]\nfollow = true\n[sink]\n"), @r"
@@ -91,7 +91,7 @@ mod diagnostics {
         insta::assert_snapshot!(diagnostics("name = 'p'\n[source]\nkind = 'stdin'\nworkers = 2\nhosts = ['http://a']\nxyzzy = 1\n[sink]\nkind = 'stdout'"), @r"
         etc/pipeline.toml:4:1: error: unknown key `workers` in [source]; it belongs at the top level
         etc/pipeline.toml:5:1: error: unknown key `hosts` in [source]; it belongs in [sink]
-        etc/pipeline.toml:6:1: error: unknown key `xyzzy` in [source]; there are `kind`, `namespaces`, `start`, `path`, `follow`
+        etc/pipeline.toml:6:1: error: unknown key `xyzzy` in [source]; there are `kind`, `namespaces`, `exclude_namespaces`, `field_selector`, `start`, `path`, `follow`
         ");
     }
 
@@ -202,6 +202,68 @@ mod diagnostics {
         insta::assert_snapshot!(diagnostics("name='p'\nsource = { kind = 'kubernetes', namespaces = ['a', 'a'] }\nsink.kind = 'stdout'\n[[stage]]\nname='a'\nmodule='m'\n[[stage]]\nname='a'\nmodule='m'"), @r#"
         etc/pipeline.toml:2:46: error: `namespaces` names a namespace twice
         etc/pipeline.toml:8:6: error: the stage name "a" is taken by the stage in line 5
+        "#);
+    }
+
+    #[test]
+    fn a_stage_that_drops_has_a_match_and_no_key_of_a_module() {
+        insta::assert_snapshot!(problems_with("[[stage]]\nname = 'a'\ndrop = true\nmodule = 'm'\ntimeout = '1s'\nmemory = '1MiB'\non_error = 'drop'\nwasi = 'stub'\n[stage.config]\na = 1"), @r"
+        etc/pipeline.toml:6:8: error: `drop = true` needs a `match` that is not empty beside it
+        etc/pipeline.toml:7:1: error: `module` may not stand beside `drop = true`: leave one of them out
+        etc/pipeline.toml:8:1: error: `timeout` may not stand beside `drop = true`: leave one of them out
+        etc/pipeline.toml:9:1: error: `memory` may not stand beside `drop = true`: leave one of them out
+        etc/pipeline.toml:10:1: error: `on_error` may not stand beside `drop = true`: leave one of them out
+        etc/pipeline.toml:11:1: error: `wasi` may not stand beside `drop = true`: leave one of them out
+        etc/pipeline.toml:12:8: error: `config` may not stand beside `drop = true`: leave one of them out
+        ");
+        insta::assert_snapshot!(problems_with("[[stage]]\nname = 'a'\ndrop = true\nmatch = {}\n[[stage]]\nname = 'b'\ndrop = 'yes'\n[[stage]]\ndrop = true\nmatch = { type = [] }\n[[stage]]\nname = 'c'\ndrop = false\nmatch.type = ['x']"), @r"
+        etc/pipeline.toml:6:8: error: `drop = true` needs a `match` that is not empty beside it
+        etc/pipeline.toml:8:1: error: missing required key `module` in [[stage]]: The component to load; a stage with `drop = true` has none.
+        etc/pipeline.toml:10:8: error: `drop` must be true or false, not a string
+        etc/pipeline.toml:11:1: error: missing required key `name` in [[stage]]: Its name, unique in the pipeline: a metric label; neither source nor sink.
+        etc/pipeline.toml:13:18: error: `type` must not be an empty list
+        etc/pipeline.toml:14:1: error: missing required key `module` in [[stage]]: The component to load; a stage with `drop = true` has none.
+        ");
+        insta::assert_snapshot!(problems_with("[[stage]]\nname = 'a'\ndrop = true\nmatch.type = ['x']\n[[stage]]\nname = 'a'\ndrop = true\nmatch.not.type = ['x']"), @r#"etc/pipeline.toml:9:8: error: the stage name "a" is taken by the stage in line 5"#);
+    }
+
+    #[test]
+    fn exceptions_are_tables_that_are_not_empty_and_have_none_of_their_own() {
+        insta::assert_snapshot!(problems_with("stage = [{ name = 'a', drop = true, match = { not = {} } }, { name = 'b', drop = true, match = { not = [] } }, { name = 'c', drop = true, match = { not = [{}, 'x', { typ = ['x'] }] } }]"), @r"
+        etc/pipeline.toml:4:53: error: `not` must not be an empty table: it would except every event
+        etc/pipeline.toml:4:104: error: `not` must not be an empty list
+        etc/pipeline.toml:4:156: error: `not` must not be an empty table: it would except every event
+        etc/pipeline.toml:4:160: error: an entry of `not` must be a table, not a string
+        etc/pipeline.toml:4:167: error: unknown key `typ` in [stage.match.not]; did you mean `type`?
+        ");
+        insta::assert_snapshot!(problems_with("stage = [{ name = 'a', drop = true, match = { not = { not = { type = ['x'] } } } }, { name = 'b', drop = true, match = { not = 'x' } }, { name = 'c', drop = true, match = { not = { type = [], reason = 'x' } } }]"), @r"
+        etc/pipeline.toml:4:55: error: unknown key `not` in [stage.match.not]; it belongs in [stage.match]
+        etc/pipeline.toml:4:128: error: `not` must be a table or a list of tables, not a string
+        etc/pipeline.toml:4:189: error: `type` must not be an empty list
+        etc/pipeline.toml:4:202: error: `reason` must be a list of strings, not a string
+        ");
+    }
+
+    #[test]
+    fn what_the_api_server_is_asked_for_is_what_it_can_select() {
+        let kubernetes = |keys: &str| {
+            diagnostics(&format!(
+                "name = 'p'\nsink.kind = 'stdout'\n[source]\nkind = 'kubernetes'\n{keys}"
+            ))
+        };
+        insta::assert_snapshot!(kubernetes("namespaces = ['a']\nexclude_namespaces = ['b']"), @"etc/pipeline.toml:6:22: error: `exclude_namespaces` may not stand beside `namespaces`, which leaves out all others");
+        insta::assert_snapshot!(kubernetes("exclude_namespaces = ['b', 'kube-*', 'b']"), @r#"etc/pipeline.toml:5:28: error: an entry of `exclude_namespaces` must be the exact name of a namespace: for a pattern, write a [[stage]] with `drop = true` and `match = { namespace = ["kube-*"] }`"#);
+        insta::assert_snapshot!(kubernetes("exclude_namespaces = ['b', 'b']"), @"etc/pipeline.toml:5:22: error: `exclude_namespaces` names a namespace twice");
+        insta::assert_snapshot!(kubernetes("field_selector = ''"), @"etc/pipeline.toml:5:18: error: `field_selector` must not be empty: leave it out to select every event");
+        insta::assert_snapshot!(kubernetes("field_selector = 'type!=Normal, reason!=Pulled'"), @r#"etc/pipeline.toml:5:18: error: `field_selector` names " reason", and the API server selects events by `type`, `reason`, `source`, `reportingComponent`, `metadata.name`, `metadata.namespace`, `involvedObject.kind`, `involvedObject.namespace`, `involvedObject.name`, `involvedObject.uid`, `involvedObject.apiVersion`, `involvedObject.resourceVersion`, `involvedObject.fieldPath` only; write it without spaces"#);
+        insta::assert_snapshot!(kubernetes("field_selector = 'message=x'"), @r#"etc/pipeline.toml:5:18: error: `field_selector` names "message", and the API server selects events by `type`, `reason`, `source`, `reportingComponent`, `metadata.name`, `metadata.namespace`, `involvedObject.kind`, `involvedObject.namespace`, `involvedObject.name`, `involvedObject.uid`, `involvedObject.apiVersion`, `involvedObject.resourceVersion`, `involvedObject.fieldPath` only"#);
+        insta::assert_snapshot!(kubernetes("field_selector = 'reasn=x'"), @r#"etc/pipeline.toml:5:18: error: `field_selector` names "reasn", and the API server selects events by `type`, `reason`, `source`, `reportingComponent`, `metadata.name`, `metadata.namespace`, `involvedObject.kind`, `involvedObject.namespace`, `involvedObject.name`, `involvedObject.uid`, `involvedObject.apiVersion`, `involvedObject.resourceVersion`, `involvedObject.fieldPath` only; did you mean `reason`?"#);
+        insta::assert_snapshot!(kubernetes("field_selector = 'type in (Normal, Warning)'"), @r#"etc/pipeline.toml:5:18: error: `field_selector` must be FIELD=VALUE or FIELD!=VALUE, several with commas between them that must all hold, and "type in (Normal" is not one"#);
+        insta::assert_snapshot!(kubernetes("field_selector = 'reason=a=b'"), @r#"etc/pipeline.toml:5:18: error: `field_selector` has the value "a=b": in a value, write `\=`, `\,` and `\\` for `=`, `,` and `\`, and no other backslash"#);
+        insta::assert_snapshot!(kubernetes(&format!("field_selector = 'reason!={}'", "x".repeat(4 << 10))), @"etc/pipeline.toml:5:18: error: `exclude_namespaces` and `field_selector` make a selector of 4104 bytes, and it goes into a URL, which may have 4096 of it: drop some of it in a [[stage]] with `drop = true`");
+        insta::assert_snapshot!(problems_with("source.field_selector = 'type!=Normal'\nsource.exclude_namespaces = ['a']"), @r#"
+        etc/pipeline.toml:4:8: error: `field_selector` is for kind = "kubernetes", and this kind is "stdin"
+        etc/pipeline.toml:5:8: error: `exclude_namespaces` is for kind = "kubernetes", and this kind is "stdin"
         "#);
     }
 
@@ -373,7 +435,7 @@ mod durable {
         ));
         assert_eq!(diagnostics, "");
         let settings = settings.unwrap();
-        let source = KubernetesSettings { namespaces: Vec::new(), start: Start::Now };
+        let source = KubernetesSettings { start: Start::Now, ..KubernetesSettings::default() };
         assert_eq!(settings.source, source::Settings::Kubernetes(source));
         let spool = SpoolSettings { path: "etc/spool".into(), disk: 2 << 30 };
         assert_eq!(settings.buffer, buffer::Settings { memory: 16 << 20, spool: Some(spool) });
@@ -425,13 +487,13 @@ mod durable {
 mod settings {
     use super::*;
     use crate::secret::Secret;
-    use crate::stages::{Match, OnError, StageSettings, Wasi};
+    use crate::stages::{Keys, Match, MatchKey, ModuleSettings, OnError, StageSettings, Wasi};
     use std::time::Duration;
 
     #[test]
     fn a_small_file_has_its_defaults() {
         let settings = parse_toml("name = 'p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\n[[stage]]\nname = 'a'\nmodule = 'm.wasm'").unwrap();
-        let stage = StageSettings {
+        let stage = ModuleSettings {
             name: "a".into(),
             module: "etc/m.wasm".into(),
             matches: Match::default(),
@@ -447,7 +509,7 @@ mod settings {
             workers: Workers::Auto,
             cache: "/home/me/.cache/weir/modules".into(),
             source: source::Settings::Stdin,
-            stages: vec![stage],
+            stages: vec![stage.into()],
             buffer: buffer::Settings::default(),
             sink: sink::Settings::Stdout,
             dead_letter: dead_letter::Settings::None,
@@ -458,20 +520,77 @@ mod settings {
         assert_eq!(settings, expected);
     }
 
+    fn keys(keys: &[(MatchKey, &[&str])]) -> Keys {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        keys.iter().map(|(key, list)| (*key, texts(list))).collect()
+    }
+
     #[test]
     fn what_a_stage_says_is_what_it_gets() {
         let settings = parse_toml("name = 'p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\n[[stage]]\nname = 'a'\nmodule = 'm.wasm'\nmatch = { reason = ['x'] }\ntimeout = '1s'\nmemory = 65536\non_error = 'dead-letter'\nwasi = 'stub'\nconfig = { a = 1 }").unwrap();
-        let stage = StageSettings {
+        let stage = ModuleSettings {
             name: "a".into(),
             module: "etc/m.wasm".into(),
-            matches: Match { reason: Some(vec!["x".into()]), ..Match::default() },
+            matches: Match { keys: keys(&[(MatchKey::Reason, &["x"])]), not: Vec::new() },
             timeout: Duration::from_secs(1),
             memory: 64 << 10,
             on_error: OnError::DeadLetter,
             wasi: Wasi::Stub,
             config: r#"{"a":1}"#.into(),
         };
-        assert_eq!(settings.stages, [stage]);
+        assert_eq!(settings.stages, [stage.into()]);
+    }
+
+    #[test]
+    fn a_stage_that_drops_is_what_it_matches_and_what_it_does_not() {
+        let settings = parse_toml(&valid("[[stage]]\nname = 'a'\ndrop = true\nmatch = { message = ['*x*'], namespace = ['kube-*', 'b'], not = { name = ['c'], type = ['d'] } }\n[[stage]]\nname = 'b'\ndrop = true\n[[stage.match.not]]\nkind = ['e']\n[[stage.match.not]]\ncomponent = ['f']")).unwrap();
+        let matches = Match {
+            keys: keys(&[(MatchKey::Message, &["*x*"]), (MatchKey::Namespace, &["kube-*", "b"])]),
+            not: vec![keys(&[(MatchKey::Type, &["d"]), (MatchKey::Name, &["c"])])],
+        };
+        let others = Match {
+            keys: Keys::default(),
+            not: vec![keys(&[(MatchKey::Kind, &["e"])]), keys(&[(MatchKey::Component, &["f"])])],
+        };
+        let drop = |name: &str, matches| StageSettings::Drop { name: name.into(), matches };
+        assert_eq!(settings.stages, [drop("a", matches), drop("b", others)]);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_one_selector_and_the_saved_position_does_not_name_it() {
+        let of = |keys: &str| {
+            let text =
+                format!("name = 'p'\nsink.kind = 'stdout'\n[source]\nkind = 'kubernetes'\n{keys}");
+            parse_toml(&text).unwrap().source
+        };
+        let selector = |source: &source::Settings| match source {
+            source::Settings::Kubernetes(kubernetes) => kubernetes.selector(),
+            other => panic!("{other:?}"),
+        };
+        let both = of("exclude_namespaces = ['a', 'b']\nfield_selector = 'type!=Normal,reason!=x'");
+        let joined = "metadata.namespace!=a,metadata.namespace!=b,type!=Normal,reason!=x";
+        assert_eq!(selector(&both).as_deref(), Some(joined));
+        let one =
+            of("namespaces = ['a']\nexclude_namespaces = []\nfield_selector = 'type!=Normal'");
+        assert_eq!(selector(&one).as_deref(), Some("type!=Normal"));
+        assert_eq!(
+            selector(&of("namespaces = []\nexclude_namespaces = ['a']")).as_deref(),
+            Some("metadata.namespace!=a")
+        );
+        assert_eq!(selector(&of("")), None);
+        assert_eq!(both.identity(), of("").identity());
+    }
+
+    #[test]
+    fn every_key_of_match_is_declared_and_no_other() {
+        let all: String = MatchKey::ALL.map(|key| format!("{} = ['x'], ", key.word())).concat();
+        let stage = "stage = [{ name = 'a', drop = true, match";
+        let settings = parse_toml(&valid(&format!("{stage} = {{ {all} not = {{ {all} }} }} }}]")));
+        let every: Keys =
+            MatchKey::ALL.map(|key| (key, vec!["x".to_owned()])).into_iter().collect();
+        let matches = Match { keys: every.clone(), not: vec![every] };
+        assert_eq!(settings.unwrap().stages, [StageSettings::Drop { name: "a".into(), matches }]);
+        insta::assert_snapshot!(problems_with(&format!("{stage} = {{ uid = ['x'] }} }}]")), @"etc/pipeline.toml:4:46: error: unknown key `uid` in [stage.match]; there are `type`, `reason`, `message`, `namespace`, `kind`, `name`, `component`, `not`");
     }
 
     #[test]
@@ -631,7 +750,7 @@ mod example {
     #[test]
     fn the_demo_is_valid() {
         let settings = parse_toml(DEMO).unwrap();
-        let names: Vec<&str> = settings.stages.iter().map(|stage| stage.name.as_str()).collect();
+        let names: Vec<&str> = settings.stages.iter().map(|stage| stage.name()).collect();
         assert_eq!(names, ["drop-normal", "tag-gpu-failures"]);
     }
 }

@@ -67,8 +67,23 @@ fn absolute(path: &Path) -> PathBuf {
 pub struct KubernetesSettings {
     /// Namespaces; empty means all, in one watch.
     pub namespaces: Vec<String>,
+    /// Namespaces whose events are not asked for, where all others are watched.
+    pub exclude_namespaces: Vec<String>,
+    /// Which events are asked for, as the API server reads it.
+    pub field_selector: Option<String>,
     /// Where to begin without a saved position.
     pub start: Start,
+}
+
+impl KubernetesSettings {
+    /// The field selector of every list and watch, if there is one: what it leaves out is not
+    /// received. Terms with commas between them must all hold.
+    pub(crate) fn selector(&self) -> Option<String> {
+        let excluded = self.exclude_namespaces.iter();
+        let terms = excluded.map(|name| format!("metadata.namespace!={name}"));
+        let terms: Vec<String> = terms.chain(self.field_selector.clone()).collect();
+        (!terms.is_empty()).then(|| terms.join(","))
+    }
 }
 
 words! {

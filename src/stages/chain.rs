@@ -17,6 +17,7 @@ use super::clock::TICK;
 use super::current::original;
 use super::failure::FailureKind;
 use super::instance::{Failure, Instance, Processed, Template};
+use super::loaded::{Shared, Step};
 use super::stage::{Cause, Stage};
 use crate::event::{Chunk, Edits, EventView, StageError};
 use crate::ledger::ReasonId;
@@ -40,18 +41,26 @@ pub(super) enum Verdict<'a> {
     DeadLetter { stage: &'a str, kind: FailureKind, detail: Cow<'static, str> },
 }
 
-/// Runs one event through `slots`. The failures that it survives, because the stage says `on_error
-/// = "keep"`, are appended to `errors`.
+/// Runs one event through the chain, with the `slots` of its modules. The failures that it
+/// survives, because the stage says `on_error = "keep"`, are appended to `errors`.
 pub(super) fn run_event<'a>(
     slots: &mut [Slot],
-    stages: &'a [Arc<Stage>],
+    chain: &'a Shared,
     chunk: &Arc<Chunk>,
     index: usize,
     edits: &mut Box<Edits>,
     errors: &mut Vec<StageError<'a>>,
 ) -> Verdict<'a> {
-    for (slot, stage) in slots.iter_mut().zip(stages) {
-        let (kind, detail) = match slot.run(chunk, index, edits) {
+    for step in &chain.steps {
+        let number = match step {
+            Step::Call(number) => *number,
+            Step::Drop(drop) => match drop.drops(EventView { of: original(chunk, index), edits }) {
+                Some(reason) => return Verdict::Drop(reason),
+                None => continue,
+            },
+        };
+        let stage = &chain.stages[number];
+        let (kind, detail) = match slots[number].run(chunk, index, edits) {
             Ran::Passed => continue,
             Ran::Dropped(reason) => return Verdict::Drop(reason),
             Ran::Failed(kind, detail) => (kind, detail),

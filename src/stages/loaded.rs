@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use wasmtime::Engine;
 
 use super::clock::Ticker;
+use super::drop::DropStage;
 use super::instance::{Instance, Template};
 use super::stage::Stage;
 
@@ -18,9 +19,19 @@ pub struct Chain(pub(super) Arc<Shared>);
 pub(super) struct Shared {
     pub(super) engine: Engine,
     pub(super) ticker: Ticker,
-    /// In order.
+    /// What an event passes, in order.
+    pub(super) steps: Vec<Step>,
+    /// The stages that call a module, in order.
     pub(super) stages: Vec<Arc<Stage>>,
+    /// Their modules.
     pub(super) loaded: Vec<Loaded>,
+}
+
+/// One stage of the chain.
+pub(super) enum Step {
+    /// The one with this number among those that call a module.
+    Call(usize),
+    Drop(DropStage),
 }
 
 /// One stage's module.
@@ -31,7 +42,7 @@ pub(super) struct Loaded {
     pub(super) first: Mutex<Option<Instance>>,
 }
 
-/// What a stage is and can do.
+/// What a stage with a module is and can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Description {
     /// Its name.
@@ -48,7 +59,7 @@ pub(crate) struct Description {
 }
 
 impl Chain {
-    /// What its stages are and can do, in order.
+    /// What its stages with modules are and can do, in order.
     pub(crate) fn describe(&self) -> Vec<Description> {
         let stages = self.0.stages.iter().zip(&self.0.loaded);
         let describe = |(stage, loaded): (&Arc<Stage>, &Loaded)| Description {
@@ -63,6 +74,11 @@ impl Chain {
 }
 
 impl Shared {
+    /// A chain without stages.
+    pub(super) fn new(engine: Engine, ticker: Ticker) -> Shared {
+        Shared { engine, ticker, steps: Vec::new(), stages: Vec::new(), loaded: Vec::new() }
+    }
+
     /// What one worker's instances are made from, in order. The first worker that asks gets those
     /// that loading made.
     pub(super) fn templates(&self) -> Vec<(Arc<Template>, Option<Instance>)> {

@@ -1,4 +1,5 @@
-//! The chain of WebAssembly modules that each event passes (docs/modules.md#the-host).
+//! The chain of stages that each event passes: WebAssembly modules (docs/modules.md#the-host), and
+//! stages that only drop what they match.
 //!
 //! Invariants:
 //!
@@ -12,7 +13,8 @@
 //! [`load()`] makes a [`Chain`] (`contract`, `compile`, `cache`, `loaded`), and the chain makes
 //! each [`Worker`]. A worker runs events through its slots (`chain`), one instance each
 //! (`instance`), whose imports are in `host` (and `wasi`) and whose store holds the current event
-//! (`current`). `clock` decides when to stop a call, `breaker` when to stop calling.
+//! (`current`). `clock` decides when to stop a call, `breaker` when to stop calling. `matcher` and
+//! `pattern` decide which events a stage sees; a stage without a module is in `drop`.
 
 mod breaker;
 mod cache;
@@ -21,6 +23,7 @@ mod clock;
 mod compile;
 mod contract;
 mod current;
+mod drop;
 mod engine;
 mod failure;
 mod host;
@@ -29,6 +32,7 @@ mod limits;
 mod load;
 mod loaded;
 mod matcher;
+mod pattern;
 mod stage;
 mod text;
 mod wasi;
@@ -43,6 +47,7 @@ pub use load::{LoadContext, load};
 pub(crate) use load::{LoadError, ModuleError};
 pub use loaded::Chain;
 pub(crate) use loaded::Description;
+pub use matcher::{Keys, Match, MatchKey};
 pub(crate) use worker::{Worker, WorkerError};
 
 use std::path::PathBuf;
@@ -52,7 +57,37 @@ use crate::words::words;
 
 /// One `[[stage]]` of `pipeline.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StageSettings {
+pub enum StageSettings {
+    /// It calls a module.
+    Module(ModuleSettings),
+    /// `drop = true`: it filters what it matches.
+    Drop {
+        /// Its name, unique in the pipeline: a metric label.
+        name: String,
+        /// Which events it drops; never empty.
+        matches: Match,
+    },
+}
+
+impl StageSettings {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            StageSettings::Module(module) => &module.name,
+            StageSettings::Drop { name, .. } => name,
+        }
+    }
+}
+
+impl From<ModuleSettings> for StageSettings {
+    fn from(module: ModuleSettings) -> StageSettings {
+        StageSettings::Module(module)
+    }
+}
+
+/// One `[[stage]]` with a module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleSettings {
     /// Its name, unique in the pipeline: a metric label.
     pub name: String,
     /// The component to load.
@@ -69,24 +104,6 @@ pub struct StageSettings {
     pub wasi: Wasi,
     /// `[stage.config]` as one JSON object.
     pub config: String,
-}
-
-/// `match`: every key that is set must hold; the members of a list are alternatives. Exact and
-/// case-sensitive.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Match {
-    /// `type`
-    pub event_type: Option<Vec<String>>,
-    /// `reason`
-    pub reason: Option<Vec<String>>,
-    /// `namespace`: `/metadata/namespace`
-    pub namespace: Option<Vec<String>>,
-    /// `kind`: `/involvedObject/kind`
-    pub kind: Option<Vec<String>>,
-    /// `name`: `/involvedObject/name`
-    pub name: Option<Vec<String>>,
-    /// `component`: `/source/component`, else `/reportingComponent`
-    pub component: Option<Vec<String>>,
 }
 
 words! {

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use prometheus::{Histogram, IntCounter, IntCounterVec};
 use tracing::{info, warn};
 
-use super::StageSettings;
+use super::ModuleSettings;
 use super::clock::Reading;
 use super::failure::{FailureKind, FailureLog, Line};
 use super::limits::{COUNTERS_MAX, LOG_RATE, NAME_BYTES_MAX, REASONS_MAX};
@@ -62,7 +62,7 @@ impl StageCounters {
 /// One stage, shared by its instances on all workers.
 #[derive(Debug)]
 pub(super) struct Stage {
-    pub(super) settings: StageSettings,
+    pub(super) settings: ModuleSettings,
     pub(super) counters: StageCounters,
     /// What events that `on_error = "drop"` dropped are counted as.
     pub(super) error_reason: ReasonId,
@@ -92,7 +92,7 @@ struct StageLog {
 const ERROR_REASON: &str = "error";
 impl Stage {
     pub(super) fn new(
-        settings: StageSettings,
+        settings: ModuleSettings,
         ledger: &Ledger,
         metrics: &StageMetrics,
         clock: fn() -> Reading,

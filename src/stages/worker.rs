@@ -166,14 +166,7 @@ impl Worker {
             self.edits.clear();
             errors.clear();
             let source = &chunk.bytes[event.source_bytes.clone()];
-            match run_event(
-                &mut self.slots,
-                &chain.stages,
-                chunk,
-                index,
-                &mut self.edits,
-                &mut errors,
-            ) {
+            match run_event(&mut self.slots, chain, chunk, index, &mut self.edits, &mut errors) {
                 Verdict::Drop(reason) => tally.filtered(reason, 1),
                 Verdict::Keep => {
                     let view = EventView { of: original(chunk, index), edits: &self.edits };

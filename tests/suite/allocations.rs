@@ -12,7 +12,7 @@ use weir::internals::health::Health;
 use weir::internals::ledger::{Held, Ledger};
 use weir::internals::metrics::Metrics;
 use weir::internals::shutdown::Shutdown;
-use weir::internals::stages::{Compiler, LoadContext, Match, OnError, StageSettings, Wasi, load};
+use weir::internals::stages::{Compiler, LoadContext, Match, ModuleSettings, OnError, Wasi, load};
 
 use crate::support::modules;
 
@@ -60,7 +60,7 @@ fn allocations(module: &[u8], config: &str, events: usize) -> u64 {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("module.wasm");
     std::fs::write(&path, module).unwrap();
-    let settings = StageSettings {
+    let settings = ModuleSettings {
         name: "drop-normal".to_owned(),
         module: path,
         matches: Match::default(),
@@ -75,7 +75,7 @@ fn allocations(module: &[u8], config: &str, events: usize) -> u64 {
     let cache = folder.path().join("cache");
     let context =
         LoadContext { cache, compiler: Compiler::InProcess, ledger: ledger.clone(), metrics };
-    let chain = load(&[settings], context).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let chain = load(&[settings.into()], context).unwrap_or_else(|errors| panic!("{errors:?}"));
     let (sender, mut works) = SourceSender::new(ledger.clone(), Default::default(), 1, 1);
     sender
         .send(modules::chunk((0..events).map(|n| modules::event(n, "Normal", "Pulled"))))

@@ -795,6 +795,23 @@ mod run {
         assert_eq!(line.remove("version").unwrap(), env!("CARGO_PKG_VERSION"));
         insta::assert_snapshot!(first, @r#"{"config":"p.toml","level":"INFO","message":"starting","pipeline":"events","sink":"file DIR/out.json","source":"file DIR/in.json","stages":"drop","target":"weir::cli::run"}"#);
     }
+
+    #[test]
+    fn a_run_begins_by_saying_what_is_not_received() {
+        let config = "name = 'p'\nsink.kind = 'stdout'\n[source]\nkind = 'kubernetes'\n\
+                      exclude_namespaces = ['a']\nfield_selector = 'type!=Normal'\n";
+        let folder = Folder::with(&[("p.toml", config), ("kubeconfig", "")]);
+        let mut command = folder.command(&["run", "--config", "p.toml"]);
+        let ended = folder.end_of(command.env("KUBECONFIG", folder.path().join("kubeconfig")));
+        assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+        let first = ended.stderr.lines().next().unwrap();
+        let first: serde_json::Value = serde_json::from_str(first).unwrap();
+        let asked_for = "metadata.namespace!=a,type!=Normal (the rest is not received)";
+        assert_eq!(
+            (&first["message"], &first["asked_for"]),
+            (&"starting".into(), &asked_for.into())
+        );
+    }
 }
 
 mod position {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use weir::internals::ledger::Ledger;
 use weir::internals::metrics::Metrics;
 use weir::internals::stages::{
-    COMPILE_COMMAND, CompileLimits, Compiler, LoadContext, Match, OnError, StageSettings, Wasi,
+    COMPILE_COMMAND, CompileLimits, Compiler, LoadContext, Match, ModuleSettings, OnError, Wasi,
     load,
 };
 
@@ -70,7 +70,7 @@ fn refusal(module: &[u8], limits: CompileLimits) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("it.wasm");
     std::fs::write(&path, module).unwrap();
-    let stage = StageSettings {
+    let stage = ModuleSettings {
         name: "it".to_owned(),
         module: path,
         matches: Match::default(),
@@ -87,7 +87,7 @@ fn refusal(module: &[u8], limits: CompileLimits) -> Option<String> {
         metrics: Metrics::new(&ledger).unwrap().stage,
         ledger,
     };
-    let errors = load(&[stage], context).err()?;
+    let errors = load(&[stage.into()], context).err()?;
     let folder = format!("{}/", folder.path().display());
     Some(errors.iter().map(|error| error.to_string().replace(&folder, "")).collect())
 }

@@ -14,14 +14,14 @@ use weir::internals::health::Health;
 use weir::internals::ledger::{Held, Ledger};
 use weir::internals::metrics::Metrics;
 use weir::internals::shutdown::Shutdown;
-use weir::internals::stages::{Compiler, LoadContext, Match, OnError, StageSettings, Wasi, load};
+use weir::internals::stages::{Compiler, LoadContext, Match, ModuleSettings, OnError, Wasi, load};
 
 use crate::support::{modules, repository};
 
-fn stage(module: &str, config: &str) -> StageSettings {
+fn stage(module: &str, config: &str) -> ModuleSettings {
     let path = repository().join("filters/dist").join(format!("{module}.wasm"));
     assert!(path.exists(), "{} is missing: run `make filters`", path.display());
-    StageSettings {
+    ModuleSettings {
         name: module.to_owned(),
         module: path,
         matches: Match::default(),
@@ -52,14 +52,15 @@ impl Outbox for Collect {
 type Filtered = Vec<((String, String), u64)>;
 
 /// The documents that come out, and how many events the stages dropped, by stage and reason.
-fn run(stages: &[StageSettings], events: &[String]) -> (Vec<String>, Filtered) {
+fn run(stages: &[ModuleSettings], events: &[String]) -> (Vec<String>, Filtered) {
     let ledger = Ledger::default();
     let metrics = Metrics::new(&ledger).unwrap().stage;
     // One cache for all tests: each module is compiled once.
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
     let context =
         LoadContext { cache, compiler: Compiler::InProcess, ledger: ledger.clone(), metrics };
-    let chain = load(stages, context).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let stages: Vec<_> = stages.iter().cloned().map(Into::into).collect();
+    let chain = load(&stages, context).unwrap_or_else(|errors| panic!("{errors:?}"));
     let (sender, mut works) = SourceSender::new(ledger.clone(), Default::default(), 1, 1);
     sender.send(modules::chunk(events)).unwrap();
     drop(sender);
@@ -225,7 +226,7 @@ impl std::io::Write for Log {
 }
 
 /// The documents of these events, and what is logged meanwhile.
-fn run_logged(stages: &[StageSettings], events: &[String]) -> (Vec<Value>, String) {
+fn run_logged(stages: &[ModuleSettings], events: &[String]) -> (Vec<Value>, String) {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -248,7 +249,7 @@ fn a_module_of_rusts_standard_library_for_wasip2_gets_nothing_from_wasi_but_a_lo
         );
         return;
     }
-    let stage = StageSettings { wasi: Wasi::Stub, ..stage("wasi-guest", "{}") };
+    let stage = ModuleSettings { wasi: Wasi::Stub, ..stage("wasi-guest", "{}") };
     let event = |reason| modules::event(1, "Warning", reason);
     let stages = std::slice::from_ref(&stage);
     let (documents, log) = run_logged(stages, &[event("BackOff")]);

@@ -30,6 +30,20 @@ fn its_configuration_passes_check() {
 }
 
 #[test]
+fn its_ways_to_drop_noise_pass_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("pipeline.toml");
+    let [source, stage] = blocks("toml")[1..] else { panic!("the README shows two ways") };
+    std::fs::write(&config, format!("name = \"p\"\nsink.kind = \"stdout\"\n{source}{stage}"))
+        .unwrap();
+    let weir = Command::new(env!("CARGO_BIN_EXE_weir")).arg("check").arg(&config).output().unwrap();
+    let shown = String::from_utf8(weir.stdout).unwrap() + &String::from_utf8(weir.stderr).unwrap();
+    assert!(weir.status.success(), "{shown}");
+    assert!(shown.contains("field selector type!=Normal, the rest is not received"), "{shown}");
+    assert!(shown.contains("noise: drops type Normal"), "{shown}");
+}
+
+#[test]
 fn its_commands_exist() {
     let makefile = std::fs::read_to_string(repository().join("Makefile")).unwrap();
     let help = Command::new(env!("CARGO_BIN_EXE_weir")).arg("--help").output().unwrap();

@@ -2,10 +2,15 @@
 //! test` starts both.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::{self as k8s, Namespace};
+use kube::Api;
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use tokio::sync::mpsc;
+use weir::internals::config;
 use weir::internals::event::{Event, Span};
 use weir::internals::handoff::{SourceSender, Work};
 use weir::internals::health::Health;
@@ -16,7 +21,7 @@ use weir::internals::process::Process;
 use weir::internals::shutdown::Shutdown;
 use weir::internals::source::{KubernetesSettings, SourceError, kubernetes};
 
-use crate::support::{Cluster, DEADLINE, client_as, version_of};
+use crate::support::{Cluster, DEADLINE, client_as, unique, version_of};
 
 /// Creates an event; answers its version.
 async fn create(cluster: &Cluster, name: &str) -> String {
@@ -64,13 +69,14 @@ impl Source {
     }
 
     fn with(client: kube::Client, cluster: &Cluster, chunks: usize) -> Source {
+        let namespaces = vec![cluster.namespace.clone()];
+        Source::run(client, KubernetesSettings { namespaces, ..Default::default() }, chunks)
+    }
+
+    fn run(client: kube::Client, settings: KubernetesSettings, chunks: usize) -> Source {
         let process = Process::new(Ledger::default(), Shutdown::default()).unwrap();
         let Process { ledger, tracker, metrics, health, shutdown, .. } = process.clone();
         let (sender, mut workers) = SourceSender::new(ledger, tracker, chunks, 1);
-        let settings = KubernetesSettings {
-            namespaces: vec![cluster.namespace.clone()],
-            ..Default::default()
-        };
         let task = tokio::spawn(async move {
             kubernetes::run(&settings, client, sender, Keeper::default(), process).await
         });
@@ -208,4 +214,93 @@ async fn a_missing_right_is_named_and_when_it_is_granted_the_source_becomes_read
     source.until_metric(r#"weir_source_state{state="watching"} 1"#).await;
     assert!(source.health.readiness().ok);
     source.end().await;
+}
+
+/// A namespace beside the test's own.
+async fn another_namespace(cluster: &Cluster) -> String {
+    let name = unique("weir-test-other");
+    let object = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
+    let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
+    namespaces.create(&PostParams::default(), &object).await.unwrap();
+    name
+}
+
+/// Creates an event in a namespace; answers its version.
+async fn create_in(
+    cluster: &Cluster,
+    namespace: &str,
+    (name, event_type, reason): (&str, &str, &str),
+) -> String {
+    let events: Api<k8s::Event> = Api::namespaced(cluster.client.clone(), namespace);
+    let event = json!({
+        "metadata": {"name": name}, "type": event_type, "reason": reason,
+        "involvedObject": {"kind": "Pod", "namespace": namespace, "name": "web"},
+    });
+    let event = serde_json::from_value(event).unwrap();
+    version_of(&events.create(&PostParams::default(), &event).await.unwrap())
+}
+
+#[tokio::test]
+async fn what_a_selector_and_excluded_namespaces_leave_out_is_neither_listed_nor_watched() {
+    let cluster = Cluster::with_namespace().await;
+    let (ours, other) = (cluster.namespace.clone(), another_namespace(&cluster).await);
+    // Of all that the cluster holds, only this test's: and what must be escaped.
+    let reason = format!("{}, 50% & + = #\u{e9}", unique("reason"));
+    let escaped = reason.replace(',', "\\,").replace('=', "\\=");
+    let settings = KubernetesSettings {
+        exclude_namespaces: vec![other.clone(), "kube-system".to_owned()],
+        field_selector: Some(format!("type!=Normal,reason={escaped}")),
+        ..Default::default()
+    };
+    let client = client_as(None).await;
+    let mut wanted = Vec::new();
+    let mut source = None;
+    for when in ["before", "after"] {
+        for (namespace, event_type, reason) in [
+            (&other, "Warning", reason.as_str()),
+            (&ours, "Normal", &reason),
+            (&ours, "Warning", "another reason"),
+        ] {
+            let name = unique(when);
+            create_in(&cluster, namespace, (&name, event_type, reason)).await;
+        }
+        wanted.push(create_in(&cluster, &ours, (when, "Warning", &reason)).await);
+        let run = || Source::run(client.clone(), settings.clone(), 4);
+        let source = source.get_or_insert_with(run);
+        source.until_seen(&wanted).await;
+        source.until_metric(r#"weir_source_state{state="watching"} 1"#).await;
+    }
+    // One that begins to be selected is an event of the watch; one that ceases to be, a deletion.
+    let becomes = async |name: &str, event_type: &str| {
+        let patch = Patch::Merge(json!({"type": event_type}));
+        cluster.events().patch(name, &PatchParams::default(), &patch).await.unwrap()
+    };
+    becomes("after", "Normal").await;
+    wanted.push(version_of(&becomes("after", "Warning").await));
+    let mut source = source.unwrap();
+    source.until_seen(&wanted).await;
+    let seen: Vec<String> = source.end().await.into_keys().collect();
+    wanted.sort();
+    assert_eq!(seen, wanted);
+}
+
+#[tokio::test]
+async fn weir_takes_the_fields_that_an_api_server_selects_by_and_no_others() {
+    let cluster = Cluster::with_namespace().await;
+    let object = ["kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"];
+    let object = object.map(|field| format!("involvedObject.{field}"));
+    let others = "type reason source reportingComponent metadata.name metadata.namespace message \
+                  count action metadata.uid reportingInstance reportingController source.component \
+                  source.host related.name regarding.kind Type";
+    for field in others.split(' ').map(str::to_owned).chain(object) {
+        for term in [format!("{field}=x"), format!("{field}!=x"), format!("{field}==")] {
+            let text = format!(
+                "name = 'p'\nsink.kind = 'stdout'\n\
+                 source = {{ kind = 'kubernetes', field_selector = '{term}' }}"
+            );
+            let taken = config::parse(Path::new("p.toml"), &text, &Default::default());
+            let listed = cluster.events().list(&ListParams::default().fields(&term).limit(1)).await;
+            assert_eq!(taken.is_ok(), listed.is_ok(), "{term}: {taken:?} {listed:?}");
+        }
+    }
 }

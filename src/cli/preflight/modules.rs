@@ -19,7 +19,7 @@ pub(super) fn load(
     let (mut descriptions, mut diagnostics) = (Vec::new(), Vec::new());
     // One by one: in a configuration with mistakes two may have the same name.
     for stage in &references.stages {
-        match stages::load(std::slice::from_ref(&stage.settings), context.clone()) {
+        match stages::load(&[stage.settings.clone().into()], context.clone()) {
             Ok(chain) => descriptions.extend(chain.describe()),
             Err(errors) => {
                 let of = |error| location(references, stage, error).error(error);

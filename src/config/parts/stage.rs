@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::config::input::Input;
+use crate::config::keys::DROP;
 use crate::config::section::Section;
-use crate::stages::{Match, StageSettings};
+use crate::stages::{Keys, Match, MatchKey, ModuleSettings, StageSettings};
 
 /// Diagnoses a name that two stages have.
 pub(super) fn unique_names(input: &mut Input<'_>, stages: &[Section]) {
@@ -28,22 +29,27 @@ pub(super) fn unique_names(input: &mut Input<'_>, stages: &[Section]) {
 }
 
 pub(super) fn build(section: &Section) -> Option<StageSettings> {
-    let matches = section.section("match")?;
-    Some(StageSettings {
-        name: section.text("name")?,
+    let (name, matches) = (section.text("name")?, matcher(section.section("match")?));
+    if section.flag(DROP)? {
+        return Some(StageSettings::Drop { name, matches });
+    }
+    Some(StageSettings::Module(ModuleSettings {
+        name,
         module: section.path("module")?,
-        matches: Match {
-            event_type: matches.texts("type"),
-            reason: matches.texts("reason"),
-            namespace: matches.texts("namespace"),
-            kind: matches.texts("kind"),
-            name: matches.texts("name"),
-            component: matches.texts("component"),
-        },
+        matches,
         timeout: section.duration("timeout")?,
         memory: section.size("memory")?,
         on_error: section.word("on_error")?,
         wasi: section.word("wasi")?,
         config: section.free("config")?,
-    })
+    }))
+}
+
+fn matcher(section: &Section) -> Match {
+    Match { keys: keys(section), not: section.sections("not").iter().map(keys).collect() }
+}
+
+fn keys(section: &Section) -> Keys {
+    let all = MatchKey::ALL.into_iter();
+    all.filter_map(|key| Some((key, section.texts(key.word())?))).collect()
 }

@@ -49,15 +49,14 @@ impl<'a> EventView<'a> {
         trusted::decode(self.content(field))
     }
 
-    /// Whether a member of the head is one of `texts`, byte for byte. Allocates only for one with
-    /// escapes.
-    pub(crate) fn is_one_of(&self, field: Field, texts: &[String]) -> bool {
+    /// Whether `test` holds for a member of the head: for its decoded text in UTF-8, which is empty
+    /// when it is absent, null or no string. Allocates only for one with escapes.
+    pub(crate) fn text_is(&self, field: Field, test: impl FnOnce(&[u8]) -> bool) -> bool {
         let content = self.content(field);
-        if content.contains(&b'\\') {
-            let text = trusted::decode(content);
-            return texts.iter().any(|one| *one == text);
+        match memchr::memchr(b'\\', content) {
+            None => test(content),
+            Some(_) => test(trusted::decode(content).as_bytes()),
         }
-        texts.iter().any(|one| one.as_bytes() == content)
     }
 
     /// `/series/count`, else `/count`, else 1. What is no number from 0 to 2³²−1 counts as absent.

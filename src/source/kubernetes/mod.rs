@@ -57,7 +57,7 @@ pub async fn run(
         tasks.spawn(
             Runner::new(
                 scope,
-                settings.start,
+                settings,
                 client.clone(),
                 (sender.clone(), keeper.clone()),
                 process.clone(),

@@ -19,7 +19,7 @@ use kube::Client;
 use kube::client::Body;
 use tokio::time::Instant;
 
-use super::super::Start;
+use super::super::{KubernetesSettings, Start};
 use super::frames::FrameCounts;
 use super::intake::Intake;
 use super::report::Reporter;
@@ -53,6 +53,8 @@ pub(super) struct Runner {
     keeper: Keeper,
     process: Process,
     start: Start,
+    /// The field selector of lists and watches.
+    selector: Option<String>,
     intake: Intake,
     reporter: Reporter,
     /// Its name for the liveness probe.
@@ -63,7 +65,7 @@ impl Runner {
     /// A runner that goes on where an earlier run was.
     pub(super) fn new(
         scope: Scope,
-        start: Start,
+        settings: &KubernetesSettings,
         client: Client,
         (sender, keeper): (SourceSender, Keeper),
         process: Process,
@@ -72,7 +74,8 @@ impl Runner {
         let counts = FrameCounts::new(&process.metrics.source);
         let task = format!("source ({scope})");
         let intake = Intake::new(scope, sender, counts, Instant::now().into_std());
-        Runner { client, keeper, process, start, intake, reporter, task }
+        let (start, selector) = (settings.start, settings.selector());
+        Runner { client, keeper, process, start, selector, intake, reporter, task }
     }
 
     /// Lists and watches until the drain begins, or the next part of the pipeline has ended.
@@ -136,7 +139,7 @@ impl Runner {
     }
 
     async fn identify(&mut self) -> Input {
-        let http = match self.intake.scope().request(&Request::Identity) {
+        let http = match self.intake.scope().request(&Request::Identity, None) {
             Ok(http) => http,
             Err(why) => return Input::Refused { status: 400, retry_after: None, message: why },
         };
@@ -173,7 +176,7 @@ impl Runner {
 
     /// Asks, and reads the answer to its end or until the machine wants to do something else.
     async fn exchange(&mut self, request: &Request) -> Result<Input, Closed> {
-        let http = match self.intake.scope().request(request) {
+        let http = match self.intake.scope().request(request, self.selector.as_deref()) {
             Ok(http) => http,
             Err(why) => return Ok(Input::Refused { status: 400, retry_after: None, message: why }),
         };

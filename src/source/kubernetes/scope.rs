@@ -41,8 +41,13 @@ impl Scope {
         }
     }
 
-    /// The HTTP request; an error for what cannot be a URL, such as a namespace with a space.
-    pub(super) fn request(&self, request: &Request) -> Result<http::Request<Body>, String> {
+    /// The HTTP request, for the events that the field selector selects; an error for what cannot
+    /// be a URL, such as a namespace with a space.
+    pub(super) fn request(
+        &self,
+        request: &Request,
+        selector: Option<&str>,
+    ) -> Result<http::Request<Body>, String> {
         let path = match self {
             Scope::All => "/api/v1/events".to_owned(),
             Scope::Namespace(name) => format!("/api/v1/namespaces/{name}/events"),
@@ -51,11 +56,14 @@ impl Scope {
         let made = match request {
             Request::List { limit, token } => {
                 let mut params = ListParams::default().limit(*limit);
+                params.field_selector = selector.map(str::to_owned);
                 params.continue_token.clone_from(token);
                 url.list(&params)
             }
             Request::Watch { from, timeout } => {
-                url.watch(&watch_params(*timeout), &from.to_string())
+                let mut params = watch_params(*timeout);
+                params.field_selector = selector.map(str::to_owned);
+                url.watch(&params, &from.to_string())
             }
             Request::Identity => return identity_request(),
         };
@@ -102,7 +110,17 @@ mod tests {
     use super::*;
 
     fn url(scope: &Scope, request: &Request) -> String {
-        scope.request(request).unwrap().uri().to_string()
+        scope.request(request, None).unwrap().uri().to_string()
+    }
+
+    #[test]
+    fn lists_and_watches_select_and_a_selector_cannot_leave_its_parameter() {
+        let selector = Some("metadata.namespace!=a,reason=x&limit=9#\\,+ \u{e9}");
+        let url = |request| Scope::All.request(&request, selector).unwrap().uri().to_string();
+        let from = Version::Number(41);
+        insta::assert_snapshot!(url(Request::List { limit: 500, token: Some("next".into()) }), @"/api/v1/events?&fieldSelector=metadata.namespace%21%3Da%2Creason%3Dx%26limit%3D9%23%5C%2C%2B+%C3%A9&limit=500&continue=next");
+        insta::assert_snapshot!(url(Request::Watch { from, timeout: Duration::from_secs(250) }), @"/api/v1/events?&watch=true&timeoutSeconds=250&fieldSelector=metadata.namespace%21%3Da%2Creason%3Dx%26limit%3D9%23%5C%2C%2B+%C3%A9&allowWatchBookmarks=true&resourceVersion=41");
+        insta::assert_snapshot!(url(Request::Identity), @"/api/v1/namespaces/kube-system");
     }
 
     #[test]
@@ -120,7 +138,7 @@ mod tests {
     fn a_namespace_that_cannot_stand_in_a_url_is_an_error_and_no_request() {
         assert!(
             Scope::Namespace("a b".into())
-                .request(&Request::List { limit: 1, token: None })
+                .request(&Request::List { limit: 1, token: None }, None)
                 .is_err()
         );
     }

@@ -119,7 +119,7 @@ impl Source {
             Action::AwaitRoom => Want::Room,
             Action::End => Want::End,
             Action::Request(request) => {
-                let http = self.intake.scope().request(request);
+                let http = self.intake.scope().request(request, None);
                 Want::Ask(
                     http.map_or_else(|why| unreachable!("{why}"), |http| http.uri().to_string()),
                 )

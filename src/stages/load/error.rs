@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 
-use crate::stages::StageSettings;
+use crate::stages::ModuleSettings;
 use crate::stages::cache::CacheError;
 use crate::stages::compile::CompileError;
 use crate::stages::contract::{ExportError, UnknownImport};
@@ -120,7 +120,7 @@ pub(super) enum StageError {
 }
 
 impl StageError {
-    pub(super) fn of(self, settings: &StageSettings) -> LoadError {
+    pub(super) fn of(self, settings: &ModuleSettings) -> LoadError {
         let (stage, module) = (settings.name.clone(), settings.module.clone());
         match self {
             StageError::Cache(error) => LoadError::Cache(error),

@@ -17,12 +17,13 @@ use super::cache::{Cache, FetchError};
 use super::clock::{Reading, Ticker};
 use super::compile::{Compiler, text};
 use super::contract::{powers, stage_exports, unknown_imports};
+use super::drop::DropStage;
 use super::engine::engine;
 use super::failure::FailureKind;
 use super::host::Offer;
 use super::instance::{Failure, Template};
 use super::limits::MODULE_BYTES_MAX;
-use super::loaded::{Chain, Loaded, Shared};
+use super::loaded::{Chain, Loaded, Shared, Step};
 use super::stage::{Cause, Stage};
 use super::{StageSettings, Wasi, wasi};
 use crate::ledger::Ledger;
@@ -62,16 +63,28 @@ pub(super) fn load_with_clock(
     let engine = engine().map_err(|error| broken(text(&error)))?;
     let offer = Offer::new(&engine).map_err(|error| broken(text(&error)))?;
     let ticker = Ticker::start(&engine).map_err(|error| broken(error.to_string()))?;
-    let mut chain = Shared { engine, ticker, stages: Vec::new(), loaded: Vec::new() };
-    if settings.is_empty() {
-        return Ok(Chain(Arc::new(chain))); // Needs no cache.
-    }
-    let cache = Cache::open(&context.cache).map_err(|error| vec![error.into()])?;
+    let mut chain = Shared::new(engine, ticker);
+    let mut cache = None; // Without a module none is needed.
     let mut errors = Vec::new();
     for settings in settings {
+        let settings = match settings {
+            StageSettings::Module(module) => module,
+            StageSettings::Drop { name, matches } => {
+                chain.steps.push(Step::Drop(DropStage::new(name, matches, &context.ledger)));
+                continue;
+            }
+        };
+        let cache = match &cache {
+            Some(cache) => cache,
+            None => {
+                let opened = Cache::open(&context.cache).map_err(|error| vec![error.into()])?;
+                cache.insert(opened)
+            }
+        };
         let stage = Stage::new(settings.clone(), &context.ledger, &context.metrics, clock);
-        match chain.load_stage(&stage, &cache, &context.compiler, &offer) {
+        match chain.load_stage(&stage, cache, &context.compiler, &offer) {
             Ok(loaded) => {
+                chain.steps.push(Step::Call(chain.stages.len()));
                 chain.stages.push(stage);
                 chain.loaded.push(loaded);
             }

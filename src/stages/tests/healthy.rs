@@ -23,6 +23,13 @@ const TAG: Guest<'static> = Guest {
         (i32.load8_u (i32.const 32))",
 };
 
+/// A `match` of these keys, each with an alternative that no event here has.
+fn only(keys: &[(MatchKey, &str)]) -> Match {
+    let list = |text: &str| vec!["Other".to_owned(), text.to_owned()];
+    let keys = keys.iter().map(|(key, text)| (*key, list(text))).collect();
+    Match { keys, not: Vec::new() }
+}
+
 #[test]
 fn the_host_offers_every_function_that_the_contract_has() {
     let bench = Bench::new();
@@ -83,12 +90,10 @@ fn what_does_not_match_is_not_called_and_matching_sees_edits() {
             (i32.load8_u (i32.const 32))",
         ..Guest::default()
     };
-    let list = |text: &str| Some(vec!["Other".to_owned(), text.to_owned()]);
     let mut edits = bench.stage("edits", set_reason);
-    edits.matches = Match { kind: list("Pod"), component: list("kubelet"), ..Match::default() };
+    edits.matches = only(&[(MatchKey::Kind, "Pod"), (MatchKey::Component, "kubelet")]);
     let mut tags = bench.stage("tags", TAG);
-    tags.matches =
-        Match { reason: list("Edited"), event_type: list("Warning"), ..Match::default() };
+    tags.matches = only(&[(MatchKey::Reason, "Edited"), (MatchKey::Type, "Warning")]);
     let pod = r#""involvedObject":{"kind":"Pod"},"type":"Warning""#;
     let events = vec![
         event(&format!(r#"{pod},"source":{{"component":"kubelet"}}"#)),
@@ -141,7 +146,7 @@ fn workers_share_the_events_and_have_instances_of_their_own() {
 #[test]
 fn what_the_source_refused_becomes_a_dead_letter_of_the_first_worker() {
     let bench = Bench::new();
-    let chain = bench.load(&[]).unwrap_or_else(|e| panic!("{e:?}"));
+    let chain = bench.load::<StageSettings>(&[]).unwrap_or_else(|e| panic!("{e:?}"));
     let mut events = chunk([event(r#""reason":"Good""#)]);
     let kind = crate::event::RejectionKind::Syntax;
     events.rejections.push(crate::event::Rejection::new(

@@ -9,7 +9,7 @@ use crate::stages::stage::Cause;
 /// and checks that the latter was not disturbed.
 fn run_beside_healthy(
     bench: &Bench,
-    mut hostile: StageSettings,
+    mut hostile: ModuleSettings,
     count: usize,
     on_error: OnError,
 ) -> Ran {
@@ -258,7 +258,7 @@ fn an_event_for_which_there_is_no_dead_letter_is_given_back_and_the_others_have_
     let bench = Bench::new();
     let mut traps = bench.stage("traps", TRAPS);
     traps.on_error = OnError::DeadLetter;
-    traps.matches.reason = Some(vec!["Bad".to_owned()]);
+    traps.matches.keys = [(MatchKey::Reason, vec!["Bad".to_owned()])].into_iter().collect();
     let chain = bench
         .load(&[bench.stage("drop-normal", DROP_NORMAL), traps])
         .unwrap_or_else(|e| panic!("{e:?}"));

@@ -1,6 +1,7 @@
 //! Stages as the pipeline runs them: events in through a sender, documents out at an outbox, and
 //! the ledger.
 
+mod dropped;
 mod healthy;
 mod hostile;
 mod refused;
@@ -54,12 +55,12 @@ impl Bench {
     }
 
     /// A stage of this module, as the defaults have it but for the timeout.
-    fn stage(&self, name: &str, guest: Guest<'_>) -> StageSettings {
+    fn stage(&self, name: &str, guest: Guest<'_>) -> ModuleSettings {
         self.stage_of(name, &guest.component())
     }
 
-    fn stage_of(&self, name: &str, module: &[u8]) -> StageSettings {
-        StageSettings {
+    fn stage_of(&self, name: &str, module: &[u8]) -> ModuleSettings {
+        ModuleSettings {
             name: name.to_owned(),
             module: self.write(name, module),
             matches: Match::default(),
@@ -71,27 +72,31 @@ impl Bench {
         }
     }
 
-    fn load(&self, stages: &[StageSettings]) -> Result<Chain, Vec<LoadError>> {
+    fn load<S: Clone + Into<StageSettings>>(&self, stages: &[S]) -> Result<Chain, Vec<LoadError>> {
         let context = LoadContext {
             cache: self.folder.path().join("cache"),
             compiler: Compiler::InProcess,
             ledger: self.ledger.clone(),
             metrics: self.metrics.stage.clone(),
         };
-        load_with_clock(stages, &context, self.clock)
+        let stages: Vec<_> = stages.iter().cloned().map(Into::into).collect();
+        load_with_clock(&stages, &context, self.clock)
     }
 
     /// Runs chunks of events through the stages, with one worker.
-    fn run<T: AsRef<str>>(&self, stages: &[StageSettings], chunks: &[Vec<T>]) -> Ran {
+    fn run<S, T>(&self, stages: &[S], chunks: &[Vec<T>]) -> Ran
+    where
+        S: Clone + Into<StageSettings>,
+        T: AsRef<str>,
+    {
         self.run_workers(stages, chunks, 1)
     }
 
-    fn run_workers<T: AsRef<str>>(
-        &self,
-        stages: &[StageSettings],
-        chunks: &[Vec<T>],
-        workers: usize,
-    ) -> Ran {
+    fn run_workers<S, T>(&self, stages: &[S], chunks: &[Vec<T>], workers: usize) -> Ran
+    where
+        S: Clone + Into<StageSettings>,
+        T: AsRef<str>,
+    {
         let chain = self.load(stages).unwrap_or_else(|errors| panic!("{errors:?}"));
         self.run_chain(chain, chunks, workers)
     }

@@ -6,7 +6,7 @@ use super::modules::of_wit;
 use super::*;
 
 /// What is said about a module, without the path of the test's folder.
-fn refusal(bench: &Bench, stages: &[StageSettings]) -> String {
+fn refusal(bench: &Bench, stages: &[ModuleSettings]) -> String {
     let errors = bench.load(stages).map(|_| ()).unwrap_err();
     let folder = format!("{}/", bench.folder.path().display());
     errors.iter().map(|error| error.to_string().replace(&folder, "")).collect::<Vec<_>>().join("\n")

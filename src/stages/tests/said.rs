@@ -18,7 +18,7 @@ impl std::io::Write for Log {
 }
 
 /// What is logged while these events, each a chunk, run through the stage.
-pub(super) fn log_of(bench: &Bench, stage: StageSettings, chunks: &[Vec<String>]) -> String {
+pub(super) fn log_of(bench: &Bench, stage: ModuleSettings, chunks: &[Vec<String>]) -> String {
     let chain = bench.load(&[stage]).unwrap_or_else(|e| panic!("{e:?}"));
     let log = Log::default();
     let writer = log.clone();

@@ -131,13 +131,13 @@ const ITEMS: &str = r#"
         (call $drop (local.get $stream)))"#;
 
 /// A stage of a module that imports WASI of this version, and does this in `process`.
-fn stage(bench: &Bench, version: &str, items: &str, process: &str) -> StageSettings {
+fn stage(bench: &Bench, version: &str, items: &str, process: &str) -> ModuleSettings {
     let imports = IMPORTS.replace("VERSION", version);
     let process = format!("{process} (i32.const 0)");
     let items = format!("{ITEMS}{items}");
     let guest = Guest { imports: &imports, items: &items, process: &process, ..Guest::default() };
     let module = guest.component_of_wit(&WASI.replace("VERSION", version), "module");
-    StageSettings { wasi: Wasi::Stub, ..bench.stage_of("it", &module) }
+    ModuleSettings { wasi: Wasi::Stub, ..bench.stage_of("it", &module) }
 }
 
 fn at(time: &str) -> String {
@@ -228,7 +228,7 @@ fn failure(process: &str) -> String {
     let stage = stage(&bench, "0.2.6", "", process);
     let log = log_of(
         &bench,
-        StageSettings { memory: 64 << 20, timeout: Duration::from_secs(5), ..stage },
+        ModuleSettings { memory: 64 << 20, timeout: Duration::from_secs(5), ..stage },
         &[vec![event("")]],
     );
     let counted = r#"weir_stage_failures_total{kind="trap",stage="it"} 1"#;
@@ -266,7 +266,7 @@ fn a_call_that_exits_is_counted_as_a_trap_and_what_it_printed_before_is_logged()
 #[test]
 fn without_the_key_a_module_that_imports_wasi_is_refused_and_told_of_it() {
     let bench = Bench::new();
-    let stage = StageSettings {
+    let stage = ModuleSettings {
         wasi: Wasi::None,
         ..stage(&bench, "0.2.6", "", "(call $exit (i32.const 0))")
     };
@@ -300,7 +300,7 @@ fn other_wasi_is_refused_with_the_key_too() {
         let bench = Bench::new();
         let stage = bench.stage_of("it", &modules::of_wit(wit, "module"));
         let errors =
-            bench.load(&[StageSettings { wasi: Wasi::Stub, ..stage }]).map(|_| ()).unwrap_err();
+            bench.load(&[ModuleSettings { wasi: Wasi::Stub, ..stage }]).map(|_| ()).unwrap_err();
         errors[0].to_string().replace(&format!("{}/", bench.folder.path().display()), "")
     };
     insta::assert_snapshot!(refusal(wit), @r#"
