@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What the four parts share.
-const SHARED: [&str; 16] = [
+const SHARED: [&str; 17] = [
     "event",
     "ledger",
     "handoff",
@@ -26,6 +26,7 @@ const SHARED: [&str; 16] = [
     "log_limit",
     "backoff",
     "blocking",
+    "reload",
 ];
 
 /// Each module of src, and which others it may name. A module that is not here yet is added by who
@@ -47,11 +48,14 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "sink",
                 "kube",
                 "tls",
+                "panics",
             ]),
         ),
         (
             "pipeline",
-            shared_and(&["admin", "config", "source", "stages", "buffer", "sink", "kube"]),
+            shared_and(&[
+                "admin", "config", "source", "stages", "buffer", "sink", "kube", "panics",
+            ]),
         ),
         // Settings types are the parts' own.
         (
@@ -74,13 +78,13 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("buffer", shared_and(&[])),
         ("sink", shared_and(&["opensearch"])),
         // Clients that more than one part needs.
-        ("kube", only(&["secret", "tls", "health", "metrics", "process"])),
-        ("opensearch", only(&["secret", "tls", "backoff", "blocking"])),
+        ("kube", only(&["secret", "tls", "health", "metrics", "process", "folders"])),
+        ("opensearch", only(&["secret", "tls", "backoff", "blocking", "reload"])),
         ("tls", only(&["files"])),
         // What parts share knows no part.
         ("event", only(&[])),
         ("handoff", only(&["event", "ledger", "position"])),
-        ("position", only(&["ledger"])),
+        ("position", only(&["ledger", "folders"])),
         ("process", only(&["handoff", "health", "ledger", "metrics", "position", "shutdown"])),
         (
             "dead_letter",
@@ -91,7 +95,9 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("health", only(&[])),
         ("secret", only(&["files"])),
         ("files", only(&[])),
-        ("shutdown", only(&[])),
+        ("shutdown", only(&["reload"])),
+        ("reload", only(&[])),
+        ("panics", only(&[])),
         ("lines", only(&[])),
         ("folders", only(&[])),
         ("words", only(&[])),

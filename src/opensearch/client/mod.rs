@@ -12,12 +12,14 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{Method, StatusCode, header};
+use parking_lot::Mutex;
 
 pub(crate) use self::transport::TransportError;
 use self::transport::{REQUEST_TIMEOUT, innermost, transport_error};
 use super::authentication::Authentication;
 use super::settings::{ClientError, Settings};
 use crate::blocking::blocking;
+use crate::reload::{Reload, Reloads};
 use crate::secret::SecretError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -66,7 +68,9 @@ pub(crate) struct Response {
 /// One cluster.
 #[derive(Debug)]
 pub(crate) struct Client {
-    http: reqwest::Client,
+    http: Mutex<reqwest::Client>,
+    settings: Settings,
+    reloads: Mutex<Reloads>,
     hosts: Vec<Host>,
     current: AtomicUsize,
     authentication: Option<Authentication>,
@@ -81,30 +85,35 @@ struct Host {
 }
 
 impl Client {
-    /// Reads the CA and the password; connects to nothing.
-    pub(crate) fn new(settings: &Settings) -> Result<Client, ClientError> {
-        crate::tls::install_crypto_provider();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("weir/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .tcp_nodelay(true)
-            .no_proxy();
-        if let Some(path) = &settings.ca {
-            let certificates = crate::tls::authorities(path)?;
-            let certificates = certificates.iter().map(|der| reqwest::Certificate::from_der(der));
-            let certificates = certificates.collect::<Result<Vec<_>, _>>();
-            builder = builder.tls_certs_only(
-                certificates.map_err(|error| ClientError::Http(innermost(&error)))?,
-            );
-        }
-        let http = builder.build().map_err(|error| ClientError::Http(innermost(&error)))?;
+    /// Reads the CA and the password, and again when `reload` asks for it; connects to nothing.
+    pub(crate) fn new(settings: &Settings, reload: &Reload) -> Result<Client, ClientError> {
         let hosts =
             settings.hosts.iter().map(|url| Host::new(url)).collect::<Result<Vec<_>, _>>()?;
-        let authentication = Authentication::new(settings)?;
-        Ok(Client { http, hosts, current: AtomicUsize::new(0), authentication })
+        Ok(Client {
+            reloads: Mutex::new(reload.watch()),
+            http: Mutex::new(http(settings)?),
+            settings: settings.clone(),
+            hosts,
+            current: AtomicUsize::new(0),
+            authentication: Authentication::new(settings)?,
+        })
+    }
+
+    /// Reads files again, if that was asked for since the last request. What cannot be used is told,
+    /// and what was read before stays.
+    async fn reload(&self) {
+        if !self.reloads.lock().is_due() {
+            return;
+        }
+        let settings = self.settings.clone();
+        match blocking(move || http(&settings)).await {
+            // A new client has new connections: the old ones end when they are idle.
+            Ok(new) => *self.http.lock() = new,
+            Err(error) => tracing::error!("{error}; going on with what was read before"),
+        }
+        if let Err(error) = self.reread_password() {
+            tracing::error!("{error}; going on with the password that was read before");
+        }
     }
 
     /// The node that is asked now, for people.
@@ -135,8 +144,10 @@ impl Client {
     /// node.
     pub(crate) async fn send(&self, request: Request) -> Result<Response, TransportError> {
         let Request { method, path, content_type, body } = request;
+        self.reload().await;
         let (_, host) = self.current_host();
-        let mut request = self.http.request(method, format!("{}{path}", host.url));
+        let http = self.http.lock().clone();
+        let mut request = http.request(method, format!("{}{path}", host.url));
         if let Some(authentication) = &self.authentication {
             request = authentication.apply(request);
         }
@@ -165,6 +176,27 @@ impl Client {
             transport_error(&host.url, &error)
         })
     }
+}
+
+/// The client's settings made, with the certificates as they are now.
+fn http(settings: &Settings) -> Result<reqwest::Client, ClientError> {
+    crate::tls::install_crypto_provider();
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("weir/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(REQUEST_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .tcp_nodelay(true)
+        .no_proxy();
+    if let Some(path) = &settings.ca {
+        let certificates = crate::tls::authorities(path)?;
+        let certificates = certificates.iter().map(|der| reqwest::Certificate::from_der(der));
+        let certificates = certificates.collect::<Result<Vec<_>, _>>();
+        builder = builder
+            .tls_certs_only(certificates.map_err(|error| ClientError::Http(innermost(&error)))?);
+    }
+    builder.build().map_err(|error| ClientError::Http(innermost(&error)))
 }
 
 impl Host {

@@ -73,7 +73,8 @@ fn settings(url: &str, ca: Option<PathBuf>) -> Settings {
 }
 
 async fn get(url: &str, ca: Option<PathBuf>) -> Result<String, String> {
-    let client = Client::new(&settings(url, ca)).map_err(|error| error.to_string())?;
+    let client =
+        Client::new(&settings(url, ca), &Reload::default()).map_err(|error| error.to_string())?;
     let answer = client.send(Request::json(Method::GET, "/", Vec::new())).await;
     let text = answer.map(|answer| String::from_utf8(answer.body).unwrap());
     text.map_err(|error| error.to_string().replace(url, "https://HOST"))
@@ -152,7 +153,7 @@ fn a_password_whose_file_vanishes_or_is_emptied_stays_what_it_was() {
     let mut settings = settings("http://127.0.0.1:1", None);
     settings.username = Some("weir".into());
     settings.password = Some(Secret::File(path.clone()));
-    let client = Client::new(&settings).unwrap();
+    let client = Client::new(&settings, &Reload::default()).unwrap();
     let password = || client.authentication.as_ref().unwrap().password();
     std::fs::remove_file(&path).unwrap();
     assert!(client.reread_password().is_err() && password() == "one");
@@ -162,12 +163,45 @@ fn a_password_whose_file_vanishes_or_is_emptied_stays_what_it_was() {
     assert!(client.reread_password().is_ok() && password() == "two");
 }
 
+#[tokio::test]
+async fn on_a_hangup_authorities_and_password_are_read_again_and_what_cannot_be_used_is_not() {
+    let (ca, other) = (Ca::new(), Ca::new());
+    let folder = tempfile::tempdir().unwrap();
+    let (trusted, password) = (folder.path().join("ca.pem"), folder.path().join("password"));
+    std::fs::copy(other.path(), &trusted).unwrap();
+    std::fs::write(&password, "one").unwrap();
+    let url = || ca.server("127.0.0.1", false);
+    let mut settings = settings(&url(), Some(trusted.clone()));
+    settings.username = Some("weir".into());
+    settings.password = Some(Secret::File(password.clone()));
+    let reload = Reload::default();
+    let mut client = Client::new(&settings, &reload).unwrap();
+    let get = Request::json(Method::GET, "/", Vec::new());
+    assert!(client.send(get.clone()).await.is_err());
+    std::fs::copy(ca.path(), &trusted).unwrap();
+    std::fs::write(&password, "two").unwrap();
+    for is_asked in [false, true, true] {
+        if is_asked {
+            reload.ask();
+        }
+        // No connection from before is used.
+        client.hosts = vec![Host::new(&url()).unwrap()];
+        assert_eq!(client.send(get.clone()).await.is_ok(), is_asked);
+        let expected = if is_asked { "two" } else { "one" };
+        assert_eq!(client.authentication.as_ref().unwrap().password(), expected);
+        if is_asked {
+            std::fs::write(&trusted, "no certificate").unwrap();
+            std::fs::remove_file(&password).unwrap_or_default();
+        }
+    }
+}
+
 #[test]
 fn the_password_shows_nowhere() {
     let mut settings = settings("http://127.0.0.1:1", None);
     settings.username = Some("weir".into());
     settings.password = Some(Secret::Inline("hunter2".into()));
-    let client = Client::new(&settings).unwrap();
+    let client = Client::new(&settings, &Reload::default()).unwrap();
     assert!(!format!("{client:?} {settings:?}").contains("hunter2"));
 }
 
@@ -192,7 +226,7 @@ fn bodies_are_compressed_unless_the_server_is_on_this_machine() {
 fn hosts_are_asked_in_turn_and_each_failure_turns_once() {
     let mut settings = settings("http://a:1/", None);
     settings.hosts.push("http://b:1".into());
-    let client = Client::new(&settings).unwrap();
+    let client = Client::new(&settings, &Reload::default()).unwrap();
     assert_eq!(client.host(), "http://a:1");
     client.rotate("http://a:1");
     client.rotate("http://a:1");

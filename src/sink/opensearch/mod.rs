@@ -73,8 +73,8 @@ pub(super) async fn run<I: Inbox>(
     keeper: Keeper,
     process: Process,
 ) -> Result<(), SinkError> {
-    let connection = settings.connection.clone();
-    let client = Arc::new(blocking(move || Client::new(&connection)).await?);
+    let (connection, reload) = (settings.connection.clone(), process.shutdown.reload.clone());
+    let client = Arc::new(blocking(move || Client::new(&connection, &reload)).await?);
     let sender = SenderSettings {
         pattern: settings.index.clone(),
         writing: Writing { mode: settings.mode, duplicates: settings.duplicates },
