@@ -43,7 +43,7 @@ fn a_child_compiles_what_it_is_given_or_says_what_is_wrong_with_it() {
 
 /// A function that takes a compiler some seconds and some hundred MiB, of less than 1 MiB of
 /// WebAssembly.
-fn hard_to_compile() -> Vec<u8> {
+pub(crate) fn hard_to_compile() -> Vec<u8> {
     let mut items = String::from("(func $hard (param i32) (result i32) (local i32 i32 i32 i32)");
     for n in 0..LINES {
         let (to, from) = (1 + n % 4, 1 + (n * 7 + 1) % 4);

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use flate2::write::GzEncoder;
 use http::{Method, StatusCode, header};
+use parking_lot::Mutex;
 
 use self::connection::Connection;
 pub(crate) use self::connection::proxies;
@@ -19,6 +20,7 @@ use self::transport::transport_error;
 use super::authentication::Authentication;
 use super::settings::{ClientError, Compression, Settings, is_loopback};
 use crate::blocking::blocking;
+use crate::reload::{Reload, Reloads};
 
 /// An answer has about 30 bytes an item, and some hundreds for a refused one.
 const RESPONSE_BYTES_MAX: usize = 32 << 20;
@@ -65,6 +67,7 @@ pub(crate) struct Response {
 pub(crate) struct Client {
     connection: Connection,
     compression: Compression,
+    reloads: Mutex<Reloads>,
     hosts: Vec<Host>,
     current: AtomicUsize,
     authentication: Option<Authentication>,
@@ -79,14 +82,16 @@ struct Host {
 }
 
 impl Client {
-    /// Reads certificates and credentials; connects to nothing.
-    pub(crate) fn new(settings: &Settings) -> Result<Client, ClientError> {
+    /// Reads certificates and credentials, and again when `reload` asks for it; connects to nothing.
+    pub(crate) fn new(settings: &Settings, reload: &Reload) -> Result<Client, ClientError> {
+        // Before they are read: what is asked for meanwhile is done again.
+        let reloads = Mutex::new(reload.watch());
         let connection = Connection::new(settings)?;
         let hosts =
             settings.hosts.iter().map(|url| Host::new(url)).collect::<Result<Vec<_>, _>>()?;
         let authentication = Authentication::new(settings)?;
         let (compression, current) = (settings.compression, AtomicUsize::new(0));
-        Ok(Client { connection, compression, hosts, current, authentication })
+        Ok(Client { connection, compression, reloads, hosts, current, authentication })
     }
 
     /// The node that is asked now, for people.
@@ -129,6 +134,11 @@ impl Client {
     /// node.
     pub(crate) async fn send(&self, request: Request) -> Result<Response, TransportError> {
         let Request { method, path, content_type, body } = request;
+        if self.reloads.lock().is_due()
+            && let Err(error) = self.reread_credentials()
+        {
+            tracing::error!("{error}; going on with what was read before");
+        }
         let (_, host) = self.current_host();
         if self.connection.is_due() {
             self.look_at_files();

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 use wasmtime::component::Component;
 
+use self::error::one;
 pub(crate) use self::error::{LoadError, ModuleError};
-use self::error::{StageError, one};
-use super::cache::{Cache, FetchError};
+use super::cache::Cache;
 use super::clock::{Reading, Ticker};
 use super::compile::{Compiler, text};
 use super::contract::{powers, stage_exports, unknown_imports};
@@ -51,12 +52,23 @@ pub struct LoadContext {
 ///
 /// All that is wrong with any of them.
 pub fn load(settings: &[StageSettings], context: LoadContext) -> Result<Chain, Vec<LoadError>> {
-    load_with_clock(settings, &context, Reading::now)
+    load_until(settings, &context, &CancellationToken::new())
+}
+
+/// [`load`], which ends early when `stop` is cancelled: then [`LoadError::Stopped`] is its only
+/// error.
+pub(crate) fn load_until(
+    settings: &[StageSettings],
+    context: &LoadContext,
+    stop: &CancellationToken,
+) -> Result<Chain, Vec<LoadError>> {
+    load_with_clock(settings, context, stop, Reading::now)
 }
 
 pub(super) fn load_with_clock(
     settings: &[StageSettings],
     context: &LoadContext,
+    stop: &CancellationToken,
     clock: fn() -> Reading,
 ) -> Result<Chain, Vec<LoadError>> {
     let broken = |error: String| vec![LoadError::Engine(error)];
@@ -74,21 +86,18 @@ pub(super) fn load_with_clock(
                 continue;
             }
         };
-        let cache = match &cache {
-            Some(cache) => cache,
-            None => {
-                let opened = Cache::open(&context.cache).map_err(|error| vec![error.into()])?;
-                cache.insert(opened)
-            }
-        };
+        let cache = cache.get_or_insert_with(|| Cache::open(&context.cache));
         let stage = Stage::new(settings.clone(), &context.ledger, &context.metrics, clock);
-        match chain.load_stage(&stage, cache, &context.compiler, &offer) {
+        match chain.load_stage(&stage, cache, context, stop, &offer) {
             Ok(loaded) => {
                 chain.steps.push(Step::Call(chain.stages.len()));
                 chain.stages.push(stage);
                 chain.loaded.push(loaded);
             }
-            Err(more) => errors.extend(more.into_iter().map(|error| error.of(settings))),
+            Err(_) if stop.is_cancelled() => return Err(vec![LoadError::Stopped]),
+            Err(more) => {
+                errors.extend(more.into_iter().map(|error| LoadError::of(settings, error)))
+            }
         }
     }
     if errors.is_empty() { Ok(Chain(Arc::new(chain))) } else { Err(errors) }
@@ -99,15 +108,14 @@ impl Shared {
         &self,
         stage: &Arc<Stage>,
         cache: &Cache,
-        compiler: &Compiler,
+        context: &LoadContext,
+        stop: &CancellationToken,
         offer: &Offer,
-    ) -> Result<Loaded, Vec<StageError>> {
+    ) -> Result<Loaded, Vec<ModuleError>> {
         let module = read(&stage.settings.module).map_err(one)?;
-        let component =
-            cache.fetch(&self.engine, compiler, &module).map_err(|error| match error {
-                FetchError::Compile(error) => one(ModuleError::Compile(error)),
-                FetchError::Cache(error) => vec![StageError::Cache(error)],
-            })?;
+        let component = cache
+            .fetch(&self.engine, &context.compiler, &module, stop)
+            .map_err(|error| one(ModuleError::Compile(error)))?;
         let template = Arc::new(self.link(&component, offer, stage.settings.wasi)?);
         let running = self.ticker.run();
         let started = template.start(&self.engine, stage, Cause::Start);
@@ -122,7 +130,7 @@ impl Shared {
         component: &Component,
         offer: &Offer,
         wasi: Wasi,
-    ) -> Result<Template, Vec<StageError>> {
+    ) -> Result<Template, Vec<ModuleError>> {
         let unknown = unknown_imports(&self.engine, component, offer, wasi);
         let exports = stage_exports(&self.engine, component);
         let mut errors =

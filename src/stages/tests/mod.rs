@@ -18,6 +18,8 @@ use std::sync::Mutex;
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use self::modules::{Guest, chunk};
 use super::clock::Reading;
 use super::load::load_with_clock;
@@ -80,7 +82,7 @@ impl Bench {
             metrics: self.metrics.stage.clone(),
         };
         let stages: Vec<_> = stages.iter().cloned().map(Into::into).collect();
-        load_with_clock(&stages, &context, self.clock)
+        load_with_clock(&stages, &context, &CancellationToken::new(), self.clock)
     }
 
     /// Runs chunks of events through the stages, with one worker.
