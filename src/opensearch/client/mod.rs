@@ -13,7 +13,6 @@ use flate2::write::GzEncoder;
 use http::{Method, StatusCode, header};
 
 use self::connection::Connection;
-pub(crate) use self::connection::proxies;
 pub(crate) use self::transport::TransportError;
 use self::transport::transport_error;
 use super::authentication::Authentication;
