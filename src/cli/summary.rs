@@ -181,7 +181,7 @@ fn opensearch(opensearch: &OpenSearchSettings) -> String {
     if let Some(ca) = &connection.ca {
         text += &format!(", trusts {}", ca.display());
     }
-    if let Ok(proxies) = crate::opensearch::proxies(connection)
+    if let Ok(proxies) = connection.proxies()
         && let Some((_, proxy)) = proxies.first()
     {
         text += &format!(", through {proxy}");

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::proxy::{Proxy, ProxyError, VariableError};
+use crate::proxy::{Environment, Proxy, ProxyError, VariableError};
 use crate::secret::{Secret, SecretError};
 use crate::tls::{CaError, IdentityError};
 use crate::words::words;
@@ -29,6 +29,28 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The hosts that are reached through a proxy, each with its own.
+    ///
+    /// # Errors
+    ///
+    /// When the environment names a proxy that is none.
+    pub(crate) fn proxies(&self) -> Result<Vec<(String, Proxy)>, VariableError> {
+        let environment = Environment::of_process();
+        let mut proxies = Vec::new();
+        for host in &self.hosts {
+            let proxy = match &self.proxy {
+                ProxySetting::Direct => None,
+                ProxySetting::Use(proxy) => Some(proxy.clone()),
+                ProxySetting::Environment => match host.parse() {
+                    Ok(url) => environment.proxy_for(&url)?,
+                    Err(_) => None,
+                },
+            };
+            proxies.extend(proxy.map(|proxy| (host.clone(), proxy)));
+        }
+        Ok(proxies)
+    }
+
     /// What is to be said of credentials that everybody on the way can read: they go to another
     /// machine by plain http.
     pub(crate) fn readable_credentials(&self) -> Option<String> {

@@ -8,6 +8,7 @@ use crate::position::Target;
 use crate::words::words;
 
 /// `[sink]` of `pipeline.toml`.
+#[allow(clippy::large_enum_variant)] // There is one in a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settings {
     /// `kind = "opensearch"`

@@ -9,8 +9,8 @@ use reqwest::{Identity, Proxy as HttpProxy, Url};
 
 use super::transport::{REQUEST_TIMEOUT, innermost};
 use crate::files::Watched;
-use crate::opensearch::settings::{ClientError, ProxySetting, Settings};
-use crate::proxy::{Environment, Proxy};
+use crate::opensearch::settings::{ClientError, Settings};
+use crate::proxy::Proxy;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Idle connections are closed before load balancers do it silently (60 s are usual).
@@ -103,7 +103,7 @@ impl Made {
             let pem = crate::tls::identity(certificate, key)?;
             builder = builder.identity(Identity::from_pem(&pem).map_err(wrong)?);
         }
-        for (host, proxy) in proxies(settings)? {
+        for (host, proxy) in settings.proxies()? {
             builder = builder.proxy(only_for(host, &proxy)?);
         }
         let http = builder.build().map_err(wrong)?;
@@ -114,24 +114,6 @@ impl Made {
         let identity = settings.identity.iter().flat_map(|(one, other)| [one, other]);
         Watched::new(settings.ca.iter().chain(identity).map(PathBuf::clone))
     }
-}
-
-/// The hosts that are reached through a proxy.
-pub(crate) fn proxies(settings: &Settings) -> Result<Vec<(String, Proxy)>, ClientError> {
-    let environment = Environment::of_process();
-    let mut proxies = Vec::new();
-    for host in &settings.hosts {
-        let proxy = match &settings.proxy {
-            ProxySetting::Direct => None,
-            ProxySetting::Use(proxy) => Some(proxy.clone()),
-            ProxySetting::Environment => match host.parse() {
-                Ok(url) => environment.proxy_for(&url)?,
-                Err(_) => None,
-            },
-        };
-        proxies.extend(proxy.map(|proxy| (host.clone(), proxy)));
-    }
-    Ok(proxies)
 }
 
 /// A proxy for one host alone.

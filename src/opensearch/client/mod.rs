@@ -14,7 +14,6 @@ use http::{Method, StatusCode, header};
 use parking_lot::Mutex;
 
 use self::connection::Connection;
-pub(crate) use self::connection::proxies;
 pub(crate) use self::transport::TransportError;
 use self::transport::transport_error;
 use super::authentication::Authentication;

@@ -191,7 +191,7 @@ fn a_certificate_or_a_key_that_cannot_be_used_is_named() {
 fn plain() -> (String, std::sync::mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let (sender, heads) = std::sync::mpsc::channel();
+    let (sender, heads) = std::sync::mpsc::sync_channel(8);
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let mut request = [0; 4096];
