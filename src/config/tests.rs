@@ -590,7 +590,7 @@ mod settings {
             MatchKey::ALL.map(|key| (key, vec!["x".to_owned()])).into_iter().collect();
         let matches = Match { keys: every.clone(), not: vec![every] };
         assert_eq!(settings.unwrap().stages, [StageSettings::Drop { name: "a".into(), matches }]);
-        insta::assert_snapshot!(problems_with(&format!("{stage} = {{ uid = ['x'] }} }}]")), @"etc/pipeline.toml:4:46: error: unknown key `uid` in [stage.match]; there are `type`, `reason`, `message`, `namespace`, `kind`, `name`, `component`, `not`");
+        insta::assert_snapshot!(problems_with(&format!("{stage} = {{ uid = ['x'] }} }}]")), @"etc/pipeline.toml:4:47: error: unknown key `uid` in [stage.match]; there are `type`, `reason`, `message`, `namespace`, `kind`, `name`, `component`, `not`");
     }
 
     #[test]
