@@ -1,9 +1,9 @@
 //! The client of the API server, for every part that needs one (source, Lease, lookup), and the
 //! [`lease`] by which replicas agree on who works.
 //!
-//! kube authenticates, and does the TLS. What is decided here: where the [`configuration`] is looked
-//! for, through which proxy to [`connect`], when to [`reload`] credentials, that nothing limits how
-//! long an answer may take (a watch is one answer of minutes), and that nobody but the machines
+//! kube authenticates, and does the TLS. What is decided here: where the [`configuration`] is
+//! looked for, through which proxy to [`connect`], when to [`reload`] credentials, that nothing
+//! limits how long an answer may take (a watch is one answer of minutes), and that nobody but the machines
 //! (list/watch, Lease) retries.
 
 mod configuration;

@@ -28,7 +28,8 @@ enum HostPattern {
 }
 
 impl Exceptions {
-    /// Reads a list; entries are separated by commas or white space. What is no entry names nothing.
+    /// Reads a list; entries are separated by commas or white space. What is not an entry names
+    /// nothing.
     pub(super) fn parse(list: &str) -> Exceptions {
         let entries = list.split(|c: char| c == ',' || c.is_whitespace());
         Exceptions(entries.filter(|entry| !entry.is_empty()).map(Exception::parse).collect())

@@ -105,7 +105,10 @@ impl Reloading {
         let mut made = self.0.made.lock();
         match again {
             Ok((new, _)) => {
-                tracing::info!(place = %self.0.origin, "reading the API server's credentials again: {why}");
+                tracing::info!(
+                    place = %self.0.origin,
+                    "read the API server's credentials again: {why}"
+                );
                 *made = new;
             }
             Err(error) => {
