@@ -3,8 +3,8 @@
 //!
 //! kube authenticates, and does the TLS. What is decided here: where the [`configuration`] is
 //! looked for, through which proxy to [`connect`], when to [`reload`] credentials, that nothing
-//! limits how long an answer may take (a watch is one answer of minutes), and that nobody but the machines
-//! (list/watch, Lease) retries.
+//! limits how long an answer may take (a watch is one answer of minutes), and that nobody but the
+//! machines (list/watch, Lease) retries.
 
 mod configuration;
 mod connect;
