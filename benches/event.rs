@@ -92,6 +92,7 @@ fn framing(criterion: &mut Criterion) {
 
 /// An exact list a key, compared as weir did before there were patterns: with the six keys there
 /// were, set or not.
+#[allow(clippy::type_complexity)] // It is said here once.
 struct ExactLists([(Option<Vec<String>>, fn(&Head) -> Span); 6]);
 
 impl ExactLists {
@@ -139,6 +140,7 @@ fn matching(criterion: &mut Criterion) {
     group.bench_function("exact lists, as before there were patterns", |bencher| {
         bencher.iter(|| black_box(&before).accepts(black_box(of)));
     });
+    #[allow(clippy::type_complexity)]
     let patterns: [(&str, &[(MatchKey, &[&str])]); 3] = [
         ("a prefix", &[(MatchKey::Namespace, &["kube-*"])]),
         ("anywhere in the message", &[(MatchKey::Message, &["*Xid*", "*nvidia.com/gpu*"])]),

@@ -97,8 +97,8 @@ fn check_value(value: &str) -> Result<(), String> {
         };
         if is_wrong {
             return Err(format!(
-                "has the value {value:?}: in a value, write `\\=`, `\\,` and `\\\\` for `=`, `,` and \
-                 `\\`, and no other backslash"
+                "has the value {value:?}: in a value, write `\\=`, `\\,` and `\\\\` for `=`, `,` \
+                and `\\`, and no other backslash"
             ));
         }
     }

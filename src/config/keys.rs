@@ -108,8 +108,8 @@ static SOURCE: Table = Table {
 
 static STAGE: Table = Table {
     header: "[[stage]]",
-    doc: "What each event passes, in the order of the file: a WebAssembly module, or `drop = true`, \
-          which drops what it matches.",
+    doc: "What each event passes, in the order of the file: a WebAssembly module, or `drop = \
+          true`, which drops what it matches.",
     keys: &[
         key(
             "name",
@@ -117,18 +117,14 @@ static STAGE: Table = Table {
             "Its name, unique in the pipeline: a metric label; neither source nor sink.",
         )
         .required(),
-        key(
-            "module",
-            Type::Module,
-            "The component to load; a stage with `drop = true` has none.",
-        )
-        .required()
-        .unless(DROP),
+        key("module", Type::Module, "The component to load; a stage with `drop = true` has none.")
+            .required()
+            .unless(DROP),
         key(
             DROP,
             Type::Flag,
-            "Whether it has no module, and filters what it matches for the reason matched. It needs \
-             `match`, and takes no other key but `name`.",
+            "Whether it has no module, and filters what it matches for the reason matched. It \
+             needs `match`, and takes no other key but `name`.",
         )
         .default("false")
         .needs("match"),

@@ -2,9 +2,9 @@
 //!
 //! The root of a mount is taken as it is. In a pod that is a volume, whose owner and mode are its
 //! provider's: an `emptyDir` is root's 0777, 2777 with an `fsGroup`, 1777 in memory; a claim is
-//! 2775 or whatever its driver makes; and nobody but who mounted it can say otherwise. Any other folder
-//! is ours, or a group's that we are in, and not everybody's; and so are those above it, up to the
-//! nearest mount: who may write to one of them can put another folder in this one's place.
+//! 2775 or whatever its driver makes; and nobody but who mounted it can say otherwise. Any other
+//! folder is ours, or a group's that we are in, and not everybody's; and so are those above it,
+//! up to the nearest mount: who may write to one of them can put another folder in its place.
 
 use std::fmt;
 use std::fs;

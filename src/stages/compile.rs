@@ -2,8 +2,8 @@
 //!
 //! Cranelift's memory does not stay in the daemon that way, and a module made to hurt the compiler
 //! hurts only the child: it limits its own address space and CPU time, as its parent tells it to,
-//! and the parent limits its wall time. It ends with its parent. The module goes in on stdin and the compiled one comes out
-//! on stdout, so that what was hashed is what was compiled.
+//! and the parent limits its wall time. It ends with its parent. The module goes in on stdin and
+//! the compiled one comes out on stdout, so that what was hashed is what was compiled.
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};

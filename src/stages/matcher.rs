@@ -152,7 +152,7 @@ mod tests {
     }
 
     /// Where each key is in the event, as the documentation says it.
-    fn member<'e>(event: &'e Value, key: MatchKey) -> &'e str {
+    fn member(event: &Value, key: MatchKey) -> &str {
         let at = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or("");
         match key {
             MatchKey::Type => at("/type"),

@@ -29,7 +29,7 @@ struct Glob {
 /// Characters and `?`.
 #[derive(Clone, Debug)]
 enum Part {
-    Literal(Finder<'static>),
+    Literal(Box<Finder<'static>>),
     Wild { text: Vec<u8>, characters: usize },
 }
 
@@ -89,7 +89,7 @@ impl Glob {
 impl Part {
     fn new(text: &str) -> Part {
         match text.contains('?') {
-            false => Part::Literal(Finder::new(text.as_bytes()).into_owned()),
+            false => Part::Literal(Box::new(Finder::new(text.as_bytes()).into_owned())),
             true => Part::Wild { text: text.into(), characters: text.chars().count() },
         }
     }

@@ -81,7 +81,8 @@ struct Host {
 }
 
 impl Client {
-    /// Reads certificates and credentials, and again when `reload` asks for it; connects to nothing.
+    /// Reads certificates and credentials, and again when `reload` asks for it; connects to
+    /// nothing.
     pub(crate) fn new(settings: &Settings, reload: &Reload) -> Result<Client, ClientError> {
         // Before they are read: what is asked for meanwhile is done again.
         let reloads = Mutex::new(reload.watch());
