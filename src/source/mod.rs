@@ -1,7 +1,7 @@
 //! Where events come from: a Kubernetes watch, a file, stdin, or dead letters that are replayed.
 //!
 //! A source reads raw bytes into pooled chunks, and hands on each valid event and each malformed
-//! one exactly once through a [`SourceSender`](crate::handoff::SourceSender).
+//! one exactly once through a [`SourceSender`].
 //!
 //! - [`framer`] finds events in bytes, whatever they come in; pure.
 //! - [`kubernetes`] lists and watches.

@@ -13,7 +13,7 @@
 //! Functions are defined by the names that the component imports, so every patch version of WASI
 //! 0.2 is taken.
 //!
-//! Invariant: the host keeps no state for a guest but [`Stub`], which is bounded. A handle is a
+//! Invariant: the host keeps no state for a guest but `Stub`, which is bounded. A handle is a
 //! number that means the same in every call, so there is no table behind it; wasmtime bounds the
 //! guest's side of handles.
 
