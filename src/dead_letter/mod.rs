@@ -14,7 +14,7 @@
 //! one letter, however often it is written (`index::entry`).
 //!
 //! Two kinds behind one type: `store` appends to a folder, `folder` reads it; `index` does both
-//! with what an [`Index`](index::Index) offers. A [`LetterStore`] is either of them, to be read; `selection`
+//! with what an `Index` offers. A [`LetterStore`] is either of them, to be read; `selection`
 //! chooses letters, and [`Replay`] removes those that were replayed. `volume` knows whether a
 //! folder is lost with its container.
 //!
