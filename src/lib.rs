@@ -69,6 +69,8 @@ mod lines;
 mod log_limit;
 mod metrics;
 mod opensearch;
+mod panics;
+mod reload;
 mod secret;
 mod shutdown;
 mod telemetry;

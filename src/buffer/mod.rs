@@ -40,6 +40,7 @@ use self::record::Contents;
 use self::room::Room;
 use self::thread::SpoolThread;
 use crate::event::{Document, Documents};
+use crate::folders;
 use crate::handoff::{BatchLimits, Closed, Inbox, Item, Outbox};
 use crate::ledger::Held;
 use crate::metrics::Metrics;
@@ -87,18 +88,19 @@ fn memory(settings: &Settings, metrics: &Metrics, has_disk: bool) -> Arc<Memory>
 pub fn open(settings: &Settings, process: &Process) -> Result<(Writer, Reader, Handle), OpenError> {
     let memory = memory(settings, &process.metrics, settings.spool.is_some());
     let gauge = process.metrics.buffer_bytes.with_label_values(&["disk"]);
-    let (spool, intake, is_new) = match &settings.spool {
-        None => (None, Intake::new(memory.clone(), None), true),
+    let (spool, intake, is_new, folder) = match &settings.spool {
+        None => (None, Intake::new(memory.clone(), None), true, None),
         Some(settings) => {
+            let folder = folders::Folder::make(&settings.path)?;
             let (spool, intake, is_new) =
-                SpoolThread::start(settings, memory.clone(), gauge, process)?;
-            (Some(spool), intake, is_new)
+                SpoolThread::start(folder.clone(), settings.disk, memory.clone(), gauge, process)?;
+            (Some(spool), intake, is_new, Some(folder))
         }
     };
     let end = Arc::new(WritersEnd(memory.clone()));
     let writer = Writer { memory: memory.clone(), spool: spool.clone(), _end: end };
     let reader = Reader { memory, intake, spool: spool.clone() };
-    Ok((writer, reader, Handle { spool, is_new }))
+    Ok((writer, reader, Handle { spool, is_new, folder }))
 }
 
 /// A buffer without a disk, for tests of what stands before and behind it.
@@ -115,10 +117,11 @@ pub(crate) fn in_memory(process: &Process) -> (Writer, Reader) {
 /// # Errors
 ///
 /// When another process has it, or it cannot be used.
-pub(crate) fn lock(folder: &Path) -> Result<FolderLock, OpenError> {
-    let mut folder = Folder::new(folder);
-    folder.lock()?;
-    Ok(FolderLock { _folder: folder })
+pub(crate) fn lock(path: &Path) -> Result<FolderLock, OpenError> {
+    let folder = folders::Folder::make(path)?;
+    let mut lock = Folder::new(folder.clone());
+    lock.lock()?;
+    Ok(FolderLock { folder, _lock: lock })
 }
 
 /// How many documents wait in a spool's folder for the next run, which sends them first. Takes the
@@ -128,8 +131,9 @@ pub(crate) fn lock(folder: &Path) -> Result<FolderLock, OpenError> {
 /// # Errors
 ///
 /// When a process has it, or it cannot be used.
-pub(crate) fn documents_in(folder: &Path) -> Result<u64, OpenError> {
-    if !log::is_in(folder) {
+pub(crate) fn documents_in(path: &Path) -> Result<u64, OpenError> {
+    let folder = folders::Folder::open(path)?;
+    if !log::is_in(&folder) {
         return Ok(0);
     }
     // A bound of what is appended, and nothing is.
@@ -140,7 +144,15 @@ pub(crate) fn documents_in(folder: &Path) -> Result<u64, OpenError> {
 /// A spool's folder that nobody else has.
 #[derive(Debug)]
 pub(crate) struct FolderLock {
-    _folder: Folder,
+    folder: folders::Folder,
+    _lock: Folder,
+}
+
+impl FolderLock {
+    /// The folder.
+    pub(crate) fn folder(&self) -> &folders::Folder {
+        &self.folder
+    }
 }
 
 /// Where workers put documents. Clones share one buffer.
@@ -215,9 +227,15 @@ impl Drop for Reader {
 pub struct Handle {
     spool: Option<Arc<SpoolThread>>,
     is_new: bool,
+    folder: Option<folders::Folder>,
 }
 
 impl Handle {
+    /// The folder, which is this process's as long as the buffer is open.
+    pub(crate) fn folder(&self) -> Option<&folders::Folder> {
+        self.folder.as_ref()
+    }
+
     /// Whether nothing was on disk yet. A position that is saved there cannot be relied on then:
     /// the documents before it that were not sent are gone.
     pub(crate) fn is_new(&self) -> bool {

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use prometheus::IntGauge;
 
-use super::SpoolSettings;
 use super::intake::Intake;
 use super::log::{Folder, IoError, Limits, OpenError};
 use super::memory::Memory;
 use super::spool::{RETRY_INTERVAL, Spool, WORK_INTERVAL};
 use crate::event::Documents;
+use crate::folders;
 use crate::handoff::Closed;
 use crate::health::{Condition, Health, Part};
 use crate::ledger::Held;
@@ -49,13 +49,14 @@ struct Calls {
 impl SpoolThread {
     /// Also answers whether nothing was on disk yet.
     pub(super) fn start(
-        settings: &SpoolSettings,
+        folder: folders::Folder,
+        bytes_max: u64,
         memory: Arc<Memory>,
         gauge: IntGauge,
         process: &Process,
     ) -> Result<(Arc<SpoolThread>, Intake, bool), OpenError> {
-        let (folder, limits) = (Folder::new(&settings.path), Limits::new(settings.disk));
-        let (spool, is_new) = Spool::open(folder, limits, memory, process.into())?;
+        let (path, limits) = (folder.path().to_owned(), Limits::new(bytes_max));
+        let (spool, is_new) = Spool::open(Folder::new(folder), limits, memory, process.into())?;
         let intake = spool.intake();
         process.health.set(PART, Condition::Ready);
         let spool = Arc::new(SpoolThread {
@@ -70,7 +71,7 @@ impl SpoolThread {
         let own = spool.clone();
         let thread =
             std::thread::Builder::new().name(PART.name().to_owned()).spawn(move || own.run());
-        let thread = thread.map_err(|error| IoError { path: settings.path.clone(), error })?;
+        let thread = thread.map_err(|error| IoError { path, error })?;
         *spool.thread.lock() = Some(thread);
         Ok((spool, intake, is_new))
     }

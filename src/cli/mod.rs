@@ -18,6 +18,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{self, Diagnostics};
 use crate::ledger::Snapshot;
+use crate::panics;
 use crate::pipeline::RunError;
 use crate::stages;
 use crate::telemetry::{LogFormat, Telemetry, TelemetryError};
@@ -141,6 +142,7 @@ impl Cli {
     ///
     /// What went wrong, to be shown on stderr.
     pub fn run(self) -> Result<ExitCode, CommandError> {
+        panics::notice();
         match self.command {
             Command::Run(run) => run.run()?,
             Command::Check(check) => check.run()?,

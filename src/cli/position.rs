@@ -4,6 +4,7 @@
 //! Constraint: a command that changes it needs the folder to itself and a Lease that nobody holds,
 //! so all runs of the pipeline must have ended.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -11,8 +12,10 @@ use clap::{Args, Subcommand};
 use super::{CommandError, print};
 use crate::buffer::{self, FolderLock, OpenError};
 use crate::config::{self, Environment, Settings};
+use crate::folders::{Folder, FolderError};
 use crate::kube::LeaseSettings;
 use crate::kube::lease::mark::{self, MarkError, Marked};
+
 use crate::position::file::{self, FileError, Saved};
 use crate::position::{Position, Record};
 
@@ -141,7 +144,7 @@ impl Kept {
                 .map_or_else(|| "lease     none yet\n".to_owned(), |lease| lease_shown(&lease));
         }
         if let Some(folder) = &self.folder {
-            match saved(folder) {
+            match look(folder).and_then(|folder| saved(&folder)) {
                 Ok(record) => text += &record_shown(&record),
                 Err(PositionError::Nothing(_)) if !text.is_empty() => {}
                 Err(error) => return Err(error),
@@ -167,15 +170,16 @@ impl Kept {
 
     /// Makes what is kept, wherever that is, of the target of now.
     fn keep(&self) -> Result<(), PositionError> {
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         // All of it is read before any of it is written.
         let in_lease = match &self.settings.lease {
             Some(settings) => self.in_lease(settings)?,
             None => None,
         };
-        let on_disk = match self.folder.as_deref().map(|folder| (folder, saved(folder))) {
+        let folder = lock.as_ref().map(FolderLock::folder);
+        let on_disk = match folder.map(|folder| (folder, saved(folder))) {
             Some((folder, Ok(record))) => {
-                Some((folder, self.of_now(record, &folder.display().to_string())?))
+                Some((folder, self.of_now(record, &folder.path().display().to_string())?))
             }
             None | Some((_, Err(PositionError::Nothing(_)))) => None,
             Some((_, Err(error))) => return Err(error),
@@ -226,7 +230,7 @@ impl Kept {
 
     /// Forgets what is kept, wherever that is. False: there was none.
     fn reset(&self) -> Result<bool, PositionError> {
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         let mut was_there = false;
         if let Some(settings) = &self.settings.lease
             && on_server(mark::read(settings))?.is_some_and(|lease| lease.mark.is_some())
@@ -234,8 +238,8 @@ impl Kept {
             on_server(mark::write(settings, ""))?;
             was_there = true;
         }
-        if let Some(folder) = &self.folder {
-            was_there |= file::remove(folder)?;
+        if let Some(lock) = &lock {
+            was_there |= file::remove(lock.folder())?;
         }
         Ok(was_there)
     }
@@ -253,12 +257,22 @@ fn on_server<T>(work: impl Future<Output = Result<T, MarkError>>) -> Result<T, P
     Ok(runtime.map_err(PositionError::Process)?.block_on(work)?)
 }
 
-fn saved(folder: &Path) -> Result<Record, PositionError> {
+/// A folder that a run may have, and that is only looked at.
+fn look(path: &Path) -> Result<Folder, PositionError> {
+    match Folder::look(path) {
+        Err(FolderError::Io { path, error }) if error.kind() == ErrorKind::NotFound => {
+            Err(PositionError::Nothing(path))
+        }
+        folder => Ok(folder.map_err(OpenError::from)?),
+    }
+}
+
+fn saved(folder: &Folder) -> Result<Record, PositionError> {
     match file::load(folder)? {
         Saved::Record(record) => Ok(record),
-        Saved::Nothing => Err(PositionError::Nothing(folder.to_owned())),
+        Saved::Nothing => Err(PositionError::Nothing(folder.path().to_owned())),
         Saved::Unusable(error) => {
-            Err(PositionError::Unusable { kept_in: folder.display().to_string(), error })
+            Err(PositionError::Unusable { kept_in: folder.path().display().to_string(), error })
         }
     }
 }

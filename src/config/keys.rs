@@ -43,8 +43,8 @@ pub(super) static ROOT: Table = Table {
         key(
             "cache",
             Type::Path,
-            "Folder of compiled modules, for weir alone (mode 0700). Absent: weir/modules in \
-             $XDG_CACHE_HOME, else in ~/.cache.",
+            "Where weir makes a folder of compiled modules, for itself alone (mode 0700). Absent: \
+             weir/modules in $XDG_CACHE_HOME, else in ~/.cache.",
         ),
         key("source", Type::Section(&SOURCE), SOURCE.doc).required(),
         key("stage", Type::Sections(&STAGE), STAGE.doc),

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::folders::{FolderError, NotOurs};
 use crate::health::Condition;
 
 /// Why a dead letter could not be kept. The event stays unsettled.
@@ -44,6 +45,9 @@ pub enum DeadLetterError {
         /// Who has it, as far as is known.
         holder: String,
     },
+    /// Others may change what is in the folder.
+    #[error("cannot keep the dead letters: {0}")]
+    NotOurs(NotOurs),
     /// The bound is reached: only the end of the run turns this into an error.
     #[error(
         "the dead letters in {path} are full ({bytes} bytes of at most {bytes_max}), and none is \
@@ -90,6 +94,15 @@ pub enum DeadLetterError {
     },
 }
 
+impl From<FolderError> for DeadLetterError {
+    fn from(error: FolderError) -> DeadLetterError {
+        match error {
+            FolderError::NotOurs(error) => DeadLetterError::NotOurs(error),
+            FolderError::Io { path, error } => DeadLetterError::Io { path, error },
+        }
+    }
+}
+
 impl DeadLetterError {
     /// What to say while the pipeline waits for a fix; `None`: there is none while weir runs.
     pub(super) fn condition(&self) -> Option<Condition> {
@@ -106,7 +119,9 @@ impl DeadLetterError {
                     .then(not_ready)
                     .flatten()
             }
-            DeadLetterError::NotConfigured { .. } | DeadLetterError::Locked { .. } => None,
+            DeadLetterError::NotConfigured { .. }
+            | DeadLetterError::Locked { .. }
+            | DeadLetterError::NotOurs(_) => None,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::index::HttpIndex;
 use super::index::{self, Index, Query};
 use super::kept::{LetterId, LetterLine, ReadError};
 use super::settings::{LetterStoreError, Settings};
+use crate::folders::Folder;
 use crate::opensearch;
 use crate::shutdown::Shutdown;
 
@@ -40,6 +41,8 @@ pub(crate) type Letters = Box<dyn Iterator<Item = Result<LetterLine, ReadError>>
 #[derive(Debug)]
 pub struct Contents {
     store: LetterStore,
+    /// Where it is a folder that is there.
+    folder: Option<Folder>,
     files: Files,
     /// Bytes of all letters, as far as is known.
     pub bytes: u64,
@@ -64,8 +67,8 @@ impl LetterStore {
             Settings::Disk { path } => Some(LetterStore::Folder(path.clone())),
             Settings::Index { index } => {
                 let connection = connection.ok_or(LetterStoreError::NoOpenSearch)?;
-                let (runtime, abort) = (tokio::runtime::Handle::current(), shutdown.abort.clone());
-                let index = HttpIndex::new(connection, index, owner, runtime, abort)?;
+                let runtime = tokio::runtime::Handle::current();
+                let index = HttpIndex::new(connection, index, owner, runtime, shutdown)?;
                 Some(LetterStore::Index(Arc::new(index)))
             }
         })
@@ -80,17 +83,18 @@ impl LetterStore {
     pub fn look(self, may_be_missing: bool) -> Result<Contents, ReadError> {
         match &self {
             LetterStore::Folder(path) => {
-                let files = match folder::files(path) {
-                    Err(error) if may_be_missing && error.is_not_there() => Files::default(),
-                    files => files?,
+                let folder = match folder::open(path) {
+                    Err(error) if may_be_missing && error.is_not_there() => None,
+                    folder => Some(folder?),
                 };
+                let files = folder.as_ref().map(folder::files).transpose()?.unwrap_or_default();
                 let bytes = files.bytes;
-                Ok(Contents { store: self, files, bytes })
+                Ok(Contents { store: self, folder, files, bytes })
             }
             LetterStore::Index(index) => {
                 let usage = index.usage().map_err(|why| index::read_error(&**index, why))?;
                 let bytes = usage.unwrap_or_default().bytes;
-                Ok(Contents { store: self, files: Files::default(), bytes })
+                Ok(Contents { store: self, folder: None, files: Files::default(), bytes })
             }
         }
     }
@@ -104,13 +108,11 @@ impl Contents {
 
     /// Its letters: all, or those of these ids that are there.
     pub fn letters(&self, ids: Option<&BTreeSet<LetterId>>) -> Letters {
-        let folder = match &self.store {
-            LetterStore::Index(index) => {
-                let ids = ids.map(|ids| ids.iter().copied().collect());
-                return Box::new(index::Letters::new(index.clone(), Query { ids, until: None }));
-            }
-            LetterStore::Folder(folder) => folder.clone(),
-        };
+        if let LetterStore::Index(index) = &self.store {
+            let ids = ids.map(|ids| ids.iter().copied().collect());
+            return Box::new(index::Letters::new(index.clone(), Query { ids, until: None }));
+        }
+        let Some(folder) = self.folder.clone() else { return Box::new(std::iter::empty()) };
         let ids = ids.cloned();
         let has_file = |number: u64| {
             let is_in =

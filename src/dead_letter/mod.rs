@@ -145,7 +145,7 @@ impl DeadLetters {
             Some(Kept::Folder(store)) => {
                 let mut store = store.lock();
                 let files = store.begin_replay()?;
-                Ok(Replay::of_folder(store.folder().to_owned(), files))
+                Ok(Replay::of_folder(store.folder().clone(), files))
             }
             Some(Kept::Index(writer)) => {
                 let until = writer.begin_replay()?;

@@ -10,7 +10,6 @@
 //! there, to be replayed twice; none is ever lost.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,6 +22,7 @@ use super::kept::{LetterId, LetterLine, ReadError, Version};
 use super::letter_store::Letters;
 use super::rewrite;
 use super::selection::Selection;
+use crate::folders::Folder;
 use crate::ledger::Settlement;
 
 /// Of an index, the letters of one request.
@@ -44,7 +44,7 @@ pub(crate) struct Replay {
 enum From {
     /// The folder, which this process owns, and the numbers of the files that there were before,
     /// ascending: what fails again goes into others.
-    Folder(PathBuf, Arc<[u64]>),
+    Folder(Folder, Arc<[u64]>),
     /// The index, and the time of the newest letter that there was before, if there was one: what
     /// fails again is newer.
     Index(Arc<dyn Index>, Option<i64>),
@@ -64,7 +64,7 @@ struct Progress {
 }
 
 impl Replay {
-    pub(super) fn of_folder(folder: PathBuf, files: Vec<u64>) -> Replay {
+    pub(super) fn of_folder(folder: Folder, files: Vec<u64>) -> Replay {
         Replay { from: From::Folder(folder, files.into()), state: Arc::default() }
     }
 
@@ -192,7 +192,7 @@ impl Replay {
                     LetterId::Document(_) => None,
                 });
                 rewrite::remove(folder, part, &lines.collect()).map_err(|error| {
-                    DeadLetterError::Io { path: folder::path(folder, part), error }
+                    DeadLetterError::Io { path: folder.path_of(&folder::file_name(part)), error }
                 })
             }
             From::Index(index, _) => {
@@ -285,8 +285,8 @@ mod tests {
     fn of(letters: u64) -> (tempfile::TempDir, Replay) {
         let temp = tempfile::tempdir().unwrap();
         let text: String = (1..=letters).map(|number| format!("{number}\n")).collect();
-        std::fs::write(folder::path(temp.path(), 1), text).unwrap();
-        let replay = Replay::of_folder(temp.path().to_owned(), vec![1]);
+        std::fs::write(temp.path().join(folder::file_name(1)), text).unwrap();
+        let replay = Replay::of_folder(Folder::open(temp.path()).unwrap(), vec![1]);
         (temp, replay)
     }
 

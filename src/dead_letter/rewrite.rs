@@ -5,12 +5,11 @@
 //! empty line. A file in which nothing is left is removed.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write};
 
-use super::folder;
+use super::folder::{file_name, read_line, with_extension};
+use crate::folders::Folder;
 
 /// Behind the file's name, of what is to take its place.
 const SUFFIX: &str = "rewrite";
@@ -21,24 +20,24 @@ const SUFFIX: &str = "rewrite";
 /// # Errors
 ///
 /// When the disk fails or is full; then all letters are still there.
-pub(super) fn remove(folder: &Path, number: u64, gone: &BTreeSet<u64>) -> io::Result<()> {
-    let path = folder::path(folder, number);
-    let kept = match File::open(&path) {
+pub(super) fn remove(folder: &Folder, number: u64, gone: &BTreeSet<u64>) -> io::Result<()> {
+    let name = file_name(number);
+    let kept = match folder.read(&name) {
         Ok(file) => any_stays(file, gone)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    let new = path.with_extension(SUFFIX);
+    let new = with_extension(&name, SUFFIX);
     if kept {
-        write_rest(&path, &new, gone)?;
-        fs::rename(&new, &path)?;
+        write_rest(folder, &name, gone)?;
+        folder.rename(&new, &name)?;
     } else {
         // Without a copy: there may be no room for one.
-        fs::remove_file(&path)?;
+        folder.remove(&name)?;
         // What a crash may have left.
-        let _ = fs::remove_file(&new);
+        let _ = folder.remove(&new);
     }
-    File::open(folder)?.sync_all()
+    folder.sync()
 }
 
 /// Whether any line that is not empty stays.
@@ -51,11 +50,11 @@ fn any_stays(file: File, gone: &BTreeSet<u64>) -> io::Result<bool> {
     Ok(stays)
 }
 
-/// Writes what stays to `new`, durably.
-pub(super) fn write_rest(path: &Path, new: &Path, gone: &BTreeSet<u64>) -> io::Result<()> {
-    let out = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(new)?;
+/// Writes what stays of a file beside it, durably.
+pub(super) fn write_rest(folder: &Folder, name: &str, gone: &BTreeSet<u64>) -> io::Result<()> {
+    let out = folder.replace(&with_extension(name, SUFFIX))?;
     let mut out = BufWriter::with_capacity(256 << 10, out);
-    each_line(File::open(path)?, |number, line| {
+    each_line(folder.read(name)?, |number, line| {
         out.write_all(if gone.contains(&number) { b"\n" } else { line })
     })?;
     out.flush()?;
@@ -68,7 +67,7 @@ fn each_line(file: File, mut take: impl FnMut(u64, &[u8]) -> io::Result<()>) -> 
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
-        if input.read_until(b'\n', &mut line)? == 0 {
+        if read_line(&mut input, &mut line)? == 0 {
             break;
         }
         take(number, &line)?;
@@ -80,7 +79,11 @@ fn each_line(file: File, mut take: impl FnMut(u64, &[u8]) -> io::Result<()>) -> 
 mod tests {
     use proptest::prelude::*;
 
+    use std::fs;
+    use std::path::PathBuf;
+
     use super::*;
+    use crate::dead_letter::folder;
     use crate::dead_letter::{LetterId, LetterLine};
 
     const FILE: u64 = 4;
@@ -95,12 +98,22 @@ mod tests {
         (lines, gone, "[a-z]{0,3}")
     }
 
-    fn write(folder: &Path, lines: &[String], tail: &str) {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        fs::write(folder::path(folder, FILE), text + tail).unwrap();
+    fn folder() -> (tempfile::TempDir, Folder) {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        (temporary, folder)
     }
 
-    fn letters(folder: &Path) -> Vec<LetterLine> {
+    fn path(folder: &Folder) -> PathBuf {
+        folder.path_of(&file_name(FILE))
+    }
+
+    fn write(folder: &Folder, lines: &[String], tail: &str) {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        fs::write(path(folder), text + tail).unwrap();
+    }
+
+    fn letters(folder: &Folder) -> Vec<LetterLine> {
         folder::lines(folder, FILE).unwrap().map(|line| line.unwrap()).collect()
     }
 
@@ -119,42 +132,42 @@ mod tests {
     proptest! {
         #[test]
         fn what_stays_keeps_its_id_and_what_goes_is_gone((lines, gone, tail) in content()) {
-            let folder = tempfile::tempdir().unwrap();
-            write(folder.path(), &lines, &tail);
-            let before = letters(folder.path());
-            remove(folder.path(), FILE, &gone).unwrap();
+            let (_temporary, folder) = folder();
+            write(&folder, &lines, &tail);
+            let before = letters(&folder);
+            remove(&folder, FILE, &gone).unwrap();
             let expected: Vec<_> = before.into_iter().filter(|line| !is_in(&gone, line)).collect();
-            prop_assert_eq!(&letters(folder.path()), &expected);
-            prop_assert_eq!(folder::path(folder.path(), FILE).exists(), !expected.is_empty());
-            prop_assert!(!folder::path(folder.path(), FILE).with_extension(SUFFIX).exists());
+            prop_assert_eq!(&letters(&folder), &expected);
+            prop_assert_eq!(path(&folder).exists(), !expected.is_empty());
+            prop_assert!(!path(&folder).with_extension(SUFFIX).exists());
         }
 
         #[test]
         fn a_crash_at_any_step_leaves_every_letter_and_the_next_removal_ends_it(
             (lines, gone, tail) in content(), crash in crash(),
         ) {
-            let folder = tempfile::tempdir().unwrap();
-            write(folder.path(), &lines, &tail);
-            let before = letters(folder.path());
-            let path = folder::path(folder.path(), FILE);
+            let (_temporary, folder) = folder();
+            write(&folder, &lines, &tail);
+            let before = letters(&folder);
+            let path = path(&folder);
             let new = path.with_extension(SUFFIX);
-            write_rest(&path, &new, &gone).unwrap();
+            write_rest(&folder, &file_name(FILE), &gone).unwrap();
             if let Crash::InTheCopy(bytes) = crash {
                 let copy = fs::read(&new).unwrap();
                 fs::write(&new, &copy[..copy.len().min(bytes)]).unwrap();
             }
-            prop_assert_eq!(&letters(folder.path()), &before);
-            prop_assert_eq!(folder::look(folder.path()).unwrap().numbers, [FILE]);
-            remove(folder.path(), FILE, &gone).unwrap();
+            prop_assert_eq!(&letters(&folder), &before);
+            prop_assert_eq!(folder::look(&folder).unwrap().numbers, [FILE]);
+            remove(&folder, FILE, &gone).unwrap();
             let expected: Vec<_> = before.into_iter().filter(|line| !is_in(&gone, line)).collect();
-            prop_assert_eq!(letters(folder.path()), expected);
+            prop_assert_eq!(letters(&folder), expected);
         }
     }
 
     #[test]
     fn a_file_that_was_moved_away_is_left_to_who_moved_it() {
-        let folder = tempfile::tempdir().unwrap();
-        remove(folder.path(), FILE, &[1].into()).unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let (temporary, folder) = folder();
+        remove(&folder, FILE, &[1].into()).unwrap();
+        assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
     }
 }

@@ -6,30 +6,30 @@
 //!
 //! [errors]: https://wiki.postgresql.org/wiki/Fsync_Errors
 
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-
-use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
 
 use super::error::DeadLetterError;
-use super::folder::{look, path};
+use super::folder::{self, file_name, look};
+use crate::folders::{Folder, LockError};
 
 /// A file that has reached this size is followed by a new one, so that what was dealt with can be
 /// removed.
 const FILE_BYTES_MAX: u64 = 16 << 20;
-const LOCK_NAME: &str = "lock";
+/// What may be written to it before it is followed, and far more: all of it is looked through for
+/// the last line break.
+const FILE_BYTES_POSSIBLE: u64 = 2 << 30;
 
 #[derive(Debug)]
 pub(super) struct Store {
-    folder: PathBuf,
+    folder: Folder,
     bytes_max: u64,
     /// Of all files. Looked up again before a letter is refused: somebody may have made room.
     bytes: u64,
     number: u64,
     pub(super) file: File,
-    path: PathBuf,
+    name: String,
     file_bytes: u64,
     line: Vec<u8>,
     /// Lines that no fsync has made durable yet.
@@ -42,25 +42,30 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn open(folder: &Path, bytes_max: u64) -> Result<Store, DeadLetterError> {
-        let failed = at(folder);
-        crate::folders::make(folder).map_err(&failed)?;
-        let lock = lock(folder)?;
-        let files = look(folder).map_err(&failed)?;
+        let folder = Folder::make(folder)?;
+        let failed = at(folder.path());
+        let lock = lock(&folder)?;
+        let files = look(&folder).map_err(&failed)?;
         let number = files.numbers.last().copied().unwrap_or(1);
-        let path = path(folder, number);
-        let mut file = append_to(&path).map_err(at(&path))?;
-        cut_torn_line(&path, &mut file).map_err(at(&path))?;
-        let file_bytes = file.metadata().map_err(at(&path))?.len();
+        let name = file_name(number);
+        let failed_there = at(&folder.path_of(&name));
+        let mut file = folder.append(&name).map_err(&failed_there)?;
+        if file.metadata().map_err(&failed_there)?.len() > FILE_BYTES_POSSIBLE {
+            let text = "it is larger than weir writes one: move it away";
+            return Err(failed_there(io::Error::new(io::ErrorKind::FileTooLarge, text)));
+        }
+        cut_torn_line(&folder, &name, &mut file).map_err(&failed_there)?;
+        let file_bytes = file.metadata().map_err(&failed_there)?.len();
         // A file that was just made must be found again after a power failure.
-        File::open(folder).and_then(|dir| dir.sync_all()).map_err(&failed)?;
+        folder.sync().map_err(&failed)?;
         let bytes = files.bytes;
         Ok(Store {
-            folder: folder.to_owned(),
+            folder,
             bytes_max,
             bytes,
             number,
             file,
-            path,
+            name,
             file_bytes,
             line: Vec::new(),
             unsynced: Vec::new(),
@@ -105,7 +110,7 @@ impl Store {
         if let Err(error) = self.file.write_all(&self.line) {
             // Half a line would swallow the next one.
             let _ = self.file.set_len(self.file_bytes);
-            return Err(at(&self.path)(error));
+            return Err(self.at_file()(error));
         }
         self.unsynced.extend_from_slice(&self.line);
         self.count(self.line.len() as u64);
@@ -125,12 +130,12 @@ impl Store {
             self.next_file()?;
         }
         self.bytes_max = self.bytes_max.saturating_mul(2);
-        let mut numbers = look(&self.folder).map_err(at(&self.folder))?.numbers;
+        let mut numbers = look(&self.folder).map_err(at(self.folder.path()))?.numbers;
         numbers.retain(|number| *number < self.number);
         Ok(numbers)
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    pub(super) fn folder(&self) -> &Folder {
         &self.folder
     }
 
@@ -139,7 +144,7 @@ impl Store {
         self.leave_suspect_file()?;
         if let Err(error) = self.file.sync_data() {
             self.is_suspect = true;
-            return Err(at(&self.path)(error));
+            return Err(self.at_file()(error));
         }
         self.unsynced.clear();
         Ok(())
@@ -154,22 +159,23 @@ impl Store {
         if let Err(error) = self.file.write_all(&self.unsynced) {
             self.is_suspect = true;
             let _ = self.file.set_len(self.file_bytes);
-            return Err(at(&self.path)(error));
+            return Err(self.at_file()(error));
         }
         self.count(self.unsynced.len() as u64);
         Ok(())
     }
 
     fn make_sure_of_room(&mut self, bytes: u64) -> Result<(), DeadLetterError> {
-        if self.bytes + bytes <= self.bytes_max {
+        let is_room = |there: u64| there.saturating_add(bytes) <= self.bytes_max;
+        if is_room(self.bytes) {
             return Ok(());
         }
-        self.bytes = look(&self.folder).map_err(at(&self.folder))?.bytes;
-        if self.bytes + bytes <= self.bytes_max {
+        self.bytes = look(&self.folder).map_err(at(self.folder.path()))?.bytes;
+        if is_room(self.bytes) {
             return Ok(());
         }
         Err(DeadLetterError::Full {
-            path: self.folder.clone(),
+            path: self.folder.path().to_owned(),
             bytes: self.bytes,
             bytes_max: self.bytes_max,
         })
@@ -177,13 +183,11 @@ impl Store {
 
     /// Whether somebody moved or removed the file: what is written to a removed one is lost.
     fn was_moved(&self) -> bool {
-        let same = |there: Metadata, here: Metadata| {
-            there.ino() == here.ino() && there.dev() == here.dev()
-        };
-        match (std::fs::metadata(&self.path), self.file.metadata()) {
-            (Ok(there), Ok(here)) => !same(there, here),
-            _ => true,
-        }
+        !self.folder.is_still(&self.name, &self.file)
+    }
+
+    fn at_file(&self) -> impl Fn(io::Error) -> DeadLetterError + use<> {
+        at(&self.folder.path_of(&self.name))
     }
 
     fn next_file(&mut self) -> Result<(), DeadLetterError> {
@@ -194,11 +198,11 @@ impl Store {
     fn open_next_file(&mut self) -> Result<(), DeadLetterError> {
         self.is_suspect = true;
         self.number += 1;
-        self.path = path(&self.folder, self.number);
-        self.file = append_to(&self.path).map_err(at(&self.path))?;
+        self.name = file_name(self.number);
+        self.file = self.folder.append(&self.name).map_err(self.at_file())?;
         // Somebody may have put one there.
-        self.file_bytes = self.file.metadata().map_err(at(&self.path))?.len();
-        File::open(&self.folder).and_then(|dir| dir.sync_all()).map_err(at(&self.folder))?;
+        self.file_bytes = self.file.metadata().map_err(self.at_file())?.len();
+        self.folder.sync().map_err(at(self.folder.path()))?;
         self.is_suspect = false;
         Ok(())
     }
@@ -209,53 +213,28 @@ fn at(path: &Path) -> impl Fn(io::Error) -> DeadLetterError + use<> {
     move |error| DeadLetterError::Io { path: path.clone(), error }
 }
 
-fn append_to(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(path)
-}
-
-fn lock(folder: &Path) -> Result<File, DeadLetterError> {
-    let path = folder.join(LOCK_NAME);
-    let failed = at(&path);
-    let open = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .mode(0o600)
-        .open(&path);
-    let mut file = open.map_err(&failed)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {
-            file.set_len(0).map_err(&failed)?;
-            writeln!(file, "{}", std::process::id()).map_err(&failed)?;
-            Ok(file)
+fn lock(folder: &Folder) -> Result<File, DeadLetterError> {
+    folder.lock().map_err(|error| match error {
+        LockError::Held(holder) => {
+            DeadLetterError::Locked { path: folder.path().to_owned(), holder }
         }
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            let mut text = String::new();
-            let holder = match file.read_to_string(&mut text) {
-                Ok(_) if !text.trim().is_empty() => format!("process {}", text.trim()),
-                // It has the lock, and has not come to write its number yet.
-                _ => format!("`fuser {}` shows which", path.display()),
-            };
-            Err(DeadLetterError::Locked { path: folder.to_owned(), holder })
-        }
-        Err(error) => Err(failed(error.into())),
-    }
+        LockError::Io(error) => at(&folder.lock_path())(error),
+    })
 }
 
 /// Moves a last line without its line break into `FILE.torn`: nobody was told that it was written.
-fn cut_torn_line(path: &Path, file: &mut File) -> io::Result<()> {
+fn cut_torn_line(folder: &Folder, name: &str, file: &mut File) -> io::Result<()> {
     let Some(whole) = crate::lines::whole_lines_bytes(file)? else { return Ok(()) };
     let mut torn = Vec::new();
     crate::lines::read_from(file, whole, &mut torn)?;
-    let aside = path.with_extension("torn");
-    OpenOptions::new().create(true).append(true).mode(0o600).open(&aside)?.write_all(&torn)?;
+    let aside = folder::with_extension(name, "torn");
+    folder.append(&aside)?.write_all(&torn)?;
     file.set_len(whole)?;
     file.sync_data()?;
     tracing::warn!(
-        path = %path.display(),
+        path = %folder.path_of(name).display(),
         bytes = torn.len(),
-        moved_to = %aside.display(),
+        moved_to = %folder.path_of(&aside).display(),
         "the last dead letter was torn by a crash before it was acknowledged: moved aside"
     );
     Ok(())

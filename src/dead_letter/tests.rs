@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::*;
+use crate::folders::Folder;
 
 const LETTER: Letter<'static> = Letter {
     part: Where::Source,
@@ -263,7 +264,7 @@ fn a_replay_reads_what_is_there_and_what_fails_again_goes_elsewhere() {
     // A file without letters is used again.
     std::fs::write(folder.path().join("00000002.jsonl"), "").unwrap();
     assert_eq!(all_parts(&open(folder.path()).unwrap().begin_replay().unwrap()), [1]);
-    assert_eq!(folder::look(folder.path()).unwrap().numbers, [1, 2]);
+    assert_eq!(folder::look(&Folder::open(folder.path()).unwrap()).unwrap().numbers, [1, 2]);
 }
 
 #[test]
@@ -290,4 +291,28 @@ fn a_letter_whose_file_is_moved_just_after_it_was_written_is_in_the_next_one_too
     let text = |path: &Path| std::fs::read_to_string(path).unwrap();
     assert_eq!(text(&aside.path().join("00000001.jsonl")), "letter\n");
     assert_eq!(text(&folder.path().join("00000002.jsonl")), "letter\n");
+}
+
+#[test]
+fn a_file_that_is_larger_than_weir_writes_one_is_an_error_and_is_not_read_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = std::fs::File::create(folder.path().join("00000001.jsonl")).unwrap();
+    file.set_len(1 << 40).unwrap();
+    let error = open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("it is larger than weir writes one: move it away"), "{error}");
+}
+
+#[test]
+fn a_file_of_letters_that_is_a_link_is_refused_and_what_it_leads_to_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let precious = folder.path().join("precious");
+    for name in ["lock", "00000001.jsonl"] {
+        std::fs::write(&precious, "precious").unwrap();
+        let link = folder.path().join(name);
+        std::os::unix::fs::symlink(&precious, &link).unwrap();
+        let error = open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("it is a link, and what it leads to is left alone"), "{error}");
+        assert_eq!(std::fs::read_to_string(&precious).unwrap(), "precious");
+        std::fs::remove_file(&link).unwrap();
+    }
 }

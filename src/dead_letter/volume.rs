@@ -1,13 +1,13 @@
 //! Whether a folder is lost with its pod, as far as that can be seen from inside.
 //!
-//! [`/proc/self/mountinfo`][mountinfo] names the mount that a path is on. Three kinds of mount are
+//! The table of mounts names the one that a path is on. Three kinds of mount are
 //! lost with the pod: the container's own file system (overlay), memory (tmpfs), and an `emptyDir`,
 //! which is known by the path that the kubelet mounts it from. Any other may be lost too, but that
 //! cannot be seen from here.
-//!
-//! [mountinfo]: https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
 
 use std::path::{Path, PathBuf};
+
+use crate::folders::mounts;
 
 /// Where every pod finds its account, unless it wants none.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -47,8 +47,7 @@ pub(crate) fn ephemeral(folder: &Path) -> Option<Ephemeral> {
     if !Path::new(SERVICE_ACCOUNT).exists() && std::env::var_os(SERVICE_HOST).is_none() {
         return None;
     }
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    kind(&mounts, &real(folder)?)
+    kind(&mounts::read().ok()?, &real(folder)?)
 }
 
 /// The path without links, as far as it exists.
@@ -60,8 +59,9 @@ fn real(folder: &Path) -> Option<PathBuf> {
     })
 }
 
-fn kind(mounts: &str, path: &Path) -> Option<Ephemeral> {
-    let mounts = mounts.lines().filter_map(mount).filter(|mount| path.starts_with(&mount.point));
+fn kind(table: &str, path: &Path) -> Option<Ephemeral> {
+    let mounts =
+        table.lines().filter_map(mounts::mount).filter(|mount| path.starts_with(&mount.point));
     // Of several at one point the last is what is seen.
     let mount = mounts.max_by_key(|mount| mount.point.as_os_str().len())?;
     match mount.kind {
@@ -70,28 +70,6 @@ fn kind(mounts: &str, path: &Path) -> Option<Ephemeral> {
         _ if mount.root.contains(EMPTY_DIR) => Some(Ephemeral::EmptyDir),
         _ => None,
     }
-}
-
-struct Mount<'a> {
-    /// Which folder of its file system is mounted.
-    root: &'a str,
-    point: PathBuf,
-    kind: &'a str,
-}
-
-/// `36 35 98:0 /root /point rw,noatime master:1 - ext4 /dev/sda rw`
-fn mount(line: &str) -> Option<Mount<'_>> {
-    let (before, after) = line.split_once(" - ")?;
-    let mut fields = before.split(' ').skip(3);
-    let (root, point) = (fields.next()?, fields.next()?);
-    Some(Mount { root, point: PathBuf::from(unescape(point)), kind: after.split(' ').next()? })
-}
-
-/// Blanks, tabs, line breaks and backslashes are written as `\040` and so on.
-fn unescape(text: &str) -> String {
-    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
-        .iter()
-        .fold(text.to_owned(), |text, (escaped, plain)| text.replace(escaped, plain))
 }
 
 #[cfg(test)]

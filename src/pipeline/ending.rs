@@ -12,8 +12,9 @@ use tokio::task::JoinHandle;
 
 use super::leading::Leading;
 use super::{RunError, Shared};
-use crate::blocking::blocking;
+use crate::blocking::{Panicked, contained};
 use crate::buffer;
+use crate::panics;
 use crate::shutdown::{DRAIN_TIMEOUT, Shutdown};
 use crate::sink::SinkError;
 
@@ -75,7 +76,7 @@ impl Running<'_> {
                 Step::CutShort => self.shared.process.ledger.cut_short(),
                 Step::Secure => {
                     let buffer = self.buffer.clone();
-                    blocking(move || buffer.secure()).await;
+                    result = result.and(of_buffer(move || buffer.secure()).await);
                 }
                 Step::Abort => {
                     self.shared.process.shutdown.abort.cancel();
@@ -88,12 +89,13 @@ impl Running<'_> {
                 Step::Release => self.leading.release().await,
                 Step::CloseBuffer => {
                     let buffer = self.buffer.clone();
-                    blocking(move || buffer.close()).await;
+                    result = result.and(of_buffer(move || buffer.close()).await);
                 }
                 Step::SavePosition => {
                     let keeper = self.shared.keeper.clone();
-                    let saved = blocking(move || keeper.save(true)).await;
-                    result = result.and(saved.map_err(RunError::from));
+                    let saved = contained(move || keeper.save(true)).await;
+                    let saved = saved.map_err(|Panicked| panicked("saving the position"));
+                    result = result.and(saved.and_then(|saved| Ok(saved?)));
                 }
             }
         }
@@ -113,7 +115,9 @@ impl Running<'_> {
             }
         };
         let time_is_up = drain_is_over(&shared.process.shutdown);
-        tokio::pin!(time_is_up);
+        let panicked_first = panics::first();
+        let mut has_panicked = false;
+        tokio::pin!(time_is_up, panicked_first);
         // A part may be seen to have ended before the one that made it end: only when all have can
         // it be said that none failed. Only a failure is not waited for by a source that blocks on
         // stdin.
@@ -136,28 +140,48 @@ impl Running<'_> {
                         break;
                     }
                 }
+                what = &mut panicked_first, if !has_panicked => {
+                    has_panicked = true;
+                    note(&mut first_failure, Err(panicked(&what)));
+                }
                 () = &mut time_is_up => break,
             }
         }
         (first_failure.map_or(Ok(()), Err), sink_ended)
     }
 
-    /// Whether what has no outcome is safe on disk.
     async fn account(&self) -> PartEnd {
-        let buffer = self.buffer.clone();
-        let on_disk = blocking(move || buffer.documents_on_disk()).await;
-        match self.shared.process.ledger.snapshot().in_flight.saturating_sub(on_disk) {
-            0 => {
-                if on_disk > 0 {
-                    tracing::info!(
-                        documents = on_disk,
-                        "not delivered yet, and safe in buffer.path: the next run sends them"
-                    );
-                }
-                Ok(())
+        account(&self.buffer, self.shared).await
+    }
+}
+
+/// Ends a run that a signal stopped before its parts were started: nothing was read, and what an
+/// earlier run has left on disk stays there.
+pub(super) async fn before_it_began(
+    (writer, reader, buffer): super::Buffer,
+    shared: &Shared,
+) -> PartEnd {
+    shared.process.ledger.cut_short();
+    drop((writer, reader));
+    let result = account(&buffer, shared).await;
+    result.and(of_buffer(move || buffer.close()).await)
+}
+
+/// Whether what has no outcome is safe on disk.
+async fn account(buffer: &Arc<buffer::Handle>, shared: &Shared) -> PartEnd {
+    let buffer = buffer.clone();
+    let on_disk = of_buffer(move || buffer.documents_on_disk()).await?;
+    match shared.process.ledger.snapshot().in_flight.saturating_sub(on_disk) {
+        0 => {
+            if on_disk > 0 {
+                tracing::info!(
+                    documents = on_disk,
+                    "not delivered yet, and safe in buffer.path: the next run sends them"
+                );
             }
-            abandoned => Err(RunError::Abandoned(abandoned)),
+            Ok(())
         }
+        abandoned => Err(RunError::Abandoned(abandoned)),
     }
 }
 
@@ -165,7 +189,18 @@ fn ended<E>(part: &'static str, end: Result<Result<(), E>, tokio::task::JoinErro
 where
     RunError: From<E>,
 {
-    end.map_err(|_| RunError::Panicked(part))?.map_err(RunError::from)
+    end.map_err(|_| panicked(part))?.map_err(RunError::from)
+}
+
+/// What is left to do with a buffer, even with one that something has panicked in.
+async fn of_buffer<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, RunError> {
+    contained(work).await.map_err(|Panicked| panicked("the buffer"))
+}
+
+fn panicked(what: &str) -> RunError {
+    RunError::Panicked(what.to_owned())
 }
 
 /// Returns when a drain has begun and has taken its time, or a second signal has come.
@@ -176,5 +211,62 @@ async fn drain_is_over(shutdown: &Shutdown) {
             tokio::time::sleep(DRAIN_TIMEOUT).await;
         } => {}
         () = shutdown.abort.cancelled() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process::Command;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::config::{Environment, parse};
+    use crate::pipeline::{Finished, run};
+
+    /// Set in the process that panics: the hook is a process's, and other tests panic too.
+    const CHILD: &str = "WEIR_TEST_PANICS";
+    const TIMEOUT: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_panic_in_a_thread_that_nobody_waits_for_ends_the_run() {
+        if std::env::var_os(CHILD).is_some() {
+            return panics_and_runs();
+        }
+        let name =
+            "pipeline::ending::tests::a_panic_in_a_thread_that_nobody_waits_for_ends_the_run";
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env(CHILD, "")
+            .spawn()
+            .unwrap();
+        let begin = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if begin.elapsed() > TIMEOUT {
+                child.kill().unwrap();
+            }
+            std::thread::park_timeout(Duration::from_millis(20));
+        };
+        assert!(status.success(), "{status}");
+    }
+
+    fn panics_and_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("in"), "").unwrap();
+        let text = "name = 'panics'\nsource = { kind = 'file', path = 'in', follow = true }\n\
+                    sink = { kind = 'file', path = 'out' }\nbuffer = { path = 'spool' }\n";
+        let file = folder.path().join("pipeline.toml");
+        let config = parse(Path::new(&file), text, &Environment::of_process()).unwrap();
+        panics::notice();
+        let thread = std::thread::Builder::new().name("anybody's".to_owned());
+        let _ = thread.spawn(|| panic!("as a test wants it")).unwrap();
+        let Finished { result, ledger } = run(config.settings, Arc::default());
+        assert!(
+            matches!(&result, Err(RunError::Panicked(what)) if what == "the thread `anybody's`")
+        );
+        assert_eq!(ledger.in_flight, 0);
     }
 }

@@ -53,7 +53,7 @@ pub enum RunError {
     Sink(#[from] SinkError),
     /// A thread or task panicked: a bug in weir.
     #[error("a bug in weir: {0} panicked; its message is above")]
-    Panicked(&'static str),
+    Panicked(String),
     /// A signal ended the run before everything had an outcome.
     #[error(
         "stopped before everything was delivered: {0} events have no outcome; the next run reads \

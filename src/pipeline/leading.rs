@@ -4,7 +4,6 @@
 //! Lease is lost; what was read goes on to the sink, which stores nothing twice.
 
 use std::convert::Infallible;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,19 +36,17 @@ struct Led {
 }
 
 impl Leading {
-    /// Begins to follow, or, without settings, leads from now on. `folder` is this process's own,
-    /// where there is one.
+    /// Begins to follow, or, without settings, leads from now on.
     pub(super) async fn start(
         settings: Option<&LeaseSettings>,
-        folder: Option<&Path>,
         keeper: &Keeper,
         buffer: Arc<Handle>,
         process: &Process,
     ) -> Result<Leading, RunError> {
         let Some(settings) = settings else { return Ok(Leading(None)) };
         process.health.follow(true);
-        let client = crate::kube::client().await?;
-        let identity = folder.map_or_else(lease::identity, lease::identity_in);
+        let client = crate::kube::client(&process.shutdown.reload).await?;
+        let identity = buffer.folder().map_or_else(lease::identity, lease::identity_in);
         let terms = Arc::new(Mutex::new(Terms::new(keeper.clone(), process.takeover.clone())));
         let replica = Replica { terms, buffer, health: process.health.clone() };
         let lease = Lease::start(settings, identity, client, process, replica.clone());

@@ -19,6 +19,7 @@ pub(crate) mod terms;
 
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -31,7 +32,7 @@ pub(crate) use self::error::RunError;
 use self::leading::Leading;
 pub(crate) use self::letters::letter_store;
 use crate::admin;
-use crate::blocking::blocking;
+use crate::blocking::{Panicked, blocking, contained};
 use crate::buffer;
 use crate::config::Settings;
 use crate::dead_letter::{DeadLetters, Replay};
@@ -44,7 +45,7 @@ use crate::process::Process;
 use crate::shutdown::Shutdown;
 use crate::sink;
 use crate::source::{self, Letters};
-use crate::stages::{self, Chain, Worker};
+use crate::stages::{self, Chain, LoadError, Worker};
 
 /// Chunks of raw events for each worker: one that it works on, and one that waits for it.
 const CHUNKS_PER_WORKER: usize = 2;
@@ -85,8 +86,10 @@ fn run_from(settings: Settings, letters: Option<Letters>, read: Arc<AtomicU64>) 
     let result = match runtime {
         Err(error) => Err(RunError::Start(error)),
         Ok(runtime) => {
-            let result =
-                runtime.block_on(start_and_finish(settings, letters, read, ledger.clone()));
+            let run = start_and_finish(settings, letters, read, ledger.clone());
+            let run = AssertUnwindSafe(|| runtime.block_on(run));
+            let result = catch_unwind(run)
+                .unwrap_or_else(|_| Err(RunError::Panicked("what runs the pipeline".into())));
             // A read of stdin may still block a thread: it must not hold up the exit.
             runtime.shutdown_background();
             result
@@ -125,15 +128,20 @@ async fn start_and_finish(
     let (dead_letters, replay) = letters::open(&settings, letters, &process).await?;
     // First the buffer: it makes the folder, and keeps other processes out of it.
     let buffer = open_buffer(&settings.buffer, &process).await?;
-    let folder = settings.buffer.spool.as_ref().map(|spool| spool.path.as_path());
     let tracker = process.tracker.clone();
-    let keeper = Keeper::open(folder, !buffer.2.is_new(), identity(&settings), tracker)?;
+    let keeper = Keeper::open(buffer.2.folder(), !buffer.2.is_new(), identity(&settings), tracker)?;
     let shared = Shared { process, dead_letters, keeper, replay };
 
-    let chain = load(&settings, &shared.process).await?;
-    let saving = tokio::spawn(saving::run(shared.keeper.clone(), shared.process.health.clone()));
-    let mut result = flow(settings, buffer, chain, read, &shared).await;
-    saving.abort();
+    let mut result = match load(&settings, &shared.process).await? {
+        None => ending::before_it_began(buffer, &shared).await,
+        Some(chain) => {
+            let (keeper, health) = (shared.keeper.clone(), shared.process.health.clone());
+            let saving = tokio::spawn(saving::run(keeper, health));
+            let result = flow(settings, buffer, chain, read, &shared).await;
+            saving.abort();
+            result
+        }
+    };
     if let Some((_, replay)) = shared.replay.clone() {
         // All parts have ended, so no more letters have their outcome.
         result =
@@ -158,7 +166,8 @@ async fn start_admin(
     Ok(Some(tokio::spawn(admin::serve(listener, metrics, health, stop))))
 }
 
-async fn load(settings: &Settings, process: &Process) -> Result<Chain, RunError> {
+/// `None`: the run is to end.
+async fn load(settings: &Settings, process: &Process) -> Result<Option<Chain>, RunError> {
     process.health.set(
         Part::Modules,
         Condition::NotReady("modules are being compiled and configured".into()),
@@ -169,12 +178,16 @@ async fn load(settings: &Settings, process: &Process) -> Result<Chain, RunError>
         metrics: process.metrics.stage.clone(),
         compiler: stages::Compiler::child(),
     };
-    let stages = settings.stages.clone();
-    let loaded = tokio::task::spawn_blocking(move || stages::load(&stages, context)).await;
-    let chain =
-        loaded.map_err(|_| RunError::Panicked("loading modules"))?.map_err(RunError::Modules)?;
-    process.health.set(Part::Modules, Condition::Ready);
-    Ok(chain)
+    let (stages, stop) = (settings.stages.clone(), process.shutdown.drain.clone());
+    let loaded = contained(move || stages::load_until(&stages, &context, &stop)).await;
+    match loaded.map_err(|Panicked| RunError::Panicked("loading modules".into()))? {
+        Ok(chain) => {
+            process.health.set(Part::Modules, Condition::Ready);
+            Ok(Some(chain))
+        }
+        Err(errors) if errors.iter().any(|error| matches!(error, LoadError::Stopped)) => Ok(None),
+        Err(errors) => Err(RunError::Modules(errors)),
+    }
 }
 
 /// Between what and what events go, as far as the configuration says.
@@ -223,9 +236,8 @@ async fn flow(
     // From here on only the workers, and a replay, hold it: the sink's inbox ends when they do.
     let replay = replay.map(|replay| (replay, writer.clone(), encode));
     drop((writer, chain));
-    let folder = settings.buffer.spool.as_ref().map(|spool| spool.path.as_path());
     let leading =
-        Leading::start(settings.lease.as_ref(), folder, &keeper, buffer.clone(), &process).await?;
+        Leading::start(settings.lease.as_ref(), &keeper, buffer.clone(), &process).await?;
     let on_read = move |bytes| {
         read.fetch_add(bytes, Ordering::Relaxed);
     };
@@ -269,9 +281,9 @@ fn spawn_worker(
         .name(format!("worker-{number}"))
         .spawn(move || {
             let run = || worker.run(queue, &writer, &dead_letters, &encode, &health);
-            let end = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
+            let end = match catch_unwind(AssertUnwindSafe(run)) {
                 Ok(end) => end.map_err(RunError::Worker),
-                Err(_) => Err(RunError::Panicked("a worker")),
+                Err(_) => Err(RunError::Panicked("a worker".into())),
             };
             // Nobody listens any more only when the run is over already.
             let _ = failed.blocking_send(end);

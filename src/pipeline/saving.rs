@@ -73,20 +73,37 @@ pub(super) async fn run(keeper: Keeper, health: Health) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::position::{Identity, Tracker};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use crate::position::file::{FileError, Saved, Store};
+    use crate::position::{Identity, Record, Tracker};
+
+    #[derive(Debug, Default)]
+    struct Fails {
+        has_room: AtomicBool,
+    }
+
+    impl Store for Fails {
+        fn save(&self, _: &Record, _: bool) -> Result<(), FileError> {
+            let error = std::io::ErrorKind::StorageFull.into();
+            let failed = || Err(FileError { path: "on-a-full-disk".into(), error });
+            if self.has_room.load(Ordering::Relaxed) { Ok(()) } else { failed() }
+        }
+    }
 
     #[test]
     fn a_failure_is_told_once_and_so_is_its_end() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("not-yet");
-        let tracker = Tracker::default();
-        let keeper = Keeper::open(Some(&path), true, Identity::default(), tracker.clone()).unwrap();
+        let (tracker, store) = (Tracker::default(), Arc::new(Fails::default()));
+        let of = Some(store.clone() as Arc<dyn Store>);
+        let (none, whose) = (Saved::Nothing, Identity::default());
+        let keeper = Keeper::over(of, None, none, true, whose, tracker.clone()).unwrap();
         let mut saving = Saving::new(keeper);
         tracker.issue("*", 0, Some("7".into()));
-        let Some(News::Fails(why)) = saving.save() else { panic!("there is no such folder") };
-        assert!(why.contains("not-yet"), "{why}");
+        let Some(News::Fails(why)) = saving.save() else { panic!("it cannot be saved") };
+        assert!(why.contains("on-a-full-disk"), "{why}");
         assert_eq!(saving.save(), None);
-        std::fs::create_dir(&path).unwrap();
+        store.has_room.store(true, Ordering::Relaxed);
         assert_eq!(saving.save(), Some(News::WorksAgain));
         assert_eq!(saving.save(), None);
     }

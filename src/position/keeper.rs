@@ -5,13 +5,13 @@
 //! another cluster means nothing and is forgotten; another target is for a person to decide on, and
 //! ends the run.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::file::{self, FileError, Folder, Saved, Store};
+use super::file::{self, FileError, Saved, Store};
 use super::{Identity, Misfit, Position, Positions, Record, Tracker};
+use crate::folders::Folder;
 
 /// Why a run cannot go on from what is saved.
 #[derive(Debug, thiserror::Error)]
@@ -67,14 +67,14 @@ impl Keeper {
     ///
     /// When the folder cannot be read, or was saved for another target.
     pub(crate) fn open(
-        folder: Option<&Path>,
+        folder: Option<&Folder>,
         has_spool: bool,
         identity: Identity,
         tracker: Tracker,
     ) -> Result<Keeper, KeepError> {
         let saved = folder.map(file::load).transpose()?.unwrap_or(Saved::Nothing);
-        let store = folder.map(|folder| Arc::new(Folder(folder.to_owned())) as Arc<dyn Store>);
-        let kept_in = folder.map(|folder| folder.display().to_string());
+        let store = folder.map(|folder| Arc::new(folder.clone()) as Arc<dyn Store>);
+        let kept_in = folder.map(|folder| folder.path().display().to_string());
         Keeper::over(store, kept_in, saved, has_spool, identity, tracker)
     }
 

@@ -1,188 +1,235 @@
-//! Compiled modules on disk.
+//! Compiled modules on disk: a help, without which a module is compiled at each start.
 //!
 //! Invariants:
 //!
-//! - A compiled module is machine code that runs in the daemon, so the folder must be ours and
-//!   nobody else's: it is refused when its owner or mode differ.
-//! - A file is found by what it was made from (the module's SHA-256, wasmtime's compatibility
-//!   hash), and used only when its own SHA-256 is the one written beside it. Whatever does not fit
+//! - A compiled module is machine code that runs in the daemon, so its folder is one that weir made
+//!   ([`SUBFOLDER`]), that is ours and nobody else's. One that a mount has widened (the kubelet
+//!   does so to whatever a volume holds) may have been written to: it is emptied, and ours alone
+//!   again.
+//! - A file is used only if it is ours and nobody else may write to it; it is found by what it was
+//!   made from (the module's SHA-256, wasmtime's compatibility hash), and its own SHA-256 is the
+//!   one written beside it. What was hashed is what is mapped: one open file. Whatever does not fit
 //!   is compiled again.
-//! - Files are written under another name and renamed, so a reader never sees half of one.
+//! - Files are written under another name and renamed, so a reader never sees half of one. They are
+//!   written when the module has been compiled, which is done in memory: whenever a process ends
+//!   while it compiles, it leaves nothing behind.
+//! - That the folder cannot be used, or has no room, is no mistake of a module's and ends no run:
+//!   a warning, and the module runs from memory.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{DirBuilder, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, BufWriter, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use rustix::fs::{FlockOperation, MemfdFlags, SealFlags, fcntl_add_seals, flock, memfd_create};
 use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::compile::{CompileError, Compiler, compile};
+use super::compile::{CompileError, Compiler, compile, text};
+use crate::folders::{Folder, FolderError};
 
+/// In `cache`: that may be a volume, whose owner and mode are not ours to choose.
+const SUBFOLDER: &str = "compiled";
 /// Mode of the folder: nobody else may even look.
 const MODE: u32 = 0o700;
+/// Of a file that is being written, behind a name of its own.
+const TEMPORARY: &str = ".tmp";
 
-/// Why the folder cannot be used.
+/// Why the folder is not used.
 #[derive(Debug, thiserror::Error)]
-pub enum CacheError {
+enum CacheError {
     /// It belongs to somebody else.
-    #[error(
-        "the compile cache {path} belongs to user {owner} and weir runs as {user}: what is in it \
-         runs inside weir, so set `cache` to a folder of weir's own"
-    )]
-    Owner {
-        /// The folder.
-        path: PathBuf,
-        /// Its owner.
-        owner: u32,
-        /// Who we are.
-        user: u32,
-    },
-    /// Others may write to it, or read it.
-    #[error(
-        "the compile cache {path} has mode {mode:o}: what is in it runs inside weir, so it must \
-         be weir's alone: chmod 700 {path}"
-    )]
-    Mode {
-        /// The folder.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
-    },
-    /// Something else is there.
-    #[error("the compile cache {path} is not a folder: move it away, or set `cache`")]
-    NotAFolder {
-        /// The path.
-        path: PathBuf,
-    },
+    #[error("{path} belongs to user {owner}, and weir runs as user {user}")]
+    Owner { path: PathBuf, owner: u32, user: u32 },
     /// It cannot be made, read or written.
-    #[error(
-        "cannot use the compile cache {path}: {error}: set `cache` to a folder that weir may write \
-         to"
-    )]
-    Io {
-        /// Which file or folder.
-        path: PathBuf,
-        /// What the operating system said.
-        error: io::Error,
-    },
+    #[error("{path}: {error}")]
+    Io { path: PathBuf, error: io::Error },
 }
 
-/// Why there is no compiled module.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum FetchError {
-    #[error(transparent)]
-    Compile(CompileError),
-    #[error(transparent)]
-    Cache(CacheError),
+impl From<FolderError> for CacheError {
+    fn from(error: FolderError) -> CacheError {
+        match error {
+            FolderError::Io { path, error } => CacheError::Io { path, error },
+            // That is asked of folders of data.
+            FolderError::NotOurs(error) => {
+                CacheError::Io { path: PathBuf::new(), error: io::Error::other(error) }
+            }
+        }
+    }
 }
 
-/// A folder of compiled modules.
+/// A folder of compiled modules, if there is one.
 #[derive(Debug)]
-pub(super) struct Cache {
-    folder: PathBuf,
-}
+pub(super) struct Cache(Option<Folder>);
 
 impl Cache {
-    /// Makes the folder where it is missing, and checks that it is ours.
-    pub(super) fn open(folder: &Path) -> Result<Cache, CacheError> {
-        let path = folder.to_owned();
-        let io = |error| CacheError::Io { path: path.clone(), error };
-        DirBuilder::new().recursive(true).mode(MODE).create(folder).or_else(|error| {
-            match folder.exists() {
-                true => Ok(()), // Something is there; what, is looked at next.
-                false => Err(io(error)),
+    /// Makes the folder where it is missing. One that cannot be used is told, and not used.
+    pub(super) fn open(cache: &Path) -> Cache {
+        match open(&cache.join(SUBFOLDER)) {
+            Ok(folder) => Cache(Some(folder)),
+            Err(error) => {
+                tracing::warn!(
+                    "the compile cache is not used: {error}: modules are compiled at each start, \
+                     in memory; set `cache` to a folder in which weir may make one of its own"
+                );
+                Cache(None)
             }
-        })?;
-        let found = fs::metadata(folder).map_err(io)?;
-        if !found.is_dir() {
-            return Err(CacheError::NotAFolder { path });
         }
-        let user = rustix::process::geteuid().as_raw();
-        if found.uid() != user {
-            return Err(CacheError::Owner { path, owner: found.uid(), user });
-        }
-        if found.mode() & 0o777 != MODE {
-            return Err(CacheError::Mode { path, mode: found.mode() & 0o7777 });
-        }
-        Ok(Cache { folder: folder.to_owned() })
     }
 
-    /// The compiled form of `module`: from disk, or compiled now and kept.
+    /// The compiled form of `module`: from disk, or compiled now and kept. Ends early when `stop`
+    /// is cancelled.
     pub(super) fn fetch(
         &self,
         engine: &Engine,
         compiler: &Compiler,
         module: &[u8],
-    ) -> Result<Component, FetchError> {
-        let path = self.folder.join(file_name(engine, module));
-        if let Some(component) = load(engine, &path) {
+        stop: &CancellationToken,
+    ) -> Result<Component, CompileError> {
+        let name = file_name(engine, module);
+        let kept = || self.0.as_ref().and_then(|folder| load(engine, folder, &name));
+        if let Some(component) = kept() {
             return Ok(component);
         }
-        self.compile_to(engine, compiler, module, &path)?;
-        load(engine, &path).ok_or_else(|| {
-            let error = io::Error::other("what was just written cannot be loaded");
-            FetchError::Cache(CacheError::Io { path, error })
-        })
-    }
-
-    fn compile_to(
-        &self,
-        engine: &Engine,
-        compiler: &Compiler,
-        module: &[u8],
-        path: &Path,
-    ) -> Result<(), FetchError> {
-        let cache_error =
-            |error| FetchError::Cache(CacheError::Io { path: path.to_owned(), error });
-        let (file, temporary) = self.temporary().map_err(cache_error)?;
-        let mut out = Hashing { inner: BufWriter::new(file), hash: Sha256::new() };
-        let written = compile(compiler, engine, module, &mut out)
-            .map_err(FetchError::Compile)
-            .and_then(|()| out.inner.flush().map_err(cache_error))
-            .and_then(|()| self.keep(&temporary, path, &hex(out.hash)).map_err(cache_error));
-        if written.is_err() {
-            // Left behind it would only take room.
-            let _ = fs::remove_file(&temporary);
+        let (mut compiled, digest) = compile_in_memory(compiler, engine, module, stop)?;
+        if let Some(folder) = &self.0 {
+            match keep(folder, &name, &mut compiled, &digest) {
+                // From there its pages cost no memory that is not to be had again.
+                Ok(()) => {
+                    if let Some(component) = kept() {
+                        return Ok(component);
+                    }
+                    tracing::warn!(
+                        path = %folder.path_of(&name).display(),
+                        "a compiled module cannot be used from the compile cache (is its file \
+                         system mounted noexec?): it runs from memory"
+                    );
+                }
+                Err(error) => tracing::warn!(
+                    path = %folder.path().display(), %error,
+                    "a compiled module cannot be kept: it runs from memory, and is compiled again \
+                     at the next start"
+                ),
+            }
         }
-        written
-    }
-
-    fn keep(&self, temporary: &Path, path: &Path, digest: &str) -> io::Result<()> {
-        let (mut file, temporary_digest) = self.temporary()?;
-        file.write_all(digest.as_bytes())?;
-        fs::rename(temporary_digest, digest_path(path))?;
-        fs::rename(temporary, path)
-    }
-
-    fn temporary(&self) -> io::Result<(File, PathBuf)> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = self.folder.join(format!(".{}-{number}.tmp", std::process::id()));
-        // One left by a killed process of the same number is in our folder, so it is ours to
-        // replace.
-        let file =
-            File::options().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
-        Ok((file, path))
+        map(engine, &compiled).map_err(|error| CompileError::Io(io::Error::other(text(&error))))
     }
 }
 
-/// Loads a compiled module, if it is there and whole.
-fn load(engine: &Engine, path: &Path) -> Option<Component> {
-    let digest = fs::read_to_string(digest_path(path)).ok()?;
-    if digest != hash_file(path).ok()? {
+fn open(path: &Path) -> Result<Folder, CacheError> {
+    let io = |error| CacheError::Io { path: path.to_owned(), error };
+    DirBuilder::new().recursive(true).mode(MODE).create(path).map_err(io)?;
+    let folder = Folder::look(path)?;
+    let (owner, mode) = folder.owner_and_mode().map_err(io)?;
+    let user = user();
+    if owner != user {
+        return Err(CacheError::Owner { path: path.to_owned(), owner, user });
+    }
+    if mode & 0o777 != MODE {
+        // First nobody else may write there any more.
+        folder.set_mode(MODE).map_err(io)?;
+        remove_all(&folder, |_| true).map_err(io)?;
+        tracing::warn!(
+            path = %path.display(),
+            mode = format!("{mode:04o}"),
+            "others had access to the compile cache, and what is in it runs inside of weir: it was \
+             emptied, and is weir's alone again"
+        );
+    }
+    // What a process left that was killed while it wrote.
+    remove_all(&folder, |name| {
+        let is_ended = |file: File| flock(file, FlockOperation::NonBlockingLockExclusive).is_ok();
+        name.ends_with(TEMPORARY) && folder.read(name).is_ok_and(is_ended)
+    })
+    .map_err(io)?;
+    Ok(folder)
+}
+
+fn remove_all(folder: &Folder, is_to_go: impl Fn(&str) -> bool) -> io::Result<()> {
+    for entry in folder.entries()? {
+        if is_to_go(&entry.name) {
+            folder.remove(&entry.name)?;
+        }
+    }
+    Ok(())
+}
+
+fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// Compiles into a file that has no name, which nobody can change any more; and its hash.
+fn compile_in_memory(
+    compiler: &Compiler,
+    engine: &Engine,
+    module: &[u8],
+    stop: &CancellationToken,
+) -> Result<(File, String), CompileError> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let file = File::from(memfd_create("weir-module", flags).map_err(io::Error::from)?);
+    let mut out = Hashing { inner: file, hash: Sha256::new() };
+    compile(compiler, engine, module, &mut out, stop)?;
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    fcntl_add_seals(&out.inner, seals).map_err(io::Error::from)?;
+    Ok((out.inner, hex(out.hash)))
+}
+
+/// Writes what was compiled into the folder.
+fn keep(folder: &Folder, name: &str, compiled: &mut File, digest: &str) -> io::Result<()> {
+    compiled.rewind()?;
+    put(folder, &digest_name(name), &mut digest.as_bytes())?;
+    put(folder, name, compiled)
+}
+
+/// Writes a file, whole or not at all.
+fn put(folder: &Folder, name: &str, from: &mut impl Read) -> io::Result<()> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let temporary = format!(".{}-{number}{TEMPORARY}", std::process::id());
+    let mut write = || {
+        let mut file = folder.replace(&temporary)?;
+        // Whoever opens the folder meanwhile leaves it alone.
+        flock(&file, FlockOperation::LockExclusive)?;
+        io::copy(from, &mut file)?;
+        folder.rename(&temporary, name)
+    };
+    write().inspect_err(|_| {
+        // Left behind it would only take room.
+        let _ = folder.remove(&temporary);
+    })
+}
+
+/// Loads a compiled module, if it is there, ours and whole.
+fn load(engine: &Engine, folder: &Folder, name: &str) -> Option<Component> {
+    let digest = folder.read_small(&digest_name(name), DIGEST_BYTES).ok()?;
+    let file = folder.read(name).ok()?;
+    let found = file.metadata().ok()?;
+    if found.uid() != user() || found.mode() & 0o022 != 0 {
         return None;
     }
+    if digest != hash_file(&file).ok()?.as_bytes() {
+        return None;
+    }
+    map(engine, &file).ok()
+}
+
+/// Maps an open file that [`compile`] wrote.
+fn map(engine: &Engine, file: &File) -> wasmtime::Result<Component> {
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     // SAFETY: `deserialize_file` demands a file that `precompile_component` wrote and nobody
-    // changes. It lies in a folder that only we may enter (`Cache::open`), has the hash that we
-    // wrote beside it when we compiled it, and is only ever replaced by rename, which leaves
-    // this mapping alone.
+    // changes. This is the open file itself, whatever its name leads to by now: either one without
+    // a name that is sealed, or one that is ours, in a folder that only we may enter (`open`), with
+    // the hash that we wrote beside it when we compiled it; there a file is only ever replaced by
+    // rename, which leaves this mapping alone.
     #[allow(unsafe_code)]
-    let component = unsafe { Component::deserialize_file(engine, path) };
-    component.ok()
+    unsafe {
+        Component::deserialize_file(engine, path)
+    }
 }
 
 fn file_name(engine: &Engine, module: &[u8]) -> String {
@@ -191,18 +238,23 @@ fn file_name(engine: &Engine, module: &[u8]) -> String {
     format!("{}-{:016x}.cwasm", hex(Sha256::new_with_prefix(module)), compatibility.finish())
 }
 
-fn digest_path(path: &Path) -> PathBuf {
-    path.with_extension("sha256")
+/// A SHA-256 in hexadecimal digits.
+const DIGEST_BYTES: u64 = 64;
+
+fn digest_name(name: &str) -> String {
+    format!("{}.sha256", name.trim_end_matches(".cwasm"))
 }
 
-fn hash_file(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let (mut hash, mut buffer) = (Sha256::new(), [0; 16 << 10]);
+/// From its beginning, wherever it was read to.
+fn hash_file(file: &File) -> io::Result<String> {
+    let (mut hash, mut buffer, mut at) = (Sha256::new(), [0; 16 << 10], 0);
     loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex(hash)),
-            n => hash.update(&buffer[..n]),
+        let length = file.read_at(&mut buffer, at)?;
+        if length == 0 {
+            return Ok(hex(hash));
         }
+        hash.update(&buffer[..length]);
+        at += length as u64;
     }
 }
 

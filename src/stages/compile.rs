@@ -2,17 +2,18 @@
 //!
 //! Cranelift's memory does not stay in the daemon that way, and a module made to hurt the compiler
 //! hurts only the child: it limits its own address space and CPU time, as its parent tells it to,
-//! and the parent limits its wall time. The module goes in on stdin and the compiled one comes out
+//! and the parent limits its wall time. It ends with its parent. The module goes in on stdin and the compiled one comes out
 //! on stdout, so that what was hashed is what was compiled.
 
 use std::io::{self, Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, Signal, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+use tokio_util::sync::CancellationToken;
 use wasmtime::Engine;
 
 use super::engine::engine;
@@ -21,6 +22,8 @@ use super::text::{indented, printable};
 /// The hidden subcommand that the child runs. Its arguments are `memory_bytes` and `cpu_seconds` of
 /// [`CompileLimits`].
 pub const COMPILE_COMMAND: &str = "__compile-module";
+/// How soon a child is ended when the run is to end: far below what people notice.
+const STOP_INTERVAL: Duration = Duration::from_millis(50);
 /// What is shown of the child's error.
 const CHILD_ERROR_BYTES: u64 = 8 << 10;
 
@@ -86,6 +89,9 @@ pub enum CompileError {
         "compiling it took more than {0:?}: the machine is overloaded, or its CPU limit too low"
     )]
     WallTime(Duration),
+    /// The run is to end.
+    #[error("stopped")]
+    Stopped,
     /// The child crashed, or was killed.
     #[error("compiling it ended early ({status}): {stderr}")]
     Died {
@@ -112,6 +118,7 @@ pub(super) fn compile(
     engine: &Engine,
     module: &[u8],
     out: &mut (impl Write + Send),
+    stop: &CancellationToken,
 ) -> Result<(), CompileError> {
     match compiler {
         Compiler::InProcess => {
@@ -125,9 +132,11 @@ pub(super) fn compile(
                 command.arg(COMPILE_COMMAND);
                 command
                     .args([limits.memory_bytes, limits.cpu_seconds].map(|limit| limit.to_string()));
+                // Ctrl-C is for the parent, which then ends it.
+                command.process_group(0);
                 command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
             });
-            run_child(spawned.map_err(CompileError::Spawn)?, limits, module, out)
+            run_child(spawned.map_err(CompileError::Spawn)?, limits, module, out, stop)
         }
     }
 }
@@ -137,6 +146,7 @@ fn run_child(
     limits: &CompileLimits,
     module: &[u8],
     out: &mut (impl Write + Send),
+    stop: &CancellationToken,
 ) -> Result<(), CompileError> {
     // All three were asked for as pipes.
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -149,19 +159,46 @@ fn run_child(
             let _ = done.send(());
             (moved, stderr)
         });
-        let is_late = is_done.recv_timeout(limits.wall) == Err(RecvTimeoutError::Timeout);
-        if is_late {
+        let wait = wait(&is_done, limits.wall, stop);
+        if wait != Wait::Done {
             child.kill()?;
         }
         let status = child.wait()?;
         let (moved, stderr) =
             moved.join().map_err(|_| io::Error::other("the thread that moves it panicked"))?;
-        if is_late && !status.success() {
-            return Err(CompileError::WallTime(limits.wall));
+        match wait {
+            Wait::Stopped => return Err(CompileError::Stopped),
+            Wait::Late if !status.success() => return Err(CompileError::WallTime(limits.wall)),
+            Wait::Late | Wait::Done => {}
         }
         judge(status, stderr, limits)?;
         Ok(moved?)
     })
+}
+
+/// How waiting for a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    Done,
+    Late,
+    Stopped,
+}
+
+fn wait(is_done: &Receiver<()>, wall: Duration, stop: &CancellationToken) -> Wait {
+    let begin = Instant::now();
+    loop {
+        let left = wall.saturating_sub(begin.elapsed());
+        // The sender is gone only when it is done.
+        if is_done.recv_timeout(left.min(STOP_INTERVAL)) != Err(RecvTimeoutError::Timeout) {
+            return Wait::Done;
+        }
+        if stop.is_cancelled() {
+            return Wait::Stopped;
+        }
+        if left.is_zero() {
+            return Wait::Late;
+        }
+    }
 }
 
 fn move_through(
@@ -215,6 +252,10 @@ pub(crate) fn compile_as_child(memory_bytes: u64, cpu_seconds: u64) -> std::proc
 }
 
 fn limit_this_process(memory_bytes: u64, cpu_seconds: u64) -> Result<(), (u8, String)> {
+    // It is of no use without its parent, which may be killed. (One that has ended before this has
+    // left the end of a pipe, from which no whole module comes.)
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|error| (1, format!("cannot be ended with its parent: {error}")))?;
     // The signal for CPU time, which tells why, comes a second before the kill that cannot be
     // caught.
     let limits = [

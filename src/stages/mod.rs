@@ -40,7 +40,7 @@ mod tests;
 pub(crate) use compile::compile_as_child;
 pub use compile::{COMPILE_COMMAND, CompileLimits, Compiler};
 pub use load::{LoadContext, load};
-pub(crate) use load::{LoadError, ModuleError};
+pub(crate) use load::{LoadError, ModuleError, load_until};
 pub use loaded::Chain;
 pub(crate) use loaded::Description;
 pub(crate) use worker::{Worker, WorkerError};

@@ -43,9 +43,9 @@ fn a_child_compiles_what_it_is_given_or_says_what_is_wrong_with_it() {
 
 /// A function that takes a compiler some seconds and some hundred MiB, of less than 1 MiB of
 /// WebAssembly.
-fn hard_to_compile() -> Vec<u8> {
+pub(crate) fn hard_to_compile(lines: usize) -> Vec<u8> {
     let mut items = String::from("(func $hard (param i32) (result i32) (local i32 i32 i32 i32)");
-    for n in 0..LINES {
+    for n in 0..lines {
         let (to, from) = (1 + n % 4, 1 + (n * 7 + 1) % 4);
         let _ = write!(
             items,
@@ -63,7 +63,7 @@ fn hard_to_compile() -> Vec<u8> {
     .component()
 }
 
-const LINES: usize = 16_000;
+pub(crate) const LINES: usize = 16_000;
 
 /// What is said about the module when compiling it may take this much.
 fn refusal(module: &[u8], limits: CompileLimits) -> Option<String> {
@@ -94,7 +94,7 @@ fn refusal(module: &[u8], limits: CompileLimits) -> Option<String> {
 
 #[test]
 fn a_module_that_takes_too_much_to_compile_is_refused_and_the_limit_named() {
-    let (module, limits) = (hard_to_compile(), CompileLimits::default());
+    let (module, limits) = (hard_to_compile(LINES), CompileLimits::default());
     assert_eq!(refusal(&module, limits), None);
     insta::assert_snapshot!(refusal(&module, CompileLimits { memory_bytes: 192 << 20, ..limits }).unwrap(), @"stage `it`: it.wasm: compiling it takes more than 192 MiB of memory, which is the limit: make it smaller");
     insta::assert_snapshot!(refusal(&module, CompileLimits { cpu_seconds: 1, ..limits }).unwrap(), @"stage `it`: it.wasm: compiling it takes more than 1 s of CPU time, which is the limit: make it smaller");

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What the four parts share.
-const SHARED: [&str; 16] = [
+const SHARED: [&str; 17] = [
     "event",
     "ledger",
     "handoff",
@@ -26,6 +26,7 @@ const SHARED: [&str; 16] = [
     "log_limit",
     "backoff",
     "blocking",
+    "reload",
 ];
 
 /// Each module of src, and which others it may name. A module that is not here yet is added by who
@@ -47,11 +48,14 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "sink",
                 "kube",
                 "tls",
+                "panics",
             ]),
         ),
         (
             "pipeline",
-            shared_and(&["admin", "config", "source", "stages", "buffer", "sink", "kube"]),
+            shared_and(&[
+                "admin", "config", "source", "stages", "buffer", "sink", "kube", "panics",
+            ]),
         ),
         // Settings types are the parts' own.
         (
@@ -76,15 +80,21 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         // Clients that more than one part needs.
         (
             "kube",
-            only(&["secret", "tls", "health", "metrics", "process", "proxy", "files", "blocking"]),
+            only(&[
+                "secret", "tls", "health", "metrics", "process", "proxy", "files", "folders",
+                "blocking", "reload",
+            ]),
         ),
-        ("opensearch", only(&["secret", "tls", "backoff", "blocking", "files", "proxy", "words"])),
+        (
+            "opensearch",
+            only(&["secret", "tls", "backoff", "blocking", "files", "proxy", "words", "reload"]),
+        ),
         ("tls", only(&["files"])),
         ("proxy", only(&[])),
         // What parts share knows no part.
         ("event", only(&[])),
         ("handoff", only(&["event", "ledger", "position"])),
-        ("position", only(&["ledger"])),
+        ("position", only(&["ledger", "folders"])),
         ("process", only(&["handoff", "health", "ledger", "metrics", "position", "shutdown"])),
         (
             "dead_letter",
@@ -95,7 +105,9 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("health", only(&[])),
         ("secret", only(&["files"])),
         ("files", only(&[])),
-        ("shutdown", only(&[])),
+        ("shutdown", only(&["reload"])),
+        ("reload", only(&[])),
+        ("panics", only(&[])),
         ("lines", only(&[])),
         ("folders", only(&[])),
         ("words", only(&[])),

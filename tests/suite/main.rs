@@ -2,8 +2,8 @@
 //!
 //! `make test` starts the servers that some need, and says where they are. `cargo test --test suite
 //! NAME` runs those with NAME in their path, such as `e2e::` or `cli::help::`; without servers:
-//! `allocations`, `cli`, `compile`, `dead_letter`, `guests`, `imports`, `ledger`, `links`, `quota`
-//! and `readme`.
+//! `allocations`, `cli`, `compile`, `dead_letter`, `folders`, `guests`, `imports`, `ledger`,
+//! `links`, `quota`, `readme` and `signals`.
 //!
 //! Tests run beside each other, as many as there are cores, so each has folders, a namespace and an
 //! index of its own. What cannot stand others beside it takes the cluster for itself:
@@ -17,6 +17,7 @@ mod cli;
 mod compile;
 mod dead_letter;
 mod e2e;
+mod folders;
 mod guests;
 mod imports;
 mod lease;
@@ -24,6 +25,7 @@ mod ledger;
 mod links;
 mod quota;
 mod readme;
+mod signals;
 mod sink_opensearch;
 mod source_kubernetes;
 mod support;

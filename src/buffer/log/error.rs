@@ -3,6 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
+use crate::folders::{FolderError, NotOurs};
+
 /// The disk refused something. Nothing that was durable is lost by it.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot use the buffer in {path}: {error}: {}", advice(.error))]
@@ -51,6 +53,9 @@ pub enum OpenError {
     /// The disk refused.
     #[error(transparent)]
     Io(#[from] IoError),
+    /// Others may change what is in the folder.
+    #[error("cannot use the buffer: {0}")]
+    NotOurs(NotOurs),
     /// Another process has it.
     #[error(
         "the buffer in {path} belongs to another running weir ({holder}): stop it, or give each \
@@ -61,6 +66,15 @@ pub enum OpenError {
         path: PathBuf,
         /// Who has it, as far as is known.
         holder: String,
+    },
+    /// A file has the form of a segment's name, and numbers or a size that no segment comes to.
+    #[error(
+        "{path} cannot be a file of the buffer: no buffer counts as far as the numbers in its \
+         name, or has a file as large: find out who put it there, and move it away"
+    )]
+    Planted {
+        /// The file.
+        path: PathBuf,
     },
     /// A newer weir wrote it.
     #[error(
@@ -76,6 +90,15 @@ pub enum OpenError {
         /// The newest that this weir reads.
         known: u32,
     },
+}
+
+impl From<FolderError> for OpenError {
+    fn from(error: FolderError) -> OpenError {
+        match error {
+            FolderError::NotOurs(error) => OpenError::NotOurs(error),
+            FolderError::Io { path, error } => IoError { path, error }.into(),
+        }
+    }
 }
 
 /// Why a record was not appended. The log is as it was, and goes on being read and settled.

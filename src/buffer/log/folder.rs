@@ -1,31 +1,28 @@
 //! A real folder as a [`Disk`].
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-
-use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 
 use super::{Disk, DiskFile, IoError, OpenError};
+use crate::folders::{self, LockError};
 
-const LOCK_NAME: &str = "lock";
-/// A process number and a line break, of one width: it is written over another one without needing
-/// room on a full disk.
-pub(super) const LOCK_BYTES: u64 = 11;
+/// What the lock's file takes.
+pub(super) const LOCK_BYTES: u64 = folders::LOCK_BYTES;
 
 /// A folder on a real disk.
 #[derive(Debug)]
 pub(crate) struct Folder {
-    path: PathBuf,
+    folder: folders::Folder,
     /// Locked as long as it is open.
     lock: Option<File>,
 }
 
 impl Folder {
-    /// Nothing is opened yet.
-    pub(crate) fn new(path: &Path) -> Folder {
-        Folder { path: path.to_owned(), lock: None }
+    /// Not locked yet.
+    pub(crate) fn new(folder: folders::Folder) -> Folder {
+        Folder { folder, lock: None }
     }
 }
 
@@ -33,80 +30,43 @@ impl Disk for Folder {
     type File = File;
 
     fn lock(&mut self) -> Result<(), OpenError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |error| IoError { path, error }
-        };
-        crate::folders::make(&self.path).map_err(failed(&self.path))?;
-        let path = self.path.join(LOCK_NAME);
-        let mut file = options().create(true).truncate(false).open(&path).map_err(failed(&path))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let holder = holder(&mut file, &path);
-                return Err(OpenError::Locked { path: self.path.clone(), holder });
-            }
-            Err(error) => return Err(failed(&path)(error.into()).into()),
-        }
-        // The lock holds without it, and a full disk must not keep anyone from draining it.
-        match DiskFile::write_at(&file, format!("{:>10}\n", std::process::id()).as_bytes(), 0) {
-            Err(error) if error.kind() != ErrorKind::StorageFull => {
-                Err(failed(&path)(error).into())
-            }
-            _ => {
-                self.lock = Some(file);
+        match self.folder.lock() {
+            Ok(lock) => {
+                self.lock = Some(lock);
                 Ok(())
+            }
+            Err(LockError::Held(holder)) => {
+                Err(OpenError::Locked { path: self.folder.path().to_owned(), holder })
+            }
+            Err(LockError::Io(error)) => {
+                Err(IoError { path: self.folder.lock_path(), error }.into())
             }
         }
     }
 
     fn list(&self) -> io::Result<Vec<(String, u64)>> {
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(&self.path)? {
-            let entry = entry?;
-            if let Ok(name) = entry.file_name().into_string()
-                && entry.file_type()?.is_file()
-            {
-                files.push((name, entry.metadata()?.len()));
-            }
-        }
-        Ok(files)
+        let entries = self.folder.entries()?;
+        Ok(entries.into_iter().map(|entry| (entry.name, entry.bytes)).collect())
     }
 
     fn create(&self, name: &str) -> io::Result<File> {
-        options().create(true).truncate(true).open(self.path.join(name))
+        self.folder.replace(name)
     }
 
     fn open(&self, name: &str) -> io::Result<File> {
-        options().open(self.path.join(name))
+        self.folder.write(name)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        std::fs::remove_file(self.path.join(name))
+        self.folder.remove(name)
     }
 
     fn sync_folder(&self) -> io::Result<()> {
-        File::open(&self.path)?.sync_all()
+        self.folder.sync()
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.path.join(name)
-    }
-}
-
-fn options() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).mode(0o600);
-    options
-}
-
-/// Who has locked the file, as far as it says.
-fn holder(file: &mut File, path: &Path) -> String {
-    let mut text = String::new();
-    match file.read_to_string(&mut text) {
-        Ok(_) if !text.trim().is_empty() => format!("process {}", text.trim()),
-        // It has the lock, and has not come to write its number yet.
-        _ => format!("`fuser {}` shows which", path.display()),
+        self.folder.path_of(name)
     }
 }
 

@@ -108,7 +108,6 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
-use std::path::Path;
 
 pub(crate) use self::disk::{Disk, DiskFile};
 pub(crate) use self::error::IoError;
@@ -123,10 +122,11 @@ use self::read::Reader;
 use self::segment::Segment;
 use self::window::Window;
 use self::write::Tip;
+use crate::folders;
 
 /// Whether a folder holds a log.
-pub(crate) fn is_in(folder: &Path) -> bool {
-    folder.join(progress::NAME).exists()
+pub(crate) fn is_in(folder: &folders::Folder) -> bool {
+    folder.has(progress::NAME)
 }
 
 /// What a log may take on disk.

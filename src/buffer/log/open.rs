@@ -57,12 +57,16 @@ impl<D: Disk, C: Contents> Log<D, C> {
     ///
     /// # Errors
     ///
-    /// When another process has it, a newer weir wrote it, or the disk fails.
+    /// When another process has it, a newer weir wrote it, a file in it cannot be weir's although
+    /// it is called so, or the disk fails.
     pub(crate) fn open(mut disk: D, limits: Limits) -> Result<Opened<D, C>, OpenError> {
         disk.lock()?;
         let files = disk.list().map_err(|error| IoError { path: disk.path(""), error })?;
         let mut segments: Vec<Segment> =
             files.iter().filter_map(|(name, bytes)| Segment::of_file(name, *bytes)).collect();
+        if let Some(planted) = segments.iter().find(|segment| !segment.is_possible()) {
+            return Err(OpenError::Planted { path: disk.path(&planted.name) });
+        }
         segments.sort_by_key(|segment| segment.number);
         let headers = read_headers(&disk, &segments)?;
         let has_progress = files.iter().any(|(name, _)| name == progress::NAME);

@@ -11,6 +11,10 @@ impl Seq {
     }
 }
 
+/// No log counts further: a thousand documents a microsecond take two years to it. A larger number
+/// on a disk is damage, or somebody's; below it, no sum overflows.
+pub(super) const NUMBER_MAX: u64 = 1 << 56;
+
 /// A point between two records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Point {
@@ -21,6 +25,11 @@ pub(super) struct Point {
 }
 
 impl Point {
+    /// Whether a log can have come there.
+    pub(super) fn is_possible(self) -> bool {
+        self.seq <= NUMBER_MAX && self.documents <= NUMBER_MAX
+    }
+
     /// The later one.
     pub(super) fn max(self, other: Point) -> Point {
         if other.seq > self.seq { other } else { self }

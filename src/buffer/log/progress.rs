@@ -8,6 +8,7 @@
 //! written to, so the other holds what was synced last, whatever a crash does.
 
 use super::frame::u64_at;
+use super::point::NUMBER_MAX;
 use super::segment::{decode_format, encode_format};
 use super::{Disk, DiskFile, IoError, OpenError, Point};
 
@@ -138,5 +139,8 @@ fn decode(slot: &[u8]) -> Option<(u64, Progress)> {
         return None;
     }
     let point = |at| Point { seq: u64_at(slot, at), documents: u64_at(slot, at + 8) };
-    Some((u64_at(slot, 16), Progress { settled: point(24), durable: point(40) }))
+    let (count, settled, durable) = (u64_at(slot, 16), point(24), point(40));
+    // Other numbers have passed the checksum by chance or on purpose.
+    let is_sane = count <= NUMBER_MAX && settled.is_possible() && durable.is_possible();
+    is_sane.then_some((count, Progress { settled, durable }))
 }

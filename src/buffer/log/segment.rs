@@ -8,7 +8,8 @@
 
 use std::io;
 
-use super::frame::{HEAD_BYTES, Head, MAGIC, u32_at};
+use super::frame::{HEAD_BYTES, Head, MAGIC, PAYLOAD_BYTES_MAX, u32_at};
+use super::point::NUMBER_MAX;
 use super::{DiskFile, Point};
 
 /// The format that this weir writes, and the newest that it reads; it reads all before it, too. In
@@ -18,6 +19,8 @@ pub(super) const VERSION: u32 = 2;
 pub(super) const HEADER_BYTES: usize = 36;
 const MAGIC_FILE: [u8; 8] = *b"weirlog\n";
 const SUFFIX: &str = ".segment";
+/// What a file holds at most is what fills it and one record, or what was pending: half of this.
+const FILE_BYTES_MAX: u64 = 2 * PAYLOAD_BYTES_MAX as u64;
 /// Files are looked through in pieces of this size.
 pub(super) const PIECE_BYTES: usize = 64 << 10;
 
@@ -38,6 +41,11 @@ impl Segment {
     pub(super) fn new(number: u64, first: Point, bytes: u64) -> Segment {
         let name = format!("{number:08}.{}.{}{SUFFIX}", first.seq, first.documents);
         Segment { number, first, bytes, name }
+    }
+
+    /// Whether weir can have written a file of this name and size.
+    pub(super) fn is_possible(&self) -> bool {
+        self.number <= NUMBER_MAX && self.first.is_possible() && self.bytes <= FILE_BYTES_MAX
     }
 
     /// `None` if the file is not one of the log's.

@@ -41,7 +41,8 @@ fn what_a_damaged_disk_lost_has_an_outcome_only_after_the_marks_of_the_loss_are_
     tracker.on_loss(move || saving.lock().unwrap().push(account.snapshot()));
     let metrics = Metrics::new(&ledger).unwrap();
     let memory = memory(&Settings::default(), &metrics, true);
-    let (disk, limits) = (Folder::new(folder.path()), log::Limits::new(64 << 20));
+    let (disk, limits) =
+        (Folder::new(folders::Folder::open(folder.path()).unwrap()), log::Limits::new(64 << 20));
     let (mut tiers, _) = tiers::Tiers::open(disk, limits, memory, tracker, &ledger).unwrap();
     tiers.fill_memory();
     let lost = |at: &Snapshot| {

@@ -27,7 +27,11 @@ fn copy_of(name: &str) -> tempfile::TempDir {
 
 /// All that a log holds, as text: each record's documents, and the settled marks behind it.
 fn contents(folder: &Path) -> String {
-    let opened = log::Log::<_, Contents>::open(Folder::new(folder), Limits::new(1 << 20)).unwrap();
+    let opened = log::Log::<_, Contents>::open(
+        Folder::new(folders::Folder::open(folder).unwrap()),
+        Limits::new(1 << 20),
+    )
+    .unwrap();
     let read = show_marks(opened.marks.as_ref());
     let mut log = opened.log;
     format!("recovered {} read up to {read}{}", opened.recovered, contents_of(&mut log))
@@ -81,7 +85,10 @@ fn a_segment_of_an_older_format_is_not_appended_to() {
     let folder = copy_of("half-sent");
     let last = folder.path().join("00000003.19.38.segment");
     let before = std::fs::read(&last).unwrap();
-    let opened = log::Log::<_, Contents>::open(Folder::new(folder.path()), Limits::new(1 << 20));
+    let opened = log::Log::<_, Contents>::open(
+        Folder::new(folders::Folder::open(folder.path()).unwrap()),
+        Limits::new(1 << 20),
+    );
     let mut log = opened.unwrap().log;
     let (documents, marks) = (documents(&[7]), Positions::new());
     let mut encoder = record::Encoder::new();

@@ -50,6 +50,6 @@ fn location<'r>(
     match error {
         LoadError::Stage { error: ModuleError::Refused(_), .. } => &stage.config,
         LoadError::Stage { .. } => &stage.module,
-        LoadError::Cache(_) | LoadError::Engine(_) => &references.cache.location,
+        LoadError::Stopped | LoadError::Engine(_) => &references.cache.location,
     }
 }

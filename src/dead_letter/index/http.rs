@@ -23,6 +23,7 @@ use crate::opensearch::{
     BACKOFF, Client, ClientError, Request, Response, Settings, Unavailable, WholeError,
     bulk_filter_path, classify_whole, parse_bulk, status_error, transport_error, whole_error,
 };
+use crate::shutdown::Shutdown;
 
 /// An index of one OpenSearch, for the letters of one owner.
 #[derive(Debug)]
@@ -44,9 +45,10 @@ impl HttpIndex {
         name: &str,
         owner: Owner,
         runtime: Handle,
-        abort: CancellationToken,
+        shutdown: &Shutdown,
     ) -> Result<HttpIndex, ClientError> {
-        let (client, name) = (Client::new(settings)?, name.to_owned());
+        let abort = shutdown.abort.clone();
+        let (client, name) = (Client::new(settings, &shutdown.reload)?, name.to_owned());
         Ok(HttpIndex { name, owner, client, runtime, abort, is_checked: AtomicBool::new(false) })
     }
 

@@ -38,7 +38,7 @@ pub(crate) mod step;
 pub(crate) mod timing;
 
 use crate::process::Process;
-use std::path::Path;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +51,7 @@ use self::machine::Machine;
 use self::report::Reporter;
 use self::runner::Runner;
 use self::step::LeaseName;
+use crate::folders::Folder;
 
 /// The annotation that holds the settled mark. It is on every Lease of weir's, empty while there is
 /// no mark: a Lease without it that somebody holds is another tool's.
@@ -73,6 +74,11 @@ pub struct LeaseSettings {
     /// [`spec.leaseDurationSeconds`]: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/#LeaseSpec
     pub duration: Duration,
 }
+
+/// The file in which a replica keeps its name, beside the spool.
+const IDENTITY: &str = "identity";
+/// Far more than a host's name.
+const IDENTITY_BYTES_MAX: u64 = 4 << 10;
 
 /// One time of leading, counted from 1 within this process. Leading again is another term, even if
 /// nobody else led between: what was settled in an earlier one must not be written in this one.
@@ -206,16 +212,17 @@ impl Drop for Lease {
 /// The name that an earlier run of this very pipeline had, from a file in `folder`, which only one
 /// process has at a time: a replica that led and was killed leads again at once. A new name if
 /// there is none yet, or it cannot be kept.
-pub(crate) fn identity_in(folder: &Path) -> String {
-    let path = folder.join("identity");
-    match std::fs::read_to_string(&path) {
-        Ok(text) if !text.trim().is_empty() => return text.trim().to_owned(),
+pub(crate) fn identity_in(folder: &Folder) -> String {
+    let saved = folder.read_small(IDENTITY, IDENTITY_BYTES_MAX).ok();
+    match saved.as_deref().map(std::str::from_utf8) {
+        Some(Ok(text)) if !text.trim().is_empty() => return text.trim().to_owned(),
         _ => {}
     }
     let new = identity();
-    if let Err(error) = std::fs::write(&path, format!("{new}\n")) {
+    let write = || writeln!(folder.replace(IDENTITY)?, "{new}");
+    if let Err(error) = write() {
         tracing::warn!(
-            path = %path.display(), %error,
+            path = %folder.path_of(IDENTITY).display(), %error,
             "cannot keep this replica's name: after a crash it waits for its own Lease"
         );
     }

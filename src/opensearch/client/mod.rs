@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use flate2::write::GzEncoder;
 use http::{Method, StatusCode, header};
+use parking_lot::Mutex;
 
 use self::connection::Connection;
 pub(crate) use self::transport::TransportError;
@@ -18,6 +19,7 @@ use self::transport::transport_error;
 use super::authentication::Authentication;
 use super::settings::{ClientError, Compression, Settings, is_loopback};
 use crate::blocking::blocking;
+use crate::reload::{Reload, Reloads};
 
 /// An answer has about 30 bytes an item, and some hundreds for a refused one.
 const RESPONSE_BYTES_MAX: usize = 32 << 20;
@@ -67,6 +69,7 @@ pub(crate) struct Client {
     hosts: Vec<Host>,
     current: AtomicUsize,
     authentication: Option<Authentication>,
+    reloads: Mutex<Reloads>,
 }
 
 #[derive(Debug)]
@@ -78,14 +81,15 @@ struct Host {
 }
 
 impl Client {
-    /// Reads certificates and credentials; connects to nothing.
-    pub(crate) fn new(settings: &Settings) -> Result<Client, ClientError> {
+    /// Reads certificates and credentials, and again when `reload` asks for it; connects to nothing.
+    pub(crate) fn new(settings: &Settings, reload: &Reload) -> Result<Client, ClientError> {
         let connection = Connection::new(settings)?;
         let hosts =
             settings.hosts.iter().map(|url| Host::new(url)).collect::<Result<Vec<_>, _>>()?;
         let authentication = Authentication::new(settings)?;
         let (compression, current) = (settings.compression, AtomicUsize::new(0));
-        Ok(Client { connection, compression, hosts, current, authentication })
+        let reloads = Mutex::new(reload.watch());
+        Ok(Client { connection, compression, hosts, current, authentication, reloads })
     }
 
     /// The node that is asked now, for people.
@@ -117,8 +121,17 @@ impl Client {
         self.compression == Compression::Gzip && !host.is_local && bytes >= GZIP_BYTES_MIN
     }
 
-    /// A few calls of the system, every ten seconds: they need no thread of their own.
+    /// A few calls of the system, every ten seconds and when asked to: they need no thread of their
+    /// own.
     fn look_at_files(&self) {
+        let is_asked = self.reloads.lock().is_due();
+        if !is_asked && !self.connection.is_due() {
+            return;
+        }
+        let authentication = self.authentication.as_ref().filter(|_| is_asked);
+        if let Some(Err(error)) = authentication.map(Authentication::reread) {
+            tracing::warn!("{error}; going on with the credentials from before");
+        }
         if let Err(error) = self.connection.reread() {
             tracing::warn!("{error}; going on with the certificates from before");
         }
@@ -129,9 +142,7 @@ impl Client {
     pub(crate) async fn send(&self, request: Request) -> Result<Response, TransportError> {
         let Request { method, path, content_type, body } = request;
         let (_, host) = self.current_host();
-        if self.connection.is_due() {
-            self.look_at_files();
-        }
+        self.look_at_files();
         let url = format!("{}{path}", host.url);
         let mut request = self.connection.http().request(method, url);
         if let Some(authentication) = &self.authentication {

@@ -100,7 +100,8 @@ fn settings(url: &str, ca: Option<PathBuf>) -> Settings {
 }
 
 async fn get(url: &str, ca: Option<PathBuf>) -> Result<String, String> {
-    let client = Client::new(&settings(url, ca)).map_err(|error| error.to_string())?;
+    let client =
+        Client::new(&settings(url, ca), &Reload::default()).map_err(|error| error.to_string())?;
     let answer = client.send(Request::json(Method::GET, "/", Vec::new())).await;
     let text = answer.map(|answer| String::from_utf8(answer.body).unwrap());
     text.map_err(|error| error.to_string().replace(url, "https://HOST"))
@@ -149,11 +150,12 @@ async fn a_client_certificate_is_shown_and_the_next_one_once_its_files_are_repla
     let ask = async |client: &Client| {
         client.send(Request::json(Method::GET, "/", Vec::new())).await.map(|answer| answer.body)
     };
-    let error = ask(&Client::new(&settings).unwrap()).await.unwrap_err().to_string();
+    let error =
+        ask(&Client::new(&settings, &Reload::default()).unwrap()).await.unwrap_err().to_string();
     assert!(error.starts_with("TLS to "), "{error}");
     let (certificate, key) = others.client();
     settings.identity = Some((certificate.clone(), key.clone()));
-    let client = Client::new(&settings).unwrap();
+    let client = Client::new(&settings, &Reload::default()).unwrap();
     ask(&client).await.unwrap_err();
     let (new_certificate, new_key) = clients.client();
     std::fs::rename(new_certificate, certificate).unwrap();
@@ -170,7 +172,7 @@ fn a_certificate_or_a_key_that_cannot_be_used_is_named() {
     let said = |certificate: &PathBuf, key: &PathBuf| {
         let mut settings = settings("https://127.0.0.1:1", None);
         settings.identity = Some((certificate.clone(), key.clone()));
-        let error = Client::new(&settings).unwrap_err().to_string();
+        let error = Client::new(&settings, &Reload::default()).unwrap_err().to_string();
         let folder = |ca: &Ca| ca.folder.path().display().to_string();
         error.replace(&folder(&ca), "FOLDER").replace(&folder(&other), "OTHER")
     };
@@ -211,7 +213,7 @@ async fn an_authorization_header_is_sent_as_it_is_and_read_again_when_it_is_refu
     std::fs::write(&path, "ApiKey one\n").unwrap();
     let mut settings = settings(&format!("http://{address}"), None);
     settings.authorization = Some(Secret::File(path.clone()));
-    let client = Client::new(&settings).unwrap();
+    let client = Client::new(&settings, &Reload::default()).unwrap();
     let head = async || {
         client.send(Request::json(Method::GET, "/", Vec::new())).await.unwrap();
         heads.recv().unwrap()
@@ -231,7 +233,7 @@ async fn a_host_is_reached_through_the_proxy_that_is_configured() {
     let mut settings = settings("http://opensearch.invalid:9200", None);
     let proxy = ProxySetting::parse(&format!("http://me:hunter2@{address}")).unwrap();
     settings.proxy = proxy;
-    let client = Client::new(&settings).unwrap();
+    let client = Client::new(&settings, &Reload::default()).unwrap();
     let answer = client.send(Request::json(Method::GET, "/x", Vec::new())).await.unwrap();
     assert_eq!(answer.body, b"hello");
     let head = heads.recv().unwrap();
@@ -239,7 +241,7 @@ async fn a_host_is_reached_through_the_proxy_that_is_configured() {
     assert!(head.contains("\r\nproxy-authorization: basic "), "{head}");
     assert!(!format!("{settings:?}").contains("hunter2"));
     settings.proxy = ProxySetting::Direct;
-    let client = Client::new(&settings).unwrap();
+    let client = Client::new(&settings, &Reload::default()).unwrap();
     client.send(Request::json(Method::GET, "/x", Vec::new())).await.unwrap_err();
 }
 
@@ -294,7 +296,7 @@ fn a_password_whose_file_vanishes_or_is_emptied_stays_what_it_was() {
     let mut settings = settings("http://127.0.0.1:1", None);
     settings.username = Some("weir".into());
     settings.password = Some(Secret::File(path.clone()));
-    let client = Client::new(&settings).unwrap();
+    let client = Client::new(&settings, &Reload::default()).unwrap();
     let password = || client.authentication.as_ref().unwrap().password();
     std::fs::remove_file(&path).unwrap();
     assert!(client.reread_credentials().is_err() && password() == "one");
@@ -304,12 +306,45 @@ fn a_password_whose_file_vanishes_or_is_emptied_stays_what_it_was() {
     assert!(client.reread_credentials().is_ok() && password() == "two");
 }
 
+#[tokio::test]
+async fn on_a_hangup_authorities_and_password_are_read_again_and_what_cannot_be_used_is_not() {
+    let (ca, other) = (Ca::new(), Ca::new());
+    let folder = tempfile::tempdir().unwrap();
+    let (trusted, password) = (folder.path().join("ca.pem"), folder.path().join("password"));
+    std::fs::copy(other.path(), &trusted).unwrap();
+    std::fs::write(&password, "one").unwrap();
+    let url = || ca.server("127.0.0.1", false);
+    let mut settings = settings(&url(), Some(trusted.clone()));
+    settings.username = Some("weir".into());
+    settings.password = Some(Secret::File(password.clone()));
+    let reload = Reload::default();
+    let mut client = Client::new(&settings, &reload).unwrap();
+    let get = Request::json(Method::GET, "/", Vec::new());
+    assert!(client.send(get.clone()).await.is_err());
+    std::fs::copy(ca.path(), &trusted).unwrap();
+    std::fs::write(&password, "two").unwrap();
+    for is_asked in [false, true, true] {
+        if is_asked {
+            reload.ask();
+        }
+        // No connection from before is used.
+        client.hosts = vec![Host::new(&url()).unwrap()];
+        assert_eq!(client.send(get.clone()).await.is_ok(), is_asked);
+        let expected = if is_asked { "two" } else { "one" };
+        assert_eq!(client.authentication.as_ref().unwrap().password(), expected);
+        if is_asked {
+            std::fs::write(&trusted, "no certificate").unwrap();
+            std::fs::remove_file(&password).unwrap_or_default();
+        }
+    }
+}
+
 #[test]
 fn the_password_shows_nowhere() {
     let mut settings = settings("http://127.0.0.1:1", None);
     settings.username = Some("weir".into());
     settings.password = Some(Secret::Inline("hunter2".into()));
-    let client = Client::new(&settings).unwrap();
+    let client = Client::new(&settings, &Reload::default()).unwrap();
     assert!(!format!("{client:?} {settings:?}").contains("hunter2"));
 }
 
@@ -325,7 +360,7 @@ fn bodies_are_compressed_unless_the_server_is_on_this_machine() {
     let body = b"{\"create\":{}}\n".repeat(1000);
     let is_compressed = |compression| {
         let settings = Settings { compression, ..settings("http://10.0.0.1:1", None) };
-        let client = Client::new(&settings).unwrap();
+        let client = Client::new(&settings, &Reload::default()).unwrap();
         client.is_compressed(&client.hosts[0], body.len())
     };
     assert!(is_compressed(Compression::Gzip) && !is_compressed(Compression::None));
@@ -340,7 +375,7 @@ fn bodies_are_compressed_unless_the_server_is_on_this_machine() {
 fn hosts_are_asked_in_turn_and_each_failure_turns_once() {
     let mut settings = settings("http://a:1/", None);
     settings.hosts.push("http://b:1".into());
-    let client = Client::new(&settings).unwrap();
+    let client = Client::new(&settings, &Reload::default()).unwrap();
     assert_eq!(client.host(), "http://a:1");
     client.rotate("http://a:1");
     client.rotate("http://a:1");

@@ -1,5 +1,6 @@
 //! What an earlier weir wrote is read, and written the same.
 
+use crate::folders::Folder;
 use crate::position::file::{self, Saved};
 use crate::position::{Positions, Record};
 
@@ -20,13 +21,14 @@ fn a_position_file_of_an_earlier_weir_is_read_and_written_the_same() {
     ];
     for (text, expected) in cases {
         let folder = tempfile::tempdir().unwrap();
+        let data = Folder::open(folder.path()).unwrap();
         let path = folder.path().join("position.json");
         std::fs::write(&path, text).unwrap();
-        let Saved::Record(record) = file::load(folder.path()).unwrap() else {
+        let Saved::Record(record) = file::load(&data).unwrap() else {
             panic!("{text} is no record")
         };
         assert_eq!(record.positions, expected);
-        file::save(folder.path(), &record, true).unwrap();
+        file::save(&data, &record, true).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     }
 }

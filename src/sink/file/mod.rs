@@ -4,16 +4,20 @@
 //! machine. A file is synced to the disk when nothing has come for [`IDLE`] and at the end of the
 //! run.
 //!
+//! A file that is moved away or removed is opened again under its name before the next batch, and a
+//! batch that went into a removed one is written again: it would be lost with it. So is it on
+//! SIGHUP.
+//!
 //! Invariant: nothing is settled that was not written whole. After a crash or a full disk the last
 //! line may be torn; opening the file cuts it off if it is the beginning of a document (else the
 //! file is not ours, and is left alone), so every line of it is one document. (Delivery is at least
 //! once: what was written and not settled is written again.)
 
 use crate::process::Process;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,6 +36,10 @@ const LIMITS: BatchLimits = BatchLimits { bytes: 1 << 20, count: usize::MAX };
 /// After this much quiet what was written is synced to the disk.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// Of a file that weir makes, whatever the umask: events may hold secrets, and who ships the file
+/// on has its group.
+const MODE: u32 = 0o640;
+
 /// Where lines go.
 #[derive(Clone, Debug)]
 pub(super) enum Target {
@@ -45,6 +53,7 @@ pub(super) async fn run<I: Inbox>(
     process: &Process,
 ) -> Result<(), SinkError> {
     let mut output = blocking(move || Output::open(target)).await?;
+    let mut reloads = process.shutdown.reload.watch();
     let mut lag = Lag::new(&process.metrics.sink.delivery_lag);
     process.health.set(PART, Condition::Ready);
     loop {
@@ -61,7 +70,8 @@ pub(super) async fn run<I: Inbox>(
         };
         let Some(batch) = batch else { break };
         let written;
-        (output, written) = blocking(move || output.write(batch)).await?;
+        let is_due = reloads.is_due();
+        (output, written) = blocking(move || output.look(is_due)?.write(batch)).await?;
         lag.acknowledged(written.iter(), now_micros());
         settle(written);
     }
@@ -79,17 +89,20 @@ fn settle(items: Vec<Item>) {
 struct Output {
     target: Target,
     file: File,
+    /// What its name leads to can be another file by now: it is one on a disk.
+    may_move: bool,
     unsynced: bool,
 }
 
 impl Output {
     fn open(target: Target) -> Result<Output, SinkError> {
+        let mut may_move = false;
         let file = match &target {
             Target::File(path) => {
                 let failed = |error| SinkError::File { path: path.clone(), error };
-                let file =
-                    OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
-                if file.metadata().map_err(failed)?.is_file() {
+                let file = make(path, MODE).map_err(failed)?;
+                may_move = file.metadata().map_err(failed)?.is_file();
+                if may_move {
                     take_over(path, &file)?;
                 }
                 file
@@ -99,15 +112,44 @@ impl Output {
                 io::stdout().as_fd().try_clone_to_owned().map_err(SinkError::Stdout)?.into()
             }
         };
-        Ok(Output { target, file, unsynced: false })
+        Ok(Output { target, file, may_move, unsynced: false })
+    }
+
+    /// Opens the file again if its name leads elsewhere, or somebody asks for it.
+    fn look(self, is_due: bool) -> Result<Output, SinkError> {
+        let Target::File(path) = &self.target else { return Ok(self) };
+        if !self.may_move || !(is_due || self.was_moved(path)) {
+            return Ok(self);
+        }
+        tracing::info!(path = %path.display(), "the sink's file is opened again");
+        // Its lock goes with it: the same file, asked for anew, must not be in its own way.
+        let Output { target, .. } = self.sync()?;
+        Output::open(target)
+    }
+
+    fn was_moved(&self, path: &Path) -> bool {
+        match (std::fs::metadata(path), self.file.metadata()) {
+            (Ok(there), Ok(here)) => (there.dev(), there.ino()) != (here.dev(), here.ino()),
+            _ => true,
+        }
     }
 
     fn write(mut self, items: Vec<Item>) -> Result<(Output, Vec<Item>), SinkError> {
-        self.unsynced = true;
-        match write_lines(&items, &mut self.file) {
-            Ok(()) => Ok((self, items)),
-            Err(error) => Err(self.failed(error)),
+        loop {
+            self.unsynced = true;
+            if let Err(error) = write_lines(&items, &mut self.file) {
+                return Err(self.failed(error));
+            }
+            if !self.was_removed() {
+                return Ok((self, items));
+            }
+            self = self.look(true)?;
         }
+    }
+
+    /// Whether the file has no name any more: what is in it is lost.
+    fn was_removed(&self) -> bool {
+        self.may_move && self.file.metadata().is_ok_and(|file| file.nlink() == 0)
     }
 
     fn sync(mut self) -> Result<Output, SinkError> {
@@ -126,6 +168,23 @@ impl Output {
             Target::File(path) => SinkError::File { path: path.clone(), error },
             Target::Stdout => SinkError::Stdout(error),
         }
+    }
+}
+
+/// Opens the file to append to it. One that is not there is made, with this mode.
+fn make(path: &Path, mode: u32) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).mode(mode);
+    match options.clone().create_new(true).open(path) {
+        Ok(file) => {
+            file.set_permissions(Permissions::from_mode(mode))?;
+            Ok(file)
+        }
+        // Or a link to one that is not: that is made where the link leads.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            options.create(true).open(path)
+        }
+        Err(error) => Err(error),
     }
 }
 

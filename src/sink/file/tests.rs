@@ -80,6 +80,100 @@ async fn a_file_that_another_process_writes_is_refused() {
     assert!(matches!(error, SinkError::Locked(_)));
 }
 
+/// A sink at work, that documents are put before one by one.
+struct AtWork {
+    process: Process,
+    writer: buffer::Writer,
+    sink: tokio::task::JoinHandle<Result<(), SinkError>>,
+}
+
+impl AtWork {
+    fn on(path: &Path) -> AtWork {
+        let process = Process::default();
+        let (writer, reader) = buffer::in_memory(&process);
+        let (target, of_sink) = (Target::File(path.to_owned()), process.clone());
+        let sink = tokio::spawn(async move { run(target, reader, &of_sink).await });
+        AtWork { process, writer, sink }
+    }
+
+    /// Returns when the document counts as delivered.
+    async fn deliver(&self, document: &str) {
+        let delivered = || self.process.ledger.snapshot().delivered[Delivered::Written as usize];
+        let before = delivered();
+        self.writer.put(documents(&[(document, true)]), self.process.ledger.receive(1)).unwrap();
+        while delivered() == before {
+            assert!(!self.sink.is_finished());
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn end(self) {
+        drop(self.writer);
+        self.sink.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_comes_after_a_rotation_is_in_the_new_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, rotated) = (folder.path().join("out.jsonl"), folder.path().join("out.jsonl.1"));
+    let sink = AtWork::on(&path);
+    sink.deliver("{\"a\":1}").await;
+    std::fs::rename(&path, &rotated).unwrap();
+    sink.deliver("{\"b\":2}").await;
+    std::fs::remove_file(&path).unwrap();
+    sink.deliver("{\"c\":3}").await;
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "{\"theirs\":1}\n").unwrap();
+    sink.deliver("{\"d\":4}").await;
+    sink.end().await;
+    let text = |path: &Path| std::fs::read_to_string(path).unwrap();
+    assert_eq!(text(&rotated), "{\"a\":1}\n");
+    assert_eq!(text(&path), "{\"theirs\":1}\n{\"d\":4}\n");
+}
+
+#[tokio::test]
+async fn on_a_hangup_the_same_file_is_opened_again_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.jsonl");
+    let sink = AtWork::on(&path);
+    sink.deliver("{\"a\":1}").await;
+    // A torn line is cut off when the file is opened, and at no other time.
+    OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"torn").unwrap();
+    sink.process.shutdown.reload.ask();
+    sink.deliver("{\"b\":2}").await;
+    sink.end().await;
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"a\":1}\n{\"b\":2}\n");
+}
+
+#[test]
+fn a_batch_that_went_into_a_removed_file_is_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.jsonl");
+    let output = Output::open(Target::File(path.clone())).unwrap_or_else(|e| panic!("{e}"));
+    std::fs::remove_file(&path).unwrap();
+    let written = output.write(items(documents(&[("{}", true)])));
+    assert_eq!(written.unwrap_or_else(|e| panic!("{e}")).1.len(), 1);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "{}\n");
+}
+
+#[test]
+fn a_file_that_is_made_has_its_mode_whatever_the_umask_and_one_that_is_there_keeps_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| path.metadata().unwrap().mode() & 0o777;
+    // More than any usual umask leaves, which is the process's and no test's to change.
+    let path = folder.path().join("out.jsonl");
+    make(&path, 0o666).unwrap();
+    assert_eq!(mode(&path), 0o666);
+    std::fs::set_permissions(&path, Permissions::from_mode(0o604)).unwrap();
+    make(&path, MODE).unwrap();
+    assert_eq!(mode(&path), 0o604);
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(folder.path().join("there"), &link).unwrap();
+    make(&link, MODE).unwrap();
+    assert!(folder.path().join("there").is_file());
+}
+
 #[tokio::test]
 async fn a_full_disk_is_named_and_nothing_is_settled() {
     let process = Process::default();

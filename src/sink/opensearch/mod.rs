@@ -73,11 +73,11 @@ pub(super) async fn run<I: Inbox>(
     keeper: Keeper,
     process: Process,
 ) -> Result<(), SinkError> {
-    let connection = settings.connection.clone();
+    let (connection, reload) = (settings.connection.clone(), process.shutdown.reload.clone());
     if let Some(warning) = connection.readable_credentials() {
         tracing::warn!("{warning}");
     }
-    let client = Arc::new(blocking(move || Client::new(&connection)).await?);
+    let client = Arc::new(blocking(move || Client::new(&connection, &reload)).await?);
     let sender = SenderSettings {
         pattern: settings.index.clone(),
         writing: Writing { mode: settings.mode, duplicates: settings.duplicates },

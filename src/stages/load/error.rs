@@ -5,7 +5,6 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::stages::StageSettings;
-use crate::stages::cache::CacheError;
 use crate::stages::compile::CompileError;
 use crate::stages::contract::{ExportError, UnknownImport};
 use crate::stages::limits::{
@@ -25,20 +24,25 @@ pub enum LoadError {
         /// What is wrong.
         error: ModuleError,
     },
-    /// The compile cache.
-    #[error(transparent)]
-    Cache(#[from] CacheError),
+    /// The run is to end.
+    #[error("stopped while the modules were loaded")]
+    Stopped,
     /// The machine does not let wasmtime run.
     #[error("WebAssembly cannot run here: {0}")]
     Engine(String),
 }
 
 impl LoadError {
+    pub(super) fn of(settings: &StageSettings, error: ModuleError) -> LoadError {
+        let (stage, module) = (settings.name.clone(), settings.module.clone());
+        LoadError::Stage { stage, module, error }
+    }
+
     /// The stage that it is about, if it is about one.
     pub fn stage(&self) -> Option<&str> {
         match self {
             LoadError::Stage { stage, .. } => Some(stage),
-            LoadError::Cache(_) | LoadError::Engine(_) => None,
+            LoadError::Stopped | LoadError::Engine(_) => None,
         }
     }
 }
@@ -113,23 +117,7 @@ fn not_there(error: &io::Error) -> &'static str {
     }
 }
 
-/// An error while one stage is loaded, before it is known whose.
-pub(super) enum StageError {
-    Cache(CacheError),
-    Module(ModuleError),
-}
-
-impl StageError {
-    pub(super) fn of(self, settings: &StageSettings) -> LoadError {
-        let (stage, module) = (settings.name.clone(), settings.module.clone());
-        match self {
-            StageError::Cache(error) => LoadError::Cache(error),
-            StageError::Module(error) => LoadError::Stage { stage, module, error },
-        }
-    }
-}
-
 /// The only error of a stage.
-pub(super) fn one(error: impl Into<ModuleError>) -> Vec<StageError> {
-    vec![StageError::Module(error.into())]
+pub(super) fn one(error: impl Into<ModuleError>) -> Vec<ModuleError> {
+    vec![error.into()]
 }

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 use wasmtime::component::Component;
 
+use self::error::one;
 pub(crate) use self::error::{LoadError, ModuleError};
-use self::error::{StageError, one};
-use super::cache::{Cache, FetchError};
+use super::cache::Cache;
 use super::clock::{Reading, Ticker};
 use super::compile::{Compiler, text};
 use super::contract::{powers, stage_exports, unknown_imports};
@@ -50,12 +51,23 @@ pub struct LoadContext {
 ///
 /// All that is wrong with any of them.
 pub fn load(settings: &[StageSettings], context: LoadContext) -> Result<Chain, Vec<LoadError>> {
-    load_with_clock(settings, &context, Reading::now)
+    load_until(settings, &context, &CancellationToken::new())
+}
+
+/// [`load`], which ends early when `stop` is cancelled: then [`LoadError::Stopped`] is its only
+/// error.
+pub(crate) fn load_until(
+    settings: &[StageSettings],
+    context: &LoadContext,
+    stop: &CancellationToken,
+) -> Result<Chain, Vec<LoadError>> {
+    load_with_clock(settings, context, stop, Reading::now)
 }
 
 pub(super) fn load_with_clock(
     settings: &[StageSettings],
     context: &LoadContext,
+    stop: &CancellationToken,
     clock: fn() -> Reading,
 ) -> Result<Chain, Vec<LoadError>> {
     let broken = |error: String| vec![LoadError::Engine(error)];
@@ -66,16 +78,19 @@ pub(super) fn load_with_clock(
     if settings.is_empty() {
         return Ok(Chain(Arc::new(chain))); // Needs no cache.
     }
-    let cache = Cache::open(&context.cache).map_err(|error| vec![error.into()])?;
+    let cache = Cache::open(&context.cache);
     let mut errors = Vec::new();
     for settings in settings {
         let stage = Stage::new(settings.clone(), &context.ledger, &context.metrics, clock);
-        match chain.load_stage(&stage, &cache, &context.compiler, &offer) {
+        match chain.load_stage(&stage, &cache, context, stop, &offer) {
             Ok(loaded) => {
                 chain.stages.push(stage);
                 chain.loaded.push(loaded);
             }
-            Err(more) => errors.extend(more.into_iter().map(|error| error.of(settings))),
+            Err(_) if stop.is_cancelled() => return Err(vec![LoadError::Stopped]),
+            Err(more) => {
+                errors.extend(more.into_iter().map(|error| LoadError::of(settings, error)))
+            }
         }
     }
     if errors.is_empty() { Ok(Chain(Arc::new(chain))) } else { Err(errors) }
@@ -86,15 +101,14 @@ impl Shared {
         &self,
         stage: &Arc<Stage>,
         cache: &Cache,
-        compiler: &Compiler,
+        context: &LoadContext,
+        stop: &CancellationToken,
         offer: &Offer,
-    ) -> Result<Loaded, Vec<StageError>> {
+    ) -> Result<Loaded, Vec<ModuleError>> {
         let module = read(&stage.settings.module).map_err(one)?;
-        let component =
-            cache.fetch(&self.engine, compiler, &module).map_err(|error| match error {
-                FetchError::Compile(error) => one(ModuleError::Compile(error)),
-                FetchError::Cache(error) => vec![StageError::Cache(error)],
-            })?;
+        let component = cache
+            .fetch(&self.engine, &context.compiler, &module, stop)
+            .map_err(|error| one(ModuleError::Compile(error)))?;
         let template = Arc::new(self.link(&component, offer, stage.settings.wasi)?);
         let running = self.ticker.run();
         let started = template.start(&self.engine, stage, Cause::Start);
@@ -109,7 +123,7 @@ impl Shared {
         component: &Component,
         offer: &Offer,
         wasi: Wasi,
-    ) -> Result<Template, Vec<StageError>> {
+    ) -> Result<Template, Vec<ModuleError>> {
         let unknown = unknown_imports(&self.engine, component, offer, wasi);
         let exports = stage_exports(&self.engine, component);
         let mut errors =

@@ -17,6 +17,8 @@ use std::sync::Mutex;
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use self::modules::{Guest, chunk};
 use super::clock::Reading;
 use super::load::load_with_clock;
@@ -78,7 +80,7 @@ impl Bench {
             ledger: self.ledger.clone(),
             metrics: self.metrics.stage.clone(),
         };
-        load_with_clock(stages, &context, self.clock)
+        load_with_clock(stages, &context, &CancellationToken::new(), self.clock)
     }
 
     /// Runs chunks of events through the stages, with one worker.

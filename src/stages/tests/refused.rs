@@ -147,17 +147,11 @@ fn declared_names_are_bounded_in_form_and_number() {
     assert_eq!(chain.describe()[0].reasons.len(), 32);
 }
 
-#[test]
-fn a_cache_that_is_not_ours_alone_is_refused() {
-    let bench = Bench::new();
-    let stage = bench.stage("it", Guest::default());
-    let cache = bench.folder.path().join("cache");
-    std::fs::create_dir(&cache).unwrap();
-    std::fs::set_permissions(&cache, std::fs::Permissions::from_mode(0o755)).unwrap();
-    insta::assert_snapshot!(refusal(&bench, std::slice::from_ref(&stage)), @"the compile cache cache has mode 755: what is in it runs inside weir, so it must be weir's alone: chmod 700 cache");
-    std::fs::remove_dir(&cache).unwrap();
-    std::fs::write(&cache, "").unwrap();
-    insta::assert_snapshot!(refusal(&bench, &[stage]), @"the compile cache cache is not a folder: move it away, or set `cache`");
+/// The folder of compiled modules, and the only one in it.
+fn compiled(bench: &Bench) -> PathBuf {
+    let names = std::fs::read_dir(bench.folder.path().join("cache/compiled")).unwrap();
+    let mut names = names.map(|entry| entry.unwrap().path());
+    names.find(|path| path.extension().is_some_and(|e| e == "cwasm")).unwrap()
 }
 
 #[test]
@@ -165,19 +159,76 @@ fn a_compiled_module_that_was_tampered_with_is_compiled_again() {
     let bench = Bench::new();
     let stage = bench.stage("it", Guest::default());
     bench.load(std::slice::from_ref(&stage)).unwrap_or_else(|e| panic!("{e:?}"));
-    let cache = bench.folder.path().join("cache");
-    let compiled = || {
-        let mut names = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path());
-        names.find(|path| path.extension().is_some_and(|e| e == "cwasm")).unwrap()
-    };
-    let whole = std::fs::read(compiled()).unwrap();
-    std::fs::remove_file(compiled().with_extension("sha256")).unwrap();
+    let compiled = compiled(&bench);
+    let whole = std::fs::read(&compiled).unwrap();
+    std::fs::remove_file(compiled.with_extension("sha256")).unwrap();
     for damaged in [&whole[..whole.len() / 2], b"", &[&whole[..], b"x"].concat()] {
-        std::fs::write(compiled(), damaged).unwrap();
+        std::fs::write(&compiled, damaged).unwrap();
         bench.load(std::slice::from_ref(&stage)).unwrap_or_else(|e| panic!("{e:?}"));
-        assert_eq!(std::fs::read(compiled()).unwrap(), whole);
+        assert_eq!(std::fs::read(&compiled).unwrap(), whole);
     }
-    assert_eq!(std::fs::read_dir(&cache).unwrap().count(), 2, "nothing is left behind");
+    let folder = compiled.parent().unwrap();
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 2, "nothing is left behind");
+}
+
+#[test]
+fn a_compiled_module_that_others_may_write_to_or_that_is_a_link_is_compiled_again() {
+    let bench = Bench::new();
+    let stage = bench.stage("it", Guest::default());
+    bench.load(std::slice::from_ref(&stage)).unwrap_or_else(|e| panic!("{e:?}"));
+    let (compiled, elsewhere) = (compiled(&bench), bench.folder.path().join("elsewhere"));
+    std::fs::set_permissions(&compiled, std::fs::Permissions::from_mode(0o660)).unwrap();
+    bench.load(std::slice::from_ref(&stage)).unwrap_or_else(|e| panic!("{e:?}"));
+    assert_eq!(compiled.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    std::fs::rename(&compiled, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &compiled).unwrap();
+    bench.load(std::slice::from_ref(&stage)).unwrap_or_else(|e| panic!("{e:?}"));
+    assert!(!compiled.is_symlink());
+}
+
+#[test]
+fn a_cache_that_a_mount_widened_is_emptied_and_ours_alone_again() {
+    let bench = Bench::new();
+    let stage = bench.stage("it", Guest::default());
+    bench.load(std::slice::from_ref(&stage)).unwrap_or_else(|e| panic!("{e:?}"));
+    let compiled = compiled(&bench);
+    let folder = compiled.parent().unwrap();
+    std::fs::write(folder.join("theirs"), "").unwrap();
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o2770)).unwrap();
+    bench.load(std::slice::from_ref(&stage)).unwrap_or_else(|e| panic!("{e:?}"));
+    assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    assert!(!folder.join("theirs").exists() && compiled.exists());
+}
+
+#[test]
+fn what_a_process_left_that_was_killed_while_it_wrote_is_removed_and_what_one_writes_is_not() {
+    let bench = Bench::new();
+    let stage = bench.stage("it", Guest::default());
+    bench.load(std::slice::from_ref(&stage)).unwrap_or_else(|e| panic!("{e:?}"));
+    let folder = compiled(&bench).parent().unwrap().to_owned();
+    std::fs::write(folder.join(".1-0.tmp"), "half").unwrap();
+    let writing = std::fs::File::create(folder.join(".1-1.tmp")).unwrap();
+    writing.lock().unwrap();
+    bench.load(std::slice::from_ref(&stage)).unwrap_or_else(|e| panic!("{e:?}"));
+    assert!(!folder.join(".1-0.tmp").exists() && folder.join(".1-1.tmp").exists());
+}
+
+#[test]
+fn without_a_cache_modules_run_from_memory() {
+    let bench = Bench::new();
+    let stage = bench.stage("it", Guest::default());
+    let cache = bench.folder.path().join("cache");
+    std::fs::write(&cache, "").unwrap();
+    let ran =
+        bench.run(std::slice::from_ref(&stage), &[vec![modules::event(1, "Normal", "Started")]]);
+    assert_eq!(ran.ledger.received, 1);
+    std::fs::remove_file(&cache).unwrap();
+    // What is compiled cannot be kept, as on a full disk.
+    bench.load(std::slice::from_ref(&stage)).unwrap_or_else(|e| panic!("{e:?}"));
+    let compiled = compiled(&bench);
+    std::fs::remove_file(&compiled).unwrap();
+    std::fs::create_dir(&compiled).unwrap();
+    bench.load(&[stage]).unwrap_or_else(|e| panic!("{e:?}"));
 }
 
 #[test]

@@ -287,3 +287,61 @@ fn a_damaged_copy_is_not_lost_as_long_as_its_original_is_in_memory() {
     assert_eq!((numbers(&records), told(&errors)), (vec![3, 5], (1, 3)));
     assert!(log.is_drained());
 }
+
+#[test]
+fn a_planted_name_or_size_that_no_segment_comes_to_is_an_error_that_names_it() {
+    for name in [
+        "00000002.18446744073709551615.18446744073709551614.segment",
+        "00000002.3.18446744073709551614.segment",
+        "00000002.72057594037927937.9.segment",
+        "18446744073709551615.3.9.segment",
+    ] {
+        let (disk, log, _) = with_records(0..3);
+        drop(log);
+        disk.kill();
+        let mut planting = disk.clone();
+        planting.lock().unwrap();
+        planting.create(name).unwrap();
+        disk.kill();
+        let error = Log::open(disk.clone(), LIMITS).unwrap_err().to_string();
+        let text = "cannot be a file of the buffer: no buffer counts as far as the numbers in its \
+                    name, or has a file as large: find out who put it there, and move it away";
+        assert_eq!(error, format!("/simulated/{name} {text}"));
+    }
+}
+
+#[test]
+fn behind_the_largest_numbers_that_there_can_be_nothing_overflows() {
+    let (disk, log, _) = with_records(0..3);
+    drop(log);
+    disk.kill();
+    let mut planting = disk.clone();
+    planting.lock().unwrap();
+    let number_max = 1u64 << 56;
+    planting.create(&format!("{number_max}.{number_max}.{number_max}.segment")).unwrap();
+    disk.kill();
+    let mut opened = open(&disk, LIMITS);
+    assert_eq!(opened.recovered, number_max, "it is believed: files are lost, and told");
+    for number in 3..40 {
+        opened.log.append(&Sample::new(number, 3, 100).record()).unwrap();
+        opened.log.sync().unwrap();
+    }
+    let (records, errors) = read_all(&mut opened.log);
+    assert_eq!((numbers(&records).len(), errors.len()), (40, 1));
+}
+
+#[test]
+fn a_progress_that_counts_further_than_any_log_is_not_believed() {
+    let (disk, log, _) = with_records(0..3);
+    drop(log);
+    disk.kill();
+    disk.damage(progress::NAME, |bytes| {
+        for slot in bytes.chunks_exact_mut(progress::SLOT_BYTES as usize) {
+            slot[24..56].fill(0xff);
+            let crc = crc32fast::hash(&slot[..56]);
+            slot[56..60].copy_from_slice(&crc.to_le_bytes());
+        }
+    });
+    let (records, errors) = read_all(&mut open(&disk, LIMITS).log);
+    assert_eq!((numbers(&records), told(&errors)), (vec![0, 1, 2], (0, 0)));
+}

@@ -7,7 +7,7 @@ use std::process::Command;
 use super::*;
 
 fn open_at(path: &Path) -> Result<Opened<Folder>, OpenError> {
-    Log::open(Folder::new(path), LIMITS)
+    Log::open(Folder::new(folders::Folder::make(path)?), LIMITS)
 }
 
 /// What opening says, with FOLDER for the folder.
@@ -93,7 +93,7 @@ fn a_path_that_is_no_folder_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
-    insta::assert_snapshot!(refused(&file, folder.path()), @"cannot use the buffer in FOLDER/file: File exists (os error 17): buffer.path must name a folder, or one that weir could make");
+    insta::assert_snapshot!(refused(&file, folder.path()), @"cannot use the buffer in FOLDER/file: Not a directory (os error 20): buffer.path must name a folder, or one that weir could make");
     insta::assert_snapshot!(refused(&file.join("below"), folder.path()), @"cannot use the buffer in FOLDER/file/below: Not a directory (os error 20): buffer.path must name a folder, or one that weir could make");
 }
 
@@ -170,7 +170,8 @@ fn mount(arguments: &[&str]) -> bool {
 fn a_full_disk_is_named_and_is_drained_over_a_restart() {
     let Some(disk) = SmallDisk::new() else { return };
     let limits = Limits { bytes_max: 1 << 30, segment_bytes: 16 << 10 };
-    let open = || Log::open(Folder::new(&disk.path()), limits).unwrap();
+    let open =
+        || Log::open(Folder::new(folders::Folder::make(&disk.path()).unwrap()), limits).unwrap();
     let mut log = open().log;
     let mut count = 0;
     let error = loop {
