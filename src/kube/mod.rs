@@ -21,6 +21,7 @@ use self::configuration::{Loaded, Surroundings};
 pub use self::lease::LeaseSettings;
 use self::reload::Reloading;
 use crate::proxy::{ProxyError, VariableError};
+use crate::reload::Reload;
 
 /// Why there is no client. Nothing here is mended by trying again.
 #[derive(Debug, thiserror::Error)]
@@ -107,10 +108,10 @@ impl std::fmt::Display for ConfigOrigin {
 /// # Errors
 ///
 /// When nothing is configured, or what is configured cannot be used.
-pub(crate) async fn client() -> Result<Client, ClientError> {
+pub(crate) async fn client(reload: &Reload) -> Result<Client, ClientError> {
     crate::tls::install_crypto_provider();
     let origin = Surroundings::of_process().origin()?;
-    let (reloading, loaded) = Reloading::new(origin.clone()).await?;
+    let (reloading, loaded) = Reloading::new(origin.clone(), reload).await?;
     let Loaded { config, proxy, .. } = loaded;
     let proxy = proxy.map(|proxy| proxy.to_string());
     tracing::info!(

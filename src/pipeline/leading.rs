@@ -45,7 +45,7 @@ impl Leading {
     ) -> Result<Leading, RunError> {
         let Some(settings) = settings else { return Ok(Leading(None)) };
         process.health.follow(true);
-        let client = crate::kube::client().await?;
+        let client = crate::kube::client(&process.shutdown.reload).await?;
         let identity = buffer.folder().map_or_else(lease::identity, lease::identity_in);
         let terms = Arc::new(Mutex::new(Terms::new(keeper.clone(), process.takeover.clone())));
         let replica = Replica { terms, buffer, health: process.health.clone() };

@@ -146,7 +146,7 @@ pub(crate) async fn run(
 ) -> Result<(), SourceError> {
     match settings {
         Settings::Kubernetes(settings) => {
-            let client = crate::kube::client().await?;
+            let client = crate::kube::client(&process.shutdown.reload).await?;
             kubernetes::run(settings, client, sender, keeper, process).await
         }
         Settings::File { path, follow } => {

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::LeaseSettings;
 use super::record::Record;
 use crate::kube::{ClientError, with_causes};
+use crate::reload::Reload;
 
 /// The API server may be silent for this long.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -63,7 +64,7 @@ pub enum MarkError {
 ///
 /// When it cannot be read, or is not weir's.
 pub(crate) async fn read(settings: &LeaseSettings) -> Result<Option<Marked>, MarkError> {
-    let client = crate::kube::client().await?;
+    let client = crate::kube::client(&Reload::default()).await?;
     let of = Of::new(settings, &client);
     let found = of.get().await?;
     Ok(found.map(|record| Marked {
@@ -80,7 +81,7 @@ pub(crate) async fn read(settings: &LeaseSettings) -> Result<Option<Marked>, Mar
 ///
 /// When somebody holds it, it cannot be written, or it is not weir's.
 pub(crate) async fn write(settings: &LeaseSettings, mark: &str) -> Result<(), MarkError> {
-    let client = crate::kube::client().await?;
+    let client = crate::kube::client(&Reload::default()).await?;
     let of = Of::new(settings, &client);
     let Some(record) = of.get().await? else { return Ok(()) };
     if let Some(holder) = of.live_holder(&record) {

@@ -26,6 +26,7 @@ use super::connect::connect;
 use super::{ClientError, ConfigOrigin};
 use crate::blocking::blocking;
 use crate::files::Watched;
+use crate::reload::{Reload, Reloads};
 
 /// A client is made again at most this often, and its files are looked at as often: a server that
 /// refuses every request does not have the plugin asked for each.
@@ -42,6 +43,7 @@ struct Shared {
     making: tokio::sync::Mutex<()>,
     /// See [`RELOAD_INTERVAL`].
     interval: Duration,
+    reloads: Mutex<Reloads>,
 }
 
 /// A client, and what it was made of.
@@ -57,26 +59,34 @@ struct Made {
 
 impl Reloading {
     /// The first client. Contacts nobody but the credential plugin.
-    pub(super) async fn new(origin: ConfigOrigin) -> Result<(Reloading, Loaded), ClientError> {
-        Reloading::with_interval(origin, RELOAD_INTERVAL).await
+    pub(super) async fn new(
+        origin: ConfigOrigin,
+        reload: &Reload,
+    ) -> Result<(Reloading, Loaded), ClientError> {
+        Reloading::with_interval(origin, RELOAD_INTERVAL, reload).await
     }
 
     async fn with_interval(
         origin: ConfigOrigin,
         interval: Duration,
+        reload: &Reload,
     ) -> Result<(Reloading, Loaded), ClientError> {
         let (made, loaded) = make(origin.clone()).await?;
         let (made, making) = (Mutex::new(made), tokio::sync::Mutex::default());
-        let shared = Shared { origin, made, making, interval };
+        let reloads = Mutex::new(reload.watch());
+        let shared = Shared { origin, made, making, interval, reloads };
         Ok((Reloading(Arc::new(shared)), loaded))
     }
 
     /// The client as its files are now.
     async fn current(&self) -> Client {
-        if let Some(files) = self.due_files()
+        let is_asked = self.0.reloads.lock().is_due();
+        if is_asked {
+            self.make_again("SIGHUP asks for it", Duration::ZERO).await;
+        } else if let Some(files) = self.due_files()
             && blocking(move || files.have_changed()).await
         {
-            self.make_again("its files have changed").await;
+            self.make_again("its files have changed", self.0.interval).await;
         }
         self.0.made.lock().client.clone()
     }
@@ -92,11 +102,12 @@ impl Reloading {
         Some(made.files.clone())
     }
 
-    async fn make_again(&self, why: &'static str) {
+    /// Unless that was done less than `interval` ago.
+    async fn make_again(&self, why: &'static str, interval: Duration) {
         let _making = self.0.making.lock().await;
         {
             let mut made = self.0.made.lock();
-            if made.at.elapsed() < self.0.interval {
+            if made.at.elapsed() < interval {
                 return; // Somebody else has just done it.
             }
             made.at = Instant::now();
@@ -176,7 +187,7 @@ impl Service<Request<Body>> for Reloading {
                 _ => None,
             };
             if let Some(why) = why {
-                this.make_again(why).await;
+                this.make_again(why, this.0.interval).await;
             }
             Ok(answer?)
         })

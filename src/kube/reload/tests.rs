@@ -61,9 +61,13 @@ impl Configured {
     }
 
     async fn client(&self, interval: Duration) -> Client {
+        self.client_that_watches(interval, &Reload::default()).await
+    }
+
+    async fn client_that_watches(&self, interval: Duration, reload: &Reload) -> Client {
         let origin = ConfigOrigin::Home(self.path("config"));
-        let (reloading, _) = Reloading::with_interval(origin, interval).await.unwrap();
-        Client::new(reloading, "default")
+        let reloading = Reloading::with_interval(origin, interval, reload).await;
+        Client::new(reloading.unwrap().0, "default")
     }
 }
 
@@ -97,6 +101,19 @@ async fn a_credential_plugin_without_an_expiry_is_asked_again_after_a_401() {
     assert_eq!(ask(&client).await, 401, "what the plugin said at the start");
     assert_eq!(ask(&client).await, 200);
     assert_eq!(*server.seen.lock(), ["Bearer old", "Bearer new"]);
+}
+
+#[tokio::test]
+async fn on_a_hangup_the_credentials_are_read_again_before_their_time() {
+    let server = Server::start().await;
+    let configured = Configured::new(&server);
+    configured.write("", "token: old");
+    let reload = Reload::default();
+    let client = configured.client_that_watches(Duration::from_secs(3600), &reload).await;
+    configured.write("", "token: new");
+    assert_eq!(ask(&client).await, 401);
+    reload.ask();
+    assert_eq!(ask(&client).await, 200);
 }
 
 #[tokio::test]
