@@ -69,16 +69,22 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
             ]),
         ),
         // The four parts.
-        ("source", shared_and(&["kube"])),
+        ("source", shared_and(&["kube", "answers"])),
         ("stages", shared_and(&[])),
         ("buffer", shared_and(&[])),
         ("sink", shared_and(&["opensearch"])),
         // Clients that more than one part needs.
         (
             "kube",
-            only(&["secret", "tls", "health", "metrics", "process", "proxy", "files", "blocking"]),
+            only(&[
+                "answers", "secret", "tls", "health", "metrics", "process", "proxy", "files",
+                "blocking",
+            ]),
         ),
-        ("opensearch", only(&["secret", "tls", "backoff", "blocking", "files", "proxy", "words"])),
+        (
+            "opensearch",
+            only(&["answers", "secret", "tls", "backoff", "blocking", "files", "proxy", "words"]),
+        ),
         ("tls", only(&["files"])),
         ("proxy", only(&[])),
         // What parts share knows no part.
@@ -99,6 +105,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("lines", only(&[])),
         ("folders", only(&[])),
         ("words", only(&[])),
+        ("answers", only(&[])),
         ("log_limit", only(&[])),
         ("backoff", only(&[])),
         ("blocking", only(&[])),
