@@ -108,9 +108,9 @@ pub(crate) fn status_error(status: StatusCode, body: &[u8], host: &str) -> Reque
         401 => RequestError::Refused(format!("{text}: check sink.username and sink.password")),
         403 if response::is_of_amazon(body) => RequestError::Refused(format!(
             "{text}: it is Amazon's front that refuses, before OpenSearch: the domain's or \
-             collection's access policy must allow es:ESHttp* (or aoss:*) to this client. weir does \
-             not sign requests (SigV4): allow its address, or use a user of fine-grained access \
-             control"
+             collection's access policy must allow es:ESHttp* (or aoss:*) to this client. weir \
+             does not sign requests (SigV4): allow its address, or use a user of fine-grained \
+             access control"
         )),
         403 => RequestError::Refused(format!(
             "{text}: the user needs the right `indices:data/write/bulk`"

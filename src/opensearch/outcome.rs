@@ -1,8 +1,8 @@
 //! What the answer to one item means: docs/delivery.md#classes-of-answers. Pure.
 //!
 //! Invariant: only an error that is known to be about the document's content is a document's at
-//! once. Any other error pauses, so that the worst that a mistake here can cause is a pause, and not
-//! a lost document; it is the document's only if others of its index are stored for long enough.
+//! once. Any other error pauses, so that the worst that a mistake here can cause is a pause, and
+//! not a lost document; it is the document's only if others of its index are stored meanwhile.
 
 use super::response::ItemError;
 

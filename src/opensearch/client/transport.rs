@@ -21,8 +21,8 @@ pub(crate) enum TransportError {
     #[error("the connection to {host} broke: {detail}")]
     Io { host: String, detail: String },
     #[error(
-        "{host} answers with more than the {bytes_max} bytes that such an answer can have; is there \
-         a proxy before OpenSearch?"
+        "{host} answers with more than the {bytes_max} bytes that such an answer can have; is \
+         there a proxy before OpenSearch?"
     )]
     TooLong { host: String, bytes_max: usize },
 }

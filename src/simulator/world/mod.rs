@@ -196,7 +196,7 @@ impl<'a> World<'a> {
             // All of it good.
             self.shared.server.plan.poison = 0;
             self.calendar.write_at(self.shared.now);
-            // Some have none at all: of an index of their own, or with a process that reads no more.
+            // Some have none: of an index of their own, or with a process that reads no more.
             self.shared.os.mended_at = self.shared.now + MENDED_AFTER;
         }
     }
