@@ -8,14 +8,14 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{mpsc, watch};
 
-use crate::event::{Chunk, ChunkPool, Document, Documents, Micros};
+use crate::event::{Chunk, ChunkPool, Document, DocumentIdentity, Documents, Micros, Origin};
 use crate::ledger::{Held, Ledger, Settlement, Tally};
 use crate::position::{Position, Tracker};
 
@@ -301,6 +301,30 @@ impl Item {
     pub(crate) fn settle_all(items: Vec<Item>, tally: &Tally) {
         let runs = items.chunk_by(|a, b| Arc::ptr_eq(&a.documents, &b.documents));
         Held::settle_all(runs.map(|run| run[0].documents.split(run.len() as u64)), tally);
+    }
+
+    /// The same document in a buffer of its own, to be sent once more. No event depends on it, and
+    /// it is never settled. It carries nothing of its source.
+    pub(crate) fn copy(&self) -> Item {
+        let (from, document) = (self.documents(), self.document());
+        let mut bytes = Vec::with_capacity(document.body.len() + 64);
+        let mut put = |range: &Range<usize>| {
+            let start = bytes.len();
+            bytes.extend_from_slice(&from.bytes[range.clone()]);
+            start..bytes.len()
+        };
+        let body = put(&document.body);
+        let identity = document.identity.as_ref().map(|identity| match identity {
+            DocumentIdentity::Object { uid, version } => {
+                DocumentIdentity::Object { uid: put(uid), version: put(version) }
+            }
+            DocumentIdentity::Digest(hex) => DocumentIdentity::Digest(put(hex)),
+        });
+        let document = Document { body, identity, origin: Origin::default(), ..*document };
+        let documents = Documents { bytes, docs: vec![document] };
+        let stored =
+            Stored { documents, held: Mutex::new(self.documents.split(0)), _room: Box::new(()) };
+        Item { documents: Arc::new(stored), index: 0 }
     }
 
     /// The buffer that it lies in.

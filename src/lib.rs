@@ -57,6 +57,7 @@ mod cli;
 mod config;
 
 mod admin;
+mod answers;
 mod backoff;
 mod blocking;
 mod dead_letter;

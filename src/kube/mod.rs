@@ -6,6 +6,7 @@
 //! limits how long an answer may take (a watch is one answer of minutes), and that nobody but the
 //! machines (list/watch, Lease) retries.
 
+mod answer;
 mod configuration;
 mod connect;
 pub(crate) mod lease;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use ::kube::Client;
 use ::kube::config::{InClusterError, KubeconfigError};
 
+pub(crate) use self::answer::{HTML_PAGE, ReadError, message_of, read, read_refusal};
 use self::configuration::{Loaded, Surroundings};
 pub use self::lease::LeaseSettings;
 use self::reload::Reloading;

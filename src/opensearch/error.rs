@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::client::{Response, TransportError};
 use super::outcome::Refusal;
-use super::response::{self, BulkAnswers};
+use super::response::{self, BulkAnswers, WholeError};
 
 /// Why a request as a whole came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +87,9 @@ pub(crate) fn transport_error(error: TransportError) -> RequestError {
     match error {
         TransportError::Timeout { .. } => RequestError::Timeout(text),
         TransportError::Tls { .. } => RequestError::Refused(text),
-        TransportError::Connect { .. } | TransportError::Io { .. } => RequestError::Outage(text),
+        TransportError::Connect { .. }
+        | TransportError::Io { .. }
+        | TransportError::TooLong { .. } => RequestError::Outage(text),
     }
 }
 
@@ -95,9 +97,21 @@ pub(crate) fn transport_error(error: TransportError) -> RequestError {
 pub(crate) fn status_error(status: StatusCode, body: &[u8], host: &str) -> RequestError {
     let text = format!("{host} answers {}: {}", status.as_u16(), response::whole_error(body));
     match status.as_u16() {
+        400 if response::classify_whole(body) == WholeError::ExplicitIndex => {
+            RequestError::Refused(format!(
+                "{text}: weir names an index in each action of a _bulk request, and the cluster \
+                 forbids that: set rest.action.multi.allow_explicit_index to true there"
+            ))
+        }
         400 => RequestError::Rejected(Refusal::Request, text),
         413 => RequestError::Rejected(Refusal::TooLarge, text),
         401 => RequestError::Refused(format!("{text}: check sink.username and sink.password")),
+        403 if response::is_of_amazon(body) => RequestError::Refused(format!(
+            "{text}: it is Amazon's front that refuses, before OpenSearch: the domain's or \
+             collection's access policy must allow es:ESHttp* (or aoss:*) to this client. weir \
+             does not sign requests (SigV4): allow its address, or use a user of fine-grained \
+             access control"
+        )),
         403 => RequestError::Refused(format!(
             "{text}: the user needs the right `indices:data/write/bulk`"
         )),
@@ -107,5 +121,25 @@ pub(crate) fn status_error(status: StatusCode, body: &[u8], host: &str) -> Reque
             "{text}: redirects are not followed: sink.hosts must name OpenSearch itself"
         )),
         _ => RequestError::Refused(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16, body: &str) -> String {
+        match status_error(StatusCode::from_u16(status).unwrap(), body.as_bytes(), "h") {
+            RequestError::Refused(why) => why,
+            other => panic!("it is no refusal: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn refusals_that_are_known_say_what_to_do() {
+        let explicit = r#"{"error":{"root_cause":[{"type":"illegal_argument_exception","reason":"explicit index in bulk is not allowed"}],"type":"illegal_argument_exception","reason":"explicit index in bulk is not allowed"},"status":400}"#;
+        insta::assert_snapshot!(refused(400, explicit), @"h answers 400: illegal_argument_exception: explicit index in bulk is not allowed: weir names an index in each action of a _bulk request, and the cluster forbids that: set rest.action.multi.allow_explicit_index to true there");
+        let amazon = r#"{"Message":"User: anonymous is not authorized to perform: es:ESHttpPost"}"#;
+        insta::assert_snapshot!(refused(403, amazon), @"h answers 403: User: anonymous is not authorized to perform: es:ESHttpPost: it is Amazon's front that refuses, before OpenSearch: the domain's or collection's access policy must allow es:ESHttp* (or aoss:*) to this client. weir does not sign requests (SigV4): allow its address, or use a user of fine-grained access control");
     }
 }

@@ -18,7 +18,9 @@ mod settings;
 
 use std::time::Duration;
 
-pub(crate) use self::client::{Client, Request, Response, TransportError};
+pub(crate) use self::client::{
+    ANSWER_BYTES_MAX, Client, GZIP_BYTES_MIN, Request, Response, TransportError,
+};
 pub(crate) use self::error::Unavailable;
 pub(crate) use self::error::{
     RequestError, read_bulk, status_error, status_label, transport_error,

@@ -1,8 +1,8 @@
 //! What the answer to one item means: docs/delivery.md#classes-of-answers. Pure.
 //!
-//! Invariant: only an error that is known to be about the document's content is a document's; any
-//! other error is the target's, so that the worst that a mistake here can cause is a pause, and not
-//! a lost document.
+//! Invariant: only an error that is known to be about the document's content is a document's at
+//! once. Any other error pauses, so that the worst that a mistake here can cause is a pause, and
+//! not a lost document; it is the document's only if others of its index are stored meanwhile.
 
 use super::response::ItemError;
 
@@ -17,6 +17,8 @@ pub(crate) enum Class {
     Document(Refusal),
     /// Something about the index or the rights to it; no document is at fault.
     Target,
+    /// Nobody knows what it is about: it may be a document's fault when only it keeps getting this.
+    Unlisted,
     /// Too much at once, or a part of the cluster is away.
     Pressure(Pressure),
 }
@@ -41,6 +43,8 @@ pub(crate) enum Refusal {
     NoIdentity,
     /// It kept answering with a server's error while others were stored.
     ServerError,
+    /// It kept answering with an error that is in no list here, while others were stored.
+    UnknownError,
 }
 
 impl Refusal {
@@ -55,6 +59,7 @@ impl Refusal {
             Refusal::IdTooLong => "id_too_long",
             Refusal::NoIdentity => "no_identity",
             Refusal::ServerError => "server_error",
+            Refusal::UnknownError => "unknown_error",
         }
     }
 }
@@ -78,7 +83,8 @@ impl Class {
             Class::Stored => 0,
             Class::Conflict => 1,
             Class::Document(_) => 2,
-            Class::Target => 3,
+            // For who watches it, what nobody knows is the target's.
+            Class::Target | Class::Unlisted => 3,
             Class::Pressure(_) => 4,
         }
     }
@@ -87,23 +93,53 @@ impl Class {
 /// Classifies one item of a response.
 pub(crate) fn classify(status: u16, error: Option<&ItemError>) -> Class {
     let kind = error.map_or("", |error| error.kind.as_str());
+    let reason = error.map_or("", |error| error.reason.as_str());
     match status {
         200..=299 => Class::Stored,
         409 if kind.is_empty() || kind == "version_conflict_engine_exception" => Class::Conflict,
-        400 => document_fault(kind, error.map_or("", |error| error.reason.as_str()))
-            .map_or(Class::Target, Class::Document),
         429 => Class::Pressure(Pressure::TooMany),
         500..=599 => Class::Pressure(Pressure::Server),
-        _ => Class::Target,
+        401 => Class::Target,
+        _ if is_target_fault(kind, reason) => Class::Target,
+        400 => document_fault(kind, reason).map_or(Class::Unlisted, Class::Document),
+        _ => Class::Unlisted,
     }
 }
+
+/// The listed errors that are about the index, its settings or the rights to it, as OpenSearch 2.19
+/// and 3.4 answer them: documents wait for a person, however long it takes.
+fn is_target_fault(kind: &str, reason: &str) -> bool {
+    match kind {
+        "cluster_block_exception"
+        | "index_create_block_exception"
+        | "security_exception"
+        | "authorization_exception"
+        | "index_not_found_exception"
+        | "index_closed_exception"
+        | "invalid_index_name_exception"
+        | "invalid_alias_name_exception"
+        | "validation_exception" => true,
+        // What an index template with a broken mapping answers to every document.
+        "mapper_parsing_exception" => reason.starts_with("Failed to parse mapping"),
+        "illegal_argument_exception" => TARGETS_ARGUMENTS.iter().any(|it| reason.starts_with(it)),
+        _ => false,
+    }
+}
+
+/// How the reason of an `illegal_argument_exception` begins when it is about the index.
+const TARGETS_ARGUMENTS: [&str; 5] = [
+    // A field too many: others of the index that bring none are stored all the same.
+    "Limit of total fields [",
+    "pipeline with id [",
+    "no write index is defined for alias [",
+    "Alias [",
+    "Rejecting mapping update to [",
+];
 
 /// The listed types of 400 that are about a document's content, as OpenSearch 2.19 and 3.4 answer
 /// them.
 fn document_fault(kind: &str, reason: &str) -> Option<Refusal> {
     match kind {
-        // Also what an index template with a broken mapping answers to every document.
-        "mapper_parsing_exception" if reason.starts_with("Failed to parse mapping") => None,
         "mapper_parsing_exception" | "strict_dynamic_mapping_exception" => Some(Refusal::Mapping),
         "document_parsing_exception" => Some(Refusal::Mapping),
         "not_x_content_exception" | "x_content_parse_exception" | "json_parse_exception" => {
@@ -147,7 +183,7 @@ mod tests {
             (201, "", "", Class::Stored),
             (200, "", "", Class::Stored),
             (409, "version_conflict_engine_exception", "[v]: version conflict", Class::Conflict),
-            (409, "resource_conflict", "", Class::Target),
+            (409, "resource_conflict", "", Class::Unlisted),
             (
                 400,
                 "mapper_parsing_exception",
@@ -206,7 +242,19 @@ mod tests {
                 Class::Target,
             ),
             (404, "index_not_found_exception", "no such index", Class::Target),
-            (418, "teapot", "", Class::Target),
+            (418, "teapot", "", Class::Unlisted),
+            (302, "", "", Class::Unlisted),
+            (0, "", "", Class::Unlisted),
+            (400, "", "", Class::Unlisted),
+            (400, "script_exception", "runtime error", Class::Unlisted),
+            (
+                400,
+                "illegal_argument_exception",
+                "Limit of mapping depth [20] has been exceeded due to object field [a.b]",
+                Class::Unlisted,
+            ),
+            (403, "not_allowed_by_a_pipeline", "", Class::Unlisted),
+            (401, "", "", Class::Target),
             (429, "rejected_execution_exception", "", Class::Pressure(Pressure::TooMany)),
             (
                 429,

@@ -1,16 +1,26 @@
 //! Reads what OpenSearch answers: to `_bulk` item by item, and otherwise why it refused. Pure.
 //!
-//! Invariant: exactly one answer for each item, in the order of the request, or the whole response
-//! is an error: a guess here would settle a document that was not stored.
+//! Invariants:
+//!
+//! - Exactly one answer for each item, in the order of the request, or the whole response is an
+//!   error: a guess here would settle a document that was not stored. What one item's answer lacks,
+//!   or has in another form, is its own: it has no status then, and no other item loses its own.
+//! - What is kept of a response is bounded by the number of items that were sent.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::answers;
 
 /// What to ask for. The status of every item always, so that the number of items can be checked;
 /// the reasons only where there are any.
 const FILTER_PATH: &str = "items.*.status,items.*.error.type,items.*.error.reason,\
-                           items.*.error.caused_by.reason,error,status";
+                           items.*.error.caused_by,error,status";
 
 /// The `filter_path` to ask with; with the index of every item when `tells_index`.
 pub(crate) fn bulk_filter_path(tells_index: bool) -> String {
@@ -18,8 +28,9 @@ pub(crate) fn bulk_filter_path(tells_index: bool) -> String {
 }
 
 /// The answer to one item.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
+    /// 0: it has none.
     pub(crate) status: u16,
     pub(crate) error: Option<ItemError>,
 }
@@ -41,12 +52,17 @@ pub(crate) struct BulkAnswers {
 pub(crate) struct ItemError {
     pub(crate) kind: String,
     pub(crate) reason: String,
+    /// The innermost cause.
     pub(crate) cause: Option<String>,
 }
 
-impl std::fmt::Display for ItemError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.kind, self.reason)?;
+impl fmt::Display for ItemError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.kind.as_str(), self.reason.as_str()) {
+            ("", reason) => f.write_str(reason)?,
+            (kind, "") => f.write_str(kind)?,
+            (kind, reason) => write!(f, "{kind}: {reason}")?,
+        }
         match &self.cause {
             // Some reasons repeat their cause.
             Some(cause) if !self.reason.ends_with(cause.as_str()) => write!(f, ": {cause}"),
@@ -58,20 +74,110 @@ impl std::fmt::Display for ItemError {
 /// Why a response cannot be used: none of its items has an outcome.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unreadable {
-    #[error("it is not the JSON of a _bulk response ({0}); is there a proxy before OpenSearch?")]
+    #[error("it is {0}, and no _bulk response; is there a proxy before OpenSearch?")]
     NotJson(String),
+    #[error("it is not the JSON of a _bulk response ({0}); is there a proxy before OpenSearch?")]
+    NotBulk(String),
     #[error("it has {got} items for {sent} documents; is there a proxy before OpenSearch?")]
     Count { sent: usize, got: usize },
-    #[error("item {0} has no answer, or more than one")]
-    Item(usize),
-    #[error("item {0} has the status {1}, which means nothing in a _bulk response")]
-    Status(usize, u16),
+    #[error("it has more items than the {0} documents; is there a proxy before OpenSearch?")]
+    TooMany(usize),
 }
 
-#[derive(Deserialize)]
-struct Bulk<'a> {
-    #[serde(borrow)]
-    items: Vec<RawItem<'a>>,
+/// One answer for each of `sent` items, or an error.
+pub(crate) fn parse_bulk(body: &[u8], sent: usize) -> Result<BulkAnswers, Unreadable> {
+    let mut reading = serde_json::Deserializer::from_slice(body);
+    let items = Items { sent }.deserialize(&mut reading);
+    let items = items.and_then(|items| reading.end().map(|()| items));
+    let items = items.map_err(|error| match body.trim_ascii_start().first() {
+        Some(b'{') => Unreadable::NotBulk(error.to_string()),
+        _ => Unreadable::NotJson(answers::not_json(body)),
+    })?;
+    let items = match items {
+        None => return Err(Unreadable::NotBulk(whole_error(body))),
+        Some(items) if items.len() > sent => return Err(Unreadable::TooMany(sent)),
+        Some(items) if items.len() < sent => {
+            return Err(Unreadable::Count { sent, got: items.len() });
+        }
+        Some(items) => items,
+    };
+    let mut answers = BulkAnswers { items: Vec::with_capacity(sent), ..BulkAnswers::default() };
+    let (mut stored_in, mut meant_for) = (None, None);
+    for item in items {
+        let (answer, index) = answer(item.get());
+        if matches!(answer.status, 200..=299 | 409) {
+            stored_in.clone_from(&index);
+        }
+        meant_for = index;
+        answers.items.push(answer);
+    }
+    answers.stored_in = stored_in.map(Cow::into_owned);
+    answers.meant_for = meant_for.map(Cow::into_owned);
+    Ok(answers)
+}
+
+/// Reads the items of a response, each as it stands there; one more than were sent at most. `None`:
+/// it has none.
+struct Items {
+    sent: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Items {
+    type Value = Option<Vec<&'de RawValue>>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Items {
+    type Value = Option<Vec<&'de RawValue>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(key) = members.next_key::<Cow<'de, str>>()? {
+            if key != "items" {
+                members.next_value::<IgnoredAny>()?;
+            } else if found.replace(members.next_value_seed(List { sent: self.sent })?).is_some() {
+                return Err(A::Error::duplicate_field("items"));
+            }
+        }
+        Ok(found)
+    }
+}
+
+struct List {
+    sent: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for List {
+    type Value = Vec<&'de RawValue>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for List {
+    type Value = Vec<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the items")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut found = Vec::with_capacity(self.sent);
+        while let Some(item) = items.next_element()? {
+            if found.len() <= self.sent {
+                found.push(item);
+            }
+        }
+        Ok(found)
+    }
 }
 
 #[derive(Deserialize)]
@@ -89,80 +195,89 @@ struct RawAnswer<'a> {
     status: u16,
     #[serde(borrow, rename = "_index")]
     index: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    error: Option<RawError<'a>>,
+    error: Option<RawError>,
 }
 
+/// An error as OpenSearch writes it, of an item or of a request.
 #[derive(Deserialize)]
-struct RawError<'a> {
-    #[serde(borrow, default, rename = "type")]
-    kind: Cow<'a, str>,
-    #[serde(borrow)]
-    reason: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    caused_by: Option<RawCause<'a>>,
+struct RawError {
+    #[serde(default, rename = "type")]
+    kind: String,
+    reason: Option<String>,
+    caused_by: Option<Box<RawError>>,
+    #[serde(default)]
+    root_cause: Vec<RawError>,
 }
 
-#[derive(Deserialize)]
-struct RawCause<'a> {
-    #[serde(borrow)]
-    reason: Option<Cow<'a, str>>,
-}
-
-/// One answer for each of `sent` items, or an error.
-pub(crate) fn parse_bulk(body: &[u8], sent: usize) -> Result<BulkAnswers, Unreadable> {
-    let bulk: Bulk<'_> =
-        serde_json::from_slice(body).map_err(|error| Unreadable::NotJson(error.to_string()))?;
-    if bulk.items.len() != sent {
-        return Err(Unreadable::Count { sent, got: bulk.items.len() });
-    }
-    let mut items = Vec::with_capacity(sent);
-    let (mut stored_in, mut meant_for) = (None, None);
-    for (number, item) in bulk.items.into_iter().enumerate() {
-        let (answer, index) = answer(number, item)?;
-        if matches!(answer.status, 200..=299 | 409) {
-            stored_in.clone_from(&index);
+impl RawError {
+    /// The reason that everything else follows from, if that is another one.
+    fn innermost(&self) -> Option<&str> {
+        let mut cause = self.caused_by.as_deref();
+        while let Some(deeper) = cause.and_then(|cause| cause.caused_by.as_deref()) {
+            cause = Some(deeper);
         }
-        meant_for = index;
-        items.push(answer);
+        let cause = cause.or(self.root_cause.first());
+        cause
+            .map(|cause| cause.reason.as_deref().unwrap_or(&cause.kind))
+            .filter(|it| !it.is_empty())
     }
-    let owned = |index: Option<Cow<'_, str>>| index.map(Cow::into_owned);
-    Ok(BulkAnswers { items, stored_in: owned(stored_in), meant_for: owned(meant_for) })
+}
+
+impl From<RawError> for ItemError {
+    fn from(error: RawError) -> ItemError {
+        let cause = error.innermost().map(str::to_owned);
+        ItemError { kind: error.kind, reason: error.reason.unwrap_or_default(), cause }
+    }
 }
 
 /// The answer to one item, and its index where it is named.
-fn answer(number: usize, item: RawItem<'_>) -> Result<(Answer, Option<Cow<'_, str>>), Unreadable> {
-    let answer = match (item.create, item.index, item.delete) {
-        (Some(answer), None, None) | (None, Some(answer), None) | (None, None, Some(answer)) => {
-            answer
-        }
-        _ => return Err(Unreadable::Item(number)),
+fn answer(item: &str) -> (Answer, Option<Cow<'_, str>>) {
+    let answer = match serde_json::from_str(item) {
+        Ok(RawItem { create: Some(answer), index: None, delete: None })
+        | Ok(RawItem { create: None, index: Some(answer), delete: None })
+        | Ok(RawItem { create: None, index: None, delete: Some(answer) }) => answer,
+        _ => return (odd_answer(item), None),
     };
-    if !matches!(answer.status, 200..=299 | 400..=599) {
-        return Err(Unreadable::Status(number, answer.status));
-    }
-    let error = answer.error.map(|error| ItemError {
-        kind: error.kind.into_owned(),
-        reason: error.reason.unwrap_or_default().into_owned(),
-        cause: error.caused_by.and_then(|cause| cause.reason).map(Cow::into_owned),
+    let error = answer.error.map(ItemError::from);
+    (Answer { status: answer.status, error }, answer.index)
+}
+
+/// The same of one that OpenSearch does not give: what of it can be read.
+fn odd_answer(item: &str) -> Answer {
+    let item: Value = serde_json::from_str(item).unwrap_or_default();
+    let found = ["create", "index", "delete"].into_iter().filter_map(|kind| item.get(kind));
+    let [answer] = found.collect::<Vec<_>>()[..] else { return Answer::default() };
+    let text = |value: &Value| match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let error = answer.get("error").filter(|error| !error.is_null()).map(|error| {
+        let member = |key: &str| error.get(key).map(text).unwrap_or_default();
+        match error {
+            Value::Object(_) => {
+                ItemError { kind: member("type"), reason: member("reason"), cause: None }
+            }
+            other => ItemError { reason: text(other), ..ItemError::default() },
+        }
     });
-    Ok((Answer { status: answer.status, error }, answer.index))
+    let status = answer.get("status").and_then(Value::as_u64);
+    Answer { status: status.and_then(|status| status.try_into().ok()).unwrap_or(0), error }
 }
 
 /// What a response that is no `_bulk` response says went wrong.
 #[derive(Deserialize)]
 struct Whole {
-    error: Reason,
+    error: Option<Reason>,
+    /// As Amazon's front has it.
+    #[serde(alias = "Message")]
+    message: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Reason {
-    Structured {
-        #[serde(rename = "type")]
-        kind: String,
-        reason: Option<String>,
-    },
+    Structured(RawError),
     Text(String),
 }
 
@@ -174,38 +289,58 @@ pub(crate) enum WholeError {
     IndexNotFound,
     /// What was to be made is there already: somebody else was faster.
     AlreadyExists,
+    /// The cluster lets no `_bulk` name an index.
+    ExplicitIndex,
     Other,
 }
 
 /// Which of them a response is.
 pub(crate) fn classify_whole(body: &[u8]) -> WholeError {
-    match serde_json::from_slice::<Whole>(body) {
-        Ok(Whole { error: Reason::Structured { kind, reason } }) => match kind.as_str() {
-            "index_not_found_exception" => WholeError::IndexNotFound,
-            "resource_already_exists_exception" => WholeError::AlreadyExists,
-            // What an index template has in its place.
-            "illegal_argument_exception"
-                if reason.is_some_and(|it| it.contains("already exists")) =>
-            {
-                WholeError::AlreadyExists
-            }
-            _ => WholeError::Other,
-        },
+    let Some(RawError { kind, reason, .. }) = structured(body) else { return WholeError::Other };
+    match kind.as_str() {
+        "index_not_found_exception" => WholeError::IndexNotFound,
+        "resource_already_exists_exception" => WholeError::AlreadyExists,
+        // What an index template has in its place.
+        "illegal_argument_exception"
+            if reason.as_ref().is_some_and(|it| it.contains("already exists")) =>
+        {
+            WholeError::AlreadyExists
+        }
+        "illegal_argument_exception"
+            if reason.as_ref().is_some_and(|it| it.contains("explicit index in bulk")) =>
+        {
+            WholeError::ExplicitIndex
+        }
         _ => WholeError::Other,
     }
 }
 
-/// The same for people: OpenSearch's own reason, or the start of the text.
+fn structured(body: &[u8]) -> Option<RawError> {
+    match serde_json::from_slice(body) {
+        Ok(Whole { error: Some(Reason::Structured(error)), .. }) => Some(error),
+        _ => None,
+    }
+}
+
+/// Whether it is Amazon's front that answers, and not OpenSearch.
+pub(crate) fn is_of_amazon(body: &[u8]) -> bool {
+    matches!(serde_json::from_slice(body), Ok(Whole { error: None, message: Some(_) }))
+}
+
+/// The same for people: OpenSearch's own reason with the innermost cause, or the start of the text.
 pub(crate) fn whole_error(body: &[u8]) -> String {
     let text = match serde_json::from_slice::<Whole>(body) {
-        Ok(Whole { error: Reason::Structured { kind, reason } }) => {
-            reason.map_or(kind.clone(), |reason| format!("{kind}: {reason}"))
+        Ok(Whole { error: Some(Reason::Structured(error)), .. }) => {
+            ItemError::from(error).to_string()
         }
-        Ok(Whole { error: Reason::Text(text) }) => text,
+        Ok(Whole { error: Some(Reason::Text(text)), .. })
+        | Ok(Whole { error: None, message: Some(text) }) => text,
+        Ok(_) => String::new(),
+        Err(_) if answers::is_html_page(body) => answers::not_json(body),
         Err(_) => String::from_utf8_lossy(&body[..body.len().min(4 * DETAIL_CHARS)]).into_owned(),
     };
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.is_empty() || text == "{}" {
+    if text.is_empty() {
         return "it gives no reason".to_owned();
     }
     match text.char_indices().nth(DETAIL_CHARS) {
@@ -245,20 +380,16 @@ mod tests {
 
     #[test]
     fn what_is_no_bulk_response_is_an_error_as_a_whole() {
-        let cases: [(&[u8], &str); 7] = [
-            (b"<html>", "it is not the JSON"),
-            (b"", "it is not the JSON"),
+        let cases: [(&[u8], &str); 9] = [
+            (b"<html><title>Sign in</title>", "it is an HTML page (`Sign in`), and no _bulk"),
+            (b"", "it is an empty answer, and no _bulk"),
+            (b"{}", "it is not the JSON of a _bulk response (it gives no reason)"),
+            (br#"{"items":null}"#, "it is not the JSON"),
+            (br#"{"items":[],"items":[]}"#, "duplicate field `items`"),
+            (br#"{"error":"no such route"}"#, "a _bulk response (no such route)"),
             (br#"{"items":[{"create":{"status":201}}"#, "it is not the JSON"),
             (br#"{"items":[{"create":{"status":201}}]}"#, "1 items for 2"),
-            (br#"{"items":[{"create":{"status":201}},{}]}"#, "item 1 has no answer"),
-            (
-                br#"{"items":[{"create":{"status":201},"index":{"status":201}},{}]}"#,
-                "item 0 has no answer",
-            ),
-            (
-                br#"{"items":[{"create":{"status":201}},{"index":{"status":302}}]}"#,
-                "the status 302",
-            ),
+            (br#"{"items":[{},{},{},{}]}"#, "more items than the 2 documents"),
         ];
         for (body, expected) in cases {
             let error = parse_bulk(body, 2).unwrap_err().to_string();
@@ -267,11 +398,60 @@ mod tests {
     }
 
     #[test]
+    fn what_is_odd_about_one_items_answer_takes_no_other_items_outcome() {
+        let none = (0, "");
+        let cases = [
+            (r#"{}"#, none),
+            ("null", none),
+            ("7", none),
+            (r#"{"create":null}"#, none),
+            (r#"{"create":{"status":201},"index":{"status":201}}"#, none),
+            (r#"{"update":{"status":201}}"#, none),
+            (r#"{"create":{"status":"201"}}"#, none),
+            (r#"{"create":{"status":99999}}"#, none),
+            (r#"{"create":{"status":302}}"#, (302, "")),
+            (r#"{"create":{"status":400,"error":"no"}}"#, (400, "no")),
+            (r#"{"create":{"status":400,"error":{"type":null,"reason":"no"}}}"#, (400, "no")),
+            (r#"{"create":{"status":400,"error":{"type":"x","reason":7}}}"#, (400, "x: 7")),
+            (r#"{"create":{"status":400,"error":{"type":"x","caused_by":"y"}}}"#, (400, "x")),
+            (r#"{"create":{"status":400,"error":[1]}}"#, (400, "[1]")),
+            (r#"{"create":{"_index":7,"status":201}}"#, (201, "")),
+        ];
+        for (odd, expected) in cases {
+            let body = format!(
+                r#"{{"items":[{{"create":{{"status":201}}}},{odd},{{"index":{{"status":409}}}}]}}"#
+            );
+            let items = parse_bulk(body.as_bytes(), 3).unwrap().items;
+            assert_eq!((items[0].status, items[2].status), (201, 409), "{odd}");
+            let why = items[1].error.as_ref().map(ToString::to_string).unwrap_or_default();
+            assert_eq!((items[1].status, why.as_str()), expected, "{odd}");
+        }
+    }
+
+    #[test]
+    fn the_innermost_cause_of_an_item_is_told() {
+        let body = br#"{"items":[{"create":{"status":400,"error":{"type":"exception","reason":"pipeline failed","caused_by":{"type":"a","reason":"outer","caused_by":{"type":"b","reason":"field [x] not present"}}}}}]}"#;
+        let answers = parse_bulk(body, 1).unwrap().items;
+        let error = answers[0].error.as_ref().unwrap().to_string();
+        insta::assert_snapshot!(error, @"exception: pipeline failed: field [x] not present");
+    }
+
+    #[test]
     fn the_reason_of_a_whole_error_is_found_or_the_text_is_cut() {
         let real = br#"{"error":{"root_cause":[],"type":"parse_exception","reason":"request body is required"},"status":400}"#;
         insta::assert_snapshot!(whole_error(real), @"parse_exception: request body is required");
         insta::assert_snapshot!(whole_error(b"Unauthorized\n"), @"Unauthorized");
         insta::assert_snapshot!(whole_error(b"{}"), @"it gives no reason");
+        let search = br#"{"error":{"root_cause":[{"type":"query_shard_exception","reason":"no mapping for [id]"}],"type":"search_phase_execution_exception","reason":"all shards failed","phase":"query"},"status":400}"#;
+        insta::assert_snapshot!(whole_error(search), @"search_phase_execution_exception: all shards failed: no mapping for [id]");
+        let nested = br#"{"error":{"type":"a","reason":"outer","caused_by":{"type":"b","reason":"middle","caused_by":{"type":"c"}}}}"#;
+        insta::assert_snapshot!(whole_error(nested), @"a: outer: c");
+        insta::assert_snapshot!(whole_error(b"<html><h1>502 Bad Gateway</h1>"), @"an HTML page (`502 Bad Gateway`)");
+        let amazon =
+            br#"{"message":"User: anonymous is not authorized to perform: es:ESHttpPost"}"#;
+        insta::assert_snapshot!(whole_error(amazon), @"User: anonymous is not authorized to perform: es:ESHttpPost");
+        assert!(is_of_amazon(amazon) && is_of_amazon(br#"{"Message":"no"}"#));
+        assert!(!is_of_amazon(real) && !is_of_amazon(b"{}") && !is_of_amazon(b"<html>"));
         insta::assert_snapshot!(whole_error(b""), @"it gives no reason");
         assert_eq!(classify_whole(real), WholeError::Other);
         insta::assert_snapshot!(whole_error(br#"{"error":{"type":"circuit_breaking_exception"}}"#), @"circuit_breaking_exception");

@@ -40,7 +40,18 @@ pub(super) struct ApiServer {
     pub(super) is_calm: bool,
     pub(super) plan: Plan,
     pub(super) random: fastrand::Rng,
+    odd_random: fastrand::Rng,
+    /// How often it has given a token again.
+    pub(super) repeated_tokens: u64,
+    /// When it was asked with which token last, by path: the first time, and how often.
+    tokens: BTreeMap<String, (String, Time, u32)>,
+    /// What must not be.
+    pub(super) violation: Option<String>,
 }
+
+/// With one token it is asked again after failures, which have waits of half a second on average at
+/// first; and of those there are some that are no failures of a list.
+const SAME_TOKEN_MAX: u32 = 10;
 
 impl ApiServer {
     pub(super) fn new(plan: &Plan, random: fastrand::Rng) -> ApiServer {
@@ -54,6 +65,10 @@ impl ApiServer {
             is_calm: false,
             plan: plan.clone(),
             random,
+            odd_random: fastrand::Rng::with_seed(!plan.odd_seed),
+            repeated_tokens: 0,
+            tokens: BTreeMap::new(),
+            violation: None,
         }
     }
 
@@ -128,6 +143,7 @@ impl ApiServer {
             let until = now + number("timeoutSeconds").unwrap_or(300) * SECOND;
             self.watch(namespace, number("resourceVersion").unwrap_or_default(), now, until)
         } else {
+            self.count_token(path, value("continue"), now);
             self.list(namespace.as_deref(), number("limit"), value("continue"))
         };
         (wait, reply)
@@ -155,6 +171,20 @@ impl ApiServer {
         breaks.then(|| self.random.usize(..=length))
     }
 
+    /// A token that is asked with again and again is followed for ever.
+    fn count_token(&mut self, path: &str, token: Option<&str>, now: Time) {
+        let Some(token) = token else { return };
+        let begun = (token.to_owned(), now, 0);
+        let last = self.tokens.entry(path.to_owned()).or_insert_with(|| begun.clone());
+        if last.0 != token || now - last.1 > SECOND {
+            *last = begun;
+        }
+        last.2 += 1;
+        if last.2 > SAME_TOKEN_MAX {
+            self.violation = Some(format!("{path} is asked with {token} again and again"));
+        }
+    }
+
     fn list(&mut self, namespace: Option<&str>, limit: Option<u64>, token: Option<&str>) -> Reply {
         // A token says of which revision the snapshot is, and how many items came before. (The
         // epoch is for people who read a trace: a server does not know it.)
@@ -178,6 +208,14 @@ impl ApiServer {
             format!("{epoch}-{revision}-{}", from as usize + page.len())
         } else {
             String::new()
+        };
+        let is_odd = !self.is_calm && happens(self.plan.repeated_tokens, &mut self.odd_random);
+        let next = match token.filter(|_| is_odd) {
+            Some(token) => {
+                self.repeated_tokens += 1;
+                token.to_owned()
+            }
+            None => next,
         };
         let objects: Vec<String> =
             page.iter().map(|at| format!("{{{}}}", self.changes[*at].members)).collect();

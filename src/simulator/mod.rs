@@ -87,7 +87,8 @@ fn whatever_goes_wrong_nothing_is_lost_and_nothing_is_stored_twice() {
             });
         }
     });
-    println!("{seeds} seeds in {:?}: {:?}", begun.elapsed(), total.into_inner().unwrap());
+    let total = total.into_inner().unwrap();
+    println!("{seeds} seeds in {:?}: {total:?}", begun.elapsed());
     let failures = failures.into_inner().unwrap();
     for (seed, why) in &failures {
         println!(
@@ -95,6 +96,8 @@ fn whatever_goes_wrong_nothing_is_lost_and_nothing_is_stored_twice() {
         );
     }
     assert!(failures.is_empty(), "{} seeds failed", failures.len());
+    let odd = [total.refused_requests, total.repeated_tokens, total.odd_letters];
+    assert!(seeds < SEEDS || !odd.contains(&0), "some fault was never met: {odd:?}");
 }
 
 /// Histories in which a promise was broken once.
@@ -160,6 +163,9 @@ impl Summary {
         self.machines_gone += other.machines_gone;
         self.damaged += other.damaged;
         self.untold += other.untold;
+        self.refused_requests += other.refused_requests;
+        self.repeated_tokens += other.repeated_tokens;
+        self.odd_letters += other.odd_letters;
         self.behind_damage += other.behind_damage;
     }
 }

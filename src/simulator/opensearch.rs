@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use memchr::memmem;
 
-use super::clock::{MILLISECOND, SECOND, Time};
+use super::clock::{MILLISECOND, NEVER, SECOND, Time};
 use super::history::id_in;
-use super::plan::{Plan, around, happens};
+use super::plan::{Gateway, Plan, Poisoning, around, happens};
 use crate::sink::simulated::{Ended, Kind, Request as Asked};
 
 /// A request on its way. The process that sent it may be gone when it arrives.
@@ -107,9 +107,16 @@ pub(super) struct OpenSearch {
     pub(super) windows: u64,
     plan: Plan,
     random: fastrand::Rng,
+    gateway_random: fastrand::Rng,
+    /// From then on, what can never be stored is told by a listed error.
+    pub(super) mended_at: Time,
+    /// How many requests were refused whatever was in them.
+    pub(super) refused_requests: u64,
 }
 
 const GARBLED: &[u8] = b"<html>502 Bad Gateway</html>";
+/// What a document can never be stored with.
+const POISON: &[u8] = b"POISON ";
 /// A body larger than this is refused.
 const BODY_BYTES_MAX: usize = 60_000;
 
@@ -139,6 +146,9 @@ impl OpenSearch {
             windows: 0,
             plan: plan.clone(),
             random,
+            gateway_random: fastrand::Rng::with_seed(plan.odd_seed),
+            mended_at: NEVER,
+            refused_requests: 0,
         }
     }
 
@@ -194,6 +204,11 @@ impl OpenSearch {
     pub(super) fn send(&mut self, life: u32, number: u64, asked: Asked, now: Time) {
         let bytes = if let Asked::Bulk(body, _) = &asked { body.len() } else { 0 };
         let mut fate = self.fate(bytes, now);
+        if let Asked::Bulk(body, _) = &asked
+            && self.is_refused(body, asked.is_compressed(), now)
+        {
+            fate = Fate::Refused(400);
+        }
         if bytes == 0 && self.uncertain.contains(&life) && matches!(fate, Fate::Refused(403 | 404))
         {
             // Who does not know whether a lookup is needed goes on without, if it is refused.
@@ -217,6 +232,35 @@ impl OpenSearch {
             answer: None,
             told: Told::default(),
         });
+    }
+
+    /// How it tells now that a document can never be stored.
+    pub(super) fn poisoning(&self, now: Time) -> Poisoning {
+        if now < self.mended_at { self.plan.poisoning } else { Poisoning::Listed }
+    }
+
+    /// Whether what stands before it refuses a `_bulk`.
+    fn is_refused(&mut self, body: &[u8], is_compressed: bool, now: Time) -> bool {
+        let is_refused = !self.is_calm
+            && match self.plan.gateway {
+                None => false,
+                Some(Gateway::Compressed) => is_compressed,
+                Some(Gateway::AtTimes(length)) => (now / length).is_multiple_of(2),
+                Some(Gateway::Some(of_a_thousand)) => {
+                    happens(of_a_thousand, &mut self.gateway_random)
+                }
+            };
+        self.refused_requests += u64::from(is_refused);
+        let has_poison =
+            self.plan.poisoning == Poisoning::Request && memmem::find(body, POISON).is_some();
+        if has_poison {
+            // Of its documents, those are refused that spoil it, and no other.
+            let text = String::from_utf8_lossy(body);
+            let documents = text.lines().skip(1).step_by(2);
+            let spoil = documents.filter(|it| memmem::find(it.as_bytes(), POISON).is_some());
+            self.refused.extend(spoil.map(|document| id_in(document.as_bytes())));
+        }
+        is_refused || has_poison
     }
 
     fn fate(&mut self, bytes: usize, now: Time) -> Fate {
@@ -409,9 +453,12 @@ impl OpenSearch {
             self.refused.insert(of);
             return 400;
         }
-        if memmem::find(source, b"POISON ").is_some() {
+        if memmem::find(source, POISON).is_some() {
             self.refused.insert(of);
-            return 400;
+            return match self.poisoning(now) {
+                Poisoning::Listed => 400,
+                Poisoning::Unlisted | Poisoning::Request => 418,
+            };
         }
         let key = (index, id.to_owned());
         let Some(version) = version else { return self.create(key, &of, request, now) };
@@ -473,6 +520,7 @@ fn item(operation: &str, status: u16, index: Option<&str>) -> String {
         403 => {
             ("cluster_block_exception", "index [x] blocked by: [FORBIDDEN/8/index write (api)];")
         }
+        418 => ("of_a_plugin_exception", "it does not like it"),
         409 => ("version_conflict_engine_exception", "version conflict, document already exists"),
         429 => ("rejected_execution_exception", "rejected execution of coordinating operation"),
         _ => ("unavailable_shards_exception", "primary shard is not active"),

@@ -76,6 +76,8 @@ pub(super) struct Oracle {
     /// Letters of documents with which nothing was wrong but the template: by life, and which
     /// mistake it was.
     good_letters: BTreeMap<(u32, u32), u32>,
+    /// Letters of documents that were known only by others that passed or were stored.
+    pub(super) odd_letters: u64,
     /// The processes that live.
     lives: BTreeMap<u32, Life>,
     /// Lives that ended without settling or securing everything.

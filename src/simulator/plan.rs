@@ -54,6 +54,36 @@ pub(super) struct Plan {
     pub(super) damage_every: Option<Time>,
     /// Documents go into a data stream; the mean time between two rollovers.
     pub(super) roll_every: Option<Time>,
+    /// What stands before OpenSearch refuses requests as a whole.
+    pub(super) gateway: Option<Gateway>,
+    /// How it is told that a document can never be stored.
+    pub(super) poisoning: Poisoning,
+    /// Of a thousand pages of a list that are asked for with a token, how many give that again.
+    pub(super) repeated_tokens: u32,
+    /// For what of these is drawn during the run.
+    pub(super) odd_seed: u64,
+}
+
+/// Which requests a gateway refuses with 400, whatever is in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gateway {
+    /// Those that are compressed.
+    Compressed,
+    /// All of them, every other time of this length.
+    AtTimes(Time),
+    /// Of a thousand, so many.
+    Some(u32),
+}
+
+/// What is answered to a document that can never be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Poisoning {
+    /// A listed error, to it alone.
+    Listed,
+    /// An error that weir does not know, to it alone.
+    Unlisted,
+    /// 400 to each request with it.
+    Request,
 }
 
 impl Plan {
@@ -99,6 +129,10 @@ impl Plan {
             fault_every: None,
             damage_every: None,
             roll_every: None,
+            gateway: None,
+            poisoning: Poisoning::Listed,
+            repeated_tokens: 0,
+            odd_seed: 0,
         };
         // Of its own: the other seeds stay the histories that they were before there were data
         // streams.
@@ -118,7 +152,40 @@ impl Plan {
         if plan.roll_every.is_some() && random.u8(..3) == 0 {
             plan.elect(&mut random);
         }
+        // Of its own again, for the same reason.
+        let seed = random.u64(..);
+        plan.answer_oddly(seed, &mut fastrand::Rng::with_seed(seed));
         plan
+    }
+
+    /// Servers, and what stands before them, answer what they should not.
+    fn answer_oddly(&mut self, seed: u64, random: &mut fastrand::Rng) {
+        self.odd_seed = seed;
+        if self.has_bad_template {
+            // One mistake at a time shows whether it is taken for what it is.
+            return;
+        }
+        if random.u8(..6) == 0 {
+            self.gateway = Some(match random.u8(..3) {
+                0 => Gateway::Compressed,
+                1 => Gateway::AtTimes(random.u64(500..10_000) * MILLISECOND),
+                _ => Gateway::Some([100, 500, 900][random.usize(..3)]),
+            });
+        }
+        if random.u8(..6) == 0 && self.poison > 0 {
+            self.poisoning = if random.bool() { Poisoning::Unlisted } else { Poisoning::Request };
+            // Until they are known, such documents keep their room, and others must come.
+            self.sizes.memory = 1 << 20;
+            self.sizes.disk = self.sizes.disk.map(|_| (2 << 20, 256 << 10));
+        }
+        if random.u8(..6) == 0 {
+            self.repeated_tokens = [50, 500][random.usize(..2)];
+        }
+    }
+
+    /// Whether it takes others that are stored to know that a document never can be.
+    pub(super) fn needs_company(&self) -> bool {
+        self.poisoning != Poisoning::Listed
     }
 
     /// Replicas agree by a Lease on which of them reads.

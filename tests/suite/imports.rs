@@ -73,7 +73,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
             ]),
         ),
         // The four parts.
-        ("source", shared_and(&["kube"])),
+        ("source", shared_and(&["kube", "answers"])),
         ("stages", shared_and(&[])),
         ("buffer", shared_and(&[])),
         ("sink", shared_and(&["opensearch"])),
@@ -81,13 +81,15 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         (
             "kube",
             only(&[
-                "secret", "tls", "health", "metrics", "process", "proxy", "files", "blocking",
-                "folders",
+                "answers", "secret", "tls", "health", "metrics", "process", "proxy", "files",
+                "blocking", "folders", "reload",
             ]),
         ),
         (
             "opensearch",
-            only(&["secret", "tls", "backoff", "blocking", "files", "proxy", "words", "reload"]),
+            only(&[
+                "answers", "secret", "tls", "backoff", "blocking", "files", "proxy", "words", "reload",
+            ]),
         ),
         ("tls", only(&["files"])),
         ("proxy", only(&[])),
@@ -111,6 +113,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("lines", only(&[])),
         ("folders", only(&[])),
         ("words", only(&[])),
+        ("answers", only(&[])),
         ("log_limit", only(&[])),
         ("backoff", only(&[])),
         ("blocking", only(&[])),

@@ -20,10 +20,14 @@ use super::interface::{Found, Index, Query, Stub, Usage, Writing};
 use super::query::{self, IsSettled};
 use crate::dead_letter::kept::{LetterId, Version};
 use crate::opensearch::{
-    BACKOFF, Client, ClientError, Request, Response, Settings, Unavailable, WholeError,
-    bulk_filter_path, classify_whole, parse_bulk, status_error, transport_error, whole_error,
+    ANSWER_BYTES_MAX, BACKOFF, Client, ClientError, Request, Response, Settings, Unavailable,
+    WholeError, bulk_filter_path, classify_whole, parse_bulk, status_error, transport_error,
+    whole_error,
 };
 use crate::shutdown::Shutdown;
+
+/// A page has 500 ids, times and sizes.
+const PAGE_BYTES_MAX: usize = 1 << 20;
 
 /// An index of one OpenSearch, for the letters of one owner.
 #[derive(Debug)]
@@ -89,10 +93,11 @@ impl HttpIndex {
         Err(status_error(answer.status, &answer.body, &host).into_unavailable())
     }
 
-    fn search(&self, body: &serde_json::Value) -> Result<Response, Unavailable> {
+    fn search(&self, body: &serde_json::Value, bytes_max: usize) -> Result<Response, Unavailable> {
         // A search that only some shards answered would miss letters, and count too few.
         let path = format!("/{}/_search?allow_partial_search_results=false", self.name);
-        self.ask(Request::json(Method::POST, path, body.to_string().into_bytes()))
+        let request = Request::json(Method::POST, path, body.to_string().into_bytes());
+        self.ask(request.answered_by(bytes_max))
     }
 
     /// What any answer but the hoped for ones says.
@@ -195,7 +200,7 @@ impl Index for HttpIndex {
     }
 
     fn usage(&self) -> Result<Option<Usage>, Unavailable> {
-        let answer = self.search(&query::usage(&self.owner))?;
+        let answer = self.search(&query::usage(&self.owner), PAGE_BYTES_MAX)?;
         match answer.status {
             StatusCode::NOT_FOUND => {
                 self.is_checked.store(false, Ordering::Relaxed);
@@ -237,7 +242,7 @@ impl Index for HttpIndex {
             let path = format!("/{}/_refresh", self.name);
             let _ = self.ask(Request::json(Method::POST, path, Vec::new()))?;
         }
-        let answer = self.search(&query::page(&self.owner, query, behind))?;
+        let answer = self.search(&query::page(&self.owner, query, behind), PAGE_BYTES_MAX)?;
         match answer.status {
             StatusCode::NOT_FOUND => Ok(Vec::new()),
             StatusCode::OK => query::parse_page(&answer.body).map_err(Unavailable::Outage),
@@ -246,7 +251,7 @@ impl Index for HttpIndex {
     }
 
     fn read(&self, ids: &[LetterId]) -> Result<Vec<Found>, Unavailable> {
-        let answer = self.search(&query::read(&self.owner, ids))?;
+        let answer = self.search(&query::read(&self.owner, ids), ANSWER_BYTES_MAX)?;
         match answer.status {
             StatusCode::NOT_FOUND => Ok(Vec::new()),
             StatusCode::OK => query::parse_found(&answer.body).map_err(Unavailable::Outage),

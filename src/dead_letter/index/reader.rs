@@ -1,6 +1,6 @@
 //! Reads letters from an index.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::entry;
@@ -44,6 +44,7 @@ impl Letters {
                     return Ok(());
                 }
                 let page = self.index.page(&self.query, self.last.as_ref())?;
+                check_progress(&page, self.last.as_ref())?;
                 self.is_last_page = page.is_empty();
                 self.last = page.last().copied().or(self.last);
                 self.stubs = page.into();
@@ -53,6 +54,9 @@ impl Letters {
                 continue;
             }
             let mut found = self.index.read(&ids)?;
+            // Each of them once, whatever the answer holds.
+            let mut wanted: BTreeSet<LetterId> = ids.iter().copied().collect();
+            found.retain(|found| wanted.remove(&found.id));
             // A search answers in an order of its own.
             found.sort_by_key(|found| ids.iter().position(|id| *id == found.id));
             self.stubs.drain(..ids.len());
@@ -79,6 +83,23 @@ impl Letters {
         }
         ids
     }
+}
+
+/// That each page goes on behind the one before: a server that gives one again would be asked for
+/// ever, and its letters replayed as often.
+fn check_progress(page: &[Stub], last: Option<&Stub>) -> Result<(), Unavailable> {
+    let place = |stub: &Stub| (stub.time, stub.id);
+    let mut last = last.map(place);
+    for stub in page {
+        if last.is_some_and(|last| place(stub) <= last) {
+            return Err(Unavailable::Outage(format!(
+                "the answer cannot be used: the letter {} comes again, or out of its order",
+                stub.id
+            )));
+        }
+        last = Some(place(stub));
+    }
+    Ok(())
 }
 
 impl Iterator for Letters {

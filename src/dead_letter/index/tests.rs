@@ -1,7 +1,7 @@
 //! An index in memory that fails as it is told, and what letters come to in it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::entry::Entry;
 use super::interface::{Found, Stub, Usage, Writing};
 use super::*;
-use crate::dead_letter::kept::{LetterId, LetterLine, Version};
+use crate::dead_letter::kept::{LetterId, LetterLine, ReadError, Version};
 use crate::dead_letter::letter::Letter;
 use crate::dead_letter::{DeadLetters, Filter, Kept, Record, Replay, Selection, Where};
 use crate::health::Health;
@@ -44,6 +44,10 @@ struct Fake {
     owner: Owner,
     page_max: usize,
     writes: AtomicUsize,
+    /// It knows no `search_after`: each page is the first one.
+    repeats_pages: AtomicBool,
+    /// It answers each letter so often.
+    copies: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -51,7 +55,14 @@ impl Fake {
     fn new(faults: &[Fault]) -> Arc<Fake> {
         let state = State { faults: faults.iter().copied().collect(), ..State::default() };
         let owner = Owner { pipeline: "p".into(), cluster: None };
-        Arc::new(Fake { owner, page_max: 3, writes: AtomicUsize::new(0), state: Mutex::new(state) })
+        Arc::new(Fake {
+            owner,
+            page_max: 3,
+            writes: AtomicUsize::new(0),
+            repeats_pages: AtomicBool::new(false),
+            copies: AtomicUsize::new(1),
+            state: Mutex::new(state),
+        })
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -140,6 +151,7 @@ impl Index for Fake {
 
     fn page(&self, query: &Query, behind: Option<&Stub>) -> Result<Vec<Stub>, Unavailable> {
         self.whole()?;
+        let behind = behind.filter(|_| !self.repeats_pages.load(Ordering::Relaxed));
         let state = self.state();
         let mut stubs: Vec<Stub> = state.letters.iter().map(stub).collect();
         stubs.sort_by_key(|stub| (stub.time, stub.id));
@@ -160,7 +172,8 @@ impl Index for Fake {
             let version = Version { seq_no: *seq_no, primary_term: 1 };
             Some(Found { id: *id, version, source: body.to_string().into_bytes() })
         };
-        Ok(ids.iter().rev().filter_map(found).collect())
+        let copies = self.copies.load(Ordering::Relaxed);
+        Ok((0..copies).flat_map(|_| ids.iter().rev().filter_map(found)).collect())
     }
 
     fn remove(&self, letters: &[(LetterId, Version)]) -> Result<(), Unavailable> {
@@ -379,4 +392,25 @@ fn what_is_written_is_sent_in_requests_of_a_bounded_size() {
         .map(|record| record.source)
         .collect::<std::collections::BTreeSet<_>>();
     assert_eq!(read, sources.into_iter().collect());
+}
+
+#[test]
+fn a_page_that_comes_again_is_an_outage_and_no_letter_is_read_twice() {
+    let fake = Fake::new(&[]);
+    let (letters, ..) = open(&fake, 1 << 20);
+    let sources: Vec<String> = (0..5).map(|number| format!("{{\"n\":{number}}}")).collect();
+    let some: Vec<Letter<'_>> = sources.iter().map(|it| letter(it.as_bytes(), "r")).collect();
+    letters.write_all("sink", &some).unwrap();
+    fake.copies.store(4, Ordering::Relaxed);
+    assert_eq!(all(&fake).len(), 5, "each of them once");
+    fake.repeats_pages.store(true, Ordering::Relaxed);
+    let mut reading = Letters::new(fake.clone(), Query::default());
+    assert_eq!(reading.by_ref().take(3).filter(Result::is_ok).count(), 3, "the first page");
+    for _ in 0..3 {
+        let error = reading.next().unwrap().unwrap_err();
+        let ReadError::Index { why, may_pass: true, .. } = error else { panic!("{error}") };
+        assert!(why.ends_with("comes again, or out of its order"), "{why}");
+    }
+    fake.repeats_pages.store(false, Ordering::Relaxed);
+    assert_eq!(reading.count(), 2, "it goes on where it was");
 }

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use jiff::Timestamp;
 use kube::Client;
 use kube::api::{GetParams, PostParams};
+use kube::client::Body;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -20,10 +21,13 @@ use super::machine::Machine;
 use super::report::Reporter;
 use super::step::{Action, Input, LeaseName, Moment, Verb};
 use super::{Candidate, Leadership, Renewal};
-use crate::kube::with_causes;
+use crate::answers::not_json;
+use crate::kube::{ReadError, message_of, read, read_refusal, with_causes};
 
 /// Who the API server writes down as having written: `metadata.managedFields`.
 const FIELD_MANAGER: &str = "weir";
+/// A Lease has some hundred bytes; an object's annotations have 256 KiB at most.
+const LEASE_BYTES_MAX: usize = 1 << 20;
 
 type Answer = Pin<Box<dyn Future<Output = Input> + Send>>;
 
@@ -120,11 +124,10 @@ impl Runner {
         let request = self.request(verb, object.as_ref());
         let client = self.client.clone();
         Box::pin(async move {
-            let result = match request {
-                Ok(request) => client.request::<Value>(request).await,
-                Err(why) => return Input::Failed(Failure::of_status(400, &why)),
-            };
-            input_of(verb, result)
+            match request {
+                Ok(request) => carry(verb, request, &client).await,
+                Err(why) => Input::Failed(Failure::of_status(400, &why)),
+            }
         })
     }
 
@@ -158,19 +161,35 @@ async fn answered(answer: &mut Option<Answer>) -> Input {
     }
 }
 
-fn input_of(verb: Verb, result: Result<Value, kube::Error>) -> Input {
-    match (verb, result) {
-        (Verb::Get, Ok(object)) => Input::Found(object),
-        (Verb::Create | Verb::Update, Ok(object)) => Input::Written(object),
-        (_, Err(kube::Error::Api(status))) => match (verb, status.code) {
+/// Sends a request, and reads what is answered.
+async fn carry(verb: Verb, request: http::Request<Vec<u8>>, client: &Client) -> Input {
+    let answer = match client.send(request.map(Body::from)).await {
+        Ok(answer) => answer,
+        Err(error) => return Input::Failed(Failure::connection(with_causes(&error))),
+    };
+    let status = answer.status();
+    if !status.is_success() {
+        let mut text = Vec::new();
+        read_refusal(answer.into_body(), &mut text).await;
+        return match (verb, status.as_u16()) {
             (Verb::Get | Verb::Update, 404) => Input::Absent,
             (Verb::Create | Verb::Update, 409) => Input::Conflict,
-            (_, code) => Input::Failed(Failure::of_status(code, &status.message)),
-        },
-        (_, Err(kube::Error::SerdeError(_) | kube::Error::FromUtf8(_))) => {
-            Input::Failed(Failure::protocol("the answer is not JSON"))
+            (_, code) => Input::Failed(Failure::of_status(code, &message_of(&text))),
+        };
+    }
+    let text = match read(answer.into_body(), LEASE_BYTES_MAX).await {
+        Ok(text) => text,
+        Err(error @ ReadError::TooLong(_)) => {
+            return Input::Failed(Failure::protocol(&error.to_string()));
         }
-        (_, Err(error)) => Input::Failed(Failure::connection(with_causes(&error))),
+        Err(ReadError::Broken(why)) => return Input::Failed(Failure::connection(why)),
+    };
+    match (verb, serde_json::from_slice(&text)) {
+        (Verb::Get, Ok(object)) => Input::Found(object),
+        (Verb::Create | Verb::Update, Ok(object)) => Input::Written(object),
+        (_, Err(_)) => {
+            Input::Failed(Failure::protocol(&format!("the answer is {}", not_json(&text))))
+        }
     }
 }
 

@@ -21,10 +21,18 @@ use super::settings::{ClientError, Compression, Settings, is_loopback};
 use crate::blocking::blocking;
 use crate::reload::{Reload, Reloads};
 
-/// An answer has about 30 bytes an item, and some hundreds for a refused one.
-const RESPONSE_BYTES_MAX: usize = 32 << 20;
+/// What the answer to a small question has at most, unless it is made with another bound.
+const ANSWER_BYTES: usize = 1 << 20;
+/// The answer to a `_bulk` has about 30 bytes an item, and some hundreds for a refused one, whose
+/// reason may quote the document more than once.
+const BULK_ANSWER_BYTES: usize = 64 << 10;
+const BULK_ANSWER_SHARE: usize = 16;
+/// No answer may have more.
+pub(crate) const ANSWER_BYTES_MAX: usize = 32 << 20;
+/// What is read of an answer that is no success: it is shown, and no more.
+const REFUSAL_BYTES_MAX: usize = 64 << 10;
 /// Smaller bodies are not worth compressing.
-const GZIP_BYTES_MIN: usize = 1 << 10;
+pub(crate) const GZIP_BYTES_MIN: usize = 1 << 10;
 
 /// A request, before it is known which node gets it.
 #[derive(Clone, Debug)]
@@ -35,21 +43,36 @@ pub(crate) struct Request {
     pub(crate) content_type: &'static str,
     /// May be empty.
     pub(crate) body: Vec<u8>,
+    /// A longer answer is none.
+    pub(crate) answer_bytes_max: usize,
 }
 
 impl Request {
     /// One with a body of JSON, or none.
     pub(crate) fn json(method: Method, path: impl Into<String>, body: Vec<u8>) -> Request {
-        Request { method, path: path.into(), content_type: "application/json", body }
+        Request {
+            method,
+            path: path.into(),
+            content_type: "application/json",
+            body,
+            answer_bytes_max: ANSWER_BYTES,
+        }
+    }
+
+    /// The same, whose answer may have so many bytes.
+    pub(crate) fn answered_by(self, bytes_max: usize) -> Request {
+        Request { answer_bytes_max: bytes_max, ..self }
     }
 
     /// A `_bulk`.
     pub(crate) fn bulk(filter_path: &str, body: Vec<u8>) -> Request {
+        let answer_bytes_max = BULK_ANSWER_BYTES + BULK_ANSWER_SHARE * body.len();
         Request {
             method: Method::POST,
             path: format!("/_bulk?filter_path={filter_path}"),
             content_type: "application/x-ndjson",
             body,
+            answer_bytes_max: answer_bytes_max.min(ANSWER_BYTES_MAX),
         }
     }
 }
@@ -59,6 +82,8 @@ impl Request {
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) body: Vec<u8>,
+    /// Whether the request's body was compressed.
+    pub(crate) was_compressed: bool,
 }
 
 /// One cluster.
@@ -133,7 +158,7 @@ impl Client {
     /// One request to the current node; after a failure to reach it, the next one goes to the next
     /// node.
     pub(crate) async fn send(&self, request: Request) -> Result<Response, TransportError> {
-        let Request { method, path, content_type, body } = request;
+        let Request { method, path, content_type, body, answer_bytes_max } = request;
         if self.reloads.lock().is_due()
             && let Err(error) = self.reread_credentials()
         {
@@ -148,9 +173,10 @@ impl Client {
         if let Some(authentication) = &self.authentication {
             request = authentication.apply(request);
         }
+        let is_compressed = self.is_compressed(host, body.len());
         if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, content_type);
-            if self.is_compressed(host, body.len()) {
+            if is_compressed {
                 let body = blocking(move || gzip(&body)).await;
                 request = request.header(header::CONTENT_ENCODING, "gzip").body(body);
             } else {
@@ -159,19 +185,33 @@ impl Client {
         }
         let answer = async {
             let mut response = request.send().await?;
+            let status = response.status();
+            let bytes_max = if status.is_success() { answer_bytes_max } else { REFUSAL_BYTES_MAX };
             let mut body = Vec::new();
             while let Some(bytes) = response.chunk().await? {
-                if body.len() + bytes.len() > RESPONSE_BYTES_MAX {
+                if body.len() + bytes.len() > bytes_max {
+                    if status.is_success() {
+                        return Ok(None);
+                    }
+                    body.extend_from_slice(&bytes[..bytes_max - body.len()]);
                     break;
                 }
                 body.extend_from_slice(&bytes);
             }
-            Ok(Response { status: response.status(), body })
+            Ok(Some(Response { status, body, was_compressed: is_compressed }))
         };
-        answer.await.map_err(|error: reqwest::Error| {
-            self.rotate(&host.url);
-            transport_error(&host.url, &error)
-        })
+        let failed = match answer.await {
+            Ok(Some(response)) => return Ok(response),
+            Ok(None) => {
+                TransportError::TooLong { host: host.url.clone(), bytes_max: answer_bytes_max }
+            }
+            Err(error) => {
+                let error: reqwest::Error = error;
+                transport_error(&host.url, &error)
+            }
+        };
+        self.rotate(&host.url);
+        Err(failed)
     }
 }
 

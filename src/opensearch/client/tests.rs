@@ -383,3 +383,40 @@ fn hosts_are_asked_in_turn_and_each_failure_turns_once() {
     client.rotate("http://b:1");
     assert_eq!(client.host(), "http://a:1");
 }
+
+/// A server that answers each request with this status and so many bytes.
+fn talkative(status: u16, bytes: usize) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 1024]);
+            let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {bytes}\r\n\r\n");
+            // The client may have heard enough.
+            let _ = stream.write_all(head.as_bytes());
+            let _ = stream.write_all(&vec![b'x'; bytes]);
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_long_is_not_held() {
+    let bytes = get(&talkative(200, ANSWER_BYTES), None).await.unwrap().len();
+    assert_eq!(bytes, ANSWER_BYTES);
+    let url = talkative(200, ANSWER_BYTES + 1);
+    insta::assert_snapshot!(get(&url, None).await.unwrap_err().replace(&url, "http://HOST"), @"https://HOST answers with more than the 1048576 bytes that such an answer can have; is there a proxy before OpenSearch?");
+    let refused = get(&talkative(503, 3 << 20), None).await.unwrap();
+    assert_eq!(refused.len(), REFUSAL_BYTES_MAX, "of a refusal the beginning is enough");
+}
+
+#[test]
+fn the_bound_of_an_answer_to_a_bulk_grows_with_what_was_sent() {
+    let bound = |bytes: usize| Request::bulk("x", vec![b'x'; bytes]).answer_bytes_max;
+    // Each of 5,000 small items refused with a reason of a thousand characters.
+    assert!(bound(1 << 20) >= 5_000_000 && bound(1 << 20) < 20 << 20);
+    // One document that a reason quotes twice, each byte escaped.
+    assert!(bound(1_000_000) > 12_000_000);
+    assert!(bound(100) < 100_000);
+    assert_eq!(bound(1 << 24), ANSWER_BYTES_MAX);
+}

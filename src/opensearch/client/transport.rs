@@ -20,6 +20,11 @@ pub(crate) enum TransportError {
     Timeout { host: String },
     #[error("the connection to {host} broke: {detail}")]
     Io { host: String, detail: String },
+    #[error(
+        "{host} answers with more than the {bytes_max} bytes that such an answer can have; is \
+         there a proxy before OpenSearch?"
+    )]
+    TooLong { host: String, bytes_max: usize },
 }
 
 impl TransportError {
@@ -29,7 +34,8 @@ impl TransportError {
             TransportError::Connect { .. } => "connect",
             TransportError::Tls { .. } => "tls",
             TransportError::Timeout { .. } => "timeout",
-            TransportError::Io { .. } => "io",
+            // Nothing else of it can be used.
+            TransportError::Io { .. } | TransportError::TooLong { .. } => "io",
         }
     }
 }

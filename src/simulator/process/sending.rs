@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::super::clock::{MILLISECOND, NEVER, Time, wall};
 use super::super::history::id_in;
 use super::super::oracle::Violation;
-use super::super::plan::Plan;
+use super::super::plan::{Plan, Poisoning};
 use super::super::shared::Shared;
 use super::Process;
 use crate::handoff::Takeover;
@@ -177,6 +177,9 @@ impl Process {
                     for dead in &letters.dead {
                         let id = id_in(dead.body());
                         shared.oracle.dead_lettered(id, self.life, &shared.os, &shared.server)?;
+                        if shared.os.poisoning(shared.now) != Poisoning::Listed {
+                            shared.oracle.odd_letters += 1;
+                        }
                     }
                 }
                 None if letters.durable_at.is_some() => return Ok(letters.durable_at),

@@ -9,6 +9,9 @@ use super::super::replica::Replica;
 use super::World;
 use crate::buffer::simulated::Faults;
 
+/// The mean time between two writes when the faults are over, where some must come.
+const CALM_WRITE: Time = 10 * SECOND;
+
 /// What happens to the world, and when next.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Calendar {
@@ -37,6 +40,11 @@ impl Calendar {
             fault: later(plan.fault_every),
             damage: later(plan.damage_every),
         }
+    }
+
+    /// An event is written then.
+    pub(super) fn write_at(&mut self, time: Time) {
+        self.write = time;
     }
 
     pub(super) fn next(&self) -> Time {
@@ -71,7 +79,8 @@ impl World<'_> {
         let random = &mut self.random;
         let shared = &mut self.shared;
         if self.calendar.write <= now {
-            self.calendar.write = now + around(self.plan.write_every, random);
+            let every = if shared.server.is_calm { CALM_WRITE } else { self.plan.write_every };
+            self.calendar.write = now + around(every, random);
             shared.server.write(now);
             shared.oracle.learn(&shared.server);
         } else if self.calendar.compact <= now {

@@ -23,6 +23,9 @@ use crate::metrics::Metrics;
 /// When the faults are over, the world comes to rest within this time: watches that lie are found
 /// out after five minutes, and nothing waits longer than that twice.
 const REST_WITHIN: Time = 1_800 * SECOND;
+/// When the faults are over for so long, a document that can never be stored needs no others any
+/// more to be known: longer than it takes to know it by them.
+const MENDED_AFTER: Time = 900 * SECOND;
 /// More steps than any run takes.
 const STEPS_MAX: u64 = 1_000_000;
 
@@ -68,6 +71,11 @@ pub(super) struct Summary {
     /// Versions that were lost because a process that had noticed a restore died before it could
     /// tell the next one.
     pub(super) untold: u64,
+    /// Requests that were refused whatever was in them, and tokens that were given again.
+    pub(super) refused_requests: u64,
+    pub(super) repeated_tokens: u64,
+    /// Letters of documents that were known only by others that passed or were stored.
+    pub(super) odd_letters: u64,
     /// Versions that stood behind damage at the end of a disk's log when a read mark passed them.
     pub(super) behind_damage: u64,
 }
@@ -126,6 +134,9 @@ impl<'a> World<'a> {
             }
         }
         self.check_end()?;
+        if let Some(violation) = &self.shared.server.violation {
+            return Err(violation.clone());
+        }
         let (oracle, os) = (&self.shared.oracle, &self.shared.os);
         Ok(Summary {
             steps: self.steps,
@@ -144,6 +155,9 @@ impl<'a> World<'a> {
             machines_gone: self.machines_gone,
             damaged: oracle.damaged,
             untold: oracle.lost_untold(&self.shared.server, os),
+            refused_requests: os.refused_requests,
+            repeated_tokens: self.shared.server.repeated_tokens,
+            odd_letters: oracle.odd_letters,
             behind_damage: oracle.behind_damage,
         })
     }
@@ -178,6 +192,13 @@ impl<'a> World<'a> {
             }
         }
         self.calendar = Calendar::default();
+        if self.plan.needs_company() {
+            // All of it good.
+            self.shared.server.plan.poison = 0;
+            self.calendar.write_at(self.shared.now);
+            // Some have none: of an index of their own, or with a process that reads no more.
+            self.shared.os.mended_at = self.shared.now + MENDED_AFTER;
+        }
     }
 
     fn is_at_rest(&self) -> bool {

@@ -16,6 +16,7 @@ use super::batch::Batch;
 use super::in_doubt::InDoubt;
 use super::lookup;
 use super::request::Actions;
+use super::suspicion::Form;
 use crate::event::Micros;
 use crate::opensearch::{
     Answer, BulkAnswers, Request, RequestError, Response, TransportError, bulk_filter_path,
@@ -175,8 +176,12 @@ impl Attempt {
         let status = answer.as_ref().ok().map(|answer| answer.status);
         let next = match self.step {
             Step::Refresh => lookup::refreshed(answer, host).map(|()| Step::Search),
-            Step::Search => lookup::found(answer, host).map(|found| self.found(&found)),
+            Step::Search => lookup::found(answer, host).and_then(|found| self.found(&found, host)),
             Step::Bulk => {
+                self.batch.form = answer.as_ref().ok().map(|answer| Form {
+                    host: host.to_owned(),
+                    is_compressed: answer.was_compressed,
+                });
                 let answers = read_bulk(answer, self.sent(), host);
                 return Progress::Ended(self.end(answers));
             }
@@ -195,10 +200,11 @@ impl Attempt {
         }
     }
 
-    fn found(&mut self, found: &lookup::Found) -> Step {
+    fn found(&mut self, found: &lookup::Found, host: &str) -> Result<Step, RequestError> {
         let asked: Vec<usize> =
             self.unchecked.drain(..self.unchecked.len().min(lookup::IDS_MAX)).collect();
-        for number in asked.into_iter().rev() {
+        let count = asked.len();
+        for &number in asked.iter().rev() {
             if found.ids.contains(&self.id(number)) {
                 self.known[number] = Known::Stored;
             } else if found.is_cut {
@@ -209,7 +215,15 @@ impl Attempt {
                 self.known[number] = Known::Absent;
             }
         }
-        if self.unchecked.is_empty() { Step::Bulk } else { Step::Search }
+        // A lookup that goes on for ever would ask as fast as it is answered.
+        let asks_again = self.unchecked.iter().take(count).eq(asked.iter());
+        if found.is_cut && asks_again {
+            return Err(RequestError::Outage(format!(
+                "{host} finds more documents by their ids than it names, and none that it was \
+                 asked for"
+            )));
+        }
+        Ok(if self.unchecked.is_empty() { Step::Bulk } else { Step::Search })
     }
 
     fn end(self, answers: Result<BulkAnswers, RequestError>) -> Ended {
@@ -265,7 +279,10 @@ mod tests {
 
     fn answer(attempt: Attempt, status: u16, body: &Value) -> Progress {
         let status = StatusCode::from_u16(status).unwrap();
-        attempt.answered(Ok(Response { status, body: body.to_string().into_bytes() }), "h")
+        attempt.answered(
+            Ok(Response { status, body: body.to_string().into_bytes(), was_compressed: false }),
+            "h",
+        )
     }
 
     fn goes_on(attempt: Attempt, body: &Value) -> Attempt {
@@ -339,6 +356,16 @@ mod tests {
         assert_eq!((second.len(), &second[..500]), (502, &first[..500]));
         let all = ends(attempt, &found(&second, second.len())).reply.unwrap();
         assert_eq!(all.len(), lookup::IDS_MAX + 2);
+    }
+
+    #[test]
+    fn a_lookup_whose_total_never_ends_is_an_outage_and_not_asked_again_at_once() {
+        let attempt = goes_on(attempt(3, LookUp::Always), &refreshed());
+        // Each answer may bring something new as long as it brings something.
+        let attempt = goes_on(attempt, &found(&["u1.1".into()], 9));
+        let ended = ends(attempt, &found(&["foreign".into()], 9));
+        let Err(RequestError::Outage(why)) = ended.reply else { panic!("{:?}", ended.reply) };
+        insta::assert_snapshot!(why, @"h finds more documents by their ids than it names, and none that it was asked for");
     }
 
     #[test]

@@ -2,21 +2,24 @@
 
 use tokio::time::Instant;
 
+use super::suspicion::{Form, Suspicion};
 use crate::handoff::Item;
 
 /// One document on its way.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) item: Item,
-    /// Since when it alone answers 5xx.
+    /// Since when it answers 5xx, or an error that weir does not know.
     pub(super) failing_since: Option<Instant>,
     /// Whether an attempt with it ended without telling whether it was stored.
     pub(super) is_in_doubt: bool,
+    /// What is held against it while requests with it are refused as a whole.
+    pub(super) suspicion: Option<Box<Suspicion>>,
 }
 
 impl Entry {
     pub(super) fn new(item: Item) -> Entry {
-        Entry { item, failing_since: None, is_in_doubt: false }
+        Entry { item, failing_since: None, is_in_doubt: false, suspicion: None }
     }
 }
 
@@ -34,11 +37,33 @@ pub(super) struct Batch {
     pub(super) refused: Option<String>,
     /// Sent alone to see whether the target takes documents again.
     pub(super) is_probe: bool,
+    /// Stored before, and sent once more to see whether requests of its form pass. Nothing is
+    /// settled by it.
+    pub(super) is_witness: bool,
+    /// The form in which it was sent last, as far as that is known.
+    pub(super) form: Option<Form>,
 }
 
 impl Batch {
     pub(super) fn new(entries: Vec<Entry>) -> Batch {
-        Batch { entries, failures: 0, due: None, sent: None, refused: None, is_probe: false }
+        Batch {
+            entries,
+            failures: 0,
+            due: None,
+            sent: None,
+            refused: None,
+            is_probe: false,
+            is_witness: false,
+            form: None,
+        }
+    }
+
+    /// Whether it is one document that was refused alone.
+    pub(super) fn is_suspect(&self) -> bool {
+        match self.entries.as_slice() {
+            [entry] => entry.suspicion.as_ref().is_some_and(|suspicion| suspicion.is_alone()),
+            _ => false,
+        }
     }
 
     /// Other documents that share its history of attempts.

@@ -20,6 +20,8 @@ use crate::opensearch::{
 pub(super) const IDS_MAX: usize = 1000;
 /// `index.max_result_window`, unless somebody changed it.
 const HITS_MAX: usize = 10_000;
+/// An id has 512 bytes at most, some of which JSON escapes.
+const HIT_BYTES_MAX: usize = 800;
 
 /// What the user must be allowed to do on the data stream or alias.
 const RIGHTS: &str = "`indices:admin/refresh*` and `indices:data/read/search*`";
@@ -45,6 +47,7 @@ pub(super) fn search(name: &str, ids: &[String]) -> Request {
          &filter_path=timed_out,_shards.failed,hits.total.value,hits.hits._id,error,status"
     );
     Request::json(Method::POST, path, body.to_string().into_bytes())
+        .answered_by(HITS_MAX * HIT_BYTES_MAX)
 }
 
 /// What a search found.
@@ -173,6 +176,7 @@ mod tests {
         Ok(Response {
             status: StatusCode::from_u16(status).unwrap(),
             body: body.as_bytes().to_vec(),
+            was_compressed: false,
         })
     }
 

@@ -47,6 +47,11 @@ impl MassRejection {
         MassRejection { is_trusting: true, ..MassRejection::default() }
     }
 
+    /// Whether it believes every refusal.
+    pub(super) fn is_trusting(&self) -> bool {
+        self.is_trusting
+    }
+
     /// A request that was `sent` then is answered `now`, with this many documents stored and this
     /// many refused for their content: whether to believe the refusals. Those that are not believed
     /// are sent again later, and then counted again.

@@ -10,11 +10,13 @@
 //!   letters <───┘  └──────────────────────┘
 //! ```
 //!
-//! - [`prepare`]: what is done before the first document; [`resolve`] asks what the configured name
+//! - [`prepare`]: what is done before the first document; [`version`] tells which server it is,
+//!   [`resolve`] asks what the configured name
 //!   stands for, and [`write_target`] what follows from that.
 //! - [`sender`]: what to do with batches, answers and dead letters. [`scheduler`] decides what is
-//!   sent when, with its [`limits`] and its judgement of [`mass_rejection`]; [`in_doubt`] which
-//!   documents may be stored already, and [`in_flight`] which must wait for their twin.
+//!   sent when, with its [`limits`] and its judgement of [`mass_rejection`]; [`suspicion`] whether a
+//!   document is to blame for a request that is refused as a whole; [`in_doubt`] which documents may
+//!   be stored already, and [`in_flight`] which must wait for their twin.
 //! - [`attempt`]: the requests for one [`batch`]; [`lookup`] and [`request`] make them.
 //! - [`report`] and [`observe`]: readiness, log lines and metrics.
 //!
@@ -36,7 +38,9 @@ mod request;
 mod resolve;
 mod scheduler;
 mod sender;
+mod suspicion;
 mod template;
+mod version;
 mod write_target;
 
 use crate::dead_letter::DeadLetters;

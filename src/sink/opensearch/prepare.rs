@@ -11,11 +11,11 @@ use crate::process::Process;
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
-use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::asker::{AskError, Asker};
 use super::report::Reporter;
+use super::version::Root;
 use super::write_target::{Kind, Known, Writing};
 use super::{resolve, template};
 use crate::blocking::blocking;
@@ -65,7 +65,9 @@ async fn prepare_once(
     settings: &OpenSearchSettings,
     keeper: &Keeper,
 ) -> Result<Known, AskError> {
-    keeper.target_is(cluster_uuid(asker).await?).map_err(|error| AskError::Fatal(error.into()))?;
+    let root = root(asker).await?;
+    let warning = root.warning();
+    keeper.target_is(root.cluster_uuid).map_err(|error| AskError::Fatal(error.into()))?;
     let OpenSearchSettings { index, mode, duplicates, .. } = settings;
     let kind = match index.date {
         Some(_) => None,
@@ -75,36 +77,36 @@ async fn prepare_once(
     if settings.template == Template::Install && !has_own_template {
         install_template(asker, index).await?;
     }
-    match kind {
-        None => Ok(Known::fixed()),
+    let known = match kind {
+        None => Known::fixed(),
         Some(kind) => {
             let writing = Writing { mode: *mode, duplicates: *duplicates };
-            resolve::write_target(asker, &index.prefix, &kind, writing).await
+            resolve::write_target(asker, &index.prefix, &kind, writing).await?
         }
+    };
+    if let Some(warning) = warning {
+        tracing::warn!(host = asker.client.host(), "about the server of sink.hosts: {warning}");
     }
+    Ok(known)
 }
 
-/// The `cluster_uuid`, where it may be read. A cluster that is still forming says `_na_`, and is
-/// asked again.
-async fn cluster_uuid(asker: &Asker<'_>) -> Result<Option<String>, AskError> {
-    #[derive(Deserialize)]
-    struct Root {
-        cluster_uuid: String,
-    }
+/// Who the cluster is, where that may be read. One that is still forming says `_na_`, and is asked
+/// again.
+async fn root(asker: &Asker<'_>) -> Result<Root, AskError> {
     let answer = asker.ask(Method::GET, "/", Vec::new()).await?;
     if answer.status != StatusCode::OK {
         tracing::debug!(
             "the cluster's identity may not be read (the right `cluster:monitor/main`)"
         );
-        return Ok(None);
+        return Ok(Root::default());
     }
-    let root: Option<Root> = serde_json::from_slice(&answer.body).ok();
-    match root.map(|root| root.cluster_uuid) {
+    let root: Root = serde_json::from_slice(&answer.body).unwrap_or_default();
+    match root.cluster_uuid.as_deref() {
         // Whose it is will be known: it may be another one than the position's.
-        Some(uuid) if uuid == "_na_" => Err(AskError::Unavailable(Unavailable::Outage(
+        Some("_na_") => Err(AskError::Unavailable(Unavailable::Outage(
             "the cluster is still forming".to_owned(),
         ))),
-        uuid => Ok(uuid),
+        _ => Ok(root),
     }
 }
 

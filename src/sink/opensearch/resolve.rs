@@ -15,6 +15,9 @@ use crate::opensearch::{
 };
 use crate::sink::error::SinkError;
 
+/// Of some thousands of templates: their patterns and priorities alone are asked for.
+const TEMPLATES_BYTES_MAX: usize = 4 << 20;
+
 /// What `index` stands for.
 pub(super) async fn kind_of(asker: &Asker<'_>, index: &str) -> Result<Kind, AskError> {
     let answer = asker.ask(Method::GET, &format!("/_resolve/index/{index}"), Vec::new()).await?;
@@ -93,7 +96,8 @@ async fn template_makes_stream(asker: &Asker<'_>, index: &str) -> Result<bool, A
     const FILTER: &str = "filter_path=index_templates.index_template.index_patterns,\
                           index_templates.index_template.priority,\
                           index_templates.index_template.data_stream";
-    let answer = asker.ask(Method::GET, &format!("/_index_template?{FILTER}"), Vec::new()).await?;
+    let all = Request::json(Method::GET, format!("/_index_template?{FILTER}"), Vec::new());
+    let answer = asker.send(all.answered_by(TEMPLATES_BYTES_MAX)).await?;
     if answer.status != StatusCode::OK {
         return Ok(false);
     }

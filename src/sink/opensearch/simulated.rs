@@ -12,7 +12,7 @@ use super::{sender, write_target};
 use crate::event::Micros;
 use crate::handoff::{BatchLimits, Item, Takeover};
 use crate::ledger::Ledger;
-use crate::opensearch::{Request as Asked, Response, TransportError};
+use crate::opensearch::{GZIP_BYTES_MIN, Request as Asked, Response, TransportError};
 use crate::sink::{Duplicates, IndexPattern, Mode, SinkError};
 
 pub(crate) use super::scheduler::Dead;
@@ -52,6 +52,14 @@ impl Request {
             _ => Request::Bulk(body, query.contains("_index")),
         }
     }
+
+    /// Whether its body travels compressed.
+    pub(crate) fn is_compressed(&self) -> bool {
+        match self {
+            Request::Bulk(body, _) | Request::Search(body) => body.len() >= GZIP_BYTES_MIN,
+            Request::Refresh => false,
+        }
+    }
 }
 
 /// What follows from the end of a request.
@@ -75,13 +83,13 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    fn into_answer(self) -> Result<Response, TransportError> {
+    fn into_answer(self, is_compressed: bool) -> Result<Response, TransportError> {
         let host = HOST.to_owned();
         match self {
             Ended::Answered(status, body) => {
                 let status =
                     StatusCode::from_u16(status).unwrap_or_else(|error| unreachable!("{error}"));
-                Ok(Response { status, body })
+                Ok(Response { status, body, was_compressed: is_compressed })
             }
             Ended::TimedOut => Err(TransportError::Timeout { host }),
             Ended::Broke => Err(TransportError::Io { host, detail: "reset by peer".into() }),
@@ -104,7 +112,8 @@ pub(crate) struct Sink {
     sender: Sender,
     name: String,
     writing: write_target::Writing,
-    attempts: BTreeMap<u64, Attempt>,
+    /// On their way, and whether what they sent last is compressed.
+    attempts: BTreeMap<u64, (Attempt, bool)>,
     number: u64,
 }
 
@@ -149,7 +158,7 @@ impl Sink {
             sender::Next::Send(mut attempt) => {
                 let request = Request::of(attempt.request());
                 self.number += 1;
-                self.attempts.insert(self.number, attempt);
+                self.attempts.insert(self.number, (attempt, request.is_compressed()));
                 Next::Send(self.number, request)
             }
             sender::Next::Fetch(limits, wake) => Next::Fetch(limits, std(wake)),
@@ -176,11 +185,13 @@ impl Sink {
         (now, micros): (std::time::Instant, Micros),
         random: u64,
     ) -> Result<Option<Then>, SinkError> {
-        let Some(attempt) = self.attempts.remove(&number) else { return Ok(None) };
-        Ok(Some(match attempt.answered(ended.into_answer(), HOST) {
+        let Some((attempt, is_compressed)) = self.attempts.remove(&number) else {
+            return Ok(None);
+        };
+        Ok(Some(match attempt.answered(ended.into_answer(is_compressed), HOST) {
             Progress::Continues(mut attempt) => {
                 let next = Request::of(attempt.request());
-                self.attempts.insert(number, attempt);
+                self.attempts.insert(number, (attempt, next.is_compressed()));
                 Then::Ask(next)
             }
             Progress::Ended(ended) => {

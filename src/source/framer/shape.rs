@@ -12,9 +12,9 @@ pub(super) enum Shape {
     /// A List; its items begin here, behind the bracket. `metadata` is there if it stood before
     /// them.
     List { items: usize, metadata: Option<Span> },
-    /// A whole List whose items are `null`, which is how Go writes a slice that was never made: as
-    /// if it were empty.
-    NullList { len: usize, metadata: Option<Span> },
+    /// A whole List without items, or whose items are `null`, which is how Go writes a slice that
+    /// was never made: it is empty.
+    EmptyList { len: usize, metadata: Option<Span> },
     /// A watch envelope: its object begins here; its type is there if it stood before.
     Envelope { object: usize, kind: Option<EnvelopeType> },
 }
@@ -46,8 +46,8 @@ impl EnvelopeType {
 /// Looks at the object that begins at `window[0]`.
 ///
 /// The rule: an object whose kind, seen so far, is Event is a bare event, whatever other members it
-/// has; otherwise an array member `items` makes it a List, and so does `null` where the kind ends
-/// in List; otherwise an object member `object` makes it a watch envelope. `End`: not decided yet.
+/// has; otherwise an array member `items` makes it a List, and so does `null` or none where the kind
+/// ends in List; otherwise an object member `object` makes it a watch envelope. `End`: not decided yet.
 /// What is not JSON counts as bare: parsing it says what is wrong.
 pub(super) fn shape(window: &[u8]) -> Result<Shape, ScanError> {
     match find_shape(window) {
@@ -60,7 +60,7 @@ fn find_shape(window: &[u8]) -> Result<Shape, ScanError> {
     let mut metadata = None;
     let mut kind = None;
     let mut found = None;
-    let (mut has_null_items, mut is_kind_of_list) = (false, false);
+    let (mut has_other_items, mut is_kind_of_list) = (false, false);
     let end = members(window, 1, |key, first, scan| {
         let start = scan.position();
         found = match (key, first) {
@@ -77,15 +77,15 @@ fn find_shape(window: &[u8]) -> Result<Shape, ScanError> {
                 kind if kind == "Event" => found = Some(Shape::Bare),
                 kind => is_kind_of_list = kind.ends_with("List"),
             },
-            ("items", b'n') => has_null_items = true,
+            ("items", first) => has_other_items = first != b'n',
             ("metadata", b'{') => metadata = Some(value),
             ("type", b'"') => kind = EnvelopeType::of_text(&text(window, value)),
             _ => {}
         }
         Ok(found.is_none())
     })?;
-    let whole = if has_null_items && is_kind_of_list {
-        Shape::NullList { len: end, metadata }
+    let whole = if is_kind_of_list && !has_other_items {
+        Shape::EmptyList { len: end, metadata }
     } else {
         Shape::Bare
     };

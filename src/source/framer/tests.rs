@@ -289,10 +289,12 @@ fn a_bracket_without_an_end_of_white_space_is_given_up() {
 }
 
 #[test]
-fn a_list_whose_items_are_null_is_empty() {
+fn a_list_without_items_or_whose_items_are_null_is_empty() {
     let meta = "ListMeta { resource_version: \"7\", continue_token: \"\" }";
     for list in [
         r#"{"kind":"EventList","apiVersion":"v1","metadata":{"resourceVersion":"7"},"items":null}"#,
+        r#"{"kind":"EventList","apiVersion":"v1","metadata":{"resourceVersion":"7"}}"#,
+        r#"{"metadata":{"resourceVersion":"7"},"kind":"EventList"}"#,
         r#"{"items": null, "metadata":{"resourceVersion":"7"},"kind":"List"}"#,
     ] {
         let found = frame(format!("{list}\n{}", event("a")));
@@ -301,6 +303,7 @@ fn a_list_whose_items_are_null_is_empty() {
         assert_eq!(frame_pieces(&pieces).frames, [meta, "ListEnd"]);
     }
     assert_eq!(frame(r#"{"kind":"Pod","items":null}"#).frames, ["bare refused"]);
+    assert_eq!(frame(r#"{"kind":"PodList","items":{}}"#).frames, ["bare refused"]);
     assert_eq!(frame(r#"{"items":null,"involvedObject":{}}"#).frames, ["bare "]);
 }
 

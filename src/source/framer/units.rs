@@ -48,7 +48,7 @@ impl Framer {
                 self.enter_items();
                 Step::Done
             }
-            Ok(Shape::NullList { len, metadata }) => {
+            Ok(Shape::EmptyList { len, metadata }) => {
                 if let Some(metadata) = metadata {
                     shape::tell_list(&window[metadata.range()], |other| sides.visitor.other(other));
                 }

@@ -14,8 +14,10 @@ use super::machine::Machine;
 use super::scope::Scope;
 use super::step::{Input, Step};
 use super::version::Version;
+use crate::answers::is_html_page;
 use crate::event::Chunk;
 use crate::handoff::{Closed, SourceSender};
+use crate::kube::HTML_PAGE;
 use crate::position::{Keeper, Position};
 
 /// What is cheap to copy from one chunk to the next.
@@ -42,6 +44,8 @@ struct Reading {
     chunk: Option<Chunk>,
     is_list: bool,
     list_end: bool,
+    /// Something of the answer has come.
+    has_begun: bool,
 }
 
 /// What became of some bytes.
@@ -143,6 +147,13 @@ impl Intake {
         let Some(chunk) = &mut self.reading.chunk else {
             return Taken { bytes: 0, is_full: true, over: None };
         };
+        if !bytes.is_empty()
+            && !std::mem::replace(&mut self.reading.has_begun, true)
+            && is_html_page(bytes)
+        {
+            let over = Some(Input::Nonsense(HTML_PAGE));
+            return Taken { bytes: bytes.len(), is_full: false, over };
+        }
         let mut frames = Frames::new(&mut self.machine, &self.counts, &self.scope, now);
         let push = self.reading.framer.push(bytes, chunk, &mut frames);
         let seen = frames.seen();

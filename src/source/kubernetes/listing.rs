@@ -9,12 +9,32 @@
 //!
 //! Invariant: an item is only skipped when it was given. A server that does not list in key order
 //! is noticed at the first item out of order, and then nothing is skipped.
+//!
+//! A list must come to an end: a page that is followed by one that was read before, or by too many
+//! without an item, is no progress.
+
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::version::Version;
 
 /// Tries that are remembered. Forgetting one is harmless: its items are given again, and have the
 /// same ids.
 const TRIES_MAX: usize = 8;
+
+/// Pages in a row that may be empty although more follow: a server that filters may give some.
+const EMPTY_PAGES_MAX: u32 = 20;
+
+/// What follows a page that was read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PageEnd {
+    /// Another page, to ask for.
+    More,
+    /// Nothing: the list is complete.
+    Last,
+    /// The server does not come to an end, for this reason.
+    NoProgress(&'static str),
+}
 
 /// Everything with a key up to `key` was given in its state of `version`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +61,13 @@ pub(super) struct Listing {
     /// should not have been.
     unordered: bool,
     given: Vec<Given>,
+    /// Of this try: the tokens of its pages, and the keys that they begin with, as hashes.
+    tokens: BTreeSet<u64>,
+    first_keys: BTreeSet<u64>,
+    /// The key that the current page begins with, and how many items it has.
+    first_key: Option<u64>,
+    page_items: u64,
+    empty_pages: u32,
     /// Something was skipped for the cursor's sake before this list's version was known.
     pub(super) skipped_unversioned: bool,
     /// Items that were accepted, all tries together.
@@ -76,6 +103,8 @@ impl Listing {
         self.key.clear();
         // As the store has them: `team-a/x` comes before `team/x`.
         self.key.extend([namespace, "/", name]);
+        self.page_items += 1;
+        self.first_key.get_or_insert_with(|| hash(&self.key));
         if self.key <= self.previous_key && !self.unordered {
             self.unordered = true;
             self.given.clear();
@@ -84,11 +113,35 @@ impl Listing {
         self.given.iter().any(|given| version <= given.version && self.key <= given.key)
     }
 
-    /// The page has been read to its end. True: there is another one to ask for.
-    pub(super) fn page_done(&mut self) -> bool {
+    /// An item has been read of which nobody knows what it is called.
+    pub(super) fn nameless(&mut self) {
+        self.page_items += 1;
+    }
+
+    /// The page has been read to its end.
+    pub(super) fn page_done(&mut self) -> PageEnd {
         self.token = self.next_token.take();
         self.page_start_key.clone_from(&self.key);
-        self.token.is_some()
+        let is_empty = std::mem::take(&mut self.page_items) == 0;
+        self.empty_pages = if is_empty { self.empty_pages + 1 } else { 0 };
+        let is_known_page = self.first_key.take().is_some_and(|key| !self.first_keys.insert(key));
+        let Some(token) = &self.token else { return PageEnd::Last };
+        if !self.tokens.insert(hash(token)) {
+            return PageEnd::NoProgress(
+                "the API server gives a `continue` token again that it gave before",
+            );
+        }
+        if is_known_page {
+            return PageEnd::NoProgress(
+                "the API server gives a page of the list again that it gave before",
+            );
+        }
+        if self.empty_pages > EMPTY_PAGES_MAX {
+            return PageEnd::NoProgress(
+                "the API server gives page after page of the list without an item",
+            );
+        }
+        PageEnd::More
     }
 
     /// The page could not be read to its end: it will be asked for again.
@@ -100,6 +153,7 @@ impl Listing {
         self.remember();
         self.key.clone_from(&self.page_start_key);
         self.next_token = None;
+        (self.first_key, self.page_items) = (None, 0);
     }
 
     /// The snapshot is lost: the next page to ask for is the first, of a new one.
@@ -144,6 +198,12 @@ impl Listing {
     }
 }
 
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,7 +246,7 @@ mod tests {
         let mut listing = Listing::default();
         listing.metadata(Some(Version::Number(10)), "page 2");
         assert!(!listing.was_given("ns", "a", Some(1)));
-        assert!(listing.page_done());
+        assert_eq!(listing.page_done(), PageEnd::More);
         assert!(!listing.was_given("ns", "b", Some(2)));
         listing.page_abandoned();
         assert_eq!(listing.token(), Some("page 2"));
@@ -212,6 +272,65 @@ mod tests {
         assert!(listing.was_restored());
         listing.forget_given();
         assert!(!listing.was_given("ns", "a", Some(3)));
+    }
+
+    /// Reads a page with these items, that is followed by one with this token.
+    fn page(listing: &mut Listing, items: &[&str], next: &str) -> PageEnd {
+        listing.metadata(Some(Version::Number(10)), next);
+        for name in items {
+            listing.was_given("ns", name, Some(1));
+        }
+        listing.page_done()
+    }
+
+    #[test]
+    fn a_token_that_comes_again_is_no_progress() {
+        let mut listing = Listing::default();
+        assert_eq!(page(&mut listing, &["a"], "1"), PageEnd::More);
+        assert_eq!(page(&mut listing, &["b"], "2"), PageEnd::More);
+        let PageEnd::NoProgress(why) = page(&mut listing, &["c"], "1") else {
+            panic!("{listing:?}")
+        };
+        assert!(why.contains("`continue` token again"), "{why}");
+        // Another try has tokens of its own.
+        listing.snapshot_lost();
+        assert_eq!(page(&mut listing, &["a"], "1"), PageEnd::More);
+        // A page that was not read to its end is asked for again, and gives the same token.
+        listing.metadata(None, "2");
+        listing.was_given("ns", "b", Some(1));
+        listing.page_abandoned();
+        assert_eq!(page(&mut listing, &["b"], "2"), PageEnd::More);
+        assert_eq!(page(&mut listing, &["c"], ""), PageEnd::Last);
+    }
+
+    #[test]
+    fn a_page_that_comes_again_under_new_tokens_is_no_progress() {
+        let mut listing = Listing::default();
+        assert_eq!(page(&mut listing, &["a", "b"], "1"), PageEnd::More);
+        let PageEnd::NoProgress(why) = page(&mut listing, &["a", "b"], "2") else {
+            panic!("{listing:?}")
+        };
+        assert!(why.contains("a page of the list again"), "{why}");
+    }
+
+    #[test]
+    fn empty_pages_without_end_are_no_progress_and_some_are() {
+        let mut listing = Listing::default();
+        for number in 0..EMPTY_PAGES_MAX {
+            assert_eq!(page(&mut listing, &[], &format!("a{number}")), PageEnd::More);
+        }
+        assert_eq!(page(&mut listing, &["a"], "b"), PageEnd::More);
+        for number in 0..EMPTY_PAGES_MAX {
+            assert_eq!(page(&mut listing, &[], &format!("c{number}")), PageEnd::More);
+        }
+        assert!(matches!(page(&mut listing, &[], "d"), PageEnd::NoProgress(_)));
+        // Objects that are no events are items, too.
+        let mut listing = Listing::default();
+        for number in 0..100 {
+            listing.metadata(None, &format!("a{number}"));
+            listing.nameless();
+            assert_eq!(listing.page_done(), PageEnd::More);
+        }
     }
 
     #[test]

@@ -25,9 +25,10 @@ use super::intake::Intake;
 use super::report::Reporter;
 use super::scope::Scope;
 use super::step::{Action, Input, Request};
+use crate::answers::is_html_page;
 use crate::blocking::blocking;
 use crate::handoff::Closed;
-use crate::kube::with_causes;
+use crate::kube::{HTML_PAGE, message_of, read, read_refusal, with_causes};
 
 /// How long an open watch may go unread: the API server keeps what it cannot send in memory.
 pub(super) const WATCH_ROOM_WAIT: Duration = Duration::from_secs(1);
@@ -42,8 +43,6 @@ const WATCH_PACE: Duration = Duration::from_millis(20);
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 /// No object is larger (etcd's limit for a request is 1.5 MiB).
 const OBJECT_BYTES_MAX: usize = 2 << 20;
-/// What is read of a refusal, for its message.
-const REFUSAL_BYTES_MAX: usize = 16 << 10;
 /// How long the text of a refusal is waited for.
 const REFUSAL_WAIT: Duration = Duration::from_secs(5);
 
@@ -152,8 +151,8 @@ impl Runner {
         let uid = match answer.status().as_u16() {
             200 => match tokio::time::timeout_at(deadline, uid_of(answer.into_body())).await {
                 Err(_) => return Input::Deadline,
-                Ok(Some(uid)) => Some(uid),
-                Ok(None) => return Input::Nonsense("the answer was not the namespace kube-system"),
+                Ok(Ok(uid)) => Some(uid),
+                Ok(Err(why)) => return Input::Nonsense(why),
             },
             // It may not be read, or is not there: then one cluster cannot be told from another.
             403 | 404 => None,
@@ -283,8 +282,8 @@ struct Reading {
     is_list: bool,
 }
 
-/// The UID in an object's metadata.
-async fn uid_of(body: Body) -> Option<String> {
+/// The UID in an object's metadata; else why there is none.
+async fn uid_of(body: Body) -> Result<String, &'static str> {
     #[derive(serde::Deserialize)]
     struct Object {
         metadata: Metadata,
@@ -293,9 +292,13 @@ async fn uid_of(body: Body) -> Option<String> {
     struct Metadata {
         uid: String,
     }
-    let text =
-        http_body_util::Limited::new(body, OBJECT_BYTES_MAX).collect().await.ok()?.to_bytes();
-    serde_json::from_slice(&text).ok().map(|object: Object| object.metadata.uid)
+    const OTHER: &str = "the answer was not the namespace kube-system";
+    let text = read(body, OBJECT_BYTES_MAX).await.map_err(|_| OTHER)?;
+    match serde_json::from_slice(&text) {
+        Ok(Object { metadata }) => Ok(metadata.uid),
+        Err(_) if is_html_page(&text) => Err(HTML_PAGE),
+        Err(_) => Err(OTHER),
+    }
 }
 
 /// What an answer that is not 200 says.
@@ -306,46 +309,14 @@ async fn refusal(answer: http::Response<Body>) -> Input {
     let retry_after = retry_after
         .and_then(|value| value.to_str().ok()?.trim().parse().ok())
         .map(Duration::from_secs);
-    let mut body = http_body_util::Limited::new(answer.into_body(), REFUSAL_BYTES_MAX);
     let mut text = Vec::new();
-    let read = async {
-        while let Some(Ok(frame)) = body.frame().await {
-            text.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
-        }
-    };
     // Half of it is good enough.
-    let _ = tokio::time::timeout(REFUSAL_WAIT, read).await;
+    let _ = tokio::time::timeout(REFUSAL_WAIT, read_refusal(answer.into_body(), &mut text)).await;
     Input::Refused { status, retry_after, message: message_of(&text) }
-}
-
-/// The message of a Status object, or the beginning of anything else.
-fn message_of(text: &[u8]) -> String {
-    #[derive(serde::Deserialize)]
-    struct Status {
-        message: String,
-    }
-    match serde_json::from_slice::<Status>(text) {
-        Ok(status) => status.message,
-        Err(_) => String::from_utf8_lossy(&text[..text.len().min(200)]).trim().to_owned(),
-    }
 }
 
 /// Jitter needs no more than to differ from process to process and from call to call.
 fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_message_of_a_refusal_is_the_status_objects_or_the_text() {
-        assert_eq!(
-            message_of(br#"{"kind":"Status","message":"Unauthorized","code":401}"#),
-            "Unauthorized"
-        );
-        assert_eq!(message_of(b"upstream connect error\n"), "upstream connect error");
-    }
 }

@@ -420,12 +420,18 @@ async fn a_follower_leaves_a_deleted_lease_to_its_holder_and_then_makes_it_with_
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_no_lease_is_shown_and_asked_for_again() {
-    for text in
-        ["<html>", r#"{"kind":"Lease"}"#, r#"{"metadata":{"resourceVersion":"1"},"spec":3}"#]
-    {
+    let endless = format!("{{\"spec\":\"{}\"}}", "x".repeat(2 << 20));
+    let cases = [
+        ("<html><title>Sign in</title>", "the answer is an HTML page (`Sign in`)"),
+        (r#"{"kind":"Lease"}"#, "is not a Lease"),
+        (r#"{"metadata":{"resourceVersion":"1"},"spec":3}"#, "is not a Lease"),
+        (&*endless.leak(), "the answer has more than 1048576 bytes"),
+    ];
+    for (text, why) in cases {
         let run = start(None, vec![Raw(text)]);
         tokio::time::sleep(Duration::from_millis(1)).await;
         assert!(run.readiness().contains("is not one that weir can use"), "{}", run.readiness());
+        assert!(run.readiness().contains(why), "{}", run.readiness());
         assert!(run.leads().await < Duration::from_secs(2));
     }
 }

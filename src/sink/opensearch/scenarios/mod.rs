@@ -4,6 +4,7 @@
 //! The clock is paused, so waits take no time. A request may then time out although the server
 //! answers: what is asserted must hold all the same.
 
+mod gateways;
 mod writes_move;
 
 use std::collections::BTreeMap;

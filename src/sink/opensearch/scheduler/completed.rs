@@ -4,7 +4,8 @@
 use tokio::time::Instant;
 
 use super::super::batch::{Batch, Entry};
-use super::{Completion, Dead, Gate, SERVER_ERROR_FOR, Scheduler};
+use super::super::suspicion::Suspicion;
+use super::{Completion, Dead, FAILING_FOR, Gate, Scheduler};
 use crate::handoff::Item;
 use crate::opensearch::{
     Answer, BACKOFF, Class, Pressure, Refusal, RequestError, Unavailable, classify,
@@ -23,6 +24,12 @@ impl Scheduler {
         self.in_flight -= 1;
         self.waiting.extend(self.held_back.drain(..));
         let mut done = Completion::default();
+        self.note_pass(&batch, &reply);
+        if batch.is_witness {
+            self.is_witness_sent = false;
+            self.witness_ended(&batch, reply, now, random);
+            return done;
+        }
         match reply {
             Ok(answers) => self.answered(batch, answers, &mut done, now, random),
             Err(error) => self.failed(batch, error, &mut done, now, random),
@@ -56,7 +63,8 @@ impl Scheduler {
         self.close(error.into_unavailable(), now, random);
     }
 
-    /// 413 or 400 for the whole request: halves until the culprit is alone.
+    /// 413 or 400 for the whole request: halves until the culprit is alone, and holds it until it
+    /// is known to be one.
     fn rejected(
         &mut self,
         mut batch: Batch,
@@ -66,6 +74,9 @@ impl Scheduler {
         now: Instant,
         random: u64,
     ) {
+        for entry in &mut batch.entries {
+            entry.suspicion.get_or_insert_with(|| Box::new(Suspicion::new(now)));
+        }
         if batch.entries.len() > 1 {
             if refusal == Refusal::TooLarge {
                 self.size.too_much(batch.bytes());
@@ -75,15 +86,69 @@ impl Scheduler {
             self.waiting.push_front(half);
             return;
         }
-        let mut sorted = Sorted::default();
-        if refusal == Refusal::Request && self.stored_last.is_none() {
-            // Nothing was stored yet: it may be a proxy that refuses everything.
-            batch.entries.drain(..).for_each(|entry| sorted.target(entry, || detail.clone()));
+        let (form, bytes) = (batch.form.clone(), batch.bytes());
+        let suspicion = batch.entries.first_mut().and_then(|entry| entry.suspicion.as_deref_mut());
+        let is_proven = suspicion.is_some_and(|suspicion| {
+            suspicion.refused_alone(refusal, (form, bytes), &self.passes, now)
+        });
+        if !is_proven && !self.mass_rejection.is_trusting() {
+            return self.suspected(batch, &detail, now, random);
         }
+        let mut sorted = Sorted::default();
         sorted
             .documents
             .extend(batch.entries.drain(..).map(|entry| (entry, refusal, detail.clone())));
         self.conclude(batch, sorted, done, now, random);
+    }
+
+    /// It may be the document, or what stands on the way: the document is held, and tried again.
+    fn suspected(&mut self, mut batch: Batch, detail: &str, now: Instant, random: u64) {
+        let suspicion = batch.entries.first().and_then(|entry| entry.suspicion.as_deref());
+        if suspicion.is_some_and(|suspicion| suspicion.is_everybodys(&self.passes)) {
+            let why = format!(
+                "{detail}; requests are refused as a whole, and while none passes no document is \
+                 blamed for it"
+            );
+            self.wait_again(batch);
+            return self.close(Unavailable::Refused(why), now, random);
+        }
+        // Others pass.
+        self.open(batch.is_probe, false);
+        batch.is_probe = false;
+        batch.failures += 1;
+        batch.due = Some(now + BACKOFF.wait(batch.failures, random));
+        batch.refused = Some(format!(
+            "{detail}; this document is held until it is certain that it is to blame"
+        ));
+        self.waiting.push_back(batch);
+    }
+
+    /// A request that was not refused as a whole speaks for all like it.
+    fn note_pass(&mut self, batch: &Batch, reply: &Result<Vec<Option<Answer>>, RequestError>) {
+        let Ok(answers) = reply else { return };
+        if let Some(sent) = batch.sent
+            && answers.iter().any(Option::is_some)
+        {
+            self.passes.passed(batch.form.as_ref(), batch.bytes(), sent);
+        }
+    }
+
+    fn witness_ended(
+        &mut self,
+        batch: &Batch,
+        reply: Result<Vec<Option<Answer>>, RequestError>,
+        now: Instant,
+        random: u64,
+    ) {
+        match reply {
+            Ok(_) => self.open(batch.is_probe, false),
+            Err(error) => {
+                if matches!(error, RequestError::Rejected(..)) {
+                    self.passes.acquit(now);
+                }
+                self.close(error.into_unavailable(), now, random);
+            }
+        }
     }
 
     fn answered(
@@ -97,7 +162,10 @@ impl Scheduler {
         let sent = batch.bytes();
         let mut sorted = Sorted::default();
         let mut found = Vec::new();
-        for (entry, answer) in batch.entries.drain(..).zip(answers) {
+        for (mut entry, answer) in batch.entries.drain(..).zip(answers) {
+            if answer.is_some() && entry.suspicion.take().is_some_and(|it| it.is_alone()) {
+                self.passes.acquit(now);
+            }
             match answer {
                 Some(answer) => self.sort(entry, &answer, &mut sorted, done, now),
                 // It says nothing about what the target takes now.
@@ -106,7 +174,7 @@ impl Scheduler {
         }
         sorted.stored = done.delivered.len() as u64;
         if sorted.stored > 0 {
-            self.stored_last = Some(now);
+            self.passes.stored(batch.form.as_ref(), &done.delivered, now);
             self.stored_on(&done.delivered, now);
         }
         done.delivered.append(&mut found);
@@ -135,14 +203,34 @@ impl Scheduler {
             }
             Class::Conflict => done.delivered.push(entry.item),
             Class::Document(refusal) => sorted.documents.push((entry, refusal, detail())),
-            Class::Target => sorted.target(entry, || format!("{} {}", answer.status, detail())),
+            Class::Target => {
+                entry.failing_since = None;
+                sorted.target(entry, || format!("{} {}", answer.status, detail()));
+            }
+            Class::Unlisted => {
+                // Whatever is no refusal may have stored it all the same.
+                entry.is_in_doubt |= !(400..=499).contains(&answer.status);
+                let why = || format!("{} {}", answer.status, detail());
+                if self.is_poison(&mut entry, now) {
+                    sorted.documents.push((entry, Refusal::UnknownError, why()));
+                } else {
+                    sorted.target(entry, why);
+                }
+            }
             Class::Pressure(kind) => {
                 sorted.too_many |= kind == Pressure::TooMany;
-                if kind == Pressure::Server {
-                    // A shard that did not answer in time may have stored it all the same.
-                    entry.is_in_doubt = true;
-                }
-                if self.is_poison(&mut entry, kind, now) {
+                let is_poison = match kind {
+                    Pressure::TooMany => {
+                        entry.failing_since = None;
+                        false
+                    }
+                    Pressure::Server => {
+                        // A shard that did not answer in time may have stored it all the same.
+                        entry.is_in_doubt = true;
+                        self.is_poison(&mut entry, now)
+                    }
+                };
+                if is_poison {
                     // Like any refusal it is only believed while others are stored.
                     sorted.documents.push((entry, Refusal::ServerError, detail()));
                 } else {
@@ -152,16 +240,12 @@ impl Scheduler {
         }
     }
 
-    /// Whether a document has answered 5xx for so long, while others of its day, and so of its
-    /// index, were stored, that it must be the cause.
-    fn is_poison(&self, entry: &mut Entry, kind: Pressure, now: Instant) -> bool {
-        if kind == Pressure::TooMany {
-            entry.failing_since = None;
-            return false;
-        }
+    /// Whether a document has failed for so long, while others of its day, and so of its index, were
+    /// stored, that it must be the cause.
+    fn is_poison(&self, entry: &mut Entry, now: Instant) -> bool {
         let since = *entry.failing_since.get_or_insert(now);
         let stored = self.stored_days.get(&day_of(&entry.item));
-        now - since >= SERVER_ERROR_FOR && stored.is_some_and(|stored| *stored > since)
+        now - since >= FAILING_FOR && stored.is_some_and(|stored| *stored > since)
     }
 
     fn stored_on(&mut self, delivered: &[Item], now: Instant) {
@@ -173,7 +257,7 @@ impl Scheduler {
             }
         }
         // As long as anybody may ask.
-        self.stored_days.retain(|_, stored| now - *stored <= 2 * SERVER_ERROR_FOR);
+        self.stored_days.retain(|_, stored| now - *stored <= 2 * FAILING_FOR);
     }
 
     /// Decides over what was not stored, and over the gate.

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use super::batch::Batch;
 use super::limits::{RequestSize, Window};
 use super::mass_rejection::MassRejection;
+use super::suspicion::Passes;
 use crate::handoff::{BatchLimits, Item};
 use crate::opensearch::{Refusal, Unavailable};
 
@@ -31,8 +32,9 @@ pub(super) const REQUEST_DOCUMENTS_MAX: usize = 5000;
 /// Between two requests that are not full: a stream of single events does not become a stream of
 /// single requests.
 pub(super) const MIN_INTERVAL: Duration = Duration::from_millis(50);
-/// A document that alone answers 5xx for this long, while others are stored, is dead-lettered.
-pub(super) const SERVER_ERROR_FOR: Duration = Duration::from_secs(300);
+/// A document that alone answers 5xx, or an error that is in no list, for this long, while others
+/// are stored, is dead-lettered.
+pub(super) const FAILING_FOR: Duration = Duration::from_secs(300);
 
 /// What to do now.
 #[derive(Debug)]
@@ -85,9 +87,13 @@ pub(super) struct Scheduler {
     /// How often the gate was closed since a request that was no probe went through.
     closed_in_a_row: u32,
     mass_rejection: MassRejection,
+    passes: Passes,
+    /// No suspect is sent before this, since there may be many of them, nor while a witness is on
+    /// its way.
+    next_suspect: Option<Instant>,
+    is_witness_sent: bool,
     fresh_sent: Option<Instant>,
-    stored_last: Option<Instant>,
-    /// The same for documents of each day.
+    /// When a document of each day was stored last.
     stored_days: BTreeMap<i64, Instant>,
     ended: bool,
     /// Probes are taken in turn from what has failed and from what is new.
@@ -106,8 +112,10 @@ impl Scheduler {
             gate: Gate::Open,
             closed_in_a_row: 0,
             mass_rejection: MassRejection::default(),
+            passes: Passes::default(),
+            next_suspect: None,
+            is_witness_sent: false,
             fresh_sent: None,
-            stored_last: None,
             stored_days: BTreeMap::new(),
             ended: false,
             probes_fresh: false,
@@ -117,6 +125,11 @@ impl Scheduler {
     /// The same scheduler for documents of dead letters.
     pub(super) fn of_dead_letters(self) -> Scheduler {
         Scheduler { mass_rejection: MassRejection::trusting(), ..self }
+    }
+
+    /// Whether a document that is stored may be sent once more without being stored twice.
+    pub(super) fn may_resend(&mut self, may_resend: bool) {
+        self.passes.may_resend(may_resend);
     }
 
     /// New documents.
@@ -175,7 +188,8 @@ impl Scheduler {
         if let Some(batch) = self.take_due(now) {
             return self.send(batch, now);
         }
-        let due = self.waiting.iter().filter_map(|batch| batch.due).min();
+        let may_go = self.waiting.iter().filter(|batch| self.may_go(batch));
+        let due = may_go.filter_map(|batch| self.due(batch)).min();
         let Some(fresh) = self.fresh.take() else {
             return Turn::Fetch(self.limits(0, 0), due);
         };
@@ -216,6 +230,12 @@ impl Scheduler {
             // fault.
             self.waiting.push_back(batch);
         }
+        if let Some(mut witness) = self.witness_of(&mut probe) {
+            witness.is_probe = true;
+            probe.is_probe = false;
+            self.waiting.push_back(probe);
+            return self.send(witness, now);
+        }
         self.send(probe, now)
     }
 
@@ -232,9 +252,34 @@ impl Scheduler {
     }
 
     fn take_due(&mut self, now: Instant) -> Option<Batch> {
-        let at = self.waiting.iter().position(|batch| batch.due.is_none_or(|due| due <= now))?;
-        let batch = self.waiting.remove(at)?;
+        let is_due = |batch| self.may_go(batch) && self.due(batch).is_none_or(|due| due <= now);
+        let at = self.waiting.iter().position(is_due)?;
+        let mut batch = self.waiting.remove(at)?;
+        if batch.is_suspect() {
+            self.next_suspect = Some(now + MIN_INTERVAL);
+            if let Some(witness) = self.witness_of(&mut batch) {
+                self.waiting.push_back(batch);
+                return Some(witness);
+            }
+        }
         Some(self.fitting(batch, |scheduler, rest| scheduler.waiting.push_front(rest)))
+    }
+
+    /// Whether a batch need not wait for an answer.
+    fn may_go(&self, batch: &Batch) -> bool {
+        !(self.is_witness_sent && batch.is_suspect())
+    }
+
+    /// When a batch that waits may be sent; `None`: now.
+    fn due(&self, batch: &Batch) -> Option<Instant> {
+        if batch.is_suspect() { batch.due.max(self.next_suspect) } else { batch.due }
+    }
+
+    /// What to send before this batch, if it is a suspect without a witness.
+    fn witness_of(&self, batch: &mut Batch) -> Option<Batch> {
+        let [entry] = batch.entries.as_mut_slice() else { return None };
+        let items = entry.suspicion.as_mut()?.witness(&self.passes)?;
+        Some(Batch { is_witness: true, ..Batch::from(items) })
     }
 
     /// As much of `batch` as one request may have; the rest goes to `put_back`.
@@ -250,10 +295,13 @@ impl Scheduler {
 
     fn send(&mut self, mut batch: Batch, now: Instant) -> Turn {
         self.in_flight += 1;
+        self.is_witness_sent |= batch.is_witness;
         batch.sent = Some(now);
         Turn::Send(batch)
     }
 }
 
+#[cfg(test)]
+mod gateways;
 #[cfg(test)]
 mod tests;

@@ -110,29 +110,6 @@ async fn during_an_outage_one_document_probes_and_then_the_rest_follows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_is_too_large_is_halved_until_the_culprit_is_alone() {
-    let (ledger, mut scheduler, now) = (Ledger::default(), Scheduler::new(), Instant::now());
-    scheduler.admit(batch(&ledger, &names(0, 9)));
-    scheduler.end();
-    let (mut stored, mut dead, mut requests) = (Vec::new(), Vec::new(), 0);
-    while !scheduler.is_done() {
-        let batch = sent(scheduler.next(now));
-        requests += 1;
-        let has_culprit = batch.entries.iter().any(|entry| name(&entry.item) == 6);
-        let reply = match has_culprit {
-            true => Err(RequestError::Rejected(Refusal::TooLarge, "413".into())),
-            false => Ok(vec![answer(201, ""); batch.entries.len()]),
-        };
-        let (more_stored, more_dead) = settle(scheduler.completed(batch, reply, now, 0));
-        stored.extend(more_stored);
-        dead.extend(more_dead);
-    }
-    stored.sort_unstable();
-    assert_eq!((stored, dead), (vec![0, 1, 2, 3, 4, 5, 7, 8], vec![6]));
-    assert!(requests <= 9);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_mapping_mistake_holds_everything_and_probes_until_it_is_mended() {
     let (ledger, mut scheduler, mut now) = (Ledger::default(), Scheduler::new(), Instant::now());
     scheduler.admit(batch(&ledger, &names(0, 150)));
@@ -181,10 +158,10 @@ async fn one_document_that_answers_500_while_others_are_stored_is_dead_after_a_t
         if !dead.is_empty() {
             break;
         }
-        assert!(now - start < SERVER_ERROR_FOR * 2);
+        assert!(now - start < FAILING_FOR * 2);
     }
     assert_eq!(dead, [0]);
-    assert!(now - start >= SERVER_ERROR_FOR);
+    assert!(now - start >= FAILING_FOR);
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,7 +193,7 @@ async fn a_document_whose_index_answers_500_or_that_an_outage_kept_waiting_is_no
     now += Duration::from_secs(10);
     let again = sent(scheduler.next(now));
     scheduler.completed(again, Err(RequestError::Outage("away".into())), now, 0);
-    now += SERVER_ERROR_FOR * 2;
+    now += FAILING_FOR * 2;
     scheduler.admit(batch(&ledger, &names(1, 1)));
     for _ in 0..4 {
         now += Duration::from_secs(10);
@@ -225,6 +202,60 @@ async fn a_document_whose_index_answers_500_or_that_an_outage_kept_waiting_is_no
             let answers = batch.entries.iter().map(|entry| answer(status(entry), "boom")).collect();
             assert!(settle(scheduler.completed(batch, Ok(answers), now, 0)).1.is_empty());
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_one_document_gets_is_that_documents_after_a_time_and_what_is_the_indexs_never() {
+    let cases = [
+        (400, "script_exception", Some(Refusal::UnknownError)),
+        (418, "", Some(Refusal::UnknownError)),
+        (409, "of_a_plugin", Some(Refusal::UnknownError)),
+        (302, "", Some(Refusal::UnknownError)),
+        (0, "", Some(Refusal::UnknownError)),
+        (500, "boom", Some(Refusal::ServerError)),
+        (403, "cluster_block_exception", None),
+        (404, "index_not_found_exception", None),
+        (429, "rejected_execution_exception", None),
+    ];
+    for (status, kind, expected) in cases {
+        let (ledger, mut scheduler, mut now) =
+            (Ledger::default(), Scheduler::new(), Instant::now());
+        let start = now;
+        scheduler.admit(batch(&ledger, &names(0, 1)));
+        let mut refusal = None;
+        for number in 1..100 {
+            scheduler.admit(batch(&ledger, &names(number, 1)));
+            now += Duration::from_secs(15);
+            while let Turn::Send(batch) = scheduler.next(now) {
+                let bad = |entry: &Entry| name(&entry.item) == 0;
+                let answers = batch.entries.iter().map(|entry| match bad(entry) {
+                    true => answer(status, kind).map(|it| Answer { status, ..it }),
+                    false => answer(201, ""),
+                });
+                let answers = answers.collect();
+                let done = scheduler.completed(batch, Ok(answers), now, 0);
+                refusal = refusal.or(done.dead.first().map(|dead| dead.refusal));
+                assert!(refusal.is_none() || now - start >= FAILING_FOR, "{status} {kind}");
+                settle(done);
+            }
+        }
+        assert_eq!(refusal, expected, "{status} {kind}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_every_document_of_an_index_gets_is_no_documents_however_long() {
+    let (ledger, mut scheduler, mut now) = (Ledger::default(), Scheduler::new(), Instant::now());
+    scheduler.admit(batch(&ledger, &names(0, 20)));
+    let end = now + 10 * FAILING_FOR;
+    while now < end {
+        now += Duration::from_secs(5);
+        while let Turn::Send(batch) = scheduler.next(now) {
+            let answers = vec![answer(400, "script_exception"); batch.entries.len()];
+            assert!(settle(scheduler.completed(batch, Ok(answers), now, 0)).1.is_empty());
+        }
+        assert!(matches!(scheduler.unavailable(), Some(Unavailable::Refused(_))));
     }
 }
 
@@ -262,7 +293,7 @@ async fn documents_that_the_target_refuses_wait_while_others_are_stored_and_it_s
     assert_eq!(settle(scheduler.completed(both, Ok(answers), now, 0)).0, [0]);
     assert_eq!(
         scheduler.unavailable(),
-        Some(Unavailable::Refused("403 cluster_block_exception: ".into()))
+        Some(Unavailable::Refused("403 cluster_block_exception".into()))
     );
     scheduler.admit(batch(&ledger, &names(2, 1)));
     assert_eq!(sent(scheduler.next(now + MIN_INTERVAL)).entries.len(), 1);

@@ -132,8 +132,14 @@ impl Sender {
 
     /// Documents may be sent, to a target of which this is known.
     pub(crate) fn prepared(&mut self, known: Known) {
-        self.target = Some(known.target);
+        self.set_target(known.target);
         self.index = known.index;
+    }
+
+    fn set_target(&mut self, target: WriteTarget) {
+        // Elsewhere an id keeps a document out that is there already.
+        self.scheduler.may_resend(target == WriteTarget::Fixed);
+        self.target = Some(target);
     }
 
     /// Whether documents may be sent.
@@ -279,7 +285,7 @@ impl Sender {
         if self.target == Some(WriteTarget::Unknown) {
             let target = write_target::found_out(&self.actions.name(), &index, self.writing)?;
             outcome.notices.push(Notice::FoundOut(target, index.clone()));
-            self.target = Some(target);
+            self.set_target(target);
         }
         let has_moved = self.index.as_ref().is_some_and(|before| *before != index);
         if has_moved && learned.created_in_doubt > 0 {

@@ -75,7 +75,14 @@ impl Bench {
 }
 
 fn answer_to(attempt: Attempt, answer: Value) -> Progress {
-    attempt.answered(Ok(Response { status: StatusCode::OK, body: answer.to_string().into() }), "h")
+    attempt.answered(
+        Ok(Response {
+            status: StatusCode::OK,
+            body: answer.to_string().into(),
+            was_compressed: false,
+        }),
+        "h",
+    )
 }
 
 /// Until its documents are sent: none of them is found.

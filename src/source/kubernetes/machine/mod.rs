@@ -31,7 +31,7 @@ mod reading;
 use std::time::{Duration, Instant};
 
 use super::failure::{Cause, Failure};
-use super::listing::Listing;
+use super::listing::{Listing, PageEnd};
 use super::state::{State, Then};
 use super::step::{Action, Input, Note, Request, Step};
 use super::version::Version;
@@ -222,11 +222,18 @@ impl Machine {
                 self.list(now)
             }
             State::Listing if self.listing.version().is_some() => {
-                if self.listing.page_done() {
-                    self.paged = now;
-                    return self.list(now);
+                match self.listing.page_done() {
+                    PageEnd::More => {
+                        self.paged = now;
+                        self.list(now)
+                    }
+                    PageEnd::Last => self.list_completed(now, random),
+                    PageEnd::NoProgress(why) => {
+                        // Asking for the same page would give the same.
+                        self.listing.snapshot_lost();
+                        self.failed(now, random, Failure::protocol(why))
+                    }
                 }
-                self.list_completed(now, random)
             }
             _ => self.failed(
                 now,

@@ -1,4 +1,5 @@
 mod machine;
 mod model;
+mod odd_answers;
 mod scenarios;
 mod server;

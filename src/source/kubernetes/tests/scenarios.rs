@@ -171,17 +171,17 @@ struct Seen {
     readiness: Vec<String>,
 }
 
-struct Run {
-    server: Server,
-    work: mpsc::Receiver<Work>,
-    metrics: Metrics,
-    health: Health,
+pub(super) struct Run {
+    pub(super) server: Server,
+    pub(super) work: mpsc::Receiver<Work>,
+    pub(super) metrics: Metrics,
+    pub(super) health: Health,
     shutdown: Shutdown,
     tracker: Tracker,
     source: tokio::task::JoinHandle<Result<(), super::super::super::SourceError>>,
 }
 
-fn start(script: Vec<Answer>, chunks: usize) -> Run {
+pub(super) fn start(script: Vec<Answer>, chunks: usize) -> Run {
     start_in(&[], script, chunks)
 }
 
@@ -212,7 +212,7 @@ fn start_from(tracker: Tracker, namespaces: &[&str], script: Vec<Answer>, chunks
     Run { server, work: workers.remove(0), metrics, health, shutdown, tracker, source }
 }
 
-fn texts(work: &Work) -> Vec<String> {
+pub(super) fn texts(work: &Work) -> Vec<String> {
     let chunk = &work.chunk;
     let text = |event: &crate::event::Event| {
         let (bytes, head) = (chunk.event_bytes(event), &event.head);

@@ -1,0 +1,83 @@
+//! What an answer is that should have been JSON and is not, for people: a proxy's or a login page
+//! stands in front of a server more often than the server is at fault.
+
+/// How much of a page is looked at.
+const LOOKED_AT_BYTES: usize = 4 << 10;
+/// Characters of a title, or of a text that is no page, that are shown.
+const SHOWN_CHARS: usize = 100;
+
+/// What such an answer is.
+pub(crate) fn not_json(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(LOOKED_AT_BYTES)]);
+    let text = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
+    if text.is_empty() {
+        return "an empty answer".to_owned();
+    }
+    if !text.starts_with('<') {
+        return format!("no JSON (`{}`)", shown(text));
+    }
+    match title(text) {
+        Some(title) => format!("an HTML page (`{title}`)"),
+        None => "an HTML page".to_owned(),
+    }
+}
+
+/// The same where it is a page; `None` for everything else.
+pub(crate) fn html_page(body: &[u8]) -> Option<String> {
+    is_html_page(body).then(|| not_json(body))
+}
+
+/// Whether it begins as a page does.
+pub(crate) fn is_html_page(body: &[u8]) -> bool {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start().starts_with(b"<")
+}
+
+/// What a page calls itself: its title, or its first heading.
+fn title(page: &str) -> Option<String> {
+    let lower = page.to_ascii_lowercase();
+    let inside = |tag: &str| {
+        let start = lower.find(&format!("<{tag}"))?;
+        let start = start + lower[start..].find('>')? + 1;
+        let end = start + lower[start..].find("</")?;
+        Some(shown(&page[start..end])).filter(|text| !text.is_empty())
+    };
+    inside("title").or_else(|| inside("h1"))
+}
+
+/// On one line, without control characters, and not too long.
+fn shown(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line = words.join(" ");
+    let line: String = line.chars().filter(|char| !char.is_control()).collect();
+    match line.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_called_a_page_with_its_title() {
+        let nginx =
+            b"\xef\xbb\xbf\r\n<html>\n<head><TITLE>502 Bad\n Gateway</TITLE></head>\n<body>";
+        assert_eq!(not_json(nginx), "an HTML page (`502 Bad Gateway`)");
+        assert_eq!(
+            not_json(b"<!DOCTYPE html><html><body><h1 class=x>Sign in</h1>"),
+            "an HTML page (`Sign in`)"
+        );
+        assert_eq!(not_json(b"<html>"), "an HTML page");
+        assert_eq!(html_page(b" <html>").as_deref(), Some("an HTML page"));
+        assert_eq!(html_page(b"{\"a\":\"<html>\"}"), None);
+    }
+
+    #[test]
+    fn what_is_no_page_is_shown_on_one_line_and_cut() {
+        assert_eq!(not_json(b" \n"), "an empty answer");
+        assert_eq!(not_json(b"upstream\n connect\x1b error"), "no JSON (`upstream connect error`)");
+        assert!(not_json(&[b'x'; 10_000]).chars().count() < 130);
+        assert!(not_json(&[b'<'; 10_000]).chars().count() < 130);
+    }
+}
