@@ -21,7 +21,7 @@ pub mod dead_letter {
 pub mod event {
     pub use crate::event::{
         Chunk, Document, DocumentIdentity, Documents, Edits, EncodeSettings, Event, EventView,
-        Head, Member, Origin, Original, Parsed, Scanner, Span, encode, parse, parse_rfc3339,
+        Field, Head, Member, Origin, Original, Parsed, Scanner, Span, encode, parse, parse_rfc3339,
     };
 }
 
@@ -103,7 +103,7 @@ pub mod stages {
     };
 }
 
-/// See `src/tls.rs`.
+/// See `src/tls/mod.rs`.
 pub mod tls {
     pub use crate::tls::install_crypto_provider;
 }

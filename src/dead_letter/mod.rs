@@ -191,6 +191,8 @@ impl DeadLetters {
             if failures == 0 {
                 tracing::error!("paused, and nothing is lost meanwhile: {error}");
             }
+            // First: who sees that it waits sees that it lives.
+            self.health.progress(task);
             // Every time: another thread may have had more luck with its own.
             self.health.set(PART, condition);
             self.wait(task, kept.wait(failures));

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::error::DeadLetterError;
-use super::folder::{self, file_name, look};
+use super::folder::{self, LINE_BYTES_MAX, file_name, look};
 use crate::folders::{Folder, LockError};
 
 /// A file that has reached this size is followed by a new one, so that what was dealt with can be
@@ -225,6 +225,10 @@ fn lock(folder: &Folder) -> Result<File, DeadLetterError> {
 /// Moves a last line without its line break into `FILE.torn`: nobody was told that it was written.
 fn cut_torn_line(folder: &Folder, name: &str, file: &mut File) -> io::Result<()> {
     let Some(whole) = crate::lines::whole_lines_bytes(file)? else { return Ok(()) };
+    if file.metadata()?.len() - whole > LINE_BYTES_MAX {
+        let text = "its last line is longer than weir writes one: move it away";
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+    }
     let mut torn = Vec::new();
     crate::lines::read_from(file, whole, &mut torn)?;
     let aside = folder::with_extension(name, "torn");

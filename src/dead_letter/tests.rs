@@ -300,6 +300,11 @@ fn a_file_that_is_larger_than_weir_writes_one_is_an_error_and_is_not_read_for_ev
     file.set_len(1 << 40).unwrap();
     let error = open(folder.path()).unwrap_err().to_string();
     assert!(error.contains("it is larger than weir writes one: move it away"), "{error}");
+    // Nor is a line that has no end.
+    file.set_len(65 << 20).unwrap();
+    let error = open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("its last line is longer than weir writes one"), "{error}");
+    assert!(!folder.path().join("00000001.torn").exists());
 }
 
 #[test]

@@ -51,8 +51,7 @@ pub(crate) use rewrite::rewrite;
 pub use span::Span;
 pub(crate) use time::Micros;
 pub use time::parse_rfc3339;
-pub use view::EventView;
-pub(crate) use view::Field;
+pub use view::{EventView, Field};
 pub(crate) use written::written_at;
 
 /// An event larger than this is not read into memory whole: it is skipped to its end and

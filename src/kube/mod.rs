@@ -24,6 +24,7 @@ pub use self::lease::LeaseSettings;
 use self::reload::Reloading;
 use crate::proxy::{ProxyError, VariableError};
 use crate::reload::Reload;
+use crate::tls::{Names, explain, tls_cause};
 
 /// Why there is no client. Nothing here is mended by trying again.
 #[derive(Debug, thiserror::Error)]
@@ -125,8 +126,24 @@ pub(crate) async fn client(reload: &Reload) -> Result<Client, ClientError> {
     Ok(Client::new(reloading, config.default_namespace))
 }
 
+/// What the settings of this client are called.
+const NAMES: Names = Names {
+    ca: "the kubeconfig's `certificate-authority`",
+    trusts_itself: false,
+    identity: "the kubeconfig's `client-certificate` and `client-key`",
+    host: "the kubeconfig's `server`, or `tls-server-name`",
+};
+
+/// What is wrong with TLS, if that is why there was no answer.
+pub(crate) fn tls_fault(error: &::kube::Error) -> Option<String> {
+    tls_cause(error).map(|cause| explain(cause, NAMES))
+}
+
 /// An error with what caused it: kube's own text often ends before the cause.
 pub(crate) fn with_causes(error: &::kube::Error) -> String {
+    if let Some(fault) = tls_fault(error) {
+        return format!("TLS failed: {fault}");
+    }
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -1,6 +1,7 @@
 //! What it means when a request failed as a whole. Pure.
 
 use http::StatusCode;
+use prometheus::IntCounterVec;
 
 use super::client::{Response, TransportError};
 use super::outcome::Refusal;
@@ -44,13 +45,20 @@ impl RequestError {
     }
 }
 
-/// The label of `weir_sink_requests_total{status}`.
-pub(crate) fn status_label(answer: &Result<Response, TransportError>) -> &'static str {
-    let status = match answer {
-        Ok(answer) => answer.status.as_u16(),
-        Err(error) => return error.label(),
+/// Counts a request in `weir_sink_requests_total{status}`, and each other way that it was tried.
+pub(crate) fn count(answer: &Result<Response, TransportError>, requests: &IntCounterVec) {
+    let label = match answer {
+        Ok(answer) => status_label(answer.status),
+        Err(error) => error.label(),
     };
-    match status {
+    requests.with_label_values(&[label]).inc();
+    for status in answer.iter().flat_map(|answer| &answer.refused) {
+        requests.with_label_values(&[status_label(*status)]).inc();
+    }
+}
+
+fn status_label(status: StatusCode) -> &'static str {
+    match status.as_u16() {
         200 => "200",
         400 => "400",
         401 => "401",
@@ -73,7 +81,7 @@ pub(crate) fn read_bulk(
     host: &str,
 ) -> Result<BulkAnswers, RequestError> {
     let answer = answer.map_err(transport_error)?;
-    if answer.status == StatusCode::OK {
+    if answer.status.is_success() {
         return response::parse_bulk(&answer.body, sent).map_err(|why| {
             RequestError::Outage(format!("{host} gave a response that cannot be used: {why}"))
         });
@@ -93,7 +101,7 @@ pub(crate) fn transport_error(error: TransportError) -> RequestError {
     }
 }
 
-/// What a status other than 200 means for the request as a whole.
+/// What a status other than 2xx means for the request as a whole.
 pub(crate) fn status_error(status: StatusCode, body: &[u8], host: &str) -> RequestError {
     let text = format!("{host} answers {}: {}", status.as_u16(), response::whole_error(body));
     match status.as_u16() {

@@ -7,7 +7,8 @@
 //!   what it means when a request failed as a whole. All three are pure.
 //! - [`BACKOFF`]: how long to wait before the next attempt.
 //!
-//! Constraint: nothing here retries. Whoever asks decides when to ask again.
+//! Constraint: nothing here asks again later. Whoever asks decides that; here a request that is
+//! refused is only tried another way at once (`client::routes`).
 
 mod authentication;
 mod client;
@@ -22,9 +23,7 @@ pub(crate) use self::client::{
     ANSWER_BYTES_MAX, Client, GZIP_BYTES_MIN, Request, Response, TransportError,
 };
 pub(crate) use self::error::Unavailable;
-pub(crate) use self::error::{
-    RequestError, read_bulk, status_error, status_label, transport_error,
-};
+pub(crate) use self::error::{RequestError, count, read_bulk, status_error, transport_error};
 pub(crate) use self::outcome::{Class, Pressure, Refusal, classify};
 pub(crate) use self::response::{
     Answer, BulkAnswers, ItemError, WholeError, bulk_filter_path, classify_whole, parse_bulk,

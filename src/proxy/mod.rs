@@ -14,8 +14,12 @@ use std::fmt;
 
 use base64::Engine;
 use http::{HeaderValue, Uri};
+use rustls::pki_types::ServerName;
 
 use self::exceptions::Exceptions;
+
+/// Longer schemes are none: `socks5h` has 7 characters.
+const SCHEME_MAX: usize = 10;
 
 /// A proxy to go through.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,7 +64,10 @@ impl Proxy {
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
         let scheme = scheme.to_ascii_lowercase();
         if !["http", "https"].contains(&scheme.as_str()) {
-            return Err(ProxyError::Scheme(scheme));
+            // Anything else may be half of a password with a `://` in it.
+            let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+            let is_known = scheme.len() <= SCHEME_MAX && scheme.bytes().all(is_scheme);
+            return Err(if is_known { ProxyError::Scheme(scheme) } else { ProxyError::NoUrl });
         }
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         // A password may hold an `@` that nobody has encoded: the last one is in front of the host.
@@ -92,6 +99,13 @@ impl Proxy {
     /// Whether it is spoken to by TLS.
     pub(crate) fn is_https(&self) -> bool {
         self.address.starts_with("https:")
+    }
+
+    /// What its certificate must be for, if it is spoken to by TLS.
+    pub(crate) fn tls_name(&self) -> Option<ServerName<'static>> {
+        let uri: Uri = self.address.parse().ok()?;
+        let name = uri.host()?.trim_matches(['[', ']']).to_owned();
+        ServerName::try_from(name).ok().filter(|_| self.is_https())
     }
 
     /// What its `Proxy-Authorization` says, if it needs one.

@@ -109,9 +109,21 @@ proptest! {
     }
 
     #[test]
-    fn what_is_shown_has_nothing_of_the_password(password in "[a-z%@:]{8,20}") {
-        if let Ok(proxy) = Proxy::parse(&format!("http://user:{password}@proxy:1")) {
-            prop_assert_eq!(proxy.to_string(), "http://***@proxy:1");
+    fn what_is_shown_has_nothing_of_the_password(
+        password in "[a-z%@:/?#]{8,20}",
+        scheme in prop::sample::select(vec!["http://", "socks5://", ""]),
+    ) {
+        match Proxy::parse(&format!("{scheme}user:{password}@proxy:1")) {
+            // What is before a slash is the host.
+            Ok(proxy) if password.contains(['/', '?', '#']) => {
+                prop_assert!(!proxy.to_string().contains("@proxy"));
+            }
+            Ok(proxy) => prop_assert_eq!(proxy.to_string(), "http://***@proxy:1"),
+            Err(error) => {
+                // A user in front of `://` looks like a scheme.
+                let schemes = ["socks5", "user"].map(|it| ProxyError::Scheme(it.into()));
+                prop_assert!(error == ProxyError::NoUrl || schemes.contains(&error), "{}", error);
+            }
         }
     }
 }

@@ -98,6 +98,8 @@ impl std::fmt::Display for IndexPattern {
     }
 }
 
+const DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
+
 /// The date placeholders there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DateFormat {
@@ -114,6 +116,21 @@ pub enum DateFormat {
 }
 
 impl DateFormat {
+    /// A number that two times (in µs since the epoch) share if their indices have the same name.
+    pub(crate) fn period(self, time: i64) -> i64 {
+        let date = || {
+            let time = jiff::Timestamp::from_microsecond(time).unwrap_or_default();
+            time.to_zoned(jiff::tz::TimeZone::UTC).date()
+        };
+        match self {
+            DateFormat::Day | DateFormat::DayWithDashes => time.div_euclid(DAY_MICROS),
+            DateFormat::Month | DateFormat::MonthWithDashes => {
+                i64::from(date().year()) * 12 + i64::from(date().month())
+            }
+            DateFormat::Year => i64::from(date().year()),
+        }
+    }
+
     /// As the configuration has it.
     pub(crate) fn placeholder(self) -> &'static str {
         match self {

@@ -2,7 +2,7 @@
 //!
 //! `make test` starts the servers that some need, and says where they are. `cargo test --test suite
 //! NAME` runs those with NAME in their path, such as `e2e::` or `cli::help::`; without servers:
-//! `allocations`, `cli`, `compile`, `dead_letter`, `folders`, `guests`, `imports`, `ledger`,
+//! `admin`, `allocations`, `cli`, `compile`, `dead_letter`, `folders`, `guests`, `imports`, `ledger`,
 //! `links`, `quota`, `readme` and `signals`.
 //!
 //! Tests run beside each other, as many as there are cores, so each has folders, a namespace and an
@@ -12,6 +12,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test that cannot be set up fails")]
 
+mod admin;
 mod allocations;
 mod cli;
 mod compile;

@@ -124,4 +124,6 @@ fn a_hangup_has_the_sinks_file_opened_again_and_ends_nothing() {
     assert_eq!(output.status.code(), Some(0), "{stderr}");
     assert!(stderr.contains("delivered=3 "), "{stderr}");
     assert_eq!(folder.read("out.1").lines().count(), 1);
+    // The second time for no other reason than the signal.
+    assert_eq!(stderr.matches("the sink's file is opened again").count(), 2, "{stderr}");
 }

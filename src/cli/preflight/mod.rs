@@ -97,13 +97,17 @@ fn look(references: &References, purpose: Purpose) -> Vec<Diagnostic> {
         .ca
         .as_ref()
         .and_then(|ca| tls::authorities(&ca.value).err().map(|error| ca.location.error(error)));
+    let proxy = references.sink.as_ref().and_then(|sink| {
+        let error = sink.value.connection()?.proxies().err()?;
+        Some(sink.location.error(error))
+    });
     let (source, streams) = match purpose {
         Purpose::Check => (files::source(references), None),
         Purpose::Run => (files::source(references), streams::of_process(references)),
         Purpose::Replay => (None, streams::of_process(references)),
     };
     let same = files::are_one(references).or(streams);
-    [password, authorization, ca, identity, source, files::sink(references), same]
+    [password, authorization, ca, identity, proxy, source, files::sink(references), same]
         .into_iter()
         .flatten()
         .collect()

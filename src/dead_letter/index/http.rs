@@ -68,7 +68,6 @@ impl HttpIndex {
         abort: &CancellationToken,
         request: Request,
     ) -> Result<Response, Unavailable> {
-        let host = self.client.host().to_owned();
         let answer = self.runtime.block_on(async {
             tokio::select! {
                 biased;
@@ -86,11 +85,11 @@ impl HttpIndex {
                     tracing::warn!("{error}; going on with the previous ones");
                 }
             }
-            429 | 500..=599 => self.client.rotate(&host),
+            429 | 500..=599 => self.client.rotate(&answer.host),
             300..=399 => {}
             _ => return Ok(answer),
         }
-        Err(status_error(answer.status, &answer.body, &host).into_unavailable())
+        Err(status_error(answer.status, &answer.body, &answer.host).into_unavailable())
     }
 
     fn search(&self, body: &serde_json::Value, bytes_max: usize) -> Result<Response, Unavailable> {
@@ -139,7 +138,7 @@ impl HttpIndex {
         let request = Request::bulk(&bulk_filter_path(false), body);
         let answer = self.ask_until(abort, request)?;
         match answer.status {
-            StatusCode::OK => {}
+            status if status.is_success() => {}
             StatusCode::PAYLOAD_TOO_LARGE => {
                 return Err(BulkError::TooLarge(self.refused(&answer, RIGHT_TO_WRITE)));
             }

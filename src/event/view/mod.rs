@@ -45,7 +45,7 @@ impl<'a> EventView<'a> {
 
     /// A member of the head as decoded text; `""` when absent, null or no string. Borrowed unless
     /// it has escapes.
-    pub(crate) fn text(&self, field: Field) -> Cow<'a, str> {
+    pub fn text(&self, field: Field) -> Cow<'a, str> {
         trusted::decode(self.content(field))
     }
 
@@ -247,7 +247,7 @@ pub(super) fn time_at(of: Original<'_>, span: Span) -> Option<(Cow<'_, [u8]>, Mi
 
 /// The string members that getters and `match` name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Field {
+pub enum Field {
     /// `/type`
     Type,
     /// `/reason`

@@ -27,6 +27,7 @@ use super::{ClientError, ConfigOrigin};
 use crate::blocking::blocking;
 use crate::files::Watched;
 use crate::reload::{Reload, Reloads};
+use crate::tls::tls_cause;
 
 /// A client is made again at most this often, and its files are looked at as often: a server that
 /// refuses every request does not have the plugin asked for each.
@@ -149,20 +150,10 @@ async fn make(origin: ConfigOrigin) -> Result<(Made, Loaded), ClientError> {
 
 /// Whether new credentials may help where no answer came.
 fn is_about_certificates(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        // An io::Error passes over the error that it wraps when asked for its source.
-        let inner = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
-        let inner = inner.map(|inner| inner as &(dyn Error + 'static));
-        if let Some(error) = inner.unwrap_or(error).downcast_ref::<rustls::Error>() {
-            return matches!(
-                error,
-                rustls::Error::AlertReceived(_) | rustls::Error::InvalidCertificate(_)
-            );
-        }
-        next = inner.or_else(|| error.source());
-    }
-    false
+    matches!(
+        tls_cause(error),
+        Some(rustls::Error::AlertReceived(_) | rustls::Error::InvalidCertificate(_))
+    )
 }
 
 impl Service<Request<Body>> for Reloading {

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use reqwest::{Identity, Proxy as HttpProxy, Url};
+use reqwest::{Proxy as HttpProxy, Url};
 
 use super::transport::{REQUEST_TIMEOUT, innermost};
 use crate::files::Watched;
 use crate::opensearch::settings::{ClientError, Settings};
 use crate::proxy::Proxy;
+use crate::tls;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Idle connections are closed before load balancers do it silently (60 s are usual).
@@ -62,9 +63,17 @@ impl Connection {
     /// one changes.
     pub(super) fn reread(&self) -> Result<(), ClientError> {
         let files = self.made.lock().files.clone();
-        if !files.have_changed() {
-            return Ok(());
-        }
+        if files.have_changed() { self.read_again() } else { Ok(()) }
+    }
+
+    /// Reads the files again. Blocks this thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::reread`].
+    pub(super) fn read_again(&self) -> Result<(), ClientError> {
+        // Before they are read: one that changes meanwhile has changed.
+        let files = Made::files_of(&self.settings);
         let made = Made::of(&self.settings);
         let mut current = self.made.lock();
         match made {
@@ -73,7 +82,7 @@ impl Connection {
                 Ok(())
             }
             Err(error) => {
-                current.files = Made::files_of(&self.settings);
+                current.files = files;
                 Err(error)
             }
         }
@@ -93,17 +102,15 @@ impl Made {
             .tcp_nodelay(true)
             // What the environment says is read as the rest of weir reads it.
             .no_proxy();
-        if let Some(path) = &settings.ca {
-            let certificates = crate::tls::authorities(path)?;
-            let certificates = certificates.iter().map(|der| reqwest::Certificate::from_der(der));
-            let certificates = certificates.collect::<Result<Vec<_>, _>>();
-            builder = builder.tls_certs_only(certificates.map_err(wrong)?);
-        }
-        if let Some((certificate, key)) = &settings.identity {
-            let pem = crate::tls::identity(certificate, key)?;
-            builder = builder.identity(Identity::from_pem(&pem).map_err(wrong)?);
-        }
-        for (host, proxy) in settings.proxies()? {
+        let trusted = settings.ca.as_deref().map(tls::authorities).transpose()?;
+        let identity = settings.identity.as_ref();
+        let identity = identity.map(|(certificate, key)| tls::identity(certificate, key));
+        let proxies = settings.proxies()?;
+        let https = proxies.iter().filter_map(|(_, proxy)| proxy.tls_name()).collect();
+        let tls = tls::client_config(trusted, identity.transpose()?, https)
+            .map_err(|error| ClientError::Http(error.to_string()))?;
+        builder = builder.tls_backend_preconfigured(tls);
+        for (host, proxy) in proxies {
             builder = builder.proxy(only_for(host, &proxy)?);
         }
         let http = builder.build().map_err(wrong)?;

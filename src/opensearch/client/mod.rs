@@ -4,21 +4,22 @@
 //! not OpenSearch.
 
 mod connection;
+mod encoding;
+mod exchange;
+mod routes;
 mod transport;
 
-use std::io::Write;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use flate2::write::GzEncoder;
-use http::{Method, StatusCode, header};
+use bytes::Bytes;
+use http::{Method, StatusCode};
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use self::connection::Connection;
+use self::exchange::exchange;
+use self::routes::{Notice, PLAIN_FOR, Routes, is_refusal};
 pub(crate) use self::transport::TransportError;
-use self::transport::transport_error;
 use super::authentication::Authentication;
 use super::settings::{ClientError, Compression, Settings, is_loopback};
-use crate::blocking::blocking;
 use crate::reload::{Reload, Reloads};
 
 /// What the answer to a small question has at most, unless it is made with another bound.
@@ -29,8 +30,6 @@ const BULK_ANSWER_BYTES: usize = 64 << 10;
 const BULK_ANSWER_SHARE: usize = 16;
 /// No answer may have more.
 pub(crate) const ANSWER_BYTES_MAX: usize = 32 << 20;
-/// What is read of an answer that is no success: it is shown, and no more.
-const REFUSAL_BYTES_MAX: usize = 64 << 10;
 /// Smaller bodies are not worth compressing.
 pub(crate) const GZIP_BYTES_MIN: usize = 1 << 10;
 
@@ -42,7 +41,7 @@ pub(crate) struct Request {
     pub(crate) path: String,
     pub(crate) content_type: &'static str,
     /// May be empty.
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Bytes,
     /// A longer answer is none.
     pub(crate) answer_bytes_max: usize,
 }
@@ -54,7 +53,7 @@ impl Request {
             method,
             path: path.into(),
             content_type: "application/json",
-            body,
+            body: body.into(),
             answer_bytes_max: ANSWER_BYTES,
         }
     }
@@ -71,29 +70,32 @@ impl Request {
             method: Method::POST,
             path: format!("/_bulk?filter_path={filter_path}"),
             content_type: "application/x-ndjson",
-            body,
+            body: body.into(),
             answer_bytes_max: answer_bytes_max.min(ANSWER_BYTES_MAX),
         }
     }
 }
 
 /// An answer, whatever its status.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) body: Vec<u8>,
+    /// The node that gave it.
+    pub(crate) host: String,
     /// Whether the request's body was compressed.
     pub(crate) was_compressed: bool,
+    /// What other ways of the same request were answered.
+    pub(crate) refused: Vec<StatusCode>,
 }
 
 /// One cluster.
 #[derive(Debug)]
 pub(crate) struct Client {
     connection: Connection,
-    compression: Compression,
     reloads: Mutex<Reloads>,
     hosts: Vec<Host>,
-    current: AtomicUsize,
+    routes: Mutex<Routes>,
     authentication: Option<Authentication>,
 }
 
@@ -115,37 +117,38 @@ impl Client {
         let hosts =
             settings.hosts.iter().map(|url| Host::new(url)).collect::<Result<Vec<_>, _>>()?;
         let authentication = Authentication::new(settings)?;
-        let (compression, current) = (settings.compression, AtomicUsize::new(0));
-        Ok(Client { connection, compression, reloads, hosts, current, authentication })
+        let is_gzip = settings.compression == Compression::Gzip;
+        let routes = Mutex::new(Routes::new(hosts.iter().map(|host| is_gzip && !host.is_local)));
+        Ok(Client { connection, reloads, hosts, routes, authentication })
     }
 
     /// The node that is asked now, for people.
     pub(crate) fn host(&self) -> &str {
-        &self.current_host().1.url
-    }
-
-    fn current_host(&self) -> (usize, &Host) {
-        let at = self.current.load(Ordering::Relaxed) % self.hosts.len();
-        (at, &self.hosts[at])
+        &self.hosts[self.routes.lock().current()].url
     }
 
     /// Asks the next node from now on, unless somebody else has moved on from this one already.
     pub(crate) fn rotate(&self, from: &str) {
-        let (at, host) = self.current_host();
-        if host.url == from {
-            let next = (at + 1) % self.hosts.len();
-            let _ = self.current.compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed);
+        let mut routes = self.routes.lock();
+        let at = routes.current();
+        if self.hosts[at].url == from {
+            routes.rotate(at);
         }
     }
 
     /// Reads the credentials again, because they were refused.
     pub(crate) fn reread_credentials(&self) -> Result<(), ClientError> {
-        self.connection.reread()?;
-        self.authentication.as_ref().map_or(Ok(()), Authentication::reread)
+        let certificates = self.connection.reread();
+        let secret = self.authentication.as_ref().map_or(Ok(()), Authentication::reread);
+        certificates.and(secret)
     }
 
-    fn is_compressed(&self, host: &Host, bytes: usize) -> bool {
-        self.compression == Compression::Gzip && !host.is_local && bytes >= GZIP_BYTES_MIN
+    /// Reads everything again, because somebody asks for it.
+    fn read_again(&self) {
+        let secret = self.authentication.as_ref().map_or(Ok(()), Authentication::reread);
+        for error in [self.connection.read_again().err(), secret.err()].into_iter().flatten() {
+            tracing::error!("{error}; going on with what was read before");
+        }
     }
 
     /// A few calls of the system, every ten seconds: they need no thread of their own.
@@ -155,63 +158,74 @@ impl Client {
         }
     }
 
-    /// One request to the current node; after a failure to reach it, the next one goes to the next
-    /// node.
+    /// One request to the current node. What is refused as a whole is tried [other ways](routes);
+    /// after a failure to reach a node, the next request goes to the next one.
     pub(crate) async fn send(&self, request: Request) -> Result<Response, TransportError> {
-        let Request { method, path, content_type, body, answer_bytes_max } = request;
-        if self.reloads.lock().is_due()
-            && let Err(error) = self.reread_credentials()
-        {
-            tracing::error!("{error}; going on with what was read before");
-        }
-        let (_, host) = self.current_host();
-        if self.connection.is_due() {
+        if self.reloads.lock().is_due() {
+            self.read_again();
+        } else if self.connection.is_due() {
             self.look_at_files();
         }
-        let url = format!("{}{path}", host.url);
-        let mut request = self.connection.http().request(method, url);
-        if let Some(authentication) = &self.authentication {
-            request = authentication.apply(request);
-        }
-        let is_compressed = self.is_compressed(host, body.len());
-        if !body.is_empty() {
-            request = request.header(header::CONTENT_TYPE, content_type);
-            if is_compressed {
-                let body = blocking(move || gzip(&body)).await;
-                request = request.header(header::CONTENT_ENCODING, "gzip").body(body);
-            } else {
-                request = request.body(body);
-            }
-        }
-        let answer = async {
-            let mut response = request.send().await?;
-            let status = response.status();
-            let bytes_max = if status.is_success() { answer_bytes_max } else { REFUSAL_BYTES_MAX };
-            let mut body = Vec::new();
-            while let Some(bytes) = response.chunk().await? {
-                if body.len() + bytes.len() > bytes_max {
-                    if status.is_success() {
-                        return Ok(None);
+        let is_compressible = request.body.len() >= GZIP_BYTES_MIN;
+        let (mut trip, mut route) =
+            self.routes.lock().begin(&request.path, is_compressible, Instant::now());
+        let mut refused: Vec<Response> = Vec::new();
+        loop {
+            let host = &self.hosts[route.host];
+            let http = self.connection.http();
+            let mut answer =
+                match exchange(&http, &request, host, route, self.authentication.as_ref()).await {
+                    Ok(answer) => answer,
+                    Err(error) => {
+                        self.rotate(&host.url);
+                        return Err(error);
                     }
-                    body.extend_from_slice(&bytes[..bytes_max - body.len()]);
-                    break;
+                };
+            if is_refusal(answer.status, &answer.body) {
+                let next = self.routes.lock().refused(&mut trip, route, answer.status);
+                refused.push(answer);
+                match next {
+                    Some(next) => route = next,
+                    // The first way is the one that the others were compared with.
+                    None => {
+                        let mut first = refused.remove(0);
+                        first.refused = refused.iter().map(|other| other.status).collect();
+                        return Ok(first);
+                    }
                 }
-                body.extend_from_slice(&bytes);
+                continue;
             }
-            Ok(Some(Response { status, body, was_compressed: is_compressed }))
-        };
-        let failed = match answer.await {
-            Ok(Some(response)) => return Ok(response),
-            Ok(None) => {
-                TransportError::TooLong { host: host.url.clone(), bytes_max: answer_bytes_max }
+            if answer.status.is_success() {
+                let notice = self.routes.lock().passed(&trip, route);
+                self.tell(notice);
             }
-            Err(error) => {
-                let error: reqwest::Error = error;
-                transport_error(&host.url, &error)
+            answer.refused = refused.iter().map(|other| other.status).collect();
+            return Ok(answer);
+        }
+    }
+
+    fn tell(&self, notice: Option<Notice>) {
+        let url = |host: usize| &self.hosts[host].url;
+        match notice {
+            Some(Notice::RefusesGzip { host, status }) => tracing::warn!(
+                "{} answers {} to a compressed request, and takes it uncompressed: requests are \
+                 not compressed any more, which is tried again every {} minutes. If it stays so, \
+                 set sink.compression to \"none\"",
+                url(host),
+                status.as_u16(),
+                PLAIN_FOR.as_secs() / 60
+            ),
+            Some(Notice::TakesGzip { host }) => {
+                tracing::info!("{} takes compressed requests again", url(host));
             }
-        };
-        self.rotate(&host.url);
-        Err(failed)
+            Some(Notice::Moved { from, to, status }) => tracing::warn!(
+                "{} answers {} to a request that {} takes: going on with that one",
+                url(from),
+                status.as_u16(),
+                url(to)
+            ),
+            None => {}
+        }
     }
 }
 
@@ -221,14 +235,6 @@ impl Host {
         url.parse::<http::Uri>().map_err(wrong)?;
         Ok(Host { url: url.trim_end_matches('/').to_owned(), is_local: is_loopback(url) })
     }
-}
-
-/// Level 1: events are so repetitive that more saves little.
-fn gzip(body: &[u8]) -> Vec<u8> {
-    let mut out = GzEncoder::new(Vec::with_capacity(body.len() / 6), flate2::Compression::fast());
-    // Writing to memory does not fail.
-    let _ = out.write_all(body);
-    out.finish().unwrap_or_default()
 }
 
 #[cfg(test)]

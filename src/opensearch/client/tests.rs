@@ -1,6 +1,6 @@
 //! TLS as it goes wrong, and what people are told.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -70,18 +70,91 @@ impl Ca {
             }
         };
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-        let config = config.with_single_cert(vec![certificate.der().clone()], key.into()).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("https://{}", listener.local_addr().unwrap());
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let connection = rustls::ServerConnection::new(Arc::new(config.clone())).unwrap();
-                // The client may refuse: it is the one that is tested.
-                let _ = hello(rustls::StreamOwned::new(connection, stream));
-            }
-        });
-        url
+        greet(config.with_single_cert(vec![certificate.der().clone()], key.into()).unwrap())
     }
+}
+
+/// A server that answers each connection's first request with `hello`.
+fn greet(config: rustls::ServerConfig) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let config = Arc::new(config);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let connection = rustls::ServerConnection::new(config.clone()).unwrap();
+            // The client may refuse: it is the one that is tested.
+            let _ = hello(rustls::StreamOwned::new(connection, stream));
+        }
+    });
+    url
+}
+
+/// A server with a certificate that it signed itself, as `openssl req -x509` makes them (with
+/// `CA:TRUE`), and the file with it.
+fn self_signed(params: CertificateParams, folder: &tempfile::TempDir) -> (String, PathBuf) {
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let path = folder.path().join("self.pem");
+    std::fs::write(&path, certificate.pem()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider);
+    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+    let config = config.with_single_cert(vec![certificate.der().clone()], key.into()).unwrap();
+    (greet(config), path)
+}
+
+fn params(names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params
+}
+
+#[tokio::test]
+async fn a_certificate_that_signed_itself_is_trusted_when_the_ca_file_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (url, path) = self_signed(params(&["127.0.0.1"]), &folder);
+    assert_eq!(get(&url, Some(path)).await.unwrap(), "hello");
+    let mut plain = params(&["127.0.0.1"]);
+    plain.is_ca = IsCa::NoCa;
+    let (url, path) = self_signed(plain, &folder);
+    assert_eq!(get(&url, Some(path)).await.unwrap(), "hello");
+}
+
+#[tokio::test]
+async fn a_certificate_that_signed_itself_is_refused_for_what_any_other_is_refused_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = async |params: CertificateParams| {
+        let (url, path) = self_signed(params, &folder);
+        get(&url, Some(path)).await.unwrap_err()
+    };
+    let other = said(params(&["opensearch.example"])).await;
+    assert!(other.contains("is for another name: use a name of it in sink.hosts"), "{other}");
+    let mut expired = params(&["127.0.0.1"]);
+    expired.not_after = rcgen::date_time_ymd(2020, 2, 1);
+    let expired = said(expired).await;
+    assert!(expired.contains("has expired: renew it there"), "{expired}");
+    insta::assert_snapshot!(said(params(&[])).await, @"TLS to https://HOST failed: the server's certificate names no host (subjectAltName), and what its subject says does not count: `openssl req -x509 -newkey rsa:2048 -nodes -days 365 -keyout key.pem -out cert.pem -subj /CN=NAME -addext subjectAltName=DNS:NAME -addext basicConstraints=critical,CA:FALSE`, NAME being the host's, makes one that can be trusted");
+    // Another one with the same names, by somebody else.
+    let (url, _) = self_signed(params(&["127.0.0.1"]), &folder);
+    let stranger = tempfile::tempdir().unwrap();
+    let (_, path) = self_signed(params(&["127.0.0.1"]), &stranger);
+    insta::assert_snapshot!(get(&url, Some(path)).await.unwrap_err(), @"TLS to https://HOST failed: the server shows a certificate that is an authority's (CA:TRUE), and not one that sink.ca has: set sink.ca to a PEM file with this very certificate, if you trust it");
+}
+
+#[tokio::test]
+async fn a_server_that_wants_a_client_certificate_says_so() {
+    let (ca, clients, others) = (Ca::new(), Ca::new(), Ca::new());
+    let url = ca.server_for("127.0.0.1", false, Some(&clients));
+    let said = async |identity| {
+        let settings = Settings { identity, ..settings(&url, Some(ca.path())) };
+        let client = Client::new(&settings, &Reload::default()).unwrap();
+        let answer = client.send(Request::json(Method::GET, "/", Vec::new())).await;
+        answer.unwrap_err().to_string().replace(&url, "https://HOST")
+    };
+    insta::assert_snapshot!(said(None).await, @"TLS to https://HOST failed: the server asks for a client certificate: set sink.certificate and sink.key");
+    insta::assert_snapshot!(said(Some(others.client())).await, @"TLS to https://HOST failed: the server does not accept the client's certificate (DecryptError): see sink.certificate and sink.key");
 }
 
 fn hello(
@@ -268,7 +341,7 @@ async fn https_to_a_port_that_speaks_http_is_explained() {
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         }
     });
-    insta::assert_snapshot!(get(&url, None).await.unwrap_err(), @"TLS to https://HOST failed: received corrupt message of type InvalidContentType: is it an https port?");
+    insta::assert_snapshot!(get(&url, None).await.unwrap_err(), @"TLS to https://HOST failed: what answers does not speak TLS (received corrupt message of type InvalidContentType): is it an https port?");
 }
 
 #[tokio::test]
@@ -357,18 +430,120 @@ fn bodies_are_compressed_unless_the_server_is_on_this_machine() {
             && is_local("http://[::1]:9200/x")
     );
     assert!(!is_local("https://opensearch.example:9200") && !is_local("http://10.0.0.1"));
-    let body = b"{\"create\":{}}\n".repeat(1000);
-    let is_compressed = |compression| {
-        let settings = Settings { compression, ..settings("http://10.0.0.1:1", None) };
+    let is_compressed = |compression, url: &str| {
+        let settings = Settings { compression, ..settings(url, None) };
         let client = Client::new(&settings, &Reload::default()).unwrap();
-        client.is_compressed(&client.hosts[0], body.len())
+        let (_, route) = client.routes.lock().begin("/", true, Instant::now());
+        route.is_compressed
     };
-    assert!(is_compressed(Compression::Gzip) && !is_compressed(Compression::None));
-    let packed = gzip(&body);
-    assert!(packed.len() < body.len() / 20);
-    let mut unpacked = Vec::new();
-    flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut unpacked).unwrap();
-    assert_eq!(unpacked, body);
+    assert!(is_compressed(Compression::Gzip, "http://10.0.0.1:1"));
+    assert!(!is_compressed(Compression::None, "http://10.0.0.1:1"));
+    assert!(!is_compressed(Compression::Gzip, "http://127.0.0.1:1"));
+}
+
+/// What a gateway saw of a request: the URL, whether the body was compressed, and its length.
+type Seen = (String, bool, usize);
+
+/// A proxy to hosts that are not on this machine, which answers each request itself. Answers its
+/// address, and what it was asked.
+fn gateway(
+    answer: impl Fn(&Seen) -> Vec<u8> + Send + 'static,
+) -> (ProxySetting, std::sync::mpsc::Receiver<Seen>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, seen) = std::sync::mpsc::sync_channel(64);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let (mut request, mut chunk) = (Vec::new(), [0; 4096]);
+            let saw = loop {
+                let count = stream.read(&mut chunk).unwrap();
+                request.extend_from_slice(&chunk[..count]);
+                let text = String::from_utf8_lossy(&request).to_ascii_lowercase();
+                let Some((head, _)) = text.split_once("\r\n\r\n") else { continue };
+                let length = head.split_once("content-length: ").map_or("0", |(_, rest)| rest);
+                let length: usize = length.lines().next().unwrap().parse().unwrap();
+                if request.len() >= head.len() + 4 + length {
+                    let url = head.split(' ').nth(1).unwrap().to_owned();
+                    break (url, head.contains("content-encoding: gzip"), length);
+                }
+            };
+            stream.write_all(&answer(&saw)).unwrap();
+            sender.send(saw).unwrap();
+        }
+    });
+    (ProxySetting::parse(&proxy).unwrap(), seen)
+}
+
+fn plainly(status: u16, body: &str) -> Vec<u8> {
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close");
+    format!("{head}\r\n\r\n{body}").into_bytes()
+}
+
+fn through(proxy: ProxySetting, hosts: &[&str]) -> Client {
+    let hosts = hosts.iter().map(|host| format!("http://{host}.invalid")).collect();
+    let settings = Settings { hosts, proxy, ..Settings::default() };
+    Client::new(&settings, &Reload::default()).unwrap()
+}
+
+#[tokio::test]
+async fn a_body_that_is_refused_compressed_is_sent_uncompressed() {
+    let (proxy, seen) = gateway(|(_, is_compressed, _)| match is_compressed {
+        true => plainly(415, "no gzip here"),
+        false => plainly(201, "{}"),
+    });
+    let client = through(proxy, &["a"]);
+    let large = Request::bulk("x", b"{}\n".repeat(1000));
+    for _ in 0..2 {
+        let answer = client.send(large.clone()).await.unwrap();
+        assert_eq!((answer.status.as_u16(), answer.was_compressed), (201, false));
+    }
+    let forms: Vec<bool> = seen.try_iter().map(|(_, is_compressed, _)| is_compressed).collect();
+    assert_eq!(forms, [true, false, false], "it is not tried again at once");
+}
+
+#[tokio::test]
+async fn a_request_that_one_node_refuses_is_taken_by_another_which_is_asked_from_then_on() {
+    let (proxy, seen) = gateway(|(url, ..)| match url.starts_with("http://a.") {
+        true => plainly(403, "<html>Forbidden</html>"),
+        false => plainly(200, "{}"),
+    });
+    let client = through(proxy, &["a", "b"]);
+    for statuses in [vec![StatusCode::FORBIDDEN], vec![]] {
+        let answer = client.send(Request::bulk("x", b"{}\n".to_vec())).await.unwrap();
+        assert_eq!((answer.host.as_str(), answer.refused), ("http://b.invalid", statuses));
+    }
+    assert_eq!((seen.try_iter().count(), client.host()), (3, "http://b.invalid"));
+}
+
+#[tokio::test]
+async fn of_a_request_that_all_refuse_the_first_answer_counts() {
+    let (proxy, seen) = gateway(|(url, ..)| match url.starts_with("http://a.") {
+        true => plainly(400, "first"),
+        false => plainly(403, "second"),
+    });
+    let client = through(proxy, &["a", "b"]);
+    let answer = client.send(Request::bulk("x", b"{}\n".repeat(1000))).await.unwrap();
+    assert_eq!((answer.status.as_u16(), answer.was_compressed), (400, true));
+    let others = [StatusCode::BAD_REQUEST, StatusCode::FORBIDDEN, StatusCode::FORBIDDEN];
+    assert_eq!(answer.refused, others);
+    assert_eq!((answer.body.as_slice(), seen.try_iter().count()), (&b"first"[..], 4));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_compressed_is_read_and_bounded() {
+    let (proxy, _seen) = gateway(|(url, ..)| {
+        let bytes = if url.ends_with("/bomb") { 2 << 20 } else { 5 };
+        let body = super::encoding::gzip(&vec![b'x'; bytes]);
+        let length = body.len();
+        let head =
+            format!("content-encoding: gzip\r\ncontent-length: {length}\r\nconnection: close");
+        [format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n").into_bytes(), body].concat()
+    });
+    let client = through(proxy, &["a"]);
+    let ask = async |path| client.send(Request::json(Method::GET, path, Vec::new())).await;
+    assert_eq!(ask("/").await.unwrap().body, b"xxxxx");
+    assert!(matches!(ask("/bomb").await.unwrap_err(), TransportError::TooLong { .. }));
 }
 
 #[test]
@@ -407,7 +582,11 @@ async fn an_answer_that_is_too_long_is_not_held() {
     let url = talkative(200, ANSWER_BYTES + 1);
     insta::assert_snapshot!(get(&url, None).await.unwrap_err().replace(&url, "http://HOST"), @"https://HOST answers with more than the 1048576 bytes that such an answer can have; is there a proxy before OpenSearch?");
     let refused = get(&talkative(503, 3 << 20), None).await.unwrap();
-    assert_eq!(refused.len(), REFUSAL_BYTES_MAX, "of a refusal the beginning is enough");
+    assert_eq!(
+        refused.len(),
+        super::exchange::REFUSAL_BYTES_MAX,
+        "of a refusal the beginning is enough"
+    );
 }
 
 #[test]

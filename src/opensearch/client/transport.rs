@@ -3,11 +3,18 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use rustls::CertificateError;
+use crate::tls::{Names, explain, tls_cause};
 
 /// From sending a request to the end of its answer. What takes longer counts as not done (and may
 /// have been).
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+const NAMES: Names = Names {
+    ca: "sink.ca",
+    trusts_itself: true,
+    identity: "sink.certificate and sink.key",
+    host: "sink.hosts",
+};
 
 /// Why there was no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,8 +49,8 @@ impl TransportError {
 
 pub(super) fn transport_error(host: &str, error: &reqwest::Error) -> TransportError {
     let host = host.to_owned();
-    if let Some(detail) = tls_detail(error) {
-        return TransportError::Tls { host, detail };
+    if let Some(cause) = tls_cause(error) {
+        return TransportError::Tls { host, detail: explain(cause, NAMES) };
     }
     let detail = innermost(error);
     if error.is_connect() {
@@ -72,45 +79,4 @@ pub(super) fn innermost(error: &reqwest::Error) -> String {
         next = cause.source();
     }
     text
-}
-
-/// What is wrong with TLS, and what to do, if that is what is wrong.
-fn tls_detail(error: &reqwest::Error) -> Option<String> {
-    let mut next: Option<&(dyn std::error::Error + 'static)> = error.source();
-    while let Some(cause) = next {
-        // An io::Error passes over the error that it wraps when asked for its source.
-        let inner = cause.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
-        let inner = inner.map(|inner| inner as &(dyn std::error::Error + 'static));
-        if let Some(error) = inner.unwrap_or(cause).downcast_ref::<rustls::Error>() {
-            return Some(tls_text(error));
-        }
-        next = inner.or_else(|| cause.source());
-    }
-    None
-}
-
-fn tls_text(error: &rustls::Error) -> String {
-    let rustls::Error::InvalidCertificate(fault) = error else {
-        return format!("{error}: is it an https port?");
-    };
-    match fault {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            format!("the server's certificate has expired: renew it there ({fault})")
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            format!("the server's certificate is not valid yet: are both clocks right? ({fault})")
-        }
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "the server's certificate is signed by an authority that is not trusted: set sink.ca \
-             to a PEM file with that authority's certificate"
-                .to_owned()
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            format!(
-                "the server's certificate is for another name: use a name of it in sink.hosts \
-                 ({fault})"
-            )
-        }
-        other => format!("the server's certificate is refused: {other}"),
-    }
 }

@@ -14,7 +14,7 @@
 //! once: what was written and not settled is written again.)
 
 use crate::process::Process;
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -100,12 +100,13 @@ impl Output {
         let file = match &target {
             Target::File(path) => {
                 let failed = |error| SinkError::File { path: path.clone(), error };
-                let file = make(path, MODE).map_err(failed)?;
-                may_move = file.metadata().map_err(failed)?.is_file();
-                if may_move {
-                    take_over(path, &file)?;
+                loop {
+                    let file = make(path, MODE).map_err(failed)?;
+                    may_move = file.metadata().map_err(failed)?.is_file();
+                    if !may_move || take_over(path, &file)? {
+                        break file;
+                    }
                 }
-                file
             }
             // Not `Stdout` itself, which would copy and search every byte for line breaks.
             Target::Stdout => {
@@ -129,7 +130,7 @@ impl Output {
 
     fn was_moved(&self, path: &Path) -> bool {
         match (std::fs::metadata(path), self.file.metadata()) {
-            (Ok(there), Ok(here)) => (there.dev(), there.ino()) != (here.dev(), here.ino()),
+            (Ok(there), Ok(here)) => !is_same(&there, &here),
             _ => true,
         }
     }
@@ -188,8 +189,13 @@ fn make(path: &Path, mode: u32) -> io::Result<File> {
     }
 }
 
-/// Makes the file ours, and cuts off the line that a crash tore.
-fn take_over(path: &Path, file: &File) -> Result<(), SinkError> {
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Makes the file ours, and cuts off the line that a crash tore. `false`: its name leads to another
+/// one by now.
+fn take_over(path: &Path, file: &File) -> Result<bool, SinkError> {
     let failed = |error| SinkError::File { path: path.to_owned(), error };
     match flock(file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
@@ -197,6 +203,9 @@ fn take_over(path: &Path, file: &File) -> Result<(), SinkError> {
         Err(error) => return Err(failed(error.into())),
     }
     let reader = File::open(path).map_err(failed)?;
+    if !is_same(&reader.metadata().map_err(failed)?, &file.metadata().map_err(failed)?) {
+        return Ok(false);
+    }
     if let Some(whole) = crate::lines::whole_lines_bytes(&reader).map_err(failed)? {
         let mut first = [0];
         reader.read_exact_at(&mut first, whole).map_err(failed)?;
@@ -211,7 +220,7 @@ fn take_over(path: &Path, file: &File) -> Result<(), SinkError> {
             "the file's last line was incomplete, torn by a crash of whoever wrote it: cut off"
         );
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Writes each document and a line break. Documents that lie side by side, a line break between

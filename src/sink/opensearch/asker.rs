@@ -4,7 +4,7 @@ use http::Method;
 use prometheus::IntCounterVec;
 
 use crate::opensearch::{
-    Client, Request, Response, Unavailable, status_error, status_label, transport_error,
+    Client, Request, Response, Unavailable, count, status_error, transport_error,
 };
 use crate::sink::error::SinkError;
 
@@ -38,16 +38,15 @@ impl Asker<'_> {
     /// One request. An outage, or a refusal of the user as such, is an error; everything else is an
     /// answer.
     pub(super) async fn send(&self, request: Request) -> Result<Response, AskError> {
-        let host = self.client.host().to_owned();
         let answer = self.client.send(request).await;
-        self.requests.with_label_values(&[status_label(&answer)]).inc();
+        count(&answer, self.requests);
         let answer = answer
             .map_err(|error| AskError::Unavailable(transport_error(error).into_unavailable()))?;
-        let why = || status_error(answer.status, &answer.body, &host).into_unavailable();
+        let why = || status_error(answer.status, &answer.body, &answer.host).into_unavailable();
         match answer.status.as_u16() {
             401 => Err(AskError::Unauthorized(why())),
             300..=399 | 429 | 500..=599 => {
-                self.client.rotate(&host);
+                self.client.rotate(&answer.host);
                 Err(AskError::Unavailable(why()))
             }
             _ => Ok(answer),

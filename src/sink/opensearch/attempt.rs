@@ -280,7 +280,7 @@ mod tests {
     fn answer(attempt: Attempt, status: u16, body: &Value) -> Progress {
         let status = StatusCode::from_u16(status).unwrap();
         attempt.answered(
-            Ok(Response { status, body: body.to_string().into_bytes(), was_compressed: false }),
+            Ok(Response { status, body: body.to_string().into_bytes(), ..Response::default() }),
             "h",
         )
     }
@@ -322,7 +322,7 @@ mod tests {
         let mut attempt = goes_on(attempt, &refreshed());
         assert_eq!(asked(&mut attempt), ["u0.1", "u1.1", "u2.1"]);
         let mut attempt = goes_on(attempt, &found(&["u1.1".into()], 1));
-        let body = String::from_utf8(attempt.request().body).unwrap();
+        let body = String::from_utf8(attempt.request().body.into()).unwrap();
         assert!(body.contains("u0.1") && !body.contains("u1.1") && body.contains("u2.1"), "{body}");
         let items = json!({ "items": [
             { "create": { "_index": "e-2", "status": 201 } },

@@ -131,7 +131,7 @@ fn body(
 ) -> Result<Option<Vec<u8>>, RequestError> {
     let answer = answer.map_err(transport_error)?;
     match answer.status {
-        StatusCode::OK => Ok(Some(answer.body)),
+        status if status.is_success() => Ok(Some(answer.body)),
         StatusCode::NOT_FOUND if classify_whole(&answer.body) == WholeError::IndexNotFound => {
             Ok(None)
         }
@@ -176,7 +176,7 @@ mod tests {
         Ok(Response {
             status: StatusCode::from_u16(status).unwrap(),
             body: body.as_bytes().to_vec(),
-            was_compressed: false,
+            ..Response::default()
         })
     }
 

@@ -68,7 +68,7 @@ use crate::dead_letter::{DeadLetterError, Letter, Where};
 use crate::event::DocumentIdentity;
 use crate::handoff::{BatchLimits, Inbox, Item};
 use crate::metrics::SinkMetrics;
-use crate::opensearch::{Client, status_label};
+use crate::opensearch::{Client, RequestError, count};
 
 pub(super) async fn run<I: Inbox>(
     settings: &OpenSearchSettings,
@@ -220,17 +220,21 @@ async fn carry(mut attempt: Attempt, client: Arc<Client>, metrics: SinkMetrics) 
             metrics.request_documents.observe(documents as f64);
         }
         let request = attempt.request();
-        let host = client.host().to_owned();
+        let asked = client.host().to_owned();
         let timer = metrics.request_duration.start_timer();
         let answer = client.send(request).await;
         timer.stop_and_record();
-        metrics.requests.with_label_values(&[status_label(&answer)]).inc();
-        if answer.as_ref().is_ok_and(|answer| answer.status.is_server_error()) {
-            client.rotate(&host);
-        }
+        count(&answer, &metrics.requests);
+        let host = answer.as_ref().map_or(asked, |answer| answer.host.clone());
         match attempt.answered(answer, &host) {
             Progress::Continues(next) => attempt = next,
-            Progress::Ended(ended) => return ended,
+            Progress::Ended(ended) => {
+                // What is no answer of OpenSearch may be one of what stands before this node.
+                if matches!(ended.reply, Err(RequestError::Outage(_))) {
+                    client.rotate(&host);
+                }
+                return ended;
+            }
         }
     }
 }

@@ -48,8 +48,8 @@ impl Request {
         let (resource, query) = path.split_once('?').unwrap_or((&path, ""));
         match resource.rsplit('/').next() {
             Some("_refresh") => Request::Refresh,
-            Some("_search") => Request::Search(body),
-            _ => Request::Bulk(body, query.contains("_index")),
+            Some("_search") => Request::Search(body.into()),
+            _ => Request::Bulk(body.into(), query.contains("_index")),
         }
     }
 
@@ -89,7 +89,7 @@ impl Ended {
             Ended::Answered(status, body) => {
                 let status =
                     StatusCode::from_u16(status).unwrap_or_else(|error| unreachable!("{error}"));
-                Ok(Response { status, body, was_compressed: is_compressed })
+                Ok(Response { status, body, was_compressed: is_compressed, ..Response::default() })
             }
             Ended::TimedOut => Err(TransportError::Timeout { host }),
             Ended::Broke => Err(TransportError::Io { host, detail: "reset by peer".into() }),

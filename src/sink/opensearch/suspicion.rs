@@ -26,6 +26,8 @@ const PASSES_MAX: usize = 64;
 /// How old what is kept to be sent again may become before it is replaced: copying each request's
 /// would be for nothing.
 const KEPT_FOR: Duration = Duration::from_secs(1);
+/// How old what is sent again may be: its index is there still, and it answers 409.
+const RESENT_WITHIN: Duration = Duration::from_secs(600);
 /// Larger documents are not kept to be sent again.
 const KEPT_BYTES_MAX: usize = 64 << 10;
 
@@ -100,13 +102,13 @@ impl Suspicion {
 
     /// What to send again for a witness before it is tried again: once a refusal, and only if
     /// nothing else was its witness.
-    pub(super) fn witness(&mut self, passes: &Passes) -> Option<Vec<Item>> {
+    pub(super) fn witness(&mut self, passes: &Passes, now: Instant) -> Option<Vec<Item>> {
         let alone = self.alone.as_mut()?;
         if alone.is_asked || passes.has(alone.known, |pass| alone.is_witness(pass)) {
             return None;
         }
         alone.is_asked = true;
-        passes.stored_lately(alone)
+        passes.stored_lately(alone, now)
     }
 }
 
@@ -156,7 +158,17 @@ impl Passes {
 
     /// These documents of a request in this form are stored.
     pub(super) fn stored(&mut self, form: Option<&Form>, items: &[Item], now: Instant) {
-        let form = form.cloned();
+        self.keep(form.cloned(), items, now);
+        let Some(Form { host, is_compressed: true }) = form else { return };
+        // A suspect may be too small to be compressed, where all other requests are.
+        let small = items.iter().find(|item| item.body().len() < GZIP_BYTES_MIN / 2);
+        if let Some(small) = small {
+            let form = Form { host: host.clone(), is_compressed: false };
+            self.keep(Some(form), std::slice::from_ref(small), now);
+        }
+    }
+
+    fn keep(&mut self, form: Option<Form>, items: &[Item], now: Instant) {
         let is_recent = |kept: &Kept| now.saturating_duration_since(kept.as_passed.sent) < KEPT_FOR;
         if !self.may_resend || self.kept.get(&form).is_some_and(is_recent) {
             return;
@@ -186,10 +198,12 @@ impl Passes {
         self.recent.iter().any(|pass| pass.sent >= since && is_such(pass))
     }
 
-    fn stored_lately(&self, alone: &Alone) -> Option<Vec<Item>> {
+    fn stored_lately(&self, alone: &Alone, now: Instant) -> Option<Vec<Item>> {
         let fits = self.kept.values().filter(|kept| {
             let pass = &kept.as_passed;
-            self.may_resend && (alone.is_witness(pass) || alone.is_smaller_witness(pass))
+            let is_recent = now.saturating_duration_since(pass.sent) < RESENT_WITHIN;
+            let is_fit = alone.is_witness(pass) || alone.is_smaller_witness(pass);
+            self.may_resend && is_recent && is_fit
         });
         let kept = fits.min_by_key(|kept| kept.as_passed.bytes)?;
         Some(kept.items.iter().map(Item::copy).collect())

@@ -23,6 +23,8 @@ pub(super) enum Cause {
     Lost,
     /// No connection, or it broke, or was silent.
     Connection,
+    /// The server and weir do not agree on TLS, or whom to trust.
+    Tls,
     /// 401
     Unauthorized,
     /// 403
@@ -39,7 +41,7 @@ pub(super) enum Cause {
 
 impl Cause {
     /// All of them, in the order of their labels' registration.
-    pub(super) const ALL: [Cause; 15] = [
+    pub(super) const ALL: [Cause; 16] = [
         Cause::Closed,
         Cause::Gone,
         Cause::ClosedAtOnce,
@@ -49,6 +51,7 @@ impl Cause {
         Cause::Restored,
         Cause::Lost,
         Cause::Connection,
+        Cause::Tls,
         Cause::Unauthorized,
         Cause::Forbidden,
         Cause::Throttled,
@@ -69,6 +72,7 @@ impl Cause {
             Cause::Restored => "restored",
             Cause::Lost => "lost",
             Cause::Connection => "connection",
+            Cause::Tls => "tls",
             Cause::Unauthorized => "unauthorized",
             Cause::Forbidden => "forbidden",
             Cause::Throttled => "throttled",
@@ -108,6 +112,11 @@ impl Failure {
             _ => Cause::Refused,
         };
         Failure { cause, status: Some(status), retry_after, message }
+    }
+
+    /// No answer, because of TLS.
+    pub(super) fn tls(message: String) -> Failure {
+        Failure { cause: Cause::Tls, status: None, retry_after: None, message }
     }
 
     /// No answer, or half of one.

@@ -134,7 +134,7 @@ impl Visitor for Frames<'_> {
         let location = self.machine.location(&self.scope.to_string());
         let version = rejected.resource_version().unwrap_or_default();
         match rejected.frame {
-            FrameType::Item if !self.machine.listed_malformed(&version) => {
+            FrameType::Item if !self.machine.listed_malformed(&version, rejected.bytes) => {
                 self.counts.item_seen.inc();
                 return None;
             }

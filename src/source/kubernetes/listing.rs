@@ -22,6 +22,9 @@ use super::version::Version;
 /// same ids.
 const TRIES_MAX: usize = 8;
 
+/// Items without a name that are remembered. Forgetting one is harmless, too.
+const NAMELESS_MAX: usize = 10_000;
+
 /// Pages in a row that may be empty although more follow: a server that filters may give some.
 const EMPTY_PAGES_MAX: u32 = 20;
 
@@ -61,6 +64,9 @@ pub(super) struct Listing {
     /// should not have been.
     unordered: bool,
     given: Vec<Given>,
+    /// Items without a name, as hashes of their bytes: of this try, and that earlier ones gave.
+    nameless: BTreeSet<u64>,
+    given_nameless: BTreeSet<u64>,
     /// Of this try: the tokens of its pages, and the keys that they begin with, as hashes.
     tokens: BTreeSet<u64>,
     first_keys: BTreeSet<u64>,
@@ -104,7 +110,7 @@ impl Listing {
         // As the store has them: `team-a/x` comes before `team/x`.
         self.key.extend([namespace, "/", name]);
         self.page_items += 1;
-        self.first_key.get_or_insert_with(|| hash(&self.key));
+        self.first_key.get_or_insert_with(|| hash(self.key.as_bytes()));
         if self.key <= self.previous_key && !self.unordered {
             self.unordered = true;
             self.given.clear();
@@ -113,9 +119,15 @@ impl Listing {
         self.given.iter().any(|given| version <= given.version && self.key <= given.key)
     }
 
-    /// An item has been read of which nobody knows what it is called.
-    pub(super) fn nameless(&mut self) {
+    /// The same of an item of which nobody knows what it is called.
+    pub(super) fn was_given_nameless(&mut self, bytes: &[u8]) -> bool {
+        let hash = hash(bytes);
         self.page_items += 1;
+        self.first_key.get_or_insert(hash);
+        if self.nameless.len() < NAMELESS_MAX {
+            self.nameless.insert(hash);
+        }
+        self.given_nameless.contains(&hash)
     }
 
     /// The page has been read to its end.
@@ -126,7 +138,7 @@ impl Listing {
         self.empty_pages = if is_empty { self.empty_pages + 1 } else { 0 };
         let is_known_page = self.first_key.take().is_some_and(|key| !self.first_keys.insert(key));
         let Some(token) = &self.token else { return PageEnd::Last };
-        if !self.tokens.insert(hash(token)) {
+        if !self.tokens.insert(hash(token.as_bytes())) {
             return PageEnd::NoProgress(
                 "the API server gives a `continue` token again that it gave before",
             );
@@ -161,6 +173,7 @@ impl Listing {
         self.remember();
         *self = Listing {
             given: std::mem::take(&mut self.given),
+            given_nameless: std::mem::take(&mut self.given_nameless),
             unordered: self.unordered,
             accepted: self.accepted,
             skipped: self.skipped,
@@ -179,10 +192,14 @@ impl Listing {
     /// one skipped.
     pub(super) fn forget_given(&mut self) {
         self.given.clear();
+        self.given_nameless.clear();
         self.unordered |= self.skipped_unversioned;
     }
 
     fn remember(&mut self) {
+        if self.given_nameless.len() < NAMELESS_MAX {
+            self.given_nameless.append(&mut self.nameless);
+        }
         let Some(version) = self.version.as_ref().and_then(Version::number) else { return };
         if self.unordered || self.key.is_empty() {
             return;
@@ -198,9 +215,9 @@ impl Listing {
     }
 }
 
-fn hash(text: &str) -> u64 {
+fn hash(bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
+    bytes.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -327,10 +344,26 @@ mod tests {
         // Objects that are no events are items, too.
         let mut listing = Listing::default();
         for number in 0..100 {
-            listing.metadata(None, &format!("a{number}"));
-            listing.nameless();
+            let text = format!("a{number}");
+            listing.metadata(None, &text);
+            assert!(!listing.was_given_nameless(text.as_bytes()));
             assert_eq!(listing.page_done(), PageEnd::More);
         }
+    }
+
+    #[test]
+    fn an_item_without_a_name_is_given_once_and_a_page_of_it_that_comes_again_is_no_progress() {
+        let mut listing = Listing::default();
+        listing.metadata(None, "1");
+        assert!(!listing.was_given_nameless(b"{\"involvedObject\":7}"));
+        assert_eq!(listing.page_done(), PageEnd::More);
+        listing.metadata(None, "2");
+        assert!(!listing.was_given_nameless(b"{\"involvedObject\":7}"), "it may be another one");
+        assert!(matches!(listing.page_done(), PageEnd::NoProgress(_)));
+        listing.snapshot_lost();
+        assert!(listing.was_given_nameless(b"{\"involvedObject\":7}"), "in the next try either");
+        listing.forget_given();
+        assert!(!listing.was_given_nameless(b"{\"involvedObject\":7}"));
     }
 
     #[test]

@@ -174,6 +174,7 @@ fn remark(scope: &Scope, state: &str, failure: &Failure, failures: u32) -> Remar
              the user in the kubeconfig, or the pod's service account"
         ),
         Cause::Connection => format!("no answer from the API server, or half of one ({failure})"),
+        Cause::Tls => format!("weir and the API server cannot agree on TLS: {failure}"),
         Cause::Throttled => format!("the API server asks weir to slow down ({failure})"),
         Cause::ServerError => format!("the API server reports an internal error ({failure})"),
         Cause::Gone => "the list took longer than the API server keeps its snapshot".to_owned(),
@@ -183,10 +184,13 @@ fn remark(scope: &Scope, state: &str, failure: &Failure, failures: u32) -> Remar
             kubectl(scope, state)
         ),
     };
-    Remark {
-        text,
-        needs_a_person: failure.cause == Cause::Unauthorized && failures >= UNAUTHORIZED_MAX,
-    }
+    let needs_a_person = match failure.cause {
+        Cause::Unauthorized => failures >= UNAUTHORIZED_MAX,
+        // After the first one, what the kubeconfig names is read again.
+        Cause::Tls => failures > 1,
+        _ => false,
+    };
+    Remark { text, needs_a_person }
 }
 
 fn kubectl(scope: &Scope, state: &str) -> String {
@@ -232,6 +236,16 @@ mod tests {
         let remark = remark(&Scope::Namespace("team-a".into()), "listing", &failure, 1);
         assert!(remark.needs_a_person);
         insta::assert_snapshot!(remark.text, @r#"weir may not list events in namespace team-a (status 403: events is forbidden: User "system:serviceaccount:weir:weir" cannot list resource "events" in API group "" in the namespace "team-a"): grant `get`, `list` and `watch` on `events` of the core API group, and see whether `kubectl auth can-i list events --namespace team-a --as system:serviceaccount:weir:weir` says yes"#);
+    }
+
+    #[test]
+    fn what_tls_refuses_is_a_sentence_that_fails_readiness() {
+        let failure = Failure::tls("the server's certificate has expired".to_owned());
+        let text = "weir and the API server cannot agree on TLS: the server's certificate has \
+                    expired";
+        let twice = remark(&Scope::All, "watching", &failure, 2);
+        assert_eq!((twice.text.as_str(), twice.needs_a_person), (text, true));
+        assert!(!remark(&Scope::All, "watching", &failure, 1).needs_a_person);
     }
 
     #[test]

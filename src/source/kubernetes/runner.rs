@@ -28,7 +28,7 @@ use super::step::{Action, Input, Request};
 use crate::answers::is_html_page;
 use crate::blocking::blocking;
 use crate::handoff::Closed;
-use crate::kube::{HTML_PAGE, message_of, read, read_refusal, with_causes};
+use crate::kube::{HTML_PAGE, message_of, read, read_refusal, tls_fault, with_causes};
 
 /// How long an open watch may go unread: the API server keeps what it cannot send in memory.
 pub(super) const WATCH_ROOM_WAIT: Duration = Duration::from_secs(1);
@@ -145,7 +145,7 @@ impl Runner {
         let deadline = self.deadline();
         let answer = match tokio::time::timeout_at(deadline, self.client.send(http)).await {
             Err(_) => return Input::Deadline,
-            Ok(Err(error)) => return Input::Broke(with_causes(&error)),
+            Ok(Err(error)) => return broke(&error),
             Ok(Ok(answer)) => answer,
         };
         let uid = match answer.status().as_u16() {
@@ -182,7 +182,7 @@ impl Runner {
         let answer = tokio::time::timeout_at(self.deadline(), self.client.send(http)).await;
         match answer {
             Err(_) => Ok(Input::Deadline),
-            Ok(Err(error)) => Ok(Input::Broke(with_causes(&error))),
+            Ok(Err(error)) => Ok(broke(&error)),
             Ok(Ok(answer)) if answer.status() == http::StatusCode::OK => {
                 self.handle(Input::Opened)?;
                 self.read(request, answer.into_body()).await
@@ -203,7 +203,7 @@ impl Runner {
             let bytes = match self.next_piece(reading).await? {
                 None => return Ok(Input::Deadline),
                 Some(None) => return Ok(Input::Ended { whole: self.intake.is_whole() }),
-                Some(Some(Err(error))) => return Ok(Input::Broke(with_causes(&error))),
+                Some(Some(Err(error))) => return Ok(broke(&error)),
                 Some(Some(Ok(bytes))) => bytes,
             };
             self.intake.stirred(Instant::now().into_std());
@@ -299,6 +299,11 @@ async fn uid_of(body: Body) -> Result<String, &'static str> {
         Err(_) if is_html_page(&text) => Err(HTML_PAGE),
         Err(_) => Err(OTHER),
     }
+}
+
+/// Why there is no answer, or no more of it.
+fn broke(error: &kube::Error) -> Input {
+    tls_fault(error).map_or_else(|| Input::Broke(with_causes(error)), Input::Untrusted)
 }
 
 /// What an answer that is not 200 says.

@@ -38,6 +38,8 @@ pub(super) enum Input {
     },
     /// No answer, or it broke off.
     Broke(String),
+    /// There is none because of TLS.
+    Untrusted(String),
     /// The answer is neither a list nor a watch.
     Nonsense(&'static str),
     /// [`Machine::deadline`](super::machine::Machine::deadline) has passed.

@@ -175,7 +175,7 @@ impl Scheduler {
         sorted.stored = done.delivered.len() as u64;
         if sorted.stored > 0 {
             self.passes.stored(batch.form.as_ref(), &done.delivered, now);
-            self.stored_on(&done.delivered, now);
+            self.note_stored(&done.delivered, now);
         }
         done.delivered.append(&mut found);
         if sorted.too_many {
@@ -240,24 +240,29 @@ impl Scheduler {
         }
     }
 
-    /// Whether a document has failed for so long, while others of its day, and so of its index, were
-    /// stored, that it must be the cause.
+    /// Whether a document has failed for so long, while others of its index were stored, that it
+    /// must be the cause.
     fn is_poison(&self, entry: &mut Entry, now: Instant) -> bool {
         let since = *entry.failing_since.get_or_insert(now);
-        let stored = self.stored_days.get(&day_of(&entry.item));
+        let stored = self.stored_in.get(&self.period(&entry.item));
         now - since >= FAILING_FOR && stored.is_some_and(|stored| *stored > since)
     }
 
-    fn stored_on(&mut self, delivered: &[Item], now: Instant) {
+    fn note_stored(&mut self, delivered: &[Item], now: Instant) {
         let mut last = None;
         for item in delivered {
-            let day = day_of(item);
-            if last.replace(day) != Some(day) {
-                self.stored_days.insert(day, now);
+            let period = self.period(item);
+            if last.replace(period) != Some(period) {
+                self.stored_in.insert(period, now);
             }
         }
         // As long as anybody may ask.
-        self.stored_days.retain(|_, stored| now - *stored <= 2 * FAILING_FOR);
+        self.stored_in.retain(|_, stored| now - *stored <= 2 * FAILING_FOR);
+    }
+
+    /// What tells a document's index from the others.
+    fn period(&self, item: &Item) -> i64 {
+        self.date.map_or(0, |date| date.period(item.document().index_time))
     }
 
     /// Decides over what was not stored, and over the gate.
@@ -371,10 +376,3 @@ impl Sorted {
         self.pressure_why.get_or_insert_with(why);
     }
 }
-
-/// The day (UTC) that decides over a document's index, since 1970.
-fn day_of(item: &Item) -> i64 {
-    item.document().index_time.div_euclid(DAY_MICROS)
-}
-
-const DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;

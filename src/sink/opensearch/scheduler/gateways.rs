@@ -23,7 +23,7 @@ struct Bench {
 impl Bench {
     /// With so many bytes in each document.
     fn new(bytes: &[usize]) -> Bench {
-        let mut scheduler = Scheduler::new();
+        let mut scheduler = Scheduler::new(Some(DateFormat::Day));
         scheduler.may_resend(true);
         let mut bench = Bench {
             scheduler,
@@ -255,7 +255,7 @@ async fn many_that_spoil_whole_requests_are_found_and_do_not_hold_up_the_others(
 #[tokio::test(start_paused = true)]
 async fn of_dead_letters_a_refusal_is_believed_at_once() {
     let mut bench = Bench::new(&[10]);
-    bench.scheduler = Scheduler::new().of_dead_letters();
+    bench.scheduler = Scheduler::new(Some(DateFormat::Day)).of_dead_letters();
     bench.admit(&[10]);
     bench.run(|_| bad_request());
     assert_eq!((bench.dead, bench.requests), (vec![1], 1));

@@ -22,6 +22,7 @@ use super::mass_rejection::MassRejection;
 use super::suspicion::Passes;
 use crate::handoff::{BatchLimits, Item};
 use crate::opensearch::{Refusal, Unavailable};
+use crate::sink::DateFormat;
 
 /// Requests in flight at most, and at the start.
 pub(super) const IN_FLIGHT_MAX: usize = 4;
@@ -93,15 +94,18 @@ pub(super) struct Scheduler {
     next_suspect: Option<Instant>,
     is_witness_sent: bool,
     fresh_sent: Option<Instant>,
-    /// When a document of each day was stored last.
-    stored_days: BTreeMap<i64, Instant>,
+    /// How the names of indices are dated.
+    date: Option<DateFormat>,
+    /// When a document was stored last in each index, by its period.
+    stored_in: BTreeMap<i64, Instant>,
     ended: bool,
     /// Probes are taken in turn from what has failed and from what is new.
     probes_fresh: bool,
 }
 
 impl Scheduler {
-    pub(super) fn new() -> Scheduler {
+    /// For indices whose names are dated so.
+    pub(super) fn new(date: Option<DateFormat>) -> Scheduler {
         Scheduler {
             fresh: None,
             waiting: VecDeque::new(),
@@ -116,7 +120,8 @@ impl Scheduler {
             next_suspect: None,
             is_witness_sent: false,
             fresh_sent: None,
-            stored_days: BTreeMap::new(),
+            date,
+            stored_in: BTreeMap::new(),
             ended: false,
             probes_fresh: false,
         }
@@ -230,7 +235,7 @@ impl Scheduler {
             // fault.
             self.waiting.push_back(batch);
         }
-        if let Some(mut witness) = self.witness_of(&mut probe) {
+        if let Some(mut witness) = self.witness_of(&mut probe, now) {
             witness.is_probe = true;
             probe.is_probe = false;
             self.waiting.push_back(probe);
@@ -257,7 +262,7 @@ impl Scheduler {
         let mut batch = self.waiting.remove(at)?;
         if batch.is_suspect() {
             self.next_suspect = Some(now + MIN_INTERVAL);
-            if let Some(witness) = self.witness_of(&mut batch) {
+            if let Some(witness) = self.witness_of(&mut batch, now) {
                 self.waiting.push_back(batch);
                 return Some(witness);
             }
@@ -276,9 +281,9 @@ impl Scheduler {
     }
 
     /// What to send before this batch, if it is a suspect without a witness.
-    fn witness_of(&self, batch: &mut Batch) -> Option<Batch> {
+    fn witness_of(&self, batch: &mut Batch, now: Instant) -> Option<Batch> {
         let [entry] = batch.entries.as_mut_slice() else { return None };
-        let items = entry.suspicion.as_mut()?.witness(&self.passes)?;
+        let items = entry.suspicion.as_mut()?.witness(&self.passes, now)?;
         Some(Batch { is_witness: true, ..Batch::from(items) })
     }
 

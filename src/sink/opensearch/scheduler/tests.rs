@@ -65,7 +65,8 @@ fn outage() -> Result<Vec<Option<Answer>>, RequestError> {
 
 #[tokio::test(start_paused = true)]
 async fn the_first_after_quiet_goes_at_once_and_the_next_waits_for_the_interval() {
-    let (ledger, mut scheduler, now) = (Ledger::default(), Scheduler::new(), Instant::now());
+    let (ledger, mut scheduler, now) =
+        (Ledger::default(), Scheduler::new(Some(DateFormat::Day)), Instant::now());
     scheduler.admit(batch(&ledger, &names(0, 1)));
     assert_eq!(sent(scheduler.next(now)).entries.len(), 1);
     scheduler.admit(batch(&ledger, &names(1, 1)));
@@ -77,7 +78,8 @@ async fn the_first_after_quiet_goes_at_once_and_the_next_waits_for_the_interval(
 
 #[tokio::test(start_paused = true)]
 async fn a_full_request_goes_at_once_and_only_so_many_are_in_flight() {
-    let (ledger, mut scheduler, now) = (Ledger::default(), Scheduler::new(), Instant::now());
+    let (ledger, mut scheduler, now) =
+        (Ledger::default(), Scheduler::new(Some(DateFormat::Day)), Instant::now());
     for _ in 0..IN_FLIGHT_MAX {
         scheduler.admit(batch(&ledger, &names(0, REQUEST_DOCUMENTS_MAX)));
         assert_eq!(sent(scheduler.next(now)).entries.len(), REQUEST_DOCUMENTS_MAX);
@@ -88,7 +90,8 @@ async fn a_full_request_goes_at_once_and_only_so_many_are_in_flight() {
 
 #[tokio::test(start_paused = true)]
 async fn during_an_outage_one_document_probes_and_then_the_rest_follows() {
-    let (ledger, mut scheduler, mut now) = (Ledger::default(), Scheduler::new(), Instant::now());
+    let (ledger, mut scheduler, mut now) =
+        (Ledger::default(), Scheduler::new(Some(DateFormat::Day)), Instant::now());
     scheduler.admit(batch(&ledger, &names(0, 10)));
     let all = sent(scheduler.next(now));
     settle(scheduler.completed(all, outage(), now, 0));
@@ -111,7 +114,8 @@ async fn during_an_outage_one_document_probes_and_then_the_rest_follows() {
 
 #[tokio::test(start_paused = true)]
 async fn a_mapping_mistake_holds_everything_and_probes_until_it_is_mended() {
-    let (ledger, mut scheduler, mut now) = (Ledger::default(), Scheduler::new(), Instant::now());
+    let (ledger, mut scheduler, mut now) =
+        (Ledger::default(), Scheduler::new(Some(DateFormat::Day)), Instant::now());
     scheduler.admit(batch(&ledger, &names(0, 150)));
     scheduler.end();
     let all = sent(scheduler.next(now));
@@ -143,7 +147,8 @@ async fn a_mapping_mistake_holds_everything_and_probes_until_it_is_mended() {
 #[tokio::test(start_paused = true)]
 async fn one_document_that_answers_500_while_others_are_stored_is_dead_after_a_time_and_not_before()
 {
-    let (ledger, mut scheduler, mut now) = (Ledger::default(), Scheduler::new(), Instant::now());
+    let (ledger, mut scheduler, mut now) =
+        (Ledger::default(), Scheduler::new(Some(DateFormat::Day)), Instant::now());
     let start = now;
     scheduler.admit(batch(&ledger, &names(0, 1)));
     let mut dead = Vec::new();
@@ -167,7 +172,8 @@ async fn one_document_that_answers_500_while_others_are_stored_is_dead_after_a_t
 #[tokio::test(start_paused = true)]
 async fn a_document_whose_index_answers_500_or_that_an_outage_kept_waiting_is_not_dead() {
     const DAY: i64 = 24 * 60 * 60 * 1_000_000;
-    let (ledger, mut scheduler, mut now) = (Ledger::default(), Scheduler::new(), Instant::now());
+    let (ledger, mut scheduler, mut now) =
+        (Ledger::default(), Scheduler::new(Some(DateFormat::Day)), Instant::now());
     // Of tomorrow's index, which does not come up.
     let tomorrow = |names: &[String]| {
         let docs: Vec<Doc<'_>> =
@@ -186,7 +192,7 @@ async fn a_document_whose_index_answers_500_or_that_an_outage_kept_waiting_is_no
     }
 
     // One answer before an outage and one after it are no row of answers.
-    let mut scheduler = Scheduler::new();
+    let mut scheduler = Scheduler::new(Some(DateFormat::Day));
     scheduler.admit(batch(&ledger, &names(0, 1)));
     let one = sent(scheduler.next(now));
     scheduler.completed(one, Ok(vec![answer(503, "boom")]), now, 0);
@@ -220,7 +226,7 @@ async fn what_only_one_document_gets_is_that_documents_after_a_time_and_what_is_
     ];
     for (status, kind, expected) in cases {
         let (ledger, mut scheduler, mut now) =
-            (Ledger::default(), Scheduler::new(), Instant::now());
+            (Ledger::default(), Scheduler::new(Some(DateFormat::Day)), Instant::now());
         let start = now;
         scheduler.admit(batch(&ledger, &names(0, 1)));
         let mut refusal = None;
@@ -246,7 +252,8 @@ async fn what_only_one_document_gets_is_that_documents_after_a_time_and_what_is_
 
 #[tokio::test(start_paused = true)]
 async fn what_every_document_of_an_index_gets_is_no_documents_however_long() {
-    let (ledger, mut scheduler, mut now) = (Ledger::default(), Scheduler::new(), Instant::now());
+    let (ledger, mut scheduler, mut now) =
+        (Ledger::default(), Scheduler::new(Some(DateFormat::Day)), Instant::now());
     scheduler.admit(batch(&ledger, &names(0, 20)));
     let end = now + 10 * FAILING_FOR;
     while now < end {
@@ -274,7 +281,7 @@ async fn what_may_have_been_stored_all_the_same_is_in_doubt() {
         (answers(403), false),
     ];
     for (reply, is_in_doubt) in cases {
-        let (ledger, mut scheduler) = (Ledger::default(), Scheduler::new());
+        let (ledger, mut scheduler) = (Ledger::default(), Scheduler::new(Some(DateFormat::Day)));
         scheduler.admit(batch(&ledger, &names(0, 1)));
         let one = sent(scheduler.next(now));
         let what = format!("{reply:?}");
@@ -286,7 +293,8 @@ async fn what_may_have_been_stored_all_the_same_is_in_doubt() {
 
 #[tokio::test(start_paused = true)]
 async fn documents_that_the_target_refuses_wait_while_others_are_stored_and_it_shows() {
-    let (ledger, mut scheduler, now) = (Ledger::default(), Scheduler::new(), Instant::now());
+    let (ledger, mut scheduler, now) =
+        (Ledger::default(), Scheduler::new(Some(DateFormat::Day)), Instant::now());
     scheduler.admit(batch(&ledger, &names(0, 2)));
     let both = sent(scheduler.next(now));
     let answers = vec![answer(201, ""), answer(403, "cluster_block_exception")];
@@ -353,7 +361,7 @@ proptest! {
         deeds in deeds(),
     ) {
         let ledger = Ledger::default();
-        let (mut scheduler, mut now) = (Scheduler::new(), Instant::now());
+        let (mut scheduler, mut now) = (Scheduler::new(Some(DateFormat::Day)), Instant::now());
         let mut arrivals = arrivals.into_iter();
         let mut deeds = deeds.into_iter();
         let (mut outcomes, mut in_flight, mut admitted) = (Vec::new(), Vec::new(), 0);
@@ -408,5 +416,31 @@ proptest! {
         outcomes.sort_unstable();
         prop_assert_eq!(outcomes, (0..admitted).collect::<Vec<_>>());
         prop_assert_eq!(ledger.snapshot().in_flight, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_an_index_without_a_date_todays_documents_speak_against_one_of_yesterday() {
+    const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+    for (date, expected) in [(None, 1), (Some(DateFormat::Month), 1), (Some(DateFormat::Day), 0)] {
+        let (ledger, mut scheduler) = (Ledger::default(), Scheduler::new(date));
+        let mut now = Instant::now();
+        let one = |uid: &str, time| {
+            Batch::new(entries(&ledger, &[Doc { time, ..Doc::object(uid, "1") }]))
+        };
+        scheduler.admit(one("0", 10 * DAY));
+        let (end, mut dead) = (now + FAILING_FOR * 2, 0);
+        while now < end {
+            now += Duration::from_secs(5);
+            scheduler.admit(one("1", 11 * DAY));
+            while let Turn::Send(batch) = scheduler.next(now) {
+                let is_old = |entry: &Entry| entry.item.document().index_time == 10 * DAY;
+                let status = |entry| if is_old(entry) { 418 } else { 201 };
+                let answers = batch.entries.iter().map(|entry| answer(status(entry), ""));
+                let answers = answers.collect();
+                dead += settle(scheduler.completed(batch, Ok(answers), now, 0)).1.len();
+            }
+        }
+        assert_eq!(dead, expected, "{date:?}");
     }
 }

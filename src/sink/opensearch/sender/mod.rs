@@ -115,7 +115,7 @@ pub(crate) struct Sender {
 
 impl Sender {
     pub(crate) fn new(settings: SenderSettings, ledger: &Ledger, takeover: Takeover) -> Sender {
-        let scheduler = Scheduler::new();
+        let scheduler = Scheduler::new(settings.pattern.date);
         Sender {
             scheduler: if settings.is_replay { scheduler.of_dead_letters() } else { scheduler },
             actions: Actions::new(settings.pattern, settings.writing.mode),

@@ -168,6 +168,7 @@ impl Machine {
                 Failure::broken("the answer ended in the middle of an object".into()),
             ),
             Input::Broke(why) => self.failed(now, random, Failure::broken(why)),
+            Input::Untrusted(why) => self.failed(now, random, Failure::tls(why)),
             Input::Nonsense(why) => self.failed(now, random, Failure::protocol(why)),
             Input::Deadline => self.deadline_passed(now, random),
             Input::NoRoom => self.full(),

@@ -41,13 +41,17 @@ impl Machine {
     }
 
     /// An item of a list has been read that is no valid event: like [`Machine::listed`], but what
-    /// it is called may not be known.
-    pub(in crate::source::kubernetes) fn listed_malformed(&mut self, version: &str) -> bool {
+    /// it is called may not be known, and so it goes by its bytes.
+    pub(in crate::source::kubernetes) fn listed_malformed(
+        &mut self,
+        version: &str,
+        bytes: &[u8],
+    ) -> bool {
         if self.state != State::Listing {
             return false;
         }
-        self.listing.nameless();
-        self.judge(false, Version::parse(version).as_ref().and_then(Version::number))
+        let given = self.listing.was_given_nameless(bytes);
+        self.judge(given, Version::parse(version).as_ref().and_then(Version::number))
     }
 
     fn judge(&mut self, given: bool, version: Option<u64>) -> bool {

@@ -1,13 +1,23 @@
 //! TLS: which cryptography this process uses and whom it trusts, said in one place for every client
 //! in it.
+//!
+//! [`authorities`] and [`identity`] read what the configuration names; [`client_config`] makes a
+//! client of it, that believes whom [`trust`] says; [`fault`] tells what went wrong.
+
+mod fault;
+mod trust;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::CertifiedKey;
-use rustls::{InconsistentKeys, RootCertStore};
+use rustls::{ClientConfig, InconsistentKeys, RootCertStore};
 
+pub(crate) use self::fault::{Names, explain, tls_cause};
+use self::trust::{ByName, Trusted};
 use crate::files::read_small;
 
 /// The authorities that whole systems trust take a quarter of a MiB.
@@ -71,12 +81,15 @@ pub struct IdentityError {
     pub detail: String,
 }
 
-/// A client's certificate, with those that signed it, and its private key, as one PEM text.
+/// A client's certificate, with those that signed it, and its private key.
+pub(crate) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// Reads a client's identity.
 ///
 /// # Errors
 ///
 /// When one of the files cannot be read or used, or they do not belong together.
-pub(crate) fn identity(certificate: &Path, key: &Path) -> Result<Vec<u8>, IdentityError> {
+pub(crate) fn identity(certificate: &Path, key: &Path) -> Result<Identity, IdentityError> {
     let failed = |what, path: &Path| {
         let path = path.to_owned();
         move |detail: String| IdentityError { what, path, detail }
@@ -84,7 +97,7 @@ pub(crate) fn identity(certificate: &Path, key: &Path) -> Result<Vec<u8>, Identi
     let read = |what, path| {
         read_small(path, CA_BYTES_MAX).map_err(|error| failed(what, path)(error.to_string()))
     };
-    let (mut chain, private) = (read("certificate", certificate)?, read("key", key)?);
+    let (chain, private) = (read("certificate", certificate)?, read("key", key)?);
     let certificates = CertificateDer::pem_slice_iter(&chain).collect::<Result<Vec<_>, _>>();
     let certificates = match certificates {
         Ok(certificates) if !certificates.is_empty() => certificates,
@@ -96,7 +109,7 @@ pub(crate) fn identity(certificate: &Path, key: &Path) -> Result<Vec<u8>, Identi
     let signing = rustls::crypto::ring::sign::any_supported_type(&der).map_err(|_| {
         failed("key", key)("it is none of RSA, ECDSA (P-256, P-384) and Ed25519".to_owned())
     })?;
-    match CertifiedKey::new(certificates, signing).keys_match() {
+    match CertifiedKey::new(certificates.clone(), signing).keys_match() {
         Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
             let text = format!("it is not the key of the certificate {}", certificate.display());
             Err(failed("key", key)(text))
@@ -105,11 +118,47 @@ pub(crate) fn identity(certificate: &Path, key: &Path) -> Result<Vec<u8>, Identi
             Err(failed("certificate", certificate)(format!("it is damaged ({error})")))
         }
         // That no public key can be made of this kind of key does not mean that it is wrong.
-        _ => {
-            chain.push(b'\n');
-            chain.extend_from_slice(&private);
-            Ok(chain)
+        _ => Ok((certificates, der)),
+    }
+}
+
+/// A client that trusts these certificates, or whom the system trusts, and shows its identity where
+/// it has one. `proxies` are known by the system's authorities in any case.
+///
+/// # Errors
+///
+/// When the system's authorities cannot be read, or nothing of this can be used.
+pub(crate) fn client_config(
+    trusted: Option<Vec<CertificateDer<'static>>>,
+    identity: Option<Identity>,
+    proxies: Vec<ServerName<'static>>,
+) -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()?
+        .dangerous();
+    let systems = || -> Result<Arc<dyn ServerCertVerifier>, rustls::Error> {
+        Ok(Arc::new(rustls_platform_verifier::Verifier::new(provider.clone())?))
+    };
+    let verifier: Arc<dyn ServerCertVerifier> = match trusted {
+        None => systems()?,
+        Some(certificates) => {
+            let trusted = Trusted::new(certificates)
+                .map_err(|error| rustls::Error::General(error.to_string()))?;
+            match proxies.is_empty() {
+                true => Arc::new(trusted),
+                false => Arc::new(ByName {
+                    names: proxies,
+                    those: systems()?,
+                    others: Arc::new(trusted),
+                }),
+            }
         }
+    };
+    let builder = builder.with_custom_certificate_verifier(verifier);
+    match identity {
+        Some((certificates, key)) => builder.with_client_auth_cert(certificates, key),
+        None => Ok(builder.with_no_client_auth()),
     }
 }
 

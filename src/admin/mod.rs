@@ -1,11 +1,14 @@
 //! The HTTP server of `/metrics`, `/livez` and `/readyz`: shows what the parts say, and decides
 //! nothing.
 //!
-//! It is the first to start and the last to stop, so that a drain can be watched.
+//! It is the first to start and the last to stop, so that a drain can be watched. [`connections`]
+//! sees to it that nobody who can reach the port takes the pipeline down.
+
+mod connections;
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{RawQuery, State};
@@ -20,8 +23,6 @@ use crate::metrics::Metrics;
 
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/#basic-info>
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// How long a client that is reading an answer may hold up the end.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// The address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -71,8 +72,7 @@ struct Shown {
     health: Health,
 }
 
-/// Answers until `stop`, and then finishes the answers that it has begun. (A listener that fails to
-/// accept tries again, so there is no error.)
+/// Answers until `stop`, and then finishes the answers that it has begun.
 pub(crate) async fn serve(
     listener: TcpListener,
     metrics: Metrics,
@@ -84,12 +84,7 @@ pub(crate) async fn serve(
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .with_state(Shown { metrics, health });
-    let server =
-        axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-    tokio::select! {
-        _ = server.into_future() => {}
-        () = async { stop.cancelled().await; tokio::time::sleep(GRACE).await } => {}
-    }
+    connections::serve(listener, router, connections::connections_max(), stop).await;
 }
 
 async fn metrics_text(State(shown): State<Shown>) -> impl IntoResponse {
@@ -205,6 +200,47 @@ mod tests {
         let _idle = TcpStream::connect(server.address).await.unwrap();
         server.stop.cancel();
         server.task.await.unwrap();
+    }
+
+    /// Whether the other end has closed it.
+    async fn is_closed(stream: &mut TcpStream) -> bool {
+        let mut byte = [0];
+        let read = stream.read(&mut byte);
+        let read = tokio::time::timeout(std::time::Duration::from_millis(1), read).await;
+        matches!(read, Ok(Ok(0) | Err(_)))
+    }
+
+    #[tokio::test]
+    async fn however_many_connections_say_nothing_a_probe_is_answered() {
+        let server = server().await;
+        let mut silent = Vec::new();
+        for number in 0..300 {
+            let mut stream = TcpStream::connect(server.address).await.unwrap();
+            if number % 2 == 0 {
+                stream.write_all(b"GET /livez HT").await.unwrap();
+            }
+            silent.push(stream);
+        }
+        assert_eq!(fetch(&server, "/livez").await, (200, "ok\n".into()));
+        let mut open = 0;
+        for stream in &mut silent {
+            open += usize::from(!is_closed(stream).await);
+        }
+        assert!((1..64).contains(&open), "{open} are open");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_nothing_for_half_a_minute_is_let_go() {
+        let server = server().await;
+        let mut silent = TcpStream::connect(server.address).await.unwrap();
+        let mut half = TcpStream::connect(server.address).await.unwrap();
+        half.write_all(b"GET /livez HT").await.unwrap();
+        let began = tokio::time::Instant::now();
+        assert_eq!(silent.read(&mut [0; 64]).await.unwrap_or(0), 0);
+        let mut said = Vec::new();
+        let _ = half.read_to_end(&mut said).await;
+        let waited = began.elapsed().as_secs();
+        assert!((29..60).contains(&waited), "{waited} s");
     }
 
     #[tokio::test]
