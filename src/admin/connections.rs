@@ -64,6 +64,10 @@ pub(super) async fn serve(
         match accepted {
             Ok((stream, _)) => {
                 open.make_room(connections_max);
+                // Until its descriptor is free: more may come than tasks get a turn.
+                while tasks.len() >= connections_max {
+                    tasks.join_next().await;
+                }
                 let end = open.add(number);
                 let connection =
                     answer(stream, router.clone(), (open.clone(), number), stop.clone());
