@@ -44,7 +44,7 @@ use crate::folders;
 use crate::handoff::{BatchLimits, Closed, Inbox, Item, Outbox};
 use crate::ledger::Held;
 use crate::metrics::Metrics;
-use crate::position::{Positions, Tracker};
+use crate::position::{Positions, SettledPositions, Tracker};
 
 /// `[buffer]` of `pipeline.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -258,10 +258,11 @@ impl Handle {
 
     /// The settled marks: up to where everything that was read has its outcome, so that nothing is
     /// needed of this machine's disk.
-    pub(crate) fn settled_marks(&self, tracker: &Tracker) -> Positions {
+    pub(crate) fn settled_marks(&self, tracker: &Tracker) -> SettledPositions {
         match &self.spool {
             Some(spool) => spool.settled_marks(),
-            None => tracker.marks(),
+            // Without a disk only an outcome moves the read marks.
+            None => SettledPositions(tracker.marks()),
         }
     }
 

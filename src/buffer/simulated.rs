@@ -19,7 +19,7 @@ use crate::event::Documents;
 use crate::handoff::{BatchLimits, Closed, Item};
 use crate::health::Condition;
 use crate::ledger::{Held, Ledger};
-use crate::position::{Position, Positions, Tracker};
+use crate::position::{Position, Positions, SettledPositions, Tracker};
 
 pub(crate) use super::spool::{RETRY_INTERVAL, WORK_INTERVAL};
 pub(crate) use log::simulated::{Faults, SimulatedDisk};
@@ -177,10 +177,10 @@ impl Buffer {
     }
 
     /// Up to where everything is settled.
-    pub(crate) fn settled_marks(&mut self) -> Positions {
+    pub(crate) fn settled_marks(&mut self) -> SettledPositions {
         let tracker = &self.tracker;
         let marks = match &mut self.spool {
-            None => tracker.marks(),
+            None => SettledPositions(tracker.marks()),
             Some(spool) => spool.settled_marks(),
         };
         self.settled.check(&marks, tracker.rewinds());

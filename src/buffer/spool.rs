@@ -25,7 +25,7 @@ use crate::event::Documents;
 use crate::handoff::Closed;
 use crate::health::Condition;
 use crate::ledger::Held;
-use crate::position::{Positions, Tracker};
+use crate::position::{Positions, SettledPositions, Tracker};
 
 /// Documents that have waited in memory for this long are copied to disk: well below the five
 /// minutes after which an API server may have compacted what would have to be read again, and long
@@ -167,14 +167,14 @@ impl<D: Disk> Spool<D> {
     }
 
     /// See [`Handle::settled_marks`](super::Handle::settled_marks).
-    pub(super) fn settled_marks(&mut self) -> Positions {
+    pub(super) fn settled_marks(&mut self) -> SettledPositions {
         loop {
             let rewinds = self.tracker.rewinds();
             let read = self.tracker.marks();
             // Otherwise the source has rewound in between, and nobody knows which marks these are.
             if self.tracker.rewinds() == rewinds {
                 self.tiers.settle(false);
-                return self.tiers.settled_marks(read, rewinds);
+                return SettledPositions(self.tiers.settled_marks(read, rewinds));
             }
         }
     }

@@ -20,7 +20,7 @@ use crate::folders;
 use crate::handoff::Closed;
 use crate::health::{Condition, Health, Part};
 use crate::ledger::Held;
-use crate::position::Positions;
+use crate::position::{Positions, SettledPositions};
 use crate::process::Process;
 
 /// Its name in `/readyz` and `/livez`.
@@ -108,7 +108,7 @@ impl SpoolThread {
     }
 
     /// See [`Handle::settled_marks`](super::Handle::settled_marks).
-    pub(super) fn settled_marks(&self) -> Positions {
+    pub(super) fn settled_marks(&self) -> SettledPositions {
         self.spool.lock().settled_marks()
     }
 

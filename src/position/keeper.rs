@@ -10,7 +10,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::file::{self, FileError, Saved, Store};
-use super::{Identity, Misfit, Position, Positions, Record, Tracker};
+use super::{Identity, Misfit, Position, Positions, Record, SettledPositions, Tracker};
 use crate::folders::Folder;
 
 /// Why a run cannot go on from what is saved.
@@ -160,7 +160,7 @@ impl Keeper {
     }
 
     /// What a Lease is to hold: the record of these marks; `None` while there are none.
-    pub(crate) fn record(&self, marks: Positions) -> Option<String> {
+    pub(crate) fn record(&self, SettledPositions(marks): SettledPositions) -> Option<String> {
         let identity = self.lock().identity.clone();
         (!marks.is_empty()).then(|| Record::new(identity, marks).encode())
     }

@@ -24,6 +24,7 @@ mod tracker;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +84,19 @@ impl fmt::Display for Position {
 
 /// A position for each scope that has one, by the scope's name.
 pub(crate) type Positions = BTreeMap<String, Position>;
+
+/// Settled marks, which a Lease may hold. Only the buffer knows them: a read mark is none, and does
+/// not pass for one by mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SettledPositions(pub(crate) Positions);
+
+impl Deref for SettledPositions {
+    type Target = Positions;
+
+    fn deref(&self) -> &Positions {
+        &self.0
+    }
+}
 
 #[cfg(test)]
 mod tests;

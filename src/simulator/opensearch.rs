@@ -200,6 +200,13 @@ impl OpenSearch {
         told
     }
 
+    /// Whether a process that cannot know yet where writes go has another attempt than this one on
+    /// its way.
+    pub(super) fn sends_in_the_dark(&self, life: u32, number: u64) -> bool {
+        let is_other = |request: &Request| request.life == life && request.number != number;
+        self.uncertain.contains(&life) && self.requests.iter().any(is_other)
+    }
+
     /// A process sends a request.
     pub(super) fn send(&mut self, life: u32, number: u64, asked: Asked, now: Time) {
         let bytes = if let Asked::Bulk(body, _) = &asked { body.len() } else { 0 };
@@ -220,7 +227,11 @@ impl OpenSearch {
             Fate::Answered | Fate::LateAnswer | Fate::LostAnswer | Fate::Garbled | Fate::Miscounted
         );
         let is_late = fate == Fate::LateAnswer || (fate == Fate::Lost && self.random.u8(..4) == 0);
-        let ends_at = if is_late { now + 30 * SECOND } else { now + 2 * wait };
+        let mut ends_at = if is_late { now + 30 * SECOND } else { now + 2 * wait };
+        if self.plan.has_bad_template && fate == Fate::Answered && self.random.u8(..16) == 0 {
+            // A slow way back: others are answered before it.
+            ends_at += self.random.u64(..10 * SECOND);
+        }
         let apply_at = applies.then_some(now + wait);
         self.requests.push(Request {
             life,

@@ -94,6 +94,8 @@ pub(super) struct Oracle {
     /// By machine whose disk was damaged at the end of its log: what it held then. Until something
     /// newer outlives a power failure there, one may cut off what is behind the damage as torn.
     damaged_ends: BTreeMap<usize, BTreeSet<String>>,
+    /// Machines whose disks were damaged.
+    damaged_machines: BTreeSet<usize>,
     /// How many versions a read mark has passed that stood behind such a damage.
     pub(super) behind_damage: u64,
     /// How many documents were counted as stored in another index than those before them.
@@ -179,6 +181,7 @@ impl Oracle {
         end: Option<Vec<String>>,
     ) {
         self.damaged += ids.len() as u64;
+        self.damaged_machines.insert(machine);
         let is_last = end.is_some();
         if let Some(before) = end {
             self.damaged_ends.entry(machine).or_default().extend(before);
@@ -191,10 +194,16 @@ impl Oracle {
         }
     }
 
+    /// Whether a machine's disk was ever damaged.
+    pub(super) fn was_damaged(&self, machine: usize) -> bool {
+        self.damaged_machines.contains(&machine)
+    }
+
     /// A machine has another disk, with nothing on it.
     pub(super) fn disk_is_gone(&mut self, machine: usize, lives: impl Iterator<Item = u32>) {
         self.open[Mark::Read(machine).index()] = (0..self.known.len()).collect();
         self.damaged_ends.remove(&machine);
+        self.damaged_machines.remove(&machine);
         self.cut_short.extend(lives);
     }
 

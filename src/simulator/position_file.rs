@@ -68,6 +68,15 @@ impl PositionFile {
         matches!(self.load(), (Saved::Record(record), _) if record.positions == *marks)
     }
 
+    /// Whether a power failure would leave these marks.
+    pub(super) fn holds_durably(&self, marks: &Positions) -> bool {
+        let is_durable = {
+            let contents = self.lock();
+            contents.is_durable && contents.versions.len() == 1
+        };
+        is_durable && self.holds(marks)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Contents> {
         self.0.lock()
     }

@@ -155,6 +155,6 @@ proptest! {
             }
         }
         let read = marks.run.process.tracker.marks();
-        prop_assert_eq!(marks.run.spool.settled_marks(), read);
+        prop_assert_eq!(marks.run.spool.settled_marks().0, read);
     }
 }

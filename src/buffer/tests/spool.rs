@@ -253,7 +253,7 @@ async fn what_the_disk_has_of_an_earlier_term_holds_no_mark_of_this_one_back() {
     }
     run.handle.secure();
     let settled =
-        |run: &Run| run.handle.settled_marks(&run.tracker).remove("all").map(String::from);
+        |run: &Run| run.handle.settled_marks(&run.tracker).0.remove("all").map(String::from);
     assert_eq!(settled(&run), None);
     // Another replica has led meanwhile, and has settled everything up to 200.
     let marks = Positions::from([("all".to_owned(), "200".into())]);

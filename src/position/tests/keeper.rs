@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use crate::folders::Folder;
 use crate::position::file::{self, FileError, Saved, Store};
-use crate::position::{Identity, Keeper, Position, Positions, Record, Target, Tracker};
+use crate::position::{
+    Identity, Keeper, Position, Positions, Record, SettledPositions, Target, Tracker,
+};
 
 fn identity(index: &str) -> Identity {
     let target =
@@ -152,7 +154,8 @@ fn what_the_lease_holds_goes_before_what_this_machine_knows() {
     assert_eq!(keeper.adopt(None).unwrap(), None, "the Lease is new");
     open.settled(1);
     assert_eq!(mark(&keeper), Some("41".into()));
-    let further = keeper.record(Positions::from([("*".into(), "90".into())])).unwrap();
+    let further =
+        keeper.record(SettledPositions(Positions::from([("*".into(), "90".into())]))).unwrap();
     assert_eq!(keeper.adopt(Some(&further)).unwrap().unwrap()["*"], "90".into());
     assert_eq!(mark(&keeper), Some("90".into()));
     assert_eq!(keeper.adopt(Some("{")).unwrap(), Some(Positions::new()));
@@ -160,7 +163,7 @@ fn what_the_lease_holds_goes_before_what_this_machine_knows() {
     let other = Record::new(identity("j"), Positions::new()).encode();
     let error = keeper.adopt(Some(&other)).unwrap_err().to_string();
     assert!(error.starts_with("the position in the Lease was saved for another target"), "{error}");
-    assert_eq!(keeper.record(Positions::new()), None);
+    assert_eq!(keeper.record(SettledPositions(Positions::new())), None);
 }
 
 #[test]

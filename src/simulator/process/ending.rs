@@ -1,7 +1,7 @@
 //! How one process ends when it is told to, in the steps that production takes.
 
 use super::super::clock::{SECOND, Time};
-use super::super::oracle::Violation;
+use super::super::oracle::{Violation, ids_on};
 use super::super::shared::Shared;
 use super::{Process, Worker};
 use crate::pipeline::ending::{STEPS, Step};
@@ -24,8 +24,10 @@ pub(super) struct Ending {
 impl Process {
     /// SIGTERM.
     pub(in super::super) fn drain(&mut self, shared: &mut Shared) -> Result<(), Violation> {
-        let has_second_signal = self.dice.u8(..4) == 0;
-        let patience = if has_second_signal { self.dice.u64(..3 * SECOND) } else { DRAIN_MAX };
+        // What is given up early is still on its way when the Lease goes.
+        let (signals, soon) = if self.lease.is_some() { (2, SECOND / 2) } else { (1, 3 * SECOND) };
+        let has_second_signal = self.dice.u8(..4) < signals;
+        let patience = if has_second_signal { self.dice.u64(..soon) } else { DRAIN_MAX };
         self.ending = Some(Ending { gives_up_at: shared.now + patience, done: 0, left: 0 });
         self.stop_sources(shared)?;
         self.buffer.drain();
@@ -39,7 +41,10 @@ impl Process {
             return Ok(None);
         }
         while let Some(Ending { gives_up_at, done, left }) = self.ending {
-            let Some(step) = STEPS.get(done) else { return Ok(Some(left == 0)) };
+            let Some(step) = STEPS.get(done) else {
+                self.check_ended(shared)?;
+                return Ok(Some(left == 0));
+            };
             let is_done = match step {
                 Step::AwaitParts => self.has_ended(shared.now) || shared.now >= gives_up_at,
                 Step::CutShort => {
@@ -76,10 +81,33 @@ impl Process {
 
     /// Whether all parts have ended, one after the other.
     fn has_ended(&mut self, now: Time) -> bool {
-        if self.is_worked() && self.buffer.is_memory_empty() {
+        if self.feeds.is_empty() && self.is_worked() && self.buffer.is_memory_empty() {
             self.end_inbox(now);
         }
         self.sending.is_done
+    }
+
+    /// What must be true of one that has ended: it has given up its Lease, or tried to, and has
+    /// written down how far it had come.
+    fn check_ended(&mut self, shared: &Shared) -> Result<(), Violation> {
+        if !self.gave_up_lease() {
+            return Err("it ended, and left the Lease to run out".to_owned());
+        }
+        let marks = self.tracker.marks();
+        if !marks.is_empty() && !self.home.file.holds_durably(&marks) {
+            return Err(format!("it ended, and did not save {marks:?}"));
+        }
+        if self.buffer.has_disk_in_order() && !shared.oracle.was_damaged(self.home.number) {
+            let durable = ids_on(&self.home.disk.durable_copy()).len() as u64;
+            let known = self.buffer.documents_on_disk();
+            if durable != known {
+                return Err(format!(
+                    "it ended with {known} documents on its disk, and after a power failure there \
+                     are {durable}"
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn is_worked(&self) -> bool {

@@ -225,6 +225,10 @@ impl Process {
     /// It stands still.
     pub(super) fn pause(&mut self, until: Time) {
         self.paused_until = until;
+        if let Some(lease) = &mut self.lease {
+            // Of its tasks, that one need not be the first to go on.
+            lease.late_until = until + self.dice.u64(..SECOND / 2);
+        }
     }
 
     /// It cannot reach the API server.
@@ -284,7 +288,7 @@ impl Process {
             shared.oracle.moved_back(self.life, shared.now);
             self.tell_of_saved(shared);
         }
-        self.count_losses(shared);
+        self.count_losses(shared)?;
         self.renew_rewinds(shared)?;
         self.check(shared)
     }
@@ -343,12 +347,16 @@ impl Process {
     }
 
     /// What was lost on disk, the sources read again.
-    fn count_losses(&mut self, shared: &mut Shared) {
+    fn count_losses(&mut self, shared: &mut Shared) -> Result<(), Violation> {
         let losses = *self.tracker.losses().borrow();
+        if losses > 0 && !shared.oracle.was_damaged(self.home.number) {
+            return Err("it found damage on a disk that was never damaged".to_owned());
+        }
         if !self.feeds.is_empty() && losses != self.losses {
             self.losses = losses;
             shared.oracle.reads_again(self.life);
         }
+        Ok(())
     }
 
     /// What must hold at every step.

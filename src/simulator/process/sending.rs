@@ -127,6 +127,9 @@ impl Process {
         {
             return Err("it asks where documents go, and was told that they stay".to_owned());
         }
+        if shared.os.sends_in_the_dark(self.life, number) {
+            return Err("it has two attempts on their way, and knows not where they go".to_owned());
+        }
         shared.os.send(self.life, number, request, shared.now);
         Ok(())
     }

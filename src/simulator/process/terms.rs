@@ -2,7 +2,7 @@
 //! production's [`Terms`] decide.
 
 use super::super::candidate::Candidate;
-use super::super::clock::{Clock, MILLISECOND, NEVER, Time, wall};
+use super::super::clock::{Clock, MILLISECOND, NEVER, SECOND, Time, wall};
 use super::super::home::Home;
 use super::super::leases::{Answer, Mark};
 use super::super::oracle::Violation;
@@ -19,6 +19,10 @@ pub(super) struct Lease {
     terms: Terms,
     /// When a term is about to begin.
     begins_at: Option<Time>,
+    /// When the sources will have stopped that were told to.
+    stops_at: Option<Time>,
+    /// Its task does nothing until then.
+    pub(super) late_until: Time,
     /// The Lease had no mark: those of this machine hold.
     pub(super) is_alone: bool,
     /// How many rewinds the Lease was renewed for.
@@ -42,6 +46,8 @@ impl Lease {
             candidate: Candidate::new(life, identity, duration, at, random),
             terms: Terms::new(of.0, of.1),
             begins_at: None,
+            stops_at: None,
+            late_until: 0,
             is_alone: false,
             rewinds: 0,
             has_last_mark: false,
@@ -49,8 +55,8 @@ impl Lease {
     }
 
     pub(super) fn next(&self, clock: Clock) -> [(Time, Part); 2] {
-        let begins = self.begins_at.unwrap_or(NEVER);
-        [(self.candidate.due(clock), Part::Lease), (begins, Part::Term)]
+        let term = self.begins_at.unwrap_or(NEVER).min(self.stops_at.unwrap_or(NEVER));
+        [(self.candidate.due(clock).max(self.late_until), Part::Lease), (term, Part::Term)]
     }
 
     /// Whose marks may be written into the Lease now.
@@ -80,6 +86,9 @@ impl Process {
     fn follow(&mut self, mut may_begin: bool, shared: &mut Shared) -> Result<(), Violation> {
         let mut marks_are_found = false;
         while let Some(lease) = &mut self.lease {
+            if lease.stops_at.is_some() {
+                break;
+            }
             if lease.terms.may_begin() && !may_begin {
                 if lease.begins_at.is_none() {
                     lease.begins_at = Some(shared.now + self.random.u64(..50) * MILLISECOND);
@@ -100,6 +109,10 @@ impl Process {
                     });
                     shared.oracle.term_begins(self.life);
                     self.begin_feeds(shared.clock, shared.now);
+                }
+                Action::StopSources if self.ending.is_none() => {
+                    // They read on until they notice.
+                    lease.stops_at = Some(shared.now + self.dice.u64(..SECOND));
                 }
                 Action::StopSources => {
                     shared.trace.say(shared.now, || format!("life {}: stops", self.life));
@@ -138,10 +151,28 @@ impl Process {
 
     /// A term begins, if it is not over already.
     pub(super) fn begin_term(&mut self, shared: &mut Shared) -> Result<(), Violation> {
-        if let Some(lease) = &mut self.lease {
-            lease.begins_at = None;
+        let Some(lease) = &mut self.lease else { return Ok(()) };
+        if lease.stops_at.is_some() {
+            return self.have_stopped(shared);
         }
+        lease.begins_at = None;
         self.follow(true, shared)
+    }
+
+    /// The sources have stopped because the term was over.
+    fn have_stopped(&mut self, shared: &mut Shared) -> Result<(), Violation> {
+        let is_stopping = self.lease.as_mut().is_some_and(|lease| lease.stops_at.take().is_some());
+        if !is_stopping {
+            return Ok(());
+        }
+        shared.trace.say(shared.now, || format!("life {}: stops", self.life));
+        self.end_feeds(shared)?;
+        self.follow(false, shared)
+    }
+
+    /// Whether it was told to give the Lease up, if it is a candidate.
+    pub(super) fn gave_up_lease(&self) -> bool {
+        self.lease.as_ref().is_none_or(|lease| lease.candidate.is_releasing())
     }
 
     /// The sources stop for good.
@@ -150,6 +181,7 @@ impl Process {
             None => self.end_feeds(shared),
             Some(lease) => {
                 lease.terms.drain();
+                self.have_stopped(shared)?;
                 self.follow(false, shared)
             }
         }

@@ -24,7 +24,7 @@ use crate::dead_letter::{self, DeadLetters};
 use crate::handoff::Outbox;
 use crate::ledger::Snapshot;
 use crate::opensearch;
-use crate::position::{Keeper, Positions};
+use crate::position::{Keeper, Positions, SettledPositions};
 use crate::secret::Secret;
 use crate::sink::{IndexPattern, Mode, Template};
 
@@ -346,7 +346,8 @@ async fn a_cluster_that_is_still_forming_is_asked_again_until_it_is_known_whose_
     let (server, url) = Server::start(Scenario::StillForming).await;
     let run = Run::new(url);
     let saved_for = |keeper: &Keeper| {
-        let record = keeper.record(Positions::from([("*".into(), "1".into())])).unwrap();
+        let record =
+            keeper.record(SettledPositions(Positions::from([("*".into(), "1".into())]))).unwrap();
         let record: serde_json::Value = serde_json::from_str(&record).unwrap();
         record["target"]["cluster"].clone()
     };
