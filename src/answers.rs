@@ -1,10 +1,12 @@
 //! What an answer is that should have been JSON and is not, for people: a proxy's or a login page
 //! stands in front of a server more often than the server is at fault.
 
+use crate::text;
+
 /// How much of a page is looked at.
 const LOOKED_AT_BYTES: usize = 4 << 10;
-/// Characters of a title, or of a text that is no page, that are shown.
-const SHOWN_CHARS: usize = 100;
+/// Of a title, or of a text that is no page.
+const SHOWN_BYTES_MAX: usize = 100;
 
 /// What such an answer is.
 pub(crate) fn not_json(body: &[u8]) -> String {
@@ -44,15 +46,8 @@ fn title(page: &str) -> Option<String> {
     inside("title").or_else(|| inside("h1"))
 }
 
-/// On one line, without control characters, and not too long.
 fn shown(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let line = words.join(" ");
-    let line: String = line.chars().filter(|char| !char.is_control()).collect();
-    match line.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
+    text::words(text, SHOWN_BYTES_MAX)
 }
 
 #[cfg(test)]
@@ -76,7 +71,10 @@ mod tests {
     #[test]
     fn what_is_no_page_is_shown_on_one_line_and_cut() {
         assert_eq!(not_json(b" \n"), "an empty answer");
-        assert_eq!(not_json(b"upstream\n connect\x1b error"), "no JSON (`upstream connect error`)");
+        assert_eq!(
+            not_json(b"upstream\n connect\x1b error"),
+            "no JSON (`upstream connect\\u{1b} error`)"
+        );
         assert!(not_json(&[b'x'; 10_000]).chars().count() < 130);
         assert!(not_json(&[b'<'; 10_000]).chars().count() < 130);
     }

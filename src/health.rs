@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::text::{self, LINE_BYTES_MAX};
+
 /// Twice the source's `quiet_timeout`.
 pub(crate) const STALL_AFTER: Duration = Duration::from_secs(600);
 
@@ -127,7 +129,7 @@ impl Health {
         let mut ok = true;
         let mut line = |(part, condition): (&Part, &Condition)| {
             let name = part.name();
-            match condition {
+            let line = match condition {
                 Condition::Ready => format!("{name}: ok"),
                 Condition::Note(note) => format!("{name}: ok ({note})"),
                 Condition::NotReady(why) if state.is_following && part.is_of_leaders() => {
@@ -137,7 +139,9 @@ impl Health {
                     ok = false;
                     format!("{name}: not ok: {why}")
                 }
-            }
+            };
+            // What a server says is in it, too.
+            text::one_line(line, LINE_BYTES_MAX)
         };
         let lines = state.conditions.iter().map(&mut line);
         let lines = lines.collect();
@@ -184,6 +188,18 @@ mod tests {
                 lines: vec!["modules: ok".into(), "sink: not ok: 401: check sink.password".into()]
             }
         );
+    }
+
+    #[test]
+    fn whatever_a_server_says_of_itself_a_part_has_one_line() {
+        let health = Health::default();
+        let why = format!("403: no\nsink: ok\r\u{1b}[2K\u{85}{}", "x".repeat(1 << 20));
+        for condition in [Condition::Note(why.clone()), Condition::NotReady(why)] {
+            health.set(Part::Source, condition);
+            let lines = health.readiness().lines;
+            assert!(!lines[0].contains(text::is_harmful) && lines[0].contains("403: no"));
+            assert!(lines[0].len() <= LINE_BYTES_MAX + 3, "{}", lines[0].len());
+        }
     }
 
     #[test]

@@ -30,8 +30,9 @@
 //! how things stand, [`shutdown`] and [`telemetry`] serve the process, [`secret`] reads passwords,
 //! [`kube`] makes the API server's client and elects a leader, [`opensearch`] is the client of
 //! OpenSearch, [`tls`] chooses the cryptography, and [`cli`] is the command line. Several of them
-//! need `backoff` (waits between tries), `log_limit` (a bound on log lines) and `words` (the words
-//! of the configuration). [`internals`] is what integration tests and benches may use.
+//! need `backoff` (waits between tries), `log_limit` (a bound on log lines), `text` (what others
+//! wrote, made fit to be shown) and `words` (the words of the configuration). [`internals`] is what
+//! integration tests and benches may use.
 
 pub mod internals;
 
@@ -75,6 +76,7 @@ mod reload;
 mod secret;
 mod shutdown;
 mod telemetry;
+mod text;
 mod tls;
 mod words;
 

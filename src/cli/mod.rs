@@ -11,6 +11,7 @@ mod preflight;
 mod run;
 mod summary;
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -22,6 +23,7 @@ use crate::panics;
 use crate::pipeline::RunError;
 use crate::stages;
 use crate::telemetry::{LogFormat, Telemetry, TelemetryError};
+use crate::text;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -93,22 +95,22 @@ pub enum CommandError {
     #[error(transparent)]
     Configuration(#[from] Diagnostics),
     /// The log cannot be set up as asked.
-    #[error("error: {0}")]
+    #[error("{}", said(.0, None))]
     Telemetry(#[from] TelemetryError),
     /// A filter could not be made.
-    #[error("error: {0}")]
+    #[error("{}", said(.0, None))]
     Filter(#[from] filter::FilterError),
     /// Dead letters could not be shown or replayed.
-    #[error("error: {0}")]
+    #[error("{}", said(.0, .0.ledger()))]
     DeadLetters(#[from] dead_letter::LettersError),
     /// A position could not be shown or changed.
-    #[error("error: {0}")]
+    #[error("{}", said(.0, None))]
     Position(#[from] position::PositionError),
     /// The process cannot be set up.
-    #[error("error: {0}")]
+    #[error("{}", said(.0, None))]
     Process(String),
     /// A run did not end well.
-    #[error("error: {error}\n{ledger}")]
+    #[error("{}", said(.error, Some(.ledger.as_ref())))]
     Run {
         /// What ended it.
         error: Box<RunError>,
@@ -118,6 +120,16 @@ pub enum CommandError {
     /// stdout cannot be written.
     #[error("error: cannot write to stdout: {0}")]
     Output(#[source] io::Error),
+}
+
+/// An error, whose further lines cannot be taken for ones of their own whatever it quotes, and the
+/// account of the run.
+fn said(error: &dyn Display, ledger: Option<&Snapshot>) -> String {
+    let error = format!("error: {}", text::block(error));
+    match ledger {
+        Some(ledger) => format!("{error}\n{ledger}"),
+        None => error,
+    }
 }
 
 impl CommandError {

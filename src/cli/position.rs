@@ -4,6 +4,7 @@
 //! Constraint: a command that changes it needs the folder to itself and a Lease that nobody holds,
 //! so all runs of the pipeline must have ended.
 
+use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,7 @@ use crate::kube::lease::mark::{self, MarkError, Marked};
 
 use crate::position::file::{self, FileError, Saved};
 use crate::position::{Position, Record};
+use crate::text::{self, LINE_BYTES_MAX};
 
 /// Show or change how far a pipeline has read its source
 ///
@@ -280,25 +282,30 @@ fn saved(folder: &Folder) -> Result<Record, PositionError> {
 fn record_shown(record: &Record) -> String {
     let mut text = format!(
         "source    {}\ntarget    {}\n",
-        record.identity.source_text(),
-        record.identity.target_text()
+        shown(record.identity.source_text()),
+        shown(record.identity.target_text())
     );
     for (scope, position) in &record.positions {
         let position = match position {
             Position::Nowhere => "(read everything: the cluster was restored)",
             Position::At(position) => position,
         };
-        text += &format!("position  {scope}  {position}\n");
+        text += &format!("position  {}\n", shown(format_args!("{scope}  {position}")));
     }
     text
 }
 
+/// Who may write to the Lease decides what it says.
+fn shown(text: impl Display) -> String {
+    text::one_line(text, LINE_BYTES_MAX)
+}
+
 fn lease_shown(lease: &Marked) -> String {
-    let holder = lease.holder.as_deref().unwrap_or("nobody");
+    let holder = shown(lease.holder.as_deref().unwrap_or("nobody"));
     let text = format!("lease     {}, held by {holder}\n", lease.lease);
     match lease.mark.as_deref().map(Record::decode) {
         None => text + "settled   nothing yet\n",
         Some(Ok(record)) => text + &record_shown(&record).replace("position  ", "settled   "),
-        Some(Err(error)) => text + &format!("settled   cannot be read: {error}\n"),
+        Some(Err(error)) => text + &format!("settled   cannot be read: {}\n", shown(error)),
     }
 }

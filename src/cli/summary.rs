@@ -7,6 +7,7 @@ use crate::kube::LeaseSettings;
 use crate::sink::OpenSearchSettings;
 use crate::source::Start;
 use crate::stages::{Description, Keys, Match, StageSettings};
+use crate::text::{self, LINE_BYTES_MAX};
 use crate::{buffer, dead_letter, sink, source};
 
 /// One short line for each part of what would run.
@@ -14,7 +15,7 @@ pub(super) fn summary(settings: &Settings, modules: &[Description]) -> String {
     let mut lines = String::new();
     let mut line = |part: &str, text: String| {
         // Writing to a String cannot fail.
-        let _ = writeln!(lines, "{part:<12} {text}");
+        let _ = writeln!(lines, "{part:<12} {}", text::one_line(text, LINE_BYTES_MAX));
     };
     line("pipeline", pipeline(settings));
     line("source", source(&settings.source));

@@ -1,10 +1,20 @@
 //! What is wrong with a configuration, and where.
 //!
-//! Invariant: a diagnostic shows no value that could be a secret, and no line of the file, which
-//! could hold one.
+//! Invariants: a diagnostic shows no value that could be a secret, and no line of the file, which
+//! could hold one; what it quotes can neither begin a line that looks like another diagnostic nor
+//! steer a terminal; and there are no more of them than a person reads.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use crate::text::{self, LINE_BYTES_MAX};
+
+/// How many are shown: who mends these sees the next ones.
+pub(super) const SHOWN_MAX: usize = 100;
+/// What of a name or a word of the file is quoted.
+const QUOTED_BYTES_MAX: usize = 100;
+/// No name that there is has more characters, nor has what was probably meant to be one.
+const NAME_CHARACTERS_MAX: usize = 64;
 
 /// A position in the configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,14 +28,6 @@ pub struct Location {
 }
 
 impl Location {
-    /// Where the byte `offset` in `text`, which `file` holds.
-    pub(super) fn new(file: &Path, text: &str, offset: usize) -> Location {
-        let before = text.get(..offset).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Location { file: file.to_owned(), line, column }
-    }
-
     /// What is wrong here.
     pub fn error(&self, text: impl fmt::Display) -> Diagnostic {
         Diagnostic { location: self.clone(), text: text.to_string() }
@@ -44,47 +46,81 @@ pub struct Diagnostic {
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Location { file, line, column } = &self.location;
-        write!(f, "{}:{line}:{column}: error: {}", file.display(), self.text)
+        let file = text::one_line(file.display(), LINE_BYTES_MAX);
+        write!(f, "{file}:{line}:{column}: error: {}", text::block(&self.text))
     }
 }
 
-/// Everything that is wrong with a configuration, in the order of the file; never empty.
+/// What is wrong with a configuration, in the order of the file; never empty. The first
+/// [`SHOWN_MAX`] are shown, and how many more there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub struct Diagnostics {
+    shown: Vec<Diagnostic>,
+    more: usize,
+}
 
 impl Diagnostics {
     /// Sorts `diagnostics` by location; `None` when there are none.
     pub fn of(mut diagnostics: Vec<Diagnostic>) -> Option<Diagnostics> {
         diagnostics.sort();
         diagnostics.dedup();
-        (!diagnostics.is_empty()).then_some(Diagnostics(diagnostics))
+        let more = diagnostics.len().saturating_sub(SHOWN_MAX);
+        diagnostics.truncate(SHOWN_MAX);
+        (!diagnostics.is_empty()).then_some(Diagnostics { shown: diagnostics, more })
     }
 
-    /// Each of them.
+    /// So many more were found.
+    pub(super) fn and_more(self, more: usize) -> Diagnostics {
+        Diagnostics { more: self.more + more, ..self }
+    }
+
+    /// These were found as well.
+    pub(crate) fn and(self, others: impl IntoIterator<Item = Diagnostic>) -> Diagnostics {
+        let Diagnostics { mut shown, more } = self;
+        shown.extend(others);
+        match Diagnostics::of(shown) {
+            Some(all) => all.and_more(more),
+            None => unreachable!("none of them has gone"),
+        }
+    }
+
+    /// Each that is shown.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.0.iter()
+        self.shown.iter()
     }
 }
 
 impl From<Diagnostic> for Diagnostics {
     fn from(one: Diagnostic) -> Diagnostics {
-        Diagnostics(vec![one])
+        Diagnostics { shown: vec![one], more: 0 }
     }
 }
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, diagnostic) in self.0.iter().enumerate() {
+        for (index, diagnostic) in self.shown.iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
             write!(f, "{diagnostic}")?;
         }
-        Ok(())
+        match (self.more, self.shown.first()) {
+            (more @ 1.., Some(first)) => {
+                let file = text::one_line(first.location.file.display(), LINE_BYTES_MAX);
+                let errors = if more == 1 { "error" } else { "errors" };
+                write!(f, "\n{file}: and {more} more {errors}: mend these first")
+            }
+            _ => Ok(()),
+        }
     }
 }
 
 impl std::error::Error for Diagnostics {}
+
+/// A name or a word of the file, as diagnostics quote it.
+pub(super) fn quoted(name: &str) -> String {
+    text::one_line(name, QUOTED_BYTES_MAX)
+}
 
 /// `"a"`, `"b"` or `"c"` of a list of names.
 pub(super) fn alternatives<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
@@ -97,6 +133,9 @@ pub(super) fn alternatives<'a>(names: impl IntoIterator<Item = &'a str>) -> Stri
 
 /// The one of `names` that `word` was probably meant to be.
 pub(super) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.chars().nth(NAME_CHARACTERS_MAX).is_some() {
+        return None;
+    }
     let word = word.to_lowercase().replace('-', "_");
     let distance = |name: &str| strsim::damerau_levenshtein(&word, &name.replace('-', "_"));
     let (distance, name) = names.into_iter().map(|name| (distance(name), name)).min()?;
@@ -107,18 +146,6 @@ pub(super) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_location_counts_characters_not_bytes() {
-        let location = Location::new(Path::new("p.toml"), "a = 1\nü = 'é' x", 15);
-        assert_eq!((location.line, location.column), (2, 8));
-    }
-
-    #[test]
-    fn a_location_behind_the_end_is_the_end() {
-        let location = Location::new(Path::new("p.toml"), "a\nb", 99);
-        assert_eq!((location.line, location.column), (2, 2));
-    }
 
     #[test]
     fn diagnostics_come_in_the_order_of_the_file() {
@@ -135,6 +162,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_diagnostic_quotes_forges_no_other_one() {
+        let location = Location { file: "p\n.toml".into(), line: 1, column: 2 };
+        let text = "it says `no\nq.toml:1:1: error: forged\u{1b}[31m\u{9b}`";
+        insta::assert_snapshot!(location.error(text), @r"
+        p\n.toml:1:2: error: it says `no
+            q.toml:1:1: error: forged\u{1b}[31m\u{9b}`
+        ");
+    }
+
+    #[test]
+    fn those_that_are_found_later_are_counted_with_the_others() {
+        let location = |line| Location { file: "p.toml".into(), line, column: 1 };
+        let all: Vec<_> = (0..250).map(|line| location(line).error("a")).collect();
+        let both = Diagnostics::of(all).unwrap().and([location(0).error("b")]);
+        assert_eq!(both.iter().count(), SHOWN_MAX);
+        assert_eq!(both.iter().nth(1).unwrap().text, "b");
+        assert!(both.to_string().ends_with("\np.toml: and 151 more errors: mend these first"));
+    }
+
+    #[test]
     fn only_near_names_are_suggested() {
         let names = ["name", "cluster", "workers", "on_error"];
         assert_eq!(nearest("nmae", names), Some("name"));
@@ -143,5 +190,7 @@ mod tests {
         assert_eq!(nearest("on-error", names), Some("on_error"));
         assert_eq!(nearest("mode", names), None);
         assert_eq!(nearest("x", names), None);
+        let long = "workers".repeat(100);
+        assert_eq!(nearest(&long, [long.as_str()]), None);
     }
 }

@@ -5,7 +5,7 @@
 //! `FIELD!=VALUE`; in a value `\,`, `\=` and `\\` stand for what follows the backslash:
 //! <https://pkg.go.dev/k8s.io/apimachinery/pkg/fields#ParseSelector>
 
-use super::diagnostic::nearest;
+use super::diagnostic::{nearest, quoted};
 
 /// What the API server can select events of core/v1 by:
 /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/v1/conversion.go>,
@@ -68,7 +68,8 @@ fn check_term(term: &str) -> Result<(), String> {
     let Some((field, value)) = operator else {
         return Err(format!(
             "must be FIELD=VALUE or FIELD!=VALUE, several with commas between them that must all \
-             hold, and {term:?} is not one"
+             hold, and \"{}\" is not one",
+            quoted(term)
         ));
     };
     if !FIELDS.contains(&field) {
@@ -85,7 +86,7 @@ fn unknown(field: &str) -> String {
         let near = nearest(field, FIELDS).map(|near| format!("; did you mean `{near}`?"));
         near.unwrap_or_default()
     };
-    format!("names {field:?}, and the API server selects events by {fields} only{near}")
+    format!("names \"{}\", and the API server selects events by {fields} only{near}", quoted(field))
 }
 
 fn check_value(value: &str) -> Result<(), String> {
@@ -97,8 +98,9 @@ fn check_value(value: &str) -> Result<(), String> {
         };
         if is_wrong {
             return Err(format!(
-                "has the value {value:?}: in a value, write `\\=`, `\\,` and `\\\\` for `=`, `,` \
-                and `\\`, and no other backslash"
+                "has the value \"{}\": in a value, write `\\=`, `\\,` and `\\\\` for `=`, `,` \
+                and `\\`, and no other backslash",
+                quoted(value)
             ));
         }
     }

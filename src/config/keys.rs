@@ -134,7 +134,8 @@ static STAGE: Table = Table {
             "Which events it sees, decided before a module is called; the others go on unchanged. \
              Every key that is set must hold; the members of a list are alternatives. They are \
              patterns for the whole text: * is any characters, ? one; case-sensitive.",
-        ),
+        )
+        .literal(),
         key(
             "timeout",
             Type::Duration { min: Duration::from_millis(1), max: STAGE_TIMEOUT_MAX },
@@ -164,7 +165,8 @@ static STAGE: Table = Table {
              strings.",
         )
         .default("{}")
-        .unless(DROP),
+        .unless(DROP)
+        .literal(),
     ],
 };
 

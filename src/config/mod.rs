@@ -8,8 +8,9 @@
 //!
 //! - `keys` declares every key, in the vocabulary of `table`; a key that may have one of a few
 //!   words names the enum that `words` declares them with.
-//! - `tables` reads the file against that into a `section` for each table: `scalar` reads each
-//!   value, by its `rules` and `units`; `input` collects what is wrong.
+//! - `variables` finds what other tools would have expanded.
+//! - `tables` reads the file against the declaration into a `section` for each table: `scalar` reads
+//!   each value, by its `rules` and `units`; `input` collects what is wrong, at which of its `lines`.
 //! - `parts` makes the parts' settings out of the sections and checks what concerns several keys.
 //! - `references` gathers what the configuration names outside itself, for others to check.
 //! - `schema` writes the same declaration as JSON Schema.
@@ -20,6 +21,7 @@ mod index;
 mod input;
 mod json;
 mod keys;
+mod lines;
 mod parts;
 mod references;
 mod rules;
@@ -30,6 +32,7 @@ mod settings;
 mod table;
 mod tables;
 mod units;
+mod variables;
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +52,7 @@ pub(crate) use settings::{Settings, Workers};
 pub(crate) use units::{show_duration, show_size};
 
 use input::Input;
+use lines::Lines;
 
 /// The annotated configuration, with every key: `config/pipeline.toml`.
 pub(crate) const EXAMPLE: &str = include_str!("../../config/pipeline.toml");
@@ -93,7 +97,9 @@ pub(crate) fn load(file: &Path, environment: &Environment) -> Result<Config, Inv
         Ok(Err(error)) => {
             let valid = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes());
-            Location::new(file, &text, valid).error("the file is not UTF-8 text from here on")
+            let (line, column) = Lines::new(&text).position(valid);
+            Location { file: file.to_owned(), line, column }
+                .error("the file is not UTF-8 text from here on")
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => start.error(format!(
             "cannot read the configuration: {error}; `weir example` prints one to begin with"
@@ -137,7 +143,7 @@ fn parse_parts(
     }
     let built = errors.is_empty().then(|| assemble(&mut input, root.get_ref(), environment));
     let (settings, references) = built.unzip();
-    match (Diagnostics::of(input.into_diagnostics()), settings.flatten(), references) {
+    match (input.into_diagnostics(), settings.flatten(), references) {
         (None, Some(settings), Some(references)) => Ok(Config { settings, references }),
         (Some(diagnostics), _, references) => {
             Err(InvalidConfig { diagnostics, references: references.map(Box::new) })
@@ -152,6 +158,7 @@ fn assemble(
     root: &DeTable<'_>,
     environment: &Environment,
 ) -> (Option<Settings>, References) {
+    variables::find(input, &keys::ROOT, root);
     let root = tables::read(input, &keys::ROOT, root, 0);
     let parts = parts::of(input, &root, environment);
     let references = references::of(input, &root, &parts);
@@ -171,7 +178,7 @@ fn not_toml(input: &mut Input<'_>, text: &str, errors: &[toml::de::Error]) {
                     let length = text[span.start..].find("\n[").unwrap_or(text.len() - span.start);
                     second_table = span.start..span.start + length;
                 }
-                let key = key.escape_debug();
+                let key = diagnostic::quoted(key);
                 input.error(span.start, format!("duplicate key `{key}`: it may be there once"));
             }
             (message, _) => input.error(span.start, message),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use super::diagnostic::{alternatives, nearest};
+use super::diagnostic::{alternatives, nearest, quoted};
 use super::input::Input;
 use super::json;
 use super::section::Value;
@@ -27,7 +27,11 @@ pub(super) fn read(
     key: &Key,
     value: &Spanned<DeValue<'_>>,
 ) -> Option<Value> {
-    Reader { input, key, at: value.span().start }.read(value.get_ref())
+    let at = value.span().start;
+    if input.holds_variable(at) {
+        return None;
+    }
+    Reader { input, key, at }.read(value.get_ref())
 }
 
 /// Reads the value of one key.
@@ -66,7 +70,9 @@ impl Reader<'_, '_, '_> {
             (Type::Texts { rule, may_be_empty }, DeValue::Array(items)) => {
                 self.texts(*rule, *may_be_empty, items)
             }
-            (Type::Secret, DeValue::String(text)) if !text.is_empty() => self.inline_secret(text),
+            (Type::Secret, DeValue::String(text)) if !text.is_empty() => {
+                Some(Value::Secret(Secret::Inline(text.to_string())))
+            }
             (Type::Secret, DeValue::Table(table)) => self.secret(table),
             (Type::Free, DeValue::Table(table)) => self.free(table),
             (kind, found) => {
@@ -96,7 +102,9 @@ impl Reader<'_, '_, '_> {
         let texts = || words.iter().map(|word| word.text);
         let near = nearest(text, texts()).map(|near| format!("; did you mean `{near}`?"));
         let (name, near) = (self.key.name, near.unwrap_or_default());
-        let message = format!("unknown {name} {text:?}: it may be {}{near}", alternatives(texts()));
+        let text = quoted(text);
+        let message =
+            format!("unknown {name} \"{text}\": it may be {}{near}", alternatives(texts()));
         self.input.error(self.at, message);
         None
     }
@@ -136,6 +144,9 @@ impl Reader<'_, '_, '_> {
         }
         let mut texts = Vec::new();
         for item in items {
+            if self.input.holds_variable(item.span().start) {
+                continue;
+            }
             let read = match item.get_ref() {
                 DeValue::String(text) => (rule.check)(text).map(|()| texts.push(text.to_string())),
                 other => Err(format!("must be a string, not {}", described(other))),
@@ -182,15 +193,6 @@ impl Reader<'_, '_, '_> {
         (self.input.errors() == before).then_some(Value::Free(json))
     }
 
-    fn inline_secret(&mut self, text: &str) -> Option<Value> {
-        if text.starts_with("${") && text.ends_with('}') {
-            return self.wrong(
-                "looks like a shell variable, which is not expanded here: write { env = \"NAME\" }",
-            );
-        }
-        Some(Value::Secret(Secret::Inline(text.to_owned())))
-    }
-
     fn secret(&mut self, table: &DeTable<'_>) -> Option<Value> {
         let mut found = None;
         for (name, value) in table {
@@ -209,6 +211,9 @@ impl Reader<'_, '_, '_> {
         value: &Spanned<DeValue<'_>>,
     ) -> Option<Secret> {
         let text = value.get_ref().as_str().filter(|text| !text.is_empty());
+        if self.input.holds_variable(value.span().start) {
+            return None;
+        }
         let (at, what) = match (name.get_ref().as_ref(), text) {
             ("file", Some(path)) => match wrong_with_path(path) {
                 None => return Some(Secret::File(self.input.path(path))),
@@ -224,7 +229,7 @@ impl Reader<'_, '_, '_> {
             (other, _) => {
                 let near = nearest(other, ["file", "env"]);
                 let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                let (other, key) = (other.escape_debug(), self.key.name);
+                let (other, key) = (quoted(other), self.key.name);
                 (name.span().start, format!("unknown key `{other}` in `{key}`{near}"))
             }
         };

@@ -28,6 +28,8 @@ pub(super) struct Key {
     pub(super) only: &'static [&'static str],
     /// The flag of its table beside which, when that is true, it neither stands nor is missed.
     pub(super) unless: Option<&'static str>,
+    /// Whether `${…}` and `$(…)` in its texts are what they are: elsewhere they are a mistake.
+    pub(super) is_literal: bool,
     /// Of a flag: the table that must stand beside it when it is true, and not be empty.
     pub(super) needs: Option<&'static str>,
 }
@@ -129,7 +131,16 @@ pub(super) const fn one_of<W: Words>() -> Type {
 
 /// An optional key of every `kind`; methods say otherwise.
 pub(super) const fn key(name: &'static str, kind: Type, doc: &'static str) -> Key {
-    Key { name, kind, doc, presence: Presence::Optional, only: &[], unless: None, needs: None }
+    Key {
+        name,
+        kind,
+        doc,
+        presence: Presence::Optional,
+        only: &[],
+        unless: None,
+        is_literal: false,
+        needs: None,
+    }
 }
 
 impl Key {
@@ -147,6 +158,10 @@ impl Key {
 
     pub(super) const fn unless(self, flag: &'static str) -> Key {
         Key { unless: Some(flag), ..self }
+    }
+
+    pub(super) const fn literal(self) -> Key {
+        Key { is_literal: true, ..self }
     }
 
     pub(super) const fn needs(self, table: &'static str) -> Key {

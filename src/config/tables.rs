@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::nearest;
+use super::diagnostic::{nearest, quoted};
 use super::input::Input;
 use super::keys::ROOT;
 use super::scalar;
@@ -22,7 +22,7 @@ pub(super) fn read(input: &mut Input<'_>, spec: &Table, table: &DeTable<'_>, at:
     let kind = kind_of(spec, table);
     for (name, value) in table {
         let Some(key) = spec.key(name.get_ref()) else {
-            unknown(input, spec, name.get_ref(), name.span().start);
+            input.error_with(name.span().start, || unknown(spec, name.get_ref()));
             continue;
         };
         if let Some(why) = out_of_place(key, kind, table) {
@@ -159,8 +159,8 @@ fn absent(
     }
 }
 
-fn unknown(input: &mut Input<'_>, spec: &Table, name: &str, at: usize) {
-    let mut text = format!("unknown key `{}` {}", name.escape_debug(), spec.place());
+fn unknown(spec: &Table, name: &str) -> String {
+    let mut text = format!("unknown key `{}` {}", quoted(name), spec.place());
     if let Some(near) = nearest(name, spec.keys.iter().map(|key| key.name)) {
         text += &format!("; did you mean `{near}`?");
     } else if let Some(owner) = owner(&ROOT, name) {
@@ -169,7 +169,7 @@ fn unknown(input: &mut Input<'_>, spec: &Table, name: &str, at: usize) {
         let known: Vec<String> = spec.keys.iter().map(|key| format!("`{}`", key.name)).collect();
         text += &format!("; there are {}", known.join(", "));
     }
-    input.error(at, text);
+    text
 }
 
 /// Why a key may not stand in this table, if it may not.

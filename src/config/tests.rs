@@ -334,7 +334,7 @@ mod diagnostics {
     fn credentials_that_cannot_be_meant_are_refused_without_showing_them() {
         insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\nusername = 'me:hunter2'\npassword = '${HUNTER2}'")), @r#"
         etc/pipeline.toml:7:12: error: `username` must be a name without `:` and control characters: basic auth cannot carry them
-        etc/pipeline.toml:8:12: error: `password` looks like a shell variable, which is not expanded here: write { env = "NAME" }
+        etc/pipeline.toml:8:12: error: `password` holds what looks like a variable, which is not expanded here: write { env = "NAME" }, or { file = "PATH" } if the secret itself has such a text
         "#);
         insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { env = '$HUNTER2' }")), @"etc/pipeline.toml:8:20: error: `env` must be a variable's name, without `$`");
     }
@@ -422,7 +422,7 @@ mod durable {
         let mut input = input::Input::new(file, &text);
         let root = DeTable::parse(&text).unwrap();
         let (settings, _) = assemble(&mut input, root.get_ref(), &environment);
-        let diagnostics = Diagnostics::of(input.into_diagnostics());
+        let diagnostics = input.into_diagnostics();
         (settings, diagnostics.map(|diagnostics| diagnostics.to_string()).unwrap_or_default())
     }
 

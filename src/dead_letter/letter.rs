@@ -1,5 +1,7 @@
 //! A letter to be written.
 
+use crate::text::{self, LINE_BYTES_MAX};
+
 /// Which part of the pipeline refused an event: the `where` label of the metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Where<'a> {
@@ -19,6 +21,13 @@ impl<'a> Where<'a> {
             Where::Stage(name) => name,
             Where::Sink => "sink",
         }
+    }
+}
+
+impl Letter<'_> {
+    /// `detail` as it is kept: on one line, bounded, and with nothing that could steer a terminal.
+    pub(super) fn kept_detail(&self) -> String {
+        text::words(self.detail, LINE_BYTES_MAX)
     }
 }
 

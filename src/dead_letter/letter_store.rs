@@ -13,6 +13,7 @@ use super::settings::{LetterStoreError, Settings};
 use crate::folders::Folder;
 use crate::opensearch;
 use crate::shutdown::Shutdown;
+use crate::text;
 
 /// Where dead letters are kept.
 #[derive(Clone, Debug)]
@@ -140,7 +141,7 @@ impl Contents {
             format!(
                 "skipped: {} in {}: the files of dead letters are named by eight digits, \
                  such as 00000001.jsonl",
-                self.files.strangers.join(", "),
+                text::first(self.files.strangers.iter().map(|name| text::one_line(name, 100)), 10),
                 self.store
             )
         })

@@ -55,6 +55,7 @@ pub(crate) use self::volume::ephemeral;
 use crate::health::{self, Condition, Health};
 use crate::ledger::{Ledger, ReasonId};
 use crate::shutdown::Shutdown;
+use crate::text::{self, REASON_BYTES_MAX};
 
 /// Bytes that all dead letters of one folder, or of one pipeline in an index, may take. At this
 /// bound the pipeline pauses rather than lose one: 1 GiB is about 400,000 events of 1.1 KB with
@@ -179,7 +180,7 @@ impl DeadLetters {
             return Err(DeadLetterError::NotConfigured {
                 part: first.part.label().to_owned(),
                 reason: first.reason.to_owned(),
-                detail: first.detail.to_owned(),
+                detail: text::words(first.detail, REASON_BYTES_MAX),
             });
         };
         let mut rest = letters;

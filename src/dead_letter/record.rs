@@ -150,7 +150,7 @@ pub(super) fn encode(letter: &Letter<'_>, now: jiff::Timestamp, out: &mut Vec<u8
         part,
         stage: stage.map(str::to_owned),
         reason: letter.reason.to_owned(),
-        detail: letter.detail.to_owned(),
+        detail: letter.kept_detail(),
         source: text.map(Cow::Borrowed),
         source_base64: text.is_none().then(|| BASE64.encode(letter.source)),
         // A document is one line of JSON by construction; were it not, the source's bytes are still

@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{FlockOperation, flock};
 
 use super::Folder;
+use crate::text::shell_word;
 
 const NAME: &str = "lock";
 /// A process number and a line break, of one width: it is written over another one without needing
@@ -53,7 +54,10 @@ impl Folder {
                 format!("process {}", text.trim().escape_default())
             }
             // It has the lock, and has not come to write its number yet.
-            _ => format!("`fuser {}` shows which", self.lock_path().display()),
+            _ => {
+                let path = self.lock_path().display().to_string();
+                format!("`fuser {}` shows which", shell_word(&path))
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, Stat, StatxAttributes, StatxFlags, fstat
 use rustix::process::{getegid, geteuid, getgroups};
 
 use super::{FolderError, at, mounts};
+use crate::text::shell_word;
 
 /// A folder is not used, because others may change what is in it.
 #[derive(Debug)]
@@ -53,10 +54,11 @@ impl fmt::Display for NotOurs {
         if at != folder {
             write!(f, ", above {}", folder.display())?;
         }
+        let word = shell_word(&path.to_string());
         let mend = match why {
-            Why::Owner { user, .. } => format!("chown {user} {path}"),
-            Why::Group { .. } => format!("chmod g-w {path}"),
-            Why::Everybody { .. } => format!("chmod o-w {path}"),
+            Why::Owner { user, .. } => format!("chown {user} {word}"),
+            Why::Group { .. } => format!("chmod g-w {word}"),
+            Why::Everybody { .. } => format!("chmod o-w {word}"),
         };
         write!(
             f,

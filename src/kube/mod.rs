@@ -18,12 +18,15 @@ use std::path::PathBuf;
 use ::kube::Client;
 use ::kube::config::{InClusterError, KubeconfigError};
 
-pub(crate) use self::answer::{HTML_PAGE, ReadError, message_of, read, read_refusal};
+pub(crate) use self::answer::{
+    HTML_PAGE, ReadError, as_user, message_of, read, read_refusal, status_message,
+};
 use self::configuration::{Loaded, Surroundings};
 pub use self::lease::LeaseSettings;
 use self::reload::Reloading;
 use crate::proxy::{ProxyError, VariableError};
 use crate::reload::Reload;
+use crate::text::{self, REASON_BYTES_MAX};
 use crate::tls::{Names, explain, tls_cause};
 
 /// Why there is no client. Nothing here is mended by trying again.
@@ -153,5 +156,5 @@ pub(crate) fn with_causes(error: &::kube::Error) -> String {
         }
         cause = error.source();
     }
-    text
+    text::words(&text, REASON_BYTES_MAX)
 }

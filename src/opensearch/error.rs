@@ -114,7 +114,7 @@ pub(crate) fn status_error(status: StatusCode, body: &[u8], host: &str) -> Reque
         400 => RequestError::Rejected(Refusal::Request, text),
         413 => RequestError::Rejected(Refusal::TooLarge, text),
         401 => RequestError::Refused(format!("{text}: check sink.username and sink.password")),
-        403 if response::is_of_amazon(body) => RequestError::Refused(format!(
+        403 if response::is_of_amazon(host, body) => RequestError::Refused(format!(
             "{text}: it is Amazon's front that refuses, before OpenSearch: the domain's or \
              collection's access policy must allow es:ESHttp* (or aoss:*) to this client. weir \
              does not sign requests (SigV4): allow its address, or use a user of fine-grained \

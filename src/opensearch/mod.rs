@@ -26,8 +26,8 @@ pub(crate) use self::error::Unavailable;
 pub(crate) use self::error::{RequestError, count, read_bulk, status_error, transport_error};
 pub(crate) use self::outcome::{Class, Pressure, Refusal, classify};
 pub(crate) use self::response::{
-    Answer, BulkAnswers, ItemError, WholeError, bulk_filter_path, classify_whole, parse_bulk,
-    whole_error,
+    Answer, BulkAnswers, ItemError, WholeError, bulk_filter_path, classify_whole, is_of_amazon,
+    parse_bulk, whole_error,
 };
 pub(crate) use self::settings::ProxySetting;
 pub use self::settings::Settings;

@@ -16,6 +16,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::answers;
+use crate::text::{self, REASON_BYTES_MAX};
 
 /// What to ask for. The status of every item always, so that the number of items can be checked;
 /// the reasons only where there are any.
@@ -195,39 +196,61 @@ struct RawAnswer<'a> {
     status: u16,
     #[serde(borrow, rename = "_index")]
     index: Option<Cow<'a, str>>,
-    error: Option<RawError>,
+    error: Option<Value>,
 }
 
-/// An error as OpenSearch writes it, of an item or of a request.
-#[derive(Deserialize)]
-struct RawError {
-    #[serde(default, rename = "type")]
-    kind: String,
-    reason: Option<String>,
-    caused_by: Option<Box<RawError>>,
-    #[serde(default)]
-    root_cause: Vec<RawError>,
-}
-
-impl RawError {
-    /// The reason that everything else follows from, if that is another one.
-    fn innermost(&self) -> Option<&str> {
-        let mut cause = self.caused_by.as_deref();
-        while let Some(deeper) = cause.and_then(|cause| cause.caused_by.as_deref()) {
-            cause = Some(deeper);
+impl ItemError {
+    /// What of an error can be read, in whatever form it is.
+    fn of(error: &Value) -> ItemError {
+        let member = |key: &str| error.get(key).map(plain).unwrap_or_default();
+        match error {
+            Value::Object(_) => {
+                let (kind, reason) = (member("type"), member("reason"));
+                ItemError { kind, reason, cause: innermost(error) }
+            }
+            other => ItemError { reason: plain(other), ..ItemError::default() },
         }
-        let cause = cause.or(self.root_cause.first());
-        cause
-            .map(|cause| cause.reason.as_deref().unwrap_or(&cause.kind))
-            .filter(|it| !it.is_empty())
+        .bounded()
+    }
+
+    /// A reason may quote the whole document: what is kept of it is enough to find it there.
+    fn bounded(self) -> ItemError {
+        let ItemError { kind, reason, cause } = self;
+        let cut = |text: String| text::cut(text, REASON_BYTES_MAX);
+        ItemError { kind: cut(kind), reason: cut(reason), cause: cause.map(cut) }
     }
 }
 
-impl From<RawError> for ItemError {
-    fn from(error: RawError) -> ItemError {
-        let cause = error.innermost().map(str::to_owned);
-        ItemError { kind: error.kind, reason: error.reason.unwrap_or_default(), cause }
+/// A text, and of anything else its JSON.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
+}
+
+/// The reason that everything else in an error follows from, if that is another one: the end of
+/// `caused_by`, or else what the shards said.
+fn innermost(error: &Value) -> Option<String> {
+    let first = |key: &str| error.get(key).and_then(|causes| causes.get(0));
+    let caused_by = error.get("caused_by").filter(|cause| !cause.is_null());
+    let outermost = caused_by.or_else(|| first("root_cause")).or_else(|| {
+        // Of a search, where no shard's reason has become the root cause.
+        first("failed_shards").and_then(|shard| shard.get("reason"))
+    })?;
+    let chain = std::iter::successors(Some(outermost), |cause| {
+        cause.get("caused_by").filter(|cause| !cause.is_null())
+    });
+    // The last one may say nothing.
+    let said = chain.map(|cause| match cause {
+        Value::Object(members) => {
+            let said = ["reason", "type"].into_iter().filter_map(|key| members.get(key));
+            said.map(plain).find(|said| !said.is_empty()).unwrap_or_default()
+        }
+        other => plain(other),
+    });
+    said.filter(|said| !said.is_empty()).last()
 }
 
 /// The answer to one item, and its index where it is named.
@@ -238,7 +261,7 @@ fn answer(item: &str) -> (Answer, Option<Cow<'_, str>>) {
         | Ok(RawItem { create: None, index: None, delete: Some(answer) }) => answer,
         _ => return (odd_answer(item), None),
     };
-    let error = answer.error.map(ItemError::from);
+    let error = answer.error.as_ref().map(ItemError::of);
     (Answer { status: answer.status, error }, answer.index)
 }
 
@@ -247,38 +270,9 @@ fn odd_answer(item: &str) -> Answer {
     let item: Value = serde_json::from_str(item).unwrap_or_default();
     let found = ["create", "index", "delete"].into_iter().filter_map(|kind| item.get(kind));
     let [answer] = found.collect::<Vec<_>>()[..] else { return Answer::default() };
-    let text = |value: &Value| match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let error = answer.get("error").filter(|error| !error.is_null()).map(|error| {
-        let member = |key: &str| error.get(key).map(text).unwrap_or_default();
-        match error {
-            Value::Object(_) => {
-                ItemError { kind: member("type"), reason: member("reason"), cause: None }
-            }
-            other => ItemError { reason: text(other), ..ItemError::default() },
-        }
-    });
+    let error = answer.get("error").filter(|error| !error.is_null()).map(ItemError::of);
     let status = answer.get("status").and_then(Value::as_u64);
     Answer { status: status.and_then(|status| status.try_into().ok()).unwrap_or(0), error }
-}
-
-/// What a response that is no `_bulk` response says went wrong.
-#[derive(Deserialize)]
-struct Whole {
-    error: Option<Reason>,
-    /// As Amazon's front has it.
-    #[serde(alias = "Message")]
-    message: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Reason {
-    Structured(RawError),
-    Text(String),
 }
 
 /// The refusals of a whole request that weir knows what to do about.
@@ -296,61 +290,63 @@ pub(crate) enum WholeError {
 
 /// Which of them a response is.
 pub(crate) fn classify_whole(body: &[u8]) -> WholeError {
-    let Some(RawError { kind, reason, .. }) = structured(body) else { return WholeError::Other };
-    match kind.as_str() {
-        "index_not_found_exception" => WholeError::IndexNotFound,
-        "resource_already_exists_exception" => WholeError::AlreadyExists,
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    let member = |key: &str| said.pointer(&format!("/error/{key}")).and_then(Value::as_str);
+    let reason = member("reason").unwrap_or_default();
+    match member("type") {
+        Some("index_not_found_exception") => WholeError::IndexNotFound,
+        Some("resource_already_exists_exception") => WholeError::AlreadyExists,
         // What an index template has in its place.
-        "illegal_argument_exception"
-            if reason.as_ref().is_some_and(|it| it.contains("already exists")) =>
-        {
+        Some("illegal_argument_exception") if reason.contains("already exists") => {
             WholeError::AlreadyExists
         }
-        "illegal_argument_exception"
-            if reason.as_ref().is_some_and(|it| it.contains("explicit index in bulk")) =>
-        {
+        Some("illegal_argument_exception") if reason.contains("explicit index in bulk") => {
             WholeError::ExplicitIndex
         }
         _ => WholeError::Other,
     }
 }
 
-fn structured(body: &[u8]) -> Option<RawError> {
-    match serde_json::from_slice(body) {
-        Ok(Whole { error: Some(Reason::Structured(error)), .. }) => Some(error),
-        _ => None,
-    }
+/// Whether a refusal is that of Amazon's front, and not OpenSearch's: other gateways write the same
+/// object with other words.
+pub(crate) fn is_of_amazon(host: &str, body: &[u8]) -> bool {
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    let has_error = said.get("error").is_some_and(|error| !error.is_null());
+    message(&said).is_some_and(|message| {
+        let is_amazons = host.contains(".amazonaws.com")
+            || AMAZONS_WORDS.iter().any(|words| message.contains(words));
+        is_amazons && !has_error
+    })
 }
 
-/// Whether it is Amazon's front that answers, and not OpenSearch.
-pub(crate) fn is_of_amazon(body: &[u8]) -> bool {
-    matches!(serde_json::from_slice(body), Ok(Whole { error: None, message: Some(_) }))
+/// What refusals say of a request that is not signed, or not by somebody who may:
+/// <https://docs.aws.amazon.com/opensearch-service/latest/developerguide/handling-errors.html>
+const AMAZONS_WORDS: [&str; 5] = [
+    "is not authorized to perform",
+    "es:ESHttp",
+    "aoss:",
+    "security token included in the request",
+    "Missing Authentication Token",
+];
+
+/// What Amazon's front, or another gateway, says.
+fn message(said: &Value) -> Option<&str> {
+    ["message", "Message"].into_iter().find_map(|key| said.get(key)?.as_str())
 }
 
 /// The same for people: OpenSearch's own reason with the innermost cause, or the start of the text.
 pub(crate) fn whole_error(body: &[u8]) -> String {
-    let text = match serde_json::from_slice::<Whole>(body) {
-        Ok(Whole { error: Some(Reason::Structured(error)), .. }) => {
-            ItemError::from(error).to_string()
-        }
-        Ok(Whole { error: Some(Reason::Text(text)), .. })
-        | Ok(Whole { error: None, message: Some(text) }) => text,
-        Ok(_) => String::new(),
-        Err(_) if answers::is_html_page(body) => answers::not_json(body),
-        Err(_) => String::from_utf8_lossy(&body[..body.len().min(4 * DETAIL_CHARS)]).into_owned(),
+    let text = match serde_json::from_slice::<Value>(body) {
+        Ok(said @ Value::Object(_)) => match said.get("error").filter(|error| !error.is_null()) {
+            Some(error) => ItemError::of(error).to_string(),
+            None => message(&said).unwrap_or_default().to_owned(),
+        },
+        _ if answers::is_html_page(body) => answers::not_json(body),
+        _ => String::from_utf8_lossy(&body[..body.len().min(REASON_BYTES_MAX)]).into_owned(),
     };
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.is_empty() {
-        return "it gives no reason".to_owned();
-    }
-    match text.char_indices().nth(DETAIL_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
+    let text = text::words(&text, REASON_BYTES_MAX);
+    if text.is_empty() { "it gives no reason".to_owned() } else { text }
 }
-
-/// A page of a proxy or a stack trace is cut here.
-const DETAIL_CHARS: usize = 300;
 
 #[cfg(test)]
 mod tests {
@@ -413,7 +409,11 @@ mod tests {
             (r#"{"create":{"status":400,"error":"no"}}"#, (400, "no")),
             (r#"{"create":{"status":400,"error":{"type":null,"reason":"no"}}}"#, (400, "no")),
             (r#"{"create":{"status":400,"error":{"type":"x","reason":7}}}"#, (400, "x: 7")),
-            (r#"{"create":{"status":400,"error":{"type":"x","caused_by":"y"}}}"#, (400, "x")),
+            (r#"{"create":{"status":400,"error":{"type":"x","caused_by":"y"}}}"#, (400, "x: y")),
+            (
+                r#"{"create":{"status":400,"error":{"type":null,"reason":"x","caused_by":{"type":"y","reason":null,"caused_by":{"reason":7,"caused_by":{}}}}}}"#,
+                (400, "x: 7"),
+            ),
             (r#"{"create":{"status":400,"error":[1]}}"#, (400, "[1]")),
             (r#"{"create":{"_index":7,"status":201}}"#, (201, "")),
         ];
@@ -437,6 +437,19 @@ mod tests {
     }
 
     #[test]
+    fn of_a_reason_of_megabytes_the_beginning_is_kept_in_whatever_form_it_is() {
+        let long = "x".repeat(1 << 20);
+        for kind in ["\"k\"", "null"] {
+            let body = format!(
+                r#"{{"items":[{{"create":{{"status":400,"error":{{"type":{kind},"reason":"{long}","caused_by":{{"type":"c","reason":"{long}"}}}}}}}}]}}"#
+            );
+            let answers = parse_bulk(body.as_bytes(), 1).unwrap().items;
+            let error = answers[0].error.as_ref().unwrap();
+            assert!(error.to_string().len() < 3 * REASON_BYTES_MAX, "{kind}");
+        }
+    }
+
+    #[test]
     fn the_reason_of_a_whole_error_is_found_or_the_text_is_cut() {
         let real = br#"{"error":{"root_cause":[],"type":"parse_exception","reason":"request body is required"},"status":400}"#;
         insta::assert_snapshot!(whole_error(real), @"parse_exception: request body is required");
@@ -446,16 +459,24 @@ mod tests {
         insta::assert_snapshot!(whole_error(search), @"search_phase_execution_exception: all shards failed: no mapping for [id]");
         let nested = br#"{"error":{"type":"a","reason":"outer","caused_by":{"type":"b","reason":"middle","caused_by":{"type":"c"}}}}"#;
         insta::assert_snapshot!(whole_error(nested), @"a: outer: c");
+        let odd = br#"{"error":{"type":null,"reason":"outer","root_cause":[{"type":"b","reason":"shard","caused_by":{"reason":"field [x] is missing","caused_by":{}}}]}}"#;
+        insta::assert_snapshot!(whole_error(odd), @"outer: field [x] is missing");
+        let shards = br#"{"error":{"type":"search_phase_execution_exception","reason":"all shards failed","root_cause":[],"failed_shards":[{"shard":0,"reason":{"type":"x","reason":"Fielddata is disabled","caused_by":{"reason":"use a keyword field"}}}]}}"#;
+        insta::assert_snapshot!(whole_error(shards), @"search_phase_execution_exception: all shards failed: use a keyword field");
         insta::assert_snapshot!(whole_error(b"<html><h1>502 Bad Gateway</h1>"), @"an HTML page (`502 Bad Gateway`)");
         let amazon =
             br#"{"message":"User: anonymous is not authorized to perform: es:ESHttpPost"}"#;
         insta::assert_snapshot!(whole_error(amazon), @"User: anonymous is not authorized to perform: es:ESHttpPost");
-        assert!(is_of_amazon(amazon) && is_of_amazon(br#"{"Message":"no"}"#));
-        assert!(!is_of_amazon(real) && !is_of_amazon(b"{}") && !is_of_amazon(b"<html>"));
+        let host = "https://search-x.eu-central-1.es.amazonaws.com";
+        assert!(is_of_amazon("h", amazon) && is_of_amazon(host, br#"{"Message":"no"}"#));
+        assert!(!is_of_amazon("h", br#"{"message":"no"}"#) && !is_of_amazon(host, b"{}"));
+        assert!(!is_of_amazon(host, real) && !is_of_amazon(host, b"<html>"));
         insta::assert_snapshot!(whole_error(b""), @"it gives no reason");
         assert_eq!(classify_whole(real), WholeError::Other);
         insta::assert_snapshot!(whole_error(br#"{"error":{"type":"circuit_breaking_exception"}}"#), @"circuit_breaking_exception");
-        assert_eq!(whole_error(&[b'x'; 5000]).chars().count(), DETAIL_CHARS + 1);
+        assert_eq!(whole_error(&[b'x'; 5000]).len(), REASON_BYTES_MAX);
+        let hostile = br#"{"error":{"type":"x","reason":"no\n2026 ERROR forged\u001b[31m"}}"#;
+        insta::assert_snapshot!(whole_error(hostile), @r"x: no 2026 ERROR forged\u{1b}[31m");
     }
 
     /// Whether it is a `create`, its status, and its error's type and reason.

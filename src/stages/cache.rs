@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::compile::{CompileError, Compiler, compile, text};
+use super::compile::{CompileError, Compiler, causes, compile};
 use crate::folders::{Folder, FolderError};
 
 /// In `cache`: that may be a volume, whose owner and mode are not ours to choose.
@@ -117,7 +117,7 @@ impl Cache {
                 ),
             }
         }
-        map(engine, &compiled).map_err(|error| CompileError::Io(io::Error::other(text(&error))))
+        map(engine, &compiled).map_err(|error| CompileError::Io(io::Error::other(causes(&error))))
     }
 }
 

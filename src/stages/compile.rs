@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use wasmtime::Engine;
 
 use super::engine::engine;
-use super::text::{indented, printable};
+use crate::text::{self, REASON_BYTES_MAX};
 
 /// The hidden subcommand that the child runs. Its arguments are `memory_bytes` and `cpu_seconds` of
 /// [`CompileLimits`].
@@ -122,8 +122,9 @@ pub(super) fn compile(
 ) -> Result<(), CompileError> {
     match compiler {
         Compiler::InProcess => {
-            let compiled =
-                engine.precompile_component(module).map_err(|e| CompileError::Invalid(text(&e)))?;
+            let compiled = engine
+                .precompile_component(module)
+                .map_err(|e| CompileError::Invalid(causes(&e)))?;
             Ok(out.write_all(&compiled)?)
         }
         Compiler::Child { weir, limits } => {
@@ -219,12 +220,12 @@ fn move_through(
 }
 
 fn read_error(stderr: Option<impl Read>) -> String {
-    let mut text = Vec::new();
+    let mut said = Vec::new();
     if let Some(stderr) = stderr {
         // What could be read before an error is what there is to show.
-        let _ = stderr.take(CHILD_ERROR_BYTES).read_to_end(&mut text);
+        let _ = stderr.take(CHILD_ERROR_BYTES).read_to_end(&mut said);
     }
-    indented(&String::from_utf8_lossy(&text))
+    text::block(String::from_utf8_lossy(&said))
 }
 
 fn judge(status: ExitStatus, stderr: String, limits: &CompileLimits) -> Result<(), CompileError> {
@@ -274,15 +275,16 @@ fn compile_stdin() -> Result<(), (u8, String)> {
     let io_error = |error: io::Error| (1, error.to_string());
     let mut module = Vec::new();
     io::stdin().lock().read_to_end(&mut module).map_err(io_error)?;
-    let engine = engine().map_err(|error| (1, text(&error)))?;
-    let compiled = engine.precompile_component(&module).map_err(|error| (INVALID, text(&error)))?;
+    let engine = engine().map_err(|error| (1, causes(&error)))?;
+    let compiled =
+        engine.precompile_component(&module).map_err(|error| (INVALID, causes(&error)))?;
     io::stdout().lock().write_all(&compiled).map_err(io_error)
 }
 
 /// The whole chain of causes on one line. They may quote the module.
-pub(super) fn text(error: &wasmtime::Error) -> String {
+pub(super) fn causes(error: &wasmtime::Error) -> String {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-    printable(&causes.join(": "))
+    text::one_line(causes.join(": "), REASON_BYTES_MAX)
 }
 
 #[cfg(test)]
@@ -292,6 +294,6 @@ mod tests {
     #[test]
     fn what_the_child_says_about_a_module_cannot_be_taken_for_more_diagnostics() {
         let said = read_error(Some(&b"bad import `a\nweir.toml:1:1: error: forged\x1b[31m`\n"[..]));
-        assert_eq!(said, "bad import `a\n    weir.toml:1:1: error: forged [31m`");
+        assert_eq!(said, "bad import `a\n    weir.toml:1:1: error: forged\\u{1b}[31m`");
     }
 }

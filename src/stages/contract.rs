@@ -8,10 +8,14 @@ use wasmtime::component::types::{ComponentFunc, ComponentItem, Type};
 use wasmtime::component::{Component, ComponentExportIndex};
 
 use super::host::{Offer, VERSION};
-use super::text::printable;
 use super::{Wasi, wasi};
+use crate::text;
 
 const PACKAGE: &str = "weir:pipeline/";
+/// Functions of one import that are named: enough to see what is meant.
+const FUNCTIONS_SHOWN_MAX: usize = 10;
+/// Of a name that a module has chosen.
+const NAME_SHOWN_BYTES_MAX: usize = 200;
 
 /// One import that is not offered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,9 +38,10 @@ enum Hint {
 
 impl fmt::Display for UnknownImport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`", printable(&self.interface))?;
+        write!(f, "`{}`", shown(&self.interface))?;
         if !self.functions.is_empty() {
-            write!(f, " ({})", printable(&self.functions.join(", ")))?;
+            let functions = self.functions.iter().map(|name| shown(name));
+            write!(f, " ({})", text::first(functions, FUNCTIONS_SHOWN_MAX))?;
         }
         match self.hint {
             Hint::Wasi => write!(
@@ -60,6 +65,11 @@ impl fmt::Display for UnknownImport {
             Hint::Foreign => write!(f, ": modules get the interfaces of weir:pipeline only"),
         }
     }
+}
+
+/// A name of the module's.
+fn shown(name: &str) -> String {
+    text::one_line(name, NAME_SHOWN_BYTES_MAX)
 }
 
 /// The imports that are not offered, in the component's order.
@@ -141,8 +151,9 @@ fn is_compatible(version: &str) -> bool {
 pub enum ExportError {
     /// Another version of it.
     #[error(
-        "it exports `{found}`, and this weir has version {VERSION} of weir:pipeline: build the \
-         module with this weir's SDK"
+        "it exports `{}`, and this weir has version {VERSION} of weir:pipeline: build the \
+         module with this weir's SDK",
+        shown(.found)
     )]
     Version {
         /// What it exports.

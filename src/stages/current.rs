@@ -16,10 +16,10 @@ use super::clock::Deadline;
 use super::failure::FailureKind;
 use super::limits::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX, MemoryLimiter, SCAN_FACTOR};
 use super::stage::Stage;
-use super::text::printable;
 use super::wasi::stub::{Output, Stub};
 use crate::event::{Chunk, EditError, Edits, EventType, EventView, Field, Original};
 use crate::ledger::ReasonId;
+use crate::text::{self, LINE_BYTES_MAX};
 
 /// What the guest is being asked to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -256,7 +256,7 @@ impl Current {
         if kept.len() < text.len() {
             self.lost_log_line();
         }
-        let line = printable(kept);
+        let line = text::one_line(kept, LINE_BYTES_MAX);
         let stage = self.stage.name();
         match level {
             Level::ERROR => tracing::error!(stage, "{line}"),

@@ -15,10 +15,10 @@ use super::current::{Current, Phase};
 use super::failure::FailureKind;
 use super::limits::HANDLES_MAX;
 use super::stage::{Cause, Stage};
-use super::text::{indented, printable};
 use super::{Wasi, wasi};
 use crate::event::{Chunk, Edits};
 use crate::ledger::ReasonId;
+use crate::text::{self, REASON_BYTES_MAX};
 
 /// Bytes of a module's own error that are shown.
 const ERROR_BYTES_MAX: usize = 4 << 10;
@@ -98,9 +98,9 @@ impl Template {
         store.set_epoch_deadline(1);
         let stage = store.data().stage.clone();
         let (answer,) = configure.call(&mut *store, (&stage.settings.config,))?;
-        Ok(answer.map(|()| process).map_err(|mut text| {
-            text.truncate(text.floor_char_boundary(ERROR_BYTES_MAX));
-            indented(&text)
+        Ok(answer.map(|()| process).map_err(|answer| {
+            let answer = text::cut(answer, ERROR_BYTES_MAX);
+            text::block(&answer)
         }))
     }
 }
@@ -185,7 +185,9 @@ fn failure(error: &wasmtime::Error, current: &Current) -> Failure {
         _ => FailureKind::Trap,
     };
     let settings = &current.stage.settings;
-    let cause = || trap.map_or_else(|| printable(&error.root_cause().to_string()), Trap::to_string);
+    let cause = || {
+        trap.map_or_else(|| text::one_line(error.root_cause(), REASON_BYTES_MAX), Trap::to_string)
+    };
     let detail = match kind {
         FailureKind::Timeout if current.deadline.used() == Some(Budget::Wall) => format!(
             "it took {WALL_FACTOR} times its `timeout`, {:?}, without getting that much CPU time: \
@@ -208,7 +210,9 @@ fn failure(error: &wasmtime::Error, current: &Current) -> Failure {
 /// they are bounded.
 fn trace(backtrace: &WasmBacktrace) -> String {
     let name = |frame: &FrameInfo| match frame.func_name() {
-        Some(name) if name.len() <= NAME_BYTES_MAX => printable(&format!("{:#}", demangle(name))),
+        Some(name) if name.len() <= NAME_BYTES_MAX => {
+            text::one_line(format_args!("{:#}", demangle(name)), REASON_BYTES_MAX)
+        }
         _ => format!("function {}", frame.func_index()),
     };
     backtrace.frames().iter().map(name).collect::<Vec<_>>().join(" < ")

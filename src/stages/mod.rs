@@ -34,7 +34,6 @@ mod loaded;
 mod matcher;
 mod pattern;
 mod stage;
-mod text;
 mod wasi;
 mod worker;
 

@@ -13,10 +13,10 @@ use super::ModuleSettings;
 use super::clock::Reading;
 use super::failure::{FailureKind, FailureLog, Line};
 use super::limits::{COUNTERS_MAX, LOG_RATE, NAME_BYTES_MAX, REASONS_MAX};
-use super::text::printable;
 use crate::ledger::{Ledger, ReasonId};
 use crate::log_limit::LogLimiter;
 use crate::metrics::StageMetrics;
+use crate::text::{self, LINE_BYTES_MAX};
 
 /// Why an instance was made: the `cause` label of `weir_stage_instance_starts_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +156,7 @@ impl Stage {
         }
         let counter = self.counters.module_counter.with_label_values(&[self.name(), name]);
         counters.push((name.to_owned(), counter.clone()));
-        let help = printable(help);
+        let help = text::one_line(help, LINE_BYTES_MAX);
         info!(stage = self.name(), counter = name, %help, "a module declared a counter");
         Ok((counters.len() - 1, counter))
     }
@@ -207,7 +207,8 @@ impl Stage {
         let Some(Line { is_first, unsaid }) = line else { return };
         let is_misuse = kind == FailureKind::Misuse; // It costs neither the call nor the event.
         let (stage, kind) = (self.name(), kind.label());
-        let (on_error, detail) = (self.settings.on_error, printable(&detail.to_string()));
+        let on_error = self.settings.on_error;
+        let detail = text::words(&detail.to_string(), LINE_BYTES_MAX);
         match trace.filter(|_| is_first) {
             _ if is_misuse => {
                 warn!(stage, kind, unsaid, "the module misused what it imports: {detail}")
@@ -244,6 +245,6 @@ fn check_name(name: &str) -> Result<(), String> {
     if fits && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
         return Ok(());
     }
-    let shown = printable(&name[..name.floor_char_boundary(NAME_BYTES_MAX)]);
+    let shown = text::one_line(name, NAME_BYTES_MAX);
     Err(format!("`{shown}` is not a name: 1 to {NAME_BYTES_MAX} of a to z and _"))
 }

@@ -18,13 +18,14 @@ use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::log_limit::{LogLimiter, Rate};
+use crate::text;
 
 /// Of each kind of line.
 const RATE: Rate = Rate { burst: 10, interval: Duration::from_secs(10) };
 /// Where the last lines of all come from: they are not limited themselves.
 const TARGET: &str = module_path!();
 /// How much of a message tells people which kind of line it is.
-const EXAMPLE_CHARS_MAX: usize = 120;
+const EXAMPLE_BYTES_MAX: usize = 120;
 
 /// Which lines are the same: those of one place in the code, about one stage. (All lines of crates
 /// that use `log` come from one place per level: their own target tells them apart.)
@@ -161,11 +162,7 @@ struct Example(String);
 impl Visit for Example {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == "message" {
-            self.0 = format!("{value:?}");
-            if let Some((end, _)) = self.0.char_indices().nth(EXAMPLE_CHARS_MAX) {
-                self.0.truncate(end);
-                self.0.push('…');
-            }
+            self.0 = text::one_line(format_args!("{value:?}"), EXAMPLE_BYTES_MAX);
         }
     }
 }

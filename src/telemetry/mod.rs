@@ -2,9 +2,11 @@
 //!
 //! Logs are for people on a terminal and JSON, one object a line, elsewhere. Their rate is bounded:
 //! what repeats is shown a few times, and then now and again with how many were left out, so that
-//! no event, document or module can flood them. Nothing here knows settings, so no password can
-//! come out of it.
+//! no event, document or module can flood them. Their texts are bounded and made harmless
+//! ([`harmless`]), so that none of these can forge a line either. Nothing here knows settings, so no
+//! password can come out of it.
 
+mod harmless;
 mod limit;
 mod progress;
 
@@ -20,6 +22,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
+use harmless::{HarmlessJson, HumanFields};
 use limit::{Kinds, RateLimited};
 
 /// The environment variable that says which lines to show.
@@ -111,15 +114,16 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let format = RateLimited::new(fmt::format().with_target(false).compact(), kinds);
-    fmt::layer().with_ansi(has_colours).event_format(format).with_writer(writer)
+    let layer = fmt::layer().with_ansi(has_colours).fmt_fields(HumanFields);
+    layer.event_format(format).with_writer(writer)
 }
 
 fn json<W>(writer: W, kinds: Kinds) -> impl Layer<Registry> + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let format =
-        RateLimited::new(fmt::format().json().flatten_event(true).with_span_list(false), kinds);
+    let format = fmt::format().json().flatten_event(true).with_span_list(false);
+    let format = RateLimited::new(HarmlessJson(format), kinds);
     fmt::layer().json().event_format(format).with_writer(writer)
 }
 
@@ -189,7 +193,7 @@ mod tests {
         });
         let mut line: serde_json::Value = serde_json::from_str(&lines.text()).unwrap();
         line.as_object_mut().unwrap().remove("timestamp").unwrap();
-        insta::assert_snapshot!(line, @r#"{"count":3,"level":"WARN","message":"it \"failed\"\nagain","stage":"a","target":"weir::telemetry::tests"}"#);
+        insta::assert_snapshot!(line, @r#"{"count":3,"level":"WARN","message":"it \"failed\"\\nagain","stage":"a","target":"weir::telemetry::tests"}"#);
     }
 
     #[test]
@@ -205,6 +209,43 @@ mod tests {
         let text = lines.text();
         let (_, line) = text.split_once(' ').unwrap();
         insta::assert_snapshot!(line, @r#" WARN it failed stage="a""#);
+    }
+
+    /// The second field could end the line, colour what follows, and be of any length.
+    fn say_something_hostile() {
+        let reason = format!("no\n2026-01-01T00:00:00Z ERROR forged\u{1b}[31m\u{9b}\u{202e}");
+        let long = "x".repeat(21 << 20);
+        tracing::warn!(%reason, text = reason, ?long, "refused: {reason}{long}");
+    }
+
+    #[test]
+    fn no_text_forges_a_line_steers_a_terminal_or_is_endless_in_either_form() {
+        for is_human in [true, false] {
+            let (lines, kinds) = (Lines::default(), Kinds::default());
+            let writer = lines.clone();
+            let make = move || writer.clone();
+            let subscriber = tracing_subscriber::registry();
+            if is_human {
+                let subscriber = subscriber.with(human(make, false, kinds.clone()));
+                tracing::subscriber::with_default(subscriber, say_something_hostile);
+            } else {
+                let subscriber = subscriber.with(json(make, kinds.clone()));
+                tracing::subscriber::with_default(subscriber, say_something_hostile);
+            }
+            let text = lines.text();
+            let line = text.strip_suffix('\n').unwrap();
+            assert!(!line.contains(crate::text::is_harmful), "{line}");
+            assert!(line.len() < 4 * crate::text::LINE_BYTES_MAX, "{}", line.len());
+            assert!(line.contains("refused: no") && line.contains("ERROR forged"), "{line}");
+            if !is_human {
+                let read: serde_json::Value = serde_json::from_str(line).unwrap();
+                let texts = ["message", "reason", "text", "long"].map(|key| &read[key]);
+                let is_harmless = |text: &serde_json::Value| {
+                    !text.as_str().unwrap().contains(crate::text::is_harmful)
+                };
+                assert!(texts.into_iter().all(is_harmless), "{line}");
+            }
+        }
     }
 
     #[test]

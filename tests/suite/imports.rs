@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What the four parts share.
-const SHARED: [&str; 17] = [
+const SHARED: [&str; 18] = [
     "event",
     "ledger",
     "handoff",
@@ -27,6 +27,7 @@ const SHARED: [&str; 17] = [
     "backoff",
     "blocking",
     "reload",
+    "text",
 ];
 
 /// Each module of src, and which others it may name. A module that is not here yet is added by who
@@ -69,6 +70,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "secret",
                 "kube",
                 "words",
+                "text",
                 "opensearch",
             ]),
         ),
@@ -82,7 +84,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
             "kube",
             only(&[
                 "answers", "secret", "tls", "health", "metrics", "process", "proxy", "files",
-                "blocking", "folders", "reload",
+                "blocking", "folders", "reload", "text",
             ]),
         ),
         (
@@ -101,26 +103,36 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("process", only(&["handoff", "health", "ledger", "metrics", "position", "shutdown"])),
         (
             "dead_letter",
-            only(&["event", "ledger", "lines", "folders", "health", "shutdown", "opensearch"]),
+            only(&[
+                "event",
+                "ledger",
+                "lines",
+                "folders",
+                "health",
+                "shutdown",
+                "opensearch",
+                "text",
+            ]),
         ),
         ("metrics", only(&["ledger"])),
         ("ledger", only(&[])),
-        ("health", only(&[])),
+        ("health", only(&["text"])),
         ("secret", only(&["files"])),
         ("files", only(&[])),
         ("shutdown", only(&["reload"])),
         ("reload", only(&[])),
-        ("panics", only(&[])),
+        ("panics", only(&["text"])),
         ("lines", only(&[])),
-        ("folders", only(&[])),
+        ("folders", only(&["text"])),
+        ("text", only(&[])),
         ("words", only(&[])),
-        ("answers", only(&[])),
+        ("answers", only(&["text"])),
         ("log_limit", only(&[])),
         ("backoff", only(&[])),
         ("blocking", only(&[])),
         // What shows it.
         ("admin", only(&["health", "metrics"])),
-        ("telemetry", only(&["log_limit"])),
+        ("telemetry", only(&["log_limit", "text"])),
     ])
 }
 

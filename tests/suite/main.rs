@@ -2,8 +2,8 @@
 //!
 //! `make test` starts the servers that some need, and says where they are. `cargo test --test suite
 //! NAME` runs those with NAME in their path, such as `e2e::` or `cli::help::`; without servers:
-//! `admin`, `allocations`, `cli`, `compile`, `dead_letter`, `folders`, `guests`, `imports`, `ledger`,
-//! `links`, `quota`, `readme` and `signals`.
+//! `admin`, `allocations`, `cli`, `compile`, `dead_letter`, `folders`, `guests`, `hostile_text`,
+//! `imports`, `ledger`, `links`, `quota`, `readme` and `signals`.
 //!
 //! Tests run beside each other, as many as there are cores, so each has folders, a namespace and an
 //! index of its own. What cannot stand others beside it takes the cluster for itself:
@@ -20,6 +20,7 @@ mod dead_letter;
 mod e2e;
 mod folders;
 mod guests;
+mod hostile_text;
 mod imports;
 mod lease;
 mod ledger;

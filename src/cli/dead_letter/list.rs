@@ -1,15 +1,20 @@
 //! `weir dead-letter list`: one line for each letter.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use clap::Args;
 use serde::Serialize;
 
-use super::text::{self, Object, Summary};
+use super::shown::{self, Object, Summary};
 use super::{FilterArguments, LettersError, StoreArguments};
 use crate::cli::CommandError;
 use crate::dead_letter::{Filter, LetterId, Record};
+use crate::text;
+
+/// Kinds of letters that are counted apart: far more than weir itself has reasons.
+const COUNTS_MAX: usize = 100;
 
 /// List dead letters, one a line
 ///
@@ -36,6 +41,7 @@ impl ListCommand {
             columns: columns(),
             read: 0,
             counts: BTreeMap::new(),
+            others: 0,
             out: BufWriter::new(io::stdout().lock()),
         };
         let mut printed = Ok(());
@@ -44,7 +50,10 @@ impl ListCommand {
             match line.record() {
                 Ok(record) => printed = list.letter(line.id, &record),
                 // Without a stderr there is nobody to tell.
-                Err(error) => drop(writeln!(io::stderr(), "skipping {}: {error}", line.id)),
+                Err(error) => {
+                    let error = shown::line(error);
+                    let _ = writeln!(io::stderr(), "skipping {}: {error}", line.id);
+                }
             }
             if printed.is_err() {
                 break;
@@ -75,6 +84,8 @@ struct List<W: Write> {
     read: u64,
     /// Those that match, by where and why.
     counts: BTreeMap<(String, String), u64>,
+    /// Those that match, of reasons beyond [`COUNTS_MAX`].
+    others: u64,
     out: W,
 }
 
@@ -84,26 +95,36 @@ impl<W: Write> List<W> {
         if !self.filter.matches(record) {
             return Ok(());
         }
-        let key = (text::part(record), text::line(&record.reason));
-        *self.counts.entry(key).or_default() += 1;
+        self.count((shown::part(record), shown::line(&record.reason)));
         if self.is_json {
-            serde_json::to_writer(&mut self.out, &Row::of(id, record))?;
-            return writeln!(self.out);
+            let row = serde_json::to_string(&Row::of(id, record))?;
+            return writeln!(self.out, "{}", text::json(&row));
         }
         let line = plain(id, record);
         match self.columns {
-            Some(columns) => writeln!(self.out, "{}", text::cut(&line, columns)),
+            Some(columns) => writeln!(self.out, "{}", shown::cut(&line, columns)),
             None => writeln!(self.out, "{line}"),
         }
     }
 
+    /// Reasons are a closed set; a file that weir has not written may have any.
+    fn count(&mut self, key: (String, String)) {
+        let has_room = self.counts.len() < COUNTS_MAX;
+        match self.counts.entry(key) {
+            Entry::Occupied(mut count) => *count.get_mut() += 1,
+            Entry::Vacant(entry) if has_room => {
+                entry.insert(1);
+            }
+            Entry::Vacant(_) => self.others += 1,
+        }
+    }
+
     fn summary(&self) -> String {
-        let total: u64 = self.counts.values().sum();
-        let of: Vec<String> = self
-            .counts
-            .iter()
-            .map(|((part, reason), count)| format!("{count} {part} {reason}"))
-            .collect();
+        let total = self.counts.values().sum::<u64>() + self.others;
+        let of =
+            self.counts.iter().map(|((part, reason), count)| format!("{count} {part} {reason}"));
+        let others = (self.others > 0).then(|| format!("{} of other reasons", self.others));
+        let of: Vec<String> = of.chain(others).collect();
         match (self.read, of.as_slice()) {
             (0, _) => "no letters".to_owned(),
             (1, []) => "the only letter does not match".to_owned(),
@@ -118,11 +139,11 @@ impl<W: Write> List<W> {
 fn plain(id: LetterId, record: &Record) -> String {
     format!(
         "{id}  {}  {:<8}  {:<12}  {}  {}",
-        text::line(&record.time),
-        text::part(record),
-        text::line(&record.reason),
-        text::event(&record.source),
-        text::line(&record.detail)
+        shown::line(&record.time),
+        shown::part(record),
+        shown::line(&record.reason),
+        shown::event(&record.source),
+        shown::line(&record.detail)
     )
 }
 
@@ -147,7 +168,7 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn of(id: LetterId, record: &'a Record) -> Row<'a> {
-        let Summary { object, reason } = text::summary(&record.source).unwrap_or_default();
+        let Summary { object, reason } = shown::summary(&record.source).unwrap_or_default();
         Row {
             id: id.to_string(),
             time: &record.time,

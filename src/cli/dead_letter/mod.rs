@@ -7,7 +7,7 @@
 mod list;
 mod replay;
 mod show;
-mod text;
+mod shown;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,10 @@ use crate::dead_letter::{
 use crate::ledger::Snapshot;
 use crate::pipeline;
 use crate::shutdown::Shutdown;
+use crate::text;
+
+/// Ids that are named where letters are missing.
+const MISSING_SHOWN_MAX: usize = 20;
 
 /// Look at dead letters, and replay them
 ///
@@ -83,7 +87,7 @@ pub enum LettersError {
     #[error(
         "the dead letters in {folder} belong to a running weir ({holder}), which may be writing \
          more: stop it and replay them then, or move the folder's *.jsonl files to another folder \
-         (it goes on in a new file) and replay them from there with --from FOLDER\n{ledger}"
+         (it goes on in a new file) and replay them from there with --from FOLDER"
     )]
     InUse {
         /// The folder.
@@ -96,14 +100,14 @@ pub enum LettersError {
     /// A signal ended a replay.
     #[error(
         "stopped before everything was replayed: the letters that had not been sent yet are still \
-         there, and so are those whose events have no outcome yet\n{ledger}"
+         there, and so are those whose events have no outcome yet"
     )]
     Stopped {
         /// The last reading of its ledger.
         ledger: Box<Snapshot>,
     },
     /// Not everything was delivered or filtered.
-    #[error("not everything was delivered: {why}\n{ledger}")]
+    #[error("not everything was delivered: {why}")]
     Stayed {
         /// What stayed or came back.
         why: String,
@@ -113,6 +117,21 @@ pub enum LettersError {
 }
 
 impl LettersError {
+    /// The account of a replay that has begun, or could not.
+    pub(super) fn ledger(&self) -> Option<&Snapshot> {
+        match self {
+            LettersError::InUse { ledger, .. }
+            | LettersError::Stopped { ledger }
+            | LettersError::Stayed { ledger, .. } => Some(ledger),
+            LettersError::NoPath(_)
+            | LettersError::Read(_)
+            | LettersError::Store(_)
+            | LettersError::Start(_)
+            | LettersError::NoneNamed
+            | LettersError::NotThere { .. } => None,
+        }
+    }
+
     /// Whether the configuration is to be mended.
     pub(super) fn is_of_configuration(&self) -> bool {
         matches!(self, LettersError::NoPath(_) | LettersError::NoneNamed)
@@ -177,8 +196,8 @@ impl Looked {
         if missing.is_empty() {
             return Ok(Selection::Ids(wanted));
         }
-        let ids: Vec<String> = missing.iter().map(ToString::to_string).collect();
-        Err(LettersError::NotThere { ids: ids.join(", "), store: self.contents.store().clone() })
+        let ids = text::first(missing, MISSING_SHOWN_MAX);
+        Err(LettersError::NotThere { ids, store: self.contents.store().clone() })
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::Args;
 
-use super::{LettersError, StoreArguments, text};
+use super::{LettersError, StoreArguments, shown};
 use crate::cli::{CommandError, write_out};
 use crate::dead_letter::{LetterId, LetterLine, Record, Selection};
 
@@ -16,7 +16,8 @@ use crate::dead_letter::{LetterId, LetterLine, Record, Selection};
 pub(in crate::cli) struct ShowCommand {
     #[command(flatten)]
     store: StoreArguments,
-    /// Print the records as they are in their files (or would be, from an index), one a line
+    /// Print the records as they are in their files (or would be, from an index), one a line, with
+    /// control characters as JSON's escapes
     #[arg(long)]
     json: bool,
     /// Which letters, as `weir dead-letter list` names them: 00000001:17
@@ -32,7 +33,7 @@ impl ShowCommand {
         for line in looked.contents.letters(Some(&ids)) {
             let line = line.map_err(LettersError::from)?;
             if self.json {
-                write_out(&[line.text.as_slice(), b"\n"].concat())?;
+                write_out(format!("{}\n", shown::raw(&line.text)).as_bytes())?;
             } else {
                 let break_before = if is_first { "" } else { "\n" };
                 write_out(format!("{break_before}{}", readable(&line)).as_bytes())?;
@@ -57,9 +58,9 @@ fn readable(line: &LetterLine) -> String {
 
 fn write_record(record: &Record, out: &mut String) {
     write_value("time", &record.time, out);
-    write_value("where", &text::part(record), out);
+    write_value("where", &shown::part(record), out);
     write_value("reason", &record.reason, out);
-    write_value("event", &text::event(&record.source), out);
+    write_value("event", &shown::event(&record.source), out);
     write_value("detail", &record.detail, out);
     if record.is_cut() {
         write_value("source", "only its first 64 KiB were kept, so it cannot be replayed", out);
@@ -72,12 +73,12 @@ fn write_record(record: &Record, out: &mut String) {
 
 fn write_value(name: &str, value: &str, out: &mut String) {
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "{name:<8}  {}", text::line(value));
+    let _ = writeln!(out, "{name:<8}  {}", shown::line(value));
 }
 
 fn write_block(name: &str, bytes: &[u8], out: &mut String) {
     let _ = writeln!(out, "{name:<8}  {} bytes", bytes.len());
-    for line in text::pretty(bytes).lines() {
+    for line in shown::pretty(bytes).lines() {
         let _ = writeln!(out, "  {line}");
     }
 }

@@ -10,7 +10,11 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{powers::Powers, toolchain::Toolchain};
+use super::{
+    powers::{IMPORTS_SHOWN_MAX, Powers},
+    toolchain::Toolchain,
+};
+use crate::text;
 
 /// A module that was built.
 #[derive(Debug)]
@@ -99,7 +103,7 @@ impl fmt::Display for BuiltModule {
         let kib = self.bytes.div_ceil(1024);
         writeln!(f, "{}: {} ({kib} KiB)", self.name, self.path.display())?;
         writeln!(f, "  {}", self.powers)?;
-        write!(f, "  imports {}", self.powers.imports().join(", "))
+        write!(f, "  imports {}", text::first(self.powers.imports(), IMPORTS_SHOWN_MAX))
     }
 }
 

@@ -12,6 +12,8 @@ use std::{
     path::PathBuf,
 };
 
+use crate::text;
+
 /// The commands under `weir filter`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum FilterCommand {
@@ -77,7 +79,7 @@ pub(crate) fn run(command: FilterCommand) -> Result<(), FilterError> {
 /// Writes a line. A reader that has enough (`weir filter build … | head -1`) is no failure: the
 /// modules are built all the same.
 fn say(out: &mut impl Write, line: &dyn fmt::Display) -> io::Result<()> {
-    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+    match writeln!(out, "{}", text::block(line)).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),
     }

@@ -5,7 +5,12 @@
 
 use std::fmt;
 
+use crate::text;
+
 const PACKAGE: &str = "weir:pipeline/";
+
+/// Imports that are named of one module.
+pub(super) const IMPORTS_SHOWN_MAX: usize = 20;
 
 /// How a component begins; a core module has another version there.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -64,10 +69,13 @@ impl fmt::Display for Powers {
                 f.write_str(words)?;
             }
         }
-        let foreign = self.imports.iter().filter(|import| !import.starts_with(PACKAGE));
-        foreign
-            .into_iter()
-            .try_for_each(|import| write!(f, "; asks for {import}, which weir may not have"))
+        let foreign: Vec<&String> =
+            self.imports.iter().filter(|import| !import.starts_with(PACKAGE)).collect();
+        if foreign.is_empty() {
+            return Ok(());
+        }
+        let named = text::first(&foreign, IMPORTS_SHOWN_MAX);
+        write!(f, "; asks for {named}, which weir may not have")
     }
 }
 

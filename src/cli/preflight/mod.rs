@@ -62,23 +62,19 @@ fn error_of(diagnostics: Vec<Diagnostic>) -> CommandError {
 }
 
 fn read(file: &Path, purpose: Purpose) -> Result<Config, CommandError> {
-    let (references, mut diagnostics) = match config::load(file, &Environment::of_process()) {
-        Ok(config) => {
-            let diagnostics = look(&config.references, purpose);
-            if diagnostics.is_empty() {
-                return Ok(config);
-            }
-            (config.references, diagnostics)
-        }
+    let (references, diagnostics) = match config::load(file, &Environment::of_process()) {
+        Ok(config) => match Diagnostics::of(look(&config.references, purpose)) {
+            None => return Ok(config),
+            Some(diagnostics) => (config.references, diagnostics),
+        },
         Err(InvalidConfig { diagnostics, references: None }) => return Err(diagnostics.into()),
         Err(InvalidConfig { diagnostics, references: Some(references) }) => {
-            let mut diagnostics: Vec<Diagnostic> = diagnostics.iter().cloned().collect();
-            diagnostics.extend(look(&references, purpose));
+            let diagnostics = diagnostics.and(look(&references, purpose));
             (*references, diagnostics)
         }
     };
-    diagnostics.extend(modules::load(&references)?.err().into_iter().flatten());
-    Err(error_of(diagnostics))
+    let modules = modules::load(&references)?.err().into_iter().flatten();
+    Err(diagnostics.and(modules).into())
 }
 
 /// What is wrong with secrets, certificates, files and streams.

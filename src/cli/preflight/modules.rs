@@ -1,5 +1,7 @@
 //! What keeps modules from loading, as diagnostics of the configuration that names them.
 
+use std::collections::HashMap;
+
 use crate::cli::CommandError;
 use crate::config::{Diagnostic, Location, References, StageReference};
 use crate::ledger::Ledger;
@@ -32,9 +34,10 @@ pub(super) fn load(
 
 /// What a run of a valid configuration, in which names are unique, met when it loaded its modules.
 pub(super) fn diagnostics(references: &References, errors: &[LoadError]) -> Vec<Diagnostic> {
+    let by_name = references.stages.iter().map(|stage| (stage.settings.name.as_str(), stage));
+    let by_name: HashMap<&str, &StageReference> = by_name.collect();
     let of = |error: &LoadError| {
-        let mut stages = references.stages.iter();
-        let stage = stages.find(|stage| Some(stage.settings.name.as_str()) == error.stage());
+        let stage = error.stage().and_then(|name| by_name.get(name).copied());
         let location =
             stage.map_or(&references.cache.location, |stage| location(references, stage, error));
         location.error(error)

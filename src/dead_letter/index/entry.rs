@@ -84,7 +84,7 @@ pub(super) fn entry(letter: &Letter<'_>, owner: &Owner, now: jiff::Timestamp) ->
         part,
         stage: stage.map(Cow::Borrowed),
         reason: Cow::Borrowed(letter.reason),
-        detail: Cow::Borrowed(letter.detail),
+        detail: Cow::Owned(letter.kept_detail()),
         uid: uid.map(Cow::Borrowed),
         resource_version: resource_version.map(Cow::Borrowed),
         source: text.map(Cow::Borrowed),

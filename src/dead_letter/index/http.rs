@@ -21,8 +21,8 @@ use super::query::{self, IsSettled};
 use crate::dead_letter::kept::{LetterId, Version};
 use crate::opensearch::{
     ANSWER_BYTES_MAX, BACKOFF, Client, ClientError, Request, Response, Settings, Unavailable,
-    WholeError, bulk_filter_path, classify_whole, parse_bulk, status_error, transport_error,
-    whole_error,
+    WholeError, bulk_filter_path, classify_whole, is_of_amazon, parse_bulk, status_error,
+    transport_error, whole_error,
 };
 use crate::shutdown::Shutdown;
 
@@ -101,6 +101,11 @@ impl HttpIndex {
 
     /// What any answer but the hoped for ones says.
     fn refused(&self, answer: &Response, right: &str) -> Unavailable {
+        if answer.status == StatusCode::FORBIDDEN && is_of_amazon(self.client.host(), &answer.body)
+        {
+            return status_error(answer.status, &answer.body, self.client.host())
+                .into_unavailable();
+        }
         let text = format!("status {}: {}", answer.status.as_u16(), whole_error(&answer.body));
         if answer.status == StatusCode::FORBIDDEN {
             return Unavailable::Refused(format!(

@@ -9,13 +9,17 @@ use super::failure::{Failure, Kind};
 use super::step::{LeaseName, Lost, Note, Verb};
 use super::{Leadership, MARK_ANNOTATION};
 use crate::health::{Condition, Health, Part};
+use crate::kube::as_user;
 use crate::metrics::LeaseMetrics;
 use crate::process::Process;
+use crate::text::{self, shell_word};
 
 /// The part's name, and the task's.
 const PART: Part = Part::Lease;
 /// 401 this many times in a row is no token that is just being rotated.
 const UNAUTHORIZED_MAX: u32 = 5;
+/// What is shown of who holds the Lease: names of pods are shorter.
+const HOLDER_BYTES_MAX: usize = 300;
 
 /// The label of `weir_lease_renewals_total{result}`.
 const RESULTS: [&str; 4] = ["ok", "conflict", "refused", "error"];
@@ -94,7 +98,9 @@ impl Reporter {
     fn show(&self) {
         let who = match &self.leadership {
             Leadership::Leading { .. } => format!("leading, as {}", self.identity),
-            Leadership::Following { holder: Some(holder) } => format!("following {holder}"),
+            Leadership::Following { holder: Some(holder) } => {
+                format!("following {}", text::words(holder, HOLDER_BYTES_MAX))
+            }
             Leadership::Following { holder: None } => "nobody leads".to_owned(),
         };
         let condition = match (&self.unusable, self.was_well) {
@@ -210,7 +216,8 @@ fn why_unusable(lease: &LeaseName, verb: Verb, failure: &Failure, failures: u32)
             "the API server's answer about the Lease {lease} is not one that weir can use \
              ({failure}): check that the configured server is a Kubernetes API server, and see \
              `kubectl get lease {} --namespace {} -o yaml`",
-            lease.name, lease.namespace
+            shell_word(&lease.name),
+            shell_word(&lease.namespace)
         ),
     };
     let needs_a_person = match failure.kind {
@@ -230,17 +237,14 @@ fn word(verb: Verb) -> &'static str {
 
 /// Names the missing right, and the command that shows whether it was granted.
 fn forbidden(lease: &LeaseName, verb: Verb, failure: &Failure) -> Unusable {
-    // `leases.coordination.k8s.io "events" is forbidden: User "system:serviceaccount:weir:weir"
-    // cannot get resource …`
-    let user = failure.message.split("User \"").nth(1).and_then(|rest| rest.split('"').next());
-    let as_user = user.map(|user| format!(" --as {user}")).unwrap_or_default();
+    let as_user = as_user(&failure.message);
     let LeaseName { namespace, name } = lease;
     // The right to create cannot be limited to a name.
     let resource = match verb {
         Verb::Create => "leases.coordination.k8s.io".to_owned(),
         Verb::Get | Verb::Update => format!("leases.coordination.k8s.io/{name}"),
     };
-    let verb = word(verb);
+    let (verb, resource, namespace) = (word(verb), shell_word(&resource), shell_word(namespace));
     let text = format!(
         "weir may not {verb} the Lease {lease} ({failure}): grant `get`, `create` and `update` on \
          `leases` of coordination.k8s.io, and see whether `kubectl auth can-i {verb} {resource} \
@@ -250,6 +254,7 @@ fn forbidden(lease: &LeaseName, verb: Verb, failure: &Failure) -> Unusable {
 }
 
 fn foreign(lease: &LeaseName, holder: &str) -> Unusable {
+    let holder = text::words(holder, HOLDER_BYTES_MAX);
     let text = format!(
         "the Lease {lease} is not weir's: {holder} holds it, and it has no annotation \
          {MARK_ANNOTATION}: set lease.name to a \

@@ -12,8 +12,8 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 
 use crate::opensearch::{
-    Request, RequestError, Response, TransportError, WholeError, classify_whole, status_error,
-    transport_error, whole_error,
+    Request, RequestError, Response, TransportError, WholeError, classify_whole, is_of_amazon,
+    status_error, transport_error, whole_error,
 };
 
 /// Ids in a search. Each may be in several indices, and a search answers 10,000 documents at most.
@@ -135,7 +135,9 @@ fn body(
         StatusCode::NOT_FOUND if classify_whole(&answer.body) == WholeError::IndexNotFound => {
             Ok(None)
         }
-        StatusCode::FORBIDDEN => Err(RequestError::Refused(forbidden(&whole_error(&answer.body)))),
+        StatusCode::FORBIDDEN if !is_of_amazon(host, &answer.body) => {
+            Err(RequestError::Refused(forbidden(&whole_error(&answer.body))))
+        }
         status => Err(match status_error(status, &answer.body, host) {
             // No document is at fault.
             RequestError::Rejected(_, why) => RequestError::Refused(why),

@@ -5,9 +5,13 @@
 
 use serde::Deserialize;
 
+use crate::text;
+
 /// The least version: it is the first that has `flat_object` fields, which the index template uses
 /// (<https://docs.opensearch.org/latest/mappings/supported-field-types/flat-object/>).
 const LEAST: (u32, u32) = (2, 7);
+/// No version is longer.
+const NUMBER_BYTES_MAX: usize = 40;
 
 /// What `GET /` answers, as far as it is needed.
 #[derive(Debug, Default, Deserialize)]
@@ -29,7 +33,7 @@ impl Root {
     pub(super) fn warning(&self) -> Option<String> {
         // Who says nothing of it may be anything.
         let version = self.version.as_ref()?;
-        let number = version.number.as_deref()?;
+        let number = &text::words(version.number.as_deref()?, NUMBER_BYTES_MAX);
         if version.distribution.as_deref() != Some("opensearch") {
             return Some(format!(
                 "it is no OpenSearch (it says version {number}): weir is made for OpenSearch 2.7 \

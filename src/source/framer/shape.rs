@@ -3,6 +3,7 @@
 
 use super::{Other, Rejected};
 use crate::event::{ScanError, Scanner, Span, decode};
+use crate::kube::status_message;
 
 /// What a top-level object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,14 +182,14 @@ pub(super) fn tell(kind: EnvelopeType, object: &[u8], tell: impl FnOnce(Other<'_
         });
     }
     let object = Tree::read(object);
-    tell(match kind {
-        EnvelopeType::Error => Other::Error {
+    match kind {
+        EnvelopeType::Error => tell(Other::Error {
             code: object.number("/code").and_then(|code| u16::try_from(code).ok()).unwrap_or(0),
             reason: object.text("/reason"),
-            message: object.text("/message"),
-        },
-        _ => Other::Bookmark { resource_version: object.text("/metadata/resourceVersion") },
-    });
+            message: &status_message(&object.0),
+        }),
+        _ => tell(Other::Bookmark { resource_version: object.text("/metadata/resourceVersion") }),
+    }
 }
 
 /// Passes on what the `metadata` of a List says.

@@ -10,6 +10,7 @@ use super::scope::Scope;
 use super::step::Input;
 use crate::event::{Head, RejectionKind, decode};
 use crate::metrics::SourceMetrics;
+use crate::text::{self, REASON_BYTES_MAX};
 
 /// The counters of `weir_source_frames_total{type}`, looked up once.
 #[derive(Clone, Debug)]
@@ -116,7 +117,12 @@ impl Visitor for Frames<'_> {
             }
             Other::Error { code, reason, message } => {
                 self.counts.error.inc();
-                let message = format!("{reason}: {message}");
+                let message = match (reason, message) {
+                    ("", message) => message.to_owned(),
+                    (reason, message) if reason == message => message.to_owned(),
+                    (reason, message) => format!("{reason}: {message}"),
+                };
+                let message = text::words(&message, REASON_BYTES_MAX);
                 self.seen.over.get_or_insert(Input::Refused {
                     status: code,
                     retry_after: None,

@@ -11,6 +11,9 @@ use parking_lot::Mutex;
 use super::scope::Scope;
 use crate::health::{Condition, Health, Part};
 
+/// Scopes whose conditions are put in words.
+const SCOPES_SHOWN_MAX: usize = 5;
+
 /// How each scope is, and the one condition that follows for the part `source`.
 #[derive(Clone, Debug)]
 pub(super) struct Readiness {
@@ -73,9 +76,16 @@ pub(super) fn overall(scopes: &[ScopeCondition]) -> Condition {
     }
     match (not_ready.is_empty(), notes.is_empty()) {
         (true, true) => Condition::Ready,
-        (true, false) => Condition::Note(notes.join("; ")),
-        (false, _) => Condition::NotReady(not_ready.join("; ")),
+        (true, false) => Condition::Note(joined(&notes)),
+        (false, _) => Condition::NotReady(joined(&not_ready)),
     }
+}
+
+/// What the first scopes say: with hundreds of namespaces the others hardly say anything else.
+fn joined(texts: &[String]) -> String {
+    let (shown, others) = texts.split_at(texts.len().min(SCOPES_SHOWN_MAX));
+    let shown = shown.join("; ");
+    if others.is_empty() { shown } else { format!("{shown}; and {} more like these", others.len()) }
 }
 
 impl ScopeCondition {
@@ -114,5 +124,9 @@ mod tests {
         insta::assert_snapshot!(health.readiness().lines[0], @"source: not ok: the first list of namespace b has not completed yet");
         readiness.change(1, |scope| scope.listed = true);
         assert!(health.readiness().ok);
+        let many: Vec<String> = (0..500).map(|number| format!("n{number}")).collect();
+        Readiness::new(health.clone(), &Scope::of(&many));
+        let line = &health.readiness().lines[0];
+        assert!(line.len() < 500 && line.ends_with("; and 495 more like these"), "{line}");
     }
 }

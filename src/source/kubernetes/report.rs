@@ -9,6 +9,7 @@ use super::readiness::{Readiness, Remark};
 use super::scope::Scope;
 use super::state::State;
 use super::step::Note;
+use crate::kube::as_user;
 use crate::metrics::SourceMetrics;
 
 /// This many 401s in a row do not come from a token that is just being rotated: kube reads a token
@@ -204,9 +205,7 @@ fn verb(state: &str) -> &'static str {
 
 /// Names the missing right, and the command that shows whether it was granted.
 fn forbidden(scope: &Scope, state: &str, failure: &Failure) -> Remark {
-    // `events is forbidden: User "system:serviceaccount:weir:weir" cannot list resource …`
-    let user = failure.message.split("User \"").nth(1).and_then(|rest| rest.split('"').next());
-    let as_user = user.map(|user| format!(" --as {user}")).unwrap_or_default();
+    let as_user = as_user(&failure.message);
     let (verb, flag) = (verb(state), scope.kubectl_flag());
     let text = format!(
         "weir may not {verb} events in {scope} ({failure}): grant `get`, `list` and `watch` on \

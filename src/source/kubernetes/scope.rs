@@ -6,6 +6,7 @@ use kube::api::{ListParams, WatchParams};
 use kube::client::Body;
 
 use super::step::Request;
+use crate::text::shell_word;
 
 /// All namespaces, or one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ impl Scope {
     pub(super) fn kubectl_flag(&self) -> String {
         match self {
             Scope::All => "--all-namespaces".to_owned(),
-            Scope::Namespace(name) => format!("--namespace {name}"),
+            Scope::Namespace(name) => format!("--namespace {}", shell_word(name)),
         }
     }
 

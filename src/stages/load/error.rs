@@ -11,6 +11,9 @@ use crate::stages::limits::{
     CORE_INSTANCES_MAX, HANDLES_MAX, MEMORIES_MAX, MODULE_BYTES_MAX, TABLES_MAX,
 };
 
+/// Imports that are told of one module: who mends these finds the others.
+pub(in crate::stages) const IMPORTS_SHOWN_MAX: usize = 20;
+
 /// Something that keeps the stages from running.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -101,12 +104,17 @@ pub enum ModuleError {
     },
 }
 
+/// One a line, and how many more there are.
 fn list(imports: &[UnknownImport]) -> String {
-    imports.iter().fold(String::new(), |mut lines, import| {
+    let mut lines = String::new();
+    for import in imports.iter().take(IMPORTS_SHOWN_MAX) {
         // Writing to a String cannot fail.
         let _ = write!(lines, "\n  {import}");
-        lines
-    })
+    }
+    if let Some(more) = imports.len().checked_sub(IMPORTS_SHOWN_MAX).filter(|more| *more > 0) {
+        let _ = write!(lines, "\n  and {more} more");
+    }
+    lines
 }
 
 /// A hint for the error that people meet first: the modules are not built yet.

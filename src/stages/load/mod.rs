@@ -16,7 +16,7 @@ use self::error::one;
 pub(crate) use self::error::{LoadError, ModuleError};
 use super::cache::Cache;
 use super::clock::{Reading, Ticker};
-use super::compile::{Compiler, text};
+use super::compile::{Compiler, causes};
 use super::contract::{powers, stage_exports, unknown_imports};
 use super::drop::DropStage;
 use super::engine::engine;
@@ -72,8 +72,8 @@ pub(super) fn load_with_clock(
     clock: fn() -> Reading,
 ) -> Result<Chain, Vec<LoadError>> {
     let broken = |error: String| vec![LoadError::Engine(error)];
-    let engine = engine().map_err(|error| broken(text(&error)))?;
-    let offer = Offer::new(&engine).map_err(|error| broken(text(&error)))?;
+    let engine = engine().map_err(|error| broken(causes(&error)))?;
+    let offer = Offer::new(&engine).map_err(|error| broken(causes(&error)))?;
     let ticker = Ticker::start(&engine).map_err(|error| broken(error.to_string()))?;
     let mut chain = Shared::new(engine, ticker);
     let mut cache = None; // Without a module none is needed.
@@ -150,7 +150,7 @@ impl Shared {
                     .and_then(|()| linker.instantiate_pre(component))
             }
         };
-        let pre = linked.map_err(|error| one(ModuleError::Link(text(&error))))?;
+        let pre = linked.map_err(|error| one(ModuleError::Link(causes(&error))))?;
         Ok(Template { pre, configure, process })
     }
 }

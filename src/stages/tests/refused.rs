@@ -240,14 +240,15 @@ fn what_a_module_says_cannot_be_taken_for_other_diagnostics() {
             (i32.store (i32.const 20) (i32.const 1024)) (i32.store (i32.const 24) (i32.const 35))",
         ..Guest::default()
     };
-    insta::assert_snapshot!(refusal(&bench, &[bench.stage("it", refuses)]), @"
+    insta::assert_snapshot!(refusal(&bench, &[bench.stage("it", refuses)]), @r"
     stage `it`: it.wasm: it refused [stage.config]: bad
-        weir.toml:1:1: error: x [31m
+        weir.toml:1:1: error: x\u{1b}[31m\u{7}
+        \u{0}
     ");
     let imports = r#"(component
         (core module $m (import "a\0a\1b[31mweir.toml:1:1: error: x" "b" (func)))
         (core instance (instantiate $m)))"#;
-    insta::assert_snapshot!(refusal_of(&wat::parse_str(imports).unwrap()), @"stage `it`: it.wasm: it is not a valid component: failed to parse WebAssembly module: missing module instantiation argument named `a  [31mweir.toml:1:1: error: x` (at offset 0x4c)");
+    insta::assert_snapshot!(refusal_of(&wat::parse_str(imports).unwrap()), @r"stage `it`: it.wasm: it is not a valid component: failed to parse WebAssembly module: missing module instantiation argument named `a\n\u{1b}[31mweir.toml:1:1: error: x` (at offset 0x4c)");
 }
 
 #[test]
@@ -362,6 +363,20 @@ fn imports_and_exports_that_are_wrong_are_said_together() {
       `now`: modules get the interfaces of weir:pipeline only
     stage `it`: it.wasm: it does not export `weir:pipeline/stage@0.1.0`, so it is not a weir module: filters/README.md in weir's source says how to make one
     ");
+}
+
+#[test]
+fn of_many_imports_the_first_are_named_and_the_others_counted() {
+    let functions = |count: usize| -> String {
+        (0..count).map(|n| format!("(import \"f{n}\" (func))")).collect()
+    };
+    let said = refusal_of(&wat::parse_str(format!("(component {})", functions(10_000))).unwrap());
+    assert_eq!(said.lines().count(), 1 + 20 + 1 + 1, "{said:.3000}");
+    assert!(said.contains("\n  `f19`: ") && said.contains("\n  and 9980 more\n"), "{said:.3000}");
+    let exports: String = (0..10_000).map(|n| format!("(export \"f{n}\" (func))")).collect();
+    let one = format!("(component (import \"a:b/c\" (instance {exports})))");
+    let said = refusal_of(&wat::parse_str(one).unwrap());
+    insta::assert_snapshot!(said.lines().nth(1).unwrap(), @"  `a:b/c` (f0, f1, f2, f3, f4, f5, f6, f7, f8, f9 and 9990 more): modules get the interfaces of weir:pipeline only");
 }
 
 #[test]

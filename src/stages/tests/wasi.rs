@@ -207,7 +207,7 @@ fn what_is_written_to_stdout_and_stderr_goes_to_the_log_within_its_bounds() {
     let log = log.replace(&"a".repeat(1024), "a 1024 times");
     insta::assert_snapshot!(log, @r#"
     INFO one stage="it"
-    INFO two, in  pieces stage="it"
+    INFO two, in\u{8} pieces stage="it"
     WARN from stderr stage="it"
     INFO a 1024 times stage="it"
     WARN no end� stage="it"

@@ -1,14 +1,15 @@
 //! How letters are shown to people. Pure.
 //!
-//! Constraint: nothing that an event held may steer a terminal: control characters are shown, never
-//! sent.
+//! Constraint: nothing that an event held may steer a terminal or forge a line: what is no text of
+//! weir's goes through [`text`].
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::dead_letter::{Part, Record};
+use crate::text::{self, LINE_BYTES_MAX};
 
 /// Bytes that are shown of a source that is not text.
 const HEX_BYTES_MAX: usize = 256;
@@ -52,38 +53,20 @@ pub(super) fn event(source: &[u8]) -> String {
     let Object { kind, namespace, name } = object.unwrap_or_default();
     let slash = if namespace.is_empty() { "" } else { "/" };
     let text = format!("{kind} {namespace}{slash}{name} {}", reason.unwrap_or_default());
-    line(text.split_whitespace().collect::<Vec<_>>().join(" ").as_str())
+    text::words(&text, LINE_BYTES_MAX)
 }
 
 /// `source`, `stage:NAME`, `sink`.
 pub(super) fn part(record: &Record) -> String {
     match (&record.stage, record.part) {
-        (Some(stage), Part::Stage) => line(&format!("stage:{stage}")),
+        (Some(stage), Part::Stage) => line(format_args!("stage:{stage}")),
         (_, part) => part.label().to_owned(),
     }
 }
 
-/// Text as one line.
-pub(super) fn line(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        show(c, &mut out);
-    }
-    out
-}
-
-fn show(c: char, out: &mut String) {
-    match c {
-        c if is_unsafe(c) => out.extend(c.escape_default()),
-        c => out.push(c),
-    }
-}
-
-/// Control characters, and those that reorder a line
-/// (<https://unicode.org/reports/tr9/>, explicit formatting).
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// What a line has of one member of a letter.
+pub(super) fn line(text: impl Display) -> String {
+    text::one_line(text, LINE_BYTES_MAX)
 }
 
 /// Cuts a line to as many characters, with an ellipsis.
@@ -101,8 +84,22 @@ pub(super) fn cut(text: &str, characters_max: usize) -> String {
 pub(super) fn pretty(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) if serde_json::from_str::<IgnoredAny>(text).is_ok() => pretty_json(text),
-        Ok(text) => text.lines().map(line).collect::<Vec<_>>().join("\n"),
+        // All of it: whoever asks for one letter is to see what it is.
+        Ok(text) => {
+            let lines = text.lines().map(|line| text::one_line(line, usize::MAX));
+            lines.collect::<Vec<_>>().join("\n")
+        }
         Err(_) => hex(bytes),
+    }
+}
+
+/// A record as it lies in its file; of what is no JSON, what can be shown.
+pub(super) fn raw(line: &[u8]) -> String {
+    match std::str::from_utf8(line) {
+        Ok(json) if serde_json::from_str::<IgnoredAny>(json).is_ok() => {
+            text::json(json).into_owned()
+        }
+        _ => text::one_line(String::from_utf8_lossy(line), usize::MAX),
     }
 }
 
@@ -154,12 +151,7 @@ fn pretty_json(json: &str) -> String {
 
 /// Inside a JSON string, where any character may be an escape.
 fn show_json(c: char, out: &mut String) {
-    if is_unsafe(c) {
-        // Those that are unsafe are all of the basic plane.
-        let _ = write!(out, "\\u{:04x}", c as u32);
-    } else {
-        out.push(c);
-    }
+    if text::is_harmful(c) { text::json_escape(c, out) } else { out.push(c) }
 }
 
 fn break_line(depth: usize, out: &mut String) {
@@ -257,13 +249,23 @@ mod tests {
                 serde_json::from_str::<serde_json::Value>(&pretty).unwrap(),
                 serde_json::from_str::<serde_json::Value>(&json).unwrap()
             );
-            prop_assert!(!pretty.chars().any(|c| is_unsafe(c) && c != '\n'));
+            prop_assert!(!pretty.chars().any(|c| text::is_harmful(c) && c != '\n'));
+        }
+
+        #[test]
+        fn a_record_as_it_is_keeps_its_meaning_and_steers_no_terminal(
+            value in any::<String>(), bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let record = serde_json::json!({ "source": value });
+            let shown = raw(record.to_string().as_bytes());
+            prop_assert!(!shown.contains(text::is_harmful) && !raw(&bytes).contains(text::is_harmful));
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), record);
         }
 
         #[test]
         fn nothing_shown_steers_a_terminal(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(!pretty(&bytes).chars().any(|c| is_unsafe(c) && c != '\n'));
-            prop_assert!(!event(&bytes).chars().any(is_unsafe));
+            prop_assert!(!pretty(&bytes).chars().any(|c| text::is_harmful(c) && c != '\n'));
+            prop_assert!(!event(&bytes).contains(text::is_harmful));
         }
     }
 }
