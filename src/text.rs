@@ -1,13 +1,13 @@
 //! Text that others wrote (a server, an event, a module, the name of a file), made fit to be shown.
 //! Pure.
 //!
-//! Constraint: only what is printed, logged or answered to a probe goes through here. What is stored
-//! (documents, letters' sources) stays byte for byte.
+//! Constraint: only what is printed, logged or answered to a probe goes through here. What is
+//! stored (documents, letters' sources) stays byte for byte.
 //!
 //! Invariants: what comes out of [`one_line`] and [`words`] has no line break, no control character
 //! and none that turns the direction of writing, so it cannot begin a line that weir did not write,
-//! nor move or colour what a terminal shows; and it is bounded, however long the text was. A command
-//! that people are told to copy has foreign text as one [`shell_word`].
+//! nor move or colour what a terminal shows; and it is bounded, however long the text was. A
+//! command that people are told to copy has foreign text as one [`shell_word`].
 
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write};
@@ -108,9 +108,9 @@ pub(crate) fn json_escape(c: char, out: &mut String) {
     let _ = write!(out, "\\u{:04x}", u32::from(c));
 }
 
-/// The text as one word of a shell's command line, whatever it holds: a command with it does nothing
-/// but what it says. Control characters are escapes, in the quotes that bash, zsh and POSIX.1-2024
-/// have for them.
+/// The text as one word of a shell's command line, whatever it holds: a command with it does
+/// nothing but what it says. Control characters are escapes, in the quotes that bash, zsh and
+/// POSIX.1-2024 have for them.
 pub(crate) fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_@%+:,./-".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {

@@ -2,8 +2,8 @@
 //! descriptors, and never so few that a probe goes unanswered.
 //!
 //! Whoever can reach the port can open connections to it and say nothing. So there are at most
-//! [`CONNECTIONS_MAX`], and where one more comes the one goes that has been idle for longest: a probe
-//! that has just come is the last to go.
+//! [`CONNECTIONS_MAX`], and where one more comes the one goes that has been idle for longest: a
+//! probe that has just come is the last to go.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

@@ -9,8 +9,9 @@
 //! - `keys` declares every key, in the vocabulary of `table`; a key that may have one of a few
 //!   words names the enum that `words` declares them with.
 //! - `variables` finds what other tools would have expanded.
-//! - `tables` reads the file against the declaration into a `section` for each table: `scalar` reads
-//!   each value, by its `rules` and `units`; `input` collects what is wrong, at which of its `lines`.
+//! - `tables` reads the file against the declaration into a `section` for each table: `scalar`
+//!   reads each value, by its `rules` and `units`; `input` collects what is wrong, at which of its
+//!   `lines`.
 //! - `parts` makes the parts' settings out of the sections and checks what concerns several keys.
 //! - `references` gathers what the configuration names outside itself, for others to check.
 //! - `schema` writes the same declaration as JSON Schema.

@@ -3,8 +3,8 @@
 //! Logs are for people on a terminal and JSON, one object a line, elsewhere. Their rate is bounded:
 //! what repeats is shown a few times, and then now and again with how many were left out, so that
 //! no event, document or module can flood them. Their texts are bounded and made harmless
-//! ([`harmless`]), so that none of these can forge a line either. Nothing here knows settings, so no
-//! password can come out of it.
+//! ([`harmless`]), so that none of these can forge a line either. Nothing here knows settings, so
+//! no password can come out of it.
 
 mod harmless;
 mod limit;
@@ -213,7 +213,7 @@ mod tests {
 
     /// The second field could end the line, colour what follows, and be of any length.
     fn say_something_hostile() {
-        let reason = format!("no\n2026-01-01T00:00:00Z ERROR forged\u{1b}[31m\u{9b}\u{202e}");
+        let reason = "no\n2026-01-01T00:00:00Z ERROR forged\u{1b}[31m\u{9b}\u{202e}".to_owned();
         let long = "x".repeat(21 << 20);
         tracing::warn!(%reason, text = reason, ?long, "refused: {reason}{long}");
     }

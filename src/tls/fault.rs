@@ -71,8 +71,8 @@ fn about_certificate(error: &CertificateError, names: Names) -> String {
         ),
         CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
             format!(
-                "the server's certificate names no host (subjectAltName), and what its subject says \
-                 does not count: {COMMAND}"
+                "the server's certificate names no host (subjectAltName), and what its subject \
+                 says does not count: {COMMAND}"
             )
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
@@ -82,8 +82,8 @@ fn about_certificate(error: &CertificateError, names: Names) -> String {
         }
         CertificateError::Revoked => "the server's certificate was revoked".to_owned(),
         error if is_of_an_authority(error) && trusts_itself => format!(
-            "the server shows a certificate that is an authority's (CA:TRUE), and not one that {ca} \
-             has: set {ca} to a PEM file with this very certificate, if you trust it"
+            "the server shows a certificate that is an authority's (CA:TRUE), and not one that \
+             {ca} has: set {ca} to a PEM file with this very certificate, if you trust it"
         ),
         error if is_of_an_authority(error) => format!(
             "the server shows a certificate that is meant for signing others (CA:TRUE): {COMMAND}"
@@ -110,8 +110,8 @@ fn about_alert(alert: AlertDescription, Names { identity, host, .. }: Names) -> 
             format!("the server says that the client's certificate was revoked: renew {identity}")
         }
         AlertDescription::UnknownCA => format!(
-            "the server does not trust the authority that signed the client's certificate: {identity} \
-             must be of one that it trusts"
+            "the server does not trust the authority that signed the client's certificate: \
+             {identity} must be of one that it trusts"
         ),
         AlertDescription::BadCertificate
         | AlertDescription::DecryptError

@@ -11,8 +11,8 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 /// Believes a server whose certificate one of these has signed, and one that shows one of these
 /// itself.
 ///
-/// The second is what `openssl req -x509` makes, and what curl trusts when it is given that file:
-/// a certificate of an authority (`CA:TRUE`) that a server uses as its own. Path building refuses it
+/// The second is what `openssl req -x509` makes, and what curl trusts when it is given that file: a
+/// certificate of an authority (`CA:TRUE`) that a server uses as its own. Path building refuses it
 /// (RFC 5280, 4.2.1.9, knows no such use), but the file names exactly this certificate, and whoever
 /// has its key could sign any other.
 #[derive(Debug)]

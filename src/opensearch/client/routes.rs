@@ -1,10 +1,10 @@
 //! Which node a request goes to, and whether compressed. Pure: time is a parameter.
 //!
 //! A request that is refused as a whole one way is tried the other ways, each once: by each node,
-//! compressed and not. What stands before one node may refuse whatever it does not like
-//! (compressed bodies, a path, this client), and that need not hold anything up while another way is
-//! open. The way that took it is the way of all that come after: other nodes for good, no
-//! compression for [`PLAIN_FOR`].
+//! compressed and not. What stands before one node may refuse whatever it does not like (compressed
+//! bodies, a path, this client), and that need not hold anything up while another way is open. The
+//! way that took it is the way of all that come after: other nodes for good, no compression for
+//! [`PLAIN_FOR`].
 //!
 //! Constraint: a request is tried another way only if the refusal says that nothing of it was
 //! carried out. Where no way takes it, it is the request's own fault, and for [`KNOWN_FOR`] none of

@@ -14,9 +14,9 @@
 //!   [`resolve`] asks what the configured name
 //!   stands for, and [`write_target`] what follows from that.
 //! - [`sender`]: what to do with batches, answers and dead letters. [`scheduler`] decides what is
-//!   sent when, with its [`limits`] and its judgement of [`mass_rejection`]; [`suspicion`] whether a
-//!   document is to blame for a request that is refused as a whole; [`in_doubt`] which documents may
-//!   be stored already, and [`in_flight`] which must wait for their twin.
+//!   sent when, with its [`limits`] and its judgement of [`mass_rejection`]; [`suspicion`] whether
+//!   a document is to blame for a request that is refused as a whole; [`in_doubt`] which documents
+//!   may be stored already, and [`in_flight`] which must wait for their twin.
 //! - [`attempt`]: the requests for one [`batch`]; [`lookup`] and [`request`] make them.
 //! - [`report`] and [`observe`]: readiness, log lines and metrics.
 //!

@@ -4,8 +4,8 @@
 //! A 400 for a request says nothing of its documents: a gateway may refuse every compressed body,
 //! or everything for a while. So a document is to blame only when it is refused alone, and again,
 //! and a request without it, in the same [`Form`], passes between the two: [`ROUNDS`] times in a
-//! row. Such a request is its witness. A 413 is about size: for it one request to the same host that
-//! is no larger, and passes after the first refusal, is enough.
+//! row. Such a request is its witness. A 413 is about size: for it one request to the same host
+//! that is no larger, and passes after the first refusal, is enough.
 //!
 //! Invariant: a document whose last refusal is not followed by a witness is suspect, and no more.
 

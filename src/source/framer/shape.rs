@@ -47,9 +47,9 @@ impl EnvelopeType {
 /// Looks at the object that begins at `window[0]`.
 ///
 /// The rule: an object whose kind, seen so far, is Event is a bare event, whatever other members it
-/// has; otherwise an array member `items` makes it a List, and so does `null` or none where the kind
-/// ends in List; otherwise an object member `object` makes it a watch envelope. `End`: not decided yet.
-/// What is not JSON counts as bare: parsing it says what is wrong.
+/// has; otherwise an array member `items` makes it a List, and so does `null` or none where the
+/// kind ends in List; otherwise an object member `object` makes it a watch envelope. `End`: not
+/// decided yet. What is not JSON counts as bare: parsing it says what is wrong.
 pub(super) fn shape(window: &[u8]) -> Result<Shape, ScanError> {
     match find_shape(window) {
         Err(ScanError::Syntax { .. } | ScanError::Depth { .. }) => Ok(Shape::Bare),
