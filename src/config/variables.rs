@@ -154,7 +154,13 @@ mod tests {
                     password = 'x${HUNTER2}'\n[[stage]]\nname = 'a'\nmodule = 'm'\n\
                     match = { reason = ['${A}'], not = { message = ['$(A)*'] } }\n\
                     config = { a = '${A}', b = ['$(A)'] }";
-        insta::assert_snapshot!(said(text), @"");
+        insta::assert_snapshot!(said(text), @r#"
+        p.toml:2:11: error: `cluster` holds `${CLUSTER}`, and variables are not expanded here: write the value itself, or have the file filled in before weir reads it (envsubst, Helm)
+        p.toml:5:20: error: `namespaces` holds `$(NAMESPACE)`, and variables are not expanded here: write the value itself, or have the file filled in before weir reads it (envsubst, Helm)
+        p.toml:8:10: error: `hosts` holds a variable, and variables are not expanded here: write the value itself, or have the file filled in before weir reads it (envsubst, Helm)
+        p.toml:9:12: error: `username` holds `${USER:-x}`, and variables are not expanded here: write the value itself, or have the file filled in before weir reads it (envsubst, Helm)
+        p.toml:10:12: error: `password` holds what looks like a variable, which is not expanded here: write { env = "NAME" }, or { file = "PATH" } if the secret itself has such a text
+        "#);
         assert_eq!(
             said(
                 "name = 'p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\n[[stage]]\nname = 'a'\ndrop = true\nmatch = { reason = ['${A}'], not = [{ message = ['$(A)*'] }] }"

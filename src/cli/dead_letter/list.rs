@@ -11,7 +11,7 @@ use super::shown::{self, Object, Summary};
 use super::{FilterArguments, LettersError, StoreArguments};
 use crate::cli::CommandError;
 use crate::dead_letter::{Filter, LetterId, Record};
-use crate::text;
+use crate::text::{self, LINE_BYTES_MAX};
 
 /// Kinds of letters that are counted apart: far more than weir itself has reasons.
 const COUNTS_MAX: usize = 100;
@@ -169,19 +169,29 @@ struct Row<'a> {
 impl<'a> Row<'a> {
     fn of(id: LetterId, record: &'a Record) -> Row<'a> {
         let Summary { object, reason } = shown::summary(&record.source).unwrap_or_default();
+        let object = object.map(|Object { kind, namespace, name }| Object {
+            kind: bounded(&kind).to_owned(),
+            namespace: bounded(&namespace).to_owned(),
+            name: bounded(&name).to_owned(),
+        });
         Row {
             id: id.to_string(),
-            time: &record.time,
+            time: bounded(&record.time),
             part: record.part.label(),
-            stage: record.stage.as_deref(),
-            reason: &record.reason,
-            detail: &record.detail,
+            stage: record.stage.as_deref().map(bounded),
+            reason: bounded(&record.reason),
+            detail: bounded(&record.detail),
             object,
-            event_reason: reason,
+            event_reason: reason.map(|reason| text::cut(reason, LINE_BYTES_MAX)),
             source_bytes: record.source.len(),
             has_document: record.document.is_some(),
         }
     }
+}
+
+/// As much of a text as a line for people has of it.
+fn bounded(text: &str) -> &str {
+    &text[..text.floor_char_boundary(LINE_BYTES_MAX)]
 }
 
 /// How wide the terminal is that stdout is.
