@@ -8,30 +8,46 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
+
 /// The whole file, which may have `bytes_max`.
 ///
 /// # Errors
 ///
 /// That it cannot be read, is no regular file, or is larger.
 pub(crate) fn read_small(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
-    // Looked at before it is opened: opening a pipe waits for somebody to write to it. (A link is
-    // followed.)
-    let kind = fs::metadata(path)?;
-    if kind.is_dir() {
-        return Err(io::Error::other("it is a folder"));
-    }
-    if !kind.is_file() {
-        return Err(io::Error::other(
-            "it is a pipe or a device, and it must be a file that can be read again",
-        ));
-    }
     let mut bytes = Vec::new();
-    File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
+    open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bytes_max {
         return Err(io::Error::other(format!("it is larger than {} KiB", bytes_max >> 10)));
     }
     Ok(bytes)
 }
+
+/// Opens a regular file to read, or what a link of this name leads to.
+///
+/// # Errors
+///
+/// That it cannot be opened, or is something else.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    // Without waiting for who may be at the other end of a pipe. What is looked at is what is open,
+    // whatever has its name by then.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = match openat(CWD, path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        // A socket.
+        Err(Errno::NXIO) => return Err(io::Error::other(NO_FILE)),
+        Err(error) => return Err(error.into()),
+    };
+    match file.metadata()?.file_type() {
+        kind if kind.is_file() => Ok(file),
+        kind if kind.is_dir() => Err(io::Error::other("it is a folder")),
+        _ => Err(io::Error::other(NO_FILE)),
+    }
+}
+
+const NO_FILE: &str = "it is a pipe or a device, and it must be a file that can be read again";
 
 /// Files that something was made of, as they were then.
 #[derive(Clone, Debug, Default)]
@@ -44,11 +60,15 @@ impl Watched {
     /// These files as they are now. To be asked for before they are read: what changes meanwhile is
     /// then seen later.
     pub(crate) fn new(files: impl IntoIterator<Item = PathBuf>) -> Watched {
-        let with_stamp = |path: PathBuf| {
-            let stamp = stamp(&path);
-            (path, stamp)
-        };
-        Watched(files.into_iter().map(with_stamp).collect())
+        let mut watched = Watched::default();
+        files.into_iter().for_each(|file| watched.add(file));
+        watched
+    }
+
+    /// One more, as it is now.
+    pub(crate) fn add(&mut self, path: PathBuf) {
+        let stamp = stamp(&path);
+        self.0.push((path, stamp));
     }
 
     /// Whether one of them is another one now, or came or went.
@@ -78,6 +98,40 @@ mod tests {
         assert_eq!(said(folder.path()), "it is a folder");
         assert!(said(Path::new("/dev/zero")).starts_with("it is a pipe or a device"));
         assert!(said(&folder.path().join("none")).starts_with("No such file"));
+        let (pipe, socket) = (folder.path().join("pipe"), folder.path().join("socket"));
+        rustix::fs::mkfifoat(CWD, &pipe, 0o600.into()).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert_eq!((said(&pipe).as_str(), said(&socket).as_str()), (NO_FILE, NO_FILE));
+    }
+
+    /// Both names are in turn a file's and a pipe's: there is no moment between looking and opening
+    /// at which a pipe makes anybody wait.
+    #[test]
+    fn a_pipe_that_takes_the_place_of_a_file_while_it_is_opened_makes_nobody_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        fs::write(&one, "text").unwrap();
+        rustix::fs::mkfifoat(CWD, &other, 0o600.into()).unwrap();
+        let (done, is_done) = std::sync::mpsc::sync_channel(1);
+        let is_over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let path = one.clone();
+            std::thread::spawn(move || {
+                for _ in 0..20_000 {
+                    let _ = read_small(&path, 10);
+                }
+                done.send(())
+            });
+            scope.spawn(|| {
+                while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                    let flags = rustix::fs::RenameFlags::EXCHANGE;
+                    rustix::fs::renameat_with(CWD, &one, CWD, &other, flags).unwrap();
+                }
+            });
+            let ended = is_done.recv_timeout(std::time::Duration::from_secs(60));
+            is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+            ended.expect("it waits for a writer");
+        });
     }
 
     #[test]

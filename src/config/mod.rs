@@ -52,6 +52,7 @@ pub use settings::Environment;
 pub(crate) use settings::{Settings, Workers};
 pub(crate) use units::{show_duration, show_size};
 
+use crate::files;
 use input::Input;
 use lines::Lines;
 
@@ -110,10 +111,12 @@ pub(crate) fn load(file: &Path, environment: &Environment) -> Result<Config, Inv
     Err(InvalidConfig { diagnostics: unreadable.into(), references: None })
 }
 
-/// The bytes of the configuration, which may come from a pipe (`--config <(…)`).
+/// The bytes of the configuration, which may come from what the shell has opened (`--config <(…)`).
 fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let is_open = ["/dev/fd", "/proc/self/fd", "/dev/stdin"].iter().any(|at| file.starts_with(at));
+    let opened = if is_open { File::open(file)? } else { files::open(file)? };
     let mut bytes = Vec::new();
-    File::open(file)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         let text = format!("it is larger than {}: is it another file?", show_size(FILE_BYTES_MAX));
         return Err(io::Error::other(text));

@@ -656,6 +656,18 @@ mod check {
 mod run {
     use super::*;
 
+    #[test]
+    fn a_configuration_may_come_from_what_the_shell_has_opened() {
+        let folder = Folder::with(&[("p.toml", "name = 'p'\n")]);
+        let weir = env!("CARGO_BIN_EXE_weir");
+        for opened in ["<(cat p.toml)", "/dev/stdin < <(cat p.toml)", "/dev/stdin <p.toml"] {
+            let mut command = std::process::Command::new("bash");
+            command.args(["-c", &format!("{weir} check {opened}")]).current_dir(folder.path());
+            let ended = folder.end_of(&mut command);
+            assert!(ended.stderr.contains("source"), "{opened}: it is read: {}", ended.stderr);
+        }
+    }
+
     const EVENT: &str = r#"{"apiVersion":"v1","kind":"Event","metadata":{"name":"a","namespace":"n","uid":"u","resourceVersion":"1"},"involvedObject":{"kind":"Pod","name":"p","namespace":"n"},"reason":"Killing","type":"Normal","lastTimestamp":"2024-01-02T03:04:05Z"}"#;
 
     const FILE_TO_FILE: &str = "name = 'p'\n[source]\nkind = 'file'\npath = 'in.json'\n[sink]\nkind = 'file'\npath = 'out.json'\n";

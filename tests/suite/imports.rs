@@ -72,11 +72,12 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "words",
                 "text",
                 "opensearch",
+                "files",
             ]),
         ),
         // The four parts.
         ("source", shared_and(&["kube", "answers"])),
-        ("stages", shared_and(&[])),
+        ("stages", shared_and(&["files"])),
         ("buffer", shared_and(&[])),
         ("sink", shared_and(&["opensearch"])),
         // Clients that more than one part needs.

@@ -3,8 +3,7 @@
 
 mod error;
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,6 +26,7 @@ use super::limits::MODULE_BYTES_MAX;
 use super::loaded::{Chain, Loaded, Shared, Step};
 use super::stage::{Cause, Stage};
 use super::{StageSettings, Wasi, wasi};
+use crate::files;
 use crate::ledger::Ledger;
 use crate::metrics::StageMetrics;
 
@@ -170,11 +170,11 @@ fn start_error(failure: Failure) -> ModuleError {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ModuleError> {
-    // Looked at before it is opened: opening a pipe waits for somebody to write to it.
-    if !fs::metadata(path).map_err(ModuleError::Read)?.is_file() {
-        return Err(ModuleError::NotAFile);
-    }
-    let file = File::open(path).map_err(ModuleError::Read)?;
+    let file = files::open(path).map_err(|error| match error.kind() {
+        // What the system says is never of this kind.
+        ErrorKind::Other => ModuleError::NotAFile,
+        _ => ModuleError::Read(error),
+    })?;
     let mut module = Vec::new();
     file.take(MODULE_BYTES_MAX + 1).read_to_end(&mut module).map_err(ModuleError::Read)?;
     if module.len() as u64 > MODULE_BYTES_MAX {
