@@ -134,9 +134,12 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// `Basic …` of `USER:PASSWORD`, percent-decoded.
+/// `Basic …` of `USER:PASSWORD`, percent-decoded; without a password it is empty.
 fn basic(user: &str) -> String {
-    let plain: Vec<u8> = percent_decoded(user);
+    let mut plain = percent_decoded(user);
+    if !user.contains(':') {
+        plain.push(b':');
+    }
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(plain))
 }
 

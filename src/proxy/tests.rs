@@ -56,9 +56,16 @@ fn what_is_an_exception() {
         ("::1", "https://[::1]", "https://[::2]"),
         ("[::1]:9200", "https://[::1]:9200", "https://[::1]:9201"),
         ("a.example:9200", "https://a.example:9200", "https://a.example:9201"),
-        (":9200", "https://any.example:9200", "https://any.example"),
-        (":443", "https://any.example", "https://any.example:444"),
-        ("first, second.example\tthird", "https://third", "https://fourth"),
+        (":443,x", "https://x", "https://any.example"),
+        ("*:443,x", "https://x", "https://any.example"),
+        ("*foo.com,x", "https://x", "https://foo.com"),
+        ("*foo.com,x", "https://x", "https://a.foo.com"),
+        ("10.0.0.0/8", "https://[::ffff:10.0.0.1]", "https://[::ffff:11.0.0.1]"),
+        ("::ffff:10.0.0.0/104", "https://10.0.0.1", "https://11.0.0.1"),
+        ("::ffff:10.0.0.1", "https://10.0.0.1", "https://10.0.0.2"),
+        ("first, second.example\t,third", "https://second.example", "https://fourth"),
+        ("first second,x", "https://x", "https://second"),
+        (".1,x", "https://x", "https://10.0.0.1"),
         (",, ,x", "https://x", "https://y"),
         (".svc,.cluster.local", "https://os.logs.svc.cluster.local", "https://os.logs"),
     ] {
@@ -85,6 +92,10 @@ fn a_proxys_url_may_lack_scheme_and_port_and_shows_no_password() {
     let value = Proxy::parse("http://u:p%40ss%zz@proxy").unwrap().authorization().unwrap();
     assert_eq!(value, format!("Basic {}", "dTpwQHNzJXp6"));
     assert_eq!(Proxy::parse("http://proxy").unwrap().authorization(), None);
+    let alone = Proxy::parse("http://user@proxy").unwrap().authorization().unwrap();
+    assert_eq!(alone, "Basic dXNlcjo=", "user, a colon, and an empty password");
+    let encoded = Proxy::parse("http://a%3Ab@proxy").unwrap().authorization().unwrap();
+    assert_eq!(encoded, "Basic YTpiOg==");
 }
 
 #[test]
