@@ -10,10 +10,13 @@ mod answer;
 mod configuration;
 mod connect;
 pub(crate) mod lease;
+mod plugin;
 mod reload;
+mod said;
 
 use std::error::Error as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ::kube::Client;
 use ::kube::config::{InClusterError, KubeconfigError};
@@ -23,6 +26,7 @@ pub(crate) use self::answer::{
 };
 use self::configuration::{Loaded, Surroundings};
 pub use self::lease::LeaseSettings;
+use self::plugin::PluginError;
 use self::reload::Reloading;
 use crate::proxy::{ProxyError, VariableError};
 use crate::reload::Reload;
@@ -44,8 +48,9 @@ pub enum ClientError {
     },
     /// The kubeconfig cannot be read or makes no sense.
     #[error(
-        "cannot use the kubeconfig {origin}: {error}: see what `kubectl config view --minify` says \
-         about it"
+        "cannot use the kubeconfig {origin}: {}: see what `kubectl config view --minify` says \
+         about it",
+        said::of_kubeconfig(.error)
     )]
     Kubeconfig {
         /// Which one.
@@ -72,8 +77,9 @@ pub enum ClientError {
     InCluster(Box<InClusterError>),
     /// The configuration was read, and its certificates, keys or proxy are not usable.
     #[error(
-        "cannot make a client for the API server {server}: {error}: check the certificates, \
-         credentials and proxy in {origin}"
+        "cannot make a client for the API server {server}: {}: check the certificates, \
+         credentials and proxy in {origin}",
+        with_causes(.error)
     )]
     Client {
         /// The API server's URL.
@@ -82,6 +88,22 @@ pub enum ClientError {
         origin: ConfigOrigin,
         /// What is wrong.
         error: Box<::kube::Error>,
+    },
+    /// The program that should give credentials does not.
+    #[error("no credentials for the API server by {origin}: {error}")]
+    Plugin {
+        /// Where the configuration came from.
+        origin: ConfigOrigin,
+        /// What is wrong.
+        error: PluginError,
+    },
+    /// It takes too long.
+    #[error("reading {origin} took more than {limit:?}: is a file system, or a program, stuck?")]
+    Slow {
+        /// Where the configuration comes from.
+        origin: ConfigOrigin,
+        /// How long it may take.
+        limit: Duration,
     },
 }
 
@@ -146,6 +168,9 @@ pub(crate) fn tls_fault(error: &::kube::Error) -> Option<String> {
 pub(crate) fn with_causes(error: &::kube::Error) -> String {
     if let Some(fault) = tls_fault(error) {
         return format!("TLS failed: {fault}");
+    }
+    if let Some(fault) = said::about_credentials(error) {
+        return fault;
     }
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -45,7 +45,12 @@ impl Leading {
     ) -> Result<Leading, RunError> {
         let Some(settings) = settings else { return Ok(Leading(None)) };
         process.health.follow(true);
-        let client = crate::kube::client(&process.shutdown.reload).await?;
+        let client = tokio::select! {
+            biased;
+            // Then the source does not begin either.
+            () = process.shutdown.drain.cancelled() => return Ok(Leading(None)),
+            client = crate::kube::client(&process.shutdown.reload) => client?,
+        };
         let identity = buffer.folder().map_or_else(lease::identity, lease::identity_in);
         let terms = Arc::new(Mutex::new(Terms::new(keeper.clone(), process.takeover.clone())));
         let replica = Replica { terms, buffer, health: process.health.clone() };

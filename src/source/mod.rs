@@ -146,7 +146,12 @@ pub(crate) async fn run(
 ) -> Result<(), SourceError> {
     match settings {
         Settings::Kubernetes(settings) => {
-            let client = crate::kube::client(&process.shutdown.reload).await?;
+            let client = tokio::select! {
+                biased;
+                // A credential plugin may take its time.
+                () = process.shutdown.drain.cancelled() => return Ok(()),
+                client = crate::kube::client(&process.shutdown.reload) => client?,
+            };
             kubernetes::run(settings, client, sender, keeper, process).await
         }
         Settings::File { path, follow } => {

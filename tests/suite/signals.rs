@@ -127,3 +127,42 @@ fn a_hangup_has_the_sinks_file_opened_again_and_ends_nothing() {
     // The second time for no other reason than the signal.
     assert_eq!(stderr.matches("the sink's file is opened again").count(), 2, "{stderr}");
 }
+
+/// A run whose API server's credentials come from a program that does not end.
+fn waiting_for_a_plugin(folder: &Folder) -> Child {
+    let mut command = folder.command(&["run", "--config", "pipeline.toml"]);
+    command.env("KUBECONFIG", folder.path().join("kubeconfig"));
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    child.unwrap()
+}
+
+#[test]
+fn a_stop_while_a_credential_plugin_hangs_ends_the_run_well_and_at_once() {
+    let folder = Folder::with(&[
+        (
+            "pipeline.toml",
+            "name = 'stops'\nsource = { kind = 'kubernetes' }\nsink = { kind = 'stdout' }\n\
+             dead_letter = { path = 'letters' }\n",
+        ),
+        (
+            "kubeconfig",
+            "current-context: c\n\
+             contexts: [{name: c, context: {cluster: c, user: u}}]\n\
+             clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]\n\
+             users: [{name: u, user: {exec: {command: sleep, args: ['600']}}}]\n",
+        ),
+    ]);
+    let weir = waiting_for_a_plugin(&folder);
+    let mut found = Vec::new();
+    until("the plugin is asked", || {
+        found = children(weir.id());
+        !found.is_empty()
+    });
+    let begin = Instant::now();
+    signal(&weir, Signal::TERM);
+    let output = finish(weir);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(begin.elapsed() < Duration::from_secs(10), "{stderr}");
+    until("the plugin has ended", || !is_there(found[0]));
+}

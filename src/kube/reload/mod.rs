@@ -1,11 +1,16 @@
 //! The client of the API server as its configuration stands now: it is made again when a file that
-//! it was read from has changed, when the server refuses the credentials, and when weir is told to
-//! read them again. So certificates, keys, authorities, tokens and whole kubeconfigs may be
-//! replaced while weir runs, and a credential plugin is asked again after a 401
+//! it was read from has changed, when what a credential plugin gave expires, when the server
+//! refuses the credentials, and when weir is told to read them again. So certificates, keys,
+//! authorities, tokens and whole kubeconfigs may be replaced while weir runs, and a credential
+//! plugin is asked again after a 401
 //! (<https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins>).
 //!
-//! Constraint: it retries nothing. Whoever asked is told what happened, and its next request goes
-//! through the new client.
+//! Constraints:
+//!
+//! - It retries no request. Whoever asked is told what happened, and its next request goes through
+//!   the new client.
+//! - One is made at a time, in a task of its own, which goes on when the request gives up for which
+//!   it began. While that takes long, requests go through the former one.
 
 use std::error::Error;
 use std::future::Future;
@@ -17,13 +22,15 @@ use std::time::Duration;
 use ::kube::Client;
 use ::kube::client::Body;
 use http::{Request, Response, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
-use tokio::time::Instant;
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::{Instant, timeout};
 use tower::{BoxError, Service};
 
 use super::configuration::{Loaded, load};
 use super::connect::connect;
-use super::{ClientError, ConfigOrigin};
+use super::{ClientError, ConfigOrigin, plugin};
 use crate::blocking::blocking;
 use crate::files::Watched;
 use crate::reload::{Reload, Reloads};
@@ -32,6 +39,13 @@ use crate::tls::tls_cause;
 /// A client is made again at most this often, and its files are looked at as often: a server that
 /// refuses every request does not have the plugin asked for each.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
+/// How long making one may take. (Before the first request, a plugin has only its own limit, which
+/// is longer at a terminal.)
+const MAKING_MAX: Duration = Duration::from_secs(30);
+/// How long a request waits for another client before it goes through the former one.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long before credentials expire others are asked for.
+const BEFORE_EXPIRY: SignedDuration = SignedDuration::from_secs(60);
 
 /// Clones are one.
 #[derive(Clone)]
@@ -41,21 +55,59 @@ struct Shared {
     origin: ConfigOrigin,
     made: Mutex<Made>,
     /// Held while a new one is made: one at a time.
-    making: tokio::sync::Mutex<()>,
-    /// See [`RELOAD_INTERVAL`].
-    interval: Duration,
+    making: Arc<tokio::sync::Mutex<()>>,
+    limits: Limits,
     reloads: Mutex<Reloads>,
+}
+
+/// See the constants that are its default.
+#[derive(Clone, Copy)]
+struct Limits {
+    interval: Duration,
+    making: Duration,
+    wait: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { interval: RELOAD_INTERVAL, making: MAKING_MAX, wait: WAIT_MAX }
+    }
 }
 
 /// A client, and what it was made of.
 struct Made {
     client: Client,
     files: Watched,
+    expires: Option<Timestamp>,
     /// When it was made, or when that was last tried.
     at: Instant,
     looked_at: Instant,
     /// Why another one could not be made, as it was last logged.
     error: Option<String>,
+}
+
+/// Why another one may be due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    /// It is asked for, and not to be left for later.
+    Asked,
+    /// It is time to look at the files.
+    Look,
+    /// What a plugin gave expires.
+    Expires,
+    /// The server says so.
+    Refused(&'static str),
+}
+
+impl Due {
+    fn why(self) -> &'static str {
+        match self {
+            Due::Asked => "SIGHUP asks for it",
+            Due::Look => "its files have changed",
+            Due::Expires => "they expire",
+            Due::Refused(why) => why,
+        }
+    }
 }
 
 impl Reloading {
@@ -64,59 +116,95 @@ impl Reloading {
         origin: ConfigOrigin,
         reload: &Reload,
     ) -> Result<(Reloading, Loaded), ClientError> {
-        Reloading::with_interval(origin, RELOAD_INTERVAL, reload).await
+        Reloading::with_limits(origin, Limits::default(), reload).await
     }
 
-    async fn with_interval(
+    async fn with_limits(
         origin: ConfigOrigin,
-        interval: Duration,
+        limits: Limits,
         reload: &Reload,
     ) -> Result<(Reloading, Loaded), ClientError> {
-        let (made, loaded) = make(origin.clone()).await?;
-        let (made, making) = (Mutex::new(made), tokio::sync::Mutex::default());
+        // From before the files are read.
         let reloads = Mutex::new(reload.watch());
-        let shared = Shared { origin, made, making, interval, reloads };
+        let making = Arc::<tokio::sync::Mutex<()>>::default();
+        let (made, loaded) = make(origin.clone(), making.clone().lock_owned().await).await?;
+        let made = Mutex::new(made);
+        let shared = Shared { origin, made, making, limits, reloads };
         Ok((Reloading(Arc::new(shared)), loaded))
     }
 
     /// The client as its files are now.
     async fn current(&self) -> Client {
-        let is_asked = self.0.reloads.lock().is_due();
-        if is_asked {
-            self.make_again("SIGHUP asks for it", Duration::ZERO).await;
-        } else if let Some(files) = self.due_files()
-            && blocking(move || files.have_changed()).await
-        {
-            self.make_again("its files have changed", self.0.interval).await;
+        if let Some(due) = self.due() {
+            self.again(due).await;
         }
         self.0.made.lock().client.clone()
     }
 
-    /// The files to look at, if it is time for that.
-    fn due_files(&self) -> Option<Watched> {
+    fn due(&self) -> Option<Due> {
+        if self.0.reloads.lock().is_due() {
+            return Some(Due::Asked);
+        }
+        let interval = self.0.limits.interval;
         let mut made = self.0.made.lock();
-        let now = Instant::now();
-        if now.duration_since(made.looked_at) < self.0.interval {
+        let soon = Timestamp::now().saturating_add(BEFORE_EXPIRY).unwrap_or(Timestamp::MAX);
+        if made.at.elapsed() >= interval && made.expires.is_some_and(|at| at <= soon) {
+            return Some(Due::Expires);
+        }
+        if made.looked_at.elapsed() < interval {
             return None;
         }
-        made.looked_at = now;
-        Some(made.files.clone())
+        made.looked_at = Instant::now();
+        Some(Due::Look)
     }
 
-    /// Unless that was done less than `interval` ago.
-    async fn make_again(&self, why: &'static str, interval: Duration) {
-        let _making = self.0.making.lock().await;
-        {
-            let mut made = self.0.made.lock();
-            if made.at.elapsed() < interval {
+    /// Makes another one, if it is due, and waits for it, but not for long. It goes on when this is
+    /// dropped: whatever was due would be forgotten otherwise.
+    async fn again(&self, due: Due) {
+        let this = self.clone();
+        let making = tokio::spawn(async move { this.make_again(due).await });
+        // One that has panicked ends the run by itself.
+        let _ = timeout(self.0.limits.wait, making).await;
+    }
+
+    async fn make_again(&self, due: Due) {
+        let limit = self.0.limits.making;
+        let slow = || ClientError::Slow { origin: self.0.origin.clone(), limit };
+        let Ok(mut making) = timeout(limit, self.0.making.clone().lock_owned()).await else {
+            return self.made(due, Err(slow()));
+        };
+        let files = {
+            let made = self.0.made.lock();
+            if due != Due::Asked && made.at.elapsed() < self.0.limits.interval {
                 return; // Somebody else has just done it.
             }
-            made.at = Instant::now();
+            // What could not be made is tried again, whatever the files are by now.
+            (due == Due::Look && made.error.is_none()).then(|| made.files.clone())
+        };
+        let again = async {
+            if let Some(files) = files {
+                let look = move || (files.have_changed(), making);
+                let have_changed;
+                (have_changed, making) = blocking(look).await;
+                if !have_changed {
+                    return None;
+                }
+            }
+            Some(make(self.0.origin.clone(), making).await)
+        };
+        match timeout(limit, again).await {
+            Ok(None) => {}
+            Ok(Some(again)) => self.made(due, again.map(|(made, _)| made)),
+            Err(_) => self.made(due, Err(slow())),
         }
-        let again = make(self.0.origin.clone()).await;
+    }
+
+    /// Another one, or why there is none.
+    fn made(&self, due: Due, again: Result<Made, ClientError>) {
         let mut made = self.0.made.lock();
         match again {
-            Ok((new, _)) => {
+            Ok(new) => {
+                let why = due.why();
                 tracing::info!(
                     place = %self.0.origin,
                     "read the API server's credentials again: {why}"
@@ -131,21 +219,31 @@ impl Reloading {
                     );
                 }
                 made.error = Some(error);
+                made.at = Instant::now();
             }
         }
     }
 }
 
-async fn make(origin: ConfigOrigin) -> Result<(Made, Loaded), ClientError> {
-    let loaded = load(&origin).await?;
-    let files = Watched::new(loaded.files.iter().cloned());
+/// `making` is held until the last of it has ended, on whatever thread: one that hangs is not
+/// followed by another.
+async fn make(
+    origin: ConfigOrigin,
+    making: OwnedMutexGuard<()>,
+) -> Result<(Made, Loaded), ClientError> {
+    let from = origin.clone();
+    let (loaded, making) = blocking(move || (load(&from), making)).await;
+    let mut loaded = loaded?;
+    let asked = plugin::ask(&mut loaded.config.auth_info).await;
+    let failed = |error| ClientError::Plugin { origin: origin.clone(), error };
+    let expires = asked.map_err(failed)?;
     let (config, proxy) = (loaded.config.clone(), loaded.proxy.clone());
     let server = config.cluster_url.to_string();
-    let client = blocking(move || connect(config, proxy.as_ref()))
-        .await
-        .map_err(|error| ClientError::Client { server, origin, error: Box::new(error) })?;
-    let now = Instant::now();
-    Ok((Made { client, files, at: now, looked_at: now, error: None }, loaded))
+    let (client, _making) = blocking(move || (connect(config, proxy.as_ref()), making)).await;
+    let client =
+        client.map_err(|error| ClientError::Client { server, origin, error: Box::new(error) })?;
+    let (files, now) = (loaded.files.clone(), Instant::now());
+    Ok((Made { client, files, expires, at: now, looked_at: now, error: None }, loaded))
 }
 
 /// Whether new credentials may help where no answer came.
@@ -178,7 +276,7 @@ impl Service<Request<Body>> for Reloading {
                 _ => None,
             };
             if let Some(why) = why {
-                this.make_again(why, this.0.interval).await;
+                this.again(Due::Refused(why)).await;
             }
             Ok(answer?)
         })

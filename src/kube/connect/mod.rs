@@ -1,31 +1,46 @@
 //! Connections to the API server: through a proxy where there is one. kube's own client asks the
 //! environment itself, and in its own way; the layers of the request (credentials, headers, the
 //! server's address) and TLS are kube's.
+//!
+//! A server with TLS is reached by a tunnel through the proxy (CONNECT). For one without, the proxy
+//! is asked itself, as curl and Go do it: most proxies refuse tunnels to other ports than 443.
+
+mod forward;
 
 use ::kube::client::{Body, ConfigExt};
 use ::kube::{Client, Config, Error};
+use http::header::PROXY_AUTHORIZATION;
 use hyper_timeout::TimeoutConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{Connection, HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use tower::{BoxError, Service, ServiceBuilder};
 
+use self::forward::Forward;
 use crate::proxy::Proxy;
 
-/// A client that connects through `proxy`, or directly. Runs the credential plugin, if the
-/// configuration has one: it blocks this thread.
-pub(super) fn connect(config: Config, proxy: Option<&Proxy>) -> Result<Client, Error> {
+/// A client that connects through `proxy`, or directly. Blocks this thread where a kubeconfig has
+/// an `auth-provider` with a command.
+pub(super) fn connect(mut config: Config, proxy: Option<&Proxy>) -> Result<Client, Error> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
-    match proxy {
-        None => over(config, tcp),
-        Some(proxy) if proxy.is_https() => {
-            // The proxy is known by the authorities that this machine trusts, not by the
-            // cluster's.
-            let tls = Config::new(address(proxy)).rustls_https_connector_with_connector(tcp)?;
-            over(config, tunnel(proxy, tls))
-        }
-        Some(proxy) => over(config, tunnel(proxy, tcp)),
+    let Some(proxy) = proxy else { return over(config, tcp) };
+    let is_forwarded = config.cluster_url.scheme_str() == Some("http");
+    if is_forwarded {
+        let authorization = proxy.authorization().map(|value| (PROXY_AUTHORIZATION, value));
+        config.headers.extend(authorization);
+    }
+    if !proxy.is_https() {
+        return match is_forwarded {
+            true => over(config, Forward::new(address(proxy), tcp)),
+            false => over(config, tunnel(proxy, tcp)),
+        };
+    }
+    // The proxy is known by the authorities that this machine trusts, not by the cluster's.
+    let tls = Config::new(address(proxy)).rustls_https_connector_with_connector(tcp)?;
+    match is_forwarded {
+        true => over(config, Forward::new(address(proxy), tls)),
+        false => over(config, tunnel(proxy, tls)),
     }
 }
 
