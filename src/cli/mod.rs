@@ -70,6 +70,8 @@ enum Command {
         memory: u64,
         /// CPU time that it may take, in seconds
         cpu: u64,
+        /// The process that started it, without which it ends
+        parent: u32,
     },
 }
 
@@ -165,8 +167,8 @@ impl Cli {
             Command::Schema => print(&config::schema())?,
             Command::Completions { shell } => write_out(&completions(shell))?,
             // Its exit codes are between the child and its parent.
-            Command::CompileModule { memory, cpu } => {
-                return Ok(stages::compile_as_child(memory, cpu));
+            Command::CompileModule { memory, cpu, parent } => {
+                return Ok(stages::compile_as_child(memory, cpu, parent));
             }
         }
         Ok(ExitCode::SUCCESS)

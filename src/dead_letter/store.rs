@@ -12,7 +12,7 @@ use std::path::Path;
 
 use super::error::DeadLetterError;
 use super::folder::{self, LINE_BYTES_MAX, file_name, look};
-use crate::folders::{Folder, LockError};
+use crate::folders::{Folder, Lock, LockError};
 
 /// A file that has reached this size is followed by a new one, so that what was dealt with can be
 /// removed.
@@ -37,7 +37,7 @@ pub(super) struct Store {
     /// An fsync of the file has failed, or of the folder since the file was made.
     is_suspect: bool,
     /// Locked as long as it is open.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Store {
@@ -213,7 +213,7 @@ fn at(path: &Path) -> impl Fn(io::Error) -> DeadLetterError + use<> {
     move |error| DeadLetterError::Io { path: path.clone(), error }
 }
 
-fn lock(folder: &Folder) -> Result<File, DeadLetterError> {
+fn lock(folder: &Folder) -> Result<Lock, DeadLetterError> {
     folder.lock().map_err(|error| match error {
         LockError::Held(holder) => {
             DeadLetterError::Locked { path: folder.path().to_owned(), holder }

@@ -1,10 +1,15 @@
 //! The lock of a folder: one process has it, and whoever asks is told which.
+//!
+//! It is held on a file, which says who has it, and on the folder itself: somebody who wonders
+//! about the file may remove it.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
+use rustix::io::Errno;
 
 use super::Folder;
 use crate::text::shell_word;
@@ -13,6 +18,16 @@ const NAME: &str = "lock";
 /// A process number and a line break, of one width: it is written over another one without needing
 /// room on a full disk.
 pub(crate) const LOCK_BYTES: u64 = 11;
+
+/// How often a file is opened that others remove meanwhile.
+const TRIES: usize = 10;
+
+/// A folder is this process's, as long as this is there.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _folder: OwnedFd,
+    _file: File,
+}
 
 /// Why a folder is not this process's.
 #[derive(Debug)]
@@ -24,21 +39,38 @@ pub(crate) enum LockError {
 }
 
 impl Folder {
-    /// Takes the folder for this process, as long as the answer is open.
-    pub(crate) fn lock(&self) -> Result<File, LockError> {
-        let mut file = self.make_file(NAME).map_err(LockError::Io)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(LockError::Held(self.holder(&mut file)));
-            }
-            Err(error) => return Err(LockError::Io(error.into())),
+    /// Takes the folder for this process.
+    pub(crate) fn lock(&self) -> Result<Lock, LockError> {
+        let mut file = self.lock_file()?;
+        // Opened for this: what holds it is the opening, of which there is one for all clones.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = openat(&*self.fd, ".", flags, Mode::empty());
+        let folder = folder.map_err(|error| LockError::Io(error.into()))?;
+        match take(&folder) {
+            Err(Errno::WOULDBLOCK) => return Err(LockError::Held(self.holder(&mut file))),
+            // Network file systems lock no folders.
+            Ok(()) | Err(_) => {}
         }
         // The lock holds without it, and a full disk must not keep anyone from draining it.
         match file.write_all_at(format!("{:>10}\n", std::process::id()).as_bytes(), 0) {
             Err(error) if error.kind() != ErrorKind::StorageFull => Err(LockError::Io(error)),
-            _ => Ok(file),
+            _ => Ok(Lock { _folder: folder, _file: file }),
         }
+    }
+
+    /// The lock's file, which this process has from now on.
+    pub(super) fn lock_file(&self) -> Result<File, LockError> {
+        for _ in 0..TRIES {
+            let mut file = self.make_file(NAME).map_err(LockError::Io)?;
+            match take(&file) {
+                Ok(()) if self.is_still(NAME, &file) => return Ok(file),
+                // It was removed after it was opened: others open another one.
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => return Err(LockError::Held(self.holder(&mut file))),
+                Err(error) => return Err(LockError::Io(error.into())),
+            }
+        }
+        Err(LockError::Io(io::Error::other("others remove it again and again")))
     }
 
     /// How people find the lock's file.
@@ -60,4 +92,8 @@ impl Folder {
             }
         }
     }
+}
+
+fn take(file: impl AsFd) -> rustix::io::Result<()> {
+    flock(file, FlockOperation::NonBlockingLockExclusive)
 }

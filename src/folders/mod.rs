@@ -8,7 +8,8 @@
 //! - A file is opened by its name in the folder, without following a link, without waiting for
 //!   the other end of a pipe, and only if it is a regular file with no other name: what somebody
 //!   put there is not followed to what belongs to others.
-//! - Who may write to the folder, and to those above it, is checked when it is opened (`owner`).
+//! - Who may write to the folder, and to those above it, is checked when it is opened (`owner`); so
+//!   is who may change a link on the way to it (`way`).
 //!   Owners of files are not compared: a network file system, a restored volume and the
 //!   kubelet's `fsGroup` change them.
 //!
@@ -19,6 +20,7 @@
 mod lock;
 pub(crate) mod mounts;
 mod owner;
+mod way;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -32,7 +34,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-pub(crate) use self::lock::{LOCK_BYTES, LockError};
+pub(crate) use self::lock::{LOCK_BYTES, Lock, LockError};
 pub(crate) use self::owner::NotOurs;
 
 const FOLDER_MODE: Mode = Mode::RWXU;
@@ -78,6 +80,7 @@ impl Folder {
     pub(crate) fn make(path: &Path) -> Result<Folder, FolderError> {
         let path = &plain(path);
         let failed = at(path);
+        way::check(path)?;
         let missing: Vec<&Path> = path.ancestors().take_while(|path| !is_there(path)).collect();
         if let Some(highest) = missing.last() {
             let above = highest.parent().filter(|above| !above.as_os_str().is_empty());
@@ -99,6 +102,7 @@ impl Folder {
     /// When that cannot be done, or others may write there.
     pub(crate) fn open(path: &Path) -> Result<Folder, FolderError> {
         let folder = Folder::look(path)?;
+        way::check(&folder.path)?;
         owner::check(&folder.fd, &folder.path)?;
         Ok(folder)
     }

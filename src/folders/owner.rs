@@ -154,6 +154,17 @@ pub(super) fn check_above(above: &OwnedFd, path: &Path, folder: &Path) -> Result
     }
 }
 
+/// Checks a link on the way to `folder`: whoever it belongs to may put another one in its place, in
+/// a sticky folder, too.
+pub(super) fn check_link(owner: u32, link: &Path, folder: &Path) -> Result<(), FolderError> {
+    let user = geteuid().as_raw();
+    if owner == user || owner == 0 {
+        return Ok(());
+    }
+    let why = Why::Owner { owner, user };
+    Err(NotOurs { folder: folder.to_owned(), at: link.to_owned(), why }.into())
+}
+
 fn is_one(one: &Stat, other: &Stat) -> bool {
     (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }

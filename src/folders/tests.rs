@@ -70,6 +70,83 @@ fn a_link_in_place_of_a_folder_is_refused_with_or_without_a_slash() {
 }
 
 #[test]
+fn a_link_on_the_way_that_everybody_may_replace_is_refused_wherever_it_leads() {
+    let (temporary, _) = folder();
+    let dir = |name: &str| temporary.path().join(name);
+    for name in ["ours", "ours/data", "shared", "shared/real"] {
+        fs::create_dir(dir(name)).unwrap();
+    }
+    symlink(dir("ours"), dir("shared/link")).unwrap();
+    // A link of ours to a link that others may replace.
+    symlink("shared/link", dir("way")).unwrap();
+    let ways = ["shared/link/data", "shared/link/new", "way/data", "shared/real/../../ours/data"];
+    mode(&dir("shared"), 0o777);
+    for path in ways {
+        let said = said(&temporary, Folder::make(&dir(path)));
+        assert!(
+            said.starts_with("everybody may write to DIR/shared (mode 0777), above "),
+            "{said}"
+        );
+    }
+    assert!(Folder::open(&dir("shared/link/data")).is_err());
+    assert!(!dir("ours/new").exists(), "nothing is made where that leads");
+    for allowed in [0o1777, 0o755] {
+        mode(&dir("shared"), allowed);
+        for path in ways {
+            Folder::make(&dir(path)).unwrap();
+        }
+    }
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root {
+        mode(&dir("shared"), 0o1777);
+        std::os::unix::fs::lchown(dir("shared/link"), Some(7), None).unwrap();
+        let said = said(&temporary, Folder::make(&dir("way/data")));
+        assert!(said.contains("/shared/link belongs to user 7, and weir runs as user 0"), "{said}");
+    }
+}
+
+#[test]
+fn links_that_lead_to_each_other_are_an_error() {
+    let (temporary, _) = folder();
+    let (one, other) = (temporary.path().join("one"), temporary.path().join("other"));
+    symlink(&one, &other).unwrap();
+    symlink(&other, &one).unwrap();
+    Folder::make(&one.join("data")).unwrap_err();
+}
+
+#[test]
+fn a_folder_whose_lock_was_removed_is_locked_all_the_same() {
+    let (_temporary, folder) = folder();
+    let lock = folder.lock().unwrap();
+    assert!(matches!(folder.lock(), Err(LockError::Held(_))));
+    folder.remove("lock").unwrap();
+    assert!(matches!(folder.lock(), Err(LockError::Held(_))), "two processes have one folder");
+    drop(lock);
+    folder.lock().unwrap();
+}
+
+#[test]
+fn a_lock_file_that_is_removed_between_opening_and_locking_is_nobodys() {
+    let (_temporary, folder) = folder();
+    let inside = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..2000 {
+                    // Others have it, or removed it ten times in a row.
+                    let Ok(file) = folder.lock_file() else { continue };
+                    let before = inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                    assert_eq!(before, 0, "two have the lock");
+                    inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                    folder.remove("lock").unwrap();
+                    drop(file);
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn what_a_link_leads_to_is_neither_read_nor_written() {
     let (temporary, folder) = folder();
     let precious = temporary.path().join("precious");

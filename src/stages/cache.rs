@@ -18,13 +18,13 @@
 
 use std::fs::{DirBuilder, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{FlockOperation, MemfdFlags, SealFlags, fcntl_add_seals, flock, memfd_create};
+use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use wasmtime::Engine;
@@ -96,9 +96,10 @@ impl Cache {
         if let Some(component) = kept() {
             return Ok(component);
         }
-        let (mut compiled, digest) = compile_in_memory(compiler, engine, module, stop)?;
+        let mut compiled = Vec::new();
+        compile(compiler, engine, module, &mut compiled, stop)?;
         if let Some(folder) = &self.0 {
-            match keep(folder, &name, &mut compiled, &digest) {
+            match keep(folder, &name, &compiled) {
                 // From there its pages cost no memory that is not to be had again.
                 Ok(()) => {
                     if let Some(component) = kept() {
@@ -107,7 +108,7 @@ impl Cache {
                     tracing::warn!(
                         path = %folder.path_of(&name).display(),
                         "a compiled module cannot be used from the compile cache (is its file \
-                         system mounted noexec?): it runs from memory"
+                         system mounted noexec, or /proc not there?): it runs from memory"
                     );
                 }
                 Err(error) => tracing::warn!(
@@ -117,7 +118,7 @@ impl Cache {
                 ),
             }
         }
-        map(engine, &compiled).map_err(|error| CompileError::Io(io::Error::other(causes(&error))))
+        from_memory(engine, &compiled).map_err(|error| CompileError::Run(causes(&error)))
     }
 }
 
@@ -163,39 +164,23 @@ fn user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Compiles into a file that has no name, which nobody can change any more; and its hash.
-fn compile_in_memory(
-    compiler: &Compiler,
-    engine: &Engine,
-    module: &[u8],
-    stop: &CancellationToken,
-) -> Result<(File, String), CompileError> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let file = File::from(memfd_create("weir-module", flags).map_err(io::Error::from)?);
-    let mut out = Hashing { inner: file, hash: Sha256::new() };
-    compile(compiler, engine, module, &mut out, stop)?;
-    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    fcntl_add_seals(&out.inner, seals).map_err(io::Error::from)?;
-    Ok((out.inner, hex(out.hash)))
-}
-
 /// Writes what was compiled into the folder.
-fn keep(folder: &Folder, name: &str, compiled: &mut File, digest: &str) -> io::Result<()> {
-    compiled.rewind()?;
-    put(folder, &digest_name(name), &mut digest.as_bytes())?;
+fn keep(folder: &Folder, name: &str, compiled: &[u8]) -> io::Result<()> {
+    let digest = hex(Sha256::new_with_prefix(compiled));
+    put(folder, &digest_name(name), digest.as_bytes())?;
     put(folder, name, compiled)
 }
 
 /// Writes a file, whole or not at all.
-fn put(folder: &Folder, name: &str, from: &mut impl Read) -> io::Result<()> {
+fn put(folder: &Folder, name: &str, bytes: &[u8]) -> io::Result<()> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let temporary = format!(".{}-{number}{TEMPORARY}", std::process::id());
-    let mut write = || {
+    let write = || {
         let mut file = folder.replace(&temporary)?;
         // Whoever opens the folder meanwhile leaves it alone.
         flock(&file, FlockOperation::LockExclusive)?;
-        io::copy(from, &mut file)?;
+        file.write_all(bytes)?;
         folder.rename(&temporary, name)
     };
     write().inspect_err(|_| {
@@ -222,13 +207,22 @@ fn load(engine: &Engine, folder: &Folder, name: &str) -> Option<Component> {
 fn map(engine: &Engine, file: &File) -> wasmtime::Result<Component> {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     // SAFETY: `deserialize_file` demands a file that `precompile_component` wrote and nobody
-    // changes. This is the open file itself, whatever its name leads to by now: either one without
-    // a name that is sealed, or one that is ours, in a folder that only we may enter (`open`), with
-    // the hash that we wrote beside it when we compiled it; there a file is only ever replaced by
-    // rename, which leaves this mapping alone.
+    // changes. This is the open file itself, whatever its name leads to by now: one that is ours,
+    // in a folder that only we may enter (`open`), with the hash that we wrote beside it when we
+    // compiled it; there a file is only ever replaced by rename, which leaves this mapping alone.
     #[allow(unsafe_code)]
     unsafe {
         Component::deserialize_file(engine, path)
+    }
+}
+
+/// Takes what [`compile`] wrote from memory: no file system has a say in that.
+fn from_memory(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: `deserialize` demands what `precompile_component` wrote. This is what it has just
+    // written, in this process or in a child of the same binary, and it was nowhere else since.
+    #[allow(unsafe_code)]
+    unsafe {
+        Component::deserialize(engine, compiled)
     }
 }
 
@@ -260,22 +254,4 @@ fn hash_file(file: &File) -> io::Result<String> {
 
 fn hex(hash: Sha256) -> String {
     format!("{:x}", hash.finalize())
-}
-
-/// Hashes what passes.
-struct Hashing<W> {
-    inner: W,
-    hash: Sha256,
-}
-
-impl<W: Write> Write for Hashing<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(bytes)?;
-        self.hash.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
 }

@@ -12,7 +12,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+use rustix::process::{
+    Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit,
+};
 use tokio_util::sync::CancellationToken;
 use wasmtime::Engine;
 
@@ -20,7 +22,7 @@ use super::engine::engine;
 use crate::text::{self, REASON_BYTES_MAX};
 
 /// The hidden subcommand that the child runs. Its arguments are `memory_bytes` and `cpu_seconds` of
-/// [`CompileLimits`].
+/// [`CompileLimits`], and the number of the process that it is the child of.
 pub const COMPILE_COMMAND: &str = "__compile-module";
 /// How soon a child is ended when the run is to end: far below what people notice.
 const STOP_INTERVAL: Duration = Duration::from_millis(50);
@@ -103,6 +105,12 @@ pub enum CompileError {
     /// The compiled module could not be written or read.
     #[error("cannot move the compiled module: {0}")]
     Io(#[from] io::Error),
+    /// The compiled module cannot be made executable.
+    #[error(
+        "cannot run what it was compiled to: {0}: does this system let weir have executable memory \
+         (SELinux's execmem, systemd's MemoryDenyWriteExecute)?"
+    )]
+    Run(String),
 }
 
 /// Exit code of a child that found the module invalid; the reason is on its stderr.
@@ -121,25 +129,38 @@ pub(super) fn compile(
     stop: &CancellationToken,
 ) -> Result<(), CompileError> {
     match compiler {
-        Compiler::InProcess => {
-            let compiled = engine
-                .precompile_component(module)
-                .map_err(|e| CompileError::Invalid(causes(&e)))?;
-            Ok(out.write_all(&compiled)?)
-        }
+        Compiler::InProcess => compile_here(engine, module, out),
         Compiler::Child { weir, limits } => {
-            let spawned = weir.clone().map_or_else(std::env::current_exe, Ok).and_then(|weir| {
+            let weir = match weir.clone().map_or_else(std::env::current_exe, Ok) {
+                Ok(weir) => weir,
+                Err(error) => {
+                    tracing::warn!(
+                        %error,
+                        "weir cannot find its own binary (is /proc not there?): modules are \
+                         compiled in this process, whose memory they take, without a limit"
+                    );
+                    return compile_here(engine, module, out);
+                }
+            };
+            let spawned = {
                 let mut command = Command::new(weir);
                 command.arg(COMPILE_COMMAND);
                 command
-                    .args([limits.memory_bytes, limits.cpu_seconds].map(|limit| limit.to_string()));
+                    .args([limits.memory_bytes, limits.cpu_seconds].map(|limit| limit.to_string()))
+                    .arg(std::process::id().to_string());
                 // Ctrl-C is for the parent, which then ends it.
                 command.process_group(0);
                 command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
-            });
+            };
             run_child(spawned.map_err(CompileError::Spawn)?, limits, module, out, stop)
         }
     }
+}
+
+fn compile_here(engine: &Engine, module: &[u8], out: &mut impl Write) -> Result<(), CompileError> {
+    let compiled = engine.precompile_component(module);
+    let compiled = compiled.map_err(|error| CompileError::Invalid(causes(&error)))?;
+    Ok(out.write_all(&compiled)?)
 }
 
 fn run_child(
@@ -242,8 +263,13 @@ fn judge(status: ExitStatus, stderr: String, limits: &CompileLimits) -> Result<(
 
 /// What the hidden subcommand [`COMPILE_COMMAND`] does: limits itself, compiles the module on stdin
 /// to stdout, and answers its exit code. The reason for a failure is on stderr.
-pub(crate) fn compile_as_child(memory_bytes: u64, cpu_seconds: u64) -> std::process::ExitCode {
-    match limit_this_process(memory_bytes, cpu_seconds).and_then(|()| compile_stdin()) {
+pub(crate) fn compile_as_child(
+    memory_bytes: u64,
+    cpu_seconds: u64,
+    parent: u32,
+) -> std::process::ExitCode {
+    let limited = end_with(parent).and_then(|()| limit_this_process(memory_bytes, cpu_seconds));
+    match limited.and_then(|()| compile_stdin()) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err((code, why)) => {
             eprintln!("{why}");
@@ -252,11 +278,18 @@ pub(crate) fn compile_as_child(memory_bytes: u64, cpu_seconds: u64) -> std::proc
     }
 }
 
-fn limit_this_process(memory_bytes: u64, cpu_seconds: u64) -> Result<(), (u8, String)> {
-    // It is of no use without its parent, which may be killed. (One that has ended before this has
-    // left the end of a pipe, from which no whole module comes.)
+/// This process is of no use without its parent, which may be killed.
+fn end_with(parent: u32) -> Result<(), (u8, String)> {
     set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(|error| (1, format!("cannot be ended with its parent: {error}")))?;
+    // Of one that ended before this, the signal does not come any more.
+    match getppid() {
+        Some(now) if now.as_raw_nonzero().get().cast_unsigned() == parent => Ok(()),
+        _ => Err((1, "its parent has ended".to_owned())),
+    }
+}
+
+fn limit_this_process(memory_bytes: u64, cpu_seconds: u64) -> Result<(), (u8, String)> {
     // The signal for CPU time, which tells why, comes a second before the kill that cannot be
     // caught.
     let limits = [

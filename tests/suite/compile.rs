@@ -18,14 +18,20 @@ use crate::support::modules::{self, Guest};
 /// Gives `module` to the hidden subcommand that compiles in a child: its exit code, and what it
 /// wrote.
 fn compile_child(module: &[u8]) -> (Option<i32>, Vec<u8>, String) {
+    compile_child_of(std::process::id(), module)
+}
+
+/// The same of a child that is told that this process has started it.
+fn compile_child_of(parent: u32, module: &[u8]) -> (Option<i32>, Vec<u8>, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
-        .args([COMPILE_COMMAND, "4294967296", "60"])
+        .args([COMPILE_COMMAND, "4294967296", "60", &parent.to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(module).unwrap();
+    // One that has ended reads nothing.
+    let _ = child.stdin.take().unwrap().write_all(module);
     let output = finish(child);
     (output.status.code(), output.stdout, String::from_utf8(output.stderr).unwrap())
 }
@@ -39,6 +45,13 @@ fn a_child_compiles_what_it_is_given_or_says_what_is_wrong_with_it() {
     assert_eq!(code, Some(3));
     assert!(compiled.is_empty());
     insta::assert_snapshot!(why, @"failed to parse WebAssembly module: malformed section id (at offset 0x8)");
+}
+
+#[test]
+fn a_child_whose_parent_ended_before_it_could_be_ended_with_it_ends_by_itself() {
+    let (code, compiled, why) = compile_child_of(1, &modules::DROP_NORMAL.component());
+    assert_eq!((code, compiled.len()), (Some(1), 0));
+    insta::assert_snapshot!(why, @"its parent has ended");
 }
 
 /// A function that takes a compiler some seconds and some hundred MiB, of less than 1 MiB of

@@ -16,7 +16,7 @@ pub(super) const LOCK_BYTES: u64 = folders::LOCK_BYTES;
 pub(crate) struct Folder {
     folder: folders::Folder,
     /// Locked as long as it is open.
-    lock: Option<File>,
+    lock: Option<folders::Lock>,
 }
 
 impl Folder {
