@@ -263,7 +263,7 @@ mod tests {
             error.to_string()
         };
         let fails = r#"echo $TOKEN; printf '\n\033[31mlog in\r\n'"$TOKEN" >&2; exit 3"#;
-        insta::assert_snapshot!(said(fails).await, @"the credential plugin `sh` ended with exit status: 3: [31mlog in");
+        insta::assert_snapshot!(said(fails).await, @r"the credential plugin `sh` ended with exit status: 3: \u{1b}[31mlog in");
         insta::assert_snapshot!(said("echo [ $TOKEN").await, @"the credential plugin `sh` printed something else than an ExecCredential");
         insta::assert_snapshot!(said("echo 'kind: ExecCredential'").await, @"the credential plugin `sh` printed an ExecCredential without a status");
         insta::assert_snapshot!(said("echo 'status: {}'").await, @"the credential plugin `sh` printed an ExecCredential with neither a token nor a certificate");

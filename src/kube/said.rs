@@ -9,8 +9,10 @@ use std::process::Output;
 use ::kube::client::AuthError;
 use ::kube::config::KubeconfigError;
 
-/// Characters of a foreign text that are shown.
-const SHOWN_CHARS: usize = 300;
+use crate::text;
+
+/// Of a program's error, or a name in a kubeconfig.
+const SHOWN_BYTES_MAX: usize = 300;
 
 /// What is wrong with credentials, if that is anywhere among what caused this error.
 pub(super) fn about_credentials(error: &(dyn Error + 'static)) -> Option<String> {
@@ -56,9 +58,9 @@ fn command_name(cmd: &str) -> String {
 }
 
 /// The first line that says something, behind a colon; nothing if there is none.
-pub(super) fn first_line(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    let first = text.lines().map(line).find(|line| !line.is_empty());
+pub(super) fn first_line(stderr: &[u8]) -> String {
+    let stderr = String::from_utf8_lossy(stderr);
+    let first = stderr.lines().map(line).find(|line| !line.is_empty());
     first.map_or_else(String::new, |first| format!(": {first}"))
 }
 
@@ -77,20 +79,9 @@ pub(super) fn of_kubeconfig(error: &KubeconfigError) -> String {
     }
 }
 
-/// On one line, without what moves or colours a terminal's text, and not too long.
+/// On one line, fit to be shown, and not too long.
 pub(super) fn line(text: &str) -> String {
-    let plain: String = text.chars().map(|c| if is_harmful(c) { ' ' } else { c }).collect();
-    let line = plain.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
-}
-
-fn is_harmful(c: char) -> bool {
-    let turns =
-        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    turns || c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+    text::words(text, SHOWN_BYTES_MAX)
 }
 
 #[cfg(test)]
@@ -119,7 +110,7 @@ mod tests {
             assert_eq!(with_causes(&nested), with_causes(&bare));
             with_causes(&nested)
         };
-        insta::assert_snapshot!(said("/bin/gcloud --token s3cret", "\n\x1b[31mno\tlogin\u{202e}\r\nfor s3cret\n"), @"the credential plugin `/bin/gcloud` ended with exit status: 1: [31mno login");
+        insta::assert_snapshot!(said("/bin/gcloud --token s3cret", "\n\x1b[31mno\tlogin\u{202e}\r\nfor s3cret\n"), @r"the credential plugin `/bin/gcloud` ended with exit status: 1: \u{1b}[31mno login\u{202e}");
         insta::assert_snapshot!(said("TOKEN=\"s3cret\" \"/bin/aws\" \"s3cret\"", ""), @"a credential plugin ended with exit status: 1");
         insta::assert_snapshot!(said("\"/bin/aws\" \"s3cret\"", ""), @"a credential plugin ended with exit status: 1");
         assert!(said("x", &"long ".repeat(1000)).chars().count() < 400);
@@ -133,6 +124,6 @@ mod tests {
             assert!(!said.contains("s3cret") && said.contains("line"), "{said}");
         }
         let unknown = KubeconfigError::LoadContext("a\x1b\nb".to_owned());
-        assert_eq!(of_kubeconfig(&unknown), "failed to load current context: a b");
+        assert_eq!(of_kubeconfig(&unknown), r"failed to load current context: a\u{1b} b");
     }
 }
