@@ -402,7 +402,7 @@ mod diagnostics {
         std::fs::write(folder.path().join("latin.toml"), b"name = 'p'\ncluster = 'M\xfcnchen'")
             .unwrap();
         std::fs::write(folder.path().join("wide.toml"), b"\xff\xfen\0").unwrap();
-        insta::assert_snapshot!(of("wide.toml"), @"DIR/wide.toml:1:1: error: the file is UTF-16: save it as UTF-8");
+        insta::assert_snapshot!(of("wide.toml"), @"DIR/wide.toml:1:1: error: cannot read the configuration: it is UTF-16: save it as UTF-8");
         insta::assert_snapshot!(of("none.toml"), @"DIR/none.toml:1:1: error: cannot read the configuration: No such file or directory (os error 2); `weir example` prints one to begin with");
         insta::assert_snapshot!(of("latin.toml"), @"DIR/latin.toml:2:13: error: the file is not UTF-8 text from here on");
     }

@@ -70,10 +70,11 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "kube",
                 "words",
                 "opensearch",
+                "form",
             ]),
         ),
         // The four parts.
-        ("source", shared_and(&["kube", "answers"])),
+        ("source", shared_and(&["kube", "answers", "form"])),
         ("stages", shared_and(&[])),
         ("buffer", shared_and(&[])),
         ("sink", shared_and(&["opensearch"])),
@@ -88,7 +89,8 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         (
             "opensearch",
             only(&[
-                "answers", "secret", "tls", "backoff", "blocking", "files", "proxy", "words", "reload",
+                "answers", "secret", "tls", "backoff", "blocking", "files", "proxy", "words",
+                "reload",
             ]),
         ),
         ("tls", only(&["files"])),
@@ -106,7 +108,8 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("ledger", only(&[])),
         ("health", only(&[])),
         ("secret", only(&["files"])),
-        ("files", only(&[])),
+        ("files", only(&["form"])),
+        ("form", only(&[])),
         ("shutdown", only(&["reload"])),
         ("reload", only(&[])),
         ("panics", only(&[])),
