@@ -1,4 +1,5 @@
-//! Small files that people name: secrets and certificates; and whether one has been replaced.
+//! Small files of text that people name: secrets and certificates; and whether one has been
+//! replaced.
 //!
 //! Constraint: whatever a name leads to (a folder, a pipe, an endless device), reading it ends soon
 //! and takes little memory.
@@ -11,18 +12,20 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
-/// The whole file, which may have `bytes_max`.
+use crate::form;
+
+/// The whole file, which may have `bytes_max`, without a byte-order mark.
 ///
 /// # Errors
 ///
-/// That it cannot be read, is no regular file, or is larger.
+/// That it cannot be read, is no regular file, is larger, or is UTF-16 or compressed.
 pub(crate) fn read_small(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bytes_max {
         return Err(io::Error::other(format!("it is larger than {} KiB", bytes_max >> 10)));
     }
-    Ok(bytes)
+    form::utf8(bytes)
 }
 
 /// Opens a regular file to read, or what a link of this name leads to.
@@ -132,6 +135,19 @@ mod tests {
             is_over.store(true, std::sync::atomic::Ordering::Relaxed);
             ended.expect("it waits for a writer");
         });
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped_and_any_other_form_of_text_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, b"\xef\xbb\xbfsecret").unwrap();
+        assert_eq!(read_small(&file, 99).unwrap(), b"secret");
+        fs::write(&file, b"\xff\xfes\0").unwrap();
+        assert_eq!(
+            read_small(&file, 99).unwrap_err().to_string(),
+            "it is UTF-16: save it as UTF-8"
+        );
     }
 
     #[test]

@@ -64,6 +64,7 @@ mod blocking;
 mod dead_letter;
 mod files;
 mod folders;
+mod form;
 mod health;
 mod kube;
 mod ledger;

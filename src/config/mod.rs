@@ -52,7 +52,7 @@ pub use settings::Environment;
 pub(crate) use settings::{Settings, Workers};
 pub(crate) use units::{show_duration, show_size};
 
-use crate::files;
+use crate::{files, form};
 use input::Input;
 use lines::Lines;
 
@@ -90,12 +90,6 @@ pub(crate) fn load(file: &Path, environment: &Environment) -> Result<Config, Inv
     let start = Location { file: file.to_owned(), line: 1, column: 1 };
     let unreadable = match read(file).map(String::from_utf8) {
         Ok(Ok(text)) => return parse_parts(file, &text, environment),
-        Ok(Err(error))
-            if error.as_bytes().starts_with(b"\xff\xfe")
-                || error.as_bytes().starts_with(b"\xfe\xff") =>
-        {
-            start.error("the file is UTF-16: save it as UTF-8")
-        }
         Ok(Err(error)) => {
             let valid = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes());
@@ -121,7 +115,7 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
         let text = format!("it is larger than {}: is it another file?", show_size(FILE_BYTES_MAX));
         return Err(io::Error::other(text));
     }
-    Ok(bytes)
+    form::utf8(bytes)
 }
 
 /// Reads a configuration's text; `file` says where relative paths begin and what diagnostics name.

@@ -402,7 +402,7 @@ mod diagnostics {
         std::fs::write(folder.path().join("latin.toml"), b"name = 'p'\ncluster = 'M\xfcnchen'")
             .unwrap();
         std::fs::write(folder.path().join("wide.toml"), b"\xff\xfen\0").unwrap();
-        insta::assert_snapshot!(of("wide.toml"), @"DIR/wide.toml:1:1: error: the file is UTF-16: save it as UTF-8");
+        insta::assert_snapshot!(of("wide.toml"), @"DIR/wide.toml:1:1: error: cannot read the configuration: it is UTF-16: save it as UTF-8");
         rustix::fs::mkfifoat(rustix::fs::CWD, folder.path().join("pipe.toml"), 0o600.into())
             .unwrap();
         insta::assert_snapshot!(of("pipe.toml"), @"DIR/pipe.toml:1:1: error: cannot read the configuration: it is a pipe or a device, and it must be a file that can be read again");

@@ -25,7 +25,8 @@ pub struct Document {
     pub identity: Option<DocumentIdentity>,
     /// The time that chooses its index (docs/delivery.md#ids-and-indices), in µs since the epoch.
     pub index_time: i64,
-    /// `@timestamp` in µs since the epoch; `None` where the event had no time.
+    /// `@timestamp` in µs since the epoch; `None` where the event had no time, or none that the
+    /// server's own times bear out.
     pub event_time: Option<i64>,
 }
 

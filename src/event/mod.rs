@@ -50,6 +50,8 @@ pub(crate) use parse::{join_lines, parse_unchanged};
 pub(crate) use rewrite::rewrite;
 pub use span::Span;
 pub(crate) use time::Micros;
+#[cfg(test)]
+pub(crate) use time::parse_event_time;
 pub use time::parse_rfc3339;
 pub use view::{EventView, Field};
 pub(crate) use written::written_at;

@@ -17,6 +17,16 @@ pub fn parse_rfc3339(text: &[u8]) -> Option<Micros> {
     parse_utc(text).or_else(|| parse_any(text))
 }
 
+/// Kubernetes began in 2014, so no event is older (2014-01-01T00:00:00Z). What claims to be stands
+/// for none, such as the zero time of Go (`0001-01-01T00:00:00Z`) and the epoch's start.
+const FIRST_EVENT: Micros = 1_388_534_400 * MICROS_PER_SECOND;
+
+/// Reads a time of an event; `None` if it is not one, or stands for none.
+#[inline]
+pub(crate) fn parse_event_time(text: &[u8]) -> Option<Micros> {
+    parse_rfc3339(text).filter(|time| *time >= FIRST_EVENT)
+}
+
 /// `YYYY-MM-DDTHH:MM:SS[.f{1,9}]Z`
 fn parse_utc(text: &[u8]) -> Option<Micros> {
     let (clock, fraction) = text.split_first_chunk::<19>()?;
@@ -158,6 +168,23 @@ mod tests {
         ] {
             assert_eq!(parse_rfc3339(text.as_bytes()), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_before_kubernetes_stands_for_none() {
+        for none in [
+            "0001-01-01T00:00:00Z",
+            "0001-01-01T00:00:00.000000Z",
+            "0000-12-31T23:00:00-01:00",
+            "1970-01-01T00:00:00Z",
+            "1999-01-01T00:00:00Z",
+            "2013-12-31T23:59:59.999999Z",
+            "2014-01-01T00:00:00+00:01",
+        ] {
+            assert_eq!(parse_event_time(none.as_bytes()), None, "{none}");
+        }
+        assert_eq!(parse_event_time(b"2014-01-01T00:00:00Z"), Some(FIRST_EVENT));
+        assert_eq!(parse_rfc3339(b"2014-01-01T00:00:00Z"), Some(FIRST_EVENT));
     }
 
     #[test]

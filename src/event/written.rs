@@ -1,6 +1,6 @@
 //! The times that the API server itself wrote into an event.
 
-use super::time::{Micros, parse_rfc3339};
+use super::time::{Micros, parse_event_time};
 use super::trusted::{Children, decode, find_at, string_content};
 
 /// When the server wrote this version of `event`, as far as it says so: the latest of
@@ -28,7 +28,7 @@ pub(super) fn managed_times(metadata: &[u8]) -> impl Iterator<Item = Micros> + '
 }
 
 fn time(json: &[u8]) -> Option<Micros> {
-    parse_rfc3339(decode(string_content(json)?).as_bytes())
+    parse_event_time(decode(string_content(json)?).as_bytes())
 }
 
 #[cfg(test)]
@@ -58,6 +58,7 @@ mod tests {
             "null",
             r#"{"creationTimestamp":null}"#,
             r#"{"creationTimestamp":"soon","managedFields":{}}"#,
+            r#"{"creationTimestamp":"0001-01-01T00:00:00Z","managedFields":[{"time":"0001-01-01T00:00:00Z"}]}"#,
         ] {
             assert_eq!(written(without), None, "{without}");
         }

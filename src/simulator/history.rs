@@ -159,7 +159,7 @@ fn members(
     };
     let poison = if kind == Kind::Poison { "POISON " } else { "" };
     // Now and then somebody claims a time that nobody believes.
-    let claimed = if random.u8(..20) == 0 { "1999-01-01T00:00:00Z".to_owned() } else { date(now) };
+    let claimed = if random.u8(..20) == 0 { "2015-01-01T00:00:00Z".to_owned() } else { date(now) };
     let message = "m".repeat(random.usize(..=text));
     let created = date(*created);
     let named = format!(r#""name":"{name}","namespace":"{namespace}""#);

@@ -29,13 +29,37 @@ impl Lag {
     }
 }
 
-/// The lag of an event that is acknowledged `now`, in µs. An event without a time has none, and one
-/// whose reporter's clock is ahead of ours has none worth counting: zero.
+/// How far a reporter's clock may be ahead of ours, as far as `@timestamp` may be from the server's
+/// times: what claims more is implausible.
+const AHEAD_MAX: Micros = 24 * 60 * 60 * 1_000_000;
+
+/// The lag of an event that is acknowledged `now`, in µs. An event without a plausible time has
+/// none, and one whose reporter's clock is a little ahead of ours has none worth counting: zero.
 pub(super) fn of(item: &Item, now: Micros) -> Option<Micros> {
-    item.document().event_time.map(|time| now.saturating_sub(time).max(0))
+    item.document().event_time.and_then(|time| since(time, now))
+}
+
+fn since(time: Micros, now: Micros) -> Option<Micros> {
+    let lag = now.saturating_sub(time);
+    (lag >= -AHEAD_MAX).then_some(lag.max(0))
 }
 
 /// Now in µs since the epoch.
 pub(super) fn now_micros() -> Micros {
     jiff::Timestamp::now().as_microsecond()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_a_little_ahead_gives_no_lag_and_one_far_ahead_is_not_believed() {
+        let now = 1_795_374_207_000_000;
+        assert_eq!(since(now - 5, now), Some(5));
+        assert_eq!(since(now + 5, now), Some(0));
+        assert_eq!(since(now + AHEAD_MAX, now), Some(0));
+        assert_eq!(since(now + AHEAD_MAX + 1, now), None);
+        assert_eq!(since(Micros::MAX, now), None);
+    }
 }

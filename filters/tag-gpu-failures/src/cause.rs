@@ -1,5 +1,6 @@
 //! Why a GPU could not be used.
 
+use crate::writers::{self, Says};
 use crate::{signs::Signs, words};
 
 /// Why a GPU could not be used; the first that holds is said.
@@ -16,7 +17,8 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    /// The cause that `signs` of `message` tell of. `reason` is called only when it matters.
+    /// The cause that `signs` of `message` tell of. `reason` is called only when the
+    /// message does not decide.
     pub(crate) fn of(
         signs: &Signs<'_>,
         message: &str,
@@ -28,11 +30,18 @@ impl Cause {
         if signs.runtime {
             return Some(Self::Runtime);
         }
+        let reason = reason();
+        match writers::reason(&reason) {
+            Some(Says::Device) => return Some(Self::Device),
+            Some(Says::Runtime) => return Some(Self::Runtime),
+            Some(Says::Admission) => return Some(Self::Admission),
+            None => {}
+        }
         signs.resource?;
         if tells_of_allocation(message) {
             return Some(Self::Admission);
         }
-        match reason().as_str() {
+        match reason.as_str() {
             "UnexpectedAdmissionError" => Some(Self::Admission),
             "FailedScheduling" | "NotTriggerScaleUp" => {
                 signs.insufficient.then_some(Self::Unschedulable)

@@ -4,14 +4,15 @@
 //! - `/gpu/cause` is `device`, `runtime`, `admission` or `unschedulable`, the first that holds;
 //! - `/gpu/resource` is the first GPU resource that the message names, where it names one.
 //!
-//! Nearly every event is about something else, so that is what must be cheap: one string is asked
-//! for, the message, and looked at once.
+//! Nearly every event is about something else, so that is what must be cheap: two strings are asked
+//! for, the message, which is looked at once, and the reason, which is short.
 
 mod cause;
 mod names;
 mod resource;
 mod signs;
 mod words;
+mod writers;
 
 use cause::Cause;
 use signs::Signs;

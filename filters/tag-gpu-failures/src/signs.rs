@@ -3,7 +3,7 @@
 //! Every sign holds one of a few rare pairs of letters. The pass looks at 16 places at a time for
 //! such a pair, and only where it sees one at what stands there. There is no allocation.
 
-use crate::{names, resource, words};
+use crate::{names, resource, words, writers};
 
 /// Places looked at together: a vector of WebAssembly's.
 const BLOCK: usize = 16;
@@ -11,7 +11,7 @@ const BLOCK: usize = 16;
 /// What a message says about GPUs.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Signs<'a> {
-    /// An Xid report, or that a GPU is lost or has fallen off the bus.
+    /// An Xid report, or what else the usual writers say of a device that fails.
     pub(crate) device: bool,
     /// An error of NVML or nvidia-container-cli.
     pub(crate) runtime: bool,
@@ -25,9 +25,17 @@ impl<'a> Signs<'a> {
     pub(crate) fn in_message(message: &'a str) -> Self {
         let mut signs = Self::default();
         let mut from = 0;
+        let mut judged = 0;
         while let Some(hint) = next_hint(message.as_bytes(), from) {
             from = (hint + BLOCK).min(message.len());
-            (hint..from).for_each(|at| signs.look(message, at));
+            for at in hint..from {
+                signs.look(message, at);
+                if !signs.device && at >= judged && is_hint_at(message, at) {
+                    let clause = writers::judge(message, at);
+                    signs.device = clause.as_ref().is_some_and(|clause| clause.fails);
+                    judged = clause.map_or(judged, |clause| clause.end);
+                }
+            }
         }
         signs
     }
@@ -74,7 +82,7 @@ impl<'a> Signs<'a> {
 }
 
 /// The first block at or after `from` in which a sign may begin: where one of the pairs `xi`,
-/// `gp`, `nv` and `bu` stands, in any case.
+/// `gp`, `nv`, `bu`, `gm` and `[d` stands, in any case.
 ///
 /// The loop over a block has no branch, so that it becomes a handful of vector instructions.
 /// Calling it is safe on wasm32 whatever else the module is built with: a component that uses
@@ -101,6 +109,14 @@ fn is_hint(first: u8, second: u8) -> u8 {
         | u8::from((first == b'g') & (second == b'p'))
         | u8::from((first == b'n') & (second == b'v'))
         | u8::from((first == b'b') & (second == b'u'))
+        // `dcgm`.
+        | u8::from((first == b'g') & (second == b'm'))
+        // `[drm`; the bit makes a brace of the bracket.
+        | u8::from((first == b'{') & (second == b'd'))
+}
+
+fn is_hint_at(text: &str, at: usize) -> bool {
+    text.as_bytes()[at..].first_chunk().is_some_and(|[first, second]| is_hint(*first, *second) != 0)
 }
 
 /// What a driver says of a device, in any case; and not a name.
@@ -119,22 +135,35 @@ fn is_xid_report(message: &str, at: usize) -> bool {
     let Some(after) = strip_prefix_in_any_case(&message[at..], "xid") else {
         return false;
     };
+    // `Xids`, `Xid(s)`.
     let after = after.strip_prefix(['s', 'S']).unwrap_or(after);
-    if !words::begins(message, at) || !words::ends(after, 0) {
+    let after = after.strip_prefix("(s)").unwrap_or(after);
+    // NVSwitch says `SXid`.
+    let of_switch = message[..at].ends_with(['S', 's']);
+    let at = at - usize::from(of_switch);
+    let dashed = after.strip_prefix('-').filter(|code| is_xid_code(code));
+    if !words::begins(message, at) || !(words::ends(after, 0) || dashed.is_some()) {
         return false;
     }
+    if dashed.is_some() && !message[at..].starts_with('X') {
+        return false;
+    }
+    let after = dashed.unwrap_or(after);
     let printed = message[..at].ends_with("NVRM: ");
-    if !printed && (!has_xid(after) || is_transaction(&message[..at])) {
+    if !printed && (!has_xid(after, of_switch) || is_transaction(&message[..at])) {
         return false;
     }
-    let usual = printed || message[at..].starts_with("Xid") || message[at..].starts_with("XID");
+    let usual = printed
+        || ["Xid", "XID", "SXid", "SXID"]
+            .iter()
+            .any(|as_usual| message[at..].starts_with(as_usual));
     let about_gpus =
         || ["gpu", "nvidia", "nvrm", "pci"].iter().any(|word| words::mentions(message, word));
     (usual || about_gpus()) && !is_named_xid(message, at)
 }
 
 /// Whether an Xid, or the device that it is of, is what follows the word.
-fn has_xid(after: &str) -> bool {
+fn has_xid(after: &str, of_switch: bool) -> bool {
     const WORDS: &[&str] = &["errors", "error", "codes", "code", "events", "event"];
     let mut rest = after;
     loop {
@@ -144,7 +173,8 @@ fn has_xid(after: &str) -> bool {
             None => break,
         }
     }
-    is_xid_code(rest) || rest.strip_prefix('(').is_some_and(is_pci_address)
+    let has_code = if of_switch { is_code(rest, 5) } else { is_xid_code(rest) };
+    has_code || rest.strip_prefix('(').is_some_and(is_pci_address)
 }
 
 /// Within a name (`image "x:Xid=79"`), or behind an image's colon (`image x:Xid=79`).
@@ -169,8 +199,12 @@ fn strip_prefix_in_any_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> 
 
 /// One to three digits; a transaction's xid is longer.
 fn is_xid_code(text: &str) -> bool {
+    is_code(text, 3)
+}
+
+fn is_code(text: &str, digits_max: usize) -> bool {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    (1..=3).contains(&digits) && words::ends(text, digits)
+    (1..=digits_max).contains(&digits) && words::ends(text, digits)
 }
 
 /// `PCI:0000:3b:00`, or without `PCI:` in older drivers.

@@ -176,6 +176,120 @@ fn a_device_that_was_not_to_be_had_on_the_node_is_an_admission_failure() {
 }
 
 #[test]
+fn what_the_usual_writers_say_of_a_device_is_a_device_failure() {
+    check(&[
+        // The node monitoring agent of EKS.
+        ("NvidiaXID79Error", "detected XID-79 on the instance, review kernel logs", "device"),
+        ("NvidiaXID13Warning", "detected unknown XID-13 on the instance", "device"),
+        ("NodeProblem", "found XID-79 on this machine, see the kernel log", "device"),
+        ("NvidiaDoubleBitError", "detected 2 errors on location DEVICE", "device"),
+        ("NodeProblem", "detected 2 Nvidia Double Bit error(s) on location DEVICE", "device"),
+        ("NodeProblem", "detected 3 NVLink errors on fieldId 404", "device"),
+        ("NvidiaPageRetirement", "detected 4 SBE, and 5 DBE page retirements", "device"),
+        ("NvidiaThermalError", "DCGM reported a thermal violation", "device"),
+        ("NvidiaDeviceCountMismatch", "7 of 8", "device"),
+        ("FabricManagerNotRunning", "Fabric Manager status: Failure", "device"),
+        ("DCGMDiagnosticFailure", "diagnostic level 1", "device"),
+        ("NvidiaFabricError", "GPU fabric health mask 0x1: degraded_bw=1", "device"),
+        // Others of NVIDIA's.
+        ("XidError", "Xid(s) 94, 95 on GPU 0", "device"),
+        ("Unhealthy", "SXid (PCI:0000:c1:00.0): 12028, Non-fatal, Link 32 egress", "device"),
+        ("GpuNvlinkWatchIsNotHealthy", "ErrorCode:DCGM_FR_NVLINK_DOWN GPU:0", "device"),
+        ("GpuXidError", "44", "device"),
+        ("GPUXIDErrors", "", "device"),
+        ("GPUMissing", "7 of 8 are there", "device"),
+        (
+            "Unhealthy",
+            "'nvidia.com/gpu' device marked unhealthy: GPU-7540a9b3-eeb9-1214-1526-f93c9ea826a8",
+            "device nvidia.com/gpu",
+        ),
+        ("Any", "GPU 3 is unhealthy", "device"),
+        ("Any", "Uncorrectable ECC error on GPU 0", "device"),
+        ("Any", "double-bit ECC errors detected on gpu 1", "device"),
+        ("Any", "GPU 0: row remapping failure pending", "device"),
+        ("Any", "NVRM: RmInitAdapter failed! (0x62:0x40:2409)", "device"),
+        ("Any", "no healthy GPU: GPU0 is not responding", "device"),
+        ("Any", "GPU 0 is lost", "device"),
+        ("Any", "GPU 0 has 1 uncorrectable ECC error", "device"),
+        // AMD's.
+        ("AMDGPUUnhealthy", "", "device"),
+        ("AMDGPUIsDown", "", "device"),
+        ("AMDGPUMissing", "GPU 3 of node-1", "device"),
+        ("KernelError", "amdgpu 0000:0c:00.0: ring gfx_0.0.0 timeout, signaled seq=1", "device"),
+        ("KernelError", "amdgpu 0000:0c:00.0: amdgpu: GPU reset begin!", "device"),
+        (
+            "KernelError",
+            "amdgpu 0000:c1:00.0: amdgpu: uncorrectable hardware errors detected in umc block",
+            "device",
+        ),
+        (
+            "KernelError",
+            "[drm:amdgpu_job_timedout [amdgpu]] *ERROR* ring sdma0 timeout, signaled seq=5",
+            "device",
+        ),
+        // Intel's.
+        ("KernelError", "i915 0000:33:00.0: [drm] GPU HANG: ecode 12:0:00000000", "device"),
+        ("KernelError", "i915 0000:33:00.0: GPU HANG: ecode 12:0:00000000", "device"),
+        (
+            "KernelError",
+            "xe 0000:03:00.0: [drm] *ERROR* CRITICAL: Xe has declared device as wedged.",
+            "device",
+        ),
+        ("KernelError", "xe 0000:03:00.0: [drm] Tile0: GT0: Engine reset: class=ccs", "device"),
+        // Of the driver, and of an allocation.
+        ("GpuDriverUnresponsive", "", "runtime"),
+        ("GPUAllocationFailed", "", "admission"),
+    ]);
+}
+
+#[test]
+fn what_the_usual_writers_say_when_all_is_well_is_not_tagged() {
+    check(&[
+        ("NoGPUMissing", "all 8 GPUs are there", "-"),
+        ("NoGPUXIDErrors", "No XID errors on this node", "-"),
+        ("AMDGPURecovered", "GPU 3 is healthy again", "-"),
+        ("AMDGPUIsUp", "AMDGPU is up", "-"),
+        ("GpuNvlinkWatchIsHealthy", "No Health Failures", "-"),
+        ("Normal", "no NVLink errors were found", "-"),
+        ("Unhealthy", "Readiness probe failed: DCGM is up", "-"),
+        ("Unhealthy", "Readiness probe failed: GPU 0 is busy", "-"),
+        ("Normal", "GPU 0 has 0 uncorrectable ECC errors", "-"),
+        ("Normal", "amdgpu: ring gfx reset succeeded after a timeout", "-"),
+        ("FluxIdentityError", "a failure of something else", "-"),
+        ("ProcMissing", "a failure of something else", "-"),
+    ]);
+}
+
+#[test]
+fn a_pod_that_has_such_a_word_in_its_name_is_not_tagged() {
+    for name in [
+        "xid-79",
+        "xid-79-reader",
+        "gpu-hang",
+        "gpu",
+        "amdgpu",
+        "dcgm",
+        "nvlink",
+        "nvidia",
+        "gpu-7540a9b3-eeb9-1214-1526-f93c9ea826a8",
+        "nvidia-double-bit-error",
+        "gpu-is-lost",
+    ] {
+        check(&[
+            (
+                "BackOff",
+                &format!("Back-off restarting failed container {name} in pod {name}-x7_ns(6f)"),
+                "-",
+            ),
+            ("Failed", &format!(r#"Failed to pull image "registry/{name}:1": not found"#), "-"),
+            ("FailedMount", &format!(r#"secret "{name}" missing"#), "-"),
+            ("FailedScheduling", &format!(r#"pod "{name}" failed: node unhealthy"#), "-"),
+            ("FailedCreate", &format!("Error creating: pods {name} failed, missing quota"), "-"),
+        ]);
+    }
+}
+
+#[test]
 fn no_node_with_enough_of_a_gpu_resource_is_unschedulable() {
     check(&[
         (
@@ -496,7 +610,7 @@ fn a_scheduling_failure_for_another_reason_is_not_a_gpu_failure() {
 fn words_that_only_look_like_a_failure_are_not_one() {
     check(&[
         ("Failed", "rolled back transaction Xid 48151623", "-"),
-        ("Failed", "LXid 79, Xidx 79, Xid-79, MyXid=79, a/Xid 79", "-"),
+        ("Failed", "LXid 79, Xidx 79, xid-79, Xid-7b, MyXid=79, a/Xid 79", "-"),
         ("Failed", "XID is not set", "-"),
         ("Failed", "vGPU is lost_and_found", "-"),
         ("Failed", "The config says fallen off the business", "-"),
@@ -532,19 +646,19 @@ fn a_sign_is_found_wherever_it_stands() {
 }
 
 #[test]
-fn an_event_that_is_not_about_gpus_costs_one_call() {
+fn an_event_that_is_not_about_gpus_costs_two_calls() {
     let mut filter = filter();
     let _ = filter.process(
         r#"{"reason":"BackOff","message":"Back-off restarting failed container app in pod app-0"}"#,
     );
-    assert_eq!(filter.calls(), ["message"]);
+    assert_eq!(filter.calls(), ["message", "reason"]);
     let _ = filter
         .process(r#"{"reason":"Pulling","message":"Pulling image \"nvcr.io/nvidia/cuda:12\""}"#);
-    assert_eq!(filter.calls(), ["message"]);
+    assert_eq!(filter.calls(), ["message", "reason"]);
     // Near a sign, and none.
     let _ = filter
         .process(r#"{"reason":"Failed","message":"exit code 1, maximum exists, bus, BUILD, GPU"}"#);
-    assert_eq!(filter.calls(), ["message"]);
+    assert_eq!(filter.calls(), ["message", "reason"]);
 }
 
 #[test]

@@ -48,9 +48,14 @@ pub(crate) fn last<'a>(text: &'a str, gap: &[char]) -> &'a str {
 
 /// What is said before `end`, without what other clauses say.
 pub(crate) fn clause_before(text: &str, end: usize) -> &str {
+    let text = sentence_before(text, end);
+    &text[text.rfind(": ").map_or(0, |colon| colon + 2)..]
+}
+
+/// As [`clause_before`], with what a colon introduces.
+pub(crate) fn sentence_before(text: &str, end: usize) -> &str {
     let text = &text[text.ceil_char_boundary(end.saturating_sub(CLAUSE_BYTES_MAX))..end];
-    let begin =
-        CLAUSE_ENDS.iter().chain(&[": "]).filter_map(|end| Some(text.rfind(end)? + end.len()));
+    let begin = CLAUSE_ENDS.iter().filter_map(|end| Some(text.rfind(end)? + end.len()));
     &text[begin.max().unwrap_or_default()..]
 }
 

@@ -111,7 +111,7 @@ pub fn encode(
         origin,
         identity,
         index_time: times.index,
-        event_time: times.event,
+        event_time: times.plausible,
     });
 }
 

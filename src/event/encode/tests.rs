@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::edits::Edits;
 use crate::event::model::{Edit, Fixture, Model, edits, events};
-use crate::event::parse_rfc3339;
+use crate::event::{parse_event_time, parse_rfc3339};
 
 const DAY: i64 = 86_400_000_000;
 const TEN: i64 = 1_714_557_600_000_000;
@@ -235,6 +235,24 @@ fn the_timestamp_is_the_first_of_five_that_is_a_time() {
 }
 
 #[test]
+fn a_time_that_stands_for_none_is_passed_over_wherever_it_is() {
+    let zero = "\"0001-01-01T00:00:00Z\"";
+    let claims = |last: &str, at: &str| format!("\"lastTimestamp\":{last},\"eventTime\":{at},");
+    let (later, created) = ("\"2024-05-01T10:00:02Z\"", "\"2024-05-01T10:00:05Z\"");
+    let (timestamp, mark, _) = times_of(&claims(zero, later), created, &["0001-01-01T00:00:00Z"]);
+    assert_eq!((timestamp.as_str(), mark), ("2024-05-01T10:00:02Z", None));
+    let (timestamp, mark, _) = times_of(&claims(zero, zero), created, &[]);
+    assert_eq!((timestamp.as_str(), mark), ("2024-05-01T10:00:05Z", None));
+    // Neither is it the server's time.
+    let (timestamp, mark, _) = times_of(&claims(zero, later), zero, &["1970-01-01T00:00:00Z"]);
+    assert_eq!((timestamp.as_str(), mark), ("2024-05-01T10:00:02Z", None));
+    assert_eq!(
+        times_of(&claims(zero, zero), zero, &["0001-01-01T00:00:00Z"]),
+        ("1970-01-01T00:00:00Z".into(), Some("absent".into()), 0)
+    );
+}
+
+#[test]
 fn a_time_keeps_its_text_where_opensearch_reads_it() {
     let written = |time: &str| times_of(&format!("\"eventTime\":\"{time}\","), "null", &[]).0;
     for kept in [
@@ -282,7 +300,7 @@ fn expected(mut event: Model, cluster: Option<&str>, errors: bool) -> Model {
     let original = event.clone();
     let text = |pointer: &str| original.at(pointer).and_then(Model::text).map(str::to_owned);
     let time =
-        |pointer: &&str| text(pointer).filter(|text| parse_rfc3339(text.as_bytes()).is_some());
+        |pointer: &&str| text(pointer).filter(|text| parse_event_time(text.as_bytes()).is_some());
     let claims = [
         "/series/lastObservedTime",
         "/lastTimestamp",
@@ -303,14 +321,15 @@ fn expected(mut event: Model, cluster: Option<&str>, errors: bool) -> Model {
     if let Some(cluster) = cluster {
         members.insert("clusterName".to_owned(), Model::Text(cluster.to_owned()));
     }
-    let at = timestamp.as_ref().map_or(0, |text| parse_rfc3339(text.as_bytes()).unwrap());
+    let at = timestamp.as_ref().map_or(0, |text| parse_event_time(text.as_bytes()).unwrap());
     let mut server: Vec<i64> = text("/metadata/creationTimestamp")
         .iter()
-        .filter_map(|t| parse_rfc3339(t.as_bytes()))
+        .filter_map(|t| parse_event_time(t.as_bytes()))
         .collect();
     if let Some(Model::Array(fields)) = original.at("/metadata/managedFields") {
-        let times =
-            fields.iter().filter_map(|field| parse_rfc3339(field.at("/time")?.text()?.as_bytes()));
+        let times = fields
+            .iter()
+            .filter_map(|field| parse_event_time(field.at("/time")?.text()?.as_bytes()));
         server.extend(times);
     }
     let plausible = server.is_empty() || server.iter().any(|time| (time - at).abs() <= DAY);

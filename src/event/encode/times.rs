@@ -28,6 +28,8 @@ pub(super) enum Mark {
 pub(super) struct Times<'a> {
     /// `@timestamp`; `None` where the event has no time.
     pub(super) event: Option<Micros>,
+    /// What the lag is counted from: `event` where it is plausible.
+    pub(super) plausible: Option<Micros>,
     /// What chooses the index.
     pub(super) index: Micros,
     /// What is to be said about it.
@@ -52,7 +54,8 @@ impl<'a> Times<'a> {
             Some(_) if plausible => Mark::None,
             Some(_) => Mark::Implausible,
         };
-        Times { event, index, mark, text: chosen.map_or(Cow::Borrowed(&b""[..]), |(text, _)| text) }
+        let text = chosen.map_or(Cow::Borrowed(&b""[..]), |(text, _)| text);
+        Times { event, plausible: event.filter(|_| plausible), index, mark, text }
     }
 
     /// Appends `@timestamp`'s text: the event's own wherever OpenSearch's

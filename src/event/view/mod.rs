@@ -10,7 +10,7 @@ use super::head::{EventType, Original};
 use super::json::decode_bytes;
 use super::pointer::Pointer;
 use super::span::Span;
-use super::time::{Micros, parse_rfc3339};
+use super::time::{Micros, parse_event_time};
 use super::trusted;
 
 #[cfg(test)]
@@ -241,7 +241,7 @@ pub(super) fn time_at(of: Original<'_>, span: Span) -> Option<(Cow<'_, [u8]>, Mi
         return None;
     }
     let text = decode_bytes(of.bytes, span);
-    let micros = parse_rfc3339(&text)?;
+    let micros = parse_event_time(&text)?;
     Some((text, micros))
 }
 

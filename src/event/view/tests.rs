@@ -112,7 +112,7 @@ proptest! {
         };
         prop_assert_eq!(view.count(), number("/series/count").or(number("/count")).unwrap_or(1));
         let time = |pointers: &[&str]| {
-            pointers.iter().find_map(|pointer| parse_rfc3339(text(&model, pointer).as_bytes()))
+            pointers.iter().find_map(|pointer| parse_event_time(text(&model, pointer).as_bytes()))
         };
         let (created, first, at) = ("/metadata/creationTimestamp", "/firstTimestamp", "/eventTime");
         prop_assert_eq!(view.first_seen(), time(&[first, at, created]));

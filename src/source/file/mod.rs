@@ -15,6 +15,7 @@
 mod error;
 mod file_position;
 mod reader;
+mod text;
 
 use std::fs::File;
 use std::io::{self, Seek};

@@ -1,12 +1,15 @@
 //! Reads what is open into chunks and hands them on.
 //!
-//! Constraint: nothing is taken from the input before there is room for it in a chunk.
+//! Constraint: nothing is taken from the input before there is room for it in a chunk. What is not
+//! plain UTF-8 is known by its first bytes, and goes through a [`Decoder`] first, which holds a
+//! bounded part of it; all of that goes into chunks before more is read.
 
 use crate::handoff::SourceSender;
 use crate::process::Process;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -19,7 +22,9 @@ use super::super::{LOOK_UP, TASK};
 use super::SCOPE;
 use super::error::FileError;
 use super::file_position::FilePosition;
+use super::text::{Damage, Decoder, Step};
 use crate::event::Chunk;
+use crate::form::Form;
 use crate::health::{Condition, Part};
 use crate::position::Position;
 
@@ -30,6 +35,16 @@ pub(super) enum Input {
     File,
     /// Anything else: may wait, and cannot be read again.
     Live,
+}
+
+/// What the input is written in.
+enum Text {
+    /// Its first bytes, which are in the chunk, do not tell yet.
+    Unknown,
+    /// UTF-8: it is read straight into chunks.
+    Plain,
+    /// Something else.
+    Through(Box<Decoder>),
 }
 
 /// Why a reader stopped reading.
@@ -44,6 +59,7 @@ pub(super) struct Reader<F> {
     input: Input,
     sender: SourceSender,
     process: Process,
+    text: Text,
     framer: Framer,
     frames: Frames,
     /// The chunk that is being filled; none while none is needed, or when none became free in
@@ -68,6 +84,7 @@ impl<F: FnMut(u64)> Reader<F> {
             input,
             sender,
             process,
+            text: Text::Unknown,
             framer: Framer::new(),
             frames,
             chunk: None,
@@ -89,6 +106,7 @@ impl<F: FnMut(u64)> Reader<F> {
     /// At the start of a followed file.
     pub(super) fn begin(&mut self, file: &File) -> Result<(), FileError> {
         self.at = Some(FilePosition::start_of(file).map_err(|error| self.read_error(error))?);
+        self.text = Text::Unknown;
         Ok(())
     }
 
@@ -106,6 +124,7 @@ impl<F: FnMut(u64)> Reader<F> {
                 );
                 file.seek(SeekFrom::Start(saved.offset)).map_err(|error| self.read_error(error))?;
                 self.at = Some(saved);
+                self.go_on_in_text(file, saved.offset)?;
             }
             _ if saved == Position::Nowhere => tracing::warn!(
                 input = self.name,
@@ -120,14 +139,40 @@ impl<F: FnMut(u64)> Reader<F> {
         Ok(())
     }
 
+    /// At `offset` of a followed file: its first bytes tell what it is written in.
+    fn go_on_in_text(&mut self, file: &File, offset: u64) -> Result<(), FileError> {
+        if offset == 0 {
+            return Ok(());
+        }
+        let mut first = [0; 4];
+        let count = file.read_at(&mut first, 0).map_err(|error| self.read_error(error))?;
+        self.text = match Form::of(&first[..count]) {
+            None | Some(Form::Utf8) => Text::Plain,
+            Some(form) => self.through(form, offset, Vec::new())?,
+        };
+        Ok(())
+    }
+
+    /// How input is read that is not plain UTF-8 and goes on at `offset` with `raw`.
+    fn through(&self, form: Form, offset: u64, raw: Vec<u8>) -> Result<Text, FileError> {
+        if self.at.is_some() && form.is_compressed() {
+            let form = form.as_str();
+            return Err(FileError::FollowsCompressed { input: self.name.clone(), form });
+        }
+        Ok(Text::Through(Box::new(Decoder::new(form, offset, raw))))
+    }
+
     /// Reads until the input ends or the drain begins.
     pub(super) fn read_to_end(&mut self, input: &impl AsFd) -> Result<Stopped, FileError> {
         while self.goes_on() {
             if self.input == Input::Live && !self.wait_for_input(input)? {
                 continue;
             }
-            let Some(chunk) = self.roomy_chunk()? else { return Ok(Stopped::ByDrain) };
-            let count = match rustix::io::read(input, spare_capacity(&mut chunk.bytes)) {
+            if self.roomy_chunk()?.is_none() {
+                return Ok(Stopped::ByDrain);
+            }
+            let Some(into) = self.free_bytes() else { continue };
+            let count = match rustix::io::read(input, spare_capacity(into)) {
                 Ok(0) => return Ok(Stopped::AtEnd),
                 Ok(count) => count,
                 // AGAIN: another process that has the input too was faster.
@@ -140,10 +185,85 @@ impl<F: FnMut(u64)> Reader<F> {
             if let Some(at) = &mut self.at {
                 at.offset += count as u64;
             }
-            self.frame();
+            if !self.take_in()? {
+                return Ok(Stopped::ByDrain);
+            }
             (self.on_read)(count as u64);
         }
         Ok(Stopped::ByDrain)
+    }
+
+    /// Where the next input goes: into the chunk, if it needs no decoder.
+    fn free_bytes(&mut self) -> Option<&mut Vec<u8>> {
+        match &mut self.text {
+            Text::Through(decoder) => Some(decoder.input()),
+            Text::Unknown | Text::Plain => self.chunk.as_mut().map(|chunk| &mut chunk.bytes),
+        }
+    }
+
+    /// Frames what was read. `false`: the drain has begun, and there was no time left for all.
+    fn take_in(&mut self) -> Result<bool, FileError> {
+        if let (Text::Unknown, Some(chunk)) = (&self.text, &mut self.chunk) {
+            self.text = match Form::of(&chunk.bytes) {
+                None => return Ok(true),
+                Some(Form::Utf8) => Text::Plain,
+                Some(form) => {
+                    // The first bytes of the input, and nothing else.
+                    let raw = std::mem::take(&mut chunk.bytes);
+                    self.through(form, 0, raw)?
+                }
+            };
+        }
+        match &self.text {
+            Text::Through(_) => self.decode(Decoder::step),
+            Text::Unknown | Text::Plain => {
+                self.frame();
+                Ok(true)
+            }
+        }
+    }
+
+    /// Has the decoder step until it needs more input, and frames what comes out. `false`: there
+    /// was no time left for all of it.
+    fn decode(
+        &mut self,
+        step: impl Fn(&mut Decoder, &mut Vec<u8>, usize) -> Result<Step, Damage>,
+    ) -> Result<bool, FileError> {
+        loop {
+            if self.roomy_chunk()?.is_none() {
+                return Ok(false);
+            }
+            let (Text::Through(decoder), Some(chunk)) = (&mut self.text, &mut self.chunk) else {
+                return Ok(true);
+            };
+            let room = self.framer.room(chunk);
+            match step(decoder, &mut chunk.bytes, room) {
+                Ok(Step::Done) => {}
+                Ok(Step::NeedsMore) => return Ok(true),
+                Err(damage) => return Err(self.damaged(damage)?),
+            }
+            self.frame();
+            self.process.health.progress(TASK);
+            if self.chunks_until().is_cancelled() {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Hands on what came before something damaged, and answers what to say of it.
+    fn damaged(&mut self, damage: Damage) -> Result<FileError, FileError> {
+        if let Text::Through(decoder) = &mut self.text {
+            let form = decoder.form();
+            // What it still holds comes out. It is not asked for anything else.
+            let is_all = self.decode(|decoder, out, room| {
+                Ok(decoder.close(out, room).unwrap_or(Step::NeedsMore))
+            })?;
+            self.text = Text::Plain;
+            self.finish_framing(is_all)?;
+            let Damage { offset, what } = damage;
+            return Ok(FileError::Damaged { input: self.name.clone(), form, offset, what });
+        }
+        Ok(self.read_error(io::Error::other(damage.what)))
     }
 
     /// Whether there is input, or its end. While there is none, what was framed is sent on.
@@ -222,9 +342,13 @@ impl<F: FnMut(u64)> Reader<F> {
             match &self.at {
                 Some(at) => {
                     // Nobody could resume in the middle of a List, or behind an error of syntax.
-                    let ahead = self.framer.unfinished(None) as u64;
+                    let unfinished = self.framer.carried();
+                    let ahead = match &self.text {
+                        Text::Through(decoder) => decoder.behind(unfinished),
+                        Text::Unknown | Text::Plain => unfinished.len(),
+                    };
                     let reaches =
-                        self.framer.is_at_top().then(|| at.before(ahead).to_string().into());
+                        self.framer.is_at_top().then(|| at.before(ahead as u64).to_string().into());
                     self.sender.send_of(chunk, SCOPE, reaches)?;
                 }
                 None => self.sender.send(chunk)?,
@@ -235,6 +359,16 @@ impl<F: FnMut(u64)> Reader<F> {
 
     /// The input has ended for good: an object that is not whole is malformed.
     pub(super) fn finish_input(&mut self) -> Result<(), FileError> {
+        let is_all = self.decode(Decoder::finish)?;
+        self.finish_framing(is_all)
+    }
+
+    /// `is_all`: no more of the input could be decoded. What a drain left of a file is read again,
+    /// and not malformed.
+    fn finish_framing(&mut self, is_all: bool) -> Result<(), FileError> {
+        if !is_all && self.input == Input::File {
+            return self.send_what_is_there();
+        }
         // Without a chunk what was carried over was never received.
         self.roomy_chunk()?;
         if let Some(chunk) = &mut self.chunk {
@@ -263,6 +397,7 @@ impl<F: FnMut(u64)> Reader<F> {
 
     /// Hands on everything that was read, but for an object that is not whole.
     fn drain(&mut self) -> Result<(), FileError> {
+        self.decode(|decoder, out, room| Ok(decoder.close(out, room).unwrap_or(Step::NeedsMore)))?;
         // What was carried over may hold whole events, and more than one chunk of them.
         self.roomy_chunk()?;
         if let Some(chunk) = &mut self.chunk {
@@ -273,7 +408,11 @@ impl<F: FnMut(u64)> Reader<F> {
     }
 
     fn log_unfinished(&self) {
-        let bytes = self.framer.unfinished(self.chunk.as_ref());
+        let pending = match &self.text {
+            Text::Through(decoder) => decoder.pending(),
+            Text::Unknown | Text::Plain => 0,
+        };
+        let bytes = self.framer.unfinished(self.chunk.as_ref()) + pending;
         if bytes > 0 && self.input == Input::Live {
             tracing::warn!(
                 input = self.name,

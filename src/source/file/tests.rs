@@ -5,6 +5,7 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::mpsc;
 
+use super::file_position::FilePosition;
 use super::*;
 use crate::handoff::{Closed, SourceSender, Work};
 use crate::ledger::Tally;
@@ -75,6 +76,21 @@ fn event(name: impl std::fmt::Display) -> String {
     format!("{{\"kind\":\"Event\",\"apiVersion\":\"v1\",\"metadata\":{{\"name\":\"{name}\"}}}}\n")
 }
 
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(text: &str) -> Vec<u8> {
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+    compress_to_vec(text.as_bytes(), CompressionLevel::Fastest)
+}
+
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
 fn append(path: &Path, text: &str) {
     fs::OpenOptions::new().append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
 }
@@ -102,6 +118,149 @@ fn a_file_is_read_to_its_end() {
         "{}",
         metrics.render()
     );
+}
+
+/// Reads a file of these bytes to its end: the names, the locations, and how it ended.
+fn read_file(bytes: &[u8]) -> (Vec<String>, Vec<String>, Result<(), String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events");
+    fs::write(&path, bytes).unwrap();
+    let bench = bench(64);
+    let (sender, process) = bench.ends();
+    let ended = run_file(&path, false, sender, process, |_| {});
+    let ended = ended.map_err(|error| error.to_string().replace(path.to_str().unwrap(), "FILE"));
+    let (names, locations) = bench.rest();
+    (names, locations, ended)
+}
+
+#[test]
+fn a_file_is_read_whatever_it_is_written_or_packed_in() {
+    let names: Vec<String> = (0..3_000).map(|n| format!("é{n}")).collect();
+    let text: String = names.iter().map(event).collect();
+    let marked = format!("\u{feff}{text}");
+    let (head, tail) = text.split_at(text.floor_char_boundary(text.len() / 3));
+    for bytes in [
+        text.clone().into_bytes(),
+        marked.clone().into_bytes(),
+        utf16(&marked),
+        marked.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        gzip(&text),
+        [gzip(head), gzip(tail)].concat(),
+        zstd(&text),
+        [zstd(&marked), zstd("\u{feff}")].concat(),
+    ] {
+        assert_eq!(read_file(&bytes), (names.clone(), vec![], Ok(())));
+    }
+}
+
+#[test]
+fn files_that_were_joined_with_their_byte_order_marks_lose_no_event() {
+    let part = |name: &str| format!("\u{feff}{}", event(name));
+    let joined = part("a") + &part("b");
+    for bytes in [
+        joined.clone().into_bytes(),
+        utf16(&joined),
+        [gzip(&part("a")), gzip(&part("b"))].concat(),
+        [zstd(&part("a")), gzip(&part("b"))].concat(),
+    ] {
+        assert_eq!(read_file(&bytes), (vec!["a".to_owned(), "b".to_owned()], vec![], Ok(())));
+    }
+}
+
+#[test]
+fn of_a_packed_file_that_ends_too_early_everything_before_its_end_is_read() {
+    // Numbers that do not repeat, so that each event takes some bytes of what is packed.
+    let names: Vec<String> = (0..20_000_u64).map(|n| (n * n * 2_654_435_761).to_string()).collect();
+    let text: String = names.iter().map(event).collect();
+    for (packed, form) in [(gzip(&text), "gzip"), (zstd(&text), "zstd")] {
+        let end = packed.len() * 9 / 10;
+        let (found, locations, ended) = read_file(&packed[..end]);
+        assert!(found.len() > 16_000, "{} of {form}", found.len());
+        assert_eq!(found, names[..found.len()]);
+        // What its end cut in two.
+        assert!(locations.len() <= 1, "{locations:?}");
+        assert_eq!(
+            ended.unwrap_err(),
+            format!(
+                "cannot go on reading FILE at byte {end}: it ends in the middle of what was \
+                 packed; everything before that was read. `{form} -t` checks the whole of it: get \
+                 it again from where it comes from"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_packed_file_is_not_followed_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (bytes, form) in [(gzip(&event("a")), "gzip"), (zstd(&event("a")), "zstd")] {
+        let path = folder.path().join(form);
+        fs::write(&path, bytes).unwrap();
+        let bench = bench(4);
+        let error = bench.follow(&path).join().unwrap().unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!(
+                "cannot follow {}: it is compressed ({form}), and nobody appends to such a file; \
+                 unpack it (`{form} -d`), or leave out `follow` in [source]",
+                path.display()
+            )
+        );
+        assert_eq!(bench.rest(), (vec![], vec![]));
+    }
+}
+
+#[test]
+fn a_followed_file_of_utf_16_is_read_on_from_where_the_run_before_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events");
+    let add = |text: &str| {
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(&path).unwrap();
+        file.write_all(&utf16(text)).unwrap();
+    };
+    let half = event("𝄞 in two halves");
+    let (head, tail) = half.split_at(half.find('𝄞').unwrap());
+    add(&format!("\u{feff}{}{}{head}", event("a"), event("é€𝄞")));
+    let marks = follow_until(&path, Positions::new(), &["a", "é€𝄞"]);
+    let at = FilePosition::parse(marks[SCOPE].as_str()).unwrap();
+    // Two bytes for each unit, and what was not whole is read again.
+    assert_eq!(at.offset, fs::metadata(&path).unwrap().len() - 2 * head.len() as u64);
+    add(&format!("{tail}{}", event("b")));
+    let marks = follow_until(&path, marks, &["𝄞 in two halves", "b"]);
+    let at = FilePosition::parse(marks[SCOPE].as_str()).unwrap();
+    assert!(fs::metadata(&path).unwrap().len() - at.offset <= 2);
+}
+
+#[test]
+fn packed_live_input_is_handed_on_and_a_drain_loses_nothing_that_was_read() {
+    let text = event("a") + &event("b") + &event("c")[..20];
+    let part = zstd(&text);
+    // Without its checksum and the end of its block, it is not whole.
+    for packed in [gzip(&text), part, [gzip(&event("a")), gzip(&event("b"))].concat()] {
+        let (input, mut output) = std::io::pipe().unwrap();
+        let bench = bench(4);
+        let source = drain_behind(input, bench.ends(), packed.len() as u64);
+        output.write_all(&packed).unwrap();
+        assert_eq!(bench.rest().0, ["a", "b"]);
+        source.join().unwrap().unwrap();
+    }
+}
+
+#[test]
+fn the_first_bytes_of_live_input_may_come_one_by_one() {
+    for (bytes, expected) in [(gzip(&event("a")), "a"), (event("b").into_bytes(), "b")] {
+        let (input, mut output) = std::io::pipe().unwrap();
+        let mut bench = bench(4);
+        let (sender, process) = bench.ends();
+        let source =
+            thread::spawn(move || run_live("pipe".to_owned(), input, sender, process, |_| {}));
+        for byte in bytes.chunks(1) {
+            output.write_all(byte).unwrap();
+        }
+        assert_eq!(bench.next().0, [expected]);
+        drop(output);
+        source.join().unwrap().unwrap();
+    }
 }
 
 /// Follows `path` from `marks` on until these have come and had their outcomes; answers how far it

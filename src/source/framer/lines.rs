@@ -39,11 +39,6 @@ impl Default for Lines {
 }
 
 impl Lines {
-    /// Whether `at`, in what is held, is the very first byte of the input.
-    pub(super) fn is_start(&self, at: usize) -> bool {
-        self.base == 0 && at == 0
-    }
-
     /// Counts what stands before `end`.
     pub(super) fn count(&mut self, held: &[u8], end: usize) {
         let Some(next) = held.get(self.counted..end) else { return };

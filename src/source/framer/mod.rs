@@ -198,6 +198,11 @@ impl Framer {
         }
     }
 
+    /// What of the last chunk was not whole when it was detached.
+    pub(crate) fn carried(&self) -> &[u8] {
+        &self.carry
+    }
+
     /// Input that will not come again is given up here: something malformed whose end was
     /// waited for is rejected as it is.
     pub(crate) fn give_up(&mut self, chunk: &mut Chunk, visitor: &mut dyn Visitor) {

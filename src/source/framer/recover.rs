@@ -15,7 +15,7 @@ pub(super) struct OpenRejection {
     pub(super) location: Location,
 }
 
-/// On the way to the next line that begins with `{`.
+/// On the way to the next line that begins with `{`, or with a byte-order mark and `{`.
 #[derive(Debug, Default)]
 pub(super) struct Recover {
     /// `None` where the error is that of an object that was rejected already.
@@ -40,8 +40,14 @@ impl Recover {
     pub(super) fn take(&mut self, bytes: &[u8]) -> (usize, bool) {
         let mut at = 0;
         while at < bytes.len() {
-            if self.at_line_start && bytes[at] == b'{' {
-                return (at, true);
+            if self.at_line_start {
+                const MARKED: &[u8] = b"\xef\xbb\xbf{";
+                match &bytes[at..] {
+                    [b'{', ..] => return (at, true),
+                    rest if rest.starts_with(MARKED) => return (at, true),
+                    rest if MARKED.starts_with(rest) => return (at, false),
+                    _ => {}
+                }
             }
             let end = memchr(b'\n', &bytes[at..]).map(|line_break| at + line_break + 1);
             self.at_line_start = end.is_some();

@@ -3,6 +3,7 @@
 
 use super::skim::Skim;
 use super::{FrameType, Framer, Sides, State, Step, UNIT_BYTES_MAX};
+use crate::form::BYTE_ORDER_MARK;
 
 impl Framer {
     /// Frames what the chunk holds, as far as it is whole.
@@ -37,21 +38,17 @@ impl Framer {
     /// At the first byte of something.
     fn token(&mut self, sides: &mut Sides<'_>) -> Step {
         let bytes = &sides.chunk.bytes;
-        if self.lines.is_start(self.at) && matches!(self.state, State::Top) {
-            const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+        let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        self.at += bytes[self.at..].iter().take_while(is_space).count();
+        // Files that were joined have marks in the middle.
+        while matches!(self.state, State::Top) && bytes.get(self.at) == Some(&BYTE_ORDER_MARK[0]) {
             match &bytes[self.at..] {
-                begun if begun.len() < 3 && BYTE_ORDER_MARK.starts_with(begun) => {
-                    return Step::NeedsMore;
-                }
                 begun if begun.starts_with(BYTE_ORDER_MARK) => self.at += BYTE_ORDER_MARK.len(),
-                _ => {}
+                begun if BYTE_ORDER_MARK.starts_with(begun) => return Step::NeedsMore,
+                _ => break,
             }
+            self.at += bytes[self.at..].iter().take_while(is_space).count();
         }
-        let space = bytes[self.at..]
-            .iter()
-            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
-            .count();
-        self.at += space;
         let Some(&first) = bytes.get(self.at) else { return Step::NeedsMore };
         match (&self.state, first) {
             (State::Top, b'{') => self.unit(sides),

@@ -96,6 +96,26 @@ fn names(found: &Found) -> Vec<String> {
 }
 
 #[test]
+fn a_byte_order_mark_between_objects_is_skipped_and_ends_an_error_like_a_line_that_begins_one() {
+    let mark = "\u{feff}";
+    let (a, b, c) = (event("a"), event("b"), event("c"));
+    let text = format!("{mark}{a}\n{mark}{mark}\n{mark}{b}{mark}{c}\noops\n{mark}{a}\n{mark}");
+    for cut in 0..=text.len() {
+        let (head, tail) = text.as_bytes().split_at(cut);
+        for is_last in [false, true] {
+            let found = frame_pieces(&[(head, is_last), (tail, false)]);
+            assert_eq!(names(&found), ["\"a\"", "\"b\"", "\"c\"", "\"a\""], "{cut}");
+            assert_eq!(found.rejections.len(), 1, "{cut}: {:?}", found.rejections);
+            assert_eq!(found.rejections[0].1, "oops", "{cut}");
+        }
+    }
+    // One that is not whole, or stands within an object, is none.
+    for text in [format!("{a}\n\u{fefe}{b}"), "\u{feff}".to_owned() + &a[..20] + mark + &a[20..]] {
+        assert_eq!(frame(&text).rejections.len(), 1, "{text}");
+    }
+}
+
+#[test]
 fn events_lists_and_envelopes_are_told_apart_in_one_stream() {
     let found = frame(format!(
         "\u{feff}{}\n\n {{\"kind\":\"List\",\"apiVersion\":\"v1\",\"items\":[{},\n{}],\"metadata\":{{\"resourceVersion\":\"9\"}}}}{}\r\n{}{}",

@@ -168,7 +168,10 @@ fn text(event: &str, pointer: &str) -> String {
 }
 
 fn time(event: &str, pointers: &[&str]) -> Option<i64> {
-    pointers.iter().find_map(|pointer| clock::micros(&text(event, pointer)))
+    // As weir does: no event is older than Kubernetes, and a time before 2014 stands for none.
+    const FIRST_EVENT: i64 = 1_388_534_400_000_000;
+    let mut times = pointers.iter().filter_map(|pointer| clock::micros(&text(event, pointer)));
+    times.find(|time| *time >= FIRST_EVENT)
 }
 
 macro_rules! string_getters {
