@@ -71,10 +71,19 @@ fn first_value(input: &[u8]) -> OfSerde {
     let mut values = serde_json::Deserializer::from_slice(input).into_iter::<IgnoredAny>();
     match values.next() {
         Some(Ok(_)) => OfSerde::Whole(values.byte_offset()),
+        // It takes the four digits behind `\u` at once, and misses those that are not there first.
+        Some(Err(error)) if error.is_eof() && is_wrong_escape(input) => OfSerde::Wrong,
         Some(Err(error)) if error.is_eof() => OfSerde::CutOff,
         None => OfSerde::CutOff,
         Some(Err(_)) => OfSerde::Wrong,
     }
+}
+
+/// Whether the input ends in less than the four digits behind `\u`, and not all of it is digits.
+fn is_wrong_escape(input: &[u8]) -> bool {
+    let end = &input[input.len().saturating_sub(5)..];
+    memchr::memmem::rfind(end, b"\\u")
+        .is_some_and(|at| !end[at + 2..].iter().all(u8::is_ascii_hexdigit))
 }
 
 /// That raw line breaks have become spaces, and nothing else has changed.

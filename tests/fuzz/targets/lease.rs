@@ -79,8 +79,10 @@ fn without_ours(mut object: Value) -> Value {
 struct Model<'a> {
     /// The Lease that it has seen last, and for how long that has said the same.
     seen: Option<(&'a Value, Duration)>,
-    /// Since when it has asked for its last write, and for the last one that succeeded.
+    /// Since when it has asked for its last write, for whom, and since when for the last one that
+    /// succeeded.
     sent: Duration,
+    holder: String,
     succeeded: Option<Duration>,
 }
 
@@ -92,14 +94,17 @@ impl<'a> Model<'a> {
     }
 
     fn see(&mut self, object: &'a Value) {
-        if LeaseRecord::parse(object.clone()).is_none() {
-            return;
-        }
         let same = match self.seen {
             Some((before, same)) if before.get("spec") == object.get("spec") => same,
             _ => Duration::ZERO,
         };
         self.seen = Some((object, same));
+    }
+
+    fn send(&mut self, written: &Value) {
+        self.sent = Duration::ZERO;
+        let holder = written.pointer("/spec/holderIdentity").and_then(Value::as_str);
+        self.holder = holder.unwrap_or_default().to_owned();
     }
 
     fn assert_update(&self, update: &Value) {
@@ -129,11 +134,13 @@ fn drive(objects: &[Value], program: &mut Bytes<'_>) {
         let object = objects.get(usize::from(what >> 4) % objects.len().max(1));
         let event = event(what % 16, object);
         match (&event, object) {
-            (LeaseEvent::Found(_), Some(object)) => model.see(object),
-            (LeaseEvent::Written(written), Some(object)) if candidate.is_writing() => {
-                if LeaseRecord::parse(written.clone()).is_some() {
-                    model.succeeded = Some(model.sent);
-                }
+            (LeaseEvent::Found(_), Some(object))
+                if LeaseRecord::parse(object.clone()).is_some() =>
+            {
+                model.see(object)
+            }
+            (LeaseEvent::Written(_), Some(object)) if is_as_written(&candidate, &model, object) => {
+                model.succeeded = Some(model.sent);
                 model.see(object);
             }
             _ => {}
@@ -141,9 +148,9 @@ fn drive(objects: &[Value], program: &mut Bytes<'_>) {
         match candidate.happens(event, u64::from(what)) {
             LeaseThen::Updates(update) => {
                 model.assert_update(&update);
-                model.sent = Duration::ZERO;
+                model.send(&update);
             }
-            LeaseThen::Creates(_) => model.sent = Duration::ZERO,
+            LeaseThen::Creates(new) => model.send(&new),
             LeaseThen::Reads | LeaseThen::Waits | LeaseThen::Ended => {}
         }
         if candidate.leads() {
@@ -155,6 +162,12 @@ fn drive(objects: &[Value], program: &mut Bytes<'_>) {
             Some(deadline) => assert!(deadline <= LEASE_DURATION, "it waits for {deadline:?}"),
         }
     }
+}
+
+/// Whether the answer to a write shows it done.
+fn is_as_written(candidate: &Candidate, model: &Model<'_>, answer: &Value) -> bool {
+    let record = LeaseRecord::parse(answer.clone());
+    candidate.is_writing() && record.is_some_and(|record| record.holder == model.holder)
 }
 
 fn event(what: u8, object: Option<&Value>) -> LeaseEvent {
