@@ -1,6 +1,9 @@
 //! What weir's own integration tests and benches use of its internals. They are crates of their own
 //! and see nothing else. What is named here is public for them alone and changes without notice;
 //! everything else stays private to the crate, so that the compiler finds what nobody uses.
+//!
+//! The fuzz targets need more, and have it in `fuzz` under the feature `fuzz`, which nothing that
+//! ships is built with.
 
 /// See `src/buffer/`.
 pub mod buffer {
@@ -23,6 +26,21 @@ pub mod event {
         Chunk, Document, DocumentIdentity, Documents, Edits, EncodeSettings, Event, EventView,
         Field, Head, Member, Origin, Original, Parsed, Scanner, Span, encode, parse, parse_rfc3339,
     };
+}
+
+/// What the targets of `tests/fuzz/` call besides. Each part has in a `fuzz.rs` of its own what
+/// takes foreign bytes to its pure machine, and gives back what a target can judge.
+#[cfg(feature = "fuzz")]
+pub mod fuzz {
+    pub use crate::buffer::fuzz::{LogDisk, OpenLog, Read as LogRead};
+    pub use crate::dead_letter::fuzz::{line_of_document, source_of};
+    pub use crate::kube::lease::fuzz::{
+        Candidate, DURATION as LEASE_DURATION, Event as LeaseEvent, IDENTITY as LEASE_IDENTITY,
+        LeaseRecord, Then as LeaseThen,
+    };
+    pub use crate::opensearch::fuzz::bulk_response;
+    pub use crate::sink::fuzz::lookup_response;
+    pub use crate::source::kubernetes::fuzz::{Handed, Listing};
 }
 
 /// See `src/handoff.rs`.

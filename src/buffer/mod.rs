@@ -282,6 +282,8 @@ impl Handle {
     }
 }
 
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 #[cfg(test)]
 pub(crate) mod simulated;
 #[cfg(test)]

@@ -253,5 +253,7 @@ impl Kept {
     }
 }
 
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 #[cfg(test)]
 mod tests;

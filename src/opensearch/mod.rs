@@ -40,3 +40,6 @@ pub(crate) const BACKOFF: Backoff = Backoff {
     max: Duration::from_secs(5),
     jitter: Jitter::Half,
 };
+
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;

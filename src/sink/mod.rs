@@ -55,6 +55,8 @@ pub async fn run<I: Inbox>(
     }
 }
 
+#[cfg(feature = "fuzz")]
+pub(crate) use opensearch::fuzz;
 #[cfg(test)]
 pub(crate) use opensearch::simulated;
 

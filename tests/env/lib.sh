@@ -64,3 +64,10 @@ toxiproxy_server() {
   src=$(cd "${BASH_SOURCE[0]%/*}/toxiproxy" && pwd)
   echo "$WEIR_CACHE/tools/toxiproxy-$(hash_of "$src"/{go.mod,go.sum})"
 }
+
+# libfuzzer_archive: what setup.sh builds from tests/env/libfuzzer.
+libfuzzer_archive() {
+  local src
+  src=$(cd "${BASH_SOURCE[0]%/*}/libfuzzer" && pwd)
+  echo "$WEIR_CACHE/tools/libfuzzer-$(hash_of "$src"/Cargo.{toml,lock}).a"
+}

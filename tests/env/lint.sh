@@ -18,6 +18,7 @@ workspace() { # folder, target folder
   cargo deny --locked --workspace check --hide-inclusion-graph licenses bans sources
 }
 (workspace . "$CARGO_TARGET_DIR")
+cargo clippy --locked --features fuzz --example fuzz -- -D warnings
 (workspace filters "$CARGO_TARGET_DIR/filters")
 
 # The database of vulnerabilities is a git repository: not every machine can reach it.

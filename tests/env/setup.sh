@@ -2,9 +2,10 @@
 # setup.sh WHAT...: make sure that WHAT is there, and say exactly what is missing where it cannot be
 # had.
 # WHAT: rust-wasm (compile modules), kubernetes, opensearch (servers of the tests), toxiproxy
-# (connections that fail, for tests/chaos), node (a kubelet's needs; only record-demo.sh uses it),
-# cargo-deny, all (what `make test` and .ci/run need). As root on Debian or Ubuntu it installs
-# packages with apt; it never changes anything else outside ${XDG_CACHE_HOME:-~/.cache}/weir.
+# (connections that fail, for tests/chaos), libfuzzer (for tests/fuzz), node (a kubelet's needs; only
+# record-demo.sh uses it), cargo-deny, all (what `make test` and .ci/run need). As root on Debian or
+# Ubuntu it installs packages with apt; it never changes anything else outside
+# ${XDG_CACHE_HOME:-~/.cache}/weir.
 # Callers may run at the same time.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -119,6 +120,28 @@ toxiproxy() {
   ) 9>"$WEIR_CACHE/toxiproxy.lock" || die "toxiproxy could not be built, see above"
 }
 
+libfuzzer() {
+  rust
+  have c++ || { apt g++ && have c++; } ||
+    need "c++, a C++ compiler: install the package \`g++\` or \`clang\`"
+  [ ${#missing[@]} = 0 ] || return 0
+  local out built
+  out=$(libfuzzer_archive)
+  [ ! -s "$out" ] || return 0
+  (
+    flock 9
+    [ ! -s "$out" ] || exit 0
+    say "setup: building libFuzzer (once; a quarter of a minute)"
+    built=$out.target
+    CARGO_TARGET_DIR=$built cargo build --locked --release \
+      --manifest-path "$here/libfuzzer/Cargo.toml" >"$WEIR_CACHE/libfuzzer.log" 2>&1 </dev/null ||
+      { tail -n 20 "$WEIR_CACHE/libfuzzer.log" >&2; exit 1; }
+    cp "$built"/release/build/libfuzzer-sys-*/out/libfuzzer.a "$out.new"
+    mv "$out.new" "$out"
+    rm -rf "$built"
+  ) 9>"$WEIR_CACHE/libfuzzer.lock" || die "libFuzzer could not be built, see above"
+}
+
 java_home() { "$here/opensearch/up.sh" --java-home 2>/dev/null; }
 
 opensearch() {
@@ -184,9 +207,10 @@ for what; do
     kubernetes) kubernetes ;;
     opensearch) opensearch ;;
     toxiproxy) toxiproxy ;;
+    libfuzzer) libfuzzer ;;
     node) node ;;
     cargo-deny) cargo_deny ;;
-    all) rust_wasm; kubernetes; opensearch; toxiproxy; cargo_deny ;;
+    all) rust_wasm; kubernetes; opensearch; toxiproxy; libfuzzer; cargo_deny ;;
     *) die "no such thing to set up: $what" ;;
   esac
 done

@@ -76,6 +76,17 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// Two segments that no buffer has both of.
+    #[error(
+        "{path} and {other} cannot be files of one buffer: the numbers in their names contradict \
+         each other: find out who put one of them there, and move it away"
+    )]
+    Contradiction {
+        /// One file.
+        path: PathBuf,
+        /// The other.
+        other: PathBuf,
+    },
     /// A newer weir wrote it.
     #[error(
         "{path} was written by a newer weir (format {found}; this one reads up to {known}): run \

@@ -101,7 +101,8 @@ mod tidy;
 mod window;
 mod write;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzz"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "a simulator uses more of it"))]
 pub(crate) mod simulated;
 #[cfg(test)]
 mod tests;

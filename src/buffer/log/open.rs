@@ -67,13 +67,17 @@ impl<D: Disk, C: Contents> Log<D, C> {
         if let Some(planted) = segments.iter().find(|segment| !segment.is_possible()) {
             return Err(OpenError::Planted { path: disk.path(&planted.name) });
         }
+        if let Some((one, other)) = contradiction(&segments) {
+            let (path, other) = (disk.path(&one.name), disk.path(&other.name));
+            return Err(OpenError::Contradiction { path, other });
+        }
         segments.sort_by_key(|segment| segment.number);
         let headers = read_headers(&disk, &segments)?;
         let has_progress = files.iter().any(|(name, _)| name == progress::NAME);
         let is_new = !has_progress && segments.is_empty();
         let (progress, saved) = ProgressFile::open(&disk, has_progress)?;
         let first = segments.first().map_or(Point::default(), |segment| segment.first);
-        let saved = saved.unwrap_or_else(|| {
+        let saved = saved.filter(|saved| agrees(saved, &segments)).unwrap_or_else(|| {
             if !segments.is_empty() {
                 tracing::warn!(
                     path = %disk.path(progress::NAME).display(),
@@ -100,6 +104,23 @@ impl<D: Disk, C: Contents> Log<D, C> {
         log.tidy(true)?;
         Ok(Opened { log, recovered: unsettled.documents, marks, is_new })
     }
+}
+
+/// Two segments that no log has both of: in one of them more records are before its first, and
+/// fewer documents.
+fn contradiction(segments: &[Segment]) -> Option<(&Segment, &Segment)> {
+    let mut sorted: Vec<&Segment> = segments.iter().collect();
+    sorted.sort_by_key(|segment| (segment.first.seq, segment.first.documents));
+    let pair = sorted.windows(2).find(|pair| !pair[0].first.leads_to(pair[1].first))?;
+    Some((pair[0], pair[1]))
+}
+
+/// Whether the log of these segments can have come to what is saved.
+fn agrees(saved: &Progress, segments: &[Segment]) -> bool {
+    let on_the_way = |point: Point| {
+        segments.iter().all(|it| point.leads_to(it.first) || it.first.leads_to(point))
+    };
+    on_the_way(saved.settled) && on_the_way(saved.durable)
 }
 
 fn at<D: Disk>(disk: &D, segment: &Segment) -> impl Fn(io::Error) -> IoError + use<D> {

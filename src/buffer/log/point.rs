@@ -30,6 +30,16 @@ impl Point {
         self.seq <= NUMBER_MAX && self.documents <= NUMBER_MAX
     }
 
+    /// Whether a log can come from here to `later`: no record takes documents back, and without a
+    /// record there are none.
+    pub(super) fn leads_to(self, later: Point) -> bool {
+        match later.seq.checked_sub(self.seq) {
+            Some(0) => self.documents == later.documents,
+            Some(_) => self.documents <= later.documents,
+            None => false,
+        }
+    }
+
     /// The later one.
     pub(super) fn max(self, other: Point) -> Point {
         if other.seq > self.seq { other } else { self }

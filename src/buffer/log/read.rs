@@ -132,6 +132,12 @@ impl<D: Disk, C: Contents> Log<D, C> {
                     "it ends too early, or the rest cannot be read",
                 ));
             };
+            if found.head.start.seq >= at.seq && !at.leads_to(found.head.start) {
+                // It counts documents that the records before it do not have, or lacks some of
+                // theirs: no log has written it.
+                cursor.walk.step_over(&found);
+                continue;
+            }
             if found.head.start.seq > at.seq {
                 return Ok(lost(
                     found.head.start,

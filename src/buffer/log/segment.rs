@@ -141,9 +141,8 @@ impl<F: DiskFile> Walk<F> {
     pub(super) fn peek(&self, first: Point, bound: Point) -> io::Result<Option<Found>> {
         let fits = |found: &Found| {
             found.offset + found.head.frame_bytes() <= self.bytes
-                && first.seq <= found.head.start.seq
+                && first.leads_to(found.head.start)
                 && found.head.end().seq <= bound.seq
-                && first.documents <= found.head.start.documents
                 && found.head.end().documents <= bound.documents
         };
         let mut bytes = [0; HEAD_BYTES];

@@ -105,7 +105,7 @@ pub(super) fn entry(letter: &Letter<'_>, owner: &Owner, now: jiff::Timestamp) ->
 
 /// The record that a folder would hold; what is no letter stays as it is, and is told when it is
 /// parsed.
-pub(super) fn line(source: &[u8]) -> Vec<u8> {
+pub(in crate::dead_letter) fn line(source: &[u8]) -> Vec<u8> {
     record_of(source).unwrap_or_else(|| source.to_vec())
 }
 

@@ -13,6 +13,8 @@ mod reader;
 mod writer;
 
 pub(crate) use self::entry::Owner;
+#[cfg(feature = "fuzz")]
+pub(super) use self::entry::line;
 pub(super) use self::http::HttpIndex;
 pub(crate) use self::interface::{Index, Query};
 pub(super) use self::reader::{Letters, read_error};

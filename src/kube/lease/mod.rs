@@ -238,5 +238,7 @@ pub(crate) fn identity() -> String {
     format!("{}_{:08x}", host.trim(), fastrand::u32(..))
 }
 
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -267,6 +267,8 @@ fn identity(item: &Item) -> Option<(&str, &str)> {
     }
 }
 
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]

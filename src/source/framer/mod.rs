@@ -216,7 +216,7 @@ impl Framer {
 
     /// The end of the input: what is not whole is rejected. Afterwards the framer is at the start
     /// of an input.
-    pub(crate) fn finish(&mut self, chunk: &mut Chunk, visitor: &mut dyn Visitor) {
+    pub fn finish(&mut self, chunk: &mut Chunk, visitor: &mut dyn Visitor) {
         self.attach(chunk);
         let sides = &mut Sides { chunk, visitor };
         loop {

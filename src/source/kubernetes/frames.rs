@@ -1,4 +1,7 @@
 //! What the framer finds in an answer, judged by the machine and counted.
+//!
+//! Invariant: nothing behind what ends the reading is believed, although it may have come with it:
+//! were it, the cursor would pass what was not understood, and that depended on how the bytes came.
 
 use std::time::Instant;
 
@@ -77,6 +80,10 @@ impl<'a> Frames<'a> {
         self.seen
     }
 
+    fn is_over(&self) -> bool {
+        self.seen.over.is_some()
+    }
+
     fn bare(&mut self) {
         let why = "the answer holds something that is neither a watch's frame nor a list's item";
         self.seen.over.get_or_insert(Input::Nonsense(why));
@@ -85,6 +92,9 @@ impl<'a> Frames<'a> {
 
 impl Visitor for Frames<'_> {
     fn event(&mut self, frame: FrameType, bytes: &[u8], head: &Head) -> bool {
+        if self.is_over() {
+            return false;
+        }
         let version = decode(bytes, head.resource_version);
         let count = match frame {
             FrameType::Item => {
@@ -106,6 +116,9 @@ impl Visitor for Frames<'_> {
     }
 
     fn other(&mut self, other: Other<'_>) {
+        if self.is_over() {
+            return;
+        }
         match other {
             Other::Deleted { resource_version } => {
                 self.counts.deleted.inc();
@@ -137,6 +150,9 @@ impl Visitor for Frames<'_> {
     }
 
     fn reject(&mut self, rejected: &Rejected<'_>) -> Option<String> {
+        if self.is_over() {
+            return None;
+        }
         let location = self.machine.location(&self.scope.to_string());
         let version = rejected.resource_version().unwrap_or_default();
         match rejected.frame {

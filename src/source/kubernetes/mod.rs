@@ -76,7 +76,10 @@ pub async fn run(
     Ok(())
 }
 
-#[cfg(test)]
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
+#[cfg(any(test, feature = "fuzz"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "a simulator uses more of it"))]
 pub(crate) mod simulated;
 #[cfg(test)]
 mod tests;

@@ -330,18 +330,69 @@ fn behind_the_largest_numbers_that_there_can_be_nothing_overflows() {
     assert_eq!((numbers(&records).len(), errors.len()), (40, 1));
 }
 
-#[test]
-fn a_progress_that_counts_further_than_any_log_is_not_believed() {
-    let (disk, log, _) = with_records(0..3);
-    drop(log);
-    disk.kill();
+/// Writes other points into the progress: everything before `settled` is settled, and before
+/// `durable` was durable.
+fn forge_progress(disk: &SimulatedDisk, settled: [u64; 2], durable: [u64; 2]) {
     disk.damage(progress::NAME, |bytes| {
         for slot in bytes.chunks_exact_mut(progress::SLOT_BYTES as usize) {
-            slot[24..56].fill(0xff);
+            for (field, number) in
+                slot[24..56].chunks_exact_mut(8).zip(settled.iter().chain(&durable))
+            {
+                field.copy_from_slice(&number.to_le_bytes());
+            }
             let crc = crc32fast::hash(&slot[..56]);
             slot[56..60].copy_from_slice(&crc.to_le_bytes());
         }
     });
-    let (records, errors) = read_all(&mut open(&disk, LIMITS).log);
-    assert_eq!((numbers(&records), told(&errors)), (vec![0, 1, 2], (0, 0)));
+}
+
+#[test]
+fn a_progress_that_no_log_of_these_files_comes_to_is_not_believed() {
+    // Further than any; as many records with fewer documents; documents without a record.
+    for durable in [[u64::MAX; 2], [20, 1], [0, 7]] {
+        let (disk, log, _) = with_records(0..30);
+        drop(log);
+        disk.kill();
+        assert!(segments(&disk).len() > 2, "a file begins before record 20");
+        forge_progress(&disk, [0, 0], durable);
+        let mut opened = open(&disk, LIMITS);
+        assert_eq!(opened.recovered, 90);
+        let (records, errors) = read_all(&mut opened.log);
+        assert_eq!((numbers(&records), told(&errors)), ((0..30).collect(), (0, 0)));
+    }
+}
+
+#[test]
+fn files_that_no_log_has_both_of_are_an_error_that_names_them() {
+    // As many records before it with other documents; more records, and fewer documents.
+    for name in ["00000009.0.7.segment", "00000009.999.2.segment"] {
+        let (disk, log, _) = with_records(0..30);
+        drop(log);
+        disk.kill();
+        disk.put(name, b"");
+        let error = Log::open(disk.clone(), LIMITS).unwrap_err().to_string();
+        assert!(error.contains(name), "{error}");
+        assert!(error.contains("cannot be files of one buffer"), "{error}");
+    }
+}
+
+#[test]
+fn a_record_that_counts_documents_as_no_log_does_is_told_and_not_counted_twice() {
+    for documents in [0, 100] {
+        let (disk, log, _) = with_records(0..3);
+        drop(log);
+        disk.kill();
+        disk.damage(&segments(&disk)[0], |bytes| {
+            let at = memchr::memmem::find_iter(bytes, b"w\xffr\xfe").nth(1).unwrap();
+            let head = &mut bytes[at..at + HEAD_BYTES];
+            let mut forged = Head::decode((&*head).try_into().unwrap()).unwrap();
+            forged.start.documents = documents;
+            head.copy_from_slice(&forged.encode());
+        });
+        let mut opened = open(&disk, LIMITS);
+        let (records, errors) = read_all(&mut opened.log);
+        let read = 3 * records.len() as u64;
+        assert_eq!(numbers(&records), [0, 2]);
+        assert_eq!((told(&errors), read + 3), ((1, 3), opened.recovered));
+    }
 }

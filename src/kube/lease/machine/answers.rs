@@ -115,6 +115,13 @@ impl Machine {
                 Failure::protocol("the answer is not a Lease with a resourceVersion"),
             );
         };
+        let holder = if aim == Aim::Release { "" } else { self.identity.as_str() };
+        if record.holder() != holder {
+            // Whose it is must be seen before anything follows from it.
+            let why = "the answer to a write has another holder than was written: is there a \
+                       webhook that changes Leases, or a proxy before the API server?";
+            return self.failed(moment, Failure::protocol(why));
+        }
         self.notes.push(Note::Written);
         self.failures = 0;
         self.observe(moment.now, record);

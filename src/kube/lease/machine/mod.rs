@@ -135,7 +135,7 @@ impl Machine {
     }
 
     /// What it is doing.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzz"))]
     pub(crate) fn state(&self) -> &State {
         &self.state
     }

@@ -27,13 +27,15 @@ enum Answer {
     DoneInSilence,
     /// This status, with this message.
     Status(u16, &'static str),
+    /// The write is done, and the answer says that this one holds the Lease.
+    OfAnother(&'static str),
     /// Not JSON.
     Raw(&'static str),
     /// Nothing, for ever.
     Hangs,
 }
 
-use Answer::{DoneInSilence, Hangs, Raw, Slow, Status, True};
+use Answer::{DoneInSilence, Hangs, OfAnother, Raw, Slow, Status, True};
 
 const FORBIDDEN: &str = r#"leases.coordination.k8s.io "events" is forbidden: User "me" cannot get resource "leases" in API group "coordination.k8s.io" in the namespace "team""#;
 
@@ -66,6 +68,11 @@ impl Server {
             DoneInSilence => {
                 self.truly(&head, &body);
                 std::future::pending().await
+            }
+            OfAnother(holder) => {
+                let (status, mut body) = self.truly(&head, &body);
+                body["spec"]["holderIdentity"] = json!(holder);
+                respond(status, body.to_string())
             }
             Status(code, message) => respond(code, status(code, message).to_string()),
             Raw(text) => respond(200, text.to_owned()),
@@ -295,6 +302,15 @@ async fn an_emptied_lease_and_one_of_the_same_identity_are_taken_at_once() {
         assert!(run.leads().await < Duration::from_secs(1));
         assert_eq!(run.lease.leadership().borrow().clone(), leading(1, Some("41")));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_whose_answer_has_another_holder_makes_nobody_lead() {
+    let script = (0..40).map(|n| if n % 2 == 0 { True } else { OfAnother("other") });
+    let run = start(None, script.collect());
+    assert!(!is_leading(&run.after(5).await), "{}", run.server.asked());
+    assert!(run.readiness().contains("another holder than was written"), "{}", run.readiness());
+    assert!(is_leading(&run.after(60).await), "{}", run.server.asked());
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::scenarios::{Run, start, texts};
 use super::server::Answer::{self, *};
 use super::server::Part::*;
-use super::server::list;
+use super::server::{event, frame, list};
 
 const PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head></html>\n";
 
@@ -89,4 +89,23 @@ async fn a_list_without_items_is_empty() {
     assert_eq!(texts(&run.work.recv().await.unwrap()), ["b@101"]);
     assert!(run.health.readiness().ok, "{:?}", run.health.readiness().lines);
     assert_eq!(asked(&run), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_together_with_something_that_is_no_frame_is_not_believed() {
+    // Half of the line of b@101 is missing.
+    let line = frame("ADDED", &event("b", "101"));
+    let torn = format!("{}{}", &line[40..], frame("ADDED", &event("c", "102")));
+    let script = vec![
+        Page("100", "", &[("a", "90")]),
+        Watch(vec![Line(torn), StaysOpen]),
+        Page("102", "", &[]),
+        Watch(vec![Added("b", "101"), Added("c", "102"), StaysOpen]),
+    ];
+    let mut run = start(script, 4);
+    for expected in ["a@90", "b@101", "c@102"] {
+        assert_eq!(texts(&run.work.recv().await.unwrap()), [expected]);
+    }
+    let last = run.server.asked.lock().unwrap().last().unwrap().clone();
+    assert!(last.contains("resourceVersion=100"), "{last}");
 }
