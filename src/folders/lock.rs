@@ -46,10 +46,9 @@ impl Folder {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = openat(&*self.fd, ".", flags, Mode::empty());
         let folder = folder.map_err(|error| LockError::Io(error.into()))?;
-        match take(&folder) {
-            Err(Errno::WOULDBLOCK) => return Err(LockError::Held(self.holder(&mut file))),
-            // Network file systems lock no folders.
-            Ok(()) | Err(_) => {}
+        // Any other error is one of a network file system that locks no folders.
+        if take(&folder) == Err(Errno::WOULDBLOCK) {
+            return Err(LockError::Held(self.holder(&mut file)));
         }
         // The lock holds without it, and a full disk must not keep anyone from draining it.
         match file.write_all_at(format!("{:>10}\n", std::process::id()).as_bytes(), 0) {

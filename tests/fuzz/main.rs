@@ -1,7 +1,8 @@
 //! Coverage-guided fuzzing of everything that reads what others wrote: servers, files, people.
 //!
 //! libFuzzer makes inputs and watches which of weir's code they reach, and [`targets`] say what
-//! must hold for each of them. `tests/fuzz/run.sh` builds this and runs it: tests/README.md#fuzzing.
+//! must hold for each of them. `tests/fuzz/run.sh` builds this and runs it:
+//! tests/README.md#fuzzing.
 //!
 //! Constraint: a target is a function of its input alone (what it draws at random is seeded by
 //! that), so that an input that failed once fails again.

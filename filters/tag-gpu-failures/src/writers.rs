@@ -29,7 +29,8 @@ pub(crate) fn judge(message: &str, at: usize) -> Option<Judged> {
         return None;
     }
     let after = end + words::clause_after(&message[end..]).len();
-    // `device marked unhealthy: GPU-…`; but a probe that failed is not what failed: `: GPU 0 is up`.
+    // `device marked unhealthy: GPU-…`; but a probe that failed is not what failed: `: GPU 0 is
+    // up`.
     let sentence = &message[begin - words::sentence_before(message, begin).len()..after];
     let clause = &message[begin - words::clause_before(message, begin).len()..after];
     let fails =
