@@ -3,8 +3,8 @@
 # had.
 # WHAT: rust-wasm (compile modules), kubernetes, opensearch (servers of the tests), toxiproxy
 # (connections that fail, for tests/chaos), libfuzzer (for tests/fuzz), node (a kubelet's needs;
-# only record-demo.sh uses it), cargo-deny, all (what `make test` and .ci/run need). As root on Debian or
-# Ubuntu it installs packages with apt; it never changes anything else outside
+# only record-demo.sh uses it), cargo-deny, all (what `make test` and .ci/run need). As root on
+# Debian or Ubuntu it installs packages with apt; it never changes anything else outside
 # ${XDG_CACHE_HOME:-~/.cache}/weir.
 # Callers may run at the same time.
 set -euo pipefail
