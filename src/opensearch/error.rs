@@ -113,7 +113,9 @@ pub(crate) fn status_error(status: StatusCode, body: &[u8], host: &str) -> Reque
         }
         400 => RequestError::Rejected(Refusal::Request, text),
         413 => RequestError::Rejected(Refusal::TooLarge, text),
-        401 => RequestError::Refused(format!("{text}: check sink.username and sink.password")),
+        401 => RequestError::Refused(format!(
+            "{text}: check sink.username and sink.password, or sink.authorization"
+        )),
         403 if response::is_of_amazon(host, body) => RequestError::Refused(format!(
             "{text}: it is Amazon's front that refuses, before OpenSearch: the domain's or \
              collection's access policy must allow es:ESHttp* (or aoss:*) to this client. weir \

@@ -335,7 +335,8 @@ async fn a_password_that_was_changed_is_read_again() {
     };
     let (snapshot, line) = tokio::join!(run.send(20), rotate);
     assert_eq!((delivered(&snapshot), server.stored().len()), (20, 20));
-    let expected = "answers 401: Unauthorized: check sink.username and sink.password; \
+    let expected = "answers 401: Unauthorized: check sink.username and sink.password, or \
+                    sink.authorization; \
                     events are held, and it is tried again";
     assert!(line.ends_with(expected), "{line}");
 }
