@@ -37,7 +37,7 @@ pub(super) fn check(folder: &Path) -> Result<(), FolderError> {
                 // Its own way; from where it leads to, this one goes on.
                 let to = fs::read_link(&way).map_err(at(folder))?;
                 left.push(holder.join(to));
-            } else if goes_back {
+            } else if goes_back && part != Component::RootDir {
                 check_holder(&holder, folder)?;
             }
             holder.clone_from(&way);
