@@ -25,8 +25,13 @@ pub(crate) const HOST: &str = "http://fuzz:9200";
 
 /// An answer of this status, or of 200 where there is no such status.
 pub(crate) fn response(status: u16, body: &[u8]) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-    Response { status, body: body.to_vec(), was_compressed: false }
+    Response {
+        status: StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
+        body: body.to_vec(),
+        host: HOST.to_owned(),
+        was_compressed: false,
+        refused: Vec::new(),
+    }
 }
 
 /// What is said of a request that came to nothing.
