@@ -6,10 +6,12 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
 
 use crate::form;
@@ -51,6 +53,26 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 }
 
 const NO_FILE: &str = "it is a pipe or a device, and it must be a file that can be read again";
+
+/// Takes a file or a folder for this process, if no other has it.
+///
+/// # Errors
+///
+/// `WOULDBLOCK`: another one has it. Any other: it cannot be locked.
+pub(crate) fn lock(file: impl AsFd) -> rustix::io::Result<()> {
+    // What this process had open is open in a child that it starts, until the child's program runs:
+    // a lock that was given up a moment ago may still be held there.
+    for _ in 0..LOCK_TRIES {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => std::thread::park_timeout(LOCK_PAUSE),
+            taken => return taken,
+        }
+    }
+    flock(&file, FlockOperation::NonBlockingLockExclusive)
+}
+
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Files that something was made of, as they were then.
 #[derive(Clone, Debug, Default)]

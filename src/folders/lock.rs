@@ -5,13 +5,14 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
+use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use super::Folder;
+use crate::files;
 use crate::text::shell_word;
 
 const NAME: &str = "lock";
@@ -47,7 +48,7 @@ impl Folder {
         let folder = openat(&*self.fd, ".", flags, Mode::empty());
         let folder = folder.map_err(|error| LockError::Io(error.into()))?;
         // Any other error is one of a network file system that locks no folders.
-        if take(&folder) == Err(Errno::WOULDBLOCK) {
+        if files::lock(&folder) == Err(Errno::WOULDBLOCK) {
             return Err(LockError::Held(self.holder(&mut file)));
         }
         // The lock holds without it, and a full disk must not keep anyone from draining it.
@@ -61,7 +62,7 @@ impl Folder {
     pub(super) fn lock_file(&self) -> Result<File, LockError> {
         for _ in 0..TRIES {
             let mut file = self.make_file(NAME).map_err(LockError::Io)?;
-            match take(&file) {
+            match files::lock(&file) {
                 Ok(()) if self.is_still(NAME, &file) => return Ok(file),
                 // It was removed after it was opened: others open another one.
                 Ok(()) => {}
@@ -91,8 +92,4 @@ impl Folder {
             }
         }
     }
-}
-
-fn take(file: impl AsFd) -> rustix::io::Result<()> {
-    flock(file, FlockOperation::NonBlockingLockExclusive)
 }

@@ -80,7 +80,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("source", shared_and(&["kube", "answers", "form"])),
         ("stages", shared_and(&["files"])),
         ("buffer", shared_and(&[])),
-        ("sink", shared_and(&["opensearch"])),
+        ("sink", shared_and(&["opensearch", "files"])),
         // Clients that more than one part needs.
         (
             "kube",
@@ -126,7 +126,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("reload", only(&[])),
         ("panics", only(&["text"])),
         ("lines", only(&[])),
-        ("folders", only(&["text"])),
+        ("folders", only(&["text", "files"])),
         ("text", only(&[])),
         ("words", only(&[])),
         ("answers", only(&["text"])),

@@ -21,12 +21,11 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock};
-
 use super::error::SinkError;
 use super::lag::{Lag, now_micros};
 use super::{PART, PROGRESS_INTERVAL};
 use crate::blocking::blocking;
+use crate::files;
 use crate::handoff::{BatchLimits, Inbox, Item};
 use crate::health::Condition;
 use crate::ledger::{Delivered, Tally};
@@ -197,7 +196,7 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
 /// one by now.
 fn take_over(path: &Path, file: &File) -> Result<bool, SinkError> {
     let failed = |error| SinkError::File { path: path.to_owned(), error };
-    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+    match files::lock(file) {
         Ok(()) => {}
         Err(rustix::io::Errno::WOULDBLOCK) => return Err(SinkError::Locked(path.to_owned())),
         Err(error) => return Err(failed(error.into())),
