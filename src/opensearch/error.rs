@@ -6,6 +6,7 @@ use prometheus::IntCounterVec;
 use super::client::{Response, TransportError};
 use super::outcome::Refusal;
 use super::response::{self, BulkAnswers, WholeError};
+use crate::answers;
 
 /// Why a request as a whole came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +88,21 @@ pub(crate) fn read_bulk(
         });
     }
     Err(status_error(answer.status, &answer.body, host))
+}
+
+/// What it means that an answer is not the JSON that was asked for.
+pub(crate) fn unusable(host: &str, body: &[u8], error: &serde_json::Error) -> RequestError {
+    let what = what_it_is(body, error);
+    RequestError::Outage(format!("{host} gave a response that cannot be used: {what}"))
+}
+
+/// What an answer is that could not be read.
+pub(crate) fn what_it_is(body: &[u8], error: &serde_json::Error) -> String {
+    let what = match body.trim_ascii_start().first() {
+        Some(b'{') => format!("not what was asked for ({error})"),
+        _ => answers::not_json(body),
+    };
+    format!("it is {what}; is there a proxy before OpenSearch?")
 }
 
 /// What it means that there was no answer.

@@ -23,7 +23,9 @@ pub(crate) use self::client::{
     ANSWER_BYTES_MAX, Client, GZIP_BYTES_MIN, Request, Response, TransportError,
 };
 pub(crate) use self::error::Unavailable;
-pub(crate) use self::error::{RequestError, count, read_bulk, status_error, transport_error};
+pub(crate) use self::error::{
+    RequestError, count, read_bulk, status_error, transport_error, unusable, what_it_is,
+};
 pub(crate) use self::outcome::{Class, Pressure, Refusal, classify};
 pub(crate) use self::response::{
     Answer, BulkAnswers, ItemError, WholeError, bulk_filter_path, classify_whole, is_of_amazon,

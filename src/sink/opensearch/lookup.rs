@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::opensearch::{
     Request, RequestError, Response, TransportError, WholeError, classify_whole, is_of_amazon,
-    status_error, transport_error, whole_error,
+    status_error, transport_error, unusable, whole_error,
 };
 
 /// Ids in a search. Each may be in several indices, and a search answers 10,000 documents at most.
@@ -156,9 +156,7 @@ fn forbidden(why: &str) -> String {
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8], host: &str) -> Result<T, RequestError> {
-    serde_json::from_slice(body).map_err(|error| {
-        RequestError::Outage(format!("{host} gave a response that cannot be used: {error}"))
-    })
+    serde_json::from_slice(body).map_err(|error| unusable(host, body, &error))
 }
 
 fn complete(failed: u64, host: &str) -> Result<(), RequestError> {
@@ -194,6 +192,16 @@ mod tests {
             found(answer(200, none), "h"),
             Ok(Found { ids: BTreeSet::new(), is_cut: false })
         );
+    }
+
+    #[test]
+    fn a_page_instead_of_an_answer_is_called_one() {
+        let Err(RequestError::Outage(why)) =
+            refreshed(answer(200, "<html><title>Sign in</title>"), "h")
+        else {
+            panic!("it is no answer")
+        };
+        insta::assert_snapshot!(why, @"h gave a response that cannot be used: it is an HTML page (`Sign in`); is there a proxy before OpenSearch?");
     }
 
     #[test]

@@ -13,7 +13,7 @@ const ID_BYTES_MAX: usize = 512;
 /// What an action line takes, about.
 const ACTION_BYTES: usize = 192;
 
-/// WriteTarget actions for one target.
+/// The actions of requests to one target.
 #[derive(Clone, Debug)]
 pub(super) struct Actions {
     pattern: IndexPattern,

@@ -255,9 +255,7 @@ impl<F: FnMut(u64)> Reader<F> {
         if let Text::Through(decoder) = &mut self.text {
             let form = decoder.form();
             // What it still holds comes out. It is not asked for anything else.
-            let is_all = self.decode(|decoder, out, room| {
-                Ok(decoder.close(out, room).unwrap_or(Step::NeedsMore))
-            })?;
+            let is_all = self.decode(Decoder::close)?;
             self.text = Text::Plain;
             self.finish_framing(is_all)?;
             let Damage { offset, what } = damage;
@@ -397,7 +395,7 @@ impl<F: FnMut(u64)> Reader<F> {
 
     /// Hands on everything that was read, but for an object that is not whole.
     fn drain(&mut self) -> Result<(), FileError> {
-        self.decode(|decoder, out, room| Ok(decoder.close(out, room).unwrap_or(Step::NeedsMore)))?;
+        self.decode(Decoder::close)?;
         // What was carried over may hold whole events, and more than one chunk of them.
         self.roomy_chunk()?;
         if let Some(chunk) = &mut self.chunk {

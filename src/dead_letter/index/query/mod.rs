@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::entry::{Entry, Owner};
 use super::interface::{Found, Query, Stub, Usage, Writing};
 use crate::dead_letter::kept::{LetterId, Version};
-use crate::opensearch::{Answer, Class, Unavailable, classify};
+use crate::opensearch::{Answer, Class, Unavailable, classify, what_it_is};
 
 /// Letters of one page: their ids alone.
 const PAGE_MAX: usize = 500;
@@ -59,7 +59,8 @@ pub(super) fn parse_usage(body: &[u8]) -> Result<Usage, String> {
     struct Number {
         value: Option<f64>,
     }
-    let Answer { aggregations } = serde_json::from_slice(body).map_err(unusable)?;
+    let Answer { aggregations } =
+        serde_json::from_slice(body).map_err(|error| unreadable(body, &error))?;
     let bytes = aggregations.bytes.value.unwrap_or_default() as u64;
     Ok(Usage { bytes, newest: aggregations.newest.value.map(|time| time as i64) })
 }
@@ -108,7 +109,8 @@ pub(super) fn parse_page(body: &[u8]) -> Result<Vec<Stub>, String> {
         #[serde(default)]
         bytes: Vec<u64>,
     }
-    let Search::<Hit> { hits } = serde_json::from_slice(body).map_err(unusable)?;
+    let Search::<Hit> { hits } =
+        serde_json::from_slice(body).map_err(|error| unreadable(body, &error))?;
     let stub = |hit: Hit| {
         let (time, id) = hit.sort;
         let id = id.parse().map_err(|_| unusable(format!("`{id}` is not the id of a letter")))?;
@@ -135,7 +137,8 @@ pub(super) fn parse_found(body: &[u8]) -> Result<Vec<Found>, String> {
         #[serde(borrow)]
         _source: &'a RawValue,
     }
-    let Search::<Hit<'_>> { hits } = serde_json::from_slice(body).map_err(unusable)?;
+    let Search::<Hit<'_>> { hits } =
+        serde_json::from_slice(body).map_err(|error| unreadable(body, &error))?;
     let found = |hit: Hit<'_>| {
         let id = hit
             ._id
@@ -149,6 +152,10 @@ pub(super) fn parse_found(body: &[u8]) -> Result<Vec<Found>, String> {
 
 fn unusable(why: impl std::fmt::Display) -> String {
     format!("the answer cannot be used: {why}")
+}
+
+fn unreadable(body: &[u8], error: &serde_json::Error) -> String {
+    unusable(what_it_is(body, error))
 }
 
 /// Whether this is the mapping of the index itself, and one that letters can be looked for with.

@@ -137,7 +137,8 @@ impl Decoder {
 
     /// The input has ended: steps until nothing more comes, or it turns out that more should have.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>, room: usize) -> Result<Step, Damage> {
-        if self.close(out, room)? == Step::Done || self.put_rest(out, room) {
+        self.give_up();
+        if self.put(out, room)? || self.put_rest(out, room) {
             return Ok(Step::Done);
         }
         match self.packing {
@@ -150,15 +151,20 @@ impl Decoder {
         }
     }
 
-    /// What was unpacked comes out, although more of it should follow: steps until nothing more
-    /// comes.
+    /// What was unpacked comes out, although more of it should follow, or could not be read: steps
+    /// until nothing more comes.
     pub(super) fn close(&mut self, out: &mut Vec<u8>, room: usize) -> Result<Step, Damage> {
+        self.give_up();
+        Ok(if self.put(out, room).unwrap_or(false) { Step::Done } else { Step::NeedsMore })
+    }
+
+    /// Takes what a frame that is not whole keeps back.
+    fn give_up(&mut self) {
         if let Packing::Zstd(zstd) = &mut self.packing
             && self.unpacked.is_empty()
         {
             zstd.give_up(&mut self.unpacked);
         }
-        Ok(if self.put(out, room)? { Step::Done } else { Step::NeedsMore })
     }
 
     /// Half a character at the end of the input, or a text so short that it could have become

@@ -108,12 +108,12 @@ proptest! {
     #[test]
     fn what_comes_out_does_not_depend_on_how_the_input_was_cut(
         text in "[{\" a-cé€𝄞]{0,200}",
-        repeat in prop_oneof![4 => Just(1_usize), 1 => Just(3_000)],
+        repeat in prop_oneof![4 => Just(1_usize), 1 => Just(400)],
         piece in 1..40_usize,
         room in 1..40_usize,
     ) {
         let text = format!("{{{}", text.repeat(repeat));
-        let scale = if repeat > 1 { 2_000 } else { 1 };
+        let scale = if repeat > 1 { 300 } else { 1 };
         for (input, expected) in forms(&text) {
             let (found, damage) = decode(&input, piece * scale, room * scale);
             prop_assert_eq!(damage, None);
@@ -200,18 +200,31 @@ fn a_few_bytes_that_unpack_to_a_lot_take_no_memory() {
 fn what_cannot_be_unpacked_is_told() {
     let said = |input: &[u8]| {
         let (_, damage) = decode(input, 1 << 16, 1 << 16);
-        damage.map(|damage| format!("{}: {}", damage.offset, damage.what)).unwrap_or_default()
+        damage.map(|damage| damage.what).unwrap_or_default()
     };
     let mut other_sum = gzip(b"{}");
     let trailer = other_sum.len() - 8;
     other_sum[trailer] ^= 1;
-    insta::assert_snapshot!(said(&other_sum), @"");
-    insta::assert_snapshot!(said(&[gzip(b"{}"), b"{}".to_vec()].concat()), @"");
-    insta::assert_snapshot!(said(&gzip(&gzip(b"{}"))), @"");
-    insta::assert_snapshot!(said(b"\x1f\x8b\x07\0\0\0\0\0\0\0"), @"");
-    insta::assert_snapshot!(said(b"\x1f\x8b\x08\0\0\0\0\0\0\0\xff\xff"), @"");
-    // A window of 2 GiB, and a dictionary.
-    insta::assert_snapshot!(said(b"\x28\xb5\x2f\xfd\0\xa8\x01\0\0\0\0\0\0\0\0\0\0\0\0"), @"");
-    insta::assert_snapshot!(said(b"\x28\xb5\x2f\xfd\x01\x58\x07\x01\0\0\0\0\0\0\0\0\0\0\0"), @"");
-    insta::assert_snapshot!(said(b"\x28\xb5\x2f\xfd\0\x58\x07\0\0\0\0\0\0\0\0\0\0\0"), @"");
+    let joined = [gzip(b"{}"), b"{}".to_vec()].concat();
+    let twice = gzip(&gzip(b"{}"));
+    // A window of 2 GiB, a dictionary, and a block of no known kind.
+    let window = b"\x28\xb5\x2f\xfd\0\xa8\x01\0\0\0\0\0\0\0\0\0\0\0\0";
+    let dictionary = b"\x28\xb5\x2f\xfd\x01\x58\x07\x01\0\0\0\0\0\0\0\0\0\0\0";
+    let block = b"\x28\xb5\x2f\xfd\0\x58\x07\0\0\0\0\0\0\0\0\0\0\0";
+    for (input, what) in [
+        (&other_sum[..], "the checksum of what gzip packed before is another one"),
+        (&joined, "what follows the packed text is neither gzip nor zstd"),
+        (&twice, "what was packed is packed once more: unpack it once"),
+        (b"\x1f\x8b\x07\0\0\0\0\0\0\0", "a header of gzip is damaged there"),
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\0\xff\xff", "what gzip packed there is damaged"),
+        (
+            window,
+            "a frame of zstd asks for a window of more than 8 MiB: pack it without `--long` and \
+             `--ultra`",
+        ),
+        (dictionary, "a frame of zstd needs a dictionary: pack it without"),
+        (block, "a block of zstd is damaged there"),
+    ] {
+        assert_eq!(said(input), what, "{input:x?}");
+    }
 }
