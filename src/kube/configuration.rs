@@ -280,6 +280,7 @@ users:
 
     #[test]
     fn what_it_was_read_from_is_known_and_kube_has_nothing_left_to_read() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         for name in FILES {
             let folder = folder("");
             let loaded = load_in(&folder).unwrap();
@@ -287,6 +288,7 @@ users:
             std::fs::remove_file(folder.path().join(name)).unwrap();
             assert!(loaded.files.have_changed(), "{name}");
             crate::tls::install_crypto_provider();
+            let _entered = runtime.enter();
             crate::kube::connect::connect(loaded.config, None).map(|_| ()).unwrap();
         }
     }

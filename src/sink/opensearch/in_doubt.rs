@@ -90,44 +90,45 @@ mod tests {
 
     #[test]
     fn only_what_was_written_well_after_the_takeover_was_sent_by_nobody() {
-        let (in_doubt, apart) = (in_doubt(1_000_000 * SECOND), CLOCKS_APART.as_micros() as Micros);
-        let at = |time: Micros| in_doubt.is_about(&entry(Some(time)), 1_001_000 * SECOND);
-        assert!(at(0) && at(1_000_000 * SECOND) && at(1_000_000 * SECOND + apart));
-        assert!(!at(1_000_000 * SECOND + apart + SECOND) && !at(1_001_000 * SECOND));
-        assert!(at(1_001_001 * SECOND + apart), "it was written in the future");
+        let (in_doubt, apart) =
+            (in_doubt(1_801_000_000 * SECOND), CLOCKS_APART.as_micros() as Micros);
+        let at = |time: Micros| in_doubt.is_about(&entry(Some(time)), 1_801_001_000 * SECOND);
+        assert!(at(0) && at(1_801_000_000 * SECOND) && at(1_801_000_000 * SECOND + apart));
+        assert!(!at(1_801_000_000 * SECOND + apart + SECOND) && !at(1_801_001_000 * SECOND));
+        assert!(at(1_801_001_001 * SECOND + apart), "it was written in the future");
         assert!(
-            in_doubt.is_about(&entry(None), 1_001_000 * SECOND),
+            in_doubt.is_about(&entry(None), 1_801_001_000 * SECOND),
             "nobody knows when it was written"
         );
     }
 
     #[test]
     fn what_an_attempt_left_in_doubt_stays_so_whenever_it_was_written() {
-        let mut entry = entry(Some(1_001_000 * SECOND));
-        assert!(!in_doubt(0).is_about(&entry, 1_001_000 * SECOND));
+        let mut entry = entry(Some(1_801_001_000 * SECOND));
+        assert!(!in_doubt(0).is_about(&entry, 1_801_001_000 * SECOND));
         entry.is_in_doubt = true;
-        assert!(in_doubt(0).is_about(&entry, 1_001_000 * SECOND));
+        assert!(in_doubt(0).is_about(&entry, 1_801_001_000 * SECOND));
     }
 
     #[test]
     fn a_takeover_puts_everything_until_then_in_doubt_again() {
         let in_doubt = in_doubt(0);
-        let entry = entry(Some(1_001_000 * SECOND));
-        in_doubt.takeover.record(1_000_900 * SECOND);
-        assert!(in_doubt.is_about(&entry, 1_001_000 * SECOND));
+        let entry = entry(Some(1_801_001_000 * SECOND));
+        in_doubt.takeover.record(1_801_000_900 * SECOND);
+        assert!(in_doubt.is_about(&entry, 1_801_001_000 * SECOND));
         in_doubt.takeover.record(0);
-        assert_eq!(in_doubt.takeover.time(0), 1_000_900 * SECOND, "it moves on only");
+        assert_eq!(in_doubt.takeover.time(0), 1_801_000_900 * SECOND, "it moves on only");
     }
 
     #[test]
     fn a_restored_cluster_puts_everything_until_then_in_doubt_again() {
         let mut in_doubt = in_doubt(0);
-        let entry = entry(Some(1_001_000 * SECOND));
-        in_doubt.rewound(0, 1_001_010 * SECOND);
-        assert!(!in_doubt.is_about(&entry, 1_001_010 * SECOND));
-        in_doubt.rewound(1, 1_001_010 * SECOND);
-        assert!(in_doubt.is_about(&entry, 1_001_010 * SECOND));
-        in_doubt.rewound(1, 2_001_010 * SECOND);
-        assert_eq!(in_doubt.takeover.time(0), 1_001_010 * SECOND, "once");
+        let entry = entry(Some(1_801_001_000 * SECOND));
+        in_doubt.rewound(0, 1_801_001_010 * SECOND);
+        assert!(!in_doubt.is_about(&entry, 1_801_001_010 * SECOND));
+        in_doubt.rewound(1, 1_801_001_010 * SECOND);
+        assert!(in_doubt.is_about(&entry, 1_801_001_010 * SECOND));
+        in_doubt.rewound(1, 1_802_001_010 * SECOND);
+        assert_eq!(in_doubt.takeover.time(0), 1_801_001_010 * SECOND, "once");
     }
 }

@@ -89,6 +89,8 @@ fn as_list(input: &[u8]) -> Option<(usize, bool)> {
         && has_one("metadata")
         && !has_one("object");
     let metadata = value.get("metadata")?.as_object()?;
+    // Without a version it is refused.
+    metadata.get("resourceVersion")?.as_str().filter(|version| !version.is_empty())?;
     let token = metadata.get("continue").and_then(Value::as_str).unwrap_or_default();
     is_list.then_some((value.get("items")?.as_array()?.len(), !token.is_empty()))
 }

@@ -33,7 +33,7 @@ impl Bench {
             clocks_apart: Duration::ZERO,
         };
         let sender = Sender::new(settings, &ledger, Takeover::at(0));
-        let now = Moment { instant: Instant::now(), micros: 1_000_000_000 };
+        let now = Moment { instant: Instant::now(), micros: 1_800_001_000_000_000 };
         Bench { sender, ledger, now, body: "{\"n\":1}" }
     }
 
@@ -147,7 +147,7 @@ async fn a_document_whose_id_is_on_its_way_waits_and_is_then_looked_up() {
 async fn a_document_whose_twin_was_on_its_way_is_looked_up_although_its_event_is_new() {
     let mut bench = Bench::new(None).prepared(WriteTarget::Moves { look_up: true });
     // Ten seconds old, and nobody has taken over for longer.
-    bench.body = r#"{"metadata":{"creationTimestamp":"1970-01-01T00:16:30Z"}}"#;
+    bench.body = r#"{"metadata":{"creationTimestamp":"2027-01-15T08:16:30Z"}}"#;
     let first = bench.send(&["a"]).unwrap();
     assert_eq!(first.documents(), Some(1), "nobody can have sent it before");
     assert!(bench.send(&["a"]).is_none());

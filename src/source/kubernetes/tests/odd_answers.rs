@@ -104,11 +104,11 @@ async fn what_comes_together_with_something_that_is_no_frame_is_not_believed() {
         Watch(vec![Added("b", "101"), Added("c", "102"), StaysOpen]),
     ];
     let mut run = start(script, 4);
-    let mut events = Vec::new();
-    while events.len() < 3 {
-        events.extend(texts(&run.work.recv().await.unwrap()));
+    let mut found = Vec::new();
+    while found.len() < 3 {
+        found.extend(texts(&run.work.recv().await.unwrap()));
     }
-    assert_eq!(events, ["a@90", "b@101", "c@102"]);
+    assert_eq!(found, ["a@90", "b@101", "c@102"]);
     let last = run.server.asked.lock().unwrap().last().unwrap().clone();
     assert!(last.contains("resourceVersion=100"), "{last}");
 }
