@@ -109,7 +109,7 @@ impl Framer {
             OpenRejection { frame, kind: malformed.kind, detail: malformed.detail, location };
         // Going on at the unit's own first byte would fail again, unless the error is right there.
         self.at = if at > start { start + 1 } else { start };
-        let is_line_start = at == start && location.column == 1;
+        let is_line_start = if at > start { bytes[start] == b'\n' } else { location.column == 1 };
         let recover = Recover::new(Some(rejection), &bytes[start..self.at], is_line_start);
         self.state = State::Recover(Box::new(recover));
         self.expects_bare = false;

@@ -116,6 +116,13 @@ fn a_byte_order_mark_between_objects_is_skipped_and_ends_an_error_like_a_line_th
 }
 
 #[test]
+fn what_stands_on_the_line_behind_a_list_without_its_end_is_found() {
+    let found = frame(format!("{{\"items\":[{}]\n{}\n", event("a"), event("b")));
+    assert_eq!(names(&found), ["\"a\"", "\"b\""]);
+    assert_eq!(found.rejections.len(), 1, "{:?}", found.rejections);
+}
+
+#[test]
 fn events_lists_and_envelopes_are_told_apart_in_one_stream() {
     let found = frame(format!(
         "\u{feff}{}\n\n {{\"kind\":\"List\",\"apiVersion\":\"v1\",\"items\":[{},\n{}],\"metadata\":{{\"resourceVersion\":\"9\"}}}}{}\r\n{}{}",

@@ -82,8 +82,8 @@ fn first_value(input: &[u8]) -> OfSerde {
 /// Whether the input ends in less than the four digits behind `\u`, and not all of it is digits.
 fn is_wrong_escape(input: &[u8]) -> bool {
     let end = &input[input.len().saturating_sub(5)..];
-    memchr::memmem::rfind(end, b"\\u")
-        .is_some_and(|at| !end[at + 2..].iter().all(u8::is_ascii_hexdigit))
+    memchr::memmem::find_iter(end, b"\\u")
+        .any(|at| !end[at + 2..].iter().all(u8::is_ascii_hexdigit))
 }
 
 /// That raw line breaks have become spaces, and nothing else has changed.

@@ -81,7 +81,9 @@ fn as_list(input: &[u8]) -> Option<(usize, bool)> {
     // A value that serde_json does not understand, such as one that is too deep.
     let value: Value = serde_json::from_slice(input).ok()?;
     let has_one = |key: &str| members.iter().filter(|(other, _)| other == key).count() == 1;
-    let is_list = value.get("kind")?.as_str()?.ends_with("List")
+    let version = value.pointer("/metadata/resourceVersion").and_then(Value::as_str);
+    let is_list = version.is_some_and(|version| !version.is_empty())
+        && value.get("kind")?.as_str()?.ends_with("List")
         && value.as_object()?.len() == members.len()
         && has_one("items")
         && has_one("metadata")
