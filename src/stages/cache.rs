@@ -172,7 +172,7 @@ fn keep(folder: &Folder, name: &str, compiled: &[u8]) -> io::Result<()> {
 }
 
 /// Writes a file, whole or not at all.
-fn put(folder: &Folder, name: &str, bytes: &[u8]) -> io::Result<()> {
+fn put(folder: &Folder, name: &str, content: &[u8]) -> io::Result<()> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let temporary = format!(".{}-{number}{TEMPORARY}", std::process::id());
@@ -180,7 +180,7 @@ fn put(folder: &Folder, name: &str, bytes: &[u8]) -> io::Result<()> {
         let mut file = folder.replace(&temporary)?;
         // Whoever opens the folder meanwhile leaves it alone.
         flock(&file, FlockOperation::LockExclusive)?;
-        file.write_all(bytes)?;
+        file.write_all(content)?;
         folder.rename(&temporary, name)
     };
     write().inspect_err(|_| {

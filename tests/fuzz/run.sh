@@ -49,6 +49,8 @@ dictionary() { # target
 # number NAME FILE: what libFuzzer says at its end.
 number() { sed -n "s/^stat::$1: *//p" "$2"; }
 
+# A run of at most so many seconds is a test's.
+short=10
 failed=()
 for target in "${targets[@]}"; do
   folder=$target_dir/fuzz/$target
@@ -56,11 +58,18 @@ for target in "${targets[@]}"; do
   mkdir -p "$folder/corpus" "$folder/findings"
   words=$(dictionary "$target")
   arguments=(-max_total_time="$seconds" -print_final_stats=1 -reload=0)
+  corpus=$folder/corpus
+  if [ "$seconds" -le $short ]; then
+    # The same inputs each time, from what is in the repository alone: what a test says must not
+    # depend on luck. `make fuzz` looks for what is new.
+    corpus=$(mktemp -d)
+    arguments+=(-seed=1)
+  fi
   [ "$seconds" != 0 ] || arguments=(-runs=0 -print_final_stats=1)
   [ -z "$words" ] || arguments+=(-dict="tests/fuzz/dictionaries/$words.dict")
   if WEIR_FUZZ_TARGET=$target "$fuzz" -timeout=$timeout -rss_limit_mb=$memory \
     -artifact_prefix="$folder/findings/" "${arguments[@]}" \
-    "$folder/corpus" "tests/fuzz/corpus/$target" >"$log" 2>&1; then
+    "$corpus" "tests/fuzz/corpus/$target" >"$log" 2>&1; then
     say "fuzz: $target: $(number number_of_executed_units "$log") inputs," \
       "$(number new_units_added "$log") new," \
       "$(grep -o 'cov: [0-9]*' "$log" | tail -n 1)"
@@ -69,6 +78,7 @@ for target in "${targets[@]}"; do
     grep -v '^#\|^INFO\|^Dictionary' "$log" | tail -n 40 >&2
     say "fuzz: $target has failed; all that it said is in $log"
   fi
+  [ "$corpus" = "$folder/corpus" ] || rm -rf "$corpus"
 done
 [ ${#failed[@]} = 0 ] || die "findings of ${failed[*]}: each names its file above;
   tests/fuzz/run.sh replay TARGET FILE runs it again, and shrink makes it smaller"

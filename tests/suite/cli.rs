@@ -182,7 +182,8 @@ mod help {
                   Look into this folder instead
 
               --json
-                  Print the records as they are in their files (or would be, from an index), one a line
+                  Print the records as they are in their files (or would be, from an index), one a line,
+                  with control characters as JSON's escapes
 
           -h, --help
                   Print help (see a summary with '-h')

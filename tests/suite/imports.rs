@@ -92,8 +92,8 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         (
             "opensearch",
             only(&[
-                "answers", "secret", "tls", "backoff", "blocking", "files", "proxy", "words",
-                "reload",
+                "answers", "secret", "text", "tls", "backoff", "blocking", "files", "proxy",
+                "words", "reload",
             ]),
         ),
         ("tls", only(&["files"])),
