@@ -63,7 +63,7 @@ for target in "${targets[@]}"; do
     # The same inputs each time, from what is in the repository alone: what a test says must not
     # depend on luck. `make fuzz` looks for what is new.
     corpus=$(mktemp -d)
-    arguments+=(-seed=1)
+    arguments+=(-seed=1 -runs=5000)
   fi
   [ "$seconds" != 0 ] || arguments=(-runs=0 -print_final_stats=1)
   [ -z "$words" ] || arguments+=(-dict="tests/fuzz/dictionaries/$words.dict")

@@ -122,7 +122,7 @@ impl<D: Disk, C: Contents> Log<D, C> {
         }
         let path = self.disk.path(&self.segments[nth].name);
         let failed = |error| IoError { path: path.clone(), error };
-        let first = self.segments[nth].first;
+        let (first, tip) = (self.segments[nth].first, self.tip.next);
         let Some(cursor) = &mut self.reader.cursor else { unreachable!("it was opened") };
         loop {
             let Some(found) = cursor.walk.peek(first, bound).map_err(failed)? else {
@@ -132,9 +132,10 @@ impl<D: Disk, C: Contents> Log<D, C> {
                     "it ends too early, or the rest cannot be read",
                 ));
             };
-            if found.head.start.seq >= at.seq && !at.leads_to(found.head.start) {
+            let is_on_the_way = at.leads_to(found.head.start) && found.head.end().leads_to(tip);
+            if found.head.start.seq >= at.seq && !is_on_the_way {
                 // It counts documents that the records before it do not have, or lacks some of
-                // theirs: no log has written it.
+                // theirs, or has more than all: no log has written it.
                 cursor.walk.step_over(&found);
                 continue;
             }
