@@ -62,7 +62,9 @@ fn without_ours(mut object: Value) -> Value {
     for path in ["/spec", "/metadata/annotations"] {
         if object.pointer(path).is_none_or(Value::is_null) {
             let (parent, key) = path.rsplit_once('/').unwrap_or_default();
-            object.pointer_mut(parent).map(|parent| parent[key] = json!({}));
+            if let Some(parent) = object.pointer_mut(parent) {
+                parent[key] = json!({});
+            }
         }
     }
     let ours =

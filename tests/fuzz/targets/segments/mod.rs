@@ -100,7 +100,7 @@ fn damaged(program: &mut Bytes<'_>) {
         let body = [&[number][..], program.take(length)].concat();
         log.append(&payload(&[&body]), 1).expect("there is room");
         written.push(body);
-        if program.byte() % 4 == 0 {
+        if program.byte().is_multiple_of(4) {
             log.sync().expect("this disk does not fail");
             durable = written.len();
         }
