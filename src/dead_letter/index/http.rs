@@ -140,7 +140,7 @@ impl HttpIndex {
         count: usize,
         is_settled: IsSettled,
     ) -> Result<(), BulkError> {
-        let request = Request::bulk(&bulk_filter_path(false), body);
+        let request = Request::bulk(&bulk_filter_path(false), body, true);
         let answer = self.ask_until(abort, request)?;
         match answer.status {
             status if status.is_success() => {}

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use self::connection::Connection;
 use self::exchange::exchange;
-use self::routes::{Notice, PLAIN_FOR, Routes, is_refusal};
+use self::routes::{Notice, PLAIN_FOR, Routes, is_about_form, is_refusal};
 pub(crate) use self::transport::TransportError;
 use super::authentication::Authentication;
 use super::settings::{ClientError, Compression, Settings, is_loopback};
@@ -44,6 +44,8 @@ pub(crate) struct Request {
     pub(crate) body: Bytes,
     /// A longer answer is none.
     pub(crate) answer_bytes_max: usize,
+    /// Whether it does no harm that it is carried out twice.
+    pub(crate) is_repeatable: bool,
 }
 
 impl Request {
@@ -55,6 +57,7 @@ impl Request {
             content_type: "application/json",
             body: body.into(),
             answer_bytes_max: ANSWER_BYTES,
+            is_repeatable: true,
         }
     }
 
@@ -63,8 +66,8 @@ impl Request {
         Request { answer_bytes_max: bytes_max, ..self }
     }
 
-    /// A `_bulk`.
-    pub(crate) fn bulk(filter_path: &str, body: Vec<u8>) -> Request {
+    /// A `_bulk`; whether its documents are where they are if it is carried out twice.
+    pub(crate) fn bulk(filter_path: &str, body: Vec<u8>, is_repeatable: bool) -> Request {
         let answer_bytes_max = BULK_ANSWER_BYTES + BULK_ANSWER_SHARE * body.len();
         Request {
             method: Method::POST,
@@ -72,6 +75,7 @@ impl Request {
             content_type: "application/x-ndjson",
             body: body.into(),
             answer_bytes_max: answer_bytes_max.min(ANSWER_BYTES_MAX),
+            is_repeatable,
         }
     }
 }
@@ -182,6 +186,13 @@ impl Client {
                     }
                 };
             if is_refusal(answer.status, &answer.body) {
+                if !request.is_repeatable && !is_about_form(answer.status) {
+                    // Whoever refuses may have passed it on before. What was in it is in doubt, and
+                    // looked up before it goes another way.
+                    self.rotate(&host.url);
+                    answer.refused = refused.iter().map(|other| other.status).collect();
+                    return Ok(answer);
+                }
                 let next = self.routes.lock().refused(&mut trip, route, answer.status);
                 refused.push(answer);
                 match next {

@@ -493,7 +493,7 @@ async fn a_body_that_is_refused_compressed_is_sent_uncompressed() {
         false => plainly(201, "{}"),
     });
     let client = through(proxy, &["a"]);
-    let large = Request::bulk("x", b"{}\n".repeat(1000));
+    let large = Request::bulk("x", b"{}\n".repeat(1000), true);
     for _ in 0..2 {
         let answer = client.send(large.clone()).await.unwrap();
         assert_eq!((answer.status.as_u16(), answer.was_compressed), (201, false));
@@ -510,10 +510,26 @@ async fn a_request_that_one_node_refuses_is_taken_by_another_which_is_asked_from
     });
     let client = through(proxy, &["a", "b"]);
     for statuses in [vec![StatusCode::FORBIDDEN], vec![]] {
-        let answer = client.send(Request::bulk("x", b"{}\n".to_vec())).await.unwrap();
+        let answer = client.send(Request::bulk("x", b"{}\n".to_vec(), true)).await.unwrap();
         assert_eq!((answer.host.as_str(), answer.refused), ("http://b.invalid", statuses));
     }
     assert_eq!((seen.try_iter().count(), client.host()), (3, "http://b.invalid"));
+}
+
+#[tokio::test]
+async fn what_must_not_be_stored_twice_goes_another_way_only_if_nobody_can_have_stored_it() {
+    for (status, asked) in [(400, 2), (415, 2), (403, 1), (404, 1), (302, 1)] {
+        let (proxy, seen) = gateway(move |(url, ..)| match url.starts_with("http://a.") {
+            true => plainly(status, "<html>"),
+            false => plainly(200, "{}"),
+        });
+        let client = through(proxy, &["a", "b"]);
+        let request = Request::bulk("x", b"{}\n".to_vec(), false);
+        let answer = client.send(request).await.unwrap();
+        assert_eq!(answer.status.as_u16(), if asked == 2 { 200 } else { status }, "{status}");
+        assert_eq!(seen.try_iter().count(), asked, "{status}");
+        assert_eq!(client.host(), "http://b.invalid", "the next one goes there");
+    }
 }
 
 #[tokio::test]
@@ -523,7 +539,7 @@ async fn of_a_request_that_all_refuse_the_first_answer_counts() {
         false => plainly(403, "second"),
     });
     let client = through(proxy, &["a", "b"]);
-    let answer = client.send(Request::bulk("x", b"{}\n".repeat(1000))).await.unwrap();
+    let answer = client.send(Request::bulk("x", b"{}\n".repeat(1000), true)).await.unwrap();
     assert_eq!((answer.status.as_u16(), answer.was_compressed), (400, true));
     let others = [StatusCode::BAD_REQUEST, StatusCode::FORBIDDEN, StatusCode::FORBIDDEN];
     assert_eq!(answer.refused, others);
@@ -591,7 +607,7 @@ async fn an_answer_that_is_too_long_is_not_held() {
 
 #[test]
 fn the_bound_of_an_answer_to_a_bulk_grows_with_what_was_sent() {
-    let bound = |bytes: usize| Request::bulk("x", vec![b'x'; bytes]).answer_bytes_max;
+    let bound = |bytes: usize| Request::bulk("x", vec![b'x'; bytes], true).answer_bytes_max;
     // Each of 5,000 small items refused with a reason of a thousand characters.
     assert!(bound(1 << 20) >= 5_000_000 && bound(1 << 20) < 20 << 20);
     // One document that a reason quotes twice, each byte escaped.

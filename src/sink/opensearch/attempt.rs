@@ -143,7 +143,10 @@ impl Attempt {
                 let sent = sent
                     .filter(|(_, known)| **known != Known::Stored)
                     .map(|(entry, _)| &entry.item);
-                Request::bulk(&bulk_filter_path(self.tells_index), self.actions.body(sent))
+                // Where nothing is looked up, ids keep out what is there.
+                let is_repeatable = self.look_up == LookUp::Never;
+                let body = self.actions.body(sent);
+                Request::bulk(&bulk_filter_path(self.tells_index), body, is_repeatable)
             }
         }
     }
@@ -322,7 +325,9 @@ mod tests {
         let mut attempt = goes_on(attempt, &refreshed());
         assert_eq!(asked(&mut attempt), ["u0.1", "u1.1", "u2.1"]);
         let mut attempt = goes_on(attempt, &found(&["u1.1".into()], 1));
-        let body = String::from_utf8(attempt.request().body.into()).unwrap();
+        let request = attempt.request();
+        assert!(!request.is_repeatable, "it would be there twice");
+        let body = String::from_utf8(request.body.into()).unwrap();
         assert!(body.contains("u0.1") && !body.contains("u1.1") && body.contains("u2.1"), "{body}");
         let items = json!({ "items": [
             { "create": { "_index": "e-2", "status": 201 } },
@@ -335,6 +340,11 @@ mod tests {
         let expected =
             Learned { stored: 1, absent: 2, created_in_doubt: 1, index: Some("e-2".into()) };
         assert_eq!(ended.learned, expected);
+    }
+
+    #[test]
+    fn where_the_writes_stay_a_request_may_be_carried_out_twice() {
+        assert!(attempt(1, LookUp::Never).request().is_repeatable);
     }
 
     #[test]

@@ -128,7 +128,8 @@ fn matches(pattern: &str, text: &str) -> bool {
 /// Asks by a document that cannot be stored.
 async fn probe(asker: &Asker<'_>, index: &str) -> Result<Kind, AskError> {
     let body = format!("{{\"create\":{{\"_index\":\"{index}\",\"_id\":\"weir-probe\"}}}}\n{{\n");
-    let answer = asker.send(Request::bulk(&bulk_filter_path(true), body.into_bytes())).await?;
+    let answer =
+        asker.send(Request::bulk(&bulk_filter_path(true), body.into_bytes(), false)).await?;
     if let Ok(answers) = parse_bulk(&answer.body, 1)
         && let [item] = &answers.items[..]
         && let Some(error) = &item.error
