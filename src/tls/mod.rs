@@ -17,7 +17,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, InconsistentKeys, RootCertStore};
 
 pub(crate) use self::fault::{Names, explain, tls_cause};
-use self::trust::{ByName, Trusted};
+use self::trust::{Proxies, Trusted};
 use crate::files::read_small;
 
 /// The authorities that whole systems trust take a quarter of a MiB.
@@ -137,22 +137,20 @@ pub(crate) fn client_config(
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?
         .dangerous();
+    // Only where they are asked: a machine may have none.
     let systems = || -> Result<Arc<dyn ServerCertVerifier>, rustls::Error> {
         Ok(Arc::new(rustls_platform_verifier::Verifier::new(provider.clone())?))
     };
     let verifier: Arc<dyn ServerCertVerifier> = match trusted {
         None => systems()?,
         Some(certificates) => {
-            let trusted = Trusted::new(certificates)
+            let proxies = match proxies.is_empty() {
+                true => None,
+                false => Some(Proxies { names: proxies, systems: systems()? }),
+            };
+            let trusted = Trusted::new(certificates, proxies)
                 .map_err(|error| rustls::Error::General(error.to_string()))?;
-            match proxies.is_empty() {
-                true => Arc::new(trusted),
-                false => Arc::new(ByName {
-                    names: proxies,
-                    those: systems()?,
-                    others: Arc::new(trusted),
-                }),
-            }
+            Arc::new(trusted)
         }
     };
     let builder = builder.with_custom_certificate_verifier(verifier);

@@ -15,10 +15,20 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 /// certificate of an authority (`CA:TRUE`) that a server uses as its own. Path building refuses it
 /// (RFC 5280, 4.2.1.9, knows no such use), but the file names exactly this certificate, and whoever
 /// has its key could sign any other.
+///
+/// And a proxy on the way, which is known by the authorities of this machine, or like the servers.
 #[derive(Debug)]
 pub(super) struct Trusted {
     signers: Arc<WebPkiServerVerifier>,
     certificates: Vec<CertificateDer<'static>>,
+    proxies: Option<Proxies>,
+}
+
+/// The names of proxies, and who believes them.
+#[derive(Debug)]
+pub(super) struct Proxies {
+    pub(super) names: Vec<ServerName<'static>>,
+    pub(super) systems: Arc<dyn ServerCertVerifier>,
 }
 
 impl Trusted {
@@ -27,64 +37,14 @@ impl Trusted {
     /// When none of them can be trusted.
     pub(super) fn new(
         certificates: Vec<CertificateDer<'static>>,
+        proxies: Option<Proxies>,
     ) -> Result<Trusted, VerifierBuilderError> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(certificates.iter().cloned());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let signers =
             WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build()?;
-        Ok(Trusted { signers, certificates })
-    }
-}
-
-/// Believes some servers as one verifier does, and all others as another: a proxy is known by the
-/// authorities of this machine, and what is behind it by those that the configuration names.
-#[derive(Debug)]
-pub(super) struct ByName {
-    pub(super) names: Vec<ServerName<'static>>,
-    pub(super) those: Arc<dyn ServerCertVerifier>,
-    pub(super) others: Arc<dyn ServerCertVerifier>,
-}
-
-impl ServerCertVerifier for ByName {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let ask = |verifier: &Arc<dyn ServerCertVerifier>| {
-            verifier.verify_server_cert(certificate, intermediates, name, ocsp, now)
-        };
-        if self.names.contains(&name.to_owned()) {
-            // It may be of the same authority as what is behind it.
-            return ask(&self.those).or_else(|error| ask(&self.others).map_err(|_| error));
-        }
-        ask(&self.others)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.others.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.others.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.others.supported_verify_schemes()
+        Ok(Trusted { signers, certificates, proxies })
     }
 }
 
@@ -104,8 +64,16 @@ impl ServerCertVerifier for Trusted {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verified = self.signers.verify_server_cert(certificate, intermediates, name, ocsp, now);
-        match verified {
+        let ask = |verifier: &dyn ServerCertVerifier| {
+            verifier.verify_server_cert(certificate, intermediates, name, ocsp, now)
+        };
+        if let Some(Proxies { names, systems }) = &self.proxies
+            && names.contains(&name.to_owned())
+            && let Ok(verified) = ask(&**systems)
+        {
+            return Ok(verified);
+        }
+        match ask(&*self.signers) {
             Err(Error::InvalidCertificate(error))
                 if is_of_an_authority(&error) && self.certificates.contains(certificate) =>
             {
