@@ -8,7 +8,7 @@ env=tests/env
 $env/setup.sh rust-wasm kubernetes opensearch toxiproxy
 $env/filters.sh dev
 cargo test --locked --no-run # now: servers need not wait for it
-# Little, always the same, before the servers take the processor. `make fuzz` is the long form.
+# Little, from one seed, before the servers take the processor. `make fuzz` is the long form.
 tests/fuzz/run.sh 6
 
 # Of this script's: also nodes that tests start themselves stop when it ends.

@@ -60,8 +60,9 @@ for target in "${targets[@]}"; do
   arguments=(-max_total_time="$seconds" -print_final_stats=1 -reload=0)
   corpus=$folder/corpus
   if [ "$seconds" -le $short ]; then
-    # The same inputs each time, from what is in the repository alone: what a test says must not
-    # depend on luck. `make fuzz` looks for what is new.
+    # From one seed and what is in the repository alone, so that most of what a test says does not
+    # depend on luck. libFuzzer's choices also depend on what it sees of the process, so the inputs
+    # of some targets differ from run to run. `make fuzz` looks for what is new.
     corpus=$(mktemp -d)
     arguments+=(-seed=1 -runs=5000)
   fi

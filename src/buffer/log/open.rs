@@ -67,11 +67,11 @@ impl<D: Disk, C: Contents> Log<D, C> {
         if let Some(planted) = segments.iter().find(|segment| !segment.is_possible()) {
             return Err(OpenError::Planted { path: disk.path(&planted.name) });
         }
+        segments.sort_by_key(|segment| segment.number);
         if let Some((one, other)) = contradiction(&segments) {
             let (path, other) = (disk.path(&one.name), disk.path(&other.name));
             return Err(OpenError::Contradiction { path, other });
         }
-        segments.sort_by_key(|segment| segment.number);
         let headers = read_headers(&disk, &segments)?;
         let has_progress = files.iter().any(|(name, _)| name == progress::NAME);
         let is_new = !has_progress && segments.is_empty();
@@ -106,13 +106,11 @@ impl<D: Disk, C: Contents> Log<D, C> {
     }
 }
 
-/// Two segments that no log has both of: in one of them more records are before its first, and
-/// fewer documents.
+/// Two segments, of some in the order of their numbers, that no log has both of: before the first
+/// record of the later one are fewer records, or documents, than before that of the earlier one.
 fn contradiction(segments: &[Segment]) -> Option<(&Segment, &Segment)> {
-    let mut sorted: Vec<&Segment> = segments.iter().collect();
-    sorted.sort_by_key(|segment| (segment.first.seq, segment.first.documents));
-    let pair = sorted.windows(2).find(|pair| !pair[0].first.leads_to(pair[1].first))?;
-    Some((pair[0], pair[1]))
+    let pair = segments.windows(2).find(|pair| !pair[0].first.leads_to(pair[1].first))?;
+    Some((&pair[0], &pair[1]))
 }
 
 /// Whether the log of these segments can have come to what is saved.
@@ -174,7 +172,7 @@ fn open_tip<D: Disk>(
         segments.pop();
         return Ok(Tip::new(None, 0, next, number));
     }
-    let scan = scan(&file, last, header, saved.durable.seq).map_err(&failed)?;
+    let scan = scan(&file, last, header, (saved.durable.seq, known)).map_err(&failed)?;
     if scan.bytes < last.bytes {
         tracing::warn!(
             path = %disk.path(&last.name).display(),
@@ -203,7 +201,7 @@ fn scan<F: DiskFile>(
     file: &F,
     segment: &Segment,
     header: Header,
-    durable: u64,
+    (durable, known): (u64, Point),
 ) -> io::Result<Scan> {
     let mut at = Hole { start: segment.first, offset: HEADER_BYTES as u64 };
     let (mut durable, mut holes, mut piece) =
@@ -212,7 +210,13 @@ fn scan<F: DiskFile>(
     let end = Point { seq: u64::MAX, documents: u64::MAX };
     let mut is_any_whole = false;
     while let Some(found) = walk.peek(at.start, end)? {
-        if found.head.start.seq > at.start.seq {
+        let start = found.head.start;
+        if !start.leads_to(known) && !known.leads_to(start) {
+            // It counts other documents than the log that the progress was written for.
+            walk.step_over(&found);
+            continue;
+        }
+        if start.seq > at.start.seq {
             holes.push(at);
         }
         walk.step_over(&found);
@@ -220,7 +224,7 @@ fn scan<F: DiskFile>(
             durable = durable.max(found.head.durable);
             is_any_whole = true;
         } else {
-            holes.push(Hole { start: found.head.start, offset: found.offset });
+            holes.push(Hole { start, offset: found.offset });
         }
         at = Hole { start: found.head.end(), offset: walk.offset };
     }

@@ -369,8 +369,10 @@ fn a_progress_that_no_log_of_these_files_comes_to_is_not_believed() {
 
 #[test]
 fn files_that_no_log_has_both_of_are_an_error_that_names_them() {
-    // As many records before it with other documents; more records, and fewer documents.
-    for name in ["00000009.0.7.segment", "00000009.999.2.segment"] {
+    // As many records before it with other documents; more records, and fewer documents; a file
+    // before the others, with more before it.
+    let names = ["00000009.0.7.segment", "00000009.999.2.segment", "00000000.999.999.segment"];
+    for name in names {
         let (disk, log, _) = with_records(0..30);
         drop(log);
         disk.kill();
