@@ -105,7 +105,7 @@ fn damaged(program: &mut Bytes<'_>) {
     drop(log);
     disk.kill();
     let is_cut_only = damage(&disk, program);
-    let bytes = disk.files().iter().map(|(_, bytes)| bytes.len()).sum();
+    let bytes = disk.files().values().map(Vec::len).sum();
     let Some(first) = read_all(&disk, bytes) else { return };
     disk.kill();
     let second = read_all(&disk, bytes).expect("what was opened is opened again");
