@@ -69,8 +69,14 @@ fn tells_of_allocation(message: &str) -> bool {
         "cannot allocate unhealthy devices",
         "can't allocate unregistered device",
     ];
+    // A message may be long: one of these two is in each of the texts, and nearly never elsewhere.
+    let allocates = words::mentions(message, "allocat");
+    if !allocates && !words::mentions(message, "devices unavailable") {
+        return false;
+    }
     KUBELET.iter().any(|text| message.contains(text))
-        || (words::mentions(message, "device plugin") || words::mentions(message, "device-plugin"))
-            && words::mentions(message, "allocat")
+        || allocates
+            && (words::mentions(message, "device plugin")
+                || words::mentions(message, "device-plugin"))
             && words::tells_of_failure(message)
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use weir_filter::testing::{Harness, Outcome};
 
-use super::{TagGpuFailures, holds_string};
+use super::{TagGpuFailures, holds_string, writers};
 
 fn filter() -> Harness<TagGpuFailures> {
     Harness::new("{}").unwrap()
@@ -703,5 +703,16 @@ fn only_an_element_of_the_array_itself_is_a_tag() {
         r#"["a\""]"#,
     ] {
         assert!(!holds_string(array, "a"), "{array}");
+    }
+}
+
+#[test]
+fn no_word_that_a_reason_may_have_is_passed_over_for_want_of_a_rare_pair() {
+    for word in writers::GPU_PARTS.iter().chain(&["ROCm", "xid"]) {
+        let upper = word.to_ascii_uppercase();
+        assert!(writers::has_rare_pair(word) && writers::has_rare_pair(&upper), "{word}");
+    }
+    for usual in ["Pulled", "BackOff", "FailedScheduling", "Unhealthy", "FailedMount"] {
+        assert!(!writers::has_rare_pair(usual), "{usual}");
     }
 }

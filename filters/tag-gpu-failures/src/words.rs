@@ -55,16 +55,16 @@ pub(crate) fn clause_before(text: &str, end: usize) -> &str {
 /// As [`clause_before`], with what a colon introduces.
 pub(crate) fn sentence_before(text: &str, end: usize) -> &str {
     let text = &text[text.ceil_char_boundary(end.saturating_sub(CLAUSE_BYTES_MAX))..end];
-    let begin = CLAUSE_ENDS.iter().filter_map(|end| Some(text.rfind(end)? + end.len()));
-    &text[begin.max().unwrap_or_default()..]
+    let begin = (0..text.len()).rev().find_map(|at| Some(at + clause_end_at(text, at)?));
+    &text[begin.unwrap_or_default()..]
 }
 
 /// What is said in `text`, up to where the next clause begins. A colon begins one, but for a colon
 /// that belongs to what spoke: `NVML: Unknown Error`, `nvidia-container-cli error: …`.
 pub(crate) fn clause_after(text: &str) -> &str {
     let text = &text[..text.floor_char_boundary(CLAUSE_BYTES_MAX)];
-    let end = CLAUSE_ENDS.iter().filter_map(|end| text.find(end)).min().unwrap_or(text.len());
-    let clause = &text[..end];
+    let end = (0..text.len()).find(|at| clause_end_at(text, *at).is_some());
+    let clause = &text[..end.unwrap_or(text.len())];
     match clause.find(": ") {
         Some(colon) if clause[..colon].split_ascii_whitespace().count() > 1 => &clause[..colon],
         _ => clause,
@@ -74,12 +74,22 @@ pub(crate) fn clause_after(text: &str) -> &str {
 /// No clause is longer, so that a message full of signs does not cost its length for each of them.
 const CLAUSE_BYTES_MAX: usize = 512;
 
-/// Between clauses; the last one is a line break in a quoted error.
-const CLAUSE_ENDS: &[&str] = &[",", ";", "\n", ". ", "\\n"];
+/// How many bytes at `at` stand between two clauses; `\\n` is a line break in a quoted error.
+fn clause_end_at(text: &str, at: usize) -> Option<usize> {
+    match text.as_bytes()[at..] {
+        [b',' | b';' | b'\n', ..] => Some(1),
+        [b'.', b' ', ..] | [b'\\', b'n', ..] => Some(2),
+        _ => None,
+    }
+}
 
 /// Whether `part`, in lower case, is anywhere in `text`, in any case.
 pub(crate) fn mentions(text: &str, part: &str) -> bool {
-    text.as_bytes().windows(part.len()).any(|window| window.eq_ignore_ascii_case(part.as_bytes()))
+    let part = part.as_bytes();
+    // The first letter decides nearly always, and costs far less than comparing all of them.
+    text.as_bytes()
+        .windows(part.len())
+        .any(|found| found[0] | 0x20 == part[0] | 0x20 && found.eq_ignore_ascii_case(part))
 }
 
 /// Whether `text` says that something went wrong. The later ones are how NVML says it:

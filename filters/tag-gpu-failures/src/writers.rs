@@ -220,6 +220,9 @@ pub(crate) fn reason(reason: &str) -> Option<Says> {
         "problem",
         "flapping",
     ];
+    if !has_rare_pair(reason) {
+        return None;
+    }
     let about_xid = has_xid(reason);
     if !about_xid && !is_about_gpus(reason) {
         return None;
@@ -241,10 +244,21 @@ pub(crate) fn reason(reason: &str) -> Option<Says> {
     })
 }
 
+/// Whether one of the pairs of letters is there that each word of [`is_about_gpus`] and `xid` have.
+/// Nearly every reason has none, and looking for all of the words would cost more than the call.
+pub(crate) fn has_rare_pair(reason: &str) -> bool {
+    reason.as_bytes().windows(2).any(|pair| {
+        let pair = [pair[0] | 0x20, pair[1] | 0x20];
+        matches!(&pair, b"gp" | b"nv" | b"gm" | b"cm" | b"91" | b"xi")
+    })
+}
+
+/// In any case; `ROCm`, which would be found in other words, only so.
+pub(crate) const GPU_PARTS: &[&str] =
+    &["gpu", "nvidia", "nvlink", "nvswitch", "dcgm", "nvml", "fabricmanager", "i915"];
+
 fn is_about_gpus(reason: &str) -> bool {
-    const PARTS: &[&str] =
-        &["gpu", "nvidia", "nvlink", "nvswitch", "dcgm", "nvml", "fabricmanager", "i915"];
-    PARTS.iter().any(|part| words::mentions(reason, part)) || reason.contains("ROCm")
+    GPU_PARTS.iter().any(|part| words::mentions(reason, part)) || reason.contains("ROCm")
 }
 
 /// `XID`, `Xid`, or `xid` between signs; not `FluxIdentity`.
