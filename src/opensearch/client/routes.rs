@@ -7,8 +7,9 @@
 //! [`PLAIN_FOR`].
 //!
 //! Constraint: a request that must not be carried out twice (a `_bulk` into a data stream) is tried
-//! another way only if the refusal says that nobody has looked into it. Where no way takes it, it is the request's own fault, and for [`KNOWN_FOR`] none of
-//! its kind is tried another way: a document that spoils its requests must not multiply them.
+//! another way only if the refusal says that nobody has looked into it. Where no way takes it, it
+//! is the request's own fault, and for [`KNOWN_FOR`] none of its kind is tried another way: a
+//! document that spoils its requests must not multiply them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -159,8 +160,8 @@ pub(super) fn is_about_form(status: StatusCode) -> bool {
     matches!(status.as_u16(), 400 | 411 | 413 | 415)
 }
 
-/// Whether a status refuses a request as a whole, so that it may pass another way. Not what says something about what was asked for (a missing index, a conflict), nor
-/// that it was too much.
+/// Whether a status refuses a request as a whole, so that it may pass another way. Not what says
+/// something about what was asked for (a missing index, a conflict), nor that it was too much.
 pub(super) fn is_refusal(status: StatusCode, body: &[u8]) -> bool {
     match status.as_u16() {
         409 | 412 | 429 => false,
