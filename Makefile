@@ -1,7 +1,7 @@
 # Everything that is done with weir's source. `make help` lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-live test chaos fuzz filters lint clean-servers
+.PHONY: help demo demo-live test chaos fuzz filters image lint clean-servers
 .PHONY: bench bench-bulk bench-live bench-outage bench-failover soak-quiet
 
 # Builds go to ~/.cache/weir/build, so that a fresh clone starts warm, or to CARGO_TARGET_DIR.
@@ -29,6 +29,9 @@ fuzz: ## Fuzz what reads foreign bytes, TIME= seconds for each TARGET= (all of t
 filters: ## Build every module into filters/dist/NAME.wasm
 	@tests/env/setup.sh rust-wasm
 	@$(in_target) tests/env/filters.sh
+
+image: ## The image, as an OCI layout and an archive of it, without a container engine
+	@$(in_target) deploy/image/build.sh
 
 lint: ## Format, clippy, documentation and dependency checks
 	@tests/env/setup.sh rust-wasm cargo-deny

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# in-cluster.sh IMAGE.tar COMMAND...: run COMMAND beside a whole cluster: a Kubernetes control plane,
+# a node that runs pods (with the image in IMAGE.tar, that layout.sh made), and OpenSearch, all in a
+# network namespace of their own that ends with COMMAND. Root only. Nothing in there reaches the
+# world outside: no DNS, no default route. Pods reach the API server as in any cluster, and
+# OpenSearch at the address of a Service that nobody else has. COMMAND gets:
+#   KUBECONFIG, and kubectl (and helm, where setup.sh built it) on its PATH
+#   WEIR_CLUSTER_DIR                    everything is below it
+#   WEIR_CLUSTER_OPENSEARCH             https://10.96.0.200:9200
+#   WEIR_CLUSTER_OPENSEARCH_CA, …_USERNAME, …_PASSWORD
+# OS_VERSION, OS_HEAP and the like of opensearch/up.sh work. KEEP=1 leaves the folder there.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+[ $# -ge 2 ] || { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
+[ "$(id -u)" = 0 ] || die "a node that runs pods needs root"
+if [ -z "${WEIR_CLUSTER_DIR:-}" ]; then
+  WEIR_CLUSTER_DIR=$(mktemp -d /tmp/weir-cluster.XXXXXX)
+  export WEIR_CLUSTER_DIR
+  chmod 755 "$WEIR_CLUSTER_DIR"
+  exec unshare --net "$0" "$@"
+fi
+dir=$WEIR_CLUSTER_DIR
+image=$1
+shift
+cleanup() {
+  [ ! -d "$dir/opensearch" ] || HARD=1 "$here/opensearch/down.sh" "$dir/opensearch" || true
+  [ ! -f "$dir/kubernetes/pids" ] || "$here/kubernetes/down.sh" "$dir/kubernetes" || true
+  [ -n "${KEEP:-}" ] || rm -rf "$dir"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+# A bridge of its own, so that two of these may run at the same time.
+ip link set lo up
+ip addr add 10.96.0.200/32 dev lo
+BIND=10.96.0.200 SECURE=1 WEIR_TEST_OWNER='' "$here/opensearch/up.sh" 9200 "$dir/opensearch" \
+  >"$dir/opensearch.env" &
+opensearch=$!
+"$here/kubernetes/mkimages.sh" "$dir/images"
+BIND=10.96.0.1 PORT=443 "$here/kubernetes/up.sh" "$dir/kubernetes" >/dev/null
+IMAGES="$dir/images/pause.tar $dir/images/busybox.tar $image" \
+  "$here/kubernetes/node-up.sh" "$dir/kubernetes" worker-1 >/dev/null
+wait $opensearch || die "OpenSearch did not start"
+
+export KUBECONFIG=$dir/kubernetes/admin.kubeconfig PATH="$(k8s_dir):$PATH"
+export WEIR_CLUSTER_OPENSEARCH=https://10.96.0.200:9200
+WEIR_CLUSTER_OPENSEARCH_CA=$(sed -n 's/^ca=//p' "$dir/opensearch.env")
+WEIR_CLUSTER_OPENSEARCH_USERNAME=$(sed -n 's/^username=//p' "$dir/opensearch.env")
+WEIR_CLUSTER_OPENSEARCH_PASSWORD=$(sed -n 's/^password=//p' "$dir/opensearch.env")
+export WEIR_CLUSTER_OPENSEARCH_{CA,USERNAME,PASSWORD}
+"$@"
