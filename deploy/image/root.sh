@@ -38,7 +38,7 @@ done
 
 mkdir -p "$out"/{etc/ssl/certs,tmp,usr/bin,usr/share/weir/filters,var/lib/weir}
 find "$work/unpacked/usr/share/ca-certificates" -name '*.crt' | sort |
-  xargs -d '\n' sed -e '$a\' >"$out/etc/ssl/certs/ca-certificates.crt"
+  xargs -d '\n' awk 1 >"$out/etc/ssl/certs/ca-certificates.crt" # awk ends each file with a line end
 cat >"$out/etc/passwd" <<'P'
 root:x:0:0::/:/nonexistent
 weir:x:65532:0::/var/lib/weir:/nonexistent

@@ -31,7 +31,6 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 1' INT TERM
 
-# A bridge of its own, so that two of these may run at the same time.
 ip link set lo up
 ip addr add 10.96.0.200/32 dev lo
 BIND=10.96.0.200 SECURE=1 WEIR_TEST_OWNER='' "$here/opensearch/up.sh" 9200 "$dir/opensearch" \
@@ -43,10 +42,11 @@ IMAGES="$dir/images/pause.tar $dir/images/busybox.tar $image" \
   "$here/kubernetes/node-up.sh" "$dir/kubernetes" worker-1 >/dev/null
 wait $opensearch || die "OpenSearch did not start"
 
-export KUBECONFIG=$dir/kubernetes/admin.kubeconfig PATH="$(k8s_dir):$PATH"
+PATH=$(k8s_dir):$PATH
+export PATH KUBECONFIG=$dir/kubernetes/admin.kubeconfig
 export WEIR_CLUSTER_OPENSEARCH=https://10.96.0.200:9200
-WEIR_CLUSTER_OPENSEARCH_CA=$(sed -n 's/^ca=//p' "$dir/opensearch.env")
-WEIR_CLUSTER_OPENSEARCH_USERNAME=$(sed -n 's/^username=//p' "$dir/opensearch.env")
-WEIR_CLUSTER_OPENSEARCH_PASSWORD=$(sed -n 's/^password=//p' "$dir/opensearch.env")
-export WEIR_CLUSTER_OPENSEARCH_{CA,USERNAME,PASSWORD}
+# The lines ca=, username= and password=.
+while IFS='=' read -r name value; do
+  export "WEIR_CLUSTER_OPENSEARCH_${name^^}=$value"
+done < <(grep '^ca=\|^username=\|^password=' "$dir/opensearch.env")
 "$@"
