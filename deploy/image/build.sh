@@ -15,7 +15,7 @@ version=$(sed -n '/^\[package\]/,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 image=${IMAGE:-ghcr.io/weir-events/weir:$version}
 
 rm -rf "$out"
-"$here/compile.sh" "$out" "$profile"
+"$here/compile.sh" "$out" "$profile" >&2
 # A release takes today's packages; for tests those that they took before will do.
 debs=$out/debs
 [ "$profile" = release ] || debs=$WEIR_CACHE/debs/$(hash_of "$here/root.sh")

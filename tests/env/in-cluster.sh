@@ -23,7 +23,16 @@ fi
 dir=$WEIR_CLUSTER_DIR
 image=$1
 shift
+# What somebody would look at first, when COMMAND failed.
+tell() {
+  say "in-cluster: it failed; the pods, the newest events, and what weir's pods say:"
+  kubectl get pods --all-namespaces --output wide
+  kubectl get events --all-namespaces --sort-by=.metadata.creationTimestamp | tail -n 15
+  kubectl logs --all-namespaces --selector app.kubernetes.io/name=weir --prefix --tail 20
+}
 cleanup() {
+  local status=$?
+  [ $status = 0 ] || [ ! -f "${KUBECONFIG:-}" ] || tell >&2 || true
   [ ! -d "$dir/opensearch" ] || HARD=1 "$here/opensearch/down.sh" "$dir/opensearch" || true
   [ ! -f "$dir/kubernetes/pids" ] || "$here/kubernetes/down.sh" "$dir/kubernetes" || true
   [ -n "${KEEP:-}" ] || rm -rf "$dir"
@@ -40,6 +49,9 @@ opensearch=$!
 BIND=10.96.0.1 PORT=443 "$here/kubernetes/up.sh" "$dir/kubernetes" >/dev/null
 IMAGES="$dir/images/pause.tar $dir/images/busybox.tar $image" \
   "$here/kubernetes/node-up.sh" "$dir/kubernetes" worker-1 >/dev/null
+# As the guides call it.
+ctr -a "$dir/kubernetes/node/containerd.sock" -n k8s.io \
+  images tag localhost/busybox:1 docker.io/library/busybox:1.36 >/dev/null
 wait $opensearch || die "OpenSearch did not start"
 
 PATH=$(k8s_dir):$PATH

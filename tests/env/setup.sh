@@ -2,10 +2,10 @@
 # setup.sh WHAT...: make sure that WHAT is there, and say exactly what is missing where it cannot be
 # had.
 # WHAT: rust-wasm (compile modules), kubernetes, opensearch (servers of the tests), toxiproxy
-# (connections that fail, for tests/chaos), libfuzzer (for tests/fuzz), node (a kubelet's needs;
-# only record-demo.sh uses it), cargo-deny, all (what `make test` and .ci/run need). As root on
-# Debian or Ubuntu it installs packages with apt; it never changes anything else outside
-# ${XDG_CACHE_HOME:-~/.cache}/weir.
+# (connections that fail, for tests/chaos), libfuzzer (for tests/fuzz), node (a kubelet's needs, for
+# root only), jq, cargo-deny, cargo-cyclonedx (the list of what a release is made of), all (what
+# `make test` and .ci/run need, but for a node). As root on Debian or Ubuntu it installs packages
+# with apt; it never changes anything else outside ${XDG_CACHE_HOME:-~/.cache}/weir.
 # Callers may run at the same time.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -182,21 +182,24 @@ node() {
     need "a static /bin/busybox: install the package \`busybox-static\`"
 }
 
-cargo_deny() {
+# cargo_tool FOLDER: a program of crates.io, whose name and version are the folder's.
+cargo_tool() {
   rust
   [ ${#missing[@]} = 0 ] || return 0
-  local out=$CARGO_DENY version=${CARGO_DENY##*-}
-  [ -x "$out/bin/cargo-deny" ] && return 0
+  local out=$1 name=${1##*/}
+  local version=${name##*-}
+  name=${name%-*}
+  [ ! -x "$out/bin/$name" ] || return 0
   (
     flock 9
-    [ ! -x "$out/bin/cargo-deny" ] || exit 0
-    say "setup: building cargo-deny $version (once; some minutes)"
+    [ ! -x "$out/bin/$name" ] || exit 0
+    say "setup: building $name $version (once; some minutes)"
     CARGO_TARGET_DIR=$out.target cargo install --locked --quiet --root "$out.new" \
-      cargo-deny --version "$version" >"$WEIR_CACHE/cargo-deny.log" 2>&1 </dev/null ||
-      { tail -n 20 "$WEIR_CACHE/cargo-deny.log" >&2; exit 1; }
+      "$name" --version "$version" >"$WEIR_CACHE/$name.log" 2>&1 </dev/null ||
+      { tail -n 20 "$WEIR_CACHE/$name.log" >&2; exit 1; }
     rm -rf "$out.target"
     rm -rf "$out" && mv -T "$out.new" "$out"
-  ) 9>"$WEIR_CACHE/cargo-deny.lock" || die "cargo-deny could not be built, see above"
+  ) 9>"$WEIR_CACHE/$name.lock" || die "$name could not be built, see above"
 }
 
 mkdir -p "$WEIR_CACHE/kubernetes" "$WEIR_CACHE/tools"
@@ -209,8 +212,10 @@ for what; do
     toxiproxy) toxiproxy ;;
     libfuzzer) libfuzzer ;;
     node) node ;;
-    cargo-deny) cargo_deny ;;
-    all) rust_wasm; kubernetes; opensearch; toxiproxy; libfuzzer; cargo_deny ;;
+    jq) tool jq jq ;;
+    cargo-deny) cargo_tool "$CARGO_DENY" ;;
+    cargo-cyclonedx) cargo_tool "$CARGO_CYCLONEDX" ;;
+    all) rust_wasm; kubernetes; opensearch; toxiproxy; libfuzzer; cargo_tool "$CARGO_DENY" ;;
     *) die "no such thing to set up: $what" ;;
   esac
 done
