@@ -2,10 +2,10 @@
 # setup.sh WHAT...: make sure that WHAT is there, and say exactly what is missing where it cannot be
 # had.
 # WHAT: rust-wasm (compile modules), kubernetes, opensearch (servers of the tests), toxiproxy
-# (connections that fail, for tests/chaos), libfuzzer (for tests/fuzz), node (a kubelet's needs;
-# only record-demo.sh uses it), cargo-deny, all (what `make test` and .ci/run need). As root on
-# Debian or Ubuntu it installs packages with apt; it never changes anything else outside
-# ${XDG_CACHE_HOME:-~/.cache}/weir.
+# (connections that fail, for tests/chaos), helm (for the chart's tests), libfuzzer (for
+# tests/fuzz), node (a kubelet's needs; only record-demo.sh uses it), cargo-deny, all (what
+# `make test` and .ci/run need). As root on Debian or Ubuntu it installs packages with apt; it never
+# changes anything else outside ${XDG_CACHE_HOME:-~/.cache}/weir.
 # Callers may run at the same time.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -120,6 +120,23 @@ toxiproxy() {
   ) 9>"$WEIR_CACHE/toxiproxy.lock" || die "toxiproxy could not be built, see above"
 }
 
+helm() {
+  local out
+  out=$(helm_command)
+  [ ! -x "$out" ] || return 0
+  have go || need "go (1.21 or newer): https://go.dev/dl"
+  [ ${#missing[@]} = 0 ] || return 0
+  (
+    flock 9
+    [ ! -x "$out" ] || exit 0
+    say "setup: building helm (once; three minutes on two cores)"
+    cd "$here/helm" &&
+      CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$out.new" helm.sh/helm/v3/cmd/helm \
+        >"$WEIR_CACHE/helm.log" 2>&1 </dev/null || { tail -n 20 "$WEIR_CACHE/helm.log" >&2; exit 1; }
+    mv "$out.new" "$out"
+  ) 9>"$WEIR_CACHE/helm.lock" || die "helm could not be built, see above"
+}
+
 libfuzzer() {
   rust
   have c++ || { apt g++ && have c++; } ||
@@ -207,10 +224,11 @@ for what; do
     kubernetes) kubernetes ;;
     opensearch) opensearch ;;
     toxiproxy) toxiproxy ;;
+    helm) helm ;;
     libfuzzer) libfuzzer ;;
     node) node ;;
     cargo-deny) cargo_deny ;;
-    all) rust_wasm; kubernetes; opensearch; toxiproxy; libfuzzer; cargo_deny ;;
+    all) rust_wasm; kubernetes; opensearch; toxiproxy; helm; libfuzzer; cargo_deny ;;
     *) die "no such thing to set up: $what" ;;
   esac
 done
