@@ -2,10 +2,11 @@
 # setup.sh WHAT...: make sure that WHAT is there, and say exactly what is missing where it cannot be
 # had.
 # WHAT: rust-wasm (compile modules), kubernetes, opensearch (servers of the tests), toxiproxy
-# (connections that fail, for tests/chaos), helm (for the chart's tests), libfuzzer (for
-# tests/fuzz), node (a kubelet's needs; only record-demo.sh uses it), cargo-deny, all (what
-# `make test` and .ci/run need). As root on Debian or Ubuntu it installs packages with apt; it never
-# changes anything else outside ${XDG_CACHE_HOME:-~/.cache}/weir.
+# (connections that fail, for tests/chaos), helm, prometheus-crds (kinds of the Prometheus operator;
+# both for the chart's tests), libfuzzer (for tests/fuzz), node (a kubelet's needs; only
+# record-demo.sh uses it), cargo-deny, all (what `make test` and .ci/run need). As root on Debian or
+# Ubuntu it installs packages with apt; it never changes anything else outside
+# ${XDG_CACHE_HOME:-~/.cache}/weir.
 # Callers may run at the same time.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -137,6 +138,29 @@ helm() {
   ) 9>"$WEIR_CACHE/helm.lock" || die "helm could not be built, see above"
 }
 
+# The operator's own files, out of its Go module: nothing is compiled.
+prometheus_crds() {
+  local out sources kind
+  out=$(prometheus_crds_dir)
+  [ ! -d "$out" ] || return 0
+  have go || need "go (1.21 or newer): https://go.dev/dl"
+  [ ${#missing[@]} = 0 ] || return 0
+  (
+    flock 9
+    [ ! -d "$out" ] || exit 0
+    say "setup: fetching the kinds of the Prometheus operator (once; 10 MB)"
+    cd "$here/prometheus-crds"
+    go mod download >"$WEIR_CACHE/prometheus-crds.log" 2>&1 </dev/null ||
+      { tail -n 20 "$WEIR_CACHE/prometheus-crds.log" >&2; exit 1; }
+    sources=$(go list -m -f '{{.Dir}}' github.com/prometheus-operator/prometheus-operator)
+    rm -rf "$out.new" && mkdir "$out.new"
+    for kind in servicemonitors podmonitors prometheusrules; do
+      cp "$sources/example/prometheus-operator-crd/monitoring.coreos.com_$kind.yaml" "$out.new"
+    done
+    mv -T "$out.new" "$out"
+  ) 9>"$WEIR_CACHE/prometheus-crds.lock" || die "the Prometheus operator's kinds could not be had, see above"
+}
+
 libfuzzer() {
   rust
   have c++ || { apt g++ && have c++; } ||
@@ -225,10 +249,11 @@ for what; do
     opensearch) opensearch ;;
     toxiproxy) toxiproxy ;;
     helm) helm ;;
+    prometheus-crds) prometheus_crds ;;
     libfuzzer) libfuzzer ;;
     node) node ;;
     cargo-deny) cargo_deny ;;
-    all) rust_wasm; kubernetes; opensearch; toxiproxy; helm; libfuzzer; cargo_deny ;;
+    all) rust_wasm; kubernetes; opensearch; toxiproxy; helm; prometheus_crds; libfuzzer; cargo_deny ;;
     *) die "no such thing to set up: $what" ;;
   esac
 done

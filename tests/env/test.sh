@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 env=tests/env
 # Kubernetes also where the tests are given one: tests/chaos kills its own.
-$env/setup.sh rust-wasm kubernetes opensearch toxiproxy helm
+$env/setup.sh rust-wasm kubernetes opensearch toxiproxy helm prometheus-crds
 $env/filters.sh dev
 cargo test --locked --no-run # now: servers need not wait for it
 # Little, from one seed, before the servers take the processor. `make fuzz` is the long form.
