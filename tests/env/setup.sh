@@ -122,7 +122,7 @@ toxiproxy() {
 }
 
 helm() {
-  local out
+  local out minor flags package
   out=$(helm_command)
   [ ! -x "$out" ] || return 0
   have go || need "go (1.21 or newer): https://go.dev/dl"
@@ -131,9 +131,16 @@ helm() {
     flock 9
     [ ! -x "$out" ] || exit 0
     say "setup: building helm (once; three minutes on two cores)"
-    cd "$here/helm" &&
-      CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$out.new" helm.sh/helm/v3/cmd/helm \
-        >"$WEIR_CACHE/helm.log" 2>&1 </dev/null || { tail -n 20 "$WEIR_CACHE/helm.log" >&2; exit 1; }
+    cd "$here/helm"
+    # As helm's own Makefile does: without, it takes every cluster for Kubernetes 1.20.
+    IFS=. read -r _ minor _ < <(go list -m -f '{{.Version}}' k8s.io/client-go)
+    flags="-s -w -X helm.sh/helm/v3/internal/version.version=$(go list -m -f '{{.Version}}' helm.sh/helm/v3)"
+    for package in chartutil lint/rules; do
+      flags+=" -X helm.sh/helm/v3/pkg/$package.k8sVersionMajor=1"
+      flags+=" -X helm.sh/helm/v3/pkg/$package.k8sVersionMinor=$minor"
+    done
+    CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$flags" -o "$out.new" helm.sh/helm/v3/cmd/helm \
+      >"$WEIR_CACHE/helm.log" 2>&1 </dev/null || { tail -n 20 "$WEIR_CACHE/helm.log" >&2; exit 1; }
     mv "$out.new" "$out"
   ) 9>"$WEIR_CACHE/helm.lock" || die "helm could not be built, see above"
 }
