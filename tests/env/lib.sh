@@ -65,6 +65,20 @@ toxiproxy_server() {
   echo "$WEIR_CACHE/tools/toxiproxy-$(hash_of "$src"/{go.mod,go.sum})"
 }
 
+# helm_command: what setup.sh builds from tests/env/helm.
+helm_command() {
+  local src
+  src=$(cd "${BASH_SOURCE[0]%/*}/helm" && pwd)
+  echo "$WEIR_CACHE/tools/helm-$(hash_of "$src"/{go.mod,go.sum})"
+}
+
+# prometheus_crds_dir: what setup.sh takes out of the module in tests/env/prometheus-crds.
+prometheus_crds_dir() {
+  local src
+  src=$(cd "${BASH_SOURCE[0]%/*}/prometheus-crds" && pwd)
+  echo "$WEIR_CACHE/tools/prometheus-crds-$(hash_of "$src"/{go.mod,go.sum})"
+}
+
 # libfuzzer_archive: what setup.sh builds from tests/env/libfuzzer.
 libfuzzer_archive() {
   local src

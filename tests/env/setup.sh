@@ -2,10 +2,11 @@
 # setup.sh WHAT...: make sure that WHAT is there, and say exactly what is missing where it cannot be
 # had.
 # WHAT: rust-wasm (compile modules), kubernetes, opensearch (servers of the tests), toxiproxy
-# (connections that fail, for tests/chaos), libfuzzer (for tests/fuzz), node (a kubelet's needs, for
-# root only), jq, cargo-deny, cargo-cyclonedx (the list of what a release is made of), all (what
-# `make test` and .ci/run need, but for a node). As root on Debian or Ubuntu it installs packages
-# with apt; it never changes anything else outside ${XDG_CACHE_HOME:-~/.cache}/weir.
+# (connections that fail, for tests/chaos), helm, prometheus-crds (kinds of the Prometheus operator;
+# both for the chart's tests), libfuzzer (for tests/fuzz), node (a kubelet's needs, for root only),
+# jq, cargo-deny, cargo-cyclonedx (the list of what a release is made of), all (what `make test` and
+# .ci/run need, but for a node). As root on Debian or Ubuntu it installs packages with apt; it never
+# changes anything else outside ${XDG_CACHE_HOME:-~/.cache}/weir.
 # Callers may run at the same time.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -120,6 +121,53 @@ toxiproxy() {
   ) 9>"$WEIR_CACHE/toxiproxy.lock" || die "toxiproxy could not be built, see above"
 }
 
+helm() {
+  local out minor flags package
+  out=$(helm_command)
+  [ ! -x "$out" ] || return 0
+  have go || need "go (1.21 or newer): https://go.dev/dl"
+  [ ${#missing[@]} = 0 ] || return 0
+  (
+    flock 9
+    [ ! -x "$out" ] || exit 0
+    say "setup: building helm (once; three minutes on two cores)"
+    cd "$here/helm"
+    # As helm's own Makefile does: without, it takes every cluster for Kubernetes 1.20.
+    IFS=. read -r _ minor _ < <(go list -m -f '{{.Version}}' k8s.io/client-go)
+    flags="-s -w -X helm.sh/helm/v3/internal/version.version=$(go list -m -f '{{.Version}}' helm.sh/helm/v3)"
+    for package in chartutil lint/rules; do
+      flags+=" -X helm.sh/helm/v3/pkg/$package.k8sVersionMajor=1"
+      flags+=" -X helm.sh/helm/v3/pkg/$package.k8sVersionMinor=$minor"
+    done
+    CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$flags" -o "$out.new" helm.sh/helm/v3/cmd/helm \
+      >"$WEIR_CACHE/helm.log" 2>&1 </dev/null || { tail -n 20 "$WEIR_CACHE/helm.log" >&2; exit 1; }
+    mv "$out.new" "$out"
+  ) 9>"$WEIR_CACHE/helm.lock" || die "helm could not be built, see above"
+}
+
+# The operator's own files, out of its Go module: nothing is compiled.
+prometheus_crds() {
+  local out sources kind
+  out=$(prometheus_crds_dir)
+  [ ! -d "$out" ] || return 0
+  have go || need "go (1.21 or newer): https://go.dev/dl"
+  [ ${#missing[@]} = 0 ] || return 0
+  (
+    flock 9
+    [ ! -d "$out" ] || exit 0
+    say "setup: fetching the kinds of the Prometheus operator (once; 10 MB)"
+    cd "$here/prometheus-crds"
+    go mod download >"$WEIR_CACHE/prometheus-crds.log" 2>&1 </dev/null ||
+      { tail -n 20 "$WEIR_CACHE/prometheus-crds.log" >&2; exit 1; }
+    sources=$(go list -m -f '{{.Dir}}' github.com/prometheus-operator/prometheus-operator)
+    rm -rf "$out.new" && mkdir "$out.new"
+    for kind in servicemonitors podmonitors prometheusrules; do
+      cp "$sources/example/prometheus-operator-crd/monitoring.coreos.com_$kind.yaml" "$out.new"
+    done
+    mv -T "$out.new" "$out"
+  ) 9>"$WEIR_CACHE/prometheus-crds.lock" || die "the Prometheus operator's kinds could not be had, see above"
+}
+
 libfuzzer() {
   rust
   have c++ || { apt g++ && have c++; } ||
@@ -210,12 +258,17 @@ for what; do
     kubernetes) kubernetes ;;
     opensearch) opensearch ;;
     toxiproxy) toxiproxy ;;
+    helm) helm ;;
+    prometheus-crds) prometheus_crds ;;
     libfuzzer) libfuzzer ;;
     node) node ;;
     jq) tool jq jq ;;
     cargo-deny) cargo_tool "$CARGO_DENY" ;;
     cargo-cyclonedx) cargo_tool "$CARGO_CYCLONEDX" ;;
-    all) rust_wasm; kubernetes; opensearch; toxiproxy; libfuzzer; cargo_tool "$CARGO_DENY" ;;
+    all)
+      rust_wasm; kubernetes; opensearch; toxiproxy; helm; prometheus_crds; libfuzzer
+      cargo_tool "$CARGO_DENY"
+      ;;
     *) die "no such thing to set up: $what" ;;
   esac
 done

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 . tests/env/lib.sh
 env=tests/env
 # Kubernetes also where the tests are given one: tests/chaos kills its own.
-$env/setup.sh rust-wasm kubernetes opensearch toxiproxy
+$env/setup.sh rust-wasm kubernetes opensearch toxiproxy helm prometheus-crds
 $env/filters.sh dev
 # The image takes Debian's packages.
 if have apt-get && have dpkg-deb; then
