@@ -54,7 +54,9 @@ ctr -a "$dir/kubernetes/node/containerd.sock" -n k8s.io \
   images tag localhost/busybox:1 docker.io/library/busybox:1.36 >/dev/null
 wait $opensearch || die "OpenSearch did not start"
 
-PATH=$(k8s_dir):$PATH
+mkdir "$dir/bin"
+[ ! -x "$(helm_command)" ] || ln -s "$(helm_command)" "$dir/bin/helm"
+PATH=$dir/bin:$(k8s_dir):$PATH
 export PATH KUBECONFIG=$dir/kubernetes/admin.kubeconfig
 export WEIR_CLUSTER_OPENSEARCH=https://10.96.0.200:9200
 # The lines ca=, username= and password=.
