@@ -4,9 +4,9 @@
 # WHAT: rust-wasm (compile modules), kubernetes, opensearch (servers of the tests), toxiproxy
 # (connections that fail, for tests/chaos), helm, prometheus-crds (kinds of the Prometheus operator;
 # both for the chart's tests), libfuzzer (for tests/fuzz), node (a kubelet's needs, for root only),
-# jq, cargo-deny, cargo-cyclonedx (the list of what a release is made of), all (what `make test` and
-# .ci/run need, but for a node). As root on Debian or Ubuntu it installs packages with apt; it never
-# changes anything else outside ${XDG_CACHE_HOME:-~/.cache}/weir.
+# jq, graphviz (for diagram.sh), cargo-deny, cargo-cyclonedx (the list of what a release is made of),
+# all (what `make test` and .ci/run need, but for a node). As root on Debian or Ubuntu it installs
+# packages with apt; it never changes anything else outside ${XDG_CACHE_HOME:-~/.cache}/weir.
 # Callers may run at the same time.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -263,6 +263,7 @@ for what; do
     libfuzzer) libfuzzer ;;
     node) node ;;
     jq) tool jq jq ;;
+    graphviz) tool dot graphviz ;;
     cargo-deny) cargo_tool "$CARGO_DENY" ;;
     cargo-cyclonedx) cargo_tool "$CARGO_CYCLONEDX" ;;
     all)
