@@ -1,7 +1,7 @@
 # Everything that is done with weir's source. `make help` lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-live test chaos fuzz filters lint clean-servers
+.PHONY: help demo demo-live test chaos fuzz filters image release workshop lint clean-servers
 .PHONY: bench bench-bulk bench-live bench-outage bench-failover soak-quiet
 
 # Builds go to ~/.cache/weir/build, so that a fresh clone starts warm, or to CARGO_TARGET_DIR.
@@ -23,12 +23,21 @@ test: ## Set up and run every test, the end-to-end ones on real servers included
 chaos: ## Kill weir and its servers for half an hour; nothing may be lost. SEED= repeats a schedule
 	@$(in_target) tests/env/chaos.sh
 
+workshop: ## The whole workshop in a real cluster, with weir as a pod. OS_VERSION=3.4.0 for another OpenSearch
+	@$(in_target) tests/env/cluster.sh release
+
 fuzz: ## Fuzz what reads foreign bytes, TIME= seconds for each TARGET= (all of them, 400 s each)
 	@$(in_target) tests/fuzz/run.sh $(or $(TIME),400) $(TARGET)
 
 filters: ## Build every module into filters/dist/NAME.wasm
 	@tests/env/setup.sh rust-wasm
 	@$(in_target) tests/env/filters.sh
+
+image: ## The image, as an OCI layout and an archive of it, without a container engine
+	@$(in_target) deploy/image/build.sh
+
+release: ## Binary, image, chart, list of components and checksums, in dist/
+	@$(in_target) deploy/release.sh
 
 lint: ## Format, clippy, documentation and dependency checks
 	@tests/env/setup.sh rust-wasm cargo-deny

@@ -6,9 +6,9 @@
 # that a fresh clone on a machine that built before starts warm.
 WEIR_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/weir
 
-# Where setup.sh installs cargo-deny, whose version is part of the name.
+# Where setup.sh installs programs of crates.io: name and version of each are its folder's name.
 # shellcheck disable=SC2034
-CARGO_DENY=$WEIR_CACHE/tools/cargo-deny-0.20.2
+CARGO_DENY=$WEIR_CACHE/tools/cargo-deny-0.20.2 CARGO_CYCLONEDX=$WEIR_CACHE/tools/cargo-cyclonedx-0.5.9
 
 # say TEXT...: progress, on stderr: stdout of these scripts is for programs.
 say() { echo "$*" >&2; }
@@ -63,6 +63,20 @@ toxiproxy_server() {
   local src
   src=$(cd "${BASH_SOURCE[0]%/*}/toxiproxy" && pwd)
   echo "$WEIR_CACHE/tools/toxiproxy-$(hash_of "$src"/{go.mod,go.sum})"
+}
+
+# helm_command: what setup.sh builds from tests/env/helm.
+helm_command() {
+  local src
+  src=$(cd "${BASH_SOURCE[0]%/*}/helm" && pwd)
+  echo "$WEIR_CACHE/tools/helm-$(hash_of "$src"/{go.mod,go.sum})"
+}
+
+# prometheus_crds_dir: what setup.sh takes out of the module in tests/env/prometheus-crds.
+prometheus_crds_dir() {
+  local src
+  src=$(cd "${BASH_SOURCE[0]%/*}/prometheus-crds" && pwd)
+  echo "$WEIR_CACHE/tools/prometheus-crds-$(hash_of "$src"/{go.mod,go.sum})"
 }
 
 # libfuzzer_archive: what setup.sh builds from tests/env/libfuzzer.

@@ -2,10 +2,11 @@
 # setup.sh WHAT...: make sure that WHAT is there, and say exactly what is missing where it cannot be
 # had.
 # WHAT: rust-wasm (compile modules), kubernetes, opensearch (servers of the tests), toxiproxy
-# (connections that fail, for tests/chaos), libfuzzer (for tests/fuzz), node (a kubelet's needs;
-# only record-demo.sh uses it), cargo-deny, all (what `make test` and .ci/run need). As root on
-# Debian or Ubuntu it installs packages with apt; it never changes anything else outside
-# ${XDG_CACHE_HOME:-~/.cache}/weir.
+# (connections that fail, for tests/chaos), helm, prometheus-crds (kinds of the Prometheus operator;
+# both for the chart's tests), libfuzzer (for tests/fuzz), node (a kubelet's needs, for root only),
+# jq, graphviz (for diagram.sh), cargo-deny, cargo-cyclonedx (the list of what a release is made of),
+# all (what `make test` and .ci/run need, but for a node). As root on Debian or Ubuntu it installs
+# packages with apt; it never changes anything else outside ${XDG_CACHE_HOME:-~/.cache}/weir.
 # Callers may run at the same time.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -120,6 +121,53 @@ toxiproxy() {
   ) 9>"$WEIR_CACHE/toxiproxy.lock" || die "toxiproxy could not be built, see above"
 }
 
+helm() {
+  local out minor flags package
+  out=$(helm_command)
+  [ ! -x "$out" ] || return 0
+  have go || need "go (1.21 or newer): https://go.dev/dl"
+  [ ${#missing[@]} = 0 ] || return 0
+  (
+    flock 9
+    [ ! -x "$out" ] || exit 0
+    say "setup: building helm (once; three minutes on two cores)"
+    cd "$here/helm"
+    # As helm's own Makefile does: without, it takes every cluster for Kubernetes 1.20.
+    IFS=. read -r _ minor _ < <(go list -m -f '{{.Version}}' k8s.io/client-go)
+    flags="-s -w -X helm.sh/helm/v3/internal/version.version=$(go list -m -f '{{.Version}}' helm.sh/helm/v3)"
+    for package in chartutil lint/rules; do
+      flags+=" -X helm.sh/helm/v3/pkg/$package.k8sVersionMajor=1"
+      flags+=" -X helm.sh/helm/v3/pkg/$package.k8sVersionMinor=$minor"
+    done
+    CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$flags" -o "$out.new" helm.sh/helm/v3/cmd/helm \
+      >"$WEIR_CACHE/helm.log" 2>&1 </dev/null || { tail -n 20 "$WEIR_CACHE/helm.log" >&2; exit 1; }
+    mv "$out.new" "$out"
+  ) 9>"$WEIR_CACHE/helm.lock" || die "helm could not be built, see above"
+}
+
+# The operator's own files, out of its Go module: nothing is compiled.
+prometheus_crds() {
+  local out sources kind
+  out=$(prometheus_crds_dir)
+  [ ! -d "$out" ] || return 0
+  have go || need "go (1.21 or newer): https://go.dev/dl"
+  [ ${#missing[@]} = 0 ] || return 0
+  (
+    flock 9
+    [ ! -d "$out" ] || exit 0
+    say "setup: fetching the kinds of the Prometheus operator (once; 10 MB)"
+    cd "$here/prometheus-crds"
+    go mod download >"$WEIR_CACHE/prometheus-crds.log" 2>&1 </dev/null ||
+      { tail -n 20 "$WEIR_CACHE/prometheus-crds.log" >&2; exit 1; }
+    sources=$(go list -m -f '{{.Dir}}' github.com/prometheus-operator/prometheus-operator)
+    rm -rf "$out.new" && mkdir "$out.new"
+    for kind in servicemonitors podmonitors prometheusrules; do
+      cp "$sources/example/prometheus-operator-crd/monitoring.coreos.com_$kind.yaml" "$out.new"
+    done
+    mv -T "$out.new" "$out"
+  ) 9>"$WEIR_CACHE/prometheus-crds.lock" || die "the Prometheus operator's kinds could not be had, see above"
+}
+
 libfuzzer() {
   rust
   have c++ || { apt g++ && have c++; } ||
@@ -182,21 +230,24 @@ node() {
     need "a static /bin/busybox: install the package \`busybox-static\`"
 }
 
-cargo_deny() {
+# cargo_tool FOLDER: a program of crates.io, whose name and version are the folder's.
+cargo_tool() {
   rust
   [ ${#missing[@]} = 0 ] || return 0
-  local out=$CARGO_DENY version=${CARGO_DENY##*-}
-  [ -x "$out/bin/cargo-deny" ] && return 0
+  local out=$1 name=${1##*/}
+  local version=${name##*-}
+  name=${name%-*}
+  [ ! -x "$out/bin/$name" ] || return 0
   (
     flock 9
-    [ ! -x "$out/bin/cargo-deny" ] || exit 0
-    say "setup: building cargo-deny $version (once; some minutes)"
+    [ ! -x "$out/bin/$name" ] || exit 0
+    say "setup: building $name $version (once; some minutes)"
     CARGO_TARGET_DIR=$out.target cargo install --locked --quiet --root "$out.new" \
-      cargo-deny --version "$version" >"$WEIR_CACHE/cargo-deny.log" 2>&1 </dev/null ||
-      { tail -n 20 "$WEIR_CACHE/cargo-deny.log" >&2; exit 1; }
+      "$name" --version "$version" >"$WEIR_CACHE/$name.log" 2>&1 </dev/null ||
+      { tail -n 20 "$WEIR_CACHE/$name.log" >&2; exit 1; }
     rm -rf "$out.target"
     rm -rf "$out" && mv -T "$out.new" "$out"
-  ) 9>"$WEIR_CACHE/cargo-deny.lock" || die "cargo-deny could not be built, see above"
+  ) 9>"$WEIR_CACHE/$name.lock" || die "$name could not be built, see above"
 }
 
 mkdir -p "$WEIR_CACHE/kubernetes" "$WEIR_CACHE/tools"
@@ -207,10 +258,18 @@ for what; do
     kubernetes) kubernetes ;;
     opensearch) opensearch ;;
     toxiproxy) toxiproxy ;;
+    helm) helm ;;
+    prometheus-crds) prometheus_crds ;;
     libfuzzer) libfuzzer ;;
     node) node ;;
-    cargo-deny) cargo_deny ;;
-    all) rust_wasm; kubernetes; opensearch; toxiproxy; libfuzzer; cargo_deny ;;
+    jq) tool jq jq ;;
+    graphviz) tool dot graphviz ;;
+    cargo-deny) cargo_tool "$CARGO_DENY" ;;
+    cargo-cyclonedx) cargo_tool "$CARGO_CYCLONEDX" ;;
+    all)
+      rust_wasm; kubernetes; opensearch; toxiproxy; helm; prometheus_crds; libfuzzer
+      cargo_tool "$CARGO_DENY"
+      ;;
     *) die "no such thing to set up: $what" ;;
   esac
 done

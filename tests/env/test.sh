@@ -3,10 +3,18 @@
 # Arguments go to `cargo test` of the root workspace.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. tests/env/lib.sh
 env=tests/env
 # Kubernetes also where the tests are given one: tests/chaos kills its own.
-$env/setup.sh rust-wasm kubernetes opensearch toxiproxy
+$env/setup.sh rust-wasm kubernetes opensearch toxiproxy helm prometheus-crds
 $env/filters.sh dev
+# The image takes Debian's packages.
+if have apt-get && have dpkg-deb; then
+  WEIR_TEST_IMAGE=$(deploy/image/build.sh dev)
+  export WEIR_TEST_IMAGE=${WEIR_TEST_IMAGE%/*}
+else
+  say "test: no image is made, and its tests are skipped: that needs apt-get and dpkg-deb"
+fi
 cargo test --locked --no-run # now: servers need not wait for it
 # Little, from one seed, before the servers take the processor. `make fuzz` is the long form.
 tests/fuzz/run.sh 6
@@ -24,3 +32,11 @@ export WEIR_TEST_OPENSEARCH_URL=$WEIR_TEST_OPENSEARCH
 
 cargo test --locked "$@"
 (cd filters && CARGO_TARGET_DIR=$CARGO_TARGET_DIR/filters cargo test --locked)
+
+# The shortest way through the workshop, with weir as a pod of that image.
+if [ -n "${WEIR_TEST_IMAGE:-}" ] && [ "$(id -u)" = 0 ]; then
+  $env/down.sh "$dir" # what has been tested needs its memory no more
+  $env/cluster.sh dev 1 2 3
+else
+  say "test: no pod was run: that needs root, and an image"
+fi

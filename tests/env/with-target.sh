@@ -26,7 +26,7 @@ size_max_mib=20480
 # again.
 if [ "$(cat "$target/checkout" 2>/dev/null)" != "$root" ]; then
   name='/^\[package\]/,/^$/s/^name = "\(.*\)"/\1/p'
-  for crate in $(sed -n "$name" "$root/Cargo.toml" "$root"/filters/*/Cargo.toml); do
+  sed -n "$name" "$root/Cargo.toml" "$root"/filters/*/Cargo.toml | while read -r crate; do
     rm -rf "$target"/{,filters/,filters/wasm32-*/}{debug,release}/.fingerprint/"$crate"-*
   done
   echo "$root" >"$target/checkout"

@@ -21,6 +21,7 @@ mod e2e;
 mod folders;
 mod guests;
 mod hostile_text;
+mod image;
 mod imports;
 mod lease;
 mod ledger;

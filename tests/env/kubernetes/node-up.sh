@@ -97,7 +97,12 @@ cgroupRoot: /k8slab
 failCgroupV1: false
 failSwapOn: false
 makeIPTablesUtilChains: false
-localStorageCapacityIsolation: false
+# For pods that are evicted because they write too much; without the period it takes a minute.
+localStorageCapacityIsolation: true
+volumeStatsAggPeriod: 5s
+syncFrequency: 5s
+# Imported images have no credentials to verify, and would be pulled again.
+imagePullCredentialsVerificationPolicy: NeverVerify
 podLogsDir: $dir/node/pod-logs
 volumePluginDir: $dir/node/volume-plugins
 resolvConf: ""

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Start one OpenSearch node on 127.0.0.1:PORT (0: a free port) with everything it writes under
+# Start one OpenSearch node on BIND:PORT (0: a free port) with everything it writes under
 # DATADIR. Prints url= and pid=, and with SECURE also ca=, username= and password=, when it answers.
 #   up.sh PORT DATADIR            plain http
 #   SECURE=1 up.sh PORT DATADIR   https and basic auth (security plugin); its CA is
@@ -7,6 +7,7 @@
 #   up.sh --java-home             only print which Java would be used
 # A second up.sh on the same DATADIR (after KEEP=1 down.sh) starts the node again with its data.
 # Environment:
+#   BIND         the address, default 127.0.0.1; another one for pods of a node (in-cluster.sh)
 #   OS_VERSION   2.19.4 (JDK 11 to 21) or 3.4.0 (JDK 21 or later); default 2.19.4
 #   OS_HEAP      default 512m
 #   OS_JAVA_OPTS further JVM options
@@ -23,7 +24,7 @@ umask 022
 [ $# -eq 2 ] || [ "${1:-}" = --java-home ] || { sed -n '2,/^set/{/^#/p}' "$0" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib.sh"
-v=${OS_VERSION:-2.19.4} heap=${OS_HEAP:-512m} pass=${OS_PASSWORD:-weir-Test-1} secure=${SECURE:-}
+v=${OS_VERSION:-2.19.4} bind=${BIND:-127.0.0.1} heap=${OS_HEAP:-512m} pass=${OS_PASSWORD:-weir-Test-1} secure=${SECURE:-}
 cache=$WEIR_CACHE/opensearch
 
 find_java() { # least and greatest major version
@@ -72,7 +73,7 @@ secure_files() { # certificates, users, roles: once per DATADIR
   for n in node admin; do
     openssl req "${ec[@]}" -keyout $n.key -out $n.csr -subj /CN=$n
     openssl x509 -req -in $n.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -out $n.pem \
-      -extfile <(echo "subjectAltName=DNS:localhost,IP:127.0.0.1")
+      -extfile <(echo "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:$bind")
   done
   hash=$(OPENSEARCH_JAVA_HOME=$java_home bash "$plugin/tools/hash.sh" -p "$pass" | tail -n 1)
   cat >opensearch-security/internal_users.yml <<Y
@@ -109,7 +110,7 @@ fi
 cluster.name: weir-test
 node.name: weir-test-0
 discovery.type: single-node
-network.host: 127.0.0.1
+network.host: $bind
 http.port: $port
 transport.port: 0
 path.data: $data/data
@@ -151,10 +152,10 @@ if [ -n "${WEIR_TEST_OWNER:-}" ]; then
 fi
 
 if [ -z "$secure" ]; then
-  url=http://127.0.0.1:$port
+  url=http://$bind:$port
   probe=(curl -sf -m 2 -o /dev/null)
 else
-  url=https://127.0.0.1:$port
+  url=https://$bind:$port
   probe=(curl -sf -m 2 -o /dev/null --cacert "$conf/ca.pem" -u "admin:$pass")
   chmod 755 "$conf" && chmod 644 "$conf/ca.pem" # for clients that are not root
 fi

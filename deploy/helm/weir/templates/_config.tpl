@@ -1,0 +1,145 @@
+{{/* pipeline.toml, written by hand: Helm's `toToml` turns 9 into 9.0. Texts are JSON's, which are
+     TOML's basic strings, too. */}}
+
+{{/* The text of the ConfigMap: the user's, through `tpl`, or the chart's. */}}
+{{- define "weir.config" -}}
+{{- if .Values.config -}}
+{{- tpl .Values.config . -}}
+{{- else -}}
+{{- include "weir.config.ofValues" . -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "weir.config.ofValues" -}}
+# Made by the Helm chart. Every key: https://github.com/weir-events/weir/blob/main/config/pipeline.toml
+name = {{ include "weir.pipeline" . | toRawJson }}
+{{- if .Values.cluster }}
+cluster = {{ .Values.cluster | toRawJson }}
+{{- end }}
+
+[source]
+kind = "kubernetes"
+{{- if .Values.source.namespaces }}
+namespaces = {{ .Values.source.namespaces | toRawJson }}
+{{- end }}
+{{- if .Values.source.excludeNamespaces }}
+exclude_namespaces = {{ .Values.source.excludeNamespaces | toRawJson }}
+{{- end }}
+{{- if .Values.source.warningsOnly }}
+field_selector = "type!=Normal"
+{{- end }}
+{{ range .Values.stages }}
+{{ include "weir.config.stage" . }}
+{{ end }}
+[buffer]
+path = "/var/lib/weir/buffer"
+memory = {{ .Values.buffer.memory | toRawJson }}
+disk = {{ .Values.buffer.disk | toRawJson }}
+
+[sink]
+kind = "opensearch"
+hosts = {{ .Values.opensearch.hosts | toRawJson }}
+{{- if include "weir.secret" . }}
+username = { file = "/run/secrets/weir/opensearch/username" }
+password = { file = "/run/secrets/weir/opensearch/password" }
+{{- end }}
+{{- if .Values.opensearch.caSecret }}
+ca = "/run/secrets/weir/ca/ca.crt"
+{{- end }}
+{{- if .Values.opensearch.index }}
+index = {{ .Values.opensearch.index | toRawJson }}
+{{- end }}
+
+[dead_letter]
+kind = {{ .Values.deadLetter.kind | toRawJson }}
+{{- if eq .Values.deadLetter.kind "index" }}
+index = {{ .Values.deadLetter.index | toRawJson }}
+{{- else }}
+path = "/var/lib/weir/dead-letter"
+{{- end }}
+{{- if .Values.lease.enabled }}
+
+[lease]
+enabled = true
+namespace = {{ include "weir.namespace" . | toRawJson }}
+name = {{ include "weir.lease" . | toRawJson }}
+duration = {{ .Values.lease.duration | toRawJson }}
+{{- end }}
+{{- if .Values.lookup.resources }}
+
+[lookup]
+resources = {{ .Values.lookup.resources | toRawJson }}
+labels = {{ .Values.lookup.labels }}
+annotations = {{ .Values.lookup.annotations | toRawJson }}
+owners = {{ .Values.lookup.owners }}
+dedot = {{ .Values.lookup.dedot }}
+timeout = {{ .Values.lookup.timeout | toRawJson }}
+max_per_second = {{ .Values.lookup.maxPerSecond | int64 }}
+{{- end }}
+
+[admin]
+listen = {{ printf "%s:%d" .Values.admin.address (.Values.admin.port | int64) | toRawJson }}
+{{- end -}}
+
+{{/* One [[stage]]. */}}
+{{- define "weir.config.stage" -}}
+[[stage]]
+name = {{ .name | toRawJson }}
+{{- if .drop }}
+drop = true
+{{- else }}
+module = {{ include "weir.module" . | toRawJson }}
+{{- end }}
+{{- range $value, $key := dict "timeout" "timeout" "memory" "memory" "onError" "on_error" "wasi" "wasi" }}
+{{- with get $ $value }}
+{{ $key }} = {{ . | toRawJson }}
+{{- end }}
+{{- end }}
+{{- with .match }}
+match = {{ include "weir.toml" . }}
+{{- end }}
+{{- with .config }}
+[stage.config]
+{{- range $key, $value := . }}
+{{- if not (kindIs "invalid" $value) }}
+{{ include "weir.toml.key" $key }} = {{ include "weir.toml" $value }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Where a stage's module is in the container. */}}
+{{- define "weir.module" -}}
+{{- if and .from (ne .from "image") -}}
+/run/weir/modules/{{ .from }}/{{ .module }}
+{{- else -}}
+/usr/share/weir/filters/{{ .module }}
+{{- end -}}
+{{- end -}}
+
+{{/* Any value, on one line. TOML has no null: such members are left out. */}}
+{{- define "weir.toml" -}}
+{{- if kindIs "map" . -}}
+{{- $members := list -}}
+{{- range $key, $value := . -}}
+{{- if not (kindIs "invalid" $value) -}}
+{{- $members = append $members (printf "%s = %s" (include "weir.toml.key" $key) (include "weir.toml" $value)) -}}
+{{- end -}}
+{{- end -}}
+{ {{ join ", " $members }} }
+{{- else if kindIs "slice" . -}}
+{{- $items := list -}}
+{{- range . -}}{{- $items = append $items (include "weir.toml" .) -}}{{- end -}}
+[{{ join ", " $items }}]
+{{- else -}}
+{{- toRawJson . -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "weir.toml.key" -}}
+{{- regexMatch "^[A-Za-z0-9_-]+$" . | ternary . (toRawJson .) -}}
+{{- end -}}
+
+{{- define "weir.lease" -}}
+{{- default (include "weir.pipeline" .) .Values.lease.name -}}
+{{- end -}}
