@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 /// Folders that hold nothing of ours.
 const SKIPPED_FOLDERS: [&str; 4] = [".git", "target", "dist", "demo-out"];
 /// Files that are data: what looks like a link there is none.
@@ -27,6 +29,15 @@ fn every_link_leads_somewhere() {
     let broken: Vec<String> = broken.iter().map(ToString::to_string).collect();
     assert!(broken.is_empty(), "links that lead nowhere:\n{}", broken.join("\n"));
     assert!(found > 100, "only {found} links were found: are they still looked for?");
+}
+
+#[test]
+fn the_picture_of_the_architecture_is_made_of_its_source() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let digest = Sha256::digest(std::fs::read(docs.join("architecture.dot")).unwrap());
+    let picture = std::fs::read_to_string(docs.join("architecture.svg")).unwrap();
+    let is_of = picture.contains(&format!("<!-- made of architecture.dot {digest:x} -->"));
+    assert!(is_of, "run tests/env/diagram.sh");
 }
 
 /// What a file cites.
