@@ -28,7 +28,11 @@ tell() {
   say "in-cluster: it failed; the pods, the newest events, and what weir's pods say:"
   kubectl get pods --all-namespaces --output wide
   kubectl get events --all-namespaces --sort-by=.metadata.creationTimestamp | tail -n 15
-  kubectl logs --all-namespaces --selector app.kubernetes.io/name=weir --prefix --tail 20
+  local namespace
+  for namespace in $(kubectl get pods --all-namespaces --selector app.kubernetes.io/name=weir \
+    --output jsonpath='{.items[*].metadata.namespace}'); do
+    kubectl --namespace "$namespace" logs --selector app.kubernetes.io/name=weir --prefix --tail 20
+  done
 }
 cleanup() {
   local status=$?
