@@ -54,6 +54,7 @@ fn chain(ledger: &Ledger, stages: &[Module<'_>]) -> Chain {
     };
     let settings: Vec<_> = stages.iter().map(|module| settings(module).into()).collect();
     let context = LoadContext {
+        keeps: true,
         cache: here.join("target/tmp/compiled"),
         compiler: Compiler::InProcess,
         ledger: ledger.clone(),

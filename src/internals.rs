@@ -97,7 +97,7 @@ pub mod shutdown {
 /// See `src/sink/`.
 pub mod sink {
     pub use crate::sink::{
-        DateFormat, Duplicates, IndexPattern, Mode, OpenSearchSettings, Settings, SinkError,
+        DateFormat, Duplicates, IndexPattern, Mode, OpenSearchSettings, Settings, Setup, SinkError,
         Template, run,
     };
 }

@@ -5,7 +5,9 @@
 
 mod check;
 mod dead_letter;
+mod doctor;
 pub(crate) mod filter;
+mod opensearch;
 mod position;
 mod preflight;
 mod run;
@@ -47,11 +49,14 @@ pub struct Cli {
 enum Command {
     Run(run::RunCommand),
     Check(check::CheckCommand),
+    Doctor(doctor::DoctorCommand),
     #[command(subcommand)]
     DeadLetter(dead_letter::DeadLetterCommand),
     /// Make filters: WebAssembly modules for stages
     #[command(subcommand)]
     Filter(filter::FilterCommand),
+    #[command(subcommand, name = "opensearch")]
+    OpenSearch(opensearch::OpenSearchCommand),
     #[command(subcommand)]
     Position(position::PositionCommand),
     /// Print a configuration that shows every key with what it means
@@ -105,6 +110,12 @@ pub enum CommandError {
     /// Dead letters could not be shown or replayed.
     #[error("{}", said(.0, .0.ledger()))]
     DeadLetters(#[from] dead_letter::LettersError),
+    /// A pipeline would not run.
+    #[error("{}", said(.0, None))]
+    Doctor(#[from] doctor::DoctorError),
+    /// OpenSearch could not be set up.
+    #[error("{}", said(.0, None))]
+    OpenSearch(#[from] opensearch::OpenSearchError),
     /// A position could not be shown or changed.
     #[error("{}", said(.0, None))]
     Position(#[from] position::PositionError),
@@ -140,10 +151,11 @@ impl CommandError {
         let is_of_configuration = match self {
             CommandError::Configuration(_) | CommandError::Telemetry(_) => true,
             CommandError::Filter(error) => error.is_of_usage(),
+            CommandError::OpenSearch(error) => error.is_of_usage(),
             CommandError::Position(error) => error.is_of_configuration(),
             CommandError::DeadLetters(error) => error.is_of_configuration(),
             CommandError::Run { error, .. } => error.is_of_configuration(),
-            CommandError::Process(_) | CommandError::Output(_) => false,
+            CommandError::Doctor(_) | CommandError::Process(_) | CommandError::Output(_) => false,
         };
         if is_of_configuration { 2 } else { 1 }
     }
@@ -160,8 +172,10 @@ impl Cli {
         match self.command {
             Command::Run(run) => run.run()?,
             Command::Check(check) => check.run()?,
+            Command::Doctor(doctor) => doctor.run()?,
             Command::DeadLetter(command) => dead_letter::run(command)?,
             Command::Filter(command) => filter::run(command)?,
+            Command::OpenSearch(command) => opensearch::run(command)?,
             Command::Position(command) => position::run(command)?,
             Command::Example => print(config::EXAMPLE)?,
             Command::Schema => print(&config::schema())?,

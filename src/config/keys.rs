@@ -12,7 +12,7 @@ use super::rules::{
 };
 use super::table::{Key, Table, Type, key, one_of};
 use crate::opensearch::Compression;
-use crate::sink::{Duplicates, Mode, Template};
+use crate::sink::{Duplicates, Mode, Setup, Template};
 use crate::source::Start;
 use crate::stages::{MatchKey, OnError, Wasi};
 use crate::words::words;
@@ -324,6 +324,14 @@ static SINK: Table = Table {
              document twice; has no effect on other indices.",
         )
         .default("\"forbid\"")
+        .only(OPENSEARCH),
+        key(
+            "setup",
+            one_of::<Setup>(),
+            "Whether to do at the start what `weir opensearch setup` does: install the policy, the \
+             index template and the data stream that are missing.",
+        )
+        .default("\"off\"")
         .only(OPENSEARCH),
         key("path", Type::Path, "The file to append to.").required().only(TO_FILE),
     ],

@@ -9,6 +9,7 @@
 mod answer;
 mod configuration;
 mod connect;
+pub(crate) mod examine;
 pub(crate) mod lease;
 mod plugin;
 mod reload;
@@ -137,18 +138,24 @@ impl std::fmt::Display for ConfigOrigin {
 ///
 /// When nothing is configured, or what is configured cannot be used.
 pub(crate) async fn client(reload: &Reload) -> Result<Client, ClientError> {
+    Ok(client_and_place(reload).await?.0)
+}
+
+/// The same, with the server's URL and where that is from, for people.
+async fn client_and_place(reload: &Reload) -> Result<(Client, String), ClientError> {
     crate::tls::install_crypto_provider();
     let origin = Surroundings::of_process().origin()?;
     let (reloading, loaded) = Reloading::new(origin.clone(), reload).await?;
     let Loaded { config, proxy, .. } = loaded;
     let proxy = proxy.map(|proxy| proxy.to_string());
+    let place = format!("{}, by {origin}", config.cluster_url);
     tracing::info!(
         server = %config.cluster_url,
         place = %origin,
         proxy,
         "using this Kubernetes API server"
     );
-    Ok(Client::new(reloading, config.default_namespace))
+    Ok((Client::new(reloading, config.default_namespace), place))
 }
 
 /// What the settings of this client are called.

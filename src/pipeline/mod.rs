@@ -173,6 +173,7 @@ async fn load(settings: &Settings, process: &Process) -> Result<Option<Chain>, R
         Condition::NotReady("modules are being compiled and configured".into()),
     );
     let context = stages::LoadContext {
+        keeps: true,
         cache: settings.cache.clone(),
         ledger: process.ledger.clone(),
         metrics: process.metrics.stage.clone(),

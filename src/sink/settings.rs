@@ -70,6 +70,8 @@ pub struct OpenSearchSettings {
     pub template: Template,
     /// Whether a data stream or an alias may hold a document twice.
     pub duplicates: Duplicates,
+    /// Whether a run sets up OpenSearch at its start.
+    pub setup: Setup,
 }
 
 /// An index name with at most one date placeholder.
@@ -171,5 +173,15 @@ words! {
         #[default]
         Forbid = "forbid": "what may have been sent before is looked up before it is sent again",
         Allow = "allow": "it is sent again, and stored twice where writes have moved on",
+    }
+}
+
+words! {
+    /// `setup`: whether a run does at its start what `weir opensearch setup` does.
+    #[derive(Default)]
+    pub enum Setup {
+        #[default]
+        Off = "off": "policies and data streams are left alone",
+        Run = "run": "what is missing is installed at the start, as `weir opensearch setup` does",
     }
 }

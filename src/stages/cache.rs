@@ -65,21 +65,34 @@ impl From<FolderError> for CacheError {
 
 /// A folder of compiled modules, if there is one.
 #[derive(Debug)]
-pub(super) struct Cache(Option<Folder>);
+pub(super) struct Cache {
+    folder: Option<Folder>,
+    keeps: bool,
+}
 
 impl Cache {
     /// Makes the folder where it is missing. One that cannot be used is told, and not used.
     pub(super) fn open(cache: &Path) -> Cache {
         match open(&cache.join(SUBFOLDER)) {
-            Ok(folder) => Cache(Some(folder)),
+            Ok(folder) => Cache { folder: Some(folder), keeps: true },
             Err(error) => {
                 tracing::warn!(
                     "the compile cache is not used: {error}: modules are compiled at each start, \
                      in memory; set `cache` to a folder in which weir may make one of its own"
                 );
-                Cache(None)
+                Cache { folder: None, keeps: true }
             }
         }
+    }
+
+    /// The folder as it is, if it is ours alone. Nothing in it changes.
+    pub(super) fn look(cache: &Path) -> Cache {
+        let is_ours = |folder: &Folder| {
+            let of = folder.owner_and_mode();
+            of.is_ok_and(|(owner, mode)| owner == user() && mode & 0o777 == MODE)
+        };
+        let folder = Folder::look(&cache.join(SUBFOLDER)).ok().filter(is_ours);
+        Cache { folder, keeps: false }
     }
 
     /// The compiled form of `module`: from disk, or compiled now and kept. Ends early when `stop`
@@ -92,13 +105,13 @@ impl Cache {
         stop: &CancellationToken,
     ) -> Result<Component, CompileError> {
         let name = file_name(engine, module);
-        let kept = || self.0.as_ref().and_then(|folder| load(engine, folder, &name));
+        let kept = || self.folder.as_ref().and_then(|folder| load(engine, folder, &name));
         if let Some(component) = kept() {
             return Ok(component);
         }
         let mut compiled = Vec::new();
         compile(compiler, engine, module, &mut compiled, stop)?;
-        if let Some(folder) = &self.0 {
+        if let Some(folder) = self.folder.as_ref().filter(|_| self.keeps) {
             match keep(folder, &name, &compiled) {
                 // From there its pages cost no memory that is not to be had again.
                 Ok(()) => {

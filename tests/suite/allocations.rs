@@ -73,8 +73,13 @@ fn allocations(module: &[u8], config: &str, events: usize) -> u64 {
     let ledger = Ledger::default();
     let metrics = Metrics::new(&ledger).unwrap().stage;
     let cache = folder.path().join("cache");
-    let context =
-        LoadContext { cache, compiler: Compiler::InProcess, ledger: ledger.clone(), metrics };
+    let context = LoadContext {
+        keeps: true,
+        cache,
+        compiler: Compiler::InProcess,
+        ledger: ledger.clone(),
+        metrics,
+    };
     let chain = load(&[settings.into()], context).unwrap_or_else(|errors| panic!("{errors:?}"));
     let (sender, mut works) = SourceSender::new(ledger.clone(), Default::default(), 1, 1);
     sender

@@ -57,8 +57,13 @@ fn run(stages: &[ModuleSettings], events: &[String]) -> (Vec<String>, Filtered) 
     let metrics = Metrics::new(&ledger).unwrap().stage;
     // One cache for all tests: each module is compiled once.
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
-    let context =
-        LoadContext { cache, compiler: Compiler::InProcess, ledger: ledger.clone(), metrics };
+    let context = LoadContext {
+        keeps: true,
+        cache,
+        compiler: Compiler::InProcess,
+        ledger: ledger.clone(),
+        metrics,
+    };
     let stages: Vec<_> = stages.iter().cloned().map(Into::into).collect();
     let chain = load(&stages, context).unwrap_or_else(|errors| panic!("{errors:?}"));
     let (sender, mut works) = SourceSender::new(ledger.clone(), Default::default(), 1, 1);

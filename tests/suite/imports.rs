@@ -50,6 +50,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "kube",
                 "tls",
                 "panics",
+                "files",
             ]),
         ),
         (

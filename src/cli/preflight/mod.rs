@@ -31,8 +31,16 @@ enum Purpose {
 
 /// Looks at everything, and loads the modules.
 pub(super) fn check(file: &Path) -> Result<(Config, Vec<Description>), CommandError> {
-    let config = read(file, Purpose::Check)?;
-    match modules::load(&config.references)? {
+    load(read(file, Purpose::Check, true)?, true)
+}
+
+/// The same, and writes nothing at all.
+pub(super) fn look_at(file: &Path) -> Result<(Config, Vec<Description>), CommandError> {
+    load(read(file, Purpose::Check, false)?, false)
+}
+
+fn load(config: Config, keeps: bool) -> Result<(Config, Vec<Description>), CommandError> {
+    match modules::load(&config.references, keeps)? {
         Ok(modules) => Ok((config, modules)),
         Err(diagnostics) => Err(error_of(diagnostics)),
     }
@@ -41,12 +49,12 @@ pub(super) fn check(file: &Path) -> Result<(Config, Vec<Description>), CommandEr
 /// Looks at everything but the modules of a configuration that is fine otherwise: its run loads
 /// them.
 pub(super) fn for_run(file: &Path) -> Result<Config, CommandError> {
-    read(file, Purpose::Run)
+    read(file, Purpose::Run, true)
 }
 
 /// Like [`for_run`], for a replay.
 pub(super) fn for_replay(file: &Path) -> Result<Config, CommandError> {
-    read(file, Purpose::Replay)
+    read(file, Purpose::Replay, true)
 }
 
 /// A run's errors about its modules, as diagnostics of the configuration that names them.
@@ -61,24 +69,24 @@ fn error_of(diagnostics: Vec<Diagnostic>) -> CommandError {
     }
 }
 
-fn read(file: &Path, purpose: Purpose) -> Result<Config, CommandError> {
+fn read(file: &Path, purpose: Purpose, keeps: bool) -> Result<Config, CommandError> {
     let (references, diagnostics) = match config::load(file, &Environment::of_process()) {
-        Ok(config) => match Diagnostics::of(look(&config.references, purpose)) {
+        Ok(config) => match Diagnostics::of(wrong_in(&config.references, purpose)) {
             None => return Ok(config),
             Some(diagnostics) => (config.references, diagnostics),
         },
         Err(InvalidConfig { diagnostics, references: None }) => return Err(diagnostics.into()),
         Err(InvalidConfig { diagnostics, references: Some(references) }) => {
-            let diagnostics = diagnostics.and(look(&references, purpose));
+            let diagnostics = diagnostics.and(wrong_in(&references, purpose));
             (*references, diagnostics)
         }
     };
-    let modules = modules::load(&references)?.err().into_iter().flatten();
+    let modules = modules::load(&references, keeps)?.err().into_iter().flatten();
     Err(diagnostics.and(modules).into())
 }
 
 /// What is wrong with secrets, certificates, files and streams.
-fn look(references: &References, purpose: Purpose) -> Vec<Diagnostic> {
+fn wrong_in(references: &References, purpose: Purpose) -> Vec<Diagnostic> {
     let secret = |secret: &Option<Reference<Secret>>| {
         let secret = secret.as_ref()?;
         Some(secret.location.error(secret.value.read().err()?))

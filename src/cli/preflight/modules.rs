@@ -9,15 +9,16 @@ use crate::metrics::Metrics;
 use crate::stages::{self, Compiler, Description, LoadContext, LoadError, ModuleError};
 
 /// Loads and configures each module as a run would, and says what they are, or what is wrong with
-/// them.
+/// them. Whether the compile cache keeps what is compiled is `keeps`.
 pub(super) fn load(
     references: &References,
+    keeps: bool,
 ) -> Result<Result<Vec<Description>, Vec<Diagnostic>>, CommandError> {
     let ledger = Ledger::default();
     let metrics =
         Metrics::new(&ledger).map_err(|error| CommandError::Process(error.to_string()))?.stage;
     let cache = references.cache.value.clone();
-    let context = LoadContext { cache, compiler: Compiler::child(), metrics, ledger };
+    let context = LoadContext { cache, keeps, compiler: Compiler::child(), metrics, ledger };
     let (mut descriptions, mut diagnostics) = (Vec::new(), Vec::new());
     // One by one: in a configuration with mistakes two may have the same name.
     for stage in &references.stages {

@@ -9,7 +9,7 @@ use crate::config::rules::same_host;
 use crate::config::section::Section;
 use crate::dead_letter;
 use crate::opensearch::{self, ProxySetting};
-use crate::sink::{IndexPattern, Mode, OpenSearchSettings, Settings};
+use crate::sink::{IndexPattern, Mode, OpenSearchSettings, Settings, Setup, Template};
 
 pub(super) fn build(input: &mut Input<'_>, section: &Section) -> Option<Settings> {
     Some(match section.word("kind")? {
@@ -29,6 +29,7 @@ fn opensearch(input: &mut Input<'_>, section: &Section) -> Option<OpenSearchSett
     if let Some(hosts) = &hosts {
         check_hosts(input, section, hosts);
     }
+    template_of_setup(input, section);
     let mode = section.word("mode")?;
     let index = documents_index(section)?;
     if mode == Mode::Latest && index.date.is_some() {
@@ -53,6 +54,7 @@ fn opensearch(input: &mut Input<'_>, section: &Section) -> Option<OpenSearchSett
         mode,
         template: section.word("template")?,
         duplicates: section.word("duplicates")?,
+        setup: section.word("setup")?,
     })
 }
 
@@ -85,6 +87,16 @@ fn check_hosts(input: &mut Input<'_>, section: &Section, hosts: &[String]) {
     let distinct: BTreeSet<String> = hosts.iter().map(|host| same_host(host)).collect();
     if distinct.len() < hosts.len() {
         input.error(section.at("hosts"), "`hosts` names a host twice");
+    }
+}
+
+/// Diagnoses a setup that is to do without a template.
+fn template_of_setup(input: &mut Input<'_>, section: &Section) {
+    let is_skipped = section.word("template") == Some(Template::Skip);
+    if is_skipped && section.word("setup") == Some(Setup::Run) {
+        let text = "`setup = \"run\"` installs the index template, too: leave out \
+                    `template = \"skip\"`";
+        input.error(section.at("setup"), text);
     }
 }
 

@@ -21,7 +21,8 @@ pub(super) enum AskError {
 /// Asks, and counts what it asks as what is sent later is counted.
 pub(super) struct Asker<'a> {
     pub(super) client: &'a Client,
-    pub(super) requests: &'a IntCounterVec,
+    /// Where they are counted, in a run.
+    pub(super) requests: Option<&'a IntCounterVec>,
 }
 
 impl Asker<'_> {
@@ -39,7 +40,9 @@ impl Asker<'_> {
     /// answer.
     pub(super) async fn send(&self, request: Request) -> Result<Response, AskError> {
         let answer = self.client.send(request).await;
-        count(&answer, self.requests);
+        if let Some(requests) = self.requests {
+            count(&answer, requests);
+        }
         let answer = answer
             .map_err(|error| AskError::Unavailable(transport_error(error).into_unavailable()))?;
         let why = || status_error(answer.status, &answer.body, &answer.host).into_unavailable();

@@ -12,7 +12,8 @@
 //!
 //! - [`prepare`]: what is done before the first document; [`version`] tells which server it is,
 //!   [`resolve`] asks what the configured name
-//!   stands for, and [`write_target`] what follows from that.
+//!   stands for, and [`write_target`] what follows from that. [`setup`] installs what belongs to
+//!   it, where that is asked for.
 //! - [`sender`]: what to do with batches, answers and dead letters. [`scheduler`] decides what is
 //!   sent when, with its [`limits`] and its judgement of [`mass_rejection`]; [`suspicion`] whether
 //!   a document is to blame for a request that is refused as a whole; [`in_doubt`] which documents
@@ -26,6 +27,7 @@
 mod asker;
 mod attempt;
 mod batch;
+pub(crate) mod examine;
 mod in_doubt;
 mod in_flight;
 mod limits;
@@ -38,6 +40,7 @@ mod request;
 mod resolve;
 mod scheduler;
 mod sender;
+pub(crate) mod setup;
 mod suspicion;
 mod template;
 mod version;
@@ -52,6 +55,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use self::asker::{AskError, Asker};
 use self::attempt::{Attempt, Ended, Progress};
 use self::in_doubt::CLOCKS_APART;
 use self::observe::Observer;
@@ -68,7 +72,8 @@ use crate::dead_letter::{DeadLetterError, Letter, Where};
 use crate::event::DocumentIdentity;
 use crate::handoff::{BatchLimits, Inbox, Item};
 use crate::metrics::SinkMetrics;
-use crate::opensearch::{Client, RequestError, count};
+use crate::opensearch::{Client, ClientError, RequestError, Unavailable, count};
+use crate::reload::Reload;
 
 pub(super) async fn run<I: Inbox>(
     settings: &OpenSearchSettings,
@@ -101,6 +106,41 @@ pub(super) async fn run<I: Inbox>(
     runner.run(settings, inbox).await?;
     process.health.finished(PART);
     Ok(())
+}
+
+/// Installs what is missing, as `order` has it, or says what is.
+///
+/// # Errors
+///
+/// When OpenSearch cannot be asked, or does not let weir in.
+pub(crate) async fn set_up(
+    settings: &OpenSearchSettings,
+    order: &setup::Order,
+) -> Result<Vec<setup::Item>, SetupError> {
+    let connection = settings.connection.clone();
+    let client = blocking(move || Client::new(&connection, &Reload::default())).await?;
+    let asker = Asker { client: &client, requests: None };
+    setup::set_up(&asker, settings, order).await.map_err(|error| match error {
+        AskError::Unavailable(why) | AskError::Unauthorized(why) => {
+            let (Unavailable::Outage(why) | Unavailable::Refused(why)) = why;
+            SetupError::Unavailable(why)
+        }
+        AskError::Fatal(error) => SetupError::Sink(error),
+    })
+}
+
+/// Why OpenSearch could not be set up at all.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// No client can be made of the settings.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// It is down, or does not let weir in.
+    #[error("OpenSearch cannot be set up: {0}")]
+    Unavailable(String),
+    /// The index cannot be used as configured.
+    #[error(transparent)]
+    Sink(SinkError),
 }
 
 /// Drives a [`Sender`].

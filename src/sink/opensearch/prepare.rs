@@ -17,7 +17,7 @@ use super::asker::{AskError, Asker};
 use super::report::Reporter;
 use super::version::Root;
 use super::write_target::{Kind, Known, Writing};
-use super::{resolve, template};
+use super::{resolve, setup, template};
 use crate::blocking::blocking;
 use crate::opensearch::{
     BACKOFF, Client, Response, Unavailable, WholeError, classify_whole, whole_error,
@@ -25,7 +25,7 @@ use crate::opensearch::{
 use crate::position::Keeper;
 use crate::sink::PART;
 use crate::sink::error::SinkError;
-use crate::sink::settings::{IndexPattern, OpenSearchSettings, Template};
+use crate::sink::settings::{IndexPattern, OpenSearchSettings, Setup, Template};
 
 /// Returns when documents may be sent, and what is known of the write target.
 pub(super) async fn prepare(
@@ -38,7 +38,7 @@ pub(super) async fn prepare(
     let mut failures = 0;
     loop {
         process.health.progress(PART);
-        let asker = Asker { client, requests: &process.metrics.sink.requests };
+        let asker = Asker { client, requests: Some(&process.metrics.sink.requests) };
         let why = match prepare_once(&asker, settings, keeper).await {
             Ok(known) => {
                 reporter.update(None, Instant::now());
@@ -69,12 +69,16 @@ async fn prepare_once(
     let warning = root.warning();
     keeper.target_is(root.cluster_uuid).map_err(|error| AskError::Fatal(error.into()))?;
     let OpenSearchSettings { index, mode, duplicates, .. } = settings;
+    if settings.setup == Setup::Run {
+        setup::at_start(asker, settings).await?;
+    }
     let kind = match index.date {
         Some(_) => None,
         None => Some(resolve::kind_of(asker, &index.prefix).await?),
     };
     let has_own_template = kind.as_ref().is_some_and(Kind::has_own_template);
-    if settings.template == Template::Install && !has_own_template {
+    let is_set_up = settings.setup == Setup::Run;
+    if settings.template == Template::Install && !has_own_template && !is_set_up {
         install_template(asker, index).await?;
     }
     let known = match kind {
@@ -123,7 +127,9 @@ async fn install_template(asker: &Asker<'_>, pattern: &IndexPattern) -> Result<(
         }
     }
     // `create`: if another weir was faster, its template stays.
-    let body = template::body(pattern).to_string().into_bytes();
+    let mut body = template::body(pattern, false);
+    setup::mark(&mut body);
+    let body = body.to_string().into_bytes();
     let put = asker.ask(Method::PUT, &format!("{path}?create=true"), body).await?;
     if put.status.is_success() {
         tracing::info!(template = name, "installed the index template, which was missing");

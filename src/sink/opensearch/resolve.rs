@@ -20,17 +20,26 @@ const TEMPLATES_BYTES_MAX: usize = 4 << 20;
 
 /// What `index` stands for.
 pub(super) async fn kind_of(asker: &Asker<'_>, index: &str) -> Result<Kind, AskError> {
+    match look_up(asker, index).await? {
+        Some(kind) => Ok(kind),
+        None => probe(asker, index).await,
+    }
+}
+
+/// The same, if the user may ask: nothing is sent that could make an index.
+pub(super) async fn look_up(asker: &Asker<'_>, index: &str) -> Result<Option<Kind>, AskError> {
     let answer = asker.ask(Method::GET, &format!("/_resolve/index/{index}"), Vec::new()).await?;
     let resolved = match answer.status {
         StatusCode::OK => serde_json::from_slice::<Resolved>(&answer.body).ok(),
         _ => None,
     };
     match resolved.map(|resolved| resolved.kind(index)) {
-        Some(Kind::Absent) if template_makes_stream(asker, index).await? => {
-            Ok(Kind::FutureDataStream)
+        Some(Kind::Absent) => {
+            let template = template_for(asker, index).await?;
+            let makes_stream = template.is_some_and(|template| template.makes_stream);
+            Ok(Some(if makes_stream { Kind::FutureDataStream } else { Kind::Absent }))
         }
-        Some(kind) => Ok(kind),
-        None => probe(asker, index).await,
+        kind => Ok(kind),
     }
 }
 
@@ -80,7 +89,16 @@ struct Templates {
 
 #[derive(Deserialize)]
 struct Named {
+    name: String,
     index_template: Template,
+}
+
+/// The template that makes an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Used {
+    pub(super) name: String,
+    /// Whether it makes a data stream.
+    pub(super) makes_stream: bool,
 }
 
 #[derive(Deserialize)]
@@ -91,23 +109,28 @@ struct Template {
     data_stream: Option<serde::de::IgnoredAny>,
 }
 
-/// Whether the template that would make `index` makes a data stream of it.
-async fn template_makes_stream(asker: &Asker<'_>, index: &str) -> Result<bool, AskError> {
-    const FILTER: &str = "filter_path=index_templates.index_template.index_patterns,\
+/// The template that would make `index`, if there is one and the user may see it.
+pub(super) async fn template_for(asker: &Asker<'_>, index: &str) -> Result<Option<Used>, AskError> {
+    const FILTER: &str = "filter_path=index_templates.name,\
+                          index_templates.index_template.index_patterns,\
                           index_templates.index_template.priority,\
                           index_templates.index_template.data_stream";
     let all = Request::json(Method::GET, format!("/_index_template?{FILTER}"), Vec::new());
     let answer = asker.send(all.answered_by(TEMPLATES_BYTES_MAX)).await?;
     if answer.status != StatusCode::OK {
-        return Ok(false);
+        return Ok(None);
     }
     let templates: Option<Templates> = serde_json::from_slice(&answer.body).ok();
     let templates = templates.map_or_else(Vec::new, |templates| templates.index_templates);
-    let matching = templates.into_iter().map(|named| named.index_template);
-    let matching = matching
-        .filter(|template| template.index_patterns.iter().any(|pattern| matches(pattern, index)));
-    let first = matching.max_by_key(|template| template.priority);
-    Ok(first.is_some_and(|template| template.data_stream.is_some()))
+    let is_for = |named: &Named| {
+        named.index_template.index_patterns.iter().any(|pattern| matches(pattern, index))
+    };
+    let matching = templates.into_iter().filter(is_for);
+    let first = matching.max_by_key(|named| named.index_template.priority);
+    Ok(first.map(|Named { name, index_template }| Used {
+        name,
+        makes_stream: index_template.data_stream.is_some(),
+    }))
 }
 
 /// Whether `text` is as `pattern` has it, in which `*` stands for any text.

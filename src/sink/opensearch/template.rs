@@ -35,14 +35,14 @@ pub(super) fn name(pattern: &IndexPattern) -> String {
 }
 
 /// The body of `PUT _index_template/NAME`
-/// (<https://docs.opensearch.org/latest/im-plugin/index-templates/>).
-pub(super) fn body(pattern: &IndexPattern) -> Value {
+/// (<https://docs.opensearch.org/latest/im-plugin/index-templates/>), of indices or of a data stream.
+pub(super) fn body(pattern: &IndexPattern, is_stream: bool) -> Value {
     let date = if pattern.date.is_some() { "*" } else { "" };
-    json!({
+    let mut body = json!({
         "index_patterns": [format!("{}{date}{}", pattern.prefix, pattern.suffix)],
         "priority": PRIORITY,
         "version": VERSION,
-        "_meta": { "description": "Kubernetes events, installed by weir because it was missing" },
+        "_meta": { "description": "Kubernetes events, installed by weir" },
         "template": {
             "settings": {
                 "index.mapping.total_fields.limit": FIELDS_MAX,
@@ -50,7 +50,12 @@ pub(super) fn body(pattern: &IndexPattern) -> Value {
             },
             "mappings": mappings(),
         },
-    })
+    });
+    if is_stream {
+        // Its time field is `@timestamp`, which every document has.
+        body["data_stream"] = json!({});
+    }
+    body
 }
 
 fn mappings() -> Value {
@@ -160,7 +165,7 @@ mod tests {
         ];
         for (pattern, expected, index) in cases {
             assert_eq!(name(&pattern), expected);
-            assert_eq!(body(&pattern)["index_patterns"], json!([index]));
+            assert_eq!(body(&pattern, false)["index_patterns"], json!([index]));
         }
     }
 }

@@ -29,6 +29,12 @@ struct Version {
 }
 
 impl Root {
+    /// What it says of its version.
+    pub(super) fn number(&self) -> Option<String> {
+        let number = self.version.as_ref()?.number.as_deref()?;
+        Some(text::words(number, NUMBER_BYTES_MAX))
+    }
+
     /// What there is to warn of, if anything.
     pub(super) fn warning(&self) -> Option<String> {
         // Who says nothing of it may be anything.

@@ -38,6 +38,8 @@ const BOUNDS: [&str; 2] = ["resource limit exceeded", "cannot allocate another h
 pub struct LoadContext {
     /// The folder of compiled modules.
     pub cache: PathBuf,
+    /// Whether what is compiled is kept there; otherwise the folder is left as it is.
+    pub keeps: bool,
     /// Who compiles.
     pub compiler: Compiler,
     /// Where declared reasons are registered.
@@ -86,7 +88,10 @@ pub(super) fn load_with_clock(
                 continue;
             }
         };
-        let cache = cache.get_or_insert_with(|| Cache::open(&context.cache));
+        let cache = cache.get_or_insert_with(|| match context.keeps {
+            true => Cache::open(&context.cache),
+            false => Cache::look(&context.cache),
+        });
         let stage = Stage::new(settings.clone(), &context.ledger, &context.metrics, clock);
         match chain.load_stage(&stage, cache, context, stop, &offer) {
             Ok(loaded) => {

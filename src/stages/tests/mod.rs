@@ -76,6 +76,7 @@ impl Bench {
 
     fn load<S: Clone + Into<StageSettings>>(&self, stages: &[S]) -> Result<Chain, Vec<LoadError>> {
         let context = LoadContext {
+            keeps: true,
             cache: self.folder.path().join("cache"),
             compiler: Compiler::InProcess,
             ledger: self.ledger.clone(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::support::{Cluster, Search, Weir, eventually, variable};
+use crate::support::{Cluster, Ism, Search, Weir, eventually, report, until_stored, variable};
 
 fn into_name(cluster: &Cluster, search: &Search, buffer: &str) -> String {
     format!(
@@ -82,6 +82,31 @@ async fn without_a_saved_position_everything_is_read_again_and_nothing_stored_tw
     let (cluster, search) = (Cluster::with_namespace().await, Search::shared());
     search.make_alias().await;
     kill_and_roll_over(&search, &cluster, &into_name(&cluster, &search, "")).await;
+}
+
+#[tokio::test]
+async fn what_was_stored_and_never_answered_is_stored_once_across_a_rollover() {
+    let (cluster, search) = (Cluster::with_namespace().await, Search::shared());
+    search.make_stream().await;
+    let between = Ism::before(&search);
+    let config = into_name(&cluster, &search.behind(&between.url), "");
+    let weir = Weir::start(&config).await;
+    report(&cluster, 0..3).await;
+    until_stored(&search, 3).await;
+    between.keep_answers(true);
+    report(&cluster, 3..6).await;
+    until_stored(&search, 6).await;
+    eventually("an answer is kept", async || (between.kept_answers() > 0).then_some(())).await;
+    search.roll_over().await;
+    between.keep_answers(false);
+    eventually("all have an outcome", async || {
+        (weir.metric("weir_events_delivered_total").await == 6.0).then_some(())
+    })
+    .await;
+    assert_eq!(stored_once(&search).await, 6);
+    let found = weir.metrics().await["weir_sink_lookups_total{result=\"stored\"}"];
+    assert!(found >= 3.0, "{found} were looked up and found");
+    weir.stop().await;
 }
 
 #[tokio::test]

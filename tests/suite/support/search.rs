@@ -57,6 +57,11 @@ impl Search {
         Search { url, index: index.to_owned(), client, is_secure: self.is_secure }
     }
 
+    /// The same index, behind another address.
+    pub(crate) fn behind(&self, url: &str) -> Search {
+        Search { url: url.to_owned(), ..self.other(&self.index) }
+    }
+
     /// Puts a document there by hand.
     pub(crate) async fn put(&self, id: &str, document: Value) {
         let path = format!("{}/_doc/{id}?refresh=true", self.index);

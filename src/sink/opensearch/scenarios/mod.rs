@@ -226,6 +226,7 @@ impl Run {
             mode: Mode::History,
             template: Template::Install,
             duplicates: crate::sink::Duplicates::Forbid,
+            setup: crate::sink::Setup::Off,
         };
         Run { process, dead_letters, keeper, settings, folder }
     }

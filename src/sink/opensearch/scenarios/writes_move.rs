@@ -19,7 +19,7 @@ use crate::event::Micros;
 use crate::handoff::{Outbox, Takeover};
 use crate::ledger::Snapshot;
 use crate::opensearch;
-use crate::sink::{Duplicates, IndexPattern, Mode, Template};
+use crate::sink::{Duplicates, IndexPattern, Mode, Setup, Template};
 
 /// What the server is, and does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,6 +196,7 @@ impl Life {
             mode: Mode::History,
             template: Template::Install,
             duplicates: Duplicates::Forbid,
+            setup: Setup::Off,
         };
         Life { process, settings }
     }

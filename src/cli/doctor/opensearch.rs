@@ -1,0 +1,148 @@
+//! What OpenSearch's answers mean. Pure.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::{Clock, Finding, Level, clock};
+use crate::sink::examine::{Answered, Asked, Examined, Has, Host, Inside};
+use crate::sink::setup::{Item, State, What};
+use crate::sink::{OpenSearchSettings, Setup, Template};
+use crate::text;
+
+const OPENSEARCH: Clock = Clock {
+    of: "OpenSearch",
+    matters: "it rolls over and deletes by its own clock",
+    worst: Level::Warn,
+};
+/// Of a template or policy that somebody edited.
+const DIFFERENCES_TOLD_MAX: usize = 5;
+
+/// What was found out means this; it came `now`.
+pub(super) fn findings(
+    examined: &Examined,
+    settings: &OpenSearchSettings,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = examined.hosts.iter().flat_map(host).collect();
+    findings.extend(several_clusters(&examined.hosts));
+    let Some(Inside { user, rights, setup, time }) = &examined.inside else { return findings };
+    if let Some(user) = user {
+        findings.push(Finding::ok("login", format!("as {user}")));
+    }
+    findings.extend(time.map(|time| clock(&OPENSEARCH, time.as_second() - now.as_second())));
+    findings.extend(rights.iter().map(right));
+    match setup {
+        Ok(items) => findings.extend(items.iter().map(|item| self::item(item, settings))),
+        Err(why) => {
+            let text = format!("the policy and the template cannot be looked at: {why}");
+            findings.push(Finding::warn("policy", text));
+        }
+    }
+    findings
+}
+
+fn host(Host { url, answer }: &Host) -> Vec<Finding> {
+    match answer {
+        Answered::In { version, warning, .. } => {
+            let version = version.as_deref().unwrap_or("of unknown version");
+            let text = format!("{url} answers, version {version}");
+            let warning = warning
+                .as_ref()
+                .map(|warning| Finding::warn("opensearch", format!("{url}: {warning}")));
+            [Some(Finding::ok("opensearch", text)), warning].into_iter().flatten().collect()
+        }
+        Answered::Silent(why) => vec![Finding::warn(
+            "opensearch",
+            format!(
+                "{url} does not say what it is ({why}): grant the cluster permission \
+                 `cluster:monitor/main`, by which a saved position knows its target"
+            ),
+        )],
+        Answered::Refused(why) => vec![Finding::fail("login", why.clone())],
+        Answered::Out(why) => vec![Finding::fail("opensearch", why.clone())],
+    }
+}
+
+fn several_clusters(hosts: &[Host]) -> Option<Finding> {
+    let clusters: BTreeSet<&String> = hosts
+        .iter()
+        .filter_map(|host| match &host.answer {
+            Answered::In { cluster, .. } => cluster.as_ref(),
+            _ => None,
+        })
+        .collect();
+    (clusters.len() > 1).then(|| {
+        let text = "sink.hosts are nodes of more than one cluster: documents would go to either; \
+                    name nodes of one";
+        Finding::fail("opensearch", text)
+    })
+}
+
+fn right(Asked { right, index, purpose, has }: &Asked) -> Finding {
+    let on = match index {
+        Some(index) => format!("on the index `{index}`"),
+        None => "on the cluster".to_owned(),
+    };
+    match has {
+        Has::Yes => Finding::ok("rights", format!("{purpose}: `{right}` {on}")),
+        Has::No(why) => Finding::fail(
+            "rights",
+            format!("{purpose} needs `{right}` {on}, and the user lacks it: grant it ({why})"),
+        ),
+        Has::Unknown(why) => Finding::warn(
+            "rights",
+            format!(
+                "{purpose} needs `{right}` {on}, and nobody says whether the user has it: {why}"
+            ),
+        ),
+    }
+}
+
+fn item(Item { what, name, state }: &Item, settings: &OpenSearchSettings) -> Finding {
+    let label = what.word();
+    const BY_COMMAND: &str = "`weir opensearch setup` does that";
+    match state {
+        State::Fine(how) => Finding::ok(label, format!("{name}: {how}")),
+        State::Missing(_) | State::Differs(_) | State::Pending(_)
+            if settings.setup == Setup::Run =>
+        {
+            Finding::ok(label, format!("{name}: not there as it should be: a run sets it up"))
+        }
+        State::Missing(_) if *what == What::Template && settings.template == Template::Install => {
+            Finding::ok(label, format!("{name}: missing: a run installs it"))
+        }
+        State::Missing(_) => {
+            let so = match what {
+                What::Policy => "missing: nothing rolls over or deletes old indices",
+                What::Stream => {
+                    "nothing has this name: a run makes one index, from which nothing is deleted"
+                }
+                What::Template | What::Managed => "missing",
+            };
+            let would = match what {
+                What::Stream => "`weir opensearch setup` makes a data stream",
+                _ => "`weir opensearch setup` installs it",
+            };
+            Finding::warn(label, format!("{name}: {so}: {would}"))
+        }
+        State::Differs(differences) => {
+            let told = text::first(differences, DIFFERENCES_TOLD_MAX);
+            Finding::warn(label, format!("{name}: to be brought up to date: {BY_COMMAND} ({told})"))
+        }
+        State::Pending(how) => Finding::warn(label, format!("{name}: {how}: {BY_COMMAND}")),
+        State::Edited(differences) => {
+            let told = text::first(differences, DIFFERENCES_TOLD_MAX);
+            Finding::ok(label, format!("{name}: edited by somebody, and left so ({told})"))
+        }
+        State::Failed(why) => Finding::warn(label, format!("{name}: {why}")),
+        // A dry run does nothing.
+        State::Created(how) | State::Done(how) => Finding::ok(label, format!("{name}: {how}")),
+        State::Changed(_) => Finding::ok(label, format!("{name}: changed")),
+    }
+}
+
+/// That there is nothing else to say where no host answered.
+pub(super) fn no_client(why: String) -> Finding {
+    Finding::new(Level::Fail, "opensearch", why)
+}

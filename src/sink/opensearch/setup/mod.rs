@@ -1,0 +1,282 @@
+//! `weir opensearch setup`, and `setup = "run"`: the policy, the index template and the data stream
+//! that are missing are installed, in this order, and it is verified that what is written to is
+//! managed (docs/setup.md#what-setup-does).
+//!
+//! Constraints:
+//!
+//! - What somebody edited is never overwritten, unless that is asked for. What a setup left is
+//!   known by a digest beside it; it is brought up to date.
+//! - What was asked for once, a retention and an overlay, is kept there, and stays until something
+//!   else is asked for: a setup at the start of a run knows neither.
+//! - The order matters: a policy takes in what is made after it, and a stream is made as its
+//!   template says.
+//! - A dry run writes nothing, and asks nothing that could make an index.
+//!
+//! - [`policy`], [`templates`] and [`managed`] see to one thing each; [`flat`] compares, [`overlay`]
+//!   merges, [`retention`] says what follows for ages. The comparing is pure.
+
+mod flat;
+mod managed;
+mod overlay;
+mod policy;
+mod retention;
+mod templates;
+
+use http::Method;
+
+pub(crate) use self::flat::Difference;
+pub(crate) use self::overlay::{Overlay, OverlayError};
+pub(crate) use self::retention::Retention;
+pub(super) use self::templates::mark;
+use super::asker::{AskError, Asker};
+use super::resolve;
+use super::write_target::Kind;
+use crate::opensearch::{Response, WholeError, classify_whole, whole_error};
+use crate::sink::settings::{DateFormat, Mode, OpenSearchSettings};
+use crate::text;
+
+/// In a line of the log.
+const DIFFERENCES_TOLD_MAX: usize = 10;
+
+/// What a setup is to do.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Order {
+    /// Only look.
+    pub(crate) dry_run: bool,
+    /// Overwrite what somebody edited.
+    pub(crate) force: bool,
+    /// Instead of the one that is kept.
+    pub(crate) overlay: Option<Overlay>,
+    /// Instead of the one that is kept.
+    pub(crate) retention: Option<Retention>,
+}
+
+/// What a setup sees to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Policy,
+    Template,
+    Stream,
+    Managed,
+}
+
+impl What {
+    /// For people.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            What::Policy => "policy",
+            What::Template => "template",
+            What::Stream => "stream",
+            What::Managed => "managed",
+        }
+    }
+}
+
+/// How one thing is, or what was done with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Item {
+    pub(crate) what: What,
+    pub(crate) name: String,
+    pub(crate) state: State,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// As it should be; how that is.
+    Fine(String),
+    /// A dry run would install it; what it does.
+    Missing(String),
+    Created(String),
+    /// A dry run would change it.
+    Differs(Vec<Difference>),
+    Changed(Vec<Difference>),
+    /// The same, for what is no difference in what stands there.
+    Pending(String),
+    Done(String),
+    /// Somebody edited it: it stays as it is.
+    Edited(Vec<Difference>),
+    /// It cannot be as it should be, or nobody knows.
+    Failed(String),
+}
+
+impl State {
+    /// Whether it is not as it should be.
+    pub(crate) fn is_drift(&self) -> bool {
+        match self {
+            State::Fine(_) | State::Created(_) | State::Changed(_) | State::Done(_) => false,
+            State::Missing(_)
+            | State::Differs(_)
+            | State::Pending(_)
+            | State::Edited(_)
+            | State::Failed(_) => true,
+        }
+    }
+}
+
+/// What `sink.index` is, or is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Target {
+    /// An index for each date.
+    Dated(DateFormat),
+    /// A data stream; whether it is there.
+    Stream { is_there: bool },
+    /// One index, which is never rolled over.
+    Single,
+}
+
+/// Installs what is missing, or says what is.
+///
+/// # Errors
+///
+/// When OpenSearch cannot be asked, or does not let weir in. What it refuses is the state of an
+/// item.
+pub(super) async fn set_up(
+    asker: &Asker<'_>,
+    settings: &OpenSearchSettings,
+    order: &Order,
+) -> Result<Vec<Item>, AskError> {
+    let mut job = Job { asker, settings, order, items: Vec::new() };
+    job.run().await?;
+    Ok(job.items)
+}
+
+/// The same at the start of a run, whose log says what was done. What is refused is a warning: a
+/// run needs none of it.
+pub(super) async fn at_start(
+    asker: &Asker<'_>,
+    settings: &OpenSearchSettings,
+) -> Result<(), AskError> {
+    for Item { what, name, state } in set_up(asker, settings, &Order::default()).await? {
+        let what = what.word();
+        match state {
+            State::Fine(how) => tracing::debug!(what, name, "set up already: {how}"),
+            State::Created(how) => tracing::info!(what, name, "installed, because missing: {how}"),
+            State::Changed(differences) => {
+                let differences = text::first(differences, DIFFERENCES_TOLD_MAX);
+                tracing::info!(what, name, differences, "brought up to date");
+            }
+            State::Done(how) => tracing::info!(what, name, "{how}"),
+            State::Edited(differences) | State::Differs(differences) => {
+                let differences = text::first(differences, DIFFERENCES_TOLD_MAX);
+                tracing::warn!(
+                    what,
+                    name,
+                    differences,
+                    "somebody edited it, and so it stays: `weir opensearch setup --dry-run` shows \
+                     what would change, and --force changes it"
+                );
+            }
+            State::Missing(why) | State::Pending(why) | State::Failed(why) => {
+                tracing::warn!(what, name, "not set up: {why}; going on without it");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One at work.
+struct Job<'a> {
+    asker: &'a Asker<'a>,
+    settings: &'a OpenSearchSettings,
+    order: &'a Order,
+    items: Vec<Item>,
+}
+
+impl Job<'_> {
+    async fn run(&mut self) -> Result<(), AskError> {
+        let Some(target) = self.target().await? else { return Ok(()) };
+        let revision = match &target {
+            Target::Single => None,
+            target => self.policy(target).await?,
+        };
+        self.template(&target).await?;
+        let is_new = match &target {
+            Target::Stream { is_there } => self.stream(*is_there).await?,
+            Target::Dated(_) | Target::Single => false,
+        };
+        if let Some(revision) = revision {
+            let policy = policy::name(&self.settings.index);
+            self.managed(&target, &policy, revision, is_new).await?;
+        }
+        Ok(())
+    }
+
+    /// What there is to set up; `None`: nothing, and why is said.
+    async fn target(&mut self) -> Result<Option<Target>, AskError> {
+        let OpenSearchSettings { index, mode, .. } = self.settings;
+        if let Some(date) = index.date {
+            return Ok(Some(Target::Dated(date)));
+        }
+        let name = &index.prefix;
+        let (target, why) = match resolve::look_up(self.asker, name).await? {
+            Some(Kind::DataStream(_)) => (Some(Target::Stream { is_there: true }), None),
+            Some(Kind::Absent | Kind::FutureDataStream) if *mode == Mode::History => {
+                (Some(Target::Stream { is_there: false }), None)
+            }
+            Some(Kind::Index) if *mode == Mode::History => (
+                Some(Target::Single),
+                Some(
+                    "it is one index, which is never rolled over, and from which nothing is \
+                     deleted: for retention, set sink.index to a name that is not there yet (a \
+                     data stream is made), or to one with a date"
+                        .to_owned(),
+                ),
+            ),
+            Some(Kind::Alias | Kind::WritesTo(_)) => (
+                None,
+                Some(
+                    "it is an alias: its indices are made by a template of its own, which is left \
+                     alone, as is the policy that rolls them over"
+                        .to_owned(),
+                ),
+            ),
+            Some(_) => (Some(Target::Single), None),
+            None => (
+                None,
+                Some(
+                    "nobody says whether it is an index, an alias or a data stream: the user \
+                     lacks the right `indices:admin/resolve/index`"
+                        .to_owned(),
+                ),
+            ),
+        };
+        if let Some(why) = why {
+            let state = State::Failed(why);
+            self.items.push(Item { what: What::Stream, name: name.clone(), state });
+        }
+        Ok(target)
+    }
+
+    /// Sees to the data stream; whether it was made now.
+    async fn stream(&mut self, is_there: bool) -> Result<bool, AskError> {
+        let name = self.settings.index.prefix.clone();
+        let text = || "what weir writes goes there".to_owned();
+        let (state, is_new) = if is_there {
+            (State::Fine("it is there".to_owned()), false)
+        } else if self.order.dry_run {
+            (State::Missing(text()), false)
+        } else {
+            let path = format!("/_data_stream/{name}");
+            let answer = self.asker.ask(Method::PUT, &path, Vec::new()).await?;
+            let is_there_now = classify_whole(&answer.body) == WholeError::AlreadyExists;
+            match answer.status.is_success() || is_there_now {
+                true => (State::Created(text()), true),
+                false => (
+                    State::Failed(self.refused(&answer, "indices:admin/data_stream/create")),
+                    false,
+                ),
+            }
+        };
+        self.items.push(Item { what: What::Stream, name, state });
+        Ok(is_new)
+    }
+
+    /// Why something was refused, and the right that is missing if that is why.
+    fn refused(&self, answer: &Response, right: &str) -> String {
+        let why = whole_error(&answer.body);
+        match answer.status.as_u16() {
+            403 => format!("the user lacks the right {right} ({why})"),
+            status => format!("{} answers {status}: {why}", answer.host),
+        }
+    }
+}
