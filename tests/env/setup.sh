@@ -3,7 +3,8 @@
 # had.
 # WHAT: rust-wasm (compile modules), kubernetes, opensearch (servers of the tests), toxiproxy
 # (connections that fail, for tests/chaos), libfuzzer (for tests/fuzz), node (a kubelet's needs;
-# only record-demo.sh uses it), cargo-deny, all (what `make test` and .ci/run need). As root on
+# only record-demo.sh uses it), prometheus (and promtool, for the rules and dashboards of deploy/),
+# cargo-deny, all (what `make test` and .ci/run need). As root on
 # Debian or Ubuntu it installs packages with apt; it never changes anything else outside
 # ${XDG_CACHE_HOME:-~/.cache}/weir.
 # Callers may run at the same time.
@@ -182,6 +183,40 @@ node() {
     need "a static /bin/busybox: install the package \`busybox-static\`"
 }
 
+# The programs alone, from Debian's package: installed, it would run a server of its own at each
+# start of the machine.
+prometheus() {
+  local out new
+  out=$(prometheus_dir)
+  [ ! -x "$out/prometheus" ] || [ ! -x "$out/promtool" ] || return 0
+  (
+    flock 9
+    [ ! -x "$out/prometheus" ] || [ ! -x "$out/promtool" ] || exit 0
+    new=$out.new
+    rm -rf "$new"
+    mkdir -p "$new"
+    if have prometheus && have promtool; then
+      ln -s "$(command -v prometheus)" "$(command -v promtool)" "$new"
+    elif have apt-get && have dpkg-deb; then
+      say "setup: fetching Prometheus (once; 30 MB)"
+      cd "$new"
+      exec >"$WEIR_CACHE/prometheus.log" 2>&1 </dev/null
+      apt-get download -qq prometheus ||
+        { may_apt && apt-get update -qq && apt-get download -qq prometheus; } || exit 0
+      dpkg-deb -x prometheus_*.deb package
+      mv package/usr/bin/prometheus package/usr/bin/promtool .
+      rm -rf package prometheus_*.deb
+    else
+      exit 0
+    fi
+    rm -rf "$out"
+    mv -T "$new" "$out"
+  ) 9>"$WEIR_CACHE/prometheus.lock" || true
+  { [ -x "$out/prometheus" ] && [ -x "$out/promtool" ]; } ||
+    need "prometheus and promtool, 2.42 or newer: install the package \`prometheus\`, or put both on the
+    PATH: https://prometheus.io/download"
+}
+
 cargo_deny() {
   rust
   [ ${#missing[@]} = 0 ] || return 0
@@ -209,8 +244,9 @@ for what; do
     toxiproxy) toxiproxy ;;
     libfuzzer) libfuzzer ;;
     node) node ;;
+    prometheus) prometheus ;;
     cargo-deny) cargo_deny ;;
-    all) rust_wasm; kubernetes; opensearch; toxiproxy; libfuzzer; cargo_deny ;;
+    all) rust_wasm; kubernetes; opensearch; toxiproxy; libfuzzer; prometheus; cargo_deny ;;
     *) die "no such thing to set up: $what" ;;
   esac
 done

@@ -4,8 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 env=tests/env
+. $env/lib.sh
 # Kubernetes also where the tests are given one: tests/chaos kills its own.
-$env/setup.sh rust-wasm kubernetes opensearch toxiproxy
+$env/setup.sh rust-wasm kubernetes opensearch toxiproxy prometheus
 $env/filters.sh dev
 cargo test --locked --no-run # now: servers need not wait for it
 # Little, from one seed, before the servers take the processor. `make fuzz` is the long form.
@@ -21,6 +22,9 @@ while IFS='=' read -r name value; do
   export "WEIR_TEST_${name^^}=$value"
 done <<<"$servers"
 export WEIR_TEST_OPENSEARCH_URL=$WEIR_TEST_OPENSEARCH
+WEIR_TEST_PROMETHEUS=$(prometheus_dir)/prometheus
+WEIR_TEST_PROMTOOL=$(prometheus_dir)/promtool
+export WEIR_TEST_PROMETHEUS WEIR_TEST_PROMTOOL
 
 cargo test --locked "$@"
 (cd filters && CARGO_TARGET_DIR=$CARGO_TARGET_DIR/filters cargo test --locked)
