@@ -85,3 +85,6 @@ libfuzzer_archive() {
   src=$(cd "${BASH_SOURCE[0]%/*}/libfuzzer" && pwd)
   echo "$WEIR_CACHE/tools/libfuzzer-$(hash_of "$src"/Cargo.{toml,lock}).a"
 }
+
+# prometheus_dir: where setup.sh keeps prometheus and promtool.
+prometheus_dir() { echo "$WEIR_CACHE/tools/prometheus"; }

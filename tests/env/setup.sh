@@ -3,10 +3,11 @@
 # had.
 # WHAT: rust-wasm (compile modules), kubernetes, opensearch (servers of the tests), toxiproxy
 # (connections that fail, for tests/chaos), helm, prometheus-crds (kinds of the Prometheus operator;
-# both for the chart's tests), libfuzzer (for tests/fuzz), node (a kubelet's needs, for root only),
-# jq, graphviz (for diagram.sh), cargo-deny, cargo-cyclonedx (the list of what a release is made of),
-# all (what `make test` and .ci/run need, but for a node). As root on Debian or Ubuntu it installs
-# packages with apt; it never changes anything else outside ${XDG_CACHE_HOME:-~/.cache}/weir.
+# both for the chart's tests), prometheus (and promtool, for the rules and dashboards of deploy/),
+# libfuzzer (for tests/fuzz), node (a kubelet's needs, for root only), jq, graphviz (for diagram.sh),
+# cargo-deny, cargo-cyclonedx (the list of what a release is made of), all (what `make test` and
+# .ci/run need, but for a node). As root on Debian or Ubuntu it installs packages with apt; it never
+# changes anything else outside ${XDG_CACHE_HOME:-~/.cache}/weir.
 # Callers may run at the same time.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -230,6 +231,40 @@ node() {
     need "a static /bin/busybox: install the package \`busybox-static\`"
 }
 
+# The programs alone, from Debian's package: installed, it would run a server of its own at each
+# start of the machine.
+prometheus() {
+  local out new
+  out=$(prometheus_dir)
+  [ ! -x "$out/prometheus" ] || [ ! -x "$out/promtool" ] || return 0
+  (
+    flock 9
+    [ ! -x "$out/prometheus" ] || [ ! -x "$out/promtool" ] || exit 0
+    new=$out.new
+    rm -rf "$new"
+    mkdir -p "$new"
+    if have prometheus && have promtool; then
+      ln -s "$(command -v prometheus)" "$(command -v promtool)" "$new"
+    elif have apt-get && have dpkg-deb; then
+      say "setup: fetching Prometheus (once; 30 MB)"
+      cd "$new"
+      exec >"$WEIR_CACHE/prometheus.log" 2>&1 </dev/null
+      apt-get download -qq prometheus ||
+        { may_apt && apt-get update -qq && apt-get download -qq prometheus; } || exit 0
+      dpkg-deb -x prometheus_*.deb package
+      mv package/usr/bin/prometheus package/usr/bin/promtool .
+      rm -rf package prometheus_*.deb
+    else
+      exit 0
+    fi
+    rm -rf "$out"
+    mv -T "$new" "$out"
+  ) 9>"$WEIR_CACHE/prometheus.lock" || true
+  { [ -x "$out/prometheus" ] && [ -x "$out/promtool" ]; } ||
+    need "prometheus and promtool, 2.42 or newer: install the package \`prometheus\`, or put both on the
+    PATH: https://prometheus.io/download"
+}
+
 # cargo_tool FOLDER: a program of crates.io, whose name and version are the folder's.
 cargo_tool() {
   rust
@@ -262,12 +297,13 @@ for what; do
     prometheus-crds) prometheus_crds ;;
     libfuzzer) libfuzzer ;;
     node) node ;;
+    prometheus) prometheus ;;
     jq) tool jq jq ;;
     graphviz) tool dot graphviz ;;
     cargo-deny) cargo_tool "$CARGO_DENY" ;;
     cargo-cyclonedx) cargo_tool "$CARGO_CYCLONEDX" ;;
     all)
-      rust_wasm; kubernetes; opensearch; toxiproxy; helm; prometheus_crds; libfuzzer
+      rust_wasm; kubernetes; opensearch; toxiproxy; helm; prometheus_crds; prometheus; libfuzzer
       cargo_tool "$CARGO_DENY"
       ;;
     *) die "no such thing to set up: $what" ;;

@@ -3,10 +3,10 @@
 # Arguments go to `cargo test` of the root workspace.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-. tests/env/lib.sh
 env=tests/env
+. $env/lib.sh
 # Kubernetes also where the tests are given one: tests/chaos kills its own.
-$env/setup.sh rust-wasm kubernetes opensearch toxiproxy helm prometheus-crds
+$env/setup.sh rust-wasm kubernetes opensearch toxiproxy helm prometheus-crds prometheus
 $env/filters.sh dev
 # The image takes Debian's packages.
 if have apt-get && have dpkg-deb; then
@@ -29,6 +29,9 @@ while IFS='=' read -r name value; do
   export "WEIR_TEST_${name^^}=$value"
 done <<<"$servers"
 export WEIR_TEST_OPENSEARCH_URL=$WEIR_TEST_OPENSEARCH
+WEIR_TEST_PROMETHEUS=$(prometheus_dir)/prometheus
+WEIR_TEST_PROMTOOL=$(prometheus_dir)/promtool
+export WEIR_TEST_PROMETHEUS WEIR_TEST_PROMTOOL
 
 cargo test --locked "$@"
 (cd filters && CARGO_TARGET_DIR=$CARGO_TARGET_DIR/filters cargo test --locked)

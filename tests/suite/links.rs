@@ -19,7 +19,8 @@ const SKIPPED_FOLDERS: [&str; 4] = [".git", "target", "dist", "demo-out"];
 /// Files that are data: what looks like a link there is none.
 const SKIPPED_EXTENSIONS: [&str; 5] = ["json", "jsonl", "lock", "sum", "wasm"];
 /// Paths in Markdown that begin so, and stand there as `code`, are names of files and folders here.
-const NAMED_FOLDERS: [&str; 6] = ["benches/", "config/", "docs/", "src/", "tests/", "wit/"];
+const NAMED_FOLDERS: [&str; 7] =
+    ["benches/", "config/", "deploy/", "docs/", "src/", "tests/", "wit/"];
 /// Words that stand for a name in such a path.
 const PLACEHOLDERS: [&str; 2] = ["NAME", "PAGE"];
 

@@ -92,6 +92,11 @@ impl Weir {
         self.folder.as_ref().unwrap().path()
     }
 
+    /// The address of `/metrics`.
+    pub(crate) fn admin(&self) -> &str {
+        &self.admin
+    }
+
     fn admin_address(&self) -> Option<String> {
         let log = self.log();
         let at = log.find("\"address\":\"127.0.0.1:")? + "\"address\":\"".len();
