@@ -1,5 +1,6 @@
-//! Which fields a document has: docs/events.md, the index pattern of the dashboards and `wit/` say
-//! it, and the real mapping, after weir has stored documents, is what they must agree with.
+//! Which fields a document has: docs/events.md#the-fields-of-an-event, the index pattern of the
+//! dashboards and `wit/` say it, and the real mapping, after weir has stored documents, is what they
+//! must agree with.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,7 @@ use serde_json::Value;
 use super::documents::loaded;
 use super::objects::{find, ours, text};
 
-/// A row of the table in docs/events.md, by its cells.
+/// A row of that table, by its cells.
 struct Row {
     column: String,
     field: String,

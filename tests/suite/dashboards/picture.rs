@@ -1,5 +1,5 @@
-//! The picture of docs/opensearch.md: two panels of the overview, drawn from what OpenSearch
-//! answers to their requests. `WEIR_WRITE_PICTURE=1` writes it anew.
+//! The picture of docs/opensearch.md#the-dashboards: two panels of the overview, drawn from what
+//! OpenSearch answers to their requests. `WEIR_WRITE_PICTURE=1` writes it anew.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

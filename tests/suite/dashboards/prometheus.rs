@@ -43,6 +43,7 @@ struct Prometheus {
 
 impl Prometheus {
     async fn scraping(weir: &Weir) -> Prometheus {
+        weir::internals::tls::install_crypto_provider();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = format!(
             "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\

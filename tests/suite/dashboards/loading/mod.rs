@@ -1,5 +1,5 @@
-//! How docs/opensearch.md says that dashboards and monitors are loaded: its own commands, run
-//! against a server that answers as OpenSearch Dashboards and OpenSearch Alerting do.
+//! How docs/opensearch.md#loading-them says that dashboards and monitors are loaded: its own
+//! commands, run against a server that answers as OpenSearch Dashboards and OpenSearch Alerting do.
 
 mod server;
 
