@@ -171,7 +171,7 @@ fn opensearch(opensearch: &OpenSearchSettings) -> String {
     let mut text = format!("opensearch {hosts}, index {index}, mode {mode}");
     if let (Some(username), Some(password)) = (&connection.username, &connection.password) {
         // A secret shows as ***.
-        text += &format!(", user {username:?}, password {password:?}");
+        text += &format!(", user {username}, password {password:?}");
     }
     if connection.authorization.is_some() {
         text += ", with an Authorization header";

@@ -263,7 +263,12 @@ static SINK: Table = Table {
         )
         .required()
         .only(OPENSEARCH),
-        key("username", Type::Text(USERNAME), "Basic auth; needs password.").only(OPENSEARCH),
+        key(
+            "username",
+            Type::Named(USERNAME),
+            "Basic auth: the text itself, { file = \"…\" } or { env = \"…\" }; needs password.",
+        )
+        .only(OPENSEARCH),
         key(
             "password",
             Type::Secret,

@@ -8,6 +8,7 @@ use super::input::Input;
 use super::keys::{DROP, STAGE_MEMORY_MAX, STAGE_TIMEOUT_MAX};
 use super::parts::Parts;
 use super::section::Section;
+use crate::opensearch::Username;
 use crate::secret::Secret;
 use crate::stages::{Match, ModuleSettings, OnError, Wasi};
 use crate::{sink, source};
@@ -20,6 +21,8 @@ pub struct References {
     pub cache: Reference<PathBuf>,
     /// The stages that can be loaded.
     pub stages: Vec<StageReference>,
+    /// The sink's user.
+    pub username: Option<Reference<Username>>,
     /// The sink's password.
     pub password: Option<Reference<Secret>>,
     /// The sink's `Authorization` header.
@@ -72,6 +75,10 @@ pub(super) fn of(input: &Input<'_>, root: &Section, parts: &Parts) -> References
     References {
         cache: Reference { value: parts.cache.clone(), location: at(root, "cache") },
         stages: stages.filter_map(|(index, stage)| loadable(input, index, stage)).collect(),
+        username: in_sink("username").and_then(|sink| {
+            let value = super::parts::username(sink)?;
+            Some(Reference { value, location: at(sink, "username") })
+        }),
         password: secret("password"),
         authorization: secret("authorization"),
         ca: in_sink("ca")

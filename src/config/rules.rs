@@ -7,7 +7,7 @@ use http::Uri;
 
 use super::table::Rule;
 use super::{field_selector, index};
-use crate::opensearch::ProxySetting;
+use crate::opensearch::{ProxySetting, is_username};
 
 /// Any text.
 pub(super) const ANY: Rule = Rule { check: |_| Ok(()), pattern: None };
@@ -79,7 +79,7 @@ fn letter_index(text: &str) -> Result<(), String> {
 }
 
 fn username(text: &str) -> Result<(), String> {
-    if text.is_empty() || text.contains(':') || text.chars().any(char::is_control) {
+    if !is_username(text) {
         return Err(
             "must be a name without `:` and control characters: basic auth cannot carry them"
                 .into(),

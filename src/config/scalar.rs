@@ -45,7 +45,7 @@ struct Reader<'i, 'a, 'k> {
 impl Reader<'_, '_, '_> {
     fn read(mut self, value: &DeValue<'_>) -> Option<Value> {
         match (&self.key.kind, value) {
-            (Type::Text(rule), DeValue::String(text)) => self.text(*rule, text),
+            (Type::Text(rule) | Type::Named(rule), DeValue::String(text)) => self.text(*rule, text),
             (Type::OneOf(words), DeValue::String(text)) => self.word(words, text),
             (Type::Path, DeValue::String(text)) => self.path(text).map(Value::Path),
             (Type::Module, DeValue::String(text)) => self.module(text).map(Value::Path),
@@ -73,7 +73,7 @@ impl Reader<'_, '_, '_> {
             (Type::Secret, DeValue::String(text)) if !text.is_empty() => {
                 Some(Value::Secret(Secret::Inline(text.to_string())))
             }
-            (Type::Secret, DeValue::Table(table)) => self.secret(table),
+            (Type::Secret | Type::Named(_), DeValue::Table(table)) => self.secret(table),
             (Type::Free, DeValue::Table(table)) => self.free(table),
             (kind, found) => {
                 let (expected, found) = (expected(kind), described(found));
@@ -263,6 +263,7 @@ fn expected(kind: &Type) -> String {
         Type::Duration { .. } => format!("a duration such as {DURATION_FORMS}"),
         Type::Texts { .. } => "a list of strings".into(),
         Type::Secret => "{ file = \"…\" }, { env = \"…\" } or a string that is not empty".into(),
+        Type::Named(_) => "a string, { file = \"…\" } or { env = \"…\" }".into(),
         Type::Free => "a table".into(),
         Type::Section(table) => format!("one table: {}", table.header),
         Type::Sections(table) => format!("an array of tables: {}", table.header),

@@ -115,6 +115,7 @@ fn kind(kind: &Type) -> Value {
         Type::Secret => {
             json!({ "anyOf": [text(super::rules::NOT_EMPTY), secret("file"), secret("env")] })
         }
+        Type::Named(rule) => json!({ "anyOf": [text(*rule), secret("file"), secret("env")] }),
         Type::Free => json!({ "type": "object" }),
         Type::Section(spec) => table(spec),
         Type::Sections(spec) => json!({ "type": "array", "items": table(spec) }),

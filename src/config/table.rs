@@ -86,6 +86,8 @@ pub(super) enum Type {
     },
     /// Text, `{ file = "…" }` or `{ env = "…" }`.
     Secret,
+    /// The same for what is no secret, and may stand beside one: the text is shown.
+    Named(Rule),
     /// Anything: becomes one JSON object.
     Free,
     /// A table of its own.

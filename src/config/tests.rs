@@ -141,7 +141,7 @@ mod diagnostics {
         etc/pipeline.toml:9:1: error: `source` must be one table: [source], not an array
         etc/pipeline.toml:13:9: error: `hosts` must be a list of strings, not a string
         etc/pipeline.toml:14:12: error: `password` must be { file = "…" }, { env = "…" } or a string that is not empty, not an integer
-        etc/pipeline.toml:15:12: error: `username` must be a string, not a table
+        etc/pipeline.toml:15:12: error: `username` must have one of `file` and `env`, and nothing else
         etc/pipeline.toml:16:6: error: `ca` must be a path, as a string, not a date or time
         etc/pipeline.toml:17:9: error: `index` must be a string, not a float
         etc/pipeline.toml:18:8: error: `mode` must be a string, not a boolean
@@ -489,6 +489,7 @@ mod durable {
 
 mod settings {
     use super::*;
+    use crate::opensearch::Username;
     use crate::secret::Secret;
     use crate::stages::{Keys, Match, MatchKey, ModuleSettings, OnError, StageSettings, Wasi};
     use std::time::Duration;
@@ -620,6 +621,26 @@ mod settings {
             let shown = format!("{settings:?}");
             assert!(shown.contains("***") && !shown.contains("hunter2"), "{shown}");
         }
+    }
+
+    #[test]
+    fn a_users_name_may_stand_beside_the_password() {
+        let of = |username: &str| {
+            let settings = parse_toml(&format!(
+                "name = 'p'\nsource.kind = 'stdin'\n[sink]\nkind = 'opensearch'\nhosts = ['https://a']\nusername = {username}\npassword = 'p'"
+            ));
+            match settings.unwrap().sink {
+                sink::Settings::OpenSearch(sink) => sink.connection.username.unwrap(),
+                _ => panic!("the sink is OpenSearch"),
+            }
+        };
+        assert_eq!(of("'u'"), Username::Is("u".into()));
+        let file = Username::From(Secret::File("etc/username".into()));
+        assert_eq!(of("{ file = 'username' }"), file);
+        assert_eq!(file.to_string(), "of etc/username");
+        assert_eq!(of("{ env = 'U' }"), Username::From(Secret::Env("U".into())));
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\npassword = 'p'\nusername = { fiel = 'u' }")), @"etc/pipeline.toml:8:14: error: unknown key `fiel` in `username`; did you mean `file`?");
+        insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\npassword = 'p'\nusername = 7")), @r#"etc/pipeline.toml:8:12: error: `username` must be a string, { file = "…" } or { env = "…" }, not an integer"#);
     }
 
     #[test]

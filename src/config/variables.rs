@@ -44,7 +44,8 @@ fn in_value(input: &mut Input<'_>, key: &Key, value: &Spanned<DeValue<'_>>) {
         DeValue::Array(items) => items.iter().for_each(|item| in_value(input, key, item)),
         DeValue::Table(table) => {
             // A secret's `env` is told that it is to be a name alone.
-            let is_env = |name: &str| matches!(key.kind, Type::Secret) && name == "env";
+            let may_be_env = matches!(key.kind, Type::Secret | Type::Named(_));
+            let is_env = |name: &str| may_be_env && name == "env";
             let members = table.iter().filter(|(name, _)| !is_env(name.get_ref()));
             members.for_each(|(_, value)| in_value(input, key, value));
         }

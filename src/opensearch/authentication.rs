@@ -4,17 +4,20 @@
 use http::HeaderValue;
 use parking_lot::Mutex;
 
-use super::settings::{ClientError, Settings};
+use super::settings::{ClientError, Settings, Username};
 use crate::secret::Secret;
 
 /// Credentials, as they were last read.
 #[derive(Debug)]
 pub(super) enum Authentication {
     /// Basic auth.
-    Basic { username: String, secret: Option<Secret>, password: Mutex<Hidden<Option<String>>> },
+    Basic { username: Username, secret: Option<Secret>, read: Mutex<Hidden<Pair>> },
     /// Whatever the header is to be.
     Header { secret: Secret, value: Mutex<HeaderValue> },
 }
+
+/// A user's name and password.
+type Pair = (String, Option<String>);
 
 /// A value that does not show itself.
 pub(super) struct Hidden<T>(T);
@@ -34,19 +37,18 @@ impl Authentication {
         }
         let Some(username) = settings.username.clone() else { return Ok(None) };
         let secret = settings.password.clone();
-        let password = secret.as_ref().map(Secret::read).transpose();
-        let password = Mutex::new(Hidden(password.map_err(ClientError::Password)?));
-        Ok(Some(Authentication::Basic { username, secret, password }))
+        let read = Mutex::new(Hidden(pair(&username, secret.as_ref())?));
+        Ok(Some(Authentication::Basic { username, secret, read }))
     }
 
     /// Reads them again, because they were refused.
     pub(super) fn reread(&self) -> Result<(), ClientError> {
         match self {
-            Authentication::Basic { secret: Some(secret), password, .. } => {
-                let new = secret.read().map_err(ClientError::Password)?;
-                password.lock().0 = Some(new);
+            Authentication::Basic { username, secret, read } => {
+                // Both or neither: half of an old pair fits nothing.
+                let new = pair(username, secret.as_ref())?;
+                read.lock().0 = new;
             }
-            Authentication::Basic { secret: None, .. } => {}
             Authentication::Header { secret, value } => *value.lock() = header(secret)?,
         }
         Ok(())
@@ -54,8 +56,8 @@ impl Authentication {
 
     pub(super) fn apply(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
         match self {
-            Authentication::Basic { username, password, .. } => {
-                let password = password.lock().0.clone();
+            Authentication::Basic { read, .. } => {
+                let (username, password) = read.lock().0.clone();
                 request.basic_auth(username, password)
             }
             Authentication::Header { value, .. } => {
@@ -67,10 +69,26 @@ impl Authentication {
     #[cfg(test)]
     pub(super) fn password(&self) -> String {
         match self {
-            Authentication::Basic { password, .. } => password.lock().0.clone().unwrap(),
+            Authentication::Basic { .. } => self.pair().1,
             Authentication::Header { value, .. } => value.lock().to_str().unwrap().to_owned(),
         }
     }
+
+    #[cfg(test)]
+    pub(super) fn pair(&self) -> (String, String) {
+        match self {
+            Authentication::Basic { read, .. } => {
+                let (username, password) = read.lock().0.clone();
+                (username, password.unwrap())
+            }
+            Authentication::Header { .. } => panic!("a header is no pair"),
+        }
+    }
+}
+
+fn pair(username: &Username, secret: Option<&Secret>) -> Result<Pair, ClientError> {
+    let password = secret.map(Secret::read).transpose().map_err(ClientError::Password)?;
+    Ok((username.read()?, password))
 }
 
 /// It does not show itself.

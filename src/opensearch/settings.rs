@@ -13,7 +13,7 @@ pub struct Settings {
     /// Base URLs, `http://` or `https://`, of nodes of one cluster. At least one.
     pub hosts: Vec<String>,
     /// Basic auth.
-    pub username: Option<String>,
+    pub username: Option<Username>,
     /// Basic auth.
     pub password: Option<Secret>,
     /// The `Authorization` header, instead of basic auth.
@@ -67,6 +67,68 @@ impl Settings {
     }
 }
 
+/// Whose password it is. A name is no secret, but a Secret of Kubernetes often holds it beside the
+/// password, and both are then rotated together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Username {
+    /// This text.
+    Is(String),
+    /// What a file or a variable holds.
+    From(Secret),
+}
+
+impl Username {
+    /// Reads the name now.
+    ///
+    /// # Errors
+    ///
+    /// That it cannot be read, or cannot be sent.
+    pub(crate) fn read(&self) -> Result<String, UsernameError> {
+        let name = match self {
+            Username::Is(name) => name.clone(),
+            Username::From(secret) => secret.read()?,
+        };
+        if is_username(&name) { Ok(name) } else { Err(UsernameError::Unfit) }
+    }
+}
+
+impl std::fmt::Display for Username {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Username::Is(name) => write!(f, "{name:?}"),
+            Username::From(Secret::File(path)) => write!(f, "of {}", path.display()),
+            Username::From(Secret::Env(name)) => write!(f, "of ${name}"),
+            Username::From(secret @ Secret::Inline(_)) => write!(f, "{secret:?}"),
+        }
+    }
+}
+
+impl From<&str> for Username {
+    fn from(name: &str) -> Username {
+        Username::Is(name.to_owned())
+    }
+}
+
+/// Whether basic auth can carry a name, which ends at the first colon:
+/// <https://www.rfc-editor.org/rfc/rfc7617#section-2>
+pub(crate) fn is_username(text: &str) -> bool {
+    !text.is_empty() && !text.contains(':') && !text.chars().any(char::is_control)
+}
+
+/// Why there is no user's name.
+#[derive(Debug, thiserror::Error)]
+pub enum UsernameError {
+    /// It could not be read.
+    #[error("{0}")]
+    Unread(#[from] SecretError),
+    /// It is none.
+    #[error(
+        "what was read is no name: it must hold a name without `:` and control characters, on its \
+         only line"
+    )]
+    Unfit,
+}
+
 /// Whether a URL leads to this machine.
 pub(super) fn is_loopback(url: &str) -> bool {
     let uri = url.parse::<http::Uri>().unwrap_or_default();
@@ -109,6 +171,9 @@ words! {
 /// Why there is no client. Nothing here is mended by trying again.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
+    /// The user's name could not be read at the start.
+    #[error("sink.username: {0}")]
+    Username(#[from] UsernameError),
     /// The password could not be read at the start.
     #[error("sink.password: {0}")]
     Password(SecretError),

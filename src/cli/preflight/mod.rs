@@ -91,6 +91,10 @@ fn wrong_in(references: &References, purpose: Purpose) -> Vec<Diagnostic> {
         let secret = secret.as_ref()?;
         Some(secret.location.error(secret.value.read().err()?))
     };
+    let username = references.username.as_ref().and_then(|username| {
+        let error = username.value.read().err()?;
+        Some(username.location.error(error))
+    });
     let password = secret(&references.password);
     let authorization = secret(&references.authorization);
     let identity = references.identity.as_ref().and_then(|identity| {
@@ -111,7 +115,7 @@ fn wrong_in(references: &References, purpose: Purpose) -> Vec<Diagnostic> {
         Purpose::Replay => (None, streams::of_process(references)),
     };
     let same = files::are_one(references).or(streams);
-    [password, authorization, ca, identity, proxy, source, files::sink(references), same]
+    [username, password, authorization, ca, identity, proxy, source, files::sink(references), same]
         .into_iter()
         .flatten()
         .collect()

@@ -6,6 +6,8 @@ mod sink;
 mod source;
 mod stage;
 
+pub(super) use self::sink::username;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 

@@ -8,7 +8,7 @@ use crate::config::keys::{DeadLetterKind, SinkKind};
 use crate::config::rules::same_host;
 use crate::config::section::Section;
 use crate::dead_letter;
-use crate::opensearch::{self, ProxySetting};
+use crate::opensearch::{self, ProxySetting, Username};
 use crate::sink::{IndexPattern, Mode, OpenSearchSettings, Settings, Setup, Template};
 
 pub(super) fn build(input: &mut Input<'_>, section: &Section) -> Option<Settings> {
@@ -38,7 +38,7 @@ fn opensearch(input: &mut Input<'_>, section: &Section) -> Option<OpenSearchSett
     Some(OpenSearchSettings {
         connection: opensearch::Settings {
             hosts: hosts?,
-            username: section.text("username"),
+            username: username(section),
             password: section.secret("password"),
             authorization: section.secret("authorization"),
             ca: section.path("ca"),
@@ -56,6 +56,12 @@ fn opensearch(input: &mut Input<'_>, section: &Section) -> Option<OpenSearchSett
         duplicates: section.word("duplicates")?,
         setup: section.word("setup")?,
     })
+}
+
+/// Who is told apart from the password even where the rest of the sink is wrong.
+pub(in crate::config) fn username(section: &Section) -> Option<Username> {
+    let is = section.text("username").map(Username::Is);
+    is.or_else(|| section.secret("username").map(Username::From))
 }
 
 /// `index`, whose rule has parsed it before.

@@ -10,7 +10,7 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::server::WebPkiClientVerifier;
 
 use super::*;
-use crate::opensearch::ProxySetting;
+use crate::opensearch::{ProxySetting, Username};
 use crate::secret::Secret;
 
 struct Ca {
@@ -377,6 +377,29 @@ fn a_password_whose_file_vanishes_or_is_emptied_stays_what_it_was() {
     assert!(client.reread_credentials().is_err() && password() == "one");
     std::fs::write(&path, "two\n").unwrap();
     assert!(client.reread_credentials().is_ok() && password() == "two");
+}
+
+#[test]
+fn a_username_is_read_again_with_its_password_and_neither_without_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let write = |name: &str, text: &str| std::fs::write(at(name), text).unwrap();
+    write("username", "old\n");
+    write("password", "one");
+    let mut settings = settings("http://127.0.0.1:1", None);
+    settings.username = Some(Username::From(Secret::File(at("username"))));
+    settings.password = Some(Secret::File(at("password")));
+    let client = Client::new(&settings, &Reload::default()).unwrap();
+    let pair = || client.authentication.as_ref().unwrap().pair();
+    assert_eq!(pair(), ("old".into(), "one".into()));
+    write("username", "ne:w");
+    write("password", "two");
+    let error = client.reread_credentials().unwrap_err().to_string();
+    assert!(error.starts_with("sink.username: what was read is no name: "), "{error}");
+    assert_eq!(pair(), ("old".into(), "one".into()));
+    write("username", "new");
+    client.reread_credentials().unwrap();
+    assert_eq!(pair(), ("new".into(), "two".into()));
 }
 
 #[tokio::test]

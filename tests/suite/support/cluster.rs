@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{Event, EventSource, Namespace, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::api::{Patch, PatchParams, PostParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -103,22 +103,36 @@ impl Cluster {
         mark["positions"][&self.namespace].as_str()?.parse().ok()
     }
 
+    /// A token of a ServiceAccount of the namespace.
+    async fn token_of(&self, account: &str) -> String {
+        use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+        use k8s_openapi::api::core::v1::ServiceAccount;
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), &self.namespace);
+        let request =
+            TokenRequest { spec: Some(TokenRequestSpec::default()), ..TokenRequest::default() };
+        let answer =
+            accounts.create_token_request(account, &PostParams::default(), &request).await.unwrap();
+        answer.status.unwrap().token
+    }
+
+    /// A client with the token of a ServiceAccount of the namespace, and nothing else.
+    pub(crate) async fn client_of(&self, account: &str) -> Client {
+        let mut config = administrator().await;
+        config.default_retry = false;
+        config.auth_info =
+            AuthInfo { token: Some(self.token_of(account).await.into()), ..AuthInfo::default() };
+        Client::try_from(config).unwrap()
+    }
+
     /// A kubeconfig for the same server with the token of a ServiceAccount that has no rights at
     /// all.
     pub(crate) async fn kubeconfig_of_nobody(&self) -> String {
-        use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
         use k8s_openapi::api::core::v1::ServiceAccount;
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), &self.namespace);
         let account: ServiceAccount =
             serde_json::from_value(json!({"metadata": {"name": "nobody"}})).unwrap();
         accounts.create(&PostParams::default(), &account).await.unwrap();
-        let request =
-            TokenRequest { spec: Some(TokenRequestSpec::default()), ..TokenRequest::default() };
-        let answer = accounts
-            .create_token_request("nobody", &PostParams::default(), &request)
-            .await
-            .unwrap();
-        let token = answer.status.unwrap().token;
+        let token = self.token_of("nobody").await;
 
         let mut kubeconfig: Value = {
             let text = std::fs::read_to_string(variable("WEIR_TEST_KUBECONFIG")).unwrap();

@@ -49,7 +49,7 @@ spec:
   topologySpreadConstraints:
     {{- range .Values.topologySpreadConstraints }}
     {{- $selector := dict "matchLabels" (include "weir.selectorLabels" $ | fromYaml) }}
-    - {{- merge dict . (dict "labelSelector" $selector) | toYaml | nindent 6 }}
+    - {{ merge dict . (dict "labelSelector" $selector) | toYaml | nindent 6 | trim }}
     {{- end }}
   {{- end }}
   {{- if .Values.initContainers }}

@@ -34,10 +34,10 @@
 {{- define "weir.validate.config" -}}
 {{- if .Values.config -}}
 {{- $text := tpl .Values.config . -}}
-{{- if regexMatch "(?m)^[^#\\n]*\\b(password|authorization)[\"']?\\s*=\\s*[\"']" $text -}}
+{{- if regexMatch "(?m)^[ \\t]*([^#\\s].*)?\\b(password|authorization)[\"']?\\s*=\\s*[\"']" $text -}}
 {{- fail "config holds a password or an Authorization header, and would put it into a ConfigMap: write { file = \"/run/secrets/weir/opensearch/password\" }, and set opensearch.existingSecret" -}}
 {{- end -}}
-{{- if regexMatch "(?m)^[^#\\n]*://[^/\"'\\s]*:[^/\"'\\s]*@" $text -}}
+{{- if regexMatch "(?m)^[ \\t]*[^#\\s].*://[^/\"'\\s]*:[^/\"'\\s]*@" $text -}}
 {{- fail "config holds a URL with a password, and would put it into a ConfigMap: for a proxy, set HTTPS_PROXY in extraEnv from a Secret" -}}
 {{- end -}}
 {{- if and (regexMatch "(?m)^\\s*\\[lookup\\]" $text) (not .Values.lookup.resources) -}}
@@ -100,7 +100,7 @@
 {{- fail (printf "stages: %s needs module, such as drop-normal.wasm, or drop: true" $name) -}}
 {{- end -}}
 {{- if and .from (ne .from "image") (not (hasKey $modules .from)) -}}
-{{- fail (printf "stages: %s takes its module from %s, which is no entry of modules: there is %s" $name .from (keys $modules | sortAlpha | prepend "image" | join ", ")) -}}
+{{- fail (printf "stages: %s takes its module from %s, which is no entry of modules: there is %s" $name .from (prepend (keys $modules | sortAlpha) "image" | join ", ")) -}}
 {{- end -}}
 {{- end -}}
 {{- if and (hasKey .Values.modules "image") -}}

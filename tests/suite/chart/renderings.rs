@@ -1,0 +1,231 @@
+//! Each of `ci/*-values.yaml`, one a feature.
+
+use std::path::Path;
+use std::process::Command;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::pod::Files;
+use super::{chart, features, helm, objects, of_kind, template, text_of, workload};
+
+/// Stands in every inline credential of these tests.
+const MARK: &str = "hunter2-hunter2";
+
+#[test]
+fn lint_finds_nothing_in_any_of_them() {
+    let chart = chart();
+    for (name, file) in features() {
+        let output = helm(&["lint", "--strict", chart.to_str().unwrap(), "--values", &file]);
+        let said = text_of(output).unwrap_or_else(|said| panic!("{name}: {said}"));
+        assert!(!said.contains("[WARNING]"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn the_pipeline_of_each_passes_check_with_what_its_pod_sees() {
+    let mut checked = 0;
+    for (name, file) in features() {
+        let objects = objects(&template(&["--values", &file]).unwrap());
+        let Some(files) = Files::of(&objects) else {
+            assert_eq!(name, "existing-configmap", "{name} has no pipeline.toml");
+            continue;
+        };
+        let config = files.config();
+        let output = Command::new(env!("CARGO_BIN_EXE_weir"))
+            .arg("check")
+            .arg(&config)
+            .env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("chart"))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let text = super::read(&config);
+        assert!(output.status.success(), "{name}: {said}\n{text}");
+        checked += 1;
+    }
+    assert!(checked > 20, "only {checked} were checked");
+}
+
+#[test]
+fn numbers_texts_and_nested_settings_of_a_stage_stay_what_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let values = folder.path().join("values.yaml");
+    std::fs::write(
+        &values,
+        "opensearch: {hosts: ['http://a']}\nstages: [{name: a, module: m.wasm, config: {whole: 9, \
+         big: 12345678, half: 0.5, text: '9', yes: true, none: null, 'a key': [1, {b: [2]}], \
+         quoted: \"a\\\"b\\\\c\\n<&>\"}}]\n",
+    )
+    .unwrap();
+    let objects = objects(&template(&["--values", values.to_str().unwrap()]).unwrap());
+    let text = of_kind(&objects, "ConfigMap")[0]["data"]["pipeline.toml"].as_str().unwrap();
+    let config = text.split("[stage.config]\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    insta::assert_snapshot!(config, @r#"
+    "a key" = [1, { b = [2] }]
+    big = 12345678
+    half = 0.5
+    quoted = "a\"b\\c\n<&>"
+    text = "9"
+    whole = 9
+    yes = true
+    "#);
+}
+
+#[test]
+fn inline_credentials_are_in_the_secret_and_nowhere_else() {
+    let user = format!("user-{MARK}");
+    let password = format!("password-{MARK}");
+    for (name, file) in features() {
+        let inline = [
+            "--set=opensearch.existingSecret=",
+            &format!("--set=opensearch.username={user}"),
+            &format!("--set=opensearch.password={password}"),
+            "--values",
+            &file,
+        ];
+        for arguments in [&inline[..], &inline[3..]] {
+            let objects = objects(&template(arguments).unwrap());
+            let (secrets, others): (Vec<_>, Vec<_>) =
+                objects.iter().partition(|object| object["kind"] == "Secret");
+            for object in others {
+                no_credential_in(&name, object);
+            }
+            let has_inline = arguments.len() > 2 || name == "inline-credentials";
+            let has_secret = secrets.iter().any(|secret| secret["data"]["password"].is_string());
+            assert_eq!(has_secret, has_inline, "{name}");
+        }
+    }
+}
+
+/// Neither as it is nor as a Secret would have it, whatever stands before or behind.
+fn no_credential_in(name: &str, object: &Value) {
+    let text = object.to_string();
+    // As base64 of each of the ways in which its bytes may fall into groups of three: 12 of them
+    // that are whole groups.
+    let encoded = [0, 1, 2].map(|from| STANDARD.encode(&MARK[from..from + 12]));
+    for form in [MARK.to_owned()].into_iter().chain(encoded) {
+        assert!(!text.contains(&form), "{name}: a credential is in {text}");
+    }
+}
+
+#[test]
+fn a_rendering_is_the_same_every_time() {
+    for (name, file) in features() {
+        let render = || template(&["--values", &file]).unwrap();
+        assert!(render() == render(), "{name} is rendered in two ways");
+    }
+}
+
+#[test]
+fn every_object_has_a_name_of_the_release_and_what_is_common() {
+    let (_, file) = features().into_iter().find(|(name, _)| name == "scheduling").unwrap();
+    let objects = objects(&template(&["--values", &file, "--set=lease.enabled=true"]).unwrap());
+    for object in &objects {
+        let metadata = &object["metadata"];
+        let name = metadata["name"].as_str().unwrap();
+        assert!(name.contains("my-events"), "{object}");
+        assert_eq!(metadata["labels"]["team"], "platform", "{object}");
+        assert_eq!(metadata["annotations"]["example.com/contact"], "platform@example.com");
+        assert_eq!(metadata["labels"]["app.kubernetes.io/name"], "events");
+        assert_eq!(metadata["labels"]["app.kubernetes.io/instance"], "demo");
+        let has_namespace = !metadata["namespace"].is_null();
+        let is_clusters = object["kind"].as_str().unwrap().starts_with("Cluster");
+        assert_eq!(has_namespace, !is_clusters, "{object}");
+    }
+    let template = &workload(&objects)["spec"]["template"];
+    assert_eq!(template["metadata"]["labels"]["team"], "platform");
+    let image = template["spec"]["containers"][0]["image"].as_str().unwrap();
+    assert!(image.starts_with("registry.example/weir-events/weir@sha256:0123"), "{image}");
+}
+
+#[test]
+fn namespace_override_moves_every_object() {
+    let arguments = ["--set=opensearch.hosts[0]=http://a", "--set=namespaceOverride=elsewhere"];
+    let objects =
+        objects(&template(&[&arguments[..], &["--set=lease.enabled=true"]].concat()).unwrap());
+    for object in &objects {
+        let namespace = &object["metadata"]["namespace"];
+        assert!(namespace.is_null() || namespace == "elsewhere", "{object}");
+        for subject in object["subjects"].as_array().into_iter().flatten() {
+            assert_eq!(subject["namespace"], "elsewhere");
+        }
+    }
+}
+
+#[test]
+fn what_a_pod_reads_rolls_it_unless_it_is_told_not_to() {
+    let annotations = |arguments: &[&str]| {
+        let base = ["--set=opensearch.hosts[0]=http://a", "--set=opensearch.username=u"];
+        let objects = objects(&template(&[&base[..], arguments].concat()).unwrap());
+        workload(&objects)["spec"]["template"]["metadata"]["annotations"].clone()
+    };
+    let one = annotations(&["--set=opensearch.password=one"]);
+    let two = annotations(&["--set=opensearch.password=two"]);
+    assert_ne!(one["checksum/secret"], two["checksum/secret"]);
+    assert_eq!(one["checksum/config"], two["checksum/config"]);
+    let other = annotations(&["--set=opensearch.password=one", "--set=cluster=c"]);
+    assert_eq!(one["checksum/secret"], other["checksum/secret"]);
+    assert_ne!(one["checksum/config"], other["checksum/config"]);
+    let neither = annotations(&[
+        "--set=opensearch.password=one",
+        "--set=rollOn.secret=false",
+        "--set=rollOn.config=false",
+    ]);
+    assert!(neither["checksum/secret"].is_null() && neither["checksum/config"].is_null());
+}
+
+#[test]
+fn the_test_and_weir_have_the_same_image_account_secrets_and_rights() {
+    for (name, file) in features() {
+        let objects = objects(&template(&["--values", &file]).unwrap());
+        let pods = of_kind(&objects, "Pod");
+        let [test] = pods[..] else { panic!("{name} has one test") };
+        let weir = &workload(&objects)["spec"]["template"]["spec"];
+        for part in ["serviceAccountName", "automountServiceAccountToken", "securityContext"] {
+            assert_eq!(test["spec"][part], weir[part], "{name}");
+        }
+        let (doctor, container) = (&test["spec"]["containers"][0], &weir["containers"][0]);
+        for part in ["image", "env", "envFrom", "volumeMounts", "securityContext"] {
+            assert_eq!(doctor[part], container[part], "{name}");
+        }
+        let args: Vec<_> =
+            doctor["args"].as_array().unwrap().iter().flat_map(Value::as_str).collect();
+        assert_eq!(args, ["doctor", "--config", "/etc/weir/pipeline.toml"]);
+        // Else the Service, and the budget, would count it.
+        let selector = &workload(&objects)["spec"]["selector"]["matchLabels"];
+        let labels = &test["metadata"]["labels"];
+        let is_selected =
+            selector.as_object().unwrap().iter().all(|(key, value)| labels[key] == *value);
+        assert!(!is_selected, "{name}: the test's pod is taken for weir's");
+    }
+}
+
+#[test]
+fn it_works_as_a_subchart_and_can_be_left_out_of_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let parent = folder.path();
+    std::fs::create_dir(parent.join("charts")).unwrap();
+    let status = Command::new("cp").arg("-r").arg(chart()).arg(parent.join("charts/weir")).status();
+    assert!(status.unwrap().success());
+    std::fs::write(
+        parent.join("Chart.yaml"),
+        "apiVersion: v2\nname: parent\nversion: 1.0.0\ndependencies:\n- name: weir\n  version: 0.1.0\n  condition: weir.enabled\n",
+    )
+    .unwrap();
+    std::fs::write(
+        parent.join("values.yaml"),
+        "global: {imageRegistry: registry.parent, other: 1}\nweir:\n  enabled: true\n  cluster: c\n  opensearch: {hosts: ['http://a']}\n",
+    )
+    .unwrap();
+    let render = |more: &[&str]| {
+        let base = ["template", "demo", parent.to_str().unwrap()];
+        text_of(helm(&[&base[..], more].concat())).unwrap()
+    };
+    let objects = objects(&render(&[]));
+    let workload = workload(&objects);
+    assert_eq!(workload["metadata"]["name"], "demo-weir");
+    let image = &workload["spec"]["template"]["spec"]["containers"][0]["image"];
+    assert!(image.as_str().unwrap().starts_with("registry.parent/weir-events/weir:"), "{image}");
+    assert!(render(&["--set=weir.enabled=false"]).trim().is_empty());
+}

@@ -1,0 +1,170 @@
+//! The real API server takes every rendering, strictly, in a namespace that enforces the Pod
+//! Security Standard "restricted"; and what helm says after an installation.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::{chart, features, made_by_setup, objects, template_in, text_of, workload};
+use crate::support::{Cluster, repository, variable};
+
+/// `kubectl` as the administrator, with this on its stdin.
+pub(super) fn kubectl(arguments: &[&str], stdin: &str) -> Result<String, String> {
+    let mut child = Command::new(variable("WEIR_TEST_KUBECTL"))
+        .args(["--kubeconfig", &variable("WEIR_TEST_KUBECONFIG")])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let warned = String::from_utf8_lossy(&output.stderr).into_owned();
+    if warned.contains("Warning:") { Err(warned) } else { text_of(output) }
+}
+
+/// What the API server says of objects that it is not asked to keep.
+fn dry_run(namespace: &str, yaml: &str) -> Result<String, String> {
+    let strictly = ["apply", "--dry-run=server", "--validate=strict", "--filename=-"];
+    kubectl(&[&strictly[..], &["--namespace", namespace]].concat(), yaml)
+}
+
+/// A pod as the controller would make it of a workload. A Deployment is taken whatever its pods may
+/// not: "restricted" is held against pods.
+fn pod(workload: &Value) -> Value {
+    let mut pod = workload["spec"]["template"].clone();
+    pod["apiVersion"] = "v1".into();
+    pod["kind"] = "Pod".into();
+    pod["metadata"]["name"] = "pod-of-the-workload".into();
+    for claim in workload["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten() {
+        let volume = json!({
+            "name": claim["metadata"]["name"],
+            "persistentVolumeClaim": {"claimName": "claim"},
+        });
+        pod["spec"]["volumes"].as_array_mut().unwrap().push(volume);
+    }
+    pod
+}
+
+/// Other namespaces, kinds and accounts that the renderings name.
+fn prepare(cluster: &Cluster) {
+    let namespace = &cluster.namespace;
+    let restricted = "pod-security.kubernetes.io/enforce=restricted";
+    kubectl(&["label", "namespace", namespace, restricted], "").unwrap();
+    let mut all = String::new();
+    for other in ["team-a", "team-b", "monitoring"] {
+        all += &format!(
+            "---\n{}\n",
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": other}})
+        );
+    }
+    for account in ["demo-weir", "events-reader", "weir-of-ours"] {
+        let metadata = json!({"name": account, "namespace": namespace});
+        all += &format!(
+            "---\n{}\n",
+            json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+        );
+    }
+    let class = json!({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "gvisor"}, "handler": "runsc"});
+    all += &format!("---\n{class}\n");
+    // Server-side: the operator's kinds are larger than an annotation may be.
+    kubectl(&["apply", "--server-side", "--force-conflicts", "--filename=-"], &all).unwrap();
+    let kinds = made_by_setup("prometheus_crds_dir", "prometheus-crds");
+    let kinds = format!("--filename={}", kinds.display());
+    kubectl(&["apply", "--server-side", "--force-conflicts", &kinds], "").unwrap();
+    kubectl(&["wait", "--for=condition=Established", "--timeout=60s", &kinds], "").unwrap();
+}
+
+#[tokio::test]
+async fn the_api_server_takes_every_rendering_where_restricted_is_enforced() {
+    let cluster = Cluster::with_namespace().await;
+    prepare(&cluster);
+    let namespace = &cluster.namespace;
+    for (name, file) in features() {
+        let yaml = template_in(namespace, &["--values", &file]).unwrap();
+        let said = dry_run(namespace, &yaml).unwrap_or_else(|said| panic!("{name}: {said}"));
+        let objects = objects(&yaml);
+        assert_eq!(said.lines().count(), objects.len(), "{name}: {said}");
+        let pod = pod(workload(&objects)).to_string();
+        dry_run(namespace, &pod).unwrap_or_else(|said| panic!("{name}: its pod: {said}"));
+    }
+}
+
+#[tokio::test]
+async fn the_api_server_refuses_what_is_wrong() {
+    let cluster = Cluster::with_namespace().await;
+    prepare(&cluster);
+    let namespace = &cluster.namespace;
+    let render = |arguments: &[&str]| {
+        let base = ["--set=opensearch.hosts[0]=http://a"];
+        template_in(namespace, &[&base[..], arguments].concat()).unwrap()
+    };
+    let unknown = render(&["--set=resources.limit.memory=1Mi"]);
+    let said = dry_run(namespace, &unknown).unwrap_err();
+    assert!(
+        said.contains("unknown field \"spec.template.spec.containers[0].resources.limit\""),
+        "{said}"
+    );
+    let privileged = objects(&render(&["--set=securityContext.allowPrivilegeEscalation=true"]));
+    let said = dry_run(namespace, &pod(workload(&privileged)).to_string()).unwrap_err();
+    assert!(said.contains("violates PodSecurity \"restricted:latest\""), "{said}");
+}
+
+#[tokio::test]
+async fn the_api_server_takes_install_yaml_and_the_kustomize_base() {
+    let cluster = Cluster::with_namespace().await;
+    prepare(&cluster);
+    let namespace = &cluster.namespace;
+    let install = super::read(repository().join("deploy/install.yaml"));
+    let elsewhere = install.replace("namespace: weir\n", &format!("namespace: {namespace}\n"));
+    let said = dry_run(namespace, &elsewhere).unwrap_or_else(|said| panic!("install.yaml: {said}"));
+    assert!(said.contains("deployment.apps/weir created"), "{said}");
+
+    // As a user's own overlay.
+    let folder = tempfile::tempdir().unwrap();
+    let base = repository().join("deploy/kustomize/base");
+    let copied = Command::new("cp").arg("-r").arg(&base).arg(folder.path()).status().unwrap();
+    assert!(copied.success());
+    let overlay = folder.path().join("overlay");
+    std::fs::create_dir(&overlay).unwrap();
+    let text = format!("namespace: {namespace}\nresources: [../base]\n");
+    std::fs::write(overlay.join("kustomization.yaml"), text).unwrap();
+    let built = kubectl(&["kustomize", overlay.to_str().unwrap()], "").unwrap();
+    let objects = objects(&built);
+    let map = super::of_kind(&objects, "ConfigMap")[0]["metadata"]["name"].as_str().unwrap();
+    assert!(map.starts_with("weir-") && map.len() > 10, "{map} has no hash of its content");
+    let volumes = workload(&objects)["spec"]["template"]["spec"]["volumes"].as_array().unwrap();
+    assert!(volumes.iter().any(|volume| volume["configMap"]["name"] == map), "{built}");
+    dry_run(namespace, &built).unwrap_or_else(|said| panic!("kustomize: {said}"));
+}
+
+#[tokio::test]
+async fn after_an_installation_it_says_what_was_deployed_and_what_to_look_at() {
+    let cluster = Cluster::with_namespace().await;
+    let notes = |arguments: &[&str]| {
+        let helm = made_by_setup("helm_command", "helm");
+        let output = Command::new(helm)
+            .args(["install", "demo"])
+            .arg(chart())
+            .args(["--dry-run=server", "--kubeconfig", &variable("WEIR_TEST_KUBECONFIG")])
+            .args(["--namespace", &cluster.namespace])
+            .args(arguments)
+            .output()
+            .unwrap();
+        let text = text_of(output).unwrap();
+        text.split_once("NOTES:\n").unwrap().1.replace(&cluster.namespace, "NAMESPACE")
+    };
+    insta::assert_snapshot!(notes(&["--set=opensearch.hosts[0]=https://a"]), @"");
+    insta::assert_snapshot!(notes(&[
+        "--set=opensearch.hosts[0]=http://a:9200",
+        "--set=opensearch.username=u,opensearch.password=p",
+        "--set=source.namespaces={x,y},source.warningsOnly=true",
+        "--set=stages[0].name=gpu,stages[0].module=tag-gpu-failures.wasm",
+        "--set=deadLetter.kind=disk,emptyDir.medium=Memory,emptyDir.sizeLimit=4Gi",
+        "--set=image.tag=latest,replicas=0,rbac.create=false,serviceAccount.automount=false",
+        "--set=resources.limits=null,securityContext.readOnlyRootFilesystem=false,test.enabled=false",
+    ]), @"");
+    insta::assert_snapshot!(notes(&["--set=existingConfigMap=mine", "--set=persistence.enabled=true", "--set=opensearch.existingSecret=s"]), @"");
+}
