@@ -443,7 +443,8 @@ proptest! {
         cluster in prop::option::of("\\PC{0,4}"),
         identity in any::<bool>(),
     ) {
-        let settings = EncodeSettings { fill_last_timestamp: false, identity, keep_source: true, cluster };
+        let settings =
+            EncodeSettings { identity, keep_source: true, cluster, ..EncodeSettings::default() };
         let events: Vec<_> =
             events.iter().map(|(event, edits)| (Fixture::parse(event), edits)).collect();
         let mut out = Documents::default();
