@@ -129,13 +129,23 @@ impl Resource {
     }
 
     /// Whether its objects are in namespaces; `None`: not known.
-    pub(super) fn is_namespaced(&self) -> Option<bool> {
+    pub(crate) fn is_namespaced(&self) -> Option<bool> {
         self.known.map(|known| known.is_namespaced)
     }
 
     /// Whether it is Node: the kubelet writes a Node's name where its uid should be.
     pub(super) fn is_nodes(&self) -> bool {
         self.plural == "nodes" && self.group.is_empty()
+    }
+
+    /// `apps`; empty: core.
+    pub(crate) fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// `replicasets`
+    pub(crate) fn plural(&self) -> &str {
+        &self.plural
     }
 
     /// The URL of one of its objects, whose parts were checked before.
