@@ -15,6 +15,7 @@ use weir::internals::event::{Documents, EncodeSettings};
 use weir::internals::handoff::{Closed, Outbox, SourceSender};
 use weir::internals::health::Health;
 use weir::internals::ledger::{Held, Ledger};
+use weir::internals::lookup::{Lookups, Resource, Settings};
 use weir::internals::metrics::Metrics;
 use weir::internals::shutdown::Shutdown;
 use weir::internals::stages::{
@@ -72,8 +73,42 @@ fn cpu_time() -> Duration {
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
+/// What the API server has of the Pod that the events are about.
+fn lookups(metrics: &Metrics) -> Lookups {
+    let settings = Settings {
+        resources: ["pods", "replicasets.apps"].map(|name| Resource::parse(name).unwrap()).into(),
+        labels: true,
+        annotations: Vec::new(),
+        owners: true,
+        dedot: false,
+        timeout: Duration::from_secs(2),
+        max_per_second: 20,
+    };
+    let lookups = Lookups::offline(settings, metrics);
+    let of = |kind: &str, name: &str| {
+        format!(
+            r#""ownerReferences":[{{"apiVersion":"apps/v1","kind":"{kind}","name":"{name}","uid":"{name}","controller":true}}]"#
+        )
+    };
+    let pod = format!(
+        r#"{{"name":"web-1","uid":"9a8b7c6d-0000-4000-8000-000000000000","labels":{{"app.kubernetes.io/name":"web","app.kubernetes.io/part-of":"shop","pod-template-hash":"5b8c7d9f6"}},{}}}"#,
+        of("ReplicaSet", "web-5b8c7d9f6")
+    );
+    let set =
+        format!(r#"{{"name":"web-5b8c7d9f6","uid":"web-5b8c7d9f6",{}}}"#, of("Deployment", "web"));
+    assert!(lookups.remember("v1", "Pod", "shop", &pod));
+    assert!(lookups.remember("apps/v1", "ReplicaSet", "shop", &set));
+    lookups
+}
+
 /// The CPU time that a worker takes for `chunks` chunks of one event, again and again.
-fn time(ledger: &Ledger, chain: &Chain, event: &str, chunks: usize) -> Duration {
+fn time(
+    ledger: &Ledger,
+    chain: &Chain,
+    lookups: Option<&Lookups>,
+    event: &str,
+    chunks: usize,
+) -> Duration {
     let (sender, mut works) = SourceSender::new(ledger.clone(), Default::default(), chunks, 1);
     for _ in 0..chunks {
         sender.send(modules::chunk((0..CHUNK_EVENTS).map(|_| event))).unwrap();
@@ -81,7 +116,7 @@ fn time(ledger: &Ledger, chain: &Chain, event: &str, chunks: usize) -> Duration 
     drop(sender);
     let (encode, health) = (EncodeSettings::default(), Health::default());
     let dead_letters = DeadLetters::open(None, ledger, &health, &Shutdown::default()).unwrap();
-    let (worker, work) = (chain.worker(0, 1), works.remove(0));
+    let (worker, work) = (chain.worker(0, 1).with_lookups(lookups), works.remove(0));
     let start = cpu_time();
     worker.run(work, &Away, &dead_letters, &encode, &health).unwrap();
     cpu_time() - start
@@ -95,8 +130,10 @@ fn stages(criterion: &mut Criterion) {
     let drop_normal = ("drop-normal", "{}");
     let drop_some = ("drop-normal", r#"{"keep_reasons":["Killing"]}"#);
     let tag = ("tag-gpu-failures", "{}");
-    let cases: [(&str, &[Module<'_>], &str); 8] = [
+    let looked_up = "no stage, its Pod looked up before";
+    let cases: [(&str, &[Module<'_>], &str); 10] = [
         ("no stage", &[], &warning),
+        (looked_up, &[], &warning),
         ("drop-normal drops by type", &[drop_normal], &normal),
         ("drop-normal drops by reason", &[drop_some], &normal),
         ("drop-normal keeps", &[drop_normal], &warning),
@@ -104,18 +141,23 @@ fn stages(criterion: &mut Criterion) {
         ("no stage, GPU", &[], &gpu),
         ("tag-gpu-failures tags", &[tag], &gpu),
         ("both, tags", &[drop_normal, tag], &gpu),
+        ("lookup-guest asks for all of it", &[("lookup-guest", "{}")], &warning),
     ];
     let mut group = criterion.benchmark_group("stages");
     group.throughput(Throughput::Elements(CHUNK_EVENTS as u64));
     for (name, stages, event) in cases {
         let ledger = Ledger::default();
         let chain = chain(&ledger, stages);
+        let lookups = lookups(&Metrics::new(&ledger).unwrap());
+        let asks = name == looked_up || name.starts_with("lookup-guest");
+        let lookups = asks.then_some(&lookups);
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|chunks| {
                 let rounds = (0..chunks).step_by(CHUNKS_MAX);
                 rounds
                     .map(|done| {
-                        time(&ledger, &chain, event, CHUNKS_MAX.min((chunks - done) as usize))
+                        let chunks = CHUNKS_MAX.min((chunks - done) as usize);
+                        time(&ledger, &chain, lookups, event, chunks)
                     })
                     .sum()
             });

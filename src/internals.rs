@@ -38,6 +38,7 @@ pub mod fuzz {
         Candidate, DURATION as LEASE_DURATION, Event as LeaseEvent, IDENTITY as LEASE_IDENTITY,
         LeaseRecord, Then as LeaseThen,
     };
+    pub use crate::lookup::fuzz::members_of;
     pub use crate::opensearch::fuzz::bulk_response;
     pub use crate::sink::fuzz::lookup_response;
     pub use crate::source::kubernetes::fuzz::{Handed, Listing};
@@ -62,6 +63,11 @@ pub mod kube {
 /// See `src/ledger/`.
 pub mod ledger {
     pub use crate::ledger::{Held, Ledger, Snapshot};
+}
+
+/// See `src/lookup/`.
+pub mod lookup {
+    pub use crate::lookup::{Lookups, Resource, Settings};
 }
 
 /// See `src/metrics.rs`.
@@ -97,8 +103,8 @@ pub mod shutdown {
 /// See `src/sink/`.
 pub mod sink {
     pub use crate::sink::{
-        DateFormat, Duplicates, IndexPattern, Mode, OpenSearchSettings, Settings, Setup, SinkError,
-        Template, run,
+        DateFormat, Duplicates, IndexPattern, LastTimestamp, Mode, OpenSearchSettings, Settings,
+        Setup, SinkError, Template, run,
     };
 }
 

@@ -19,6 +19,7 @@
 //! - [`source`]: where events come from: a Kubernetes watch, a file, stdin; dead letters that are
 //!   replayed.
 //! - [`stages`]: the chain of WebAssembly modules that each event passes.
+//! - [`lookup`]: what the API server has of the object that an event is about, if that is wanted.
 //! - [`buffer`]: what waits for the sink, in memory and on disk, bounded in bytes; the batcher.
 //! - [`sink`]: where documents go: OpenSearch, a file, stdout.
 //! - [`position`]: how far the source was read, and how far everything is settled.
@@ -70,6 +71,7 @@ mod kube;
 mod ledger;
 mod lines;
 mod log_limit;
+mod lookup;
 mod metrics;
 mod opensearch;
 mod panics;

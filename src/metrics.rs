@@ -22,6 +22,8 @@ pub struct Metrics {
     pub sink: SinkMetrics,
     /// Metrics of the Lease.
     pub lease: LeaseMetrics,
+    /// Metrics of lookups.
+    pub lookup: LookupMetrics,
     /// `weir_buffer_bytes{tier}`
     pub buffer_bytes: IntGaugeVec,
 }
@@ -84,6 +86,13 @@ pub struct LeaseMetrics {
     pub transitions: IntCounter,
 }
 
+/// Metrics of lookups.
+#[derive(Clone, Debug)]
+pub struct LookupMetrics {
+    /// `weir_lookups_total{result}`
+    pub results: IntCounterVec,
+}
+
 impl Metrics {
     /// Registers every family, those of the ledger included.
     ///
@@ -97,6 +106,16 @@ impl Metrics {
             stage: make.stage()?,
             sink: make.sink()?,
             lease: make.lease()?,
+            lookup: LookupMetrics {
+                results: make.counters(
+                    "weir_lookups_total",
+                    "Events whose regarded object was looked up, by result. found: it was asked \
+                     for and is there; cached: it was known already; missing: it is not there; \
+                     forbidden: it may not be read; timeout: the event went on without, because \
+                     there was no answer in time, or an error, or no turn within the rate.",
+                    &["result"],
+                )?,
+            },
             buffer_bytes: make.gauges(
                 "weir_buffer_bytes",
                 "Bytes of documents that wait for the sink or are being sent, by where they are \

@@ -255,7 +255,7 @@ mod tests {
     #[tokio::test]
     async fn every_metric_by_name_type_and_labels() {
         let server = server().await;
-        let Metrics { source, stage, sink, lease, buffer_bytes, .. } = &server.metrics;
+        let Metrics { source, stage, sink, lease, lookup, buffer_bytes, .. } = &server.metrics;
         buffer_bytes.with_label_values(&["-"]).set(1);
         source.state.with_label_values(&["-"]).set(1);
         for counter in [&source.frames, &source.restarts, &stage.calls, &stage.edits_refused] {
@@ -269,6 +269,7 @@ mod tests {
         {
             counter.with_label_values(&["-"]).inc();
         }
+        lookup.results.with_label_values(&["-"]).inc();
         stage.duration.with_label_values(&["-"]).observe(1.0);
         let (status, text) = fetch(&server, "/metrics").await;
         assert_eq!(status, 200);
@@ -294,6 +295,7 @@ mod tests {
         weir_lease_leader gauge
         weir_lease_renewals_total counter
         weir_lease_transitions_total counter
+        weir_lookups_total counter
         weir_module_counter_total counter
         weir_sink_items_total counter
         weir_sink_lookups_total counter

@@ -7,6 +7,7 @@ mod check;
 mod dead_letter;
 mod doctor;
 pub(crate) mod filter;
+mod migrate;
 mod opensearch;
 mod position;
 mod preflight;
@@ -59,6 +60,8 @@ enum Command {
     OpenSearch(opensearch::OpenSearchCommand),
     #[command(subcommand)]
     Position(position::PositionCommand),
+    #[command(subcommand)]
+    Migrate(migrate::MigrateCommand),
     /// Print a configuration that shows every key with what it means
     Example,
     /// Print the JSON Schema of the configuration, for editors
@@ -119,6 +122,9 @@ pub enum CommandError {
     /// A position could not be shown or changed.
     #[error("{}", said(.0, None))]
     Position(#[from] position::PositionError),
+    /// A configuration could not be migrated.
+    #[error("{}", said(.0, None))]
+    Migrate(#[from] migrate::MigrateError),
     /// The process cannot be set up.
     #[error("{}", said(.0, None))]
     Process(String),
@@ -152,6 +158,7 @@ impl CommandError {
             CommandError::Configuration(_) | CommandError::Telemetry(_) => true,
             CommandError::Filter(error) => error.is_of_usage(),
             CommandError::OpenSearch(error) => error.is_of_usage(),
+            CommandError::Migrate(error) => error.is_of_usage(),
             CommandError::Position(error) => error.is_of_configuration(),
             CommandError::DeadLetters(error) => error.is_of_configuration(),
             CommandError::Run { error, .. } => error.is_of_configuration(),
@@ -177,6 +184,7 @@ impl Cli {
             Command::Filter(command) => filter::run(command)?,
             Command::OpenSearch(command) => opensearch::run(command)?,
             Command::Position(command) => position::run(command)?,
+            Command::Migrate(command) => migrate::run(command)?,
             Command::Example => print(config::EXAMPLE)?,
             Command::Schema => print(&config::schema())?,
             Command::Completions { shell } => write_out(&completions(shell))?,

@@ -8,7 +8,7 @@ use crate::sink::OpenSearchSettings;
 use crate::source::Start;
 use crate::stages::{Description, Keys, Match, StageSettings};
 use crate::text::{self, LINE_BYTES_MAX};
-use crate::{buffer, dead_letter, sink, source};
+use crate::{buffer, dead_letter, lookup, sink, source};
 
 /// One short line for each part of what would run.
 pub(super) fn summary(settings: &Settings, modules: &[Description]) -> String {
@@ -21,13 +21,16 @@ pub(super) fn summary(settings: &Settings, modules: &[Description]) -> String {
     line("source", source(&settings.source));
     let mut modules = modules.iter();
     for stage in &settings.stages {
-        line("stage", self::stage(stage, &mut modules));
+        line("stage", self::stage(stage, &mut modules, settings.lookup.is_some()));
     }
     line("buffer", buffer(&settings.buffer));
     line("sink", sink(&settings.sink));
     line("dead_letter", self::dead_letter(&settings.dead_letter));
     if let Some(lease) = &settings.lease {
         line("lease", self::lease(lease));
+    }
+    if let Some(lookup) = &settings.lookup {
+        line("lookup", self::lookup(lookup));
     }
     line(
         "admin",
@@ -72,7 +75,11 @@ fn source(source: &source::Settings) -> String {
 }
 
 /// The line of a stage; of one with a module, it is the next of `modules`.
-fn stage<'m>(stage: &StageSettings, modules: &mut impl Iterator<Item = &'m Description>) -> String {
+fn stage<'m>(
+    stage: &StageSettings,
+    modules: &mut impl Iterator<Item = &'m Description>,
+    has_lookup: bool,
+) -> String {
     let name = stage.name();
     match stage {
         StageSettings::Drop { matches, .. } => {
@@ -83,9 +90,15 @@ fn stage<'m>(stage: &StageSettings, modules: &mut impl Iterator<Item = &'m Descr
         }
         StageSettings::Module(settings) => {
             // Without a description it is not known what the module can do.
-            let powers = modules.next().map_or("", powers);
+            let module = modules.next();
+            let powers = module.map_or("", powers);
+            let lookup = match module.is_some_and(Description::asks_for_lookups) {
+                true if has_lookup => ", asks for what [lookup] finds",
+                true => ", asks for labels or owners (warning: there is no [lookup], so none)",
+                false => "",
+            };
             format!(
-                "{name}: {}, {powers}{}, {} of CPU time a call, {} of memory, on error {}",
+                "{name}: {}, {powers}{lookup}{}, {} of CPU time a call, {} of memory, on error {}",
                 settings.module.display(),
                 matched(&settings.matches),
                 show_duration(settings.timeout),
@@ -142,6 +155,23 @@ fn dead_letter(settings: &dead_letter::Settings) -> String {
 fn lease(lease: &LeaseSettings) -> String {
     let namespace = lease.namespace.as_deref().unwrap_or("the pod's namespace");
     format!("{} in {namespace}, held for {}", lease.name, show_duration(lease.duration))
+}
+
+fn lookup(lookup: &lookup::Settings) -> String {
+    let resources: Vec<String> = lookup.resources.iter().map(ToString::to_string).collect();
+    let mut what = Vec::new();
+    what.extend(lookup.labels.then(|| "labels".to_owned()));
+    if !lookup.annotations.is_empty() {
+        what.push(format!("annotations {}", lookup.annotations.join("|")));
+    }
+    what.extend(lookup.owners.then(|| "owners".to_owned()));
+    format!(
+        "{} of {}, {} a second at most, events wait {}",
+        what.join(", "),
+        resources.join(", "),
+        lookup.max_per_second,
+        show_duration(lookup.timeout)
+    )
 }
 
 /// What the module can do to an event.

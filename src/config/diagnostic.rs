@@ -132,7 +132,7 @@ pub(super) fn alternatives<'a>(names: impl IntoIterator<Item = &'a str>) -> Stri
 }
 
 /// The one of `names` that `word` was probably meant to be.
-pub(super) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.chars().nth(NAME_CHARACTERS_MAX).is_some() {
         return None;
     }

@@ -7,12 +7,12 @@
 use std::time::Duration;
 
 use super::rules::{
-    ADDRESS, CLUSTER, EXACT_NAMESPACE, FIELD_SELECTOR, HOST, INDEX, LETTER_INDEX, NAME, NAMESPACE,
-    PROXY, STAGE_NAME, USERNAME,
+    ADDRESS, ANNOTATION, CLUSTER, EXACT_NAMESPACE, FIELD_SELECTOR, HOST, INDEX, LETTER_INDEX, NAME,
+    NAMESPACE, PROXY, RESOURCE, STAGE_NAME, USERNAME,
 };
 use super::table::{Key, Table, Type, key, one_of};
 use crate::opensearch::Compression;
-use crate::sink::{Duplicates, Mode, Setup, Template};
+use crate::sink::{Duplicates, LastTimestamp, Mode, Setup, Template};
 use crate::source::Start;
 use crate::stages::{MatchKey, OnError, Wasi};
 use crate::words::words;
@@ -53,6 +53,7 @@ pub(super) static ROOT: Table = Table {
         key("sink", Type::Section(&SINK), SINK.doc).required(),
         key("dead_letter", Type::Section(&DEAD_LETTER), DEAD_LETTER.doc),
         key("lease", Type::Section(&LEASE), LEASE.doc),
+        key("lookup", Type::Section(&LOOKUP), LOOKUP.doc).off(),
         key("admin", Type::Section(&ADMIN), ADMIN.doc),
     ],
 };
@@ -338,6 +339,14 @@ static SINK: Table = Table {
         )
         .default("\"off\"")
         .only(OPENSEARCH),
+        key(
+            "last_timestamp",
+            one_of::<LastTimestamp>(),
+            "What lastTimestamp is where the event has no time there, for dashboards that know no \
+             other time field.",
+        )
+        .default("\"as-is\"")
+        .only(OPENSEARCH),
         key("path", Type::Path, "The file to append to.").required().only(TO_FILE),
     ],
 };
@@ -396,6 +405,57 @@ static LEASE: Table = Table {
              is killed.",
         )
         .default("\"15s\""),
+    ],
+};
+
+/// Less than a fast answer takes helps nobody, and more would hold up a drain.
+const LOOKUP_TIMEOUT_MIN: Duration = Duration::from_millis(50);
+const LOOKUP_TIMEOUT_MAX: Duration = Duration::from_secs(10);
+
+static LOOKUP: Table = Table {
+    header: "[lookup]",
+    doc: "What to look up of the object that an event is about, before modules that ask for it, \
+          and for documents; absent: nothing.",
+    keys: &[
+        key(
+            "resources",
+            Type::Texts { rule: RESOURCE, may_be_empty: false },
+            "What may be looked up, by RBAC's names, such as pods and replicasets.apps: weir needs \
+             the right to get it.",
+        )
+        .required(),
+        key("labels", Type::Flag, "Whether to get labels.").default("true"),
+        key(
+            "annotations",
+            Type::Texts { rule: ANNOTATION, may_be_empty: true },
+            "The annotations to get, by their whole names.",
+        )
+        .default("[]"),
+        key(
+            "owners",
+            Type::Flag,
+            "Whether to get owner references, up to the topmost controlling owner that can be \
+             looked up.",
+        )
+        .default("true"),
+        key(
+            "dedot",
+            Type::Flag,
+            "Whether documents have _ for each dot in the names of labels and annotations.",
+        )
+        .default("false"),
+        key(
+            "timeout",
+            Type::Duration { min: LOOKUP_TIMEOUT_MIN, max: LOOKUP_TIMEOUT_MAX },
+            "How long an event waits for it; then it goes on without.",
+        )
+        .default("\"2s\""),
+        key(
+            "max_per_second",
+            Type::Count { min: 1, max: 1000 },
+            "Requests to the API server in any second; what has no turn in time goes on without.",
+        )
+        .default("20"),
     ],
 };
 

@@ -44,7 +44,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-pub(crate) use diagnostic::{Diagnostic, Diagnostics, Location};
+pub(crate) use diagnostic::{Diagnostic, Diagnostics, Location, nearest};
 pub(crate) use parts::SAME_FILE;
 pub(crate) use references::{Reference, References, StageReference};
 pub(crate) use schema::schema;

@@ -7,6 +7,7 @@ use http::Uri;
 
 use super::table::Rule;
 use super::{field_selector, index};
+use crate::lookup::{LAST_APPLIED, Resource};
 use crate::opensearch::{ProxySetting, is_username};
 
 /// Any text.
@@ -58,11 +59,19 @@ pub(super) const FIELD_SELECTOR: Rule = Rule { check: field_selector::check, pat
 /// An index name with at most one date.
 pub(super) const INDEX: Rule = Rule { check: |text| index::parse(text).map(|_| ()), pattern: None };
 
+/// A resource, by RBAC's name.
+pub(super) const RESOURCE: Rule =
+    Rule { check: |text| Resource::parse(text).map(|_| ()), pattern: None };
+
+/// The name of an annotation.
+pub(super) const ANNOTATION: Rule = Rule { check: annotation, pattern: Some("^[^*?\\s]{1,317}$") };
+
 /// The name of one index.
 pub(super) const LETTER_INDEX: Rule = Rule { check: letter_index, pattern: None };
 
 const NAME_BYTES_MAX: usize = 63;
 const CLUSTER_BYTES_MAX: usize = 256;
+const ANNOTATION_BYTES_MAX: usize = 317;
 
 fn not_empty(text: &str) -> Result<(), String> {
     if text.is_empty() { Err("must not be empty".into()) } else { Ok(()) }
@@ -76,6 +85,22 @@ fn letter_index(text: &str) -> Result<(), String> {
         );
     }
     index::parse(text).map(|_| ())
+}
+
+fn annotation(text: &str) -> Result<(), String> {
+    if text == LAST_APPLIED {
+        return Err(format!(
+            "must not be \"{LAST_APPLIED}\": it holds the whole object, with what its author may \
+             want nobody to see"
+        ));
+    }
+    let is_name = (1..=ANNOTATION_BYTES_MAX).contains(&text.len())
+        && !text.contains(|c: char| matches!(c, '*' | '?') || c.is_whitespace());
+    if is_name {
+        return Ok(());
+    }
+    Err("must be the whole name of an annotation, such as \"example.com/team\", without patterns"
+        .into())
 }
 
 fn username(text: &str) -> Result<(), String> {

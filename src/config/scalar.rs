@@ -58,6 +58,10 @@ impl Reader<'_, '_, '_> {
                 let number = self.within(number, 1..=*max, |n| n.to_string())?;
                 Some(Value::Workers(Workers::Count(usize::try_from(number).ok()?)))
             }
+            (Type::Count { min, max }, DeValue::Integer(number)) => {
+                let number = self.integer(number)?;
+                self.within(number, *min..=*max, |n| n.to_string()).map(Value::Count)
+            }
             (Type::Size { min, max }, DeValue::Integer(number)) => {
                 let bytes = self.integer(number)?;
                 self.within(bytes, *min..=*max, show_size).map(Value::Size)
@@ -259,6 +263,7 @@ fn expected(kind: &Type) -> String {
         Type::Path | Type::Module => "a path, as a string".into(),
         Type::Flag => "true or false".into(),
         Type::Workers { .. } => "\"auto\" or a number".into(),
+        Type::Count { .. } => "a number".into(),
         Type::Size { .. } => format!("a size such as {SIZE_FORMS}"),
         Type::Duration { .. } => format!("a duration such as {DURATION_FORMS}"),
         Type::Texts { .. } => "a list of strings".into(),

@@ -101,6 +101,9 @@ fn kind(kind: &Type) -> Value {
         Type::Workers { max } => json!({
             "anyOf": [{ "const": "auto" }, { "type": "integer", "minimum": 1, "maximum": max }],
         }),
+        Type::Count { min, max } => {
+            json!({ "type": "integer", "minimum": min, "maximum": max })
+        }
         Type::Size { min, max } => json!({
             "anyOf": [
                 { "type": "string", "pattern": SIZE_PATTERN },

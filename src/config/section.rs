@@ -18,6 +18,7 @@ pub(super) enum Value {
     Path(PathBuf),
     Flag(bool),
     Workers(Workers),
+    Count(u64),
     Size(u64),
     Duration(Duration),
     Texts(Vec<String>),
@@ -104,6 +105,13 @@ impl Section {
     pub(super) fn workers(&self, name: &str) -> Option<Workers> {
         match self.get(name)? {
             Value::Workers(workers) => Some(*workers),
+            _ => None,
+        }
+    }
+
+    pub(super) fn count(&self, name: &str) -> Option<u64> {
+        match self.get(name)? {
+            Value::Count(count) => Some(*count),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 
 use crate::kube::LeaseSettings;
-use crate::{buffer, dead_letter, sink, source, stages};
+use crate::{buffer, dead_letter, lookup, sink, source, stages};
 
 /// With `workers = "auto"` no more than this: each has an instance of every module, and four keep
 /// up with any one cluster.
@@ -34,6 +34,8 @@ pub struct Settings {
     pub dead_letter: dead_letter::Settings,
     /// By which Lease replicas agree on who works; `None`: this one always does.
     pub lease: Option<LeaseSettings>,
+    /// What is looked up of what events regard; `None`: nothing.
+    pub lookup: Option<lookup::Settings>,
     /// Where `/metrics`, `/livez` and `/readyz` are served; `None`: nowhere.
     pub admin: Option<SocketAddr>,
     /// The folder that relative paths were relative to.

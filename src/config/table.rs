@@ -39,8 +39,10 @@ pub(super) struct Key {
 pub(super) enum Presence {
     /// It is missed (where `only` allows it).
     Required,
-    /// The part does without.
+    /// The part does without; of a section, its keys' defaults stand.
     Optional,
+    /// A section that is not there, nor are its keys' defaults: what it configures is off.
+    Off,
     /// This TOML value stands for it.
     Default(&'static str),
 }
@@ -61,6 +63,13 @@ pub(super) enum Type {
     /// `"auto"` or a number of threads.
     Workers {
         /// The most there may be.
+        max: u64,
+    },
+    /// A number of something.
+    Count {
+        /// The least that means anything.
+        min: u64,
+        /// The most.
         max: u64,
     },
     /// Bytes.
@@ -150,6 +159,10 @@ impl Key {
         Key { presence: Presence::Required, ..self }
     }
 
+    pub(super) const fn off(self) -> Key {
+        Key { presence: Presence::Off, ..self }
+    }
+
     pub(super) const fn default(self, toml: &'static str) -> Key {
         Key { presence: Presence::Default(toml), ..self }
     }
@@ -174,7 +187,7 @@ impl Key {
     pub(super) fn default_word(&self) -> Option<&'static str> {
         match self.presence {
             Presence::Default(toml) => toml.strip_prefix('"')?.strip_suffix('"'),
-            Presence::Required | Presence::Optional => None,
+            Presence::Required | Presence::Optional | Presence::Off => None,
         }
     }
 }

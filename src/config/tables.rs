@@ -155,7 +155,7 @@ fn absent(
         (Presence::Optional, Type::Section(section)) => {
             Some(Value::Section(read(input, section, &DeTable::new(), at)))
         }
-        (Presence::Optional, _) => None,
+        (Presence::Optional | Presence::Off, _) => None,
     }
 }
 

@@ -352,7 +352,7 @@ mod diagnostics {
         insta::assert_snapshot!(diagnostics("\u{feff}nmae = 'p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\r\nx = 1\r\n"), @r"
         etc/pipeline.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its saved position.
         etc/pipeline.toml:1:1: error: unknown key `nmae` at the top level; did you mean `name`?
-        etc/pipeline.toml:4:1: error: unknown key `x` at the top level; there are `name`, `cluster`, `workers`, `cache`, `source`, `stage`, `buffer`, `sink`, `dead_letter`, `lease`, `admin`
+        etc/pipeline.toml:4:1: error: unknown key `x` at the top level; there are `name`, `cluster`, `workers`, `cache`, `source`, `stage`, `buffer`, `sink`, `dead_letter`, `lease`, `lookup`, `admin`
         ");
     }
 
@@ -416,6 +416,7 @@ mod durable {
     use super::*;
     use crate::buffer::SpoolSettings;
     use crate::kube::LeaseSettings;
+    use crate::lookup;
     use crate::source::{KubernetesSettings, Start};
     use std::time::Duration;
 
@@ -454,6 +455,40 @@ mod durable {
     fn the_buffer_and_the_dead_letters_have_a_folder_each() {
         let text = format!("{KUBERNETES}buffer.path = 'a'\ndead_letter.path = 'b/../a'");
         insta::assert_snapshot!(read(&text).1, @"etc/pipeline.toml:5:20: error: `path` is `buffer.path`, too: give the dead letters a folder of their own");
+    }
+
+    #[test]
+    fn what_is_looked_up_is_what_is_listed_and_nothing_without_the_section() {
+        assert_eq!(read(KUBERNETES).0.unwrap().lookup, None);
+        let lookup =
+            read(&format!("{KUBERNETES}lookup.resources = ['pods', 'replicasets.apps']")).0;
+        let defaults = lookup::Settings::for_tests(&["pods", "replicasets.apps"]);
+        assert_eq!(lookup.unwrap().lookup, Some(defaults));
+        let all = "[lookup]\nresources = ['nodes']\nlabels = false\nannotations = ['a/b']\nowners = false\ndedot = true\ntimeout = '500ms'\nmax_per_second = 5";
+        let expected = lookup::Settings {
+            labels: false,
+            annotations: vec!["a/b".into()],
+            owners: false,
+            dedot: true,
+            timeout: Duration::from_millis(500),
+            max_per_second: 5,
+            ..lookup::Settings::for_tests(&["nodes"])
+        };
+        assert_eq!(read(&format!("{KUBERNETES}{all}")).0.unwrap().lookup, Some(expected));
+    }
+
+    #[test]
+    fn what_cannot_be_looked_up_is_refused() {
+        let wrong = |lines: &str| read(&format!("{KUBERNETES}{lines}")).1;
+        insta::assert_snapshot!(wrong("[lookup]"), @"");
+        insta::assert_snapshot!(wrong("[lookup]\nresources = []"), @"");
+        insta::assert_snapshot!(wrong("[lookup]\nresources = ['pods', 'pods', 'secrets', 'replicasets', '*']"), @"");
+        insta::assert_snapshot!(wrong("[lookup]\nresources = ['pods', 'pods']"), @"");
+        insta::assert_snapshot!(wrong("[lookup]\nresources = ['pods']\nannotations = ['kubectl.kubernetes.io/last-applied-configuration', 'a*']"), @"");
+        insta::assert_snapshot!(wrong("[lookup]\nresources = ['pods']\nlabels = false\nowners = false"), @"");
+        insta::assert_snapshot!(wrong("[lookup]\nresources = ['pods']\ntimeout = '1m'\nmax_per_second = 0"), @"");
+        insta::assert_snapshot!(wrong("[lookup]\nresources = ['pods']\nmax_per_second = '20'"), @"");
+        insta::assert_snapshot!(read("source = { kind = 'stdin' }\n[lookup]\nresources = ['pods']").1, @"");
     }
 
     #[test]
@@ -518,6 +553,7 @@ mod settings {
             sink: sink::Settings::Stdout,
             dead_letter: dead_letter::Settings::None,
             lease: None,
+            lookup: None,
             admin: None,
             folder: "etc".into(),
         };

@@ -114,6 +114,22 @@ impl Chunk {
         &self.members[event.head.members.start as usize..event.head.members.end as usize]
     }
 
+    /// A chunk of one of this chunk's events alone, of no pool.
+    pub(crate) fn alone(&self, event: &Event) -> Chunk {
+        let mut bytes = self.event_bytes(event).to_vec();
+        let own = 0..bytes.len();
+        let source_bytes = if event.source_bytes == event.bytes {
+            own.clone()
+        } else {
+            bytes.extend_from_slice(&self.bytes[event.source_bytes.clone()]);
+            own.end..bytes.len()
+        };
+        let members = self.event_members(event).to_vec();
+        let head = Head { members: 0..members.len() as u32, ..event.head.clone() };
+        let events = vec![Event { bytes: own, source_bytes, head }];
+        Chunk { bytes, events, members, rejections: Vec::new(), pool: None }
+    }
+
     /// How many outcomes this chunk owes: valid events and rejections.
     pub(crate) fn received(&self) -> u64 {
         (self.events.len() + self.rejections.len()) as u64

@@ -11,6 +11,7 @@ mod configuration;
 mod connect;
 pub(crate) mod examine;
 pub(crate) mod lease;
+mod metadata;
 mod plugin;
 mod reload;
 mod said;
@@ -27,6 +28,7 @@ pub(crate) use self::answer::{
 };
 use self::configuration::{Loaded, Surroundings};
 pub use self::lease::LeaseSettings;
+pub(crate) use self::metadata::{MetadataAnswer, MetadataReader};
 use self::plugin::PluginError;
 use self::reload::Reloading;
 use crate::proxy::{ProxyError, VariableError};

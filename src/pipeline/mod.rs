@@ -26,6 +26,7 @@ use std::thread;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tracing::warn;
 
 use self::ending::{PartEnd, Running};
 pub(crate) use self::error::RunError;
@@ -39,7 +40,9 @@ use crate::dead_letter::{DeadLetters, Replay};
 use crate::event::EncodeSettings;
 use crate::handoff::{SourceSender, Work};
 use crate::health::{Condition, Part};
+use crate::kube::MetadataReader;
 use crate::ledger::{Ledger, Snapshot};
+use crate::lookup::{Asking, Lookups};
 use crate::position::{Identity, Keeper};
 use crate::process::Process;
 use crate::shutdown::Shutdown;
@@ -72,11 +75,13 @@ pub(crate) fn run(settings: Settings, read: Arc<AtomicU64>) -> Finished {
 /// gone from there when this returns. Blocks the calling thread.
 ///
 /// The saved position, the spool, the Lease and the admin address are a run's, and not touched; the
-/// source is not contacted.
+/// source is not contacted, and nothing is looked up: what the letters regard may be gone by now,
+/// or be in another cluster than this machine's.
 pub fn replay(settings: Settings, letters: Letters, read: Arc<AtomicU64>) -> Finished {
     let stages = if letters.sink_only { Vec::new() } else { settings.stages };
     let buffer = buffer::Settings { spool: None, ..settings.buffer };
-    run_from(Settings { stages, buffer, admin: None, lease: None, ..settings }, Some(letters), read)
+    let settings = Settings { stages, buffer, admin: None, lease: None, lookup: None, ..settings };
+    run_from(settings, Some(letters), read)
 }
 
 fn run_from(settings: Settings, letters: Option<Letters>, read: Arc<AtomicU64>) -> Finished {
@@ -217,13 +222,15 @@ async fn flow(
     let encode =
         EncodeSettings { cluster: settings.cluster.clone(), ..settings.sink.encode_settings() };
     let (failed, failures) = mpsc::channel(workers + 2);
+    // Until the end of this: whatever still waits for an answer then goes on when its time is over.
+    let (lookups, _asking) = looking_up(&settings, &chain, &process).await?.unzip();
     let sink = {
         let (settings, keeper, process) = (settings.sink.clone(), keeper.clone(), process.clone());
         let run = async move { sink::run(&settings, reader, dead_letters, keeper, process).await };
         tokio::spawn(run)
     };
     for (number, queue) in queues.into_iter().enumerate() {
-        let worker = chain.worker(number, workers);
+        let worker = chain.worker(number, workers).with_lookups(lookups.as_ref());
         spawn_worker(
             worker,
             number,
@@ -236,7 +243,7 @@ async fn flow(
     }
     // From here on only the workers, and a replay, hold it: the sink's inbox ends when they do.
     let replay = replay.map(|replay| (replay, writer.clone(), encode));
-    drop((writer, chain));
+    drop((writer, chain, lookups));
     let leading =
         Leading::start(settings.lease.as_ref(), &keeper, buffer.clone(), &process).await?;
     let on_read = move |bytes| {
@@ -258,6 +265,28 @@ async fn flow(
     };
     drop(failed);
     Running { source, workers: failures, sink, buffer, leading, shared }.finish().await
+}
+
+/// Begins to look up what events regard, if that is wanted.
+async fn looking_up(
+    settings: &Settings,
+    chain: &Chain,
+    process: &Process,
+) -> Result<Option<(Lookups, Asking)>, RunError> {
+    let Some(lookup) = settings.lookup.clone() else {
+        for stage in chain.asking_for_lookups() {
+            warn!(stage, "the module asks for labels or owners, and gets none without [lookup]");
+        }
+        return Ok(None);
+    };
+    let client = tokio::select! {
+        biased;
+        // Then the source does not begin either.
+        () = process.shutdown.drain.cancelled() => return Ok(None),
+        client = crate::kube::client(&process.shutdown.reload) => client?,
+    };
+    let reader = MetadataReader::new(client);
+    Ok(Some(Lookups::start(lookup, reader, &process.metrics.lookup)))
 }
 
 type Buffer = (buffer::Writer, buffer::Reader, Arc<buffer::Handle>);

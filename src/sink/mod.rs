@@ -15,7 +15,8 @@ use std::time::Duration;
 pub use self::error::SinkError;
 pub(crate) use self::opensearch::{SetupError, examine, set_up, setup};
 pub use self::settings::{
-    DateFormat, Duplicates, IndexPattern, Mode, OpenSearchSettings, Settings, Setup, Template,
+    DateFormat, Duplicates, IndexPattern, LastTimestamp, Mode, OpenSearchSettings, Settings, Setup,
+    Template,
 };
 use crate::dead_letter::DeadLetters;
 use crate::handoff::Inbox;

@@ -35,7 +35,16 @@ impl Settings {
     /// (`cluster`).
     pub(crate) fn encode_settings(&self) -> EncodeSettings {
         let addresses = matches!(self, Settings::OpenSearch(_));
-        EncodeSettings { identity: addresses, keep_source: addresses, ..EncodeSettings::default() }
+        let fill_last_timestamp = match self {
+            Settings::OpenSearch(settings) => settings.last_timestamp == LastTimestamp::Filled,
+            Settings::File { .. } | Settings::Stdout => false,
+        };
+        EncodeSettings {
+            fill_last_timestamp,
+            identity: addresses,
+            keep_source: addresses,
+            ..EncodeSettings::default()
+        }
     }
 
     /// Where documents go, as far as the settings say.
@@ -72,6 +81,8 @@ pub struct OpenSearchSettings {
     pub duplicates: Duplicates,
     /// Whether a run sets up OpenSearch at its start.
     pub setup: Setup,
+    /// What `lastTimestamp` is where the event has no time there.
+    pub last_timestamp: LastTimestamp,
 }
 
 /// An index name with at most one date placeholder.
@@ -183,5 +194,15 @@ words! {
         #[default]
         Off = "off": "policies and data streams are left alone",
         Run = "run": "what is missing is installed at the start, as `weir opensearch setup` does",
+    }
+}
+
+words! {
+    /// `last_timestamp`: what `lastTimestamp` is of reporters that write another time instead.
+    #[derive(Default)]
+    pub enum LastTimestamp {
+        #[default]
+        AsIs = "as-is": "what the event has, which may be null",
+        Filled = "filled": "the same as @timestamp where the event has no time there",
     }
 }

@@ -5,6 +5,7 @@
 //! next event enters it.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use super::loaded::{Shared, Step};
 use super::stage::{Cause, Stage};
 use crate::event::{Chunk, Edits, EventView, StageError};
 use crate::ledger::ReasonId;
+use crate::lookup::Found;
 
 /// One call in this many is timed: reading a clock costs a third of a short call.
 const SAMPLE: u32 = 64;
@@ -41,17 +43,27 @@ pub(super) enum Verdict<'a> {
     DeadLetter { stage: &'a str, kind: FailureKind, detail: Cow<'static, str> },
 }
 
-/// Runs one event through the chain, with the `slots` of its modules. The failures that it
-/// survives, because the stage says `on_error = "keep"`, are appended to `errors`.
+/// One event of a chunk, on its way through the chain.
+pub(super) struct OnTheWay<'w, 'a> {
+    pub(super) chunk: &'w Arc<Chunk>,
+    pub(super) index: usize,
+    pub(super) edits: &'w mut Box<Edits>,
+    /// The failures that it survived, because the stages say `on_error = "keep"`.
+    pub(super) errors: &'w mut Vec<StageError<'a>>,
+    /// What was looked up of its regarded object.
+    pub(super) found: Option<Arc<Found>>,
+}
+
+/// Runs one event through some steps of the chain, with the `slots` of its modules.
 pub(super) fn run_event<'a>(
     slots: &mut [Slot],
     chain: &'a Shared,
-    chunk: &Arc<Chunk>,
-    index: usize,
-    edits: &mut Box<Edits>,
-    errors: &mut Vec<StageError<'a>>,
+    steps: Range<usize>,
+    event: &mut OnTheWay<'_, 'a>,
 ) -> Verdict<'a> {
-    for step in &chain.steps {
+    for step in &chain.steps[steps] {
+        let OnTheWay { chunk, index, edits, errors, found } = &mut *event;
+        let index = *index;
         let number = match step {
             Step::Call(number) => *number,
             Step::Drop(drop) => match drop.drops(EventView { of: original(chunk, index), edits }) {
@@ -60,7 +72,7 @@ pub(super) fn run_event<'a>(
             },
         };
         let stage = &chain.stages[number];
-        let (kind, detail) = match slots[number].run(chunk, index, edits) {
+        let (kind, detail) = match slots[number].run(chunk, index, edits, found.as_ref()) {
             Ran::Passed => continue,
             Ran::Dropped(reason) => return Verdict::Drop(reason),
             Ran::Failed(kind, detail) => (kind, detail),
@@ -122,7 +134,13 @@ impl Slot {
         }
     }
 
-    fn run(&mut self, chunk: &Arc<Chunk>, index: usize, edits: &mut Box<Edits>) -> Ran {
+    fn run(
+        &mut self,
+        chunk: &Arc<Chunk>,
+        index: usize,
+        edits: &mut Box<Edits>,
+        found: Option<&Arc<Found>>,
+    ) -> Ran {
         if !self.stage.settings.matches.accepts(EventView { of: original(chunk, index), edits }) {
             return Ran::Passed;
         }
@@ -130,7 +148,7 @@ impl Slot {
             self.stage.count_failure(FailureKind::Breaker);
             return Ran::Failed(FailureKind::Breaker, "the breaker is open".into());
         }
-        match self.call(chunk, index, edits) {
+        match self.call(chunk, index, edits, found) {
             Ok(ran) => ran,
             Err(failure) => self.fail(failure),
         }
@@ -141,6 +159,7 @@ impl Slot {
         chunk: &Arc<Chunk>,
         index: usize,
         edits: &mut Box<Edits>,
+        found: Option<&Arc<Found>>,
     ) -> Result<Ran, Failure> {
         let instance = match &mut self.instance {
             Some(instance) => instance,
@@ -161,7 +180,7 @@ impl Slot {
         } else {
             None
         };
-        let processed = instance.process(chunk, index, edits);
+        let processed = instance.process(chunk, index, edits, found);
         let ticked = instance.first_tick();
         if let Some(started) = sampled {
             self.stage.counters.duration.observe(started.elapsed().as_secs_f64());

@@ -19,6 +19,7 @@ use super::stage::Stage;
 use super::wasi::stub::{Output, Stub};
 use crate::event::{Chunk, EditError, Edits, EventType, EventView, Field, Original};
 use crate::ledger::ReasonId;
+use crate::lookup::Found;
 use crate::text::{self, LINE_BYTES_MAX};
 
 /// What the guest is being asked to do.
@@ -46,6 +47,8 @@ pub(super) struct Current {
     phase: Phase,
     chunk: Option<Arc<Chunk>>,
     index: usize,
+    /// What was looked up of the current event's regarded object.
+    found: Option<Arc<Found>>,
     call: Accounts,
     /// What this instance declared, by number.
     reasons: Vec<Option<ReasonId>>,
@@ -77,6 +80,7 @@ impl Current {
             phase: Phase::Idle,
             chunk: None,
             index: 0,
+            found: None,
             call: Accounts::default(),
             reasons: Vec::new(),
             counters: Vec::new(),
@@ -93,11 +97,17 @@ impl Current {
     }
 
     /// `process` begins for one event of a chunk.
-    pub(super) fn begin_event(&mut self, chunk: &Arc<Chunk>, index: usize) {
+    pub(super) fn begin_event(
+        &mut self,
+        chunk: &Arc<Chunk>,
+        index: usize,
+        found: Option<&Arc<Found>>,
+    ) {
         if !self.chunk.as_ref().is_some_and(|held| Arc::ptr_eq(held, chunk)) {
             self.chunk = Some(chunk.clone());
         }
         self.index = index;
+        self.found = found.cloned();
         self.phase = Phase::Process;
         self.discard = None;
         self.call = Accounts {
@@ -114,6 +124,7 @@ impl Current {
             stub.flush(|output, line| self.say(output, line));
             self.wasi = Some(stub);
         }
+        self.found = None;
         self.phase = Phase::Idle;
     }
 
@@ -168,6 +179,11 @@ impl Current {
         let found = found.map(|text| text.into_owned());
         let copied = found.as_ref().map_or(0, String::len);
         (found, pointer.len() + scanned.max(copied))
+    }
+
+    /// What was looked up of the regarded object; nothing outside of `process`.
+    pub(super) fn found(&self) -> Option<&Found> {
+        self.found.as_deref()
     }
 
     pub(super) fn charge_scan(&mut self, bytes: usize) {

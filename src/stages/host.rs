@@ -18,6 +18,7 @@ use self::bindings::EventType;
 use super::current::Current;
 use super::limits::LOG_LINE_BYTES_MAX;
 use crate::event::{EditError, Edits, Field, Original};
+use crate::lookup::{Found, Owner};
 
 /// The version of the package `weir:pipeline` that is offered.
 pub(super) const VERSION: &str = "0.1.0";
@@ -68,6 +69,7 @@ impl Offer {
         offer.edit()?;
         offer.log()?;
         offer.metrics()?;
+        offer.lookup()?;
         Ok(offer)
     }
 
@@ -185,6 +187,48 @@ impl Offer {
             store.data_mut().add(counter, by);
         })
     }
+}
+
+impl Offer {
+    fn lookup(&mut self) -> wasmtime::Result<()> {
+        type Text = fn(&Owner) -> &String;
+        const TEXTS: [(&str, Text); 4] = [
+            ("controller-api-version", |owner| &owner.api_version),
+            ("controller-kind", |owner| &owner.kind),
+            ("controller-name", |owner| &owner.name),
+            ("controller-uid", |owner| &owner.uid),
+        ];
+        for (name, text) in TEXTS {
+            self.func("lookup", name, move |store, (level,): (u32,)| {
+                let controllers = store.data().found().map_or(&[][..], Found::controllers);
+                (controllers.get(level as usize).map_or_else(String::new, |of| text(of).clone()),)
+            })?;
+        }
+        self.func("lookup", "controllers", |store, ()| {
+            let controllers = store.data().found().map_or(0, |found| found.controllers().len());
+            (controllers as u32,) // A handful.
+        })?;
+        self.func("lookup", "found", |store, ()| (store.data().found().is_some(),))?;
+        self.func("lookup", "labels", |store, ()| {
+            (store.data().found().map_or_else(|| "{}".to_owned(), Found::labels),)
+        })?;
+        self.func("lookup", "label", |store, (key,): (WasmStr,)| {
+            (value(&store, &key, Found::label),)
+        })?;
+        self.func("lookup", "annotation", |store, (key,): (WasmStr,)| {
+            (value(&store, &key, Found::annotation),)
+        })
+    }
+}
+
+/// The value under a key of what was looked up.
+fn value(
+    store: &Store<'_>,
+    key: &WasmStr,
+    of: for<'f> fn(&'f Found, &str) -> Option<&'f str>,
+) -> Option<String> {
+    let found = store.data().found()?;
+    of(found, &key.to_str(store).ok()?).map(str::to_owned)
 }
 
 const NOT_UTF8: &str = "the text is not UTF-8";

@@ -18,6 +18,7 @@ use super::stage::{Cause, Stage};
 use super::{Wasi, wasi};
 use crate::event::{Chunk, Edits};
 use crate::ledger::ReasonId;
+use crate::lookup::Found;
 use crate::text::{self, REASON_BYTES_MAX};
 
 /// Bytes of a module's own error that are shown.
@@ -124,16 +125,17 @@ fn new_store(engine: &Engine, stage: &Arc<Stage>) -> Store<Current> {
 }
 
 impl Instance {
-    /// Calls `process` for one event, with the edits made so far. After an error the instance must
-    /// be dropped.
+    /// Calls `process` for one event, with the edits made so far and what was looked up of what it
+    /// regards. After an error the instance must be dropped.
     pub(super) fn process(
         &mut self,
         chunk: &Arc<Chunk>,
         index: usize,
         edits: &mut Box<Edits>,
+        found: Option<&Arc<Found>>,
     ) -> Result<Processed, Failure> {
         let current = self.store.data_mut();
-        current.begin_event(chunk, index);
+        current.begin_event(chunk, index, found);
         std::mem::swap(&mut current.edits, edits);
         self.store.set_epoch_deadline(1);
         let answer = self.process.call(&mut self.store, ());

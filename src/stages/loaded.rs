@@ -1,5 +1,6 @@
 //! A chain that is ready to run: what loading produced and all workers share.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,6 +11,9 @@ use super::clock::Ticker;
 use super::drop::DropStage;
 use super::instance::{Instance, Template};
 use super::stage::Stage;
+
+/// The interface of weir:pipeline by which a module asks for what was looked up.
+const LOOKUP: &str = "lookup";
 
 /// All stages in their order, ready to run. Workers are made from it. Cheap to clone.
 #[derive(Clone)]
@@ -25,6 +29,9 @@ pub(super) struct Shared {
     pub(super) stages: Vec<Arc<Stage>>,
     /// Their modules.
     pub(super) loaded: Vec<Loaded>,
+    /// How many of `steps` an event passes before its regarded object is looked up: those in front
+    /// of the first one whose module asks for it.
+    pub(super) before_lookup: usize,
 }
 
 /// One stage of the chain.
@@ -71,12 +78,51 @@ impl Chain {
         };
         stages.map(describe).collect()
     }
+
+    /// The stages whose modules ask for what was looked up.
+    pub(crate) fn asking_for_lookups(&self) -> Vec<String> {
+        let asks = |of: &Description| of.asks_for_lookups();
+        self.describe().into_iter().filter(asks).map(|of| of.name).collect()
+    }
+}
+
+impl Description {
+    /// Whether the module asks for what was looked up of the regarded object.
+    pub(crate) fn asks_for_lookups(&self) -> bool {
+        self.powers.iter().any(|power| power == LOOKUP)
+    }
 }
 
 impl Shared {
     /// A chain without stages.
     pub(super) fn new(engine: Engine, ticker: Ticker) -> Shared {
-        Shared { engine, ticker, steps: Vec::new(), stages: Vec::new(), loaded: Vec::new() }
+        Shared {
+            engine,
+            ticker,
+            steps: Vec::new(),
+            stages: Vec::new(),
+            loaded: Vec::new(),
+            before_lookup: 0,
+        }
+    }
+
+    /// All stages are there.
+    pub(super) fn complete(&mut self) {
+        let asks = |step: &Step| match step {
+            Step::Call(number) => self.loaded[*number].powers.iter().any(|power| power == LOOKUP),
+            Step::Drop(_) => false,
+        };
+        self.before_lookup = self.steps.iter().position(asks).unwrap_or(self.steps.len());
+    }
+
+    /// The steps before the regarded object is looked up, and those behind.
+    pub(super) fn around_lookup(&self) -> [Range<usize>; 2] {
+        [0..self.before_lookup, self.before_lookup..self.steps.len()]
+    }
+
+    /// Which stage has the name, among those that call a module.
+    pub(super) fn number_of(&self, name: &str) -> Option<usize> {
+        self.stages.iter().position(|stage| stage.name() == name)
     }
 
     /// What one worker's instances are made from, in order. The first worker that asks gets those

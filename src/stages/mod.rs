@@ -14,7 +14,9 @@
 //! each [`Worker`]. A worker runs events through its slots (`chain`), one instance each
 //! (`instance`), whose imports are in `host` (and `wasi`) and whose store holds the current event
 //! (`current`). `clock` decides when to stop a call, `breaker` when to stop calling. `matcher` and
-//! `pattern` decide which events a stage sees; a stage without a module is in `drop`.
+//! `pattern` decide which events a stage sees; a stage without a module is in `drop`. What an event
+//! regards is looked up before the first stage whose module asks for that, or behind the last one;
+//! events that have to wait for it are in `waiting`.
 
 mod breaker;
 mod cache;
@@ -34,6 +36,7 @@ mod loaded;
 mod matcher;
 mod pattern;
 mod stage;
+mod waiting;
 mod wasi;
 mod worker;
 

@@ -1,23 +1,27 @@
 //! A worker: takes its share of each chunk, runs every event through the chain, and hands the
 //! documents of those that are kept to the buffer.
 //!
-//! Invariant: of each chunk's share, every event is settled (filtered, dead-lettered) or handed on
-//! with its document when the next chunk is taken; the one exception is an event that could not be
-//! dead-lettered, which is given back in the error.
+//! Invariant: of each chunk's share, every event is settled (filtered, dead-lettered), handed on
+//! with its document, or put aside until it is known what its regarded object is (`waiting`), when
+//! the next chunk is taken; the one exception is an event that could not be dead-lettered, which is
+//! given back in the error.
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use super::chain::{Slot, Verdict, run_event};
+use super::chain::{OnTheWay, Slot, Verdict, run_event};
 use super::current::original;
 use super::loaded::{Chain, Shared};
+use super::waiting::{Looked, Parked, Waiting, Woke};
 use crate::dead_letter::{DeadLetterError, DeadLetters, Letter, Where};
-use crate::event::{Chunk, Documents, Edits, EncodeSettings, EventView, encode};
+use crate::event::{Chunk, Documents, Edits, EncodeSettings, EventView, Rejection, encode};
 use crate::handoff::{Closed, Outbox, Work};
 use crate::health::Health;
 use crate::ledger::{Held, Tally};
+use crate::lookup::Lookups;
 
 /// Unused capacity that a chunk's documents may keep: it is held until the sink has them all.
 const SPARE_BYTES_MAX: usize = 16 << 10;
@@ -47,17 +51,65 @@ pub struct Worker {
     workers: usize,
     slots: Vec<Slot>,
     edits: Box<Edits>,
+    /// With `[lookup]`: who is asked, and what waits for it.
+    waiting: Option<Waiting>,
     /// Bytes that the documents of the last chunk took: what the next one's are likely to take.
     bytes_expected: usize,
 }
 
-/// What became of a chunk.
+/// What is becoming of some events.
+#[derive(Default)]
+struct Ran<'c> {
+    documents: Documents,
+    tally: Tally,
+    failed: Vec<Failed<'c>>,
+}
+
+impl<'c> Ran<'c> {
+    /// An event has left the chain.
+    fn take(&mut self, verdict: Verdict<'c>, event: &OnTheWay<'_, 'c>, settings: &EncodeSettings) {
+        let (chunk, index) = (event.chunk, event.index);
+        match verdict {
+            Verdict::Drop(reason) => self.tally.filtered(reason, 1),
+            Verdict::Keep => {
+                let source = &chunk.bytes[chunk.events[index].source_bytes.clone()];
+                let view = EventView { of: original(chunk, index), edits: event.edits };
+                encode(view, source, event.errors, settings, &mut self.documents);
+            }
+            Verdict::DeadLetter { stage, kind, detail } => {
+                self.failed.push(Failed { index, stage, reason: kind.label(), detail });
+            }
+        }
+    }
+
+    /// All of them have. `held` are they.
+    fn done(self, mut held: Held, letters: Result<(), DeadLetterError>) -> Done {
+        held.settle(&self.tally);
+        let of_documents = held.split(self.documents.docs.len() as u64);
+        let ended_by = letters.err().map(|error| (error, held));
+        Done { documents: self.documents, held: of_documents, ended_by }
+    }
+}
+
+/// What became of them.
 struct Done {
     documents: Documents,
     /// The events of the documents.
     held: Held,
     /// The error that ended it early, and the events without an outcome.
     ended_by: Option<(DeadLetterError, Held)>,
+}
+
+impl Done {
+    fn hand_on(self, outbox: &dyn Outbox) -> Result<(), WorkerError> {
+        if !self.documents.docs.is_empty() {
+            outbox.put(self.documents, self.held)?;
+        }
+        match self.ended_by {
+            Some((error, held)) => Err(WorkerError::DeadLetter { error, held }),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Chain {
@@ -70,11 +122,25 @@ impl Chain {
             .map(|(stage, (template, first))| Slot::new(&chain.engine, stage, &template, first));
         let slots = slots.collect();
         let task = format!("worker-{number}");
-        Worker { chain, number, task, workers, slots, edits: Box::default(), bytes_expected: 0 }
+        Worker {
+            chain,
+            number,
+            task,
+            workers,
+            slots,
+            edits: Box::default(),
+            waiting: None,
+            bytes_expected: 0,
+        }
     }
 }
 
 impl Worker {
+    /// The same, and it looks up what events regard.
+    pub fn with_lookups(self, lookups: Option<&Lookups>) -> Worker {
+        Worker { waiting: lookups.map(Waiting::new), ..self }
+    }
+
     /// Runs until the work ends: until the channel is closed and empty. Blocks this thread.
     ///
     /// Rejections, and events of stages with `on_error = "dead-letter"`, go to `dead_letters`; the
@@ -105,59 +171,68 @@ impl Worker {
         encode: &EncodeSettings,
         health: &Health,
     ) -> Result<(), WorkerError> {
-        while let Some(work) = work.blocking_recv() {
+        loop {
+            let woke = match &self.waiting {
+                None => work.blocking_recv().map_or(Woke::End, Woke::Work),
+                Some(waiting) => waiting.wait(&mut work),
+            };
             // It can stall only in between: waiting for work, or for room in the buffer, is no
             // stall.
             health.progress(&self.task);
-            let done = self.run_chunk(work, dead_letters, encode);
+            let done = match woke {
+                Woke::Work(work) => Some(self.run_chunk(work, dead_letters, encode)),
+                Woke::Due => None,
+                Woke::End => {
+                    health.finished(&self.task);
+                    return Ok(());
+                }
+            };
             health.finished(&self.task);
-            if !done.documents.docs.is_empty() {
-                outbox.put(done.documents, done.held)?;
-            }
-            if let Some((error, held)) = done.ended_by {
-                return Err(WorkerError::DeadLetter { error, held });
-            }
+            done.map_or(Ok(()), |done| done.hand_on(outbox))?;
+            self.run_due(outbox, dead_letters, encode, health)?;
         }
-        Ok(())
     }
 
     /// Runs one chunk's share. The chunk is back in its pool when this returns.
     fn run_chunk(
         &mut self,
-        mut work: Work,
+        work: Work,
         dead_letters: &DeadLetters,
         encode: &EncodeSettings,
     ) -> Done {
-        let mut documents = Documents::default();
-        documents.bytes.reserve(self.bytes_expected.min(work.chunk.bytes.len()));
-        let mut tally = Tally::default();
+        let Work { chunk, mut held } = work;
+        let mut ran = Ran::default();
+        ran.documents.bytes.reserve(self.bytes_expected.min(chunk.bytes.len()));
         let chain = self.chain.clone();
         let running = chain.ticker.run();
-        let failed = self.run_events(&chain, &work.chunk, encode, &mut documents, &mut tally);
+        self.run_events(&chain, &chunk, encode, &mut held, &mut ran);
         drop(running);
-        let result = self.dead_letter(&work.chunk, &failed, dead_letters, &mut tally);
+        let rejections = if self.number == 0 { chunk.rejections.as_slice() } else { &[] };
+        let result =
+            self.dead_letter(&chunk, rejections, &ran.failed, dead_letters, &mut ran.tally);
         for slot in &mut self.slots {
             slot.end_chunk();
         }
-        self.bytes_expected = documents.bytes.len();
-        if documents.bytes.capacity() - documents.bytes.len() > SPARE_BYTES_MAX {
-            documents.bytes.shrink_to_fit();
+        self.bytes_expected = ran.documents.bytes.len();
+        if ran.documents.bytes.capacity() - ran.documents.bytes.len() > SPARE_BYTES_MAX {
+            ran.documents.bytes.shrink_to_fit();
         }
-        work.held.settle(&tally);
-        let held = work.held.split(documents.docs.len() as u64);
-        Done { documents, held, ended_by: result.err().map(|error| (error, work.held)) }
+        ran.done(held, result)
     }
 
-    /// Runs this worker's events of a chunk, and answers those that are to become dead letters.
+    /// Runs this worker's events of a chunk. Those that have to wait take their part of `held`
+    /// with them.
     fn run_events<'c>(
         &mut self,
         chain: &'c Shared,
         chunk: &Arc<Chunk>,
-        encode_settings: &EncodeSettings,
-        documents: &mut Documents,
-        tally: &mut Tally,
-    ) -> Vec<Failed<'c>> {
-        let mut failed = Vec::new();
+        encode: &EncodeSettings,
+        held: &mut Held,
+        ran: &mut Ran<'c>,
+    ) {
+        let all = 0..chain.steps.len();
+        let [before, after] = chain.around_lookup();
+        let now = Instant::now();
         let mut errors = Vec::new();
         for (index, event) in chunk.events.iter().enumerate() {
             if self.workers > 1 && event.head.shard as usize % self.workers != self.number {
@@ -165,19 +240,78 @@ impl Worker {
             }
             self.edits.clear();
             errors.clear();
-            let source = &chunk.bytes[event.source_bytes.clone()];
-            match run_event(&mut self.slots, chain, chunk, index, &mut self.edits, &mut errors) {
-                Verdict::Drop(reason) => tally.filtered(reason, 1),
-                Verdict::Keep => {
-                    let view = EventView { of: original(chunk, index), edits: &self.edits };
-                    encode(view, source, &errors, encode_settings, documents);
-                }
-                Verdict::DeadLetter { stage, kind, detail } => {
-                    failed.push(Failed { index, stage, reason: kind.label(), detail });
-                }
-            }
+            let (edits, errors) = (&mut self.edits, &mut errors);
+            let mut event = OnTheWay { chunk, index, edits, errors, found: None };
+            let slots = &mut self.slots;
+            let Some(waiting) = &mut self.waiting else {
+                let verdict = run_event(slots, chain, all.clone(), &mut event);
+                ran.take(verdict, &event, encode);
+                continue;
+            };
+            let verdict = match run_event(slots, chain, before.clone(), &mut event) {
+                Verdict::Keep => match waiting.ask(&event, now) {
+                    Ok(looked) => {
+                        waiting.give(&mut event, looked);
+                        run_event(slots, chain, after.clone(), &mut event)
+                    }
+                    Err(awaited) => {
+                        waiting.park(chain, &mut event, awaited, held.split(1), now);
+                        continue;
+                    }
+                },
+                ended => ended,
+            };
+            ran.take(verdict, &event, encode);
         }
-        failed
+    }
+
+    /// Takes those up that waited, and need not any more.
+    fn run_due(
+        &mut self,
+        outbox: &dyn Outbox,
+        dead_letters: &DeadLetters,
+        encode: &EncodeSettings,
+        health: &Health,
+    ) -> Result<(), WorkerError> {
+        let Some(waiting) = &mut self.waiting else { return Ok(()) };
+        let due = waiting.take_due(Instant::now());
+        let has_run = !due.is_empty();
+        for (parked, looked) in due {
+            health.progress(&self.task);
+            let done = self.run_parked(parked, looked, dead_letters, encode);
+            health.finished(&self.task);
+            done.hand_on(outbox)?;
+        }
+        if has_run {
+            self.slots.iter_mut().for_each(Slot::end_chunk);
+        }
+        Ok(())
+    }
+
+    /// Runs an event from where it was put aside.
+    fn run_parked(
+        &mut self,
+        parked: Parked,
+        looked: Looked,
+        dead_letters: &DeadLetters,
+        encode: &EncodeSettings,
+    ) -> Done {
+        let chain = self.chain.clone();
+        let mut errors = parked.errors(&chain);
+        let Parked { chunk, mut edits, held, .. } = parked;
+        let mut ran = Ran::default();
+        let (edits, errors) = (&mut edits, &mut errors);
+        let mut event = OnTheWay { chunk: &chunk, index: 0, edits, errors, found: None };
+        if let Some(waiting) = &self.waiting {
+            waiting.give(&mut event, looked);
+        }
+        let [_, after] = chain.around_lookup();
+        let running = chain.ticker.run();
+        let verdict = run_event(&mut self.slots, &chain, after, &mut event);
+        drop(running);
+        ran.take(verdict, &event, encode);
+        let result = self.dead_letter(&chunk, &[], &ran.failed, dead_letters, &mut ran.tally);
+        ran.done(held, result)
     }
 
     /// Writes a chunk's dead letters with one sync for all: a thousand malformed lines are not a
@@ -185,11 +319,11 @@ impl Worker {
     fn dead_letter(
         &self,
         chunk: &Chunk,
+        rejections: &[Rejection],
         failed: &[Failed<'_>],
         dead_letters: &DeadLetters,
         tally: &mut Tally,
     ) -> Result<(), DeadLetterError> {
-        let rejections = if self.number == 0 { chunk.rejections.as_slice() } else { &[] };
         let details: Vec<String> = rejections
             .iter()
             .map(|rejection| format!("{}: {}", rejection.location, rejection.detail))

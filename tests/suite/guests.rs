@@ -12,6 +12,7 @@ use weir::internals::event::{Documents, EncodeSettings};
 use weir::internals::handoff::{Closed, Outbox, SourceSender};
 use weir::internals::health::Health;
 use weir::internals::ledger::{Held, Ledger};
+use weir::internals::lookup::{Lookups, Resource, Settings};
 use weir::internals::metrics::Metrics;
 use weir::internals::shutdown::Shutdown;
 use weir::internals::stages::{Compiler, LoadContext, Match, ModuleSettings, OnError, Wasi, load};
@@ -53,8 +54,19 @@ type Filtered = Vec<((String, String), u64)>;
 
 /// The documents that come out, and how many events the stages dropped, by stage and reason.
 fn run(stages: &[ModuleSettings], events: &[String]) -> (Vec<String>, Filtered) {
+    run_looking_up(stages, events, |_| None)
+}
+
+/// The same, with what the API server has.
+fn run_looking_up(
+    stages: &[ModuleSettings],
+    events: &[String],
+    lookups: impl FnOnce(&Metrics) -> Option<Lookups>,
+) -> (Vec<String>, Filtered) {
     let ledger = Ledger::default();
-    let metrics = Metrics::new(&ledger).unwrap().stage;
+    let metrics = Metrics::new(&ledger).unwrap();
+    let lookups = lookups(&metrics);
+    let metrics = metrics.stage;
     // One cache for all tests: each module is compiled once.
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
     let context = LoadContext {
@@ -72,7 +84,8 @@ fn run(stages: &[ModuleSettings], events: &[String]) -> (Vec<String>, Filtered) 
     let outbox = Collect::default();
     let (encode, health) = (EncodeSettings::default(), Health::default());
     let dead_letters = DeadLetters::open(None, &ledger, &health, &Shutdown::default()).unwrap();
-    chain.worker(0, 1).run(works.remove(0), &outbox, &dead_letters, &encode, &health).unwrap();
+    let worker = chain.worker(0, 1).with_lookups(lookups.as_ref());
+    worker.run(works.remove(0), &outbox, &dead_letters, &encode, &health).unwrap();
     let mut filtered = ledger.snapshot().filtered;
     filtered.retain(|(_, count)| *count > 0);
     (outbox.0.into_inner().unwrap(), filtered)
@@ -187,6 +200,64 @@ fn same(a: &Value, b: &Value) -> bool {
         }
         _ => a == b,
     }
+}
+
+#[test]
+fn a_guest_asks_what_the_object_of_its_event_is() {
+    let metadata = |name: &str, labels: Value, owner: Option<&str>| {
+        let owners: Vec<_> = owner
+            .map(|kind| json!({"apiVersion": "apps/v1", "kind": kind, "name": kind, "uid": kind, "controller": true}))
+            .into_iter()
+            .collect();
+        json!({"name": name, "uid": name, "labels": labels, "ownerReferences": owners,
+            "annotations": {"example.com/team": "shop", "other": "x"}})
+        .to_string()
+    };
+    let lookups = |metrics: &Metrics| {
+        let settings = Settings {
+            resources: ["pods", "replicasets.apps"].map(|of| Resource::parse(of).unwrap()).into(),
+            labels: true,
+            annotations: vec!["example.com/team".into()],
+            owners: true,
+            dedot: true,
+            timeout: Duration::from_secs(2),
+            max_per_second: 20,
+        };
+        let lookups = Lookups::offline(settings, metrics);
+        let labels = json!({"app.kubernetes.io/name": "web"});
+        lookups.remember("v1", "Pod", "n", &metadata("web", labels, Some("ReplicaSet")));
+        lookups.remember("v1", "Pod", "n", &metadata("noise", json!({"drop": ""}), None));
+        let set = metadata("ReplicaSet", json!({}), Some("Deployment"));
+        lookups.remember("apps/v1", "ReplicaSet", "n", &set);
+        Some(lookups)
+    };
+    let about = |kind: &str, name: &str| {
+        let regarded = json!({"apiVersion": "v1", "kind": kind, "namespace": "n", "name": name});
+        json!({"apiVersion": "v1", "kind": "Event", "involvedObject": regarded}).to_string()
+    };
+    let events = [about("Pod", "web"), about("Pod", "noise"), about("Secret", "web")];
+    let (documents, filtered) = run_looking_up(&[stage("lookup-guest", "{}")], &events, lookups);
+    assert_eq!(filtered, [(("lookup-guest".into(), "labelled".into()), 1)]);
+    let looked_up = |document: &str| -> Value {
+        serde_json::from_str(pointer(document, "/looked-up").unwrap()).unwrap()
+    };
+    let controller =
+        |kind: &str| json!({"apiVersion": "apps/v1", "kind": kind, "name": kind, "uid": kind});
+    assert_eq!(
+        looked_up(&documents[0]),
+        json!({
+            "found": true, "app": "web", "labels": {"app.kubernetes.io/name": "web"},
+            "team": "shop", "controllers": [controller("ReplicaSet"), controller("Deployment")],
+            "beyond": "", "document": {"app_kubernetes_io/name": "web"},
+        })
+    );
+    assert_eq!(pointer(&documents[0], "/involvedObject/annotations/other"), None);
+    assert_eq!(
+        looked_up(&documents[1]),
+        json!({"found": false, "app": null, "labels": {}, "team": null, "controllers": [],
+            "beyond": "", "document": null})
+    );
+    assert_eq!(pointer(&documents[1], "/involvedObject/labels"), None);
 }
 
 #[test]

@@ -46,12 +46,13 @@ fn all_harmless(ended: &Ended) {
 }
 
 /// The files that print, and what. A new one goes through `src/text.rs`, and into a test here.
-const PRINTING: [(&str, &str); 9] = [
+const PRINTING: [(&str, &str); 10] = [
     ("main.rs", "errors: `said` in cli/mod.rs, and Diagnostics"),
     ("cli/mod.rs", "what a command was asked to print"),
     ("cli/run.rs", "the ledger's line: numbers"),
     ("cli/dead_letter/list.rs", "letters"),
     ("cli/dead_letter/replay.rs", "the ledger's line: numbers"),
+    ("cli/migrate/mod.rs", "notes on a configuration of another tool"),
     ("cli/filter/mod.rs", "what a module imports"),
     ("panics.rs", "what panicked"),
     ("stages/compile.rs", "the compiler's child, to its parent"),

@@ -76,7 +76,8 @@ fn the_containerfile_says_the_same_of_it() {
     let file = fs::read_to_string(repository().join("deploy/image/Containerfile")).unwrap();
     // Of the last stage; lines that end with a backslash go on.
     let stage = file.rsplit("\nFROM ").next().unwrap().replace("\\\n", " ");
-    let said: BTreeMap<&str, &str> = stage.lines().filter_map(|line| line.split_once(' ')).collect();
+    let said: BTreeMap<&str, &str> =
+        stage.lines().filter_map(|line| line.split_once(' ')).collect();
     assert_eq!(config["User"], said["USER"]);
     assert_eq!(config["Entrypoint"], serde_json::from_str::<Value>(said["ENTRYPOINT"]).unwrap());
     assert_eq!(config["Cmd"], serde_json::from_str::<Value>(said["CMD"]).unwrap());

@@ -48,6 +48,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "buffer",
                 "sink",
                 "kube",
+                "lookup",
                 "tls",
                 "panics",
                 "files",
@@ -56,7 +57,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         (
             "pipeline",
             shared_and(&[
-                "admin", "config", "source", "stages", "buffer", "sink", "kube", "panics",
+                "admin", "config", "source", "stages", "lookup", "buffer", "sink", "kube", "panics",
             ]),
         ),
         // Settings types are the parts' own.
@@ -65,6 +66,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
             only(&[
                 "source",
                 "stages",
+                "lookup",
                 "buffer",
                 "sink",
                 "dead_letter",
@@ -79,9 +81,11 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ),
         // The four parts.
         ("source", shared_and(&["kube", "answers", "form"])),
-        ("stages", shared_and(&["files"])),
+        ("stages", shared_and(&["files", "lookup"])),
         ("buffer", shared_and(&[])),
         ("sink", shared_and(&["opensearch", "files"])),
+        // What stages know beside the event.
+        ("lookup", only(&["kube", "metrics", "log_limit", "text"])),
         // Clients that more than one part needs.
         (
             "kube",

@@ -30,17 +30,21 @@ fn its_configuration_passes_check() {
 }
 
 #[test]
-fn its_ways_to_drop_noise_pass_check() {
+fn its_ways_to_drop_noise_and_to_look_objects_up_pass_check() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("pipeline.toml");
-    let [source, stage] = blocks("toml")[1..] else { panic!("the README shows two ways") };
-    std::fs::write(&config, format!("name = \"p\"\nsink.kind = \"stdout\"\n{source}{stage}"))
-        .unwrap();
+    let [source, stage, lookup] = blocks("toml")[1..] else { panic!("the README shows three") };
+    std::fs::write(
+        &config,
+        format!("name = \"p\"\nsink.kind = \"stdout\"\n{source}{stage}{lookup}"),
+    )
+    .unwrap();
     let weir = Command::new(env!("CARGO_BIN_EXE_weir")).arg("check").arg(&config).output().unwrap();
     let shown = String::from_utf8(weir.stdout).unwrap() + &String::from_utf8(weir.stderr).unwrap();
     assert!(weir.status.success(), "{shown}");
     assert!(shown.contains("field selector type!=Normal, the rest is not received"), "{shown}");
     assert!(shown.contains("noise: drops type Normal"), "{shown}");
+    assert!(shown.contains("labels, owners of pods, replicasets.apps, 20 a second"), "{shown}");
 }
 
 #[test]
@@ -70,6 +74,7 @@ fn its_metrics_exist() {
     metrics.stage.module_counter.with_label_values(&["s", "c"]);
     metrics.sink.requests.with_label_values(&["200"]);
     metrics.sink.lookups.with_label_values(&["stored"]);
+    metrics.lookup.results.with_label_values(&["found"]);
     metrics.source.state.with_label_values(&["watching"]);
     metrics.buffer_bytes.with_label_values(&["memory"]);
     let shown = metrics.render();

@@ -12,8 +12,8 @@ use weir::internals::position::Keeper;
 use weir::internals::process::Process;
 use weir::internals::shutdown::Shutdown;
 use weir::internals::sink::{
-    self, DateFormat, Duplicates, IndexPattern, Mode, OpenSearchSettings, Settings, Setup,
-    SinkError, Template,
+    self, DateFormat, Duplicates, IndexPattern, LastTimestamp, Mode, OpenSearchSettings, Settings,
+    Setup, SinkError, Template,
 };
 
 use crate::support::{DEADLINE, Search, unique};
@@ -49,6 +49,7 @@ impl Bench {
             template: Template::Install,
             duplicates: Duplicates::Forbid,
             setup: Setup::Off,
+            last_timestamp: LastTimestamp::AsIs,
         };
         let folder = tempfile::tempdir().unwrap();
         let letters = dead_letter::LetterStore::Folder(folder.path().to_owned());

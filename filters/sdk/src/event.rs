@@ -1,5 +1,7 @@
 //! The event that is being processed.
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
 
 use crate::{error::Refused, sys};
@@ -134,6 +136,53 @@ impl Event {
     /// The part of the object that the event is about, for example `spec.containers{app}`.
     pub fn regarding_field_path(&self) -> String {
         sys::regarding_field_path()
+    }
+
+    /// Whether the API server has what the event is about, where `[lookup]` is configured. These
+    /// getters answer nothing otherwise, and that is normal: it may be gone, or not be readable.
+    pub fn object_found(&self) -> bool {
+        sys::found()
+    }
+
+    /// The value of a label of what the event is about.
+    pub fn object_label(&self, key: &str) -> Option<String> {
+        sys::label(key)
+    }
+
+    /// All of its labels.
+    pub fn object_labels(&self) -> BTreeMap<String, String> {
+        serde_json::from_str(&sys::labels()).unwrap_or_default()
+    }
+
+    /// The value of one of its annotations, of those that `[lookup]` lists.
+    pub fn object_annotation(&self, key: &str) -> Option<String> {
+        sys::annotation(key)
+    }
+
+    /// How many owners control it, one above the other.
+    pub fn controllers(&self) -> u32 {
+        sys::controllers()
+    }
+
+    /// The kind of a controller, such as `ReplicaSet`; level 0 is the object's own. Empty where
+    /// there is none.
+    pub fn controller_kind(&self, level: u32) -> String {
+        sys::controller_kind(level)
+    }
+
+    /// The name of a controller; empty where there is none.
+    pub fn controller_name(&self, level: u32) -> String {
+        sys::controller_name(level)
+    }
+
+    /// The API version of a controller, such as `apps/v1`; empty where there is none.
+    pub fn controller_api_version(&self, level: u32) -> String {
+        sys::controller_api_version(level)
+    }
+
+    /// The uid of a controller; empty where there is none.
+    pub fn controller_uid(&self, level: u32) -> String {
+        sys::controller_uid(level)
     }
 
     /// Any member, by its JSON pointer, as JSON text: a string keeps its quotes and escapes. `None`

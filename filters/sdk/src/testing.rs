@@ -22,6 +22,8 @@
 //! Such an event has its members renamed before a filter sees it (`note` is `message`, `regarding`
 //! is `involvedObject`), so tests are given events of core/v1. A panic is the test's own.
 
+use std::collections::BTreeMap;
+
 use crate::{
     stage,
     stage::Stage,
@@ -30,6 +32,30 @@ use crate::{
         native::{Host, Phase},
     },
 };
+
+/// What weir found of an event's regarded object, where `[lookup]` is configured.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Object {
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Those of its annotations that `[lookup]` lists.
+    pub annotations: BTreeMap<String, String>,
+    /// Its controlling owner, that one's, and so on.
+    pub controllers: Vec<Controller>,
+}
+
+/// An owner that controls an object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Controller {
+    /// `apps/v1`
+    pub api_version: String,
+    /// `ReplicaSet`
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+}
 
 /// One configured stage, and the weir that it sees.
 pub struct Harness<S> {
@@ -66,6 +92,12 @@ impl<S: Stage> Harness<S> {
         let stage =
             host.run(Phase::Configure, "{}", || stage::configure::<S>(config.to_owned()))?;
         Ok(Self { stage, host })
+    }
+
+    /// From now on, that was looked up for each event: `None`, as before the first call, for what
+    /// is gone, or where `[lookup]` is not configured. Documents have it in weir only, not here.
+    pub fn look_up(&mut self, object: Option<Object>) {
+        self.host.object = object;
     }
 
     /// Has the stage process one event, a JSON object. State is kept from call to call.

@@ -21,7 +21,7 @@ use crate::{dead_letter, sink, source};
 pub(super) async fn all(settings: &Settings, modules: &[Description]) -> Vec<Finding> {
     let mut findings = vec![modules_of(modules)];
     if let source::Settings::Kubernetes(source) = &settings.source {
-        findings.extend(api_server(source, settings.lease.as_ref()).await);
+        findings.extend(api_server(source, settings).await);
     }
     if let sink::Settings::OpenSearch(sink) = &settings.sink {
         let letters = match &settings.dead_letter {
@@ -49,7 +49,9 @@ fn modules_of(modules: &[Description]) -> Finding {
     Finding::ok("modules", text)
 }
 
-async fn api_server(source: &KubernetesSettings, lease: Option<&LeaseSettings>) -> Vec<Finding> {
+async fn api_server(source: &KubernetesSettings, settings: &Settings) -> Vec<Finding> {
+    let lease = settings.lease.as_ref();
+    let looked_up = settings.lookup.as_ref().map_or(&[][..], |lookup| &lookup.resources);
     let examiner = match Examiner::new().await {
         Ok(examiner) => examiner,
         Err(error) => return vec![Finding::fail("api-server", error.to_string())],
@@ -57,7 +59,7 @@ async fn api_server(source: &KubernetesSettings, lease: Option<&LeaseSettings>) 
     let version = examiner.version().await;
     let now = Timestamp::now();
     let is_there = version.is_ok();
-    let needs = kubernetes::needs(source, lease, examiner.default_namespace());
+    let needs = kubernetes::needs(source, lease, looked_up, examiner.default_namespace());
     let mut rights = Vec::new();
     for need in needs.into_iter().filter(|_| is_there) {
         let may = may(&examiner, &need).await;

@@ -6,6 +6,7 @@ use super::grant::grant;
 use super::{Clock, Finding, Level, clock};
 use crate::kube::LeaseSettings;
 use crate::kube::examine::{Right, Version};
+use crate::lookup::Resource;
 use crate::source::KubernetesSettings;
 
 const API_SERVER: Clock = Clock {
@@ -19,7 +20,7 @@ const API_SERVER: Clock = Clock {
 pub(super) struct Need {
     /// The finding's.
     name: &'static str,
-    pub(super) group: &'static str,
+    pub(super) group: String,
     pub(super) resource: String,
     pub(super) verbs: &'static [&'static str],
     pub(super) namespace: Option<String>,
@@ -32,7 +33,7 @@ pub(super) struct Need {
 impl Need {
     pub(super) fn right(&self, verb: &'static str) -> Right {
         Right {
-            group: self.group.to_owned(),
+            group: self.group.clone(),
             resource: self.resource.clone(),
             verb,
             namespace: self.namespace.clone(),
@@ -45,15 +46,31 @@ impl Need {
 pub(super) fn needs(
     source: &KubernetesSettings,
     lease: Option<&LeaseSettings>,
+    looked_up: &[Resource],
     default_namespace: &str,
 ) -> Vec<Need> {
     let scopes: Vec<Option<String>> = match &source.namespaces[..] {
         [] => vec![None],
         some => some.iter().cloned().map(Some).collect(),
     };
+    let looked_up = looked_up.iter().flat_map(|resource| {
+        let is_in_namespaces = resource.is_namespaced() != Some(false);
+        let scopes = if is_in_namespaces { scopes.clone() } else { vec![None] };
+        scopes.into_iter().map(|namespace| Need {
+            name: "lookup",
+            group: resource.group().to_owned(),
+            resource: resource.plural().to_owned(),
+            verbs: &["get"],
+            namespace,
+            object: None,
+            purpose: "looking objects up",
+            level: Level::Warn,
+        })
+    });
+    let looked_up: Vec<Need> = looked_up.collect();
     let events = scopes.into_iter().map(|namespace| Need {
         name: "events",
-        group: "",
+        group: String::new(),
         resource: "events".to_owned(),
         verbs: &["list", "watch"],
         namespace,
@@ -63,7 +80,7 @@ pub(super) fn needs(
     });
     let identity = Need {
         name: "cluster-identity",
-        group: "",
+        group: String::new(),
         resource: "namespaces".to_owned(),
         verbs: &["get"],
         // An object of this kind is in the namespace that it is.
@@ -74,7 +91,7 @@ pub(super) fn needs(
     };
     let lease = lease.map(|lease| Need {
         name: "lease",
-        group: "coordination.k8s.io",
+        group: "coordination.k8s.io".to_owned(),
         resource: "leases".to_owned(),
         verbs: &["get", "create", "update"],
         namespace: Some(lease.namespace.clone().unwrap_or_else(|| default_namespace.to_owned())),
@@ -82,7 +99,7 @@ pub(super) fn needs(
         purpose: "agreeing on who works",
         level: Level::Fail,
     });
-    events.chain([identity]).chain(lease).collect()
+    events.chain([identity]).chain(lease).chain(looked_up).collect()
 }
 
 /// What was answered.
@@ -197,7 +214,8 @@ mod tests {
             name: "events".into(),
             duration: std::time::Duration::from_secs(15),
         };
-        let needs = needs(&source, Some(&lease), "weir");
+        let looked_up = ["replicasets.apps", "nodes"].map(|of| Resource::parse(of).unwrap());
+        let needs = needs(&source, Some(&lease), &looked_up, "weir");
         Answers {
             place: "https://api, by KUBECONFIG".into(),
             version: Ok(Version { number: "v1.35.4".into(), time: Some(Timestamp::UNIX_EPOCH) }),
@@ -222,6 +240,8 @@ mod tests {
         ok events: may list and watch events in namespace a
         ok cluster-identity: may get namespaces `kube-system`
         ok lease: may get, create and update leases.coordination.k8s.io `events` in namespace weir
+        ok lookup: may get replicasets.apps in namespace a
+        ok lookup: may get nodes in all namespaces
         ok lease: weir-0 holds it
         ");
     }
@@ -241,6 +261,8 @@ mod tests {
                 ("events", Level::Fail, true),
                 ("cluster-identity", Level::Warn, true),
                 ("lease", Level::Fail, true),
+                ("lookup", Level::Warn, true),
+                ("lookup", Level::Warn, true),
                 ("lease", Level::Ok, false),
             ]
         );

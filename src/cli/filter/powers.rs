@@ -62,9 +62,11 @@ impl fmt::Display for Powers {
         } else {
             "; cannot change anything"
         })?;
-        for (interface, words) in
-            [("log", "; writes to weir's log"), ("metrics", "; has counters of its own")]
-        {
+        for (interface, words) in [
+            ("lookup", "; asks for the labels and owners of what events are about"),
+            ("log", "; writes to weir's log"),
+            ("metrics", "; has counters of its own"),
+        ] {
             if self.has(interface) {
                 f.write_str(words)?;
             }
@@ -101,9 +103,10 @@ mod tests {
             words(&[
                 "weir:pipeline/edit@0.1.0",
                 "weir:pipeline/log@0.1.0",
+                "weir:pipeline/lookup@0.1.0",
                 "weir:pipeline/metrics@0.1.0"
             ]),
-            "cannot drop events; can change events; writes to weir's log; has counters of its own"
+            "cannot drop events; can change events; asks for the labels and owners of what events are about; writes to weir's log; has counters of its own"
         );
     }
 

@@ -2,6 +2,7 @@
 //!
 //! `None` means that something has been diagnosed.
 
+mod lookup;
 mod sink;
 mod source;
 mod stage;
@@ -40,6 +41,8 @@ pub(super) struct Parts {
     dead_letter: Option<dead_letter::Settings>,
     /// `Some(None)`: none is wanted.
     lease: Option<Option<LeaseSettings>>,
+    /// The same.
+    lookup: Option<Option<crate::lookup::Settings>>,
 }
 
 /// Builds all parts, so that everything wrong is found.
@@ -55,6 +58,7 @@ pub(super) fn of(input: &mut Input<'_>, root: &Section, environment: &Environmen
             .section("dead_letter")
             .and_then(|section| sink::dead_letter(input, root, section)),
         lease: root.section("lease").and_then(|section| lease(input, root, section)),
+        lookup: lookup::build(input, root),
     };
     sink_beside_source(input, root, &parts);
     dead_letters_beside_buffer(input, root, &parts);
@@ -77,6 +81,7 @@ impl Parts {
             sink: self.sink?,
             dead_letter: self.dead_letter?,
             lease: self.lease?,
+            lookup: self.lookup?,
             folder,
         })
     }

@@ -55,6 +55,7 @@ fn opensearch(input: &mut Input<'_>, section: &Section) -> Option<OpenSearchSett
         template: section.word("template")?,
         duplicates: section.word("duplicates")?,
         setup: section.word("setup")?,
+        last_timestamp: section.word("last_timestamp")?,
     })
 }
 

@@ -131,6 +131,11 @@ impl Edits {
         self.tree.is_empty()
     }
 
+    /// Bytes of text that edits brought.
+    pub(crate) fn own_bytes(&self) -> usize {
+        self.tree.text.len()
+    }
+
     /// Makes the pending edits of the current call permanent. The next call begins.
     #[inline]
     pub fn commit(&mut self) {

@@ -13,7 +13,8 @@
 //! - From the document and what is kept beside it, the source's own bytes can be made again
 //!   ([`origin`]).
 //! - A pure function of the event, its edits and failures, and the settings: list and watch, retry
-//!   and restart give the same bytes, because they give the same id.
+//!   and restart give the same bytes, because they give the same id. (What is looked up of the
+//!   regarded object is an edit, and may be another at another time.)
 //! - The document of a document is that document, as long as the same stages fail and no time in
 //!   `metadata.managedFields`, which a document lacks, was needed to judge `@timestamp`.
 //!
@@ -46,6 +47,7 @@ use super::origin::{self, Origin, Pieces};
 use super::span::Span;
 use super::trusted;
 use super::view::EventView;
+use splice::Own;
 use times::{Mark, Times};
 
 /// What every document gets, and what the sink needs of each.
@@ -53,6 +55,8 @@ use times::{Mark, Times};
 pub struct EncodeSettings {
     /// `clusterName`; without one an event keeps a `clusterName` that it brings.
     pub cluster: Option<String>,
+    /// Whether `lastTimestamp` is `@timestamp` where the event has no time there.
+    pub fill_last_timestamp: bool,
     /// Whether the sink addresses documents (`DocumentIdentity`); else none is made.
     pub identity: bool,
     /// Whether the sink may refuse a document: then what makes its source again is kept beside it.
@@ -77,7 +81,8 @@ const HEADER_BYTES: usize = 256;
 /// bytes: where nothing was rewritten, the event's.
 ///
 /// Members in this order: `@timestamp`, `clusterName`, `weir` where there is something to mark,
-/// `apiVersion`, `kind`, then the event's own in their order, then new ones.
+/// `apiVersion`, `kind`, `lastTimestamp` where it is filled, then the event's own in their order,
+/// then new ones.
 pub fn encode(
     event: EventView<'_>,
     source: &[u8],
@@ -90,9 +95,17 @@ pub fn encode(
     bytes.reserve(event.of.bytes.len() + HEADER_BYTES);
     let start = bytes.len();
     write_header(&times, errors, settings, bytes);
+    let own = Own {
+        cluster: settings.cluster.is_some(),
+        last_timestamp: settings.fill_last_timestamp && !times.has_last,
+    };
+    if own.last_timestamp {
+        bytes.extend_from_slice(b",\"lastTimestamp\":\"");
+        times.write(bytes);
+        bytes.push(b'"');
+    }
     let mut pieces = (settings.identity || settings.keep_source).then(Pieces::default);
-    let cluster = settings.cluster.is_some();
-    splice::write_members(event, cluster, start, pieces.as_mut(), bytes);
+    splice::write_members(event, own, start, pieces.as_mut(), bytes);
     bytes.push(b'}');
     let body = start..bytes.len();
     bytes.push(b'\n');

@@ -9,17 +9,24 @@ use crate::event::origin::Pieces;
 use crate::event::trusted::same_text;
 use crate::event::view::EventView;
 
+/// Which members weir writes itself, of those that it does not always.
+#[derive(Clone, Copy)]
+pub(super) struct Own {
+    pub(super) cluster: bool,
+    pub(super) last_timestamp: bool,
+}
+
 /// Appends the root members that weir does not write itself, each run of them behind a comma, to
 /// the document that begins at `start`. Notes in `pieces` what is copied as it is.
 #[inline]
 pub(super) fn write_members(
     event: EventView<'_>,
-    cluster: bool,
+    own: Own,
     start: usize,
     pieces: Option<&mut Pieces>,
     out: &mut Vec<u8>,
 ) {
-    let mut splice = Splice { of: event.of, cluster, run: 0..0, start, out, pieces };
+    let mut splice = Splice { of: event.of, own, run: 0..0, start, out, pieces };
     if event.edits.is_empty() {
         for at in 0..event.of.members.len() {
             splice.member(at);
@@ -32,8 +39,7 @@ pub(super) fn write_members(
 
 struct Splice<'s> {
     of: Original<'s>,
-    /// Whether weir writes `clusterName`.
-    cluster: bool,
+    own: Own,
     /// Root members that follow each other and are not yet copied, by their indices.
     run: Range<usize>,
     /// Where the document begins in `out`.
@@ -49,7 +55,8 @@ impl Splice<'_> {
         let key = decode_bytes(self.of.bytes, self.of.members[at].key);
         match &*key {
             b"@timestamp" | b"weir" | b"apiVersion" | b"kind" => return,
-            b"clusterName" if self.cluster => return,
+            b"clusterName" if self.own.cluster => return,
+            b"lastTimestamp" if self.own.last_timestamp => return,
             _ => {}
         }
         if self.run.end != at || self.run.is_empty() {

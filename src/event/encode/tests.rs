@@ -40,6 +40,50 @@ fn the_document_is_the_event_behind_what_weir_says_of_it() {
 }
 
 #[test]
+fn a_last_timestamp_without_a_time_is_filled_where_that_is_wanted() {
+    let filling = EncodeSettings { fill_last_timestamp: true, ..settings(None) };
+    let document = |event: &str| {
+        let event = Fixture::parse(event);
+        body(&encoded(&event, &Edits::default(), &[], &filling)).to_owned()
+    };
+    let scheduled = r#"{"involvedObject":{},"firstTimestamp":null,"lastTimestamp":null,"eventTime":"2024-05-01T10:00:00.5Z"}"#;
+    assert_snapshot!(document(scheduled), @r#"{"@timestamp":"2024-05-01T10:00:00.5Z","apiVersion":"v1","kind":"Event","lastTimestamp":"2024-05-01T10:00:00.5Z","involvedObject":{},"firstTimestamp":null,"eventTime":"2024-05-01T10:00:00.5Z"}"#);
+    for last in [r#""0001-01-01T00:00:00Z""#, r#""soon""#, "\"\""] {
+        assert_eq!(
+            document(
+                &scheduled.replace("lastTimestamp\":null", &format!("lastTimestamp\":{last}"))
+            ),
+            document(scheduled)
+        );
+    }
+    assert_eq!(document(&document(scheduled)), document(scheduled));
+    assert_eq!(document(&scheduled.replace("\"lastTimestamp\":null,", "")), document(scheduled));
+    let own = Fixture::parse(WATCHED);
+    let plain = encoded(&own, &Edits::default(), &[], &settings(None));
+    assert_eq!(document(WATCHED), body(&plain));
+    assert!(
+        document(r#"{"involvedObject":{}}"#).contains(r#""lastTimestamp":"1970-01-01T00:00:00Z""#)
+    );
+}
+
+#[test]
+fn the_source_is_made_again_from_a_filled_document() {
+    let event = Fixture::parse(
+        r#"{"metadata":{"uid":"u","resourceVersion":"1"}, "lastTimestamp" : null,"involvedObject":{},"eventTime":"2024-05-01T10:00:00Z"}"#,
+    );
+    let settings = EncodeSettings {
+        fill_last_timestamp: true,
+        identity: true,
+        keep_source: true,
+        ..settings(None)
+    };
+    let mut out = Documents::default();
+    let edits = Edits::default();
+    encode(EventView { of: event.of(), edits: &edits }, event.of().bytes, &[], &settings, &mut out);
+    assert_eq!(&*out.source(&out.docs[0]), event.of().bytes);
+}
+
+#[test]
 fn list_and_watch_of_one_version_encode_identically() {
     let listed = WATCHED.replace(r#""kind":"Event","apiVersion":"v1","#, "");
     assert_eq!(document(WATCHED), document(&listed));
@@ -119,7 +163,12 @@ fn a_cluster_name_is_kept_where_weir_has_none() {
 
 #[test]
 fn an_identity_is_text_of_the_document_unless_it_has_escapes_there_or_metadata_was_edited() {
-    let settings = EncodeSettings { identity: true, keep_source: true, cluster: None };
+    let settings = EncodeSettings {
+        fill_last_timestamp: false,
+        identity: true,
+        keep_source: true,
+        cluster: None,
+    };
     for (uid_text, edited) in [("u-1", false), ("u\\u002d1", false), ("u-1", true)] {
         let event = Fixture::parse(&WATCHED.replace("u-1", uid_text));
         let mut edits = Edits::default();
@@ -142,7 +191,12 @@ fn an_identity_is_text_of_the_document_unless_it_has_escapes_there_or_metadata_w
 #[test]
 fn of_an_event_as_the_api_server_gives_it_hardly_more_is_kept_than_its_managed_fields() {
     let event = Fixture::parse(include_str!("../../../benches/event.json").trim());
-    let settings = EncodeSettings { identity: true, keep_source: true, cluster: Some("c".into()) };
+    let settings = EncodeSettings {
+        fill_last_timestamp: false,
+        identity: true,
+        keep_source: true,
+        cluster: Some("c".into()),
+    };
     let out = encoded(&event, &Edits::default(), &[], &settings);
     let beside = out.bytes.len() - out.body(&out.docs[0]).len();
     let managed = event.head.managed_fields.len();
@@ -389,7 +443,8 @@ proptest! {
         cluster in prop::option::of("\\PC{0,4}"),
         identity in any::<bool>(),
     ) {
-        let settings = EncodeSettings { identity, keep_source: true, cluster };
+        let settings =
+            EncodeSettings { identity, keep_source: true, cluster, ..EncodeSettings::default() };
         let events: Vec<_> =
             events.iter().map(|(event, edits)| (Fixture::parse(event), edits)).collect();
         let mut out = Documents::default();

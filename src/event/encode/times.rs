@@ -34,6 +34,8 @@ pub(super) struct Times<'a> {
     pub(super) index: Micros,
     /// What is to be said about it.
     pub(super) mark: Mark,
+    /// Whether `lastTimestamp` holds a time.
+    pub(super) has_last: bool,
     /// `event` as the event writes it.
     text: Cow<'a, [u8]>,
 }
@@ -55,7 +57,8 @@ impl<'a> Times<'a> {
             Some(_) => Mark::Implausible,
         };
         let text = chosen.map_or(Cow::Borrowed(&b""[..]), |(text, _)| text);
-        Times { event, plausible: event.filter(|_| plausible), index, mark, text }
+        let has_last = time_at(of, head.last_timestamp).is_some();
+        Times { event, plausible: event.filter(|_| plausible), index, mark, has_last, text }
     }
 
     /// Appends `@timestamp`'s text: the event's own wherever OpenSearch's

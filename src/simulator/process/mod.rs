@@ -172,6 +172,7 @@ impl Process {
             sending,
             mode: plan.mode,
             encode: EncodeSettings {
+                fill_last_timestamp: false,
                 cluster: Some("sim".into()),
                 identity: true,
                 keep_source: true,

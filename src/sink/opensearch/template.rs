@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::sink::settings::IndexPattern;
 
 /// Increased with each change of the template.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Above the 0 to 100 that people give theirs; a more specific one can still be put above it.
 const PRIORITY: u32 = 150;
 /// As dynamic mapping has it.
@@ -101,7 +101,7 @@ fn mappings() -> Value {
     })
 }
 
-/// An ObjectReference, and what modules that look the object up put into it.
+/// An ObjectReference, and what `[lookup]` puts into it.
 fn object() -> Value {
     json!({ "properties": {
         "apiVersion": keyword(),
@@ -113,6 +113,13 @@ fn object() -> Value {
         "fieldPath": text(),
         "labels": labels(),
         "annotations": annotations(),
+        "ownerReferences": { "properties": {
+            "apiVersion": keyword(),
+            "kind": keyword(),
+            "name": keyword(),
+            "uid": keyword(),
+            "controller": { "type": "boolean" },
+        } },
     } })
 }
 

@@ -228,7 +228,12 @@ proptest! {
     fn a_document_goes_to_the_id_and_the_index_that_its_event_has(event in any_event(), body in any::<u32>()) {
         let source = event.to_string();
         let document = format!(r#"{{"@timestamp":"1999-01-01T00:00:00Z","edited":{body}}}"#);
-        let settings = EncodeSettings { identity: true, keep_source: true, cluster: Some("c".into()) };
+        let settings = EncodeSettings {
+            identity: true,
+            keep_source: true,
+            cluster: Some("c".into()),
+            ..EncodeSettings::default()
+        };
         let folder = folder_of(&[letter(source.as_bytes(), Some(document.as_bytes()))]);
         let ended = replay_of(folder.path(), true, settings.clone(), false);
         let replayed = ended.documents.into_iter().next().unwrap();

@@ -105,6 +105,7 @@ pub(super) fn load_with_clock(
             }
         }
     }
+    chain.complete();
     if errors.is_empty() { Ok(Chain(Arc::new(chain))) } else { Err(errors) }
 }
 

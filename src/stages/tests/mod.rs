@@ -4,6 +4,7 @@
 mod dropped;
 mod healthy;
 mod hostile;
+mod looked_up;
 mod refused;
 mod said;
 mod strained;
@@ -29,6 +30,7 @@ use crate::event::{Chunk, Documents, EncodeSettings};
 use crate::handoff::{Closed, Outbox, SourceSender};
 use crate::health::Health;
 use crate::ledger::{Delivered, Held, Ledger, Snapshot, Tally};
+use crate::lookup::Lookups;
 use crate::metrics::Metrics;
 use crate::shutdown::Shutdown;
 
@@ -41,13 +43,15 @@ struct Bench {
     ledger: Ledger,
     metrics: Metrics,
     clock: fn() -> Reading,
+    lookups: Option<Lookups>,
 }
 
 impl Bench {
     fn new() -> Bench {
         let ledger = Ledger::default();
         let metrics = Metrics::new(&ledger).unwrap();
-        Bench { folder: tempfile::tempdir().unwrap(), ledger, metrics, clock: Reading::now }
+        let folder = tempfile::tempdir().unwrap();
+        Bench { folder, ledger, metrics, clock: Reading::now, lookups: None }
     }
 
     fn write(&self, name: &str, module: &[u8]) -> PathBuf {
@@ -137,7 +141,8 @@ impl Bench {
         drop(sender);
         let mut works: Vec<_> = works.into_iter().enumerate().collect();
         let run = |(number, work)| {
-            chain.worker(number, workers).run(work, &outbox, &dead_letters, &encode, &health)
+            let worker = chain.worker(number, workers).with_lookups(self.lookups.as_ref());
+            worker.run(work, &outbox, &dead_letters, &encode, &health)
         };
         let ends = std::thread::scope(|scope| {
             // The first one on this thread, where the test may listen to the log.

@@ -138,7 +138,12 @@ fn assert_decoded(head: &Head, bytes: &[u8], value: &Value) {
 }
 
 fn assert_document(of: Original<'_>, event: &Value) {
-    let settings = EncodeSettings { cluster: Some("c".into()), identity: true, keep_source: true };
+    let settings = EncodeSettings {
+        identity: true,
+        keep_source: true,
+        cluster: Some("c".into()),
+        ..EncodeSettings::default()
+    };
     let mut documents = Documents::default();
     let view = EventView { of, edits: &Edits::default() };
     heap::at_most((64 << 10) + 16 * of.bytes.len(), || {

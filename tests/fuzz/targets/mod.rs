@@ -10,6 +10,7 @@ mod lease;
 mod letters;
 mod list;
 mod lookup;
+mod metadata;
 mod segments;
 
 /// One of them.
@@ -21,10 +22,11 @@ pub(crate) struct Target {
 }
 
 /// All of them, in the order of the flow.
-pub(crate) const ALL: [Target; 9] = [
+pub(crate) const ALL: [Target; 10] = [
     Target { name: "event", run: event::run },
     Target { name: "framer", run: framer::run },
     Target { name: "list", run: list::run },
+    Target { name: "metadata", run: metadata::run },
     Target { name: "segments", run: segments::run },
     Target { name: "bulk", run: bulk::run },
     Target { name: "lookup", run: lookup::run },

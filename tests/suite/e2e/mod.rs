@@ -5,6 +5,7 @@ mod delivery;
 mod leading;
 mod letter_index;
 mod letters;
+mod lookup;
 mod outage;
 mod positions;
 mod refusals;

@@ -33,7 +33,7 @@ impl Guest<'_> {
     /// The component. Its strings come to lie at 8192 and above, from where each call starts over.
     pub(crate) fn component(&self) -> Vec<u8> {
         let (resolve, package) = contract();
-        self.component_of(&resolve, package, "both")
+        self.component_of(&resolve, package, "all")
     }
 
     /// The same for a world of other WIT text, which may include `weir:pipeline/both`.
@@ -107,7 +107,7 @@ pub(crate) const DROP_NORMAL_BY_REASON: Guest<'static> = Guest {
 /// A component that imports every function that `wit/` has, and traps when it is called.
 pub(crate) fn imports_everything() -> Vec<u8> {
     let (resolve, package) = contract();
-    dummy(resolve, package, "both")
+    dummy(resolve, package, "all")
 }
 
 /// A component made from other WIT text, whose functions all trap.

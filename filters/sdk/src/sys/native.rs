@@ -6,7 +6,10 @@ use super::{
     clock,
     document::{self, Edit},
 };
-use crate::EventType;
+use crate::{
+    EventType,
+    testing::{Controller, Object},
+};
 
 const REASONS_MAX: usize = 32;
 const COUNTERS_MAX: usize = 64;
@@ -38,6 +41,8 @@ pub(crate) enum Phase {
 pub(crate) struct Host {
     phase: Phase,
     document: String,
+    /// What was looked up, as [`crate::testing::Object`] has it.
+    pub(crate) object: Option<Object>,
     edits: usize,
     edit_bytes: usize,
     /// How much `get` may scan yet.
@@ -81,6 +86,11 @@ impl Host {
 
     pub(crate) fn reason(&self, number: u32) -> Option<&str> {
         self.reasons.get(number as usize).map(String::as_str)
+    }
+
+    /// What was looked up of the current event; outside of `process`, nothing.
+    fn object(&self) -> Option<&Object> {
+        self.object.as_ref().filter(|_| self.phase == Phase::Process)
     }
 
     /// The event of the current call; outside of `process`, one without members.
@@ -197,6 +207,50 @@ string_getters! {
     regarding_uid = "regarding-uid", "/involvedObject/uid";
     regarding_api_version = "regarding-api-version", "/involvedObject/apiVersion";
     regarding_field_path = "regarding-field-path", "/involvedObject/fieldPath";
+}
+
+pub(crate) fn found() -> bool {
+    call("found", |host| host.object().is_some())
+}
+
+pub(crate) fn label(key: &str) -> Option<String> {
+    call("label", |host| host.object()?.labels.get(key).cloned())
+}
+
+pub(crate) fn labels() -> String {
+    call("labels", |host| {
+        let labels = host.object().map(|object| serde_json::json!(object.labels));
+        labels.map_or_else(|| "{}".to_owned(), |labels| labels.to_string())
+    })
+}
+
+pub(crate) fn annotation(key: &str) -> Option<String> {
+    call("annotation", |host| host.object()?.annotations.get(key).cloned())
+}
+
+pub(crate) fn controllers() -> u32 {
+    call("controllers", |host| host.object().map_or(0, |object| object.controllers.len() as u32))
+}
+
+macro_rules! controller_getters {
+    ($($function:ident = $name:literal, $member:ident;)*) => { $(
+        pub(crate) fn $function(level: u32) -> String {
+            let member = |controller: &Controller| controller.$member.clone();
+            call($name, |host| {
+                let controllers = host.object().map(|object| &object.controllers);
+                controllers
+                    .and_then(|controllers| controllers.get(level as usize))
+                    .map_or_else(String::new, member)
+            })
+        }
+    )* };
+}
+
+controller_getters! {
+    controller_kind = "controller-kind", kind;
+    controller_name = "controller-name", name;
+    controller_api_version = "controller-api-version", api_version;
+    controller_uid = "controller-uid", uid;
 }
 
 pub(crate) fn event_type() -> EventType {

@@ -6,14 +6,14 @@ use crate::EventType;
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
-        world: "both",
+        world: "all",
         pub_export_macro: true,
         export_macro_name: "export_module",
         default_bindings_module: "weir_filter::__module::bindings",
     });
 }
 
-use bindings::weir::pipeline::{discard as reasons, edit, event, log, metrics};
+use bindings::weir::pipeline::{discard as reasons, edit, event, log, lookup, metrics};
 
 pub(crate) use edit::{
     append_json, append_string, remove, set_bool, set_float, set_integer, set_json, set_string,
@@ -24,6 +24,10 @@ pub(crate) use event::{
     regarding_namespace, regarding_uid, type_text, uid,
 };
 pub(crate) use log::{debug as log_debug, error as log_error, info as log_info, warn as log_warn};
+pub(crate) use lookup::{
+    annotation, controller_api_version, controller_kind, controller_name, controller_uid,
+    controllers, found, label, labels,
+};
 pub(crate) use metrics::{add, declare as declare_counter};
 pub(crate) use reasons::{declare as declare_reason, discard};
 

@@ -227,6 +227,7 @@ impl Run {
             template: Template::Install,
             duplicates: crate::sink::Duplicates::Forbid,
             setup: crate::sink::Setup::Off,
+            last_timestamp: crate::sink::LastTimestamp::AsIs,
         };
         Run { process, dead_letters, keeper, settings, folder }
     }

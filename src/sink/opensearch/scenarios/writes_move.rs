@@ -19,7 +19,7 @@ use crate::event::Micros;
 use crate::handoff::{Outbox, Takeover};
 use crate::ledger::Snapshot;
 use crate::opensearch;
-use crate::sink::{Duplicates, IndexPattern, Mode, Setup, Template};
+use crate::sink::{Duplicates, IndexPattern, LastTimestamp, Mode, Setup, Template};
 
 /// What the server is, and does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,6 +197,7 @@ impl Life {
             template: Template::Install,
             duplicates: Duplicates::Forbid,
             setup: Setup::Off,
+            last_timestamp: LastTimestamp::AsIs,
         };
         Life { process, settings }
     }

@@ -1,0 +1,249 @@
+//! From the exporter's regular expressions to weir's patterns, which are for the whole text and
+//! know `*` and `?` alone.
+//!
+//! Invariant: what comes out matches exactly what the expression does; an expression that cannot be
+//! said so is refused.
+
+use regex_syntax::hir::{Class, Dot, Hir, HirKind, Look};
+
+/// One expression becomes so many patterns at most.
+const PATTERNS_MAX: usize = 64;
+/// A class of so many characters becomes as many patterns.
+const CLASS_MAX: usize = 8;
+/// Of `x{2,5}`.
+const REPETITIONS_MAX: u32 = 8;
+
+/// Why there is no pattern.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum PatternError {
+    /// The exporter could not read the expression, and so it never matched.
+    Invalid,
+    /// weir has no such pattern, and why.
+    Inexpressible(&'static str),
+}
+
+/// A piece of a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Piece {
+    One(char),
+    Any,
+    Many,
+    /// Any number of something: where anything may follow or stand before, that is nothing.
+    More,
+    Start,
+    End,
+}
+
+type Pieces = Vec<Piece>;
+
+/// The patterns that together match what a regular expression of Go finds in a text.
+pub(super) fn patterns(expression: &str) -> Result<Vec<String>, PatternError> {
+    let hir = regex_syntax::ParserBuilder::new().build().parse(expression);
+    let pieces = expand(&hir.map_err(|_| PatternError::Invalid)?)?;
+    let mut patterns = Vec::new();
+    for pieces in pieces {
+        let pattern = written(&pieces)?;
+        if !patterns.contains(&pattern) {
+            patterns.push(pattern);
+        }
+    }
+    Ok(patterns)
+}
+
+fn expand(hir: &Hir) -> Result<Vec<Pieces>, PatternError> {
+    let one = |pieces: Pieces| Ok(vec![pieces]);
+    match hir.kind() {
+        HirKind::Empty => one(Vec::new()),
+        HirKind::Literal(literal) => {
+            let text = std::str::from_utf8(&literal.0);
+            let text = text.map_err(|_| PatternError::Inexpressible("bytes that are no text"))?;
+            one(text.chars().map(Piece::One).collect())
+        }
+        HirKind::Look(Look::Start) => one(vec![Piece::Start]),
+        HirKind::Look(Look::End) => one(vec![Piece::End]),
+        HirKind::Look(_) => Err(PatternError::Inexpressible("borders of words and lines")),
+        HirKind::Class(_) if is_dot(hir) => one(vec![Piece::Any]),
+        HirKind::Class(class) => expand_class(class),
+        HirKind::Capture(capture) => expand(&capture.sub),
+        HirKind::Concat(parts) => {
+            let mut all = vec![Vec::new()];
+            for part in parts {
+                all = product(&all, &expand(part)?)?;
+            }
+            Ok(all)
+        }
+        HirKind::Alternation(parts) => {
+            let mut all = Vec::new();
+            for part in parts {
+                all.extend(expand(part)?);
+                check_count(&all)?;
+            }
+            Ok(all)
+        }
+        HirKind::Repetition(repetition) => {
+            let is_any = is_dot(&repetition.sub);
+            match (repetition.min, repetition.max) {
+                (min, None) if is_any && min <= REPETITIONS_MAX => {
+                    let mut pieces = vec![Piece::Any; min as usize];
+                    pieces.push(Piece::Many);
+                    one(pieces)
+                }
+                (min, Some(max)) if max <= REPETITIONS_MAX => {
+                    let sub = expand(&repetition.sub)?;
+                    let (mut all, mut times) = (Vec::new(), vec![Vec::new()]);
+                    for count in 0..=max {
+                        if count >= min {
+                            all.extend(times.iter().cloned());
+                        }
+                        times = product(&times, &sub)?;
+                    }
+                    check_count(&all)?;
+                    Ok(all)
+                }
+                (0, None) => one(vec![Piece::More]),
+                (1, None) => product(&expand(&repetition.sub)?, &[vec![Piece::More]]),
+                _ => Err(PatternError::Inexpressible("a repetition without end")),
+            }
+        }
+    }
+}
+
+fn is_dot(hir: &Hir) -> bool {
+    // With and without line breaks: no name or reason has one, and a message seldom.
+    *hir == Hir::dot(Dot::AnyCharExceptLF) || *hir == Hir::dot(Dot::AnyChar)
+}
+
+fn expand_class(class: &Class) -> Result<Vec<Pieces>, PatternError> {
+    let Class::Unicode(class) = class else {
+        return Err(PatternError::Inexpressible("bytes that are no text"));
+    };
+    let characters = class.iter().flat_map(|range| range.start()..=range.end());
+    let pieces: Vec<Pieces> = characters.take(CLASS_MAX + 1).map(|c| vec![Piece::One(c)]).collect();
+    match pieces.len() > CLASS_MAX {
+        true => Err(PatternError::Inexpressible("a class of many characters")),
+        false => Ok(pieces),
+    }
+}
+
+fn product(heads: &[Pieces], tails: &[Pieces]) -> Result<Vec<Pieces>, PatternError> {
+    let mut all = Vec::new();
+    for head in heads {
+        all.extend(tails.iter().map(|tail| [head.as_slice(), tail].concat()));
+        check_count(&all)?;
+    }
+    Ok(all)
+}
+
+fn check_count(all: &[Pieces]) -> Result<(), PatternError> {
+    match all.len() > PATTERNS_MAX {
+        true => Err(PatternError::Inexpressible("more than 64 alternatives")),
+        false => Ok(()),
+    }
+}
+
+fn written(pieces: &[Piece]) -> Result<String, PatternError> {
+    let starts = pieces.iter().take_while(|piece| **piece == Piece::Start).count();
+    let ends = pieces.iter().rev().take_while(|piece| **piece == Piece::End).count();
+    let mut inner = pieces.get(starts..pieces.len() - ends).unwrap_or_default();
+    while starts == 0 && inner.first() == Some(&Piece::More) {
+        inner = &inner[1..];
+    }
+    while ends == 0 && inner.last() == Some(&Piece::More) {
+        inner = &inner[..inner.len() - 1];
+    }
+    let mut pattern = String::new();
+    if starts == 0 {
+        pattern.push('*');
+    }
+    for piece in inner {
+        match piece {
+            Piece::One('*' | '?') => {
+                return Err(PatternError::Inexpressible("the characters * and ? themselves"));
+            }
+            Piece::One(c) => pattern.push(*c),
+            Piece::Any => pattern.push('?'),
+            Piece::Many if pattern.ends_with('*') => {}
+            Piece::Many => pattern.push('*'),
+            Piece::More => {
+                return Err(PatternError::Inexpressible("a repetition without end"));
+            }
+            Piece::Start | Piece::End => {
+                return Err(PatternError::Inexpressible("an anchor in its middle"));
+            }
+        }
+    }
+    if ends == 0 && !pattern.ends_with('*') {
+        pattern.push('*');
+    }
+    Ok(pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(expression: &str) -> Vec<String> {
+        patterns(expression).unwrap_or_else(|error| panic!("{expression}: {error:?}"))
+    }
+
+    #[test]
+    fn an_expression_becomes_patterns_for_the_whole_text() {
+        assert_eq!(of("kube-system"), ["*kube-system*"]);
+        assert_eq!(of("^kube-system$"), ["kube-system"]);
+        assert_eq!(of("^kube-.*"), ["kube-*"]);
+        assert_eq!(of("Pod|Deployment|^Job$"), ["*Pod*", "*Deployment*", "Job"]);
+        assert_eq!(of("^(a|b)-(c|d)$"), ["a-c", "a-d", "b-c", "b-d"]);
+        assert_eq!(of("^v1\\.2.$"), ["v1.2?"]);
+        assert_eq!(of("^a.+b$"), ["a?*b"]);
+        assert_eq!(of("^[Ff]ailed$"), ["Failed", "failed"]);
+        assert_eq!(of("^https?$"), ["http", "https"]);
+        assert_eq!(of("kube-*"), ["*kube*"], "any number of dashes is none, too");
+        assert_eq!(of(""), ["*"]);
+        assert_eq!(of("^$"), [""]);
+    }
+
+    #[test]
+    fn what_cannot_be_said_as_a_pattern_is_refused() {
+        assert_eq!(patterns("*test*"), Err(PatternError::Invalid));
+        assert_eq!(patterns("a(b"), Err(PatternError::Invalid));
+        for expression in [r"\d+", "(?i)abcdefgh", "^a-*b$", r"\bx", "a^b", r"a\*b", "[a-z]"] {
+            assert!(
+                matches!(patterns(expression), Err(PatternError::Inexpressible(_))),
+                "{expression}"
+            );
+        }
+    }
+
+    /// Whether a pattern of weir's matches, as docs/configuration.md says.
+    fn matches(pattern: &[char], text: &[char]) -> bool {
+        match (pattern.first(), text.first()) {
+            (None, None) => true,
+            (Some('*'), _) => {
+                matches(&pattern[1..], text) || (!text.is_empty() && matches(pattern, &text[1..]))
+            }
+            (Some('?'), Some(_)) => matches(&pattern[1..], &text[1..]),
+            (Some(p), Some(t)) => p == t && matches(&pattern[1..], &text[1..]),
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_patterns_match_what_the_expression_does(
+            parts in prop::collection::vec(prop::sample::select(vec![
+                "a", "b", "-", ".", ".*", ".+", "(a|b)", "b?", "[ab]", "a*", "|", "^", "$", "a{1,2}",
+            ]), 1..6),
+            text in "[ab-]{0,6}",
+        ) {
+            let expression = parts.concat();
+            let Ok(patterns) = patterns(&expression) else { return Ok(()) };
+            let Ok(regex) = regex::Regex::new(&expression) else { return Ok(()) };
+            let text_chars: Vec<char> = text.chars().collect();
+            let found = patterns.iter().any(|pattern| {
+                matches(&pattern.chars().collect::<Vec<_>>(), &text_chars)
+            });
+            prop_assert_eq!(found, regex.is_match(&text), "{} {:?} {}", expression, patterns, text);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Whole configurations, as people have them.
+
+use super::*;
+
+/// What comes out, and the notes; weir takes what comes out.
+fn migrated(yaml: &str) -> (String, String) {
+    let config = parse(yaml).unwrap();
+    let (toml, notes) = migrate(&config);
+    assert_eq!(written::refusal(&toml), None, "{toml}");
+    (toml, notes.lines("config.yaml").join("\n"))
+}
+
+#[test]
+fn what_a_tutorial_shows_becomes_a_pipeline() {
+    let (toml, notes) = migrated(
+        r#"
+logLevel: error
+logFormat: json
+clusterName: prod
+maxEventAgeSeconds: 10
+kubeQPS: 60
+route:
+  routes:
+    - match:
+        - receiver: "dump"
+      drop:
+        - namespace: "*test*"
+        - type: "Normal"
+          reason: "Pulled|Created"
+receivers:
+  - name: "dump"
+    opensearch:
+      hosts:
+        - https://search.example:9200
+      username: admin
+      password: ${OPENSEARCH_PASSWORD}
+      indexFormat: "kube-events-{2006-01-02}"
+      useEventId: true
+      deDot: true
+      tls:
+        insecureSkipVerify: true
+"#,
+    );
+    insta::assert_snapshot!(toml, @"");
+    insta::assert_snapshot!(notes, @"");
+}
+
+#[test]
+fn several_receivers_become_one_sink_and_the_rest_is_told() {
+    let (toml, notes) = migrated(
+        r##"
+omitLookup: true
+namespace: shop
+leaderElection: { enabled: true, leaderElectionID: exporter }
+route:
+  drop: [{ kind: "^Lease$" }]
+  routes:
+    - match: [{ receiver: slack, labels: { team: shop } }]
+    - match:
+        - { receiver: store, type: Warning }
+        - { receiver: stor, kind: Pod }
+receivers:
+  - name: slack
+    slack: { token: x, channel: "#events" }
+  - name: file
+    file: { path: /var/log/events, maxsize: 10 }
+  - name: store
+    elasticsearch:
+      hosts: ["http://localhost:9200"]
+      apiKey: secret
+      index: events
+      useEventID: true
+      layout: { message: "{{ .Message }}" }
+      type: kube-event
+  - name: nothing
+"##,
+    );
+    insta::assert_snapshot!(toml, @"");
+    insta::assert_snapshot!(notes, @"");
+}
+
+#[test]
+fn without_a_receiver_that_weir_has_documents_go_to_stdout() {
+    let (toml, notes) = migrated("route: {}\nreceivers: [{ name: a, webhook: { endpoint: x } }]");
+    assert!(toml.contains("kind = \"stdout\""), "{toml}");
+    assert!(notes.contains("not mapped: receivers[0]: weir has no sink webhook"), "{notes}");
+    let (toml, notes) =
+        migrated("receivers: [{ name: a, opensearch: { hosts: ['${HOST}'], index: 'A*' } }]");
+    assert!(toml.contains(r#"hosts = ["https://opensearch.example:9200"]"#), "{toml}");
+    assert!(notes.contains("not mapped: receivers[0].opensearch.hosts"), "{notes}");
+    assert!(notes.contains("not mapped: receivers[0].opensearch.index"), "{notes}");
+}
+
+#[test]
+fn what_is_no_configuration_of_the_exporter_is_an_error() {
+    assert!(parse("a: [").unwrap_err().starts_with("it is not YAML"));
+    assert!(parse("apiVersion: v1\nkind: ConfigMap\ndata: {}").unwrap_err().contains("ConfigMap"));
+    assert!(parse("name = 'x'").unwrap_err().contains("neither"));
+    assert!(parse("").unwrap_err().contains("neither"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_stands_in_it_what_comes_out_is_a_configuration(
+        texts in proptest::collection::vec(
+            r#"(\$\{A\}|\$A|"|'|[a-z*.?^|\\-]|\{2006\}|\n|é| ){0,8}"#, 9),
+    ) {
+        let quoted: Vec<String> =
+            texts.iter().map(|text| serde_json::Value::from(text.as_str()).to_string()).collect();
+        let yaml = format!(
+            "clusterName: {}\nnamespace: {}\nleaderElection: {{enabled: true, leaderElectionID: {}}}\nroute: {{drop: [{{kind: {}}}], match: [{{receiver: a, reason: {}}}]}}\nreceivers: [{{name: a, opensearch: {{hosts: [{}], username: {}, password: {}, indexFormat: {}}}}}]",
+            quoted[0], quoted[1], quoted[2], quoted[3], quoted[4], quoted[5], quoted[6], quoted[7], quoted[8]
+        );
+        migrated(&yaml);
+    }
+}
