@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 
 use super::{CommandError, print};
 use crate::config::{self, Environment};
-use crate::sink::setup::{Item, Order, Overlay, OverlayError, Retention, State};
+use crate::sink::setup::{Item, Order, Overlay, OverlayError, Retention, State, What};
 use crate::sink::{Mode, OpenSearchSettings, Settings, SetupError, set_up};
 use crate::text::{self, LINE_BYTES_MAX};
 
@@ -165,6 +165,8 @@ impl SetupCommand {
 /// A line, and one more for each difference.
 fn shown(item: &Item) -> String {
     let (how, differences) = match &item.state {
+        // It says itself by whom.
+        State::Fine(how) if item.what == What::Managed => (how.clone(), None),
         State::Fine(how) => (format!("as it should be: {how}"), None),
         State::Missing(how) => (format!("missing: {how}"), None),
         State::Created(how) => (format!("installed: {how}"), None),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::config::{Settings, Workers, show_duration, show_size};
 use crate::kube::LeaseSettings;
-use crate::sink::OpenSearchSettings;
+use crate::sink::{OpenSearchSettings, Setup};
 use crate::source::Start;
 use crate::stages::{Description, Keys, Match, StageSettings};
 use crate::text::{self, LINE_BYTES_MAX};
@@ -199,6 +199,9 @@ fn opensearch(opensearch: &OpenSearchSettings) -> String {
     let connection = &opensearch.connection;
     let hosts = connection.hosts.join(", ");
     let mut text = format!("opensearch {hosts}, index {index}, mode {mode}");
+    if opensearch.setup == Setup::Run {
+        text += ", set up at the start";
+    }
     if let (Some(username), Some(password)) = (&connection.username, &connection.password) {
         // A secret shows as ***.
         text += &format!(", user {username}, password {password:?}");

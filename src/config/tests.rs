@@ -74,6 +74,21 @@ mod diagnostics {
     }
 
     #[test]
+    fn a_setup_at_the_start_installs_the_template_too() {
+        let with = |more: &str| {
+            format!(
+                "name='p'\nsource.kind='stdin'\n[sink]\nkind='opensearch'\nhosts=['http://a']\n{more}"
+            )
+        };
+        insta::assert_snapshot!(diagnostics(&with("template='skip'\nsetup='run'")), @r#"etc/pipeline.toml:7:7: error: `setup = "run"` installs the index template, too: leave out `template = "skip"`"#);
+        for (more, expected) in [("", sink::Setup::Off), ("setup='run'", sink::Setup::Run)] {
+            let settings = parse_toml(&with(more)).unwrap();
+            let sink::Settings::OpenSearch(sink) = settings.sink else { panic!("it is one") };
+            assert_eq!(sink.setup, expected);
+        }
+    }
+
+    #[test]
     fn an_unknown_key_gets_the_name_that_was_meant() {
         insta::assert_snapshot!(diagnostics("nmae = 'p'\n[source]\nkind = 'stdin'\n[sink]\nkind = 'stdout'\n[[stage]]\nname = 'a'\nmodule = 'a.wasm'\nmatch = { resaon = ['x'] }\ntimout = '1s'\non-error = 'drop'\n[sinc]\n[dead-letter]\n"), @r"
         etc/pipeline.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its saved position.

@@ -24,8 +24,10 @@ mod help {
         Commands:
           run          Run a pipeline until its source ends or a signal stops it
           check        Tell everything that is wrong with a configuration, or what it would run
+          doctor       Ask the servers whether a pipeline can run, and say what to do
           dead-letter  Look at dead letters, and replay them
           filter       Make filters: WebAssembly modules for stages
+          opensearch   Set up OpenSearch, or see how it differs
           position     Show or change how far a pipeline has read its source
           example      Print a configuration that shows every key with what it means
           schema       Print the JSON Schema of the configuration, for editors
@@ -94,6 +96,83 @@ mod help {
                   json elsewhere
                   
                   [default: auto]
+
+          -h, --help
+                  Print help (see a summary with '-h')
+        ");
+    }
+
+    #[test]
+    fn of_doctor() {
+        insta::assert_snapshot!(help_of(&["doctor"]), @r"
+        Ask the servers whether a pipeline can run, and say what to do
+
+        A line for each finding: `ok|warn|fail NAME: TEXT`. It asks the API server (version, clock, each
+        right, the Lease) and OpenSearch (version, login, rights, clock, and the policy, template and data
+        stream as they are), looks at the disk, and loads the modules. It takes no lock and writes nothing,
+        so it may be run before the first run, and beside one. With a `fail` the exit code is 1; a
+        configuration that cannot be run is told as `weir check` tells it, with 2.
+
+        Usage: weir doctor [OPTIONS] --config <FILE>
+
+        Options:
+              --config <FILE>
+                  The pipeline's configuration
+
+              --json
+                  A JSON object a line: `level`, `name`, `text`, and `grant` where a right is missing
+
+          -h, --help
+                  Print help (see a summary with '-h')
+        ");
+    }
+
+    #[test]
+    fn of_opensearch() {
+        insta::assert_snapshot!(help_of(&["opensearch"]), @r"
+        Set up OpenSearch, or see how it differs
+
+        Usage: weir opensearch <COMMAND>
+
+        Commands:
+          setup  Install the policy, index template and data stream that are missing
+          help   Print this message or the help of the given subcommand(s)
+
+        Options:
+          -h, --help  Print help
+        ");
+    }
+
+    #[test]
+    fn of_opensearch_setup() {
+        insta::assert_snapshot!(help_of(&["opensearch", "setup"]), @r"
+        Install the policy, index template and data stream that are missing
+
+        In this order: the ISM policy for rollover and retention, the index template, and, for an index
+        without a date, the data stream. Then it is verified that what is written to is managed, and at
+        which revision of the policy. What an earlier setup left is brought up to date; what somebody edited
+        since is shown, and stays.
+
+        Usage: weir opensearch setup [OPTIONS] --config <FILE>
+
+        Options:
+              --config <FILE>
+                  The pipeline's configuration
+
+              --dry-run
+                  Write nothing: show what is missing or differs, and exit with 1 if anything does
+
+              --force
+                  Overwrite what somebody edited
+
+              --overlay <FILE>
+                  A JSON file with `settings` and `mappings`, as the `template` of an index template has
+                  them: they are merged into weir's own (null takes something away) and kept until another
+                  overlay is named; {} is none
+
+              --retention <AGE>
+                  How long documents are kept, in days or hours, such as 30d; absent: what an earlier setup
+                  was told, or 30d
 
           -h, --help
                   Print help (see a summary with '-h')

@@ -45,7 +45,7 @@ async fn rights_that_a_service_account_lacks_are_granted_by_what_is_printed() {
         "p.toml",
         format!(
             "name = \"doctor\"\n[source]\nkind = \"kubernetes\"\nnamespaces = [{0:?}]\n[lease]\nenabled = true\nnamespace = {0:?}\nname = \"{lease}\"\n\
-             [sink]\nkind = \"opensearch\"\nhosts = [{1:?}]\nindex = \"{2}-{{yyyy}}\"\n[dead_letter]\nkind = \"index\"\nindex = \"{2}-letters\"\n",
+             [sink]\nkind = \"opensearch\"\nhosts = [{1:?}]\nindex = \"{2}-{{yyyy}}\"\n[dead_letter]\nkind = \"index\"\nindex = \"letters-{2}\"\n",
             cluster.namespace, search.url, search.index
         ),
     );
@@ -90,7 +90,7 @@ async fn rights_that_a_service_account_lacks_are_granted_by_what_is_printed() {
     }
     // Nothing was made: no Lease, no index of either kind.
     let (status, _) =
-        search.ask(reqwest::Method::GET, &format!("{}-letters", search.index), None).await;
+        search.ask(reqwest::Method::GET, &format!("letters-{}", search.index), None).await;
     assert_eq!(status, 404);
     let leases = format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases", cluster.namespace);
     let leases = send(&cluster.client, "GET", &leases, json!(null)).await.unwrap();
@@ -178,8 +178,8 @@ fn nothing_is_written_and_no_lock_is_taken() {
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     insta::assert_snapshot!(ended.stdout, @r"
     ok modules: 1 is loaded and configured
-    ok disk: buffer.path, DIR/spool, may take 2GiB and has room for it
-    ok disk: dead_letter.path, DIR/dead, may take 1GiB and has room for it
+    ok disk: buffer.path, spool, may take 2GiB and has room for it
+    ok disk: dead_letter.path, dead, may take 1GiB and has room for it
     ");
     assert_eq!(folder.names(), ["p.toml"]);
 }
@@ -202,5 +202,5 @@ fn what_cannot_be_reached_or_written_is_a_fail_and_a_wrong_configuration_is_told
     folder.write("p.toml", config.replace("stdin", "stdni"));
     let ended = doctor(&folder, &["--json"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
-    insta::assert_snapshot!(ended.stderr, @"");
+    insta::assert_snapshot!(ended.stderr, @r#"p.toml:2:19: error: unknown kind "stdni": it may be "kubernetes", "file" or "stdin"; did you mean `stdin`?"#);
 }

@@ -109,7 +109,11 @@ async fn a_stream_is_set_up_in_the_right_order_and_everything_a_rollover_makes_i
     bench.ism.look();
     let again = bench.setup(&["--dry-run"]);
     assert_eq!((again.code, again.stderr.as_str()), (Some(0), ""), "{}", again.stdout);
-    assert!(again.stdout.contains(".ds-NAME-000002: as it should be"), "{}", again.stdout);
+    assert!(
+        again.stdout.contains(".ds-NAME-000002: the policy manages it, at revision "),
+        "{}",
+        again.stdout
+    );
     assert_eq!(bench.ism.managed(&bench.indices().await[1]).unwrap().0, bench.name());
     // And nothing is stored twice across it: these are sent again.
     let ended = bench.run(&["a", "b", "c"]);
@@ -322,6 +326,19 @@ async fn a_run_sets_up_what_is_missing_at_its_start_where_that_is_asked_for() {
     assert_eq!(bench.run(&["c"]).code, Some(0));
     let policy = bench.ism.policy(&bench.name());
     assert_eq!(policy["states"][0]["transitions"][0]["conditions"]["min_rollover_age"], "90d");
+}
+
+#[tokio::test]
+async fn replicas_that_set_up_at_the_same_time_do_not_stand_in_each_others_way() {
+    let bench = Bench::new("");
+    let ends: Vec<Ended> = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..4).map(|_| scope.spawn(|| bench.setup(&[]))).collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    for ended in ends {
+        assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    }
+    assert_eq!(bench.setup(&["--dry-run"]).code, Some(0));
 }
 
 #[tokio::test]

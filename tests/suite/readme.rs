@@ -63,7 +63,7 @@ fn its_commands_exist() {
         assert!(found, "there is no such command: {line}");
         commands += 1;
     }
-    assert_eq!(commands, 10);
+    assert_eq!(commands, 13);
 }
 
 #[test]

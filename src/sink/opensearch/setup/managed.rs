@@ -72,9 +72,11 @@ impl Managed {
         self.policy.as_deref() == Some(policy)
     }
 
-    /// Whether it follows an edition that is not this one.
-    fn is_behind(&self, policy: &str, revision: Revision) -> bool {
-        self.is_of(policy) && self.revision.is_some_and(|number| number != revision.number)
+    /// Whether it follows an edition that is not this one. An index that ISM has not looked at yet
+    /// follows the one that was there when it was made, and does not say which that is.
+    fn is_behind(&self, policy: &str, edition: Edition) -> bool {
+        let is_other = |number| number != edition.revision.number;
+        self.is_of(policy) && self.revision.map_or(edition.is_changed, is_other)
     }
 
     /// What is to be said of it, under whichever policy it is.
@@ -113,6 +115,14 @@ impl Managed {
             )),
         }
     }
+}
+
+/// An edition of the policy.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Edition {
+    pub(super) revision: Revision,
+    /// Whether it was written now, in place of another one.
+    pub(super) is_changed: bool,
 }
 
 #[derive(Deserialize)]
@@ -180,7 +190,7 @@ impl Job<'_> {
         &mut self,
         target: &Target,
         policy: &str,
-        revision: Revision,
+        edition: Edition,
         is_new: bool,
     ) -> Result<(), AskError> {
         let (indices, written) = match self.indices(target).await? {
@@ -201,18 +211,18 @@ impl Job<'_> {
         };
         if let Some(index) = &written {
             let found = all.get(index).cloned().unwrap_or_default();
-            let state = self.write_index(index, found, policy, revision, is_new).await?;
+            let state = self.write_index(index, found, policy, edition, is_new).await?;
             self.items.push(Item { what: What::Managed, name: index.clone(), state });
         }
         let others = || indices.iter().filter(|index| Some(*index) != written.as_ref());
         let is = |index: &str, is: &dyn Fn(&Managed) -> bool| all.get(index).is_some_and(is);
         let behind: Vec<String> = others()
-            .filter(|index| is(index, &|found| found.is_behind(policy, revision)))
+            .filter(|index| is(index, &|found| found.is_behind(policy, edition)))
             .cloned()
             .collect();
         if !behind.is_empty() {
             let name = format!("{} older indices", behind.len());
-            let state = self.bring_up(&behind, policy, revision).await?;
+            let state = self.bring_up(&behind, policy, edition).await?;
             self.items.push(Item { what: What::Managed, name, state });
         }
         let unmanaged = others().filter(|index| is(index, &|found| found.policy.is_none())).count();
@@ -234,11 +244,11 @@ impl Job<'_> {
         index: &str,
         mut found: Managed,
         policy: &str,
-        revision: Revision,
+        edition: Edition,
         is_new: bool,
     ) -> Result<State, AskError> {
         if self.order.dry_run {
-            return Ok(found.state(policy, revision));
+            return Ok(found.state(policy, edition.revision));
         }
         let until = tokio::time::Instant::now() + NOTICED_WITHIN;
         while is_new && found.policy.is_none() && tokio::time::Instant::now() < until {
@@ -253,10 +263,10 @@ impl Job<'_> {
             }
             found = self.explain_one(index).await?;
         }
-        if found.is_behind(policy, revision) {
-            return self.bring_up(&[index.to_owned()], policy, revision).await;
+        if found.is_behind(policy, edition) {
+            return self.bring_up(&[index.to_owned()], policy, edition).await;
         }
-        Ok(match found.state(policy, revision) {
+        Ok(match found.state(policy, edition.revision) {
             State::Pending(why) => State::Failed(why),
             state => state,
         })
@@ -267,9 +277,9 @@ impl Job<'_> {
         &self,
         indices: &[String],
         policy: &str,
-        revision: Revision,
+        edition: Edition,
     ) -> Result<State, AskError> {
-        let Revision { number, .. } = revision;
+        let number = edition.revision.number;
         if self.order.dry_run {
             return Ok(State::Pending(format!(
                 "the policy manages them, and there is revision {number} of it"

@@ -25,6 +25,7 @@ mod templates;
 use http::Method;
 
 pub(crate) use self::flat::Difference;
+use self::managed::Edition;
 pub(crate) use self::overlay::{Overlay, OverlayError};
 pub(crate) use self::retention::Retention;
 pub(super) use self::templates::mark;
@@ -196,7 +197,12 @@ impl Job<'_> {
         };
         if let Some(revision) = revision {
             let policy = policy::name(&self.settings.index);
-            self.managed(&target, &policy, revision, is_new).await?;
+            let is_changed = self.items.iter().any(|item| {
+                let is_changed = matches!(item.state, State::Changed(_) | State::Done(_));
+                item.what == What::Policy && is_changed
+            });
+            let edition = Edition { revision, is_changed };
+            self.managed(&target, &policy, edition, is_new).await?;
         }
         Ok(())
     }

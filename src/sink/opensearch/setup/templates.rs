@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::flat::{self, differences};
 use super::overlay::Overlay;
 use super::{Item, Job, State, Target, What};
+use crate::opensearch::{WholeError, classify_whole};
 use crate::sink::lag::now_micros;
 use crate::sink::opensearch::asker::AskError;
 use crate::sink::opensearch::request::index_name;
@@ -20,7 +21,13 @@ impl Job<'_> {
     /// Sees to the template.
     pub(super) async fn template(&mut self, target: &Target) -> Result<(), AskError> {
         let name = template::name(&self.settings.index);
-        let mut state = self.template_once(&name, target).await?;
+        let mut state = match self.template_once(&name, target).await? {
+            Some(state) => state,
+            // Somebody else was faster, and it is there now.
+            None => self.template_once(&name, target).await?.unwrap_or_else(|| {
+                State::Failed("somebody else is installing it, too: try again".to_owned())
+            }),
+        };
         if !matches!(state, State::Failed(_) | State::Missing(_))
             && let Some(other) = self.overruling(&name).await?
         {
@@ -33,13 +40,14 @@ impl Job<'_> {
         Ok(())
     }
 
-    async fn template_once(&self, name: &str, target: &Target) -> Result<State, AskError> {
+    /// `None`: it was not there a moment ago, and it is now.
+    async fn template_once(&self, name: &str, target: &Target) -> Result<Option<State>, AskError> {
         let path = format!("/_index_template/{name}");
         let answer = self.asker.ask(Method::GET, &path, Vec::new()).await?;
         let found = match answer.status {
             StatusCode::OK => the_template(&answer.body),
             StatusCode::NOT_FOUND => None,
-            _ => return Ok(State::Failed(self.refused(&answer, GET))),
+            _ => return Ok(Some(State::Failed(self.refused(&answer, GET)))),
         };
         let kept =
             found.as_ref().and_then(|found| Overlay::kept(&found["_meta"]["weir"]["overlay"]));
@@ -51,34 +59,36 @@ impl Job<'_> {
             format!("it maps weir's documents{with}")
         };
         let Some(found) = found else {
-            return Ok(match self.order.dry_run {
-                true => State::Missing(maps()),
+            return match self.order.dry_run {
+                true => Ok(Some(State::Missing(maps()))),
                 false => {
-                    self.put(&format!("{path}?create=true"), &body, State::Created(maps())).await?
+                    self.put(&format!("{path}?create=true"), &body, State::Created(maps())).await
                 }
-            });
+            };
         };
         let (there, wanted) = (flat::of_template(&found), flat::of_template(&body));
         let differences = differences(&there, &wanted);
         if differences.is_empty() {
-            return Ok(State::Fine(maps()));
+            return Ok(Some(State::Fine(maps())));
         }
         let is_untouched = found["_meta"]["weir"]["sha256"] == flat::digest(&there).as_str();
         if !is_untouched && !self.order.force {
-            return Ok(State::Edited(differences));
+            return Ok(Some(State::Edited(differences)));
         }
         match self.order.dry_run {
-            true => Ok(State::Differs(differences)),
+            true => Ok(Some(State::Differs(differences))),
             false => self.put(&path, &body, State::Changed(differences)).await,
         }
     }
 
-    async fn put(&self, path: &str, body: &Value, done: State) -> Result<State, AskError> {
+    /// `None`: it is there already, and was to be made.
+    async fn put(&self, path: &str, body: &Value, done: State) -> Result<Option<State>, AskError> {
         let body = body.to_string().into_bytes();
         let answer = self.asker.ask(Method::PUT, path, body).await?;
         Ok(match answer.status.is_success() {
-            true => done,
-            false => State::Failed(self.refused(&answer, PUT)),
+            true => Some(done),
+            false if classify_whole(&answer.body) == WholeError::AlreadyExists => None,
+            false => Some(State::Failed(self.refused(&answer, PUT))),
         })
     }
 
