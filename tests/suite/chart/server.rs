@@ -102,9 +102,9 @@ async fn the_api_server_takes_every_rendering_where_restricted_is_enforced() {
         pods.push(pod(workload(&objects)));
         all.extend(objects);
     }
+    make_accounts(&pods);
     let said = dry_run(&documents(&all)).unwrap();
     assert_eq!(said.lines().count(), all.len(), "{said}");
-    make_accounts(&pods);
     let said = dry_run(&documents(&pods)).unwrap();
     assert_eq!(said.lines().count(), features().len(), "{said}");
 }
@@ -170,7 +170,29 @@ async fn after_an_installation_it_says_what_was_deployed_and_what_to_look_at() {
         let text = text_of(output).unwrap();
         text.split_once("NOTES:\n").unwrap().1.replace(&cluster.namespace, "NAMESPACE")
     };
-    insta::assert_snapshot!(notes(&["--set=opensearch.hosts[0]=https://a"]), @"");
+    insta::assert_snapshot!(notes(&["--set=opensearch.hosts[0]=https://a"]), @r#"
+    weir 0.1.0 was installed: deployment demo-weir in namespace NAMESPACE, 1 pod of ghcr.io/weir-events/weir:0.1.0.
+
+      configuration  made from the values
+      reads          events of all namespaces
+      stages         none
+      writes to      https://a, index kube-events-{yyyy.MM.dd}
+      what waits     on an emptyDir: it goes with the pod, and the next one lists what the cluster still holds
+      rights         a ClusterRole
+
+    Look at these:
+      - no credentials are set: OpenSearch must take documents from anybody.
+
+    Next:
+
+      kubectl --namespace NAMESPACE rollout status deployment/demo-weir
+      helm test demo --namespace NAMESPACE --logs
+
+    If the pods do not become ready, they say why:
+
+      kubectl --namespace NAMESPACE port-forward deployment/demo-weir 9464 &
+      curl "http://127.0.0.1:9464/readyz?verbose"
+    "#);
     insta::assert_snapshot!(notes(&[
         "--set=opensearch.hosts[0]=http://a:9200",
         "--set=opensearch.username=u,opensearch.password=p",
@@ -179,6 +201,52 @@ async fn after_an_installation_it_says_what_was_deployed_and_what_to_look_at() {
         "--set=deadLetter.kind=disk,emptyDir.medium=Memory,emptyDir.sizeLimit=4Gi",
         "--set=image.tag=latest,replicas=0,rbac.create=false,serviceAccount.automount=false",
         "--set=resources.limits=null,securityContext.readOnlyRootFilesystem=false,test.enabled=false",
-    ]), @"");
-    insta::assert_snapshot!(notes(&["--set=existingConfigMap=mine", "--set=persistence.enabled=true", "--set=opensearch.existingSecret=s"]), @"");
+    ]), @r#"
+    weir 0.1.0 was installed: deployment demo-weir in namespace NAMESPACE, 0 pods of ghcr.io/weir-events/weir:latest.
+
+      configuration  made from the values
+      reads          events of x, y, warnings only
+      stages         gpu
+      writes to      http://a:9200, index kube-events-{yyyy.MM.dd}
+      what waits     on an emptyDir: it goes with the pod, and the next one lists what the cluster still holds
+      rights         yours, for the account demo-weir
+
+    Look at these:
+      - opensearch.password is also in the release that Helm keeps: opensearch.existingSecret is not.
+      - http://a:9200 is not encrypted: everybody on the way can read the password.
+      - deadLetter.kind=disk without persistence.enabled: letters go with the pod.
+      - emptyDir.medium=Memory: what waits counts towards resources.limits.memory.
+      - rbac.create=false: the README lists the rights that weir needs.
+      - serviceAccount.automount=false: without a token weir reads nothing.
+      - replicas=0: nothing runs, and the cluster forgets its events after an hour.
+      - image.tag=latest: pods may run different versions.
+      - resources.limits.memory is not set: a module that is compiled may take gigabytes.
+      - securityContext.readOnlyRootFilesystem is not true: weir needs no more than its volume.
+
+    Next:
+
+      kubectl --namespace NAMESPACE rollout status deployment/demo-weir
+
+    If the pods do not become ready, they say why:
+
+      kubectl --namespace NAMESPACE port-forward deployment/demo-weir 9464 &
+      curl "http://127.0.0.1:9464/readyz?verbose"
+    "#);
+    insta::assert_snapshot!(notes(&["--set=existingConfigMap=mine", "--set=persistence.enabled=true", "--set=opensearch.existingSecret=s"]), @r#"
+    weir 0.1.0 was installed: statefulset demo-weir in namespace NAMESPACE, 1 pod of ghcr.io/weir-events/weir:0.1.0.
+
+      configuration  ConfigMap mine, which is yours
+      what waits     on a claim for each pod, 4Gi
+      rights         a ClusterRole
+
+    Next:
+
+      kubectl --namespace NAMESPACE rollout status statefulset/demo-weir
+      helm test demo --namespace NAMESPACE --logs
+
+    If the pods do not become ready, they say why:
+
+      kubectl --namespace NAMESPACE port-forward statefulset/demo-weir 9464 &
+      curl "http://127.0.0.1:9464/readyz?verbose"
+    "#);
 }
