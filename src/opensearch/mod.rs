@@ -31,9 +31,9 @@ pub(crate) use self::response::{
     Answer, BulkAnswers, ItemError, WholeError, bulk_filter_path, classify_whole, is_of_amazon,
     parse_bulk, whole_error,
 };
+pub use self::settings::Settings;
 pub(crate) use self::settings::{ClientError, Compression};
-pub(crate) use self::settings::{ProxySetting, is_username};
-pub use self::settings::{Settings, Username};
+pub(crate) use self::settings::{ProxySetting, Username, is_username};
 use crate::backoff::{Backoff, Jitter};
 
 /// The waits between attempts. The end of an outage is noticed within the longest of them.

@@ -54,7 +54,7 @@ fn numbers_texts_and_nested_settings_of_a_stage_stay_what_they_are() {
     std::fs::write(
         &values,
         "opensearch: {hosts: ['http://a']}\nstages: [{name: a, module: m.wasm, config: {whole: 9, \
-         big: 12345678, half: 0.5, text: '9', yes: true, none: null, 'a key': [1, {b: [2]}], \
+         big: 12345678, half: 0.5, text: '9', flag: true, none: null, 'a key': [1, {b: [2]}], \
          quoted: \"a\\\"b\\\\c\\n<&>\"}}]\n",
     )
     .unwrap();
@@ -64,11 +64,11 @@ fn numbers_texts_and_nested_settings_of_a_stage_stay_what_they_are() {
     insta::assert_snapshot!(config, @r#"
     "a key" = [1, { b = [2] }]
     big = 12345678
+    flag = true
     half = 0.5
     quoted = "a\"b\\c\n<&>"
     text = "9"
     whole = 9
-    yes = true
     "#);
 }
 
@@ -124,7 +124,8 @@ fn every_object_has_a_name_of_the_release_and_what_is_common() {
     for object in &objects {
         let metadata = &object["metadata"];
         let name = metadata["name"].as_str().unwrap();
-        assert!(name.contains("my-events"), "{object}");
+        let has_own = object["kind"] == "ServiceAccount" && name == "events-reader";
+        assert!(name.contains("my-events") || has_own, "{object}");
         assert_eq!(metadata["labels"]["team"], "platform", "{object}");
         assert_eq!(metadata["annotations"]["example.com/contact"], "platform@example.com");
         assert_eq!(metadata["labels"]["app.kubernetes.io/name"], "events");

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::{chart, features, made_by_setup, objects, template_in, text_of, workload};
+use super::{chart, features, made_by_setup, objects, template_as, template_in, text_of, workload};
 use crate::support::{Cluster, repository, variable};
 
 /// `kubectl` as the administrator, with this on its stdin.
@@ -26,9 +26,8 @@ pub(super) fn kubectl(arguments: &[&str], stdin: &str) -> Result<String, String>
 }
 
 /// What the API server says of objects that it is not asked to keep.
-fn dry_run(namespace: &str, yaml: &str) -> Result<String, String> {
-    let strictly = ["apply", "--dry-run=server", "--validate=strict", "--filename=-"];
-    kubectl(&[&strictly[..], &["--namespace", namespace]].concat(), yaml)
+fn dry_run(yaml: &str) -> Result<String, String> {
+    kubectl(&["apply", "--dry-run=server", "--validate=strict", "--filename=-"], yaml)
 }
 
 /// A pod as the controller would make it of a workload. A Deployment is taken whatever its pods may
@@ -37,7 +36,9 @@ fn pod(workload: &Value) -> Value {
     let mut pod = workload["spec"]["template"].clone();
     pod["apiVersion"] = "v1".into();
     pod["kind"] = "Pod".into();
-    pod["metadata"]["name"] = "pod-of-the-workload".into();
+    for part in ["name", "namespace"] {
+        pod["metadata"][part] = workload["metadata"][part].clone();
+    }
     for claim in workload["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten() {
         let volume = json!({
             "name": claim["metadata"]["name"],
@@ -48,32 +49,44 @@ fn pod(workload: &Value) -> Value {
     pod
 }
 
-/// Other namespaces, kinds and accounts that the renderings name.
+/// Objects as a file of several documents.
+fn documents(objects: &[Value]) -> String {
+    objects.iter().map(|object| format!("---\n{object}\n")).collect()
+}
+
+/// Makes the accounts that pods name: without them no pod is taken.
+fn make_accounts(pods: &[Value]) {
+    let account = |pod: &Value| {
+        let name = &pod["spec"]["serviceAccountName"];
+        let metadata = json!({"name": name, "namespace": pod["metadata"]["namespace"]});
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+    };
+    let accounts: Vec<Value> = pods.iter().map(account).collect();
+    kubectl(&["apply", "--filename=-"], &documents(&accounts)).unwrap();
+}
+
+/// Has "restricted" enforced, and makes the namespaces and kinds that the renderings name.
 fn prepare(cluster: &Cluster) {
-    let namespace = &cluster.namespace;
     let restricted = "pod-security.kubernetes.io/enforce=restricted";
-    kubectl(&["label", "namespace", namespace, restricted], "").unwrap();
-    let mut all = String::new();
-    for other in ["team-a", "team-b", "monitoring"] {
-        all += &format!(
-            "---\n{}\n",
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": other}})
-        );
-    }
-    for account in ["demo-weir", "events-reader", "weir-of-ours"] {
-        let metadata = json!({"name": account, "namespace": namespace});
-        all += &format!(
-            "---\n{}\n",
-            json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
-        );
-    }
-    let class = json!({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "gvisor"}, "handler": "runsc"});
-    all += &format!("---\n{class}\n");
-    // Server-side: the operator's kinds are larger than an annotation may be.
-    kubectl(&["apply", "--server-side", "--force-conflicts", "--filename=-"], &all).unwrap();
+    kubectl(&["label", "namespace", &cluster.namespace, restricted], "").unwrap();
+    let namespaces = ["team-a", "team-b", "monitoring"];
+    let mut needed: Vec<Value> = namespaces
+        .iter()
+        .map(|name| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))
+        .collect();
+    needed.push(json!({
+        "apiVersion": "node.k8s.io/v1",
+        "kind": "RuntimeClass",
+        "metadata": {"name": "gvisor"},
+        "handler": "runsc",
+    }));
+    // Server-side: other tests do the same at the same time, and the operator's kinds are larger
+    // than an annotation may be.
+    let apply = ["apply", "--server-side", "--force-conflicts"];
+    kubectl(&[&apply[..], &["--filename=-"]].concat(), &documents(&needed)).unwrap();
     let kinds = made_by_setup("prometheus_crds_dir", "prometheus-crds");
     let kinds = format!("--filename={}", kinds.display());
-    kubectl(&["apply", "--server-side", "--force-conflicts", &kinds], "").unwrap();
+    kubectl(&[&apply[..], &[&kinds]].concat(), "").unwrap();
     kubectl(&["wait", "--for=condition=Established", "--timeout=60s", &kinds], "").unwrap();
 }
 
@@ -81,34 +94,35 @@ fn prepare(cluster: &Cluster) {
 async fn the_api_server_takes_every_rendering_where_restricted_is_enforced() {
     let cluster = Cluster::with_namespace().await;
     prepare(&cluster);
-    let namespace = &cluster.namespace;
+    let (mut all, mut pods) = (Vec::new(), Vec::new());
     for (name, file) in features() {
-        let yaml = template_in(namespace, &["--values", &file]).unwrap();
-        let said = dry_run(namespace, &yaml).unwrap_or_else(|said| panic!("{name}: {said}"));
+        // The release's name tells whose objects are refused.
+        let yaml = template_as(&name, &cluster.namespace, &["--values", &file]).unwrap();
         let objects = objects(&yaml);
-        assert_eq!(said.lines().count(), objects.len(), "{name}: {said}");
-        let pod = pod(workload(&objects)).to_string();
-        dry_run(namespace, &pod).unwrap_or_else(|said| panic!("{name}: its pod: {said}"));
+        pods.push(pod(workload(&objects)));
+        all.extend(objects);
     }
+    make_accounts(&pods);
+    let said = dry_run(&documents(&all)).unwrap();
+    assert_eq!(said.lines().count(), all.len(), "{said}");
+    let said = dry_run(&documents(&pods)).unwrap();
+    assert_eq!(said.lines().count(), features().len(), "{said}");
 }
 
 #[tokio::test]
 async fn the_api_server_refuses_what_is_wrong() {
     let cluster = Cluster::with_namespace().await;
     prepare(&cluster);
-    let namespace = &cluster.namespace;
-    let render = |arguments: &[&str]| {
-        let base = ["--set=opensearch.hosts[0]=http://a"];
-        template_in(namespace, &[&base[..], arguments].concat()).unwrap()
+    let render = |argument: &str| {
+        let arguments = ["--set=opensearch.hosts[0]=http://a", argument];
+        objects(&template_in(&cluster.namespace, &arguments).unwrap())
     };
-    let unknown = render(&["--set=resources.limit.memory=1Mi"]);
-    let said = dry_run(namespace, &unknown).unwrap_err();
-    assert!(
-        said.contains("unknown field \"spec.template.spec.containers[0].resources.limit\""),
-        "{said}"
-    );
-    let privileged = objects(&render(&["--set=securityContext.allowPrivilegeEscalation=true"]));
-    let said = dry_run(namespace, &pod(workload(&privileged)).to_string()).unwrap_err();
+    let unknown = render("--set=resources.limit.memory=1Mi");
+    let said = dry_run(&documents(&unknown)).unwrap_err();
+    assert!(said.contains("containers[0].resources.limit\""), "{said}");
+    let pods = [pod(workload(&render("--set=securityContext.allowPrivilegeEscalation=true")))];
+    make_accounts(&pods);
+    let said = dry_run(&documents(&pods)).unwrap_err();
     assert!(said.contains("violates PodSecurity \"restricted:latest\""), "{said}");
 }
 
@@ -119,7 +133,7 @@ async fn the_api_server_takes_install_yaml_and_the_kustomize_base() {
     let namespace = &cluster.namespace;
     let install = super::read(repository().join("deploy/install.yaml"));
     let elsewhere = install.replace("namespace: weir\n", &format!("namespace: {namespace}\n"));
-    let said = dry_run(namespace, &elsewhere).unwrap_or_else(|said| panic!("install.yaml: {said}"));
+    let said = dry_run(&elsewhere).unwrap_or_else(|said| panic!("install.yaml: {said}"));
     assert!(said.contains("deployment.apps/weir created"), "{said}");
 
     // As a user's own overlay.
@@ -137,7 +151,7 @@ async fn the_api_server_takes_install_yaml_and_the_kustomize_base() {
     assert!(map.starts_with("weir-") && map.len() > 10, "{map} has no hash of its content");
     let volumes = workload(&objects)["spec"]["template"]["spec"]["volumes"].as_array().unwrap();
     assert!(volumes.iter().any(|volume| volume["configMap"]["name"] == map), "{built}");
-    dry_run(namespace, &built).unwrap_or_else(|said| panic!("kustomize: {said}"));
+    dry_run(&built).unwrap_or_else(|said| panic!("kustomize: {said}"));
 }
 
 #[tokio::test]
@@ -156,7 +170,29 @@ async fn after_an_installation_it_says_what_was_deployed_and_what_to_look_at() {
         let text = text_of(output).unwrap();
         text.split_once("NOTES:\n").unwrap().1.replace(&cluster.namespace, "NAMESPACE")
     };
-    insta::assert_snapshot!(notes(&["--set=opensearch.hosts[0]=https://a"]), @"");
+    insta::assert_snapshot!(notes(&["--set=opensearch.hosts[0]=https://a"]), @r#"
+    weir 0.1.0 was installed: deployment demo-weir in namespace NAMESPACE, 1 pod of ghcr.io/weir-events/weir:0.1.0.
+
+      configuration  made from the values
+      reads          events of all namespaces
+      stages         none
+      writes to      https://a, index kube-events-{yyyy.MM.dd}
+      what waits     on an emptyDir: it goes with the pod, and the next one lists what the cluster still holds
+      rights         a ClusterRole
+
+    Look at these:
+      - no credentials are set: OpenSearch must take documents from anybody.
+
+    Next:
+
+      kubectl --namespace NAMESPACE rollout status deployment/demo-weir
+      helm test demo --namespace NAMESPACE --logs
+
+    If the pods do not become ready, they say why:
+
+      kubectl --namespace NAMESPACE port-forward deployment/demo-weir 9464 &
+      curl "http://127.0.0.1:9464/readyz?verbose"
+    "#);
     insta::assert_snapshot!(notes(&[
         "--set=opensearch.hosts[0]=http://a:9200",
         "--set=opensearch.username=u,opensearch.password=p",
@@ -165,6 +201,52 @@ async fn after_an_installation_it_says_what_was_deployed_and_what_to_look_at() {
         "--set=deadLetter.kind=disk,emptyDir.medium=Memory,emptyDir.sizeLimit=4Gi",
         "--set=image.tag=latest,replicas=0,rbac.create=false,serviceAccount.automount=false",
         "--set=resources.limits=null,securityContext.readOnlyRootFilesystem=false,test.enabled=false",
-    ]), @"");
-    insta::assert_snapshot!(notes(&["--set=existingConfigMap=mine", "--set=persistence.enabled=true", "--set=opensearch.existingSecret=s"]), @"");
+    ]), @r#"
+    weir 0.1.0 was installed: deployment demo-weir in namespace NAMESPACE, 0 pods of ghcr.io/weir-events/weir:latest.
+
+      configuration  made from the values
+      reads          events of x, y, warnings only
+      stages         gpu
+      writes to      http://a:9200, index kube-events-{yyyy.MM.dd}
+      what waits     on an emptyDir: it goes with the pod, and the next one lists what the cluster still holds
+      rights         yours, for the account demo-weir
+
+    Look at these:
+      - opensearch.password is also in the release that Helm keeps: opensearch.existingSecret is not.
+      - http://a:9200 is not encrypted: everybody on the way can read the password.
+      - deadLetter.kind=disk without persistence.enabled: letters go with the pod.
+      - emptyDir.medium=Memory: what waits counts towards resources.limits.memory.
+      - rbac.create=false: the README lists the rights that weir needs.
+      - serviceAccount.automount=false: without a token weir reads nothing.
+      - replicas=0: nothing runs, and the cluster forgets its events after an hour.
+      - image.tag=latest: pods may run different versions.
+      - resources.limits.memory is not set: a module that is compiled may take gigabytes.
+      - securityContext.readOnlyRootFilesystem is not true: weir needs no more than its volume.
+
+    Next:
+
+      kubectl --namespace NAMESPACE rollout status deployment/demo-weir
+
+    If the pods do not become ready, they say why:
+
+      kubectl --namespace NAMESPACE port-forward deployment/demo-weir 9464 &
+      curl "http://127.0.0.1:9464/readyz?verbose"
+    "#);
+    insta::assert_snapshot!(notes(&["--set=existingConfigMap=mine", "--set=persistence.enabled=true", "--set=opensearch.existingSecret=s"]), @r#"
+    weir 0.1.0 was installed: statefulset demo-weir in namespace NAMESPACE, 1 pod of ghcr.io/weir-events/weir:0.1.0.
+
+      configuration  ConfigMap mine, which is yours
+      what waits     on a claim for each pod, 4Gi
+      rights         a ClusterRole
+
+    Next:
+
+      kubectl --namespace NAMESPACE rollout status statefulset/demo-weir
+      helm test demo --namespace NAMESPACE --logs
+
+    If the pods do not become ready, they say why:
+
+      kubectl --namespace NAMESPACE port-forward statefulset/demo-weir 9464 &
+      curl "http://127.0.0.1:9464/readyz?verbose"
+    "#);
 }

@@ -108,7 +108,8 @@ fn a_change_of_any_value_changes_what_is_rendered() {
         features.iter().map(|(_, file)| template(&["--values", file]).unwrap()).collect();
     let folder = tempfile::tempdir().unwrap();
     let mut unused = Vec::new();
-    for (index, entry) in entries().iter().enumerate() {
+    let entries = entries();
+    for (index, entry) in entries.iter().enumerate() {
         let mut values = another(entry);
         for key in entry.path.rsplit('.') {
             values = Value::Object([(key.to_owned(), values)].into_iter().collect());

@@ -112,7 +112,7 @@ impl Cluster {
             TokenRequest { spec: Some(TokenRequestSpec::default()), ..TokenRequest::default() };
         let answer =
             accounts.create_token_request(account, &PostParams::default(), &request).await.unwrap();
-        answer.status.unwrap().token
+        answer.status.unwrap().token.unwrap()
     }
 
     /// A client with the token of a ServiceAccount of the namespace, and nothing else.
