@@ -135,7 +135,7 @@ fn upright(svg: &mut String, rows: &[Row]) {
             );
         }
         let clock = jiff::Timestamp::from_millisecond(time as i64).unwrap();
-        if (time - first) / request::width(DEMO) % 3 == 0 {
+        if ((time - first) / request::width(DEMO)).is_multiple_of(3) {
             text(svg, [x, 175.0], "#69707d", &clock.strftime("%H:%M:%S").to_string());
         }
     }
