@@ -156,6 +156,30 @@ async fn the_panels_say_what_went_wrong_in_the_recorded_clusters() {
     assert_eq!(row(&loops, &["default", "crash"])[0], Some(3.0));
 }
 
+/// What a person sees who clicks on `shop` in a table.
+#[tokio::test]
+async fn the_link_of_a_namespace_leads_to_the_events_of_that_namespace() {
+    let objects = objects::ours();
+    let formats = pattern(&objects).json("/fieldFormatMap");
+    let url = formats["metadata.namespace.keyword"]["params"]["urlTemplate"].as_str().unwrap();
+    // A name of a namespace is the same in a URL.
+    let url = url.replace("{{value}}", "shop").replace("%22", "\"");
+    let (dashboard, state) = url.split_once("/view/").unwrap().1.split_once("?_a=").unwrap();
+    let query = state.strip_prefix("(query:(language:lucene,query:'").unwrap();
+    let query = query.strip_suffix("'))").unwrap();
+    let dashboard = objects::find(&objects, dashboard);
+    for (_, id) in &dashboard.references {
+        let object = objects::find(&objects, id);
+        let body = request::within(request::body(object, pattern(&objects), ALL), query);
+        let about = PANELS.iter().find(|panel| panel.id == *id).unwrap().about;
+        let events = &loaded().events;
+        let of_shop = events.iter().filter(|e| e["metadata"]["namespace"] == "shop");
+        let expected = of_shop.filter(|event| about(event)).count();
+        assert!(expected > 0 && expected < events.len());
+        assert_eq!(total(&loaded().ask(body).await), expected, "{id}");
+    }
+}
+
 /// A document is a version of an event, and `count` is cumulative.
 #[test]
 fn no_panel_sums_anything() {

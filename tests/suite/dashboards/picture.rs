@@ -11,14 +11,15 @@ use super::request;
 use crate::support::repository;
 
 const PATH: &str = "docs/pictures/overview.svg";
-const WIDTH: f64 = 760.0;
+const WIDTH: f64 = 820.0;
 /// Where the bars begin: left of it stand the names of values.
 const LEFT: f64 = 90.0;
 /// Where they end: right of it stands the legend.
 const RIGHT: f64 = 570.0;
-const COLORS: [&str; 10] = [
-    "#54b399", "#6092c0", "#d36086", "#9170b8", "#ca8eae", "#d6bf57", "#b9a888", "#da8b45",
-    "#aa6556", "#e7664c",
+/// Of Warnings, then of whatever else.
+const COLORS: [&str; 16] = [
+    "#e7664c", "#54b399", "#6092c0", "#9170b8", "#d36086", "#d6bf57", "#b9a888", "#da8b45",
+    "#aa6556", "#ca8eae", "#3185a7", "#98a2b3", "#7b9e3f", "#c66bd0", "#4a6fe3", "#8c564b",
 ];
 
 #[tokio::test]
@@ -45,25 +46,29 @@ async fn the_picture_in_the_docs_is_what_opensearch_answers() {
 fn draw(panels: &[(String, Vec<Row>)]) -> String {
     let [(over_time, bars), (by_namespace, rows)] = panels else { panic!("two panels") };
     let mut svg = String::new();
-    panel(&mut svg, over_time, 0.0);
+    panel(&mut svg, over_time, 0.0, 185.0);
     upright(&mut svg, bars);
-    panel(&mut svg, by_namespace, 230.0);
+    panel(&mut svg, by_namespace, 195.0, 260.0);
     lying(&mut svg, rows);
-    let note = "Drawn from what OpenSearch answered to these panels' requests, over the recorded \
-                events of config/demo-events.jsonl: not a screenshot.";
-    text(&mut svg, 10.0, 435.0, "#69707d", note);
+    text(
+        &mut svg,
+        [10.0, 477.0],
+        "#69707d",
+        "Not a screenshot: drawn from what OpenSearch answered to these panels' requests, over the \
+         events of config/demo-events.jsonl.",
+    );
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} 445\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} 485\" \
          font-family=\"sans-serif\" font-size=\"11\">\n\
-         <rect width=\"{WIDTH}\" height=\"445\" fill=\"#fff\"/>\n{svg}</svg>\n"
+         <rect width=\"{WIDTH}\" height=\"485\" fill=\"#fff\"/>\n{svg}</svg>\n"
     )
 }
 
-fn panel(svg: &mut String, title: &str, top: f64) {
+fn panel(svg: &mut String, title: &str, top: f64, height: f64) {
     let width = WIDTH - 10.0;
     writeln!(
         svg,
-        "<rect x=\"5\" y=\"{}\" width=\"{width}\" height=\"185\" fill=\"none\" stroke=\"#d3dae6\"/>",
+        "<rect x=\"5\" y=\"{}\" width=\"{width}\" height=\"{height}\" fill=\"none\" stroke=\"#d3dae6\"/>",
         top + 5.0
     )
     .unwrap();
@@ -72,7 +77,7 @@ fn panel(svg: &mut String, title: &str, top: f64) {
         .unwrap();
 }
 
-fn text(svg: &mut String, x: f64, y: f64, color: &str, of: &str) {
+fn text(svg: &mut String, [x, y]: [f64; 2], color: &str, of: &str) {
     writeln!(svg, "<text x=\"{x:.0}\" y=\"{y:.0}\" fill=\"{color}\">{of}</text>").unwrap();
 }
 
@@ -96,7 +101,7 @@ fn legend(svg: &mut String, names: &[&str], top: f64) {
     for (index, name) in names.iter().enumerate() {
         let y = top + 16.0 * index as f64;
         rect(svg, [RIGHT + 15.0, y, 10.0, 10.0], COLORS[index % COLORS.len()], name);
-        text(svg, RIGHT + 30.0, y + 9.0, "#343741", name);
+        text(svg, [RIGHT + 30.0, y + 9.0], "#343741", name);
     }
 }
 
@@ -130,11 +135,11 @@ fn upright(svg: &mut String, rows: &[Row]) {
             );
         }
         let clock = jiff::Timestamp::from_millisecond(time as i64).unwrap();
-        if (time - first) / request::width(DEMO) % 3 == 0 {
-            text(svg, x, 175.0, "#69707d", &clock.strftime("%H:%M:%S").to_string());
+        if ((time - first) / request::width(DEMO)).is_multiple_of(3) {
+            text(svg, [x, 175.0], "#69707d", &clock.strftime("%H:%M:%S").to_string());
         }
     }
-    text(svg, 15.0, 40.0, "#69707d", &format!("Events: {highest}"));
+    text(svg, [15.0, 40.0], "#69707d", &format!("Events: {highest}"));
     legend(svg, &names, 35.0);
 }
 
@@ -148,10 +153,10 @@ fn lying(svg: &mut String, rows: &[Row]) {
     let (names, parts) = (values(rows, 0), values(rows, 1));
     let sum = |name: &str| of(rows, name).filter_map(|(_, numbers)| numbers[0]).sum::<f64>();
     let widest = names.iter().map(|name| sum(name)).fold(1.0, f64::max);
-    let height = 140.0 / names.len() as f64;
+    let height = 215.0 / names.len() as f64;
     for (index, name) in names.iter().enumerate() {
-        let (mut x, y) = (LEFT, 265.0 + height * index as f64);
-        text(svg, 15.0, y + height / 2.0, "#343741", name);
+        let (mut x, y) = (LEFT, 232.0 + height * index as f64);
+        text(svg, [15.0, y + height / 2.0], "#343741", name);
         for (values, numbers) in of(rows, name) {
             let number = numbers[0].unwrap_or_default();
             let width = (RIGHT - LEFT) * number / widest;
@@ -161,5 +166,5 @@ fn lying(svg: &mut String, rows: &[Row]) {
             x += width;
         }
     }
-    legend(svg, &parts[..parts.len().min(9)], 260.0);
+    legend(svg, &parts, 207.0);
 }

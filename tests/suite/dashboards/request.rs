@@ -48,6 +48,12 @@ pub(super) fn body(object: &Object, pattern: &Object, time: Time) -> Value {
     body
 }
 
+/// The same in a dashboard whose query is not empty, such as one that a link leads to.
+pub(super) fn within(mut body: Value, query: &str) -> Value {
+    body["query"]["bool"]["must"].as_array_mut().unwrap().push(lucene(query));
+    body
+}
+
 fn sort(saved: &Value) -> Vec<Value> {
     let by = |pair: &Value| {
         let field = pair[0].as_str().unwrap();
