@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# cluster.sh [PROFILE [HEADING...]]: follow the workshop in a real cluster, with weir as a pod of the
-# image built here. PROFILE: dev (default; `make test`) or release. HEADINGs: see workshop.sh.
+# cluster.sh [PROFILE [HEADING...]]: follow the workshop in a real cluster, with weir as a pod of
+# the image built here. PROFILE: dev (default; `make test`) or release. HEADINGs: see workshop.sh.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/env/lib.sh

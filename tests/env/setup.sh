@@ -4,7 +4,7 @@
 # WHAT: rust-wasm (compile modules), kubernetes, opensearch (servers of the tests), toxiproxy
 # (connections that fail, for tests/chaos), helm, prometheus-crds (kinds of the Prometheus operator;
 # both for the chart's tests), prometheus (and promtool, for the rules and dashboards of deploy/),
-# libfuzzer (for tests/fuzz), node (a kubelet's needs, for root only), jq, graphviz (for diagram.sh),
+# libfuzzer (for tests/fuzz), node (a kubelet's needs, for root only), jq, graphviz (diagram.sh),
 # cargo-deny, cargo-cyclonedx (the list of what a release is made of), all (what `make test` and
 # .ci/run need, but for a node). As root on Debian or Ubuntu it installs packages with apt; it never
 # changes anything else outside ${XDG_CACHE_HOME:-~/.cache}/weir.

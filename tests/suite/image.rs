@@ -1,5 +1,5 @@
-//! The image that `deploy/image/build.sh` made before: what is in it, and that its two ways of being
-//! made agree. That weir runs from it is for `tests/env/cluster.sh` to show.
+//! The image that `deploy/image/build.sh` made before: what is in it, and that its two ways of
+//! being made agree. That weir runs from it is for `tests/env/cluster.sh` to show.
 
 use std::collections::BTreeMap;
 use std::fs;

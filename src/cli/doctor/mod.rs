@@ -3,8 +3,8 @@
 //! Constraints: nothing is written, here or on a server, and no lock is taken, so it can be run
 //! before the first run, and beside one. Each finding says what to do.
 //!
-//! - [`ask`] asks, and decides nothing. [`kubernetes`], [`opensearch`] and [`machine`] make findings
-//!   of the answers, and are pure.
+//! - [`ask`] asks, and decides nothing. [`kubernetes`], [`opensearch`] and [`machine`] make
+//!   findings of the answers, and are pure.
 //! - [`grant`] writes what gives a missing right.
 
 mod ask;

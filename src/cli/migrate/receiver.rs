@@ -222,7 +222,8 @@ fn opensearch(receiver: &Receiver<'_>, notes: &mut Notes) -> String {
             true => sink.notes.note(
                 &format!("{path}.useEventID"),
                 "with a date in the index, weir stores each version of an event (mode = \
-                 \"history\"); one document an event needs an index without one (mode = \"latest\")",
+                 \"history\"); one document an event needs an index without a date, and mode = \
+                 \"latest\"",
             ),
         }
     }

@@ -1,7 +1,7 @@
 //! What is made of other files, held against them: `values.schema.json` and the README's table of
-//! `values.yaml`; the kustomize base and `install.yaml` of the chart; the chart's copies of the alert
-//! rules and the dashboard. `CHART_UPDATE=1 cargo test --locked --test suite chart::generated` writes
-//! them anew.
+//! `values.yaml`; the kustomize base and `install.yaml` of the chart; the chart's copies of the
+//! alert rules and the dashboard. `CHART_UPDATE=1 cargo test --locked --test suite
+//! chart::generated` writes them anew.
 
 use std::path::Path;
 

@@ -46,8 +46,8 @@ fn helm(arguments: &[&str]) -> Output {
     Command::new(&*HELM).args(arguments).current_dir(repository()).output().unwrap()
 }
 
-/// What helm renders of the chart, as the release `demo` in the namespace `weir`, with these further
-/// arguments; or what it says is wrong.
+/// What helm renders of the chart, as the release `demo` in the namespace `weir`, with these
+/// further arguments; or what it says is wrong.
 fn template(arguments: &[&str]) -> Result<String, String> {
     template_in("weir", arguments)
 }

@@ -1,5 +1,5 @@
-//! What a rendered pod sees of its volumes, put into a folder, so that `weir check` can be given the
-//! configuration as it is rendered: only the folder is put before the paths in it.
+//! What a rendered pod sees of its volumes, put into a folder, so that `weir check` can be given
+//! the configuration as it is rendered: only the folder is put before the paths in it.
 
 use std::path::{Path, PathBuf};
 

@@ -2,7 +2,8 @@
 //!
 //! - `demo`: `config/demo-events.jsonl`, through both modules as `config/demo.toml` has them.
 //! - `recorded`: `events.jsonl` beside this file: what a Kubernetes 1.35 API server sent of a node
-//!   with pods that fail in the usual ways, through `tag-gpu-failures` alone, so with Normal events.
+//!   with pods that fail in the usual ways, through `tag-gpu-failures` alone, so with Normal
+//!   events.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;

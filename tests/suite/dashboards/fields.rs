@@ -1,6 +1,6 @@
 //! Which fields a document has: docs/events.md#the-fields-of-an-event, the index pattern of the
-//! dashboards and `wit/` say it, and the real mapping, after weir has stored documents, is what they
-//! must agree with.
+//! dashboards and `wit/` say it, and the real mapping, after weir has stored documents, is what
+//! they must agree with.
 
 use std::collections::{BTreeMap, BTreeSet};
 

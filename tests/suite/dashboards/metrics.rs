@@ -1,5 +1,5 @@
-//! What Grafana's dashboard and the rules for Prometheus name exists in weir, and each alert has its
-//! page and its test. What Prometheus makes of it: `prometheus`.
+//! What Grafana's dashboard and the rules for Prometheus name exists in weir, and each alert has
+//! its page and its test. What Prometheus makes of it: `prometheus`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

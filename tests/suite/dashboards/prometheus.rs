@@ -1,5 +1,5 @@
-//! A real Prometheus: it checks and tests the rules, scrapes a real weir, and answers every query of
-//! Grafana's dashboard and of the rules. `make test` gets it, or says that it cannot be had
+//! A real Prometheus: it checks and tests the rules, scrapes a real weir, and answers every query
+//! of Grafana's dashboard and of the rules. `make test` gets it, or says that it cannot be had
 //! (`tests/env/setup.sh prometheus`), and sets `WEIR_TEST_PROMETHEUS` and `WEIR_TEST_PROMTOOL`.
 
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
 //! The request that OpenSearch Dashboards makes of a saved object. Pure.
 //!
-//! After its own sources, 2.19 and 3.x alike: `search_source.ts` and `build_opensearch_query.ts` for
-//! the body and the query, `agg_configs.ts` and the aggregations' `write` for `aggs`,
+//! After its own sources, 2.19 and 3.x alike: `search_source.ts` and `build_opensearch_query.ts`
+//! for the body and the query, `agg_configs.ts` and the aggregations' `write` for `aggs`,
 //! `time_buckets.ts` and `calc_auto_interval.ts` for the width of a bar, all of
 //! <https://github.com/opensearch-project/OpenSearch-Dashboards/tree/main/src/plugins/data/common>.
 

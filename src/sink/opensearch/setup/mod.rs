@@ -12,8 +12,8 @@
 //!   template says.
 //! - A dry run writes nothing, and asks nothing that could make an index.
 //!
-//! - [`policy`], [`templates`] and [`managed`] see to one thing each; [`flat`] compares, [`overlay`]
-//!   merges, [`retention`] says what follows for ages. The comparing is pure.
+//! - [`policy`], [`templates`] and [`managed`] see to one thing each; [`flat`] compares,
+//!   [`overlay`] merges, [`retention`] says what follows for ages. The comparing is pure.
 
 mod flat;
 mod managed;
