@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # in-cluster.sh IMAGE.tar COMMAND...: run COMMAND beside a whole cluster: a Kubernetes control
 # plane, a node that runs pods (with the image in IMAGE.tar, that layout.sh made), and OpenSearch,
-# all in a network namespace of their own that ends with COMMAND. Root only. Nothing in there reaches the
-# world outside: no DNS, no default route. Pods reach the API server as in any cluster, and
-# OpenSearch at the address of a Service that nobody else has. COMMAND gets:
+# all in a network namespace of their own that ends with COMMAND. Root only. Nothing in there
+# reaches the world outside: no DNS, no default route. Pods reach the API server as in any cluster,
+# and OpenSearch at the address of a Service that nobody else has. COMMAND gets:
 #   KUBECONFIG, and kubectl (and helm, where setup.sh built it) on its PATH
 #   WEIR_CLUSTER_DIR                    everything is below it
 #   WEIR_CLUSTER_OPENSEARCH             https://10.96.0.200:9200
