@@ -28,11 +28,11 @@ tell() {
   say "in-cluster: it failed; the pods, the newest events, and what weir's pods say:"
   kubectl get pods --all-namespaces --output wide
   kubectl get events --all-namespaces --sort-by=.metadata.creationTimestamp | tail -n 15
-  local namespace
-  for namespace in $(kubectl get pods --all-namespaces --selector app.kubernetes.io/name=weir \
-    --output jsonpath='{.items[*].metadata.namespace}'); do
-    kubectl --namespace "$namespace" logs --selector app.kubernetes.io/name=weir --prefix --tail 20
-  done
+  kubectl get pods --all-namespaces --selector app.kubernetes.io/name=weir \
+    --output jsonpath='{range .items[*]}{.metadata.namespace}{"\n"}{end}' | sort -u |
+    while read -r namespace; do
+      kubectl --namespace "$namespace" logs --selector app.kubernetes.io/name=weir --prefix --tail 20
+    done
 }
 cleanup() {
   local status=$?
