@@ -282,7 +282,7 @@ mod diagnostics {
         "#);
     }
 
-    fn with_opensearch(lines: &str) -> String {
+    pub(super) fn with_opensearch(lines: &str) -> String {
         format!("name='p'\n[source]\nkind = 'stdin'\n[sink]\nkind = 'opensearch'\n{lines}")
     }
 
@@ -538,6 +538,7 @@ mod durable {
 }
 
 mod settings {
+    use super::diagnostics::with_opensearch;
     use super::*;
     use crate::opensearch::Username;
     use crate::secret::Secret;
