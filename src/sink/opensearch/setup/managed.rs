@@ -344,7 +344,6 @@ impl Job<'_> {
     }
 
     /// All indices, and the one that is written to now.
-    #[expect(clippy::type_complexity, reason = "an answer, or why there is none")]
     async fn indices(
         &self,
         target: &Target,
