@@ -146,7 +146,7 @@ pub(super) fn findings(answers: &Answers) -> Vec<Finding> {
         .extend(version.time.map(|time| clock(&API_SERVER, time.as_second() - now.as_second())));
     let user = user.as_deref().unwrap_or("USER");
     findings.extend(rights.iter().map(|(need, may)| right(need, may, user)));
-    findings.extend(lease.as_ref().map(|lease| holder(lease)));
+    findings.extend(lease.as_ref().map(holder));
     findings
 }
 

@@ -146,3 +146,73 @@ fn item(Item { what, name, state }: &Item, settings: &OpenSearchSettings) -> Fin
 pub(super) fn no_client(why: String) -> Finding {
     Finding::new(Level::Fail, "opensearch", why)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(more: &str) -> OpenSearchSettings {
+        let text = format!(
+            "name='p'\nsource.kind='stdin'\n[sink]\nkind='opensearch'\nhosts=['http://a','http://b']\nindex='e'\n{more}"
+        );
+        let path = std::path::Path::new("p.toml");
+        let config = crate::config::parse(path, &text, &crate::config::Environment::default());
+        match config.unwrap().settings.sink {
+            crate::sink::Settings::OpenSearch(settings) => settings,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn into(url: &str, cluster: &str) -> Host {
+        let (version, cluster) = (Some("2.19.4".to_owned()), Some(cluster.to_owned()));
+        Host { url: url.into(), answer: Answered::In { version, warning: None, cluster } }
+    }
+
+    fn shown(examined: &Examined, more: &str) -> String {
+        let findings = findings(examined, &settings(more), Timestamp::UNIX_EPOCH);
+        findings.iter().map(Finding::shown).collect()
+    }
+
+    #[test]
+    fn each_host_says_how_it_answers_and_several_clusters_are_a_mistake() {
+        let hosts = vec![
+            into("http://a", "one"),
+            into("http://b", "two"),
+            Host { url: "http://c".into(), answer: Answered::Out("http://c is down".into()) },
+            Host { url: "http://d".into(), answer: Answered::Silent("403: no".into()) },
+        ];
+        insta::assert_snapshot!(shown(&Examined { hosts, inside: None }, ""), @r"
+        ok opensearch: http://a answers, version 2.19.4
+        ok opensearch: http://b answers, version 2.19.4
+        fail opensearch: http://c is down
+        warn opensearch: http://d does not say what it is (403: no): grant the cluster permission `cluster:monitor/main`, by which a saved position knows its target
+        fail opensearch: sink.hosts are nodes of more than one cluster: documents would go to either; name nodes of one
+        ");
+    }
+
+    #[test]
+    fn what_is_not_set_up_says_by_what_it_is() {
+        let item = |what, state| Item { what, name: "e".into(), state };
+        let inside = || Inside {
+            user: None,
+            rights: Vec::new(),
+            setup: Ok(vec![
+                item(What::Policy, State::Missing("it deletes".into())),
+                item(What::Template, State::Missing("it maps".into())),
+                item(What::Stream, State::Missing("documents".into())),
+            ]),
+            time: None,
+        };
+        let examined = || Examined { hosts: Vec::new(), inside: Some(inside()) };
+        insta::assert_snapshot!(shown(&examined(), ""), @r"
+        warn policy: e: missing: nothing rolls over or deletes old indices: `weir opensearch setup` installs it
+        ok template: e: missing: a run installs it
+        warn stream: e: nothing has this name: a run makes one index, from which nothing is deleted: `weir opensearch setup` makes a data stream
+        ");
+        insta::assert_snapshot!(shown(&examined(), "setup='run'"), @r"
+        ok policy: e: not there as it should be: a run sets it up
+        ok template: e: not there as it should be: a run sets it up
+        ok stream: e: not there as it should be: a run sets it up
+        ");
+    }
+}

@@ -125,7 +125,7 @@ fn a_change_of_any_value_changes_what_is_rendered() {
             template(&["--values", feature, "--values", file]).is_ok_and(|now| now != **before)
         };
         if !all.iter().any(changes) {
-            unused.push(&entry.path[..]);
+            unused.push(entry.path.clone());
         }
     }
     assert!(unused.is_empty(), "values that change nothing in any of ci/: {unused:?}");

@@ -12,9 +12,11 @@
 //!   template says.
 //! - A dry run writes nothing, and asks nothing that could make an index.
 //!
-//! - [`policy`], [`templates`] and [`managed`] see to one thing each; [`flat`] compares,
-//!   [`overlay`] merges, [`retention`] says what follows for ages. The comparing is pure.
+//! - [`policy`], [`templates`] and [`managed`] see to one thing each. What they decide is pure:
+//!   [`flat`] compares, [`overlay`] merges, [`retention`] says what follows for ages, and
+//!   [`explained`] what ISM says of an index.
 
+mod explained;
 mod flat;
 mod managed;
 mod overlay;
@@ -24,8 +26,8 @@ mod templates;
 
 use http::Method;
 
+use self::explained::Edition;
 pub(crate) use self::flat::Difference;
-use self::managed::Edition;
 pub(crate) use self::overlay::{Overlay, OverlayError};
 pub(crate) use self::retention::Retention;
 pub(super) use self::templates::mark;
