@@ -618,6 +618,24 @@ mod check {
     }
 
     #[test]
+    fn a_users_name_in_a_file_is_looked_at_before_a_run_and_shown_as_where_it_stands() {
+        let folder = Folder::with(&[("name", "weir\n"), ("odd", "we:ir\n"), ("empty", "\n")]);
+        let check = |username: &str| {
+            let config = format!(
+                "name = 'p'\nsource.kind = 'stdin'\n[sink]\nkind = 'opensearch'\nhosts = ['https://127.0.0.1:1']\nusername = {{ file = '{username}' }}\npassword = 'p'\n"
+            );
+            std::fs::write(folder.path().join("p.toml"), config).unwrap();
+            folder.weir(&["check", "p.toml"])
+        };
+        let ended = check("name");
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(ended.stdout.contains("user of name, password ***"), "{}", ended.stdout);
+        insta::assert_snapshot!(check("odd").stderr, @"p.toml:6:12: error: what was read is no name: it must hold a name without `:` and control characters, on its only line");
+        insta::assert_snapshot!(check("empty").stderr, @"p.toml:6:12: error: the secret file empty is empty: it must hold the secret, on its only line");
+        assert_eq!(check("none").code, Some(2));
+    }
+
+    #[test]
     fn a_sink_that_is_the_source_by_a_link_is_told_by_check_too() {
         let config = "name = 'p'\nsource = { kind = 'file', path = 'in' }\nsink = { kind = 'file', path = 'out' }\n";
         let folder = Folder::with(&[("p.toml", config), ("in", "")]);
