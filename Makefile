@@ -1,7 +1,7 @@
 # Everything that is done with weir's source. `make help` lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-live test chaos fuzz filters image release workshop lint clean-servers
+.PHONY: help demo demo-live test chaos fuzz filters image workshop lint clean-servers
 .PHONY: bench bench-bulk bench-live bench-outage bench-failover soak-quiet
 
 # Builds go to ~/.cache/weir/build, so that a fresh clone starts warm, or to CARGO_TARGET_DIR.
@@ -35,9 +35,6 @@ filters: ## Build every module into filters/dist/NAME.wasm
 
 image: ## The image, as an OCI layout and an archive of it, without a container engine
 	@$(in_target) deploy/image/build.sh
-
-release: ## Binary, image, chart, list of components and checksums, in dist/
-	@$(in_target) deploy/release.sh
 
 lint: ## Format, clippy, documentation and dependency checks
 	@tests/env/setup.sh rust-wasm cargo-deny
