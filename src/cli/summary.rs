@@ -287,6 +287,7 @@ mod tests {
         buffer       16MiB in memory, then 2GiB in /var/lib/weir
         sink         opensearch https://opensearch.example:9200, index kube-events-{yyyy.MM.dd}, mode history, user "weir", password ***, trusts /etc/weir/ca.pem
         dead_letter  /var/lib/weir/dead-letter
+        lookup       labels, owners of pods, replicasets.apps, 20 a second at most, events wait 2s
         admin        0.0.0.0:9464
         "#);
         insta::assert_snapshot!(summary_of("name = 'small'\nworkers = 2\nsource = { kind = 'file', path = 'in', follow = true }\nsink = { kind = 'file', path = '/out' }"), @r"

@@ -495,15 +495,25 @@ mod durable {
     #[test]
     fn what_cannot_be_looked_up_is_refused() {
         let wrong = |lines: &str| read(&format!("{KUBERNETES}{lines}")).1;
-        insta::assert_snapshot!(wrong("[lookup]"), @"");
-        insta::assert_snapshot!(wrong("[lookup]\nresources = []"), @"");
-        insta::assert_snapshot!(wrong("[lookup]\nresources = ['pods', 'pods', 'secrets', 'replicasets', '*']"), @"");
-        insta::assert_snapshot!(wrong("[lookup]\nresources = ['pods', 'pods']"), @"");
-        insta::assert_snapshot!(wrong("[lookup]\nresources = ['pods']\nannotations = ['kubectl.kubernetes.io/last-applied-configuration', 'a*']"), @"");
-        insta::assert_snapshot!(wrong("[lookup]\nresources = ['pods']\nlabels = false\nowners = false"), @"");
-        insta::assert_snapshot!(wrong("[lookup]\nresources = ['pods']\ntimeout = '1m'\nmax_per_second = 0"), @"");
-        insta::assert_snapshot!(wrong("[lookup]\nresources = ['pods']\nmax_per_second = '20'"), @"");
-        insta::assert_snapshot!(read("source = { kind = 'stdin' }\n[lookup]\nresources = ['pods']").1, @"");
+        insta::assert_snapshot!(wrong("[lookup]"), @"etc/pipeline.toml:4:1: error: missing required key `resources` in [lookup]: What may be looked up, by RBAC's names, such as pods and replicasets.apps: weir needs the right to get it.");
+        insta::assert_snapshot!(wrong("[lookup]\nresources = []"), @"etc/pipeline.toml:5:13: error: `resources` must not be an empty list");
+        insta::assert_snapshot!(wrong("[lookup]\nresources = ['pods', 'pods', 'secrets', 'replicasets', '*']"), @r#"
+        etc/pipeline.toml:5:30: error: an entry of `resources` must not be "secrets": RBAC has no right to an object's labels alone, so weir would have the right to read every Secret
+        etc/pipeline.toml:5:41: error: an entry of `resources` is "replicasets", and RBAC calls that "replicasets.apps": write it so
+        etc/pipeline.toml:5:56: error: an entry of `resources` must be a resource as RBAC names it: its plural, and its group behind a dot, such as "pods" or "replicasets.apps"; without patterns and subresources
+        "#);
+        insta::assert_snapshot!(wrong("[lookup]\nresources = ['pods', 'pods']"), @"etc/pipeline.toml:5:13: error: `resources` names one twice");
+        insta::assert_snapshot!(wrong("[lookup]\nresources = ['pods']\nannotations = ['kubectl.kubernetes.io/last-applied-configuration', 'a*']"), @r#"
+        etc/pipeline.toml:6:16: error: an entry of `annotations` must not be "kubectl.kubernetes.io/last-applied-configuration": it holds the whole object, with what its author may want nobody to see
+        etc/pipeline.toml:6:68: error: an entry of `annotations` must be the whole name of an annotation, such as "example.com/team", without patterns
+        "#);
+        insta::assert_snapshot!(wrong("[lookup]\nresources = ['pods']\nlabels = false\nowners = false"), @"etc/pipeline.toml:6:10: error: nothing is to be had: with `labels = false` and `owners = false`, `annotations` must name some; or leave [lookup] out");
+        insta::assert_snapshot!(wrong("[lookup]\nresources = ['pods']\ntimeout = '1m'\nmax_per_second = 0"), @r#"
+        etc/pipeline.toml:6:11: error: `timeout` must be from 50ms to 10s, not 1m
+        etc/pipeline.toml:7:18: error: `max_per_second` must be from 1 to 1000, not 0
+        "#);
+        insta::assert_snapshot!(wrong("[lookup]\nresources = ['pods']\nmax_per_second = '20'"), @"etc/pipeline.toml:6:18: error: `max_per_second` must be a number, not a string");
+        insta::assert_snapshot!(read("source = { kind = 'stdin' }\n[lookup]\nresources = ['pods']").1, @"etc/pipeline.toml:4:1: error: [lookup] is for a kubernetes source: of any other it is not known which cluster's objects its events are about");
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod help {
           filter       Make filters: WebAssembly modules for stages
           opensearch   Set up OpenSearch, or see how it differs
           position     Show or change how far a pipeline has read its source
+          migrate      Turn another tool's configuration into weir's
           example      Print a configuration that shows every key with what it means
           schema       Print the JSON Schema of the configuration, for editors
           completions  Print a shell's completions

@@ -193,6 +193,15 @@ mod tests {
             .into_iter()
             .map(|unread| format!("{} -> {:?}", unread.path, unread.meant))
             .collect();
-        insta::assert_snapshot!(found.join("\n"), @"");
+        insta::assert_snapshot!(found.join("\n"), @r#"
+        loglevel -> Some("logLevel")
+        receivers[0].opensearch.tls.enable -> None
+        receivers[0].opensearch.useEventId -> Some("useEventID")
+        receivers[1].openSearch -> Some("opensearch")
+        route.routes[0].drops -> Some("drop")
+        route.routes[0].match[0].reciever -> Some("receiver")
+        route.routes[0].routes[0].drop[0].namespaces -> Some("namespace")
+        xyzzy -> None
+        "#);
     }
 }

@@ -25,7 +25,7 @@ use crate::text::{self, REASON_BYTES_MAX};
 /// A thousand routes take some hundreds of KiB.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
-/// Make a configuration of another tool's
+/// Turn another tool's configuration into weir's
 #[derive(Debug, Subcommand)]
 pub(super) enum MigrateCommand {
     Kee(KeeCommand),

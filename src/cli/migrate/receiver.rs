@@ -246,7 +246,7 @@ fn credentials(settings: &Value, sink: &mut Sink<'_>) {
     if let Some(username) = text(settings, "username") {
         let password = text(settings, "password").unwrap_or_default();
         let keys = [
-            format!("username = {}", quoted(&username)),
+            format!("username = {}", named(&username)),
             format!("password = {}", secret("password", &password, sink)),
         ];
         sink.take("username", &keys);
@@ -262,6 +262,11 @@ fn credentials(settings: &Value, sink: &mut Sink<'_>) {
             sink.take("apiKey", &[format!("authorization = {}", quoted(&format!("ApiKey {key}")))]);
         }
     }
+}
+
+/// A user's name: the variable that the exporter would put in its place, or the text.
+fn named(text: &str) -> String {
+    variable(text).map_or_else(|| quoted(text), |name| format!("{{ env = {} }}", quoted(name)))
 }
 
 /// A secret: the variable that the exporter would put in its place, or the text.

@@ -276,7 +276,12 @@ mod tests {
         });
         let (stages, notes) = of(route);
         assert_eq!(stages, Some(Vec::new()));
-        insta::assert_snapshot!(notes.join("\n"), @"");
+        insta::assert_snapshot!(notes.join("\n"), @r#"
+        f: ignored by the exporter: route.drop[0].namespace: "*test*" is no regular expression, so this rule never matched anything; it is left out
+        f: not mapped: route.drop[1].minCount: a module can do that; events that it would drop go on
+        f: not mapped: route.drop[2].apiVersion: `match` has no such key; events that it would drop go on
+        f: not mapped: route.match[0].labels: a module can do that, by what [lookup] finds; events that it would leave out go on
+        "#);
         assert_eq!(of(json!({"match": [{"receiver": "slack"}]})), (None, Vec::new()));
         let never = json!({"match": [{"receiver": "os", "kind": "*"}]});
         assert_eq!(of(never).0, Some(Vec::new()));

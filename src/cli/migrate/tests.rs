@@ -41,8 +41,45 @@ receivers:
         insecureSkipVerify: true
 "#,
     );
-    insta::assert_snapshot!(toml, @"");
-    insta::assert_snapshot!(notes, @"");
+    insta::assert_snapshot!(toml, @r#"
+    # Made by `weir migrate kee`, whose notes say what could not be mapped.
+    name = "events"
+    cluster = "prod"
+
+    [source]
+    kind = "kubernetes"
+
+    [[stage]]
+    name = "route-1"
+    drop = true
+    match = { reason = ["*Pulled*", "*Created*"], type = ["*Normal*"] }
+
+    [sink]
+    kind = "opensearch"
+    hosts = ["https://search.example:9200"]
+    username = "admin"
+    password = { env = "OPENSEARCH_PASSWORD" }
+    index = "kube-events-{yyyy-MM-dd}"
+    last_timestamp = "filled"
+
+    [dead_letter]
+    kind = "index"
+
+    [lookup]
+    resources = ["pods", "replicasets.apps"]
+    dedot = true
+    max_per_second = 60
+    "#);
+    insta::assert_snapshot!(notes, @r#"
+    config.yaml: ignored by the exporter: receivers[0].opensearch.useEventId: it has no such key; `useEventID` was probably meant
+    config.yaml: ignored by the exporter: route.routes[0].drop[0].namespace: "*test*" is no regular expression, so this rule never matched anything; it is left out
+    config.yaml: not mapped: receivers[0].opensearch.tls.insecureSkipVerify: weir always verifies: name the authority's certificate in `ca`
+    config.yaml: note: omitLookup: the exporter looks up whatever an event is about, with all annotations; weir what [lookup] lists: `resources` that it may get, and `annotations` by their names
+    config.yaml: note: deDot: the names of an event's own labels and annotations keep their dots, which weir's index template allows
+    config.yaml: not mapped: maxEventAgeSeconds: weir keeps every event that the cluster still holds, however old it is; `start = "now"` in [source] leaves out what was there before
+    config.yaml: note: logLevel: set the environment variable WEIR_LOG=error
+    config.yaml: note: logFormat: the option --log-format of weir run; json is for no terminal
+    "#);
 }
 
 #[test]
@@ -75,8 +112,49 @@ receivers:
   - name: nothing
 "##,
     );
-    insta::assert_snapshot!(toml, @"");
-    insta::assert_snapshot!(notes, @"");
+    insta::assert_snapshot!(toml, @r#"
+    # Made by `weir migrate kee`, whose notes say what could not be mapped.
+    name = "events"
+
+    [source]
+    kind = "kubernetes"
+    namespaces = ["shop"]
+
+    [[stage]]
+    name = "route-1"
+    drop = true
+    match = { kind = ["Lease"] }
+
+    [[stage]]
+    name = "route-2"
+    drop = true
+    match = { not = { type = ["*Warning*"] } }
+
+    [sink]
+    kind = "opensearch"
+    hosts = ["http://localhost:9200"]
+    authorization = "ApiKey secret"
+    index = "events"
+    mode = "latest"
+    last_timestamp = "filled"
+
+    [dead_letter]
+    kind = "index"
+
+    [lease]
+    enabled = true
+    name = "exporter"
+    "#);
+    insta::assert_snapshot!(notes, @r#"
+    config.yaml: not mapped: receivers[0]: weir has no sink slack, for "slack"
+    config.yaml: not mapped: receivers[1]: weir has one sink: run another one for "file" (file)
+    config.yaml: ignored by the exporter: receivers[3]: "nothing" is no receiver of any kind
+    config.yaml: ignored by the exporter: route.routes[1].match[1].receiver: there is no receiver "stor"
+    config.yaml: not mapped: receivers[2].elasticsearch.layout: weir stores the whole event; a module can rearrange it
+    config.yaml: note: receivers[2].elasticsearch: weir writes to OpenSearch; Elasticsearch is not tested
+    config.yaml: ignored by the exporter: receivers[2].elasticsearch.type: OpenSearch has no types of documents
+    config.yaml: note: leaderElection.leaderElectionID: weir leaves a Lease alone that the exporter holds: stop that one first, and delete its Lease, or take another name
+    "#);
 }
 
 #[test]
