@@ -34,21 +34,27 @@ pub(super) struct Loaded {
 /// With weir's own index template.
 pub(super) fn loaded() -> &'static Loaded {
     static LOADED: OnceLock<Loaded> = OnceLock::new();
-    LOADED.get_or_init(|| load("install"))
+    LOADED.get_or_init(|| load("template = \"install\""))
 }
 
 /// With no template at all: OpenSearch maps each field as it first sees it.
 pub(super) fn mapped_dynamically() -> &'static Loaded {
     static LOADED: OnceLock<Loaded> = OnceLock::new();
-    LOADED.get_or_init(|| load("skip"))
+    LOADED.get_or_init(|| load("template = \"skip\""))
 }
 
-fn load(template: &str) -> Loaded {
+/// With a `lastTimestamp` in every document.
+pub(super) fn filled() -> &'static Loaded {
+    static LOADED: OnceLock<Loaded> = OnceLock::new();
+    LOADED.get_or_init(|| load("last_timestamp = \"filled\""))
+}
+
+fn load(sink: &str) -> Loaded {
     let prefix = unique("weir-dashboards");
     let tag = stage("tag-gpu-failures");
     let demo = stage("drop-normal") + "[stage.config]\nkeep_reasons = [\"Killing\"]\n" + &tag;
     let store = |cluster: &str, path: &str, stages: &str| {
-        run(&prefix, template, cluster, path, stages);
+        run(&prefix, sink, cluster, path, stages);
         events(path, cluster)
     };
     let mut events = store("demo", "config/demo-events.jsonl", &demo);
@@ -77,12 +83,12 @@ impl Loaded {
 }
 
 /// Runs weir over a file to its end.
-fn run(prefix: &str, template: &str, cluster: &str, path: &str, stages: &str) {
+fn run(prefix: &str, sink: &str, cluster: &str, path: &str, stages: &str) {
     let (url, path) = (Search::shared().url, repository().join(path));
     let config = format!(
         "name = {cluster:?}\ncluster = {cluster:?}\n\
          [source]\nkind = \"file\"\npath = {path:?}\n{stages}\
-         [sink]\nkind = \"opensearch\"\nhosts = [{url:?}]\ntemplate = {template:?}\n\
+         [sink]\nkind = \"opensearch\"\nhosts = [{url:?}]\n{sink}\n\
          index = \"{prefix}-{{yyyy.MM.dd}}\"\n\
          [dead_letter]\npath = \"dead\"\n[admin]\nlisten = \"127.0.0.1:0\"\n"
     );
