@@ -40,7 +40,7 @@ shift
 
 dictionary() { # target
   case $1 in
-    event | framer | list) echo kubernetes ;;
+    event | framer | list | metadata) echo kubernetes ;;
     segments) ;;
     *) echo "$1" ;;
   esac

@@ -215,7 +215,7 @@ mod tests {
         }
     }
 
-    /// Whether a pattern of weir's matches, as docs/configuration.md says.
+    /// Whether a pattern of weir's matches, as docs/configuration.md#what-a-stage-sees says.
     fn matches(pattern: &[char], text: &[char]) -> bool {
         match (pattern.first(), text.first()) {
             (None, None) => true,
