@@ -58,6 +58,9 @@ fn its_commands_exist() {
         let found = match (words.next(), words.next()) {
             (Some("make"), Some(target)) => makefile.contains(&format!("\n{target}: ## ")),
             (Some("weir"), Some(command)) => help.contains(&format!("\n  {command} ")),
+            // The workshop's, which runs them, are the same; and what is on their further lines.
+            (Some("kubectl" | "helm"), _) => continue,
+            (Some(option), _) if option.starts_with("--") => continue,
             other => panic!("the README shows {other:?}, which no test knows"),
         };
         assert!(found, "there is no such command: {line}");
