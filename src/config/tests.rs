@@ -771,11 +771,22 @@ mod example {
         found
     }
 
-    /// The example with one section replaced.
+    /// The example with one section replaced; without `[lookup]` where it is the source that the
+    /// lookups would be for.
     fn with_section(header: &str, body: &str) -> String {
-        let (before, rest) = EXAMPLE.split_once(&format!("\n{header}\n")).unwrap();
-        let (_, after) = rest.split_once("\n[").unwrap();
-        format!("{before}\n{header}\n{body}\n[{after}")
+        let (before, after) = around(EXAMPLE, header);
+        let replaced = format!("{before}\n{header}\n{body}\n[{after}");
+        if header != "[source]" {
+            return replaced;
+        }
+        let (before, after) = around(&replaced, "[lookup]");
+        format!("{before}\n[{after}")
+    }
+
+    /// What stands before a section, and what is behind it.
+    fn around<'t>(text: &'t str, header: &str) -> (&'t str, &'t str) {
+        let (before, rest) = text.split_once(&format!("\n{header}\n")).unwrap();
+        (before, rest.split_once("\n[").unwrap().1)
     }
 
     #[test]

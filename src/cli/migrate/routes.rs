@@ -77,7 +77,8 @@ pub(super) fn stages<'v>(
     }
     let rest = |way: &Way<'v>| {
         let drops = way.drops.iter().filter(|rule| !dropped_by_all(rule)).count();
-        let matches = way.matches.iter().filter(|rule| !matched_by_all(rule)).cloned();
+        let matches = way.matches.iter().filter(|rule| !matched_by_all(rule));
+        let matches = matches.filter(|rule| !is_unconditional(rule.rule)).cloned();
         (drops, matches.collect())
     };
     let rests: Vec<(usize, Vec<Rule<'v>>)> = ways.iter().map(rest).collect();
@@ -96,6 +97,11 @@ pub(super) fn stages<'v>(
     );
     notes.not_mapped("route", text);
     Some(stages)
+}
+
+/// Whether a rule has no condition: it only says where events go.
+fn is_unconditional(rule: &Value) -> bool {
+    rule.as_object().is_some_and(|rule| rule.keys().all(|key| key == "receiver"))
 }
 
 /// Finds the ways to the receiver.

@@ -490,8 +490,10 @@ fn gateway(
                     break (url, head.contains("content-encoding: gzip"), length);
                 }
             };
-            stream.write_all(&answer(&saw)).unwrap();
+            let answer = answer(&saw);
+            // First: who has the answer may look at once.
             sender.send(saw).unwrap();
+            stream.write_all(&answer).unwrap();
         }
     });
     (ProxySetting::parse(&proxy).unwrap(), seen)

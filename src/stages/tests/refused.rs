@@ -42,7 +42,7 @@ fn all_imports_that_are_not_offered_are_said_at_once() {
             import wasi:cli/environment@0.2.6;
             import wasi:clocks/wall-clock@0.2.6;
             import weir:pipeline/event@0.1.7;
-            import weir:pipeline/lookup@0.1.0;
+            import weir:pipeline/forecast@0.1.0;
             import weir:pipeline/discard@0.2.0;
             import acme:things/shop;
             import now: func() -> u64;
@@ -53,7 +53,7 @@ fn all_imports_that_are_not_offered_are_said_at_once() {
         package wasi:clocks@0.2.6 { interface wall-clock { now: func() -> u64; } }
         package weir:pipeline@0.1.7 { interface event { reason: func() -> string; mood: func() -> string; } }
         package weir:pipeline@0.1.0 {
-            interface lookup { labels: func() -> string; }
+            interface forecast { weather: func() -> string; }
             interface stage { configure: func(config: string) -> result<_, string>; process: func() -> result; } }
         package weir:pipeline@0.2.0 { interface discard { discard: func(reason: u32); } }
         package acme:things { interface shop { buy: func(); } }
@@ -63,7 +63,7 @@ fn all_imports_that_are_not_offered_are_said_at_once() {
       `wasi:cli/environment@0.2.6` (get-environment, get-arguments): modules get no WASI: build for wasm32-unknown-unknown, or set `wasi = "stub"` in its [[stage]]
       `wasi:clocks/wall-clock@0.2.6` (now): modules get no WASI: build for wasm32-unknown-unknown, or set `wasi = "stub"` in its [[stage]]
       `weir:pipeline/event@0.1.7` (mood): this weir's weir:pipeline 0.1.0 does not have it: update weir, or build the module with this weir's SDK
-      `weir:pipeline/lookup@0.1.0` (labels): this weir's weir:pipeline 0.1.0 does not have it: update weir, or build the module with this weir's SDK
+      `weir:pipeline/forecast@0.1.0` (weather): this weir's weir:pipeline 0.1.0 does not have it: update weir, or build the module with this weir's SDK
       `weir:pipeline/discard@0.2.0` (discard): this weir has version 0.1.0: build the module with its SDK
       `acme:things/shop` (buy): modules get the interfaces of weir:pipeline only
       `now`: modules get the interfaces of weir:pipeline only
