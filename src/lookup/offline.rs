@@ -25,7 +25,7 @@ impl Lookups {
         let name = name["name"].as_str().unwrap_or_default();
         let mut address = Address::default();
         let known = Known::Found(Arc::new(object));
-        for uid in ["", &known.uid().to_owned()] {
+        for uid in ["", known.uid()] {
             let reference = Reference { api_version, kind, namespace, name, uid };
             if !address.set(&self.0.settings.resources, reference) {
                 return false;

@@ -72,7 +72,7 @@ async fn pod_of_a_deployment(cluster: &Cluster) -> Value {
         "spec": {"schedulerName": "none", "containers": [{"name": "c", "image": "registry.example/c:1"}]},
     });
     let deployment = json!({
-        "metadata": {"name": "web", "labels": {"of": "the deployment"}},
+        "metadata": {"name": "web", "labels": {"of": "the-deployment"}},
         "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": template},
     });
     create(cluster, "apis/apps/v1", "deployments", deployment).await;
