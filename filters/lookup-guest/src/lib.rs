@@ -37,12 +37,13 @@ fn looked_up(event: &Event) -> Value {
     json!({
         "found": event.object_found(),
         "app": event.object_label("app.kubernetes.io/name"),
-        "labels": event.object_labels(),
+        // As text: an index would make fields of them, and of dots in their names objects.
+        "labels": json!(event.object_labels()).to_string(),
         "team": event.object_annotation("example.com/team"),
         "controllers": (0..event.controllers()).map(controller).collect::<Vec<_>>(),
         "beyond": event.controller_kind(event.controllers()),
         // What documents get, as any later stage may read it.
-        "document": event.get_as::<Value>("/involvedObject/labels"),
+        "document": json!(event.get_as::<Value>("/involvedObject/labels")).to_string(),
     })
 }
 
@@ -55,8 +56,8 @@ mod tests {
     #[test]
     fn what_was_looked_up_is_answered_and_nothing_without() {
         let mut guest = Harness::<LookedUp>::new("{}").unwrap();
-        let nothing = json!({"found": false, "app": null, "labels": {}, "team": null,
-            "controllers": [], "beyond": "", "document": null});
+        let nothing = json!({"found": false, "app": null, "labels": "{}", "team": null,
+            "controllers": [], "beyond": "", "document": "null"});
         let looked_up = |outcome: Outcome| -> Value {
             serde_json::from_str(&outcome.get("/looked-up").unwrap()).unwrap()
         };
@@ -76,7 +77,7 @@ mod tests {
         let found = looked_up(guest.process("{}"));
         assert_eq!(found["app"], "web");
         assert_eq!(found["team"], "shop");
-        assert_eq!(found["labels"], json!({"app.kubernetes.io/name": "web"}));
+        assert_eq!(found["labels"], r#"{"app.kubernetes.io/name":"web"}"#);
         let set =
             json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": "u"});
         assert_eq!(found["controllers"], json!([set]));
