@@ -81,9 +81,12 @@ fn first_value(input: &[u8]) -> OfSerde {
 
 /// Whether the input ends in less than the four digits behind `\u`, and not all of it is digits.
 fn is_wrong_escape(input: &[u8]) -> bool {
-    let end = &input[input.len().saturating_sub(5)..];
-    memchr::memmem::find_iter(end, b"\\u")
-        .any(|at| !end[at + 2..].iter().all(u8::is_ascii_hexdigit))
+    let begin = input.len().saturating_sub(5);
+    memchr::memmem::find_iter(&input[begin..], b"\\u").map(|at| begin + at).any(|at| {
+        // Of two backslashes the second one is text.
+        let before = input[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        before.is_multiple_of(2) && !input[at + 2..].iter().all(u8::is_ascii_hexdigit)
+    })
 }
 
 /// That raw line breaks have become spaces, and nothing else has changed.
