@@ -33,6 +33,15 @@ impl Version {
         }
     }
 
+    /// Whether a watch may be at this version after it was at `other`: a number is followed only by
+    /// numbers that are not below it. Anything else would hide that a later number is.
+    pub(super) fn may_follow(&self, other: &Version) -> bool {
+        match other {
+            Version::Number(_) => self.number() >= other.number(),
+            Version::Opaque(_) => true,
+        }
+    }
+
     /// Whether this is known to be older than `other`.
     pub(super) fn is_below(&self, other: &Version) -> bool {
         matches!((self, other), (Version::Number(a), Version::Number(b)) if a < b)
@@ -61,5 +70,14 @@ mod tests {
         }
         assert!(Version::Number(9).is_below(&Version::Number(10)));
         assert!(!Version::Opaque("9".into()).is_below(&Version::Number(10)));
+    }
+
+    #[test]
+    fn a_number_is_followed_by_no_lower_one_and_by_nothing_else() {
+        let [nine, ten] = [Version::Number(9), Version::Number(10)];
+        let [text, other] = ["x", "y"].map(|text| Version::Opaque(text.into()));
+        let follow = [(&ten, &nine), (&nine, &nine), (&text, &other), (&nine, &text)];
+        assert!(follow.iter().all(|(next, last)| next.may_follow(last)));
+        assert!(!nine.may_follow(&ten) && !text.may_follow(&nine));
     }
 }

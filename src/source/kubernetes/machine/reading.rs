@@ -76,7 +76,7 @@ impl Machine {
             self.failed_watches = 0;
             // Frames come in the order of their versions; several may share one.
             if let Some(version) = Version::parse(version)
-                && !self.cursor.as_ref().is_some_and(|cursor| version.is_below(cursor))
+                && self.cursor.as_ref().is_none_or(|cursor| version.may_follow(cursor))
             {
                 self.cursor = Some(version);
             }

@@ -210,6 +210,16 @@ fn versions_that_are_no_integers_are_all_accepted_and_watched_from_as_they_are()
 }
 
 #[test]
+fn a_watch_whose_versions_go_back_by_way_of_one_that_is_no_integer_leaves_the_cursor_where_it_was()
+{
+    let mut bench = Bench::watching();
+    for (version, cursor) in [("248", 248), ("24x", 248), ("9", 248), ("", 248), ("250", 250)] {
+        bench.frame(version);
+        assert_eq!(bench.machine.cursor(), Some(&Version::Number(cursor)), "after {version:?}");
+    }
+}
+
+#[test]
 fn a_restored_server_that_says_its_version_behind_the_items_is_listed_again() {
     let mut bench = Bench::watching();
     bench.refused(410);
