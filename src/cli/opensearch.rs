@@ -58,6 +58,13 @@ pub enum OpenSearchError {
     /// There is none to set up.
     #[error("{0} has a sink of another kind: only kind = \"opensearch\" is set up")]
     OtherSink(PathBuf),
+    /// It has nothing of what is set up but templates.
+    #[error(
+        "{0} has a collection of OpenSearch Serverless (aws.service = \"aoss\"), which has neither \
+         ISM policies nor data streams: a run installs the index template, and nothing else is set \
+         up"
+    )]
+    Serverless(PathBuf),
     /// The overlay's file cannot be read.
     #[error("--overlay {file}: {error}")]
     OverlayFile {
@@ -101,6 +108,7 @@ impl OpenSearchError {
     pub(super) fn is_of_usage(&self) -> bool {
         match self {
             OpenSearchError::OtherSink(_)
+            | OpenSearchError::Serverless(_)
             | OpenSearchError::OverlayFile { .. }
             | OpenSearchError::Overlay { .. }
             | OpenSearchError::NoRetention
@@ -127,6 +135,9 @@ impl SetupCommand {
         let Settings::OpenSearch(settings) = &loaded.settings.sink else {
             return Err(OpenSearchError::OtherSink(self.config).into());
         };
+        if settings.connection.collection().is_some() {
+            return Err(OpenSearchError::Serverless(self.config).into());
+        }
         let order = self.order(settings)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(OpenSearchError::Start)?;

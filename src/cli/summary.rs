@@ -209,6 +209,9 @@ fn opensearch(opensearch: &OpenSearchSettings) -> String {
     if connection.authorization.is_some() {
         text += ", with an Authorization header";
     }
+    if let Some(aws) = &connection.aws {
+        text += &format!(", signed for AWS ({} in {})", aws.service.word(), aws.region);
+    }
     if let Some((certificate, _)) = &connection.identity {
         text += &format!(", certificate {}", certificate.display());
     }

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::rules::{
     ADDRESS, ANNOTATION, CLUSTER, EXACT_NAMESPACE, FIELD_SELECTOR, HOST, INDEX, LETTER_INDEX, NAME,
-    NAMESPACE, PROXY, RESOURCE, STAGE_NAME, USERNAME,
+    NAMESPACE, PROXY, REGION, RESOURCE, STAGE_NAME, USERNAME,
 };
 use super::table::{Key, Table, Type, key, one_of};
-use crate::opensearch::Compression;
+use crate::opensearch::{Compression, Service};
 use crate::sink::{Duplicates, LastTimestamp, Mode, Setup, Template};
 use crate::source::Start;
 use crate::stages::{MatchKey, OnError, Wasi};
@@ -288,6 +288,7 @@ static SINK: Table = Table {
             "The Authorization header, such as an API key; instead of username and password.",
         )
         .only(OPENSEARCH),
+        key("aws", Type::Section(&AWS), AWS.doc).only(OPENSEARCH),
         key(
             "certificate",
             Type::Path,
@@ -348,6 +349,16 @@ static SINK: Table = Table {
         .default("\"as-is\"")
         .only(OPENSEARCH),
         key("path", Type::Path, "The file to append to.").required().only(TO_FILE),
+    ],
+};
+
+static AWS: Table = Table {
+    header: "[sink.aws]",
+    doc: "Requests are signed for Amazon OpenSearch (SigV4), with the credentials that AWS's own \
+          tools would use; instead of username, password and authorization.",
+    keys: &[
+        key("region", Type::Text(REGION), "The region of the domain or collection.").required(),
+        key("service", one_of::<Service>(), "What hosts are.").required(),
     ],
 };
 

@@ -56,6 +56,10 @@ pub(super) const PROXY: Rule = Rule {
 /// What the API server is asked to send.
 pub(super) const FIELD_SELECTOR: Rule = Rule { check: field_selector::check, pattern: None };
 
+/// A region of AWS.
+pub(super) const REGION: Rule =
+    Rule { check: region, pattern: Some("^[a-z][a-z0-9]*(-[a-z0-9]+)+$") };
+
 /// An index name with at most one date.
 pub(super) const INDEX: Rule = Rule { check: |text| index::parse(text).map(|_| ()), pattern: None };
 
@@ -111,6 +115,15 @@ fn username(text: &str) -> Result<(), String> {
         );
     }
     Ok(())
+}
+
+fn region(text: &str) -> Result<(), String> {
+    let mut parts = text.split('-');
+    let begins = text.starts_with(|first: char| first.is_ascii_lowercase());
+    if begins && is_word(text) && parts.all(|part| !part.is_empty()) && text.contains('-') {
+        return Ok(());
+    }
+    Err("must be a region of AWS, such as \"eu-central-1\"".into())
 }
 
 fn label(text: &str) -> Result<(), String> {
@@ -275,6 +288,16 @@ mod tests {
     fn a_host_with_credentials_is_refused_without_showing_them() {
         let message = host("https://me:hunter2@opensearch.example").unwrap_err();
         assert!(message.contains("`password`") && !message.contains("hunter2"), "{message}");
+    }
+
+    #[test]
+    fn a_region_has_its_parts() {
+        for text in ["eu-central-1", "us-gov-west-1", "cn-north-1"] {
+            assert_eq!(region(text), Ok(()), "{text}");
+        }
+        for text in ["", "eu", "eu-", "-eu-1", "eu--1", "EU-central-1", "Frankfurt (eu)"] {
+            assert!(region(text).is_err(), "{text}");
+        }
     }
 
     #[test]

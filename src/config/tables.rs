@@ -151,9 +151,11 @@ fn absent(
             }
             None
         }
-        // A section that is left out has its keys' defaults.
+        // A section that is left out has its keys' defaults. Where one has none, nothing stands for
+        // the section.
         (Presence::Optional, Type::Section(section)) => {
-            Some(Value::Section(read(input, section, &DeTable::new(), at)))
+            let has_all = section.keys.iter().all(|key| key.presence != Presence::Required);
+            has_all.then(|| Value::Section(read(input, section, &DeTable::new(), at)))
         }
         (Presence::Optional | Presence::Off, _) => None,
     }

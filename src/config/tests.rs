@@ -298,6 +298,43 @@ mod diagnostics {
     }
 
     #[test]
+    fn a_signature_stands_alone_and_is_for_its_host() {
+        let aws = |lines: &str| diagnostics(&with_opensearch(lines));
+        let es = "aws = { region = 'eu-central-1', service = 'es' }";
+        insta::assert_snapshot!(aws("hosts=['https://a']\naws = { region = 'eu-central-1' }"), @"etc/pipeline.toml:7:7: error: missing required key `service` in [sink.aws]: What hosts are.");
+        insta::assert_snapshot!(aws("hosts=['https://a']\naws = { region = 'Frankfurt', service = 'es' }"), @r#"etc/pipeline.toml:7:18: error: `region` must be a region of AWS, such as "eu-central-1""#);
+        insta::assert_snapshot!(aws("hosts=['https://a']\naws = { region = 'eu-central-1', service = 'opensearch' }"), @r#"etc/pipeline.toml:7:44: error: unknown service "opensearch": it may be "es" or "aoss""#);
+        insta::assert_snapshot!(aws(&format!("hosts=['https://a']\nusername = 'u'\npassword = 'p'\n{es}")), @"etc/pipeline.toml:7:12: error: `username` may not stand beside `aws`: a request has one Authorization header, and that is the signature");
+        insta::assert_snapshot!(aws(&format!("hosts=['https://a']\nauthorization = 'Bearer x'\n{es}")), @"etc/pipeline.toml:7:17: error: `authorization` may not stand beside `aws`: a request has one Authorization header, and that is the signature");
+        insta::assert_snapshot!(aws(&format!("hosts=['https://a', 'http://b', 'http://127.0.0.1:1']\n{es}")), @"etc/pipeline.toml:6:7: error: http://b is reached by plain http, and requests are signed for https alone: whoever reads one on its way could send it again");
+        insta::assert_snapshot!(aws(&format!("hosts=['https://search-x.eu-west-1.es.amazonaws.com']\n{es}")), @r#"etc/pipeline.toml:6:7: error: by its name https://search-x.eu-west-1.es.amazonaws.com is in the region "eu-west-1", and `aws` says "eu-central-1""#);
+        insta::assert_snapshot!(aws(&format!("hosts=['https://y.aos.eu-central-1.on.aws', 'https://x.aoss.eu-central-1.on.aws']\n{es}")), @r#"etc/pipeline.toml:6:7: error: by its name https://x.aoss.eu-central-1.on.aws is a collection of OpenSearch Serverless: set `service = "aoss"` in `aws`"#);
+        insta::assert_snapshot!(aws("hosts=['https://a', 'https://b']\naws = { region = 'eu-central-1', service = 'aoss' }"), @"etc/pipeline.toml:6:7: error: a collection of OpenSearch Serverless has one endpoint: name one host");
+        insta::assert_snapshot!(aws("hosts=['https://a']\nsetup = 'run'\naws = { region = 'eu-central-1', service = 'aoss' }"), @r#"etc/pipeline.toml:7:9: error: `setup = "run"` installs an ISM policy, and OpenSearch Serverless has none: leave it out, and weir installs the index template alone"#);
+        insta::assert_snapshot!(diagnostics(&format!("name='p'\nsource.kind='stdin'\n[sink]\nkind='stdout'\n{es}")), @r#"etc/pipeline.toml:5:1: error: `aws` is for kind = "opensearch", and this kind is "stdout""#);
+    }
+
+    #[test]
+    fn what_is_signed_for_is_what_the_file_says() {
+        let sink = |lines: &str| match parse_toml(&with_opensearch(lines)).unwrap().sink {
+            sink::Settings::OpenSearch(sink) => sink.connection,
+            _ => panic!("the sink is OpenSearch"),
+        };
+        let domain = sink(
+            "hosts=['https://search-x.eu-west-1.es.amazonaws.com']\naws = { region = 'eu-west-1', service = 'es' }",
+        );
+        let aws = domain.aws.as_ref().unwrap();
+        let service = crate::opensearch::Service::Domain;
+        assert_eq!((aws.region.as_str(), aws.service), ("eu-west-1", service));
+        assert_eq!(domain.collection(), None);
+        let collection = sink(
+            "hosts=['https://abc.eu-west-1.aoss.amazonaws.com']\naws = { region = 'eu-west-1', service = 'aoss' }",
+        );
+        assert_eq!(collection.collection().unwrap(), "abc.eu-west-1.aoss.amazonaws.com");
+        assert_eq!(sink("hosts=['https://abc.eu-west-1.aoss.amazonaws.com']").aws, None);
+    }
+
+    #[test]
     fn a_secret_says_where_it_is() {
         insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { fiel = 'hunter2' }")), @"etc/pipeline.toml:8:14: error: unknown key `fiel` in `password`; did you mean `file`?");
         insta::assert_snapshot!(diagnostics(&with_opensearch("hosts=['http://a']\nusername = 'u'\npassword = { file = 'a', env = 'B' }")), @"etc/pipeline.toml:8:12: error: `password` must have one of `file` and `env`, and nothing else");

@@ -4,6 +4,7 @@
 use http::HeaderValue;
 use parking_lot::Mutex;
 
+use super::aws::{CredentialsError, Signed, Signer};
 use super::settings::{ClientError, Settings, Username};
 use crate::secret::Secret;
 
@@ -14,6 +15,8 @@ pub(super) enum Authentication {
     Basic { username: Username, secret: Option<Secret>, read: Mutex<Hidden<Pair>> },
     /// Whatever the header is to be.
     Header { secret: Secret, value: Mutex<HeaderValue> },
+    /// A signature of each request.
+    Aws(Box<Signer>),
 }
 
 /// A user's name and password.
@@ -31,6 +34,10 @@ impl<T> std::fmt::Debug for Hidden<T> {
 impl Authentication {
     /// Reads the credentials; `None` where none are configured.
     pub(super) fn new(settings: &Settings) -> Result<Option<Authentication>, ClientError> {
+        if let Some(aws) = &settings.aws {
+            let signer = Signer::new(aws).map_err(ClientError::Aws)?;
+            return Ok(Some(Authentication::Aws(Box::new(signer))));
+        }
         if let Some(secret) = settings.authorization.clone() {
             let value = Mutex::new(header(&secret)?);
             return Ok(Some(Authentication::Header { secret, value }));
@@ -50,10 +57,12 @@ impl Authentication {
                 read.lock().0 = new;
             }
             Authentication::Header { secret, value } => *value.lock() = header(secret)?,
+            Authentication::Aws(signer) => signer.forget(),
         }
         Ok(())
     }
 
+    /// What does not depend on the rest of a request.
     pub(super) fn apply(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
         match self {
             Authentication::Basic { read, .. } => {
@@ -63,6 +72,27 @@ impl Authentication {
             Authentication::Header { value, .. } => {
                 request.header(http::header::AUTHORIZATION, value.lock().clone())
             }
+            Authentication::Aws(_) => request,
+        }
+    }
+
+    /// What does: a request that is complete otherwise, and is sent as it is now.
+    pub(super) async fn sign(
+        &self,
+        request: &mut reqwest::Request,
+    ) -> Result<Option<Signed>, CredentialsError> {
+        match self {
+            Authentication::Basic { .. } | Authentication::Header { .. } => Ok(None),
+            Authentication::Aws(signer) => signer.sign(request).await.map(Some),
+        }
+    }
+
+    /// Whether a request that was refused so is to be signed with other credentials, and sent once
+    /// more.
+    pub(super) fn is_outdated(&self, signed: Option<Signed>, body: &[u8]) -> bool {
+        match (self, signed) {
+            (Authentication::Aws(signer), Some(signed)) => signer.is_outdated(signed, body),
+            _ => false,
         }
     }
 
@@ -71,6 +101,7 @@ impl Authentication {
         match self {
             Authentication::Basic { .. } => self.pair().1,
             Authentication::Header { value, .. } => value.lock().to_str().unwrap().to_owned(),
+            Authentication::Aws(_) => unreachable!("it has none"),
         }
     }
 
@@ -81,7 +112,7 @@ impl Authentication {
                 let (username, password) = read.lock().0.clone();
                 (username, password.unwrap())
             }
-            Authentication::Header { .. } => panic!("a header is no pair"),
+            Authentication::Header { .. } | Authentication::Aws(_) => panic!("it is no pair"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use prometheus::IntCounterVec;
 
+use super::aws;
 use super::client::{Response, TransportError};
 use super::outcome::Refusal;
 use super::response::{self, BulkAnswers, WholeError};
@@ -87,7 +88,7 @@ pub(crate) fn read_bulk(
             RequestError::Outage(format!("{host} gave a response that cannot be used: {why}"))
         });
     }
-    Err(status_error(answer.status, &answer.body, host))
+    Err(status_error(&answer, host))
 }
 
 /// What it means that an answer is not the JSON that was asked for.
@@ -111,14 +112,17 @@ pub(crate) fn transport_error(error: TransportError) -> RequestError {
     match error {
         TransportError::Timeout { .. } => RequestError::Timeout(text),
         TransportError::Tls { .. } => RequestError::Refused(text),
+        TransportError::Credentials(error) if error.is_lasting => RequestError::Refused(text),
         TransportError::Connect { .. }
         | TransportError::Io { .. }
+        | TransportError::Credentials(_)
         | TransportError::TooLong { .. } => RequestError::Outage(text),
     }
 }
 
 /// What a status other than 2xx means for the request as a whole.
-pub(crate) fn status_error(status: StatusCode, body: &[u8], host: &str) -> RequestError {
+pub(crate) fn status_error(answer: &Response, host: &str) -> RequestError {
+    let Response { status, body, signed, .. } = answer;
     let text = format!("{host} answers {}: {}", status.as_u16(), response::whole_error(body));
     match status.as_u16() {
         400 if response::classify_whole(body) == WholeError::ExplicitIndex => {
@@ -129,18 +133,14 @@ pub(crate) fn status_error(status: StatusCode, body: &[u8], host: &str) -> Reque
         }
         400 => RequestError::Rejected(Refusal::Request, text),
         413 => RequestError::Rejected(Refusal::TooLarge, text),
+        401 if signed.is_some() => RequestError::Refused(format!(
+            "{text}: what stands there does not take a signature of AWS: is it a domain or \
+             collection of Amazon OpenSearch?"
+        )),
         401 => RequestError::Refused(format!(
             "{text}: check sink.username and sink.password, or sink.authorization"
         )),
-        403 if response::is_of_amazon(host, body) => RequestError::Refused(format!(
-            "{text}: it is Amazon's front that refuses, before OpenSearch: the domain's or \
-             collection's access policy must allow es:ESHttp* (or aoss:*) to this client. weir \
-             does not sign requests (SigV4): allow its address, or use a user of fine-grained \
-             access control"
-        )),
-        403 => RequestError::Refused(format!(
-            "{text}: the user needs the right `indices:data/write/bulk`"
-        )),
+        403 => RequestError::Refused(format!("{text}: {}", forbidden(answer, host))),
         429 => RequestError::TooMany(text),
         500..=599 => RequestError::Outage(text),
         300..=399 => RequestError::Refused(format!(
@@ -150,12 +150,50 @@ pub(crate) fn status_error(status: StatusCode, body: &[u8], host: &str) -> Reque
     }
 }
 
+/// What to do about a 403.
+fn forbidden(answer: &Response, host: &str) -> String {
+    match answer.signed {
+        Some(signed) if is_of_amazon(answer, host) => {
+            aws::denial(&answer.body).help(signed.service, signed.server_ahead)
+        }
+        // OpenSearch itself: fine-grained access control of a domain.
+        Some(_) => "the role or user that weir runs as needs the right \
+                    `indices:data/write/bulk`: map its ARN to a role of OpenSearch's security as \
+                    a backend role"
+            .to_owned(),
+        None if is_of_amazon(answer, host) => {
+            "it is Amazon's front that refuses, before OpenSearch: the domain's or collection's \
+             access policy must allow es:ESHttp* (or aoss:*) to this client. Set sink.aws to have \
+             requests signed (SigV4), or allow its address, or use a user of fine-grained access \
+             control"
+                .to_owned()
+        }
+        None => "the user needs the right `indices:data/write/bulk`".to_owned(),
+    }
+}
+
+/// Whether a refusal is that of Amazon's front, and not OpenSearch's.
+pub(crate) fn is_of_amazon(answer: &Response, host: &str) -> bool {
+    match answer.signed {
+        // A collection is behind it for all that its refusals look like.
+        Some(signed) if signed.service == aws::Service::Serverless => true,
+        Some(_) => response::is_of_gateway(&answer.body),
+        None => response::is_of_amazon(host, &answer.body),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn refused(status: u16, body: &str) -> String {
-        match status_error(StatusCode::from_u16(status).unwrap(), body.as_bytes(), "h") {
+        refused_as(status, body, None)
+    }
+
+    fn refused_as(status: u16, body: &str, signed: Option<aws::Signed>) -> String {
+        let status = StatusCode::from_u16(status).unwrap();
+        let body = body.as_bytes().to_vec();
+        match status_error(&Response { status, body, signed, ..Response::default() }, "h") {
             RequestError::Refused(why) => why,
             other => panic!("it is no refusal: {other:?}"),
         }
@@ -166,6 +204,21 @@ mod tests {
         let explicit = r#"{"error":{"root_cause":[{"type":"illegal_argument_exception","reason":"explicit index in bulk is not allowed"}],"type":"illegal_argument_exception","reason":"explicit index in bulk is not allowed"},"status":400}"#;
         insta::assert_snapshot!(refused(400, explicit), @"h answers 400: illegal_argument_exception: explicit index in bulk is not allowed: weir names an index in each action of a _bulk request, and the cluster forbids that: set rest.action.multi.allow_explicit_index to true there");
         let amazon = r#"{"Message":"User: anonymous is not authorized to perform: es:ESHttpPost"}"#;
-        insta::assert_snapshot!(refused(403, amazon), @"h answers 403: User: anonymous is not authorized to perform: es:ESHttpPost: it is Amazon's front that refuses, before OpenSearch: the domain's or collection's access policy must allow es:ESHttp* (or aoss:*) to this client. weir does not sign requests (SigV4): allow its address, or use a user of fine-grained access control");
+        insta::assert_snapshot!(refused(403, amazon), @"h answers 403: User: anonymous is not authorized to perform: es:ESHttpPost: it is Amazon's front that refuses, before OpenSearch: the domain's or collection's access policy must allow es:ESHttp* (or aoss:*) to this client. Set sink.aws to have requests signed (SigV4), or allow its address, or use a user of fine-grained access control");
+    }
+
+    #[test]
+    fn what_is_refused_although_it_is_signed_says_what_to_look_at() {
+        let signed = |service| Some(aws::Signed::for_tests(service, Some(-400)));
+        let domain = |status, body: &str| refused_as(status, body, signed(aws::Service::Domain));
+        let policy = r#"{"Message":"User: arn:aws:sts::1:assumed-role/weir/x is not authorized to perform: es:ESHttpPost"}"#;
+        insta::assert_snapshot!(domain(403, policy), @"h answers 403: User: arn:aws:sts::1:assumed-role/weir/x is not authorized to perform: es:ESHttpPost: it is Amazon's front that refuses, before OpenSearch: the domain's access policy, and the policies of the role or user that weir runs as, must allow it es:ESHttp*");
+        let clock = r#"{"message":"Signature not yet current: 20261128T130000Z is still later than 20261128T125500Z"}"#;
+        insta::assert_snapshot!(domain(403, clock), @"h answers 403: Signature not yet current: 20261128T130000Z is still later than 20261128T125500Z: this machine's clock is 400 s ahead of the server's, and signatures are good for five minutes: set the clock (NTP; `chronyc tracking` or `timedatectl` says whether it is kept)");
+        let own = r#"{"error":{"root_cause":[],"type":"security_exception","reason":"no permissions for [indices:data/write/bulk] and User [name=arn:aws:iam::1:role/weir]"},"status":403}"#;
+        insta::assert_snapshot!(domain(403, own), @"h answers 403: security_exception: no permissions for [indices:data/write/bulk] and User [name=arn:aws:iam::1:role/weir]: the role or user that weir runs as needs the right `indices:data/write/bulk`: map its ARN to a role of OpenSearch's security as a backend role");
+        insta::assert_snapshot!(domain(401, "Unauthorized"), @"h answers 401: Unauthorized: what stands there does not take a signature of AWS: is it a domain or collection of Amazon OpenSearch?");
+        let collection = r#"{"status":403,"request-id":"655a","error":{"reason":"403 Forbidden","type":"Forbidden"}}"#;
+        insta::assert_snapshot!(refused_as(403, collection, signed(aws::Service::Serverless)), @"h answers 403: Forbidden: 403 Forbidden: it is Amazon's front that refuses, before OpenSearch: the role or user that weir runs as needs aoss:APIAccessAll in IAM, and a data access policy of the collection that names it, with aoss:DescribeIndex, aoss:CreateIndex, aoss:WriteDocument, aoss:ReadDocument and aoss:*CollectionItems; and the collection's network policy must let weir in");
     }
 }

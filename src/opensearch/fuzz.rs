@@ -29,8 +29,7 @@ pub(crate) fn response(status: u16, body: &[u8]) -> Response {
         status: StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
         body: body.to_vec(),
         host: HOST.to_owned(),
-        was_compressed: false,
-        refused: Vec::new(),
+        ..Response::default()
     }
 }
 

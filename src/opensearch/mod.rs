@@ -2,7 +2,8 @@
 //! index. They decide what to ask; this module knows how a request travels and what its answer
 //! means.
 //!
-//! - [`client`]: TLS, timeouts, and which node is asked; [`authentication`] has the credentials.
+//! - [`client`]: TLS, timeouts, and which node is asked; [`authentication`] has the credentials,
+//!   and [`aws`] the signatures that Amazon's front asks for.
 //! - [`response`] reads answers, [`outcome`] classifies one item of a `_bulk`, and [`error`] says
 //!   what it means when a request failed as a whole. All three are pure.
 //! - [`BACKOFF`]: how long to wait before the next attempt.
@@ -11,6 +12,7 @@
 //! refused is only tried another way at once (`client::routes`).
 
 mod authentication;
+mod aws;
 mod client;
 mod error;
 mod outcome;
@@ -19,20 +21,23 @@ mod settings;
 
 use std::time::Duration;
 
+pub(crate) use self::aws::named_by;
+pub use self::aws::{Aws, Service};
 pub(crate) use self::client::{
     ANSWER_BYTES_MAX, Client, GZIP_BYTES_MIN, Request, Response, TransportError,
 };
 pub(crate) use self::error::Unavailable;
 pub(crate) use self::error::{
-    RequestError, count, read_bulk, status_error, transport_error, unusable, what_it_is,
+    RequestError, count, is_of_amazon, read_bulk, status_error, transport_error, unusable,
+    what_it_is,
 };
 pub(crate) use self::outcome::{Class, Pressure, Refusal, classify};
 pub(crate) use self::response::{
-    Answer, BulkAnswers, ItemError, WholeError, bulk_filter_path, classify_whole, is_of_amazon,
-    parse_bulk, whole_error,
+    Answer, BulkAnswers, ItemError, WholeError, bulk_filter_path, classify_whole, parse_bulk,
+    whole_error,
 };
 pub use self::settings::Settings;
-pub(crate) use self::settings::{ClientError, Compression};
+pub(crate) use self::settings::{ClientError, Compression, is_loopback};
 pub(crate) use self::settings::{ProxySetting, Username, is_username};
 use crate::backoff::{Backoff, Jitter};
 

@@ -309,14 +309,22 @@ pub(crate) fn classify_whole(body: &[u8]) -> WholeError {
 
 /// Whether a refusal is that of Amazon's front, and not OpenSearch's: other gateways write the same
 /// object with other words.
-pub(crate) fn is_of_amazon(host: &str, body: &[u8]) -> bool {
+pub(super) fn is_of_amazon(host: &str, body: &[u8]) -> bool {
     let said: Value = serde_json::from_slice(body).unwrap_or_default();
-    let has_error = said.get("error").is_some_and(|error| !error.is_null());
-    message(&said).is_some_and(|message| {
-        let is_amazons = host.contains(".amazonaws.com")
-            || AMAZONS_WORDS.iter().any(|words| message.contains(words));
-        is_amazons && !has_error
+    gateways_message(&said).is_some_and(|message| {
+        host.contains(".amazonaws.com") || AMAZONS_WORDS.iter().any(|words| message.contains(words))
     })
+}
+
+/// Whether it is a gateway's, in the form in which Amazon's writes.
+pub(super) fn is_of_gateway(body: &[u8]) -> bool {
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    gateways_message(&said).is_some()
+}
+
+fn gateways_message(said: &Value) -> Option<&str> {
+    let has_error = said.get("error").is_some_and(|error| !error.is_null());
+    message(said).filter(|_| !has_error)
 }
 
 /// What refusals say of a request that is not signed, or not by somebody who may:

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::aws::{Aws, Service};
 use crate::proxy::{Environment, Proxy, ProxyError, VariableError};
 use crate::secret::{Secret, SecretError};
 use crate::tls::{CaError, IdentityError};
@@ -18,6 +19,8 @@ pub struct Settings {
     pub password: Option<Secret>,
     /// The `Authorization` header, instead of basic auth.
     pub authorization: Option<Secret>,
+    /// Requests are signed for AWS, instead of both.
+    pub aws: Option<Aws>,
     /// PEM file with the certificates to trust, instead of the system's.
     pub ca: Option<PathBuf>,
     /// PEM files of the client's certificate and of its key.
@@ -49,6 +52,14 @@ impl Settings {
             proxies.extend(proxy.map(|proxy| (host.clone(), proxy)));
         }
         Ok(proxies)
+    }
+
+    /// What stands for the identity of a collection of OpenSearch Serverless, which does not tell
+    /// one: the name of its host.
+    pub(crate) fn collection(&self) -> Option<String> {
+        let aws = self.aws.as_ref()?;
+        let uri: http::Uri = self.hosts.first()?.parse().ok()?;
+        (aws.service == Service::Serverless).then(|| uri.host().unwrap_or_default().to_owned())
     }
 
     /// What is to be said of credentials that everybody on the way can read: they go to another
@@ -130,7 +141,7 @@ pub enum UsernameError {
 }
 
 /// Whether a URL leads to this machine.
-pub(super) fn is_loopback(url: &str) -> bool {
+pub(crate) fn is_loopback(url: &str) -> bool {
     let uri = url.parse::<http::Uri>().unwrap_or_default();
     let name = uri.host().unwrap_or_default();
     let address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
@@ -189,6 +200,9 @@ pub enum ClientError {
          header's value, such as `ApiKey …` or `Bearer …`, on one line"
     )]
     Authorization,
+    /// No client can be made that asks for credentials.
+    #[error("sink.aws: {0}")]
+    Aws(String),
     /// The client's certificate or its key could not be used.
     #[error("sink.{what}: {0}", what = .0.what)]
     Identity(#[from] IdentityError),

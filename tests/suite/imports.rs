@@ -145,7 +145,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
 }
 
 /// Crates that only some modules may name.
-const FENCED: [(&str, &[&str]); 10] = [
+const FENCED: [(&str, &[&str]); 14] = [
     ("toml", &["config"]),
     ("strsim", &["config"]),
     ("wasmtime", &["stages"]),
@@ -153,6 +153,10 @@ const FENCED: [(&str, &[&str]); 10] = [
     ("kube", &["kube", "source"]),
     ("k8s_openapi", &["kube", "source"]),
     ("reqwest", &["opensearch", "oci"]),
+    ("aws_config", &["opensearch"]),
+    ("aws_sigv4", &["opensearch"]),
+    ("aws_credential_types", &["opensearch"]),
+    ("aws_smithy_runtime_api", &["opensearch"]),
     ("axum", &["admin"]),
     ("indicatif", &["telemetry", "cli"]),
     ("clap", &["main", "cli", "telemetry"]),

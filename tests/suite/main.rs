@@ -15,6 +15,7 @@
 
 mod admin;
 mod allocations;
+mod aws;
 mod chart;
 mod cli;
 mod compile;

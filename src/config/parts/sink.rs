@@ -8,7 +8,7 @@ use crate::config::keys::{DeadLetterKind, SinkKind};
 use crate::config::rules::same_host;
 use crate::config::section::Section;
 use crate::dead_letter;
-use crate::opensearch::{self, ProxySetting, Username};
+use crate::opensearch::{self, Aws, ProxySetting, Service, Username, is_loopback, named_by};
 use crate::sink::{IndexPattern, Mode, OpenSearchSettings, Settings, Setup, Template};
 
 pub(super) fn build(input: &mut Input<'_>, section: &Section) -> Option<Settings> {
@@ -30,6 +30,7 @@ fn opensearch(input: &mut Input<'_>, section: &Section) -> Option<OpenSearchSett
         check_hosts(input, section, hosts);
     }
     template_of_setup(input, section);
+    let aws = aws(input, section, hosts.as_deref().unwrap_or_default());
     let mode = section.word("mode")?;
     let index = documents_index(section)?;
     if mode == Mode::Latest && index.date.is_some() {
@@ -41,6 +42,7 @@ fn opensearch(input: &mut Input<'_>, section: &Section) -> Option<OpenSearchSett
             username: username(section),
             password: section.secret("password"),
             authorization: section.secret("authorization"),
+            aws,
             ca: section.path("ca"),
             identity: section.path("certificate").zip(section.path("key")),
             // Its rule has parsed it before.
@@ -105,6 +107,67 @@ fn template_of_setup(input: &mut Input<'_>, section: &Section) {
                     `template = \"skip\"`";
         input.error(section.at("setup"), text);
     }
+}
+
+/// `aws`, whose rules have read it before.
+fn aws(input: &mut Input<'_>, section: &Section, hosts: &[String]) -> Option<Aws> {
+    if !section.is_given("aws") {
+        return None;
+    }
+    for key in ["username", "authorization"] {
+        if section.is_given(key) {
+            let text = format!(
+                "`{key}` may not stand beside `aws`: a request has one Authorization header, and \
+                 that is the signature"
+            );
+            input.error(section.at(key), text);
+        }
+    }
+    let aws = section.section("aws")?;
+    let aws = Aws { region: aws.text("region")?, service: aws.word("service")? };
+    for host in hosts {
+        if let Some(text) = not_signed_for(host, &aws) {
+            input.error(section.at("hosts"), text);
+        }
+    }
+    if aws.service == Service::Serverless && hosts.len() > 1 {
+        let text = "a collection of OpenSearch Serverless has one endpoint: name one host";
+        input.error(section.at("hosts"), text);
+    }
+    if aws.service == Service::Serverless && section.word("setup") == Some(Setup::Run) {
+        let text = "`setup = \"run\"` installs an ISM policy, and OpenSearch Serverless has none: \
+                    leave it out, and weir installs the index template alone";
+        input.error(section.at("setup"), text);
+    }
+    Some(aws)
+}
+
+/// Why requests to a host cannot be signed so.
+fn not_signed_for(host: &str, aws: &Aws) -> Option<String> {
+    if host.starts_with("http:") && !is_loopback(host) {
+        return Some(format!(
+            "{host} is reached by plain http, and requests are signed for https alone: whoever \
+             reads one on its way could send it again"
+        ));
+    }
+    let uri: http::Uri = host.parse().ok()?;
+    let (service, region) = named_by(uri.host()?)?;
+    if service != aws.service {
+        return Some(format!(
+            "by its name {host} is {}: set `service = \"{}\"` in `aws`",
+            match service {
+                Service::Domain => "a domain of Amazon OpenSearch Service",
+                Service::Serverless => "a collection of OpenSearch Serverless",
+            },
+            service.word()
+        ));
+    }
+    (region != aws.region).then(|| {
+        format!(
+            "by its name {host} is in the region \"{region}\", and `aws` says \"{}\"",
+            aws.region
+        )
+    })
 }
 
 /// Diagnoses an index with a date where documents are changed later.

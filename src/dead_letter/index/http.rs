@@ -89,7 +89,7 @@ impl HttpIndex {
             300..=399 => {}
             _ => return Ok(answer),
         }
-        Err(status_error(answer.status, &answer.body, &answer.host).into_unavailable())
+        Err(status_error(&answer, &answer.host).into_unavailable())
     }
 
     fn search(&self, body: &serde_json::Value, bytes_max: usize) -> Result<Response, Unavailable> {
@@ -101,10 +101,8 @@ impl HttpIndex {
 
     /// What any answer but the hoped for ones says.
     fn refused(&self, answer: &Response, right: &str) -> Unavailable {
-        if answer.status == StatusCode::FORBIDDEN && is_of_amazon(self.client.host(), &answer.body)
-        {
-            return status_error(answer.status, &answer.body, self.client.host())
-                .into_unavailable();
+        if answer.status == StatusCode::FORBIDDEN && is_of_amazon(answer, self.client.host()) {
+            return status_error(answer, self.client.host()).into_unavailable();
         }
         let text = format!("status {}: {}", answer.status.as_u16(), whole_error(&answer.body));
         if answer.status == StatusCode::FORBIDDEN {

@@ -1,5 +1,7 @@
 //! One HTTP request to one node, and its whole answer.
 
+use std::time::SystemTime;
+
 use http::header;
 
 use super::encoding::{DecodeError, decode, gzip};
@@ -8,6 +10,7 @@ use super::transport::{TransportError, transport_error};
 use super::{Host, Request, Response};
 use crate::blocking::blocking;
 use crate::opensearch::authentication::Authentication;
+use crate::opensearch::aws::Signed;
 
 /// What is read of an answer that is no success: it is shown, and no more.
 pub(super) const REFUSAL_BYTES_MAX: usize = 64 << 10;
@@ -38,13 +41,22 @@ pub(super) async fn exchange(
             sent.body(body)
         };
     }
-    match answer(sent, request.answer_bytes_max).await {
-        Ok(Ok((status, body))) => Ok(Response {
+    let failed = |error: reqwest::Error| transport_error(&host.url, &error);
+    let mut sent = sent.build().map_err(failed)?;
+    let signed = match authentication {
+        Some(authentication) => {
+            authentication.sign(&mut sent).await.map_err(TransportError::Credentials)?
+        }
+        None => None,
+    };
+    match answer(http.execute(sent), request.answer_bytes_max, signed).await {
+        Ok(Ok(Answer { status, body, signed })) => Ok(Response {
             status,
             body,
             host: host.url.clone(),
             was_compressed: route.is_compressed,
             refused: Vec::new(),
+            signed,
         }),
         Ok(Err(DecodeError::TooLong(_))) => Err(TransportError::TooLong {
             host: host.url.clone(),
@@ -53,18 +65,24 @@ pub(super) async fn exchange(
         Ok(Err(DecodeError::Damaged(detail, _))) => {
             Err(TransportError::Io { host: host.url.clone(), detail })
         }
-        Err(error) => Err(transport_error(&host.url, &error)),
+        Err(error) => Err(failed(error)),
     }
 }
 
-type Answer = (http::StatusCode, Vec<u8>);
+struct Answer {
+    status: http::StatusCode,
+    body: Vec<u8>,
+    signed: Option<Signed>,
+}
 
 async fn answer(
-    sent: reqwest::RequestBuilder,
+    sent: impl Future<Output = Result<reqwest::Response, reqwest::Error>>,
     bytes_max: usize,
+    signed: Option<Signed>,
 ) -> Result<Result<Answer, DecodeError>, reqwest::Error> {
-    let mut response = sent.send().await?;
+    let mut response = sent.await?;
     let status = response.status();
+    let signed = signed.map(|signed| signed.answered(response.headers(), SystemTime::now()));
     let is_success = status.is_success();
     let bytes_max = if is_success { bytes_max } else { REFUSAL_BYTES_MAX };
     let encoding = response.headers().get(header::CONTENT_ENCODING);
@@ -86,5 +104,5 @@ async fn answer(
         Err(error) => return Ok(Err(error)),
         Ok(body) => body,
     };
-    Ok(Ok((status, decoded)))
+    Ok(Ok(Answer { status, body: decoded, signed }))
 }

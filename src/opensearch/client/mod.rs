@@ -1,4 +1,4 @@
-//! HTTP to OpenSearch's nodes: TLS, basic auth, timeouts, and which node to ask.
+//! HTTP to OpenSearch's nodes: TLS, authentication, timeouts, and which node to ask.
 //!
 //! Redirects are not followed: a redirected POST would lose its body, and a proxy's login page is
 //! not OpenSearch.
@@ -16,9 +16,10 @@ use tokio::time::Instant;
 
 use self::connection::Connection;
 use self::exchange::exchange;
-use self::routes::{Notice, PLAIN_FOR, Routes, is_about_form, is_refusal};
+use self::routes::{Notice, PLAIN_FOR, Route, Routes, is_about_form, is_refusal};
 pub(crate) use self::transport::TransportError;
 use super::authentication::Authentication;
+use super::aws::Signed;
 use super::settings::{ClientError, Compression, Settings, is_loopback};
 use crate::reload::{Reload, Reloads};
 
@@ -91,6 +92,8 @@ pub(crate) struct Response {
     pub(crate) was_compressed: bool,
     /// What other ways of the same request were answered.
     pub(crate) refused: Vec<StatusCode>,
+    /// How the request was signed, if it was.
+    pub(crate) signed: Option<Signed>,
 }
 
 /// One cluster.
@@ -101,6 +104,8 @@ pub(crate) struct Client {
     hosts: Vec<Host>,
     routes: Mutex<Routes>,
     authentication: Option<Authentication>,
+    /// See [`Settings::collection`].
+    collection: Option<String>,
 }
 
 #[derive(Debug)]
@@ -123,12 +128,19 @@ impl Client {
         let authentication = Authentication::new(settings)?;
         let is_gzip = settings.compression == Compression::Gzip;
         let routes = Mutex::new(Routes::new(hosts.iter().map(|host| is_gzip && !host.is_local)));
-        Ok(Client { connection, reloads, hosts, routes, authentication })
+        let collection = settings.collection();
+        Ok(Client { connection, reloads, hosts, routes, authentication, collection })
     }
 
     /// The node that is asked now, for people.
     pub(crate) fn host(&self) -> &str {
         &self.hosts[self.routes.lock().current()].url
+    }
+
+    /// The identity of a collection of OpenSearch Serverless, if it is one. It has neither `GET /`
+    /// nor `_refresh`.
+    pub(crate) fn collection(&self) -> Option<&str> {
+        self.collection.as_deref()
     }
 
     /// Asks the next node from now on, unless somebody else has moved on from this one already.
@@ -176,21 +188,21 @@ impl Client {
         let mut refused: Vec<Response> = Vec::new();
         loop {
             let host = &self.hosts[route.host];
-            let http = self.connection.http();
-            let mut answer =
-                match exchange(&http, &request, host, route, self.authentication.as_ref()).await {
-                    Ok(answer) => answer,
-                    Err(error) => {
-                        self.rotate(&host.url);
-                        return Err(error);
-                    }
-                };
+            let mut answer = match self.attempt(&request, host, route).await {
+                Ok(answer) => answer,
+                // No host is at fault.
+                Err(error @ TransportError::Credentials(_)) => return Err(error),
+                Err(error) => {
+                    self.rotate(&host.url);
+                    return Err(error);
+                }
+            };
             if is_refusal(answer.status, &answer.body) {
                 if !request.is_repeatable && !is_about_form(answer.status) {
                     // Whoever refuses may have passed it on before. What was in it is in doubt, and
                     // looked up before it goes another way.
                     self.rotate(&host.url);
-                    answer.refused = refused.iter().map(|other| other.status).collect();
+                    answer.refused.extend(statuses(&refused));
                     return Ok(answer);
                 }
                 let next = self.routes.lock().refused(&mut trip, route, answer.status);
@@ -200,7 +212,7 @@ impl Client {
                     // The first way is the one that the others were compared with.
                     None => {
                         let mut first = refused.remove(0);
-                        first.refused = refused.iter().map(|other| other.status).collect();
+                        first.refused.extend(statuses(&refused));
                         return Ok(first);
                     }
                 }
@@ -210,9 +222,30 @@ impl Client {
                 let notice = self.routes.lock().passed(&trip, route);
                 self.tell(notice);
             }
-            answer.refused = refused.iter().map(|other| other.status).collect();
+            answer.refused.extend(statuses(&refused));
             return Ok(answer);
         }
+    }
+
+    /// One request this way; and once more if what it was signed with was good no longer. Whoever
+    /// says so has not looked into it.
+    async fn attempt(
+        &self,
+        request: &Request,
+        host: &Host,
+        route: Route,
+    ) -> Result<Response, TransportError> {
+        let authentication = self.authentication.as_ref();
+        let http = self.connection.http();
+        let answer = exchange(&http, request, host, route, authentication).await?;
+        let is_outdated = answer.status == StatusCode::FORBIDDEN
+            && authentication.is_some_and(|it| it.is_outdated(answer.signed, &answer.body));
+        if !is_outdated {
+            return Ok(answer);
+        }
+        let mut second = exchange(&http, request, host, route, authentication).await?;
+        second.refused.push(answer.status);
+        Ok(second)
     }
 
     fn tell(&self, notice: Option<Notice>) {
@@ -238,6 +271,11 @@ impl Client {
             None => {}
         }
     }
+}
+
+/// What all of them were answered.
+fn statuses(answers: &[Response]) -> impl Iterator<Item = StatusCode> {
+    answers.iter().flat_map(|answer| answer.refused.iter().copied().chain([answer.status]))
 }
 
 impl Host {

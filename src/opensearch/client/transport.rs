@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use crate::opensearch::aws::CredentialsError;
 use crate::tls::{Names, explain, tls_cause};
 
 /// From sending a request to the end of its answer. What takes longer counts as not done (and may
@@ -27,6 +28,9 @@ pub(crate) enum TransportError {
     Timeout { host: String },
     #[error("the connection to {host} broke: {detail}")]
     Io { host: String, detail: String },
+    /// Nothing was sent.
+    #[error("{0}")]
+    Credentials(CredentialsError),
     #[error(
         "{host} answers with more than the {bytes_max} bytes that such an answer can have; is \
          there a proxy before OpenSearch?"
@@ -41,6 +45,7 @@ impl TransportError {
             TransportError::Connect { .. } => "connect",
             TransportError::Tls { .. } => "tls",
             TransportError::Timeout { .. } => "timeout",
+            TransportError::Credentials(_) => "credentials",
             // Nothing else of it can be used.
             TransportError::Io { .. } | TransportError::TooLong { .. } => "io",
         }

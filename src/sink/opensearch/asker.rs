@@ -45,7 +45,7 @@ impl Asker<'_> {
         }
         let answer = answer
             .map_err(|error| AskError::Unavailable(transport_error(error).into_unavailable()))?;
-        let why = || status_error(answer.status, &answer.body, &answer.host).into_unavailable();
+        let why = || status_error(&answer, &answer.host).into_unavailable();
         match answer.status.as_u16() {
             401 => Err(AskError::Unauthorized(why())),
             300..=399 | 429 | 500..=599 => {

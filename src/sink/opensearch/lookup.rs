@@ -135,10 +135,10 @@ fn body(
         StatusCode::NOT_FOUND if classify_whole(&answer.body) == WholeError::IndexNotFound => {
             Ok(None)
         }
-        StatusCode::FORBIDDEN if !is_of_amazon(host, &answer.body) => {
+        StatusCode::FORBIDDEN if !is_of_amazon(&answer, host) => {
             Err(RequestError::Refused(forbidden(&whole_error(&answer.body))))
         }
-        status => Err(match status_error(status, &answer.body, host) {
+        _ => Err(match status_error(&answer, host) {
             // No document is at fault.
             RequestError::Rejected(_, why) => RequestError::Refused(why),
             other => other,

@@ -89,7 +89,7 @@ pub(super) async fn run<I: Inbox>(
     let client = Arc::new(blocking(move || Client::new(&connection, &reload)).await?);
     let sender = SenderSettings {
         pattern: settings.index.clone(),
-        writing: Writing { mode: settings.mode, duplicates: settings.duplicates },
+        writing: Writing::of(settings, &client),
         is_replay: dead_letters.is_replay(),
         clocks_apart: CLOCKS_APART,
     };

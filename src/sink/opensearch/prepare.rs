@@ -65,10 +65,13 @@ async fn prepare_once(
     settings: &OpenSearchSettings,
     keeper: &Keeper,
 ) -> Result<Known, AskError> {
-    let root = root(asker).await?;
+    let root = match asker.client.collection() {
+        Some(name) => Root::of_collection(name),
+        None => root(asker).await?,
+    };
     let warning = root.warning();
     keeper.target_is(root.cluster_uuid).map_err(|error| AskError::Fatal(error.into()))?;
-    let OpenSearchSettings { index, mode, duplicates, .. } = settings;
+    let index = &settings.index;
     if settings.setup == Setup::Run {
         setup::at_start(asker, settings).await?;
     }
@@ -84,7 +87,7 @@ async fn prepare_once(
     let known = match kind {
         None => Known::fixed(),
         Some(kind) => {
-            let writing = Writing { mode: *mode, duplicates: *duplicates };
+            let writing = Writing::of(settings, asker.client);
             resolve::write_target(asker, &index.prefix, &kind, writing).await?
         }
     };
@@ -117,12 +120,23 @@ async fn root(asker: &Asker<'_>) -> Result<Root, AskError> {
 async fn install_template(asker: &Asker<'_>, pattern: &IndexPattern) -> Result<(), AskError> {
     let name = template::name(pattern);
     let path = format!("/_index_template/{name}");
+    let lacks = |what: &str| match (asker.client.collection(), what) {
+        (None, _) => {
+            format!("the user lacks the cluster permission `indices:admin/index_template/{what}`")
+        }
+        (Some(_), "get") => {
+            "the data access policy lacks `aoss:DescribeCollectionItems`".to_owned()
+        }
+        (Some(_), _) => "the data access policy lacks `aoss:CreateCollectionItems` and \
+                         `aoss:UpdateCollectionItems`"
+            .to_owned(),
+    };
     let found = asker.ask(Method::GET, &path, Vec::new()).await?;
     match found.status {
         StatusCode::OK => return Ok(()),
         StatusCode::NOT_FOUND => {}
         _ => {
-            warn_without_template(&name, "indices:admin/index_template/get", &found);
+            warn_without_template(&name, lacks("get"), &found);
             return Ok(());
         }
     }
@@ -134,18 +148,17 @@ async fn install_template(asker: &Asker<'_>, pattern: &IndexPattern) -> Result<(
     if put.status.is_success() {
         tracing::info!(template = name, "installed the index template, which was missing");
     } else if classify_whole(&put.body) != WholeError::AlreadyExists {
-        warn_without_template(&name, "indices:admin/index_template/put", &put);
+        warn_without_template(&name, lacks("put"), &put);
     }
     Ok(())
 }
 
-fn warn_without_template(name: &str, right: &str, response: &Response) {
+fn warn_without_template(name: &str, lacks: String, response: &Response) {
     let why = whole_error(&response.body);
     if response.status == StatusCode::FORBIDDEN {
         tracing::warn!(
             template = name,
-            "the index template cannot be installed: the user lacks the cluster permission \
-             `{right}`. Going on without it: grant the permission, or install the template \
+            "the index template cannot be installed: {lacks}. Going on without it: grant the permission, or install the template \
              yourself and set sink.template = \"skip\" ({why})"
         );
     } else {

@@ -125,7 +125,8 @@ impl Sink {
         ledger: &Ledger,
         takeover: Takeover,
     ) -> Sink {
-        let writing = write_target::Writing { mode, duplicates: Duplicates::Forbid };
+        let duplicates = Duplicates::Forbid;
+        let writing = write_target::Writing { mode, duplicates, can_refresh: true };
         let name = pattern.name();
         let settings = SenderSettings {
             pattern,

@@ -29,6 +29,11 @@ struct Version {
 }
 
 impl Root {
+    /// Of a collection of OpenSearch Serverless, which has no `GET /`.
+    pub(super) fn of_collection(name: &str) -> Root {
+        Root { cluster_uuid: Some(name.to_owned()), version: None }
+    }
+
     /// What it says of its version.
     pub(super) fn number(&self) -> Option<String> {
         let number = self.version.as_ref()?.number.as_deref()?;

@@ -1,9 +1,9 @@
 //! Whether an index without a date is one index, or a data stream or an alias, whose writes move
 //! from index to index; and what that means for sending. Pure: [`resolve`](super::resolve) asks.
 
-use crate::opensearch::ItemError;
+use crate::opensearch::{Client, ItemError};
 use crate::sink::error::SinkError;
-use crate::sink::settings::{Duplicates, Mode};
+use crate::sink::settings::{Duplicates, Mode, OpenSearchSettings};
 
 /// Where writes to the configured name go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,16 @@ pub(crate) struct Known {
 pub(crate) struct Writing {
     pub(crate) mode: Mode,
     pub(crate) duplicates: Duplicates,
+    /// Whether what was stored can be made visible at once. OpenSearch Serverless cannot.
+    pub(crate) can_refresh: bool,
+}
+
+impl Writing {
+    pub(super) fn of(settings: &OpenSearchSettings, client: &Client) -> Writing {
+        let OpenSearchSettings { mode, duplicates, .. } = settings;
+        let can_refresh = client.collection().is_none();
+        Writing { mode: *mode, duplicates: *duplicates, can_refresh }
+    }
 }
 
 impl Known {
@@ -97,6 +107,17 @@ fn moves(name: &str, kind: &Kind, writing: Writing) -> Result<WriteTarget, SinkE
              yet, or mode = \"history\"",
             kind.text()
         ))),
+        // A lookup would not find what was stored a moment ago.
+        Writing { duplicates: Duplicates::Forbid, can_refresh: false, .. } => {
+            Err(SinkError::Index(format!(
+                "`{name}` is {}: its writes move from index to index, so what may have been sent \
+                 before must be looked up before it is sent again, and OpenSearch Serverless has \
+                 no _refresh that would let it be found. Use an index with a date, such as \
+                 `{name}-{{yyyy.MM.dd}}`, which needs no lookup; or set sink.duplicates = \
+                 \"allow\", and some documents will be there twice",
+                kind.text()
+            )))
+        }
         Writing { duplicates, .. } => {
             Ok(WriteTarget::Moves { look_up: duplicates == Duplicates::Forbid })
         }
@@ -156,7 +177,8 @@ mod tests {
 
     #[test]
     fn the_first_stored_document_tells_an_index_from_a_data_stream() {
-        let history = Writing { mode: Mode::History, duplicates: Duplicates::Forbid };
+        let history =
+            Writing { mode: Mode::History, duplicates: Duplicates::Forbid, can_refresh: true };
         let latest = Writing { mode: Mode::Latest, ..history };
         let allowed = Writing { duplicates: Duplicates::Allow, ..history };
         assert_eq!(found_out("e", "e", latest).unwrap(), WriteTarget::Fixed);
@@ -164,5 +186,11 @@ mod tests {
         assert_eq!(stream(history).unwrap(), WriteTarget::Moves { look_up: true });
         assert_eq!(stream(allowed).unwrap(), WriteTarget::Moves { look_up: false });
         assert!(stream(latest).is_err());
+        // In OpenSearch Serverless, an alias.
+        let serverless = |writing| found_out("e", "e-1", Writing { can_refresh: false, ..writing });
+        insta::assert_snapshot!(serverless(history).unwrap_err(), @r#"sink.index: `e` is an alias or a data stream (it writes to `e-1`): its writes move from index to index, so what may have been sent before must be looked up before it is sent again, and OpenSearch Serverless has no _refresh that would let it be found. Use an index with a date, such as `e-{yyyy.MM.dd}`, which needs no lookup; or set sink.duplicates = "allow", and some documents will be there twice"#);
+        assert_eq!(serverless(allowed).unwrap(), WriteTarget::Moves { look_up: false });
+        let known = found_out("e", "e", Writing { can_refresh: false, ..history });
+        assert_eq!(known.unwrap(), WriteTarget::Fixed);
     }
 }

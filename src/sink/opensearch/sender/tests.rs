@@ -28,7 +28,11 @@ impl Bench {
         let ledger = Ledger::default();
         let settings = SenderSettings {
             pattern: IndexPattern { prefix: "e".into(), date, suffix: String::new() },
-            writing: Writing { mode: Mode::History, duplicates: Duplicates::Forbid },
+            writing: Writing {
+                mode: Mode::History,
+                duplicates: Duplicates::Forbid,
+                can_refresh: true,
+            },
             is_replay: false,
             clocks_apart: Duration::ZERO,
         };
