@@ -1,8 +1,8 @@
 # Everything that is done with weir's source. `make help` lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-live test chaos fuzz filters image workshop lint clean-servers
-.PHONY: bench bench-bulk bench-live bench-outage bench-failover soak-quiet
+.PHONY: help demo demo-live test chaos fuzz filters image release release-check workshop lint clean-servers
+.PHONY: bench bench-bulk bench-live bench-outage bench-failover bench-pod soak-quiet
 
 # Builds go to ~/.cache/weir/build, so that a fresh clone starts warm, or to CARGO_TARGET_DIR.
 in_target := tests/env/with-target.sh
@@ -36,6 +36,12 @@ filters: ## Build every module into filters/dist/NAME.wasm
 image: ## The image, as an OCI layout and an archive of it, without a container engine
 	@$(in_target) deploy/image/build.sh
 
+release: ## Binary, image, chart, list of components and checksums, in dist/
+	@$(in_target) deploy/release.sh
+
+release-check: ## A release twice, from nothing, and the Containerfile: byte for byte the same. 40 minutes
+	@$(in_target) tests/env/release.sh
+
 lint: ## Format, clippy, documentation and dependency checks
 	@tests/env/setup.sh rust-wasm cargo-deny
 	@$(in_target) tests/env/lint.sh
@@ -55,6 +61,9 @@ bench-outage: ## OpenSearch down for ten minutes of 1,000 events a second, and t
 
 bench-failover: ## How long nothing is delivered after the leader of two replicas was killed
 	@$(in_target) benches/live/failover.sh
+
+bench-pod: ## Memory and CPU of weir as a pod of the chart: its start, quiet, 1,000 events a second, lookups
+	@$(in_target) benches/live/pod.sh
 
 soak-quiet: ## Twenty minutes of a quiet cluster, compacted each minute: nothing twice, flat memory
 	@$(in_target) benches/live/quiet.sh

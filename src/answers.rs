@@ -31,7 +31,13 @@ pub(crate) fn html_page(body: &[u8]) -> Option<String> {
 
 /// Whether it begins as a page does.
 pub(crate) fn is_html_page(body: &[u8]) -> bool {
-    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start().starts_with(b"<")
+    first_sign(body) == Some(b'<')
+}
+
+/// The first byte that is neither space nor of a byte-order mark. `None`: what it is shows later.
+pub(crate) fn first_sign(body: &[u8]) -> Option<u8> {
+    let is_space = |byte: &u8| byte.is_ascii_whitespace() || b"\xef\xbb\xbf".contains(byte);
+    body.iter().copied().find(|byte| !is_space(byte))
 }
 
 /// What a page calls itself: its title, or its first heading.
@@ -65,6 +71,7 @@ mod tests {
         );
         assert_eq!(not_json(b"<html>"), "an HTML page");
         assert_eq!(html_page(b" <html>").as_deref(), Some("an HTML page"));
+        assert_eq!(first_sign(b"\xef\xbb\xbf \r\n"), None);
         assert_eq!(html_page(b"{\"a\":\"<html>\"}"), None);
     }
 

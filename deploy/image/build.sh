@@ -3,6 +3,7 @@
 # engine: an OCI image layout and the archive beside it. Prints the archive's path.
 # PROFILE: cargo's: release (default), or dev, which the tests take.
 # with-target.sh (`make image`) sets CARGO_TARGET_DIR.
+#   DEBS=                a folder of .deb files to take, see root.sh
 #   IMAGE=               the name, default ghcr.io/weir-events/weir:VERSION
 #   SOURCE_DATE_EPOCH=   its time, default the commit's
 set -euo pipefail
@@ -17,8 +18,8 @@ image=${IMAGE:-ghcr.io/weir-events/weir:$version}
 rm -rf "$out"
 "$here/compile.sh" "$out" "$profile" >&2
 # A release takes today's packages; for tests those that they took before will do.
-debs=$out/debs
-[ "$profile" = release ] || debs=$WEIR_CACHE/debs/$(hash_of "$here/root.sh")
+debs=${DEBS:-$out/debs}
+[ "$profile" = release ] || debs=${DEBS:-$WEIR_CACHE/debs/$(hash_of "$here/root.sh")}
 DEBS=$debs "$here/root.sh" "$out/root" "$out/weir" "$out"/*.wasm
 
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}

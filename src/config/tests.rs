@@ -859,6 +859,7 @@ mod example {
                     EXAMPLE.contains(&format!(".{}]", key.name))
                         || EXAMPLE.contains(&format!("[{}]", key.name))
                         || shown("", "")
+                        || shown("# ", "{")
                 }
                 (Presence::Default(value), _) => shown("#", value) || shown("# #", value),
                 _ => {

@@ -22,7 +22,7 @@ mod settings;
 use std::time::Duration;
 
 pub(crate) use self::aws::named_by;
-pub use self::aws::{Aws, Service};
+pub(crate) use self::aws::{Aws, Service};
 pub(crate) use self::client::{
     ANSWER_BYTES_MAX, Client, GZIP_BYTES_MIN, Request, Response, TransportError,
 };

@@ -8,7 +8,7 @@ WEIR_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/weir
 
 # Where setup.sh installs programs of crates.io: name and version of each are its folder's name.
 # shellcheck disable=SC2034
-CARGO_DENY=$WEIR_CACHE/tools/cargo-deny-0.20.2
+CARGO_DENY=$WEIR_CACHE/tools/cargo-deny-0.20.2 CARGO_CYCLONEDX=$WEIR_CACHE/tools/cargo-cyclonedx-0.5.9
 
 # say TEXT...: progress, on stderr: stdout of these scripts is for programs.
 say() { echo "$*" >&2; }

@@ -5,9 +5,9 @@
 # (connections that fail, for tests/chaos), helm, prometheus-crds (kinds of the Prometheus operator;
 # both for the chart's tests), prometheus (and promtool, for the rules and dashboards of deploy/),
 # libfuzzer (for tests/fuzz), node (a kubelet's needs, for root only), jq, graphviz (diagram.sh),
-# cargo-deny, all (what `make test` and .ci/run need, but for a node). As root on Debian or Ubuntu
-# it installs packages with apt; it never changes anything else outside
-# ${XDG_CACHE_HOME:-~/.cache}/weir.
+# buildah (containerfile.sh), cargo-deny, cargo-cyclonedx (the list of what a release is made of),
+# all (what `make test` and .ci/run need, but for a node). As root on Debian or Ubuntu it installs
+# packages with apt; it never changes anything else outside ${XDG_CACHE_HOME:-~/.cache}/weir.
 # Callers may run at the same time.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -300,7 +300,9 @@ for what; do
     prometheus) prometheus ;;
     jq) tool jq jq ;;
     graphviz) tool dot graphviz ;;
+    buildah) tool buildah buildah; tool mmdebstrap mmdebstrap ;;
     cargo-deny) cargo_tool "$CARGO_DENY" ;;
+    cargo-cyclonedx) cargo_tool "$CARGO_CYCLONEDX" ;;
     all)
       rust_wasm; kubernetes; opensearch; toxiproxy; helm; prometheus_crds; prometheus; libfuzzer
       cargo_tool "$CARGO_DENY"

@@ -22,6 +22,8 @@ import (
 type cluster struct {
 	url    string
 	prefix string
+	// The uids of pods, by name; of any other pod, one is made up.
+	uids map[string]string
 	// One client a connection: HTTP/2 would put everything on one.
 	clients []*http.Client
 }
@@ -53,6 +55,25 @@ func newCluster(dir string) *cluster {
 		}})
 	}
 	return c
+}
+
+// knowPods asks for the pods that there are, so that events about them have their uids.
+func (c *cluster) knowPods() {
+	resp, err := c.clients[0].Get(strings.TrimSuffix(c.url, "events") + "pods")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var list struct {
+		Items []struct{ Metadata struct{ Name, UID string } }
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil || resp.StatusCode != http.StatusOK {
+		log.Fatalf("the pods: %s: %v", resp.Status, err)
+	}
+	c.uids = map[string]string{}
+	for _, pod := range list.Items {
+		c.uids[pod.Metadata.Name] = pod.Metadata.UID
+	}
 }
 
 // createMany creates n events, at a rate a second where it is not 0, and returns how long each took, in ascending order.
@@ -101,11 +122,16 @@ func (c *cluster) create(name string) (uid, version string, err error) {
 // post sends an event as a kubelet would: a warning, so that drop-normal keeps it, about one of a hundred pods.
 func (c *cluster) post(client *http.Client, name string, pod int) (*http.Response, error) {
 	now := time.Now().UTC().Format(time.RFC3339)
+	about := fmt.Sprintf("web-%d", pod%100)
+	uid, ok := c.uids[about]
+	if !ok {
+		uid = "u-" + about
+	}
 	body := fmt.Sprintf(`{"apiVersion":"v1","kind":"Event","metadata":{"name":"%s-%s","namespace":"default"},`+
-		`"involvedObject":{"apiVersion":"v1","kind":"Pod","namespace":"default","name":"web-%d","uid":"u%[3]d"},`+
-		`"reason":"BackOff","message":"Back-off restarting failed container app in pod web-%[3]d","type":"Warning",`+
+		`"involvedObject":{"apiVersion":"v1","kind":"Pod","namespace":"default","name":"%[3]s","uid":"%[5]s"},`+
+		`"reason":"BackOff","message":"Back-off restarting failed container app in pod %[3]s","type":"Warning",`+
 		`"count":1,"firstTimestamp":"%[4]s","lastTimestamp":"%[4]s","source":{"component":"kubelet","host":"node-1"}}`,
-		c.prefix, name, pod%100, now)
+		c.prefix, name, about, now, uid)
 	resp, err := client.Post(c.url, "application/json", bytes.NewBufferString(body))
 	if err != nil {
 		return nil, err

@@ -2,7 +2,7 @@
 // Standard library only, so that it builds in seconds and weighs nothing beside what is measured.
 //
 //	load create  -cluster DIR -n 20000 [-workers 32]         create events as fast as the API server takes them
-//	load steady  -cluster DIR -n 600000 -rate 1000           create events at a rate
+//	load steady  -cluster DIR -n 600000 -rate 1000 [-pods]   create events at a rate; -pods: about pods that there are
 //	load stored  -opensearch URL -index I -n N -since NANOS  wait until the index has N documents
 //	load drain   (the same flags, -base B)                   wait until a node that was down has N new documents
 //	load burst   (the flags of both)                         create, then wait; time is from the last creation
@@ -26,6 +26,7 @@ type options struct {
 	rate                       float64
 	since                      int64
 	timeout                    time.Duration
+	pods                       bool
 }
 
 func main() {
@@ -45,6 +46,7 @@ func main() {
 	f.Float64Var(&o.rate, "rate", 5, "steady, latency: events a second")
 	f.Int64Var(&o.since, "since", time.Now().UnixNano(), "stored, drain: when time began, in ns since the epoch")
 	f.DurationVar(&o.timeout, "timeout", 2*time.Minute, "give up after")
+	f.BoolVar(&o.pods, "pods", false, "steady: the events have the uids of pods")
 	_ = f.Parse(os.Args[2:])
 
 	switch os.Args[1] {
@@ -69,6 +71,9 @@ func main() {
 // create creates n events, at a rate a second or, with 0, as fast as the API server takes them.
 func create(o options, rate float64) {
 	api := newCluster(o.cluster)
+	if o.pods {
+		api.knowPods()
+	}
 	start := time.Now()
 	took := api.createMany(o.n, o.workers, rate)
 	seconds := time.Since(start).Seconds()

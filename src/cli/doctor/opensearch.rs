@@ -45,12 +45,18 @@ pub(super) fn findings(
 fn host(Host { url, answer }: &Host) -> Vec<Finding> {
     match answer {
         Answered::In { version, warning, .. } => {
-            let version = version.as_deref().unwrap_or("of unknown version");
-            let text = format!("{url} answers, version {version}");
+            let text = match version {
+                Some(version) => format!("{url} answers, version {version}"),
+                None => format!("{url} answers, and does not say its version"),
+            };
             let warning = warning
                 .as_ref()
                 .map(|warning| Finding::warn("opensearch", format!("{url}: {warning}")));
             [Some(Finding::ok("opensearch", text)), warning].into_iter().flatten().collect()
+        }
+        Answered::Collection => {
+            let text = format!("{url} answers, a collection of OpenSearch Serverless");
+            vec![Finding::ok("opensearch", text)]
         }
         Answered::Silent(why) => vec![Finding::warn(
             "opensearch",

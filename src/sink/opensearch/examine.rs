@@ -13,7 +13,7 @@ use super::asker::{AskError, Asker};
 use super::request::index_name;
 use super::version::Root;
 use super::write_target::Kind;
-use super::{lookup, resolve, setup};
+use super::{lookup, resolve, setup, template};
 use crate::blocking::blocking;
 use crate::opensearch::{Client, ClientError, Request, Unavailable, bulk_filter_path, whole_error};
 use crate::reload::Reload;
@@ -46,6 +46,8 @@ pub(crate) struct Host {
 pub(crate) enum Answered {
     /// It lets weir in.
     In { version: Option<String>, warning: Option<String>, cluster: Option<String> },
+    /// It lets weir in; it is a collection of OpenSearch Serverless, of which there is no version.
+    Collection,
     /// It lets weir in, and does not say what it is.
     Silent(String),
     /// It does not let weir in.
@@ -100,9 +102,12 @@ pub(crate) async fn examine(
         let mut connection = settings.connection.clone();
         connection.hosts = vec![url.clone()];
         let client = blocking(move || Client::new(&connection, &Reload::default())).await?;
-        let answer = who(&Asker { client: &client, requests: None }).await;
-        if first.is_none() && matches!(answer, Answered::In { .. } | Answered::Silent(_)) {
-            first = Some(client);
+        let answer = who(&Asker { client: &client, requests: None }, settings).await;
+        match answer {
+            Answered::Refused(_) | Answered::Out(_) => {}
+            Answered::In { .. } | Answered::Collection | Answered::Silent(_) => {
+                first.get_or_insert(client);
+            }
         }
         hosts.push(Host { url: url.clone(), answer });
     }
@@ -116,8 +121,14 @@ pub(crate) async fn examine(
     Ok(Examined { hosts, inside })
 }
 
-async fn who(asker: &Asker<'_>) -> Answered {
-    let answer = match asker.ask(Method::GET, "/", Vec::new()).await {
+async fn who(asker: &Asker<'_>, settings: &OpenSearchSettings) -> Answered {
+    let is_collection = asker.client.collection().is_some();
+    // A collection has no `GET /`, and no other request that nobody needs a right for.
+    let path = match is_collection {
+        true => format!("/_index_template/{}", template::name(&settings.index)),
+        false => "/".to_owned(),
+    };
+    let answer = match asker.ask(Method::GET, &path, Vec::new()).await {
         Ok(answer) => answer,
         Err(AskError::Unauthorized(why)) => return Answered::Refused(words(why)),
         Err(AskError::Unavailable(Unavailable::Outage(why) | Unavailable::Refused(why))) => {
@@ -126,6 +137,7 @@ async fn who(asker: &Asker<'_>) -> Answered {
         Err(AskError::Fatal(error)) => return Answered::Out(error.to_string()),
     };
     match answer.status {
+        StatusCode::OK | StatusCode::NOT_FOUND if is_collection => Answered::Collection,
         StatusCode::OK => match serde_json::from_slice::<Root>(&answer.body) {
             Ok(root) => Answered::In {
                 version: root.number(),

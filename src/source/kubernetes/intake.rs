@@ -14,7 +14,7 @@ use super::machine::Machine;
 use super::scope::Scope;
 use super::step::{Input, Step};
 use super::version::Version;
-use crate::answers::is_html_page;
+use crate::answers::first_sign;
 use crate::event::Chunk;
 use crate::handoff::{Closed, SourceSender};
 use crate::kube::HTML_PAGE;
@@ -147,9 +147,9 @@ impl Intake {
         let Some(chunk) = &mut self.reading.chunk else {
             return Taken { bytes: 0, is_full: true, over: None };
         };
-        if !bytes.is_empty()
+        if let Some(sign) = first_sign(bytes)
             && !std::mem::replace(&mut self.reading.has_begun, true)
-            && is_html_page(bytes)
+            && sign == b'<'
         {
             let over = Some(Input::Nonsense(HTML_PAGE));
             return Taken { bytes: bytes.len(), is_full: false, over };

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use self::amazon::{Amazon, COLLECTION, DOMAIN, Key, POD_TOKEN, REGION};
-use crate::support::{Search, Weir, eventually, until_stored};
+use crate::support::{Folder, Search, Weir, eventually, until_stored};
 
 /// One test's stub, index and events.
 struct Bench {
@@ -218,6 +218,29 @@ async fn a_collection_is_known_by_its_host_and_not_asked_for_what_it_does_not_ha
     let position: Value = serde_json::from_str(&position).unwrap();
     assert_eq!(position["target"]["cluster"], COLLECTION, "{position}");
     drop(weir);
+}
+
+#[tokio::test]
+async fn a_doctor_asks_a_collection_for_what_it_has() {
+    let bench = Bench::new();
+    let endpoint = format!("http://{}/v1/credentials", bench.amazon.address);
+    let folder = Folder::new();
+    folder.write("p.toml", format!("name = \"doctor\"\n{}", bench.config(COLLECTION, "aoss")));
+    let ended = tokio::task::spawn_blocking(move || {
+        let mut command = folder.command(&["doctor", "--config", "p.toml"]);
+        command.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", endpoint);
+        command.env("AWS_CONTAINER_AUTHORIZATION_TOKEN", POD_TOKEN);
+        command.output().unwrap()
+    });
+    let said = String::from_utf8(ended.await.unwrap().stdout).unwrap();
+    let answers = format!("ok opensearch: https://{COLLECTION} answers, a collection");
+    assert!(said.contains(&answers), "{said}");
+    assert!(said.contains("ok rights: storing documents"), "{said}");
+    assert!(said.contains("ok template: weir-") && !said.contains("policy"), "{said}");
+    let world = bench.amazon.world();
+    assert_eq!(world.refused, Vec::<String>::new());
+    let asked: Vec<&str> = world.passed.iter().map(|request| request.path_and_query().0).collect();
+    assert!(!asked.contains(&"/") && !asked.iter().any(|path| path.contains("_ism")), "{asked:?}");
 }
 
 #[tokio::test]

@@ -46,8 +46,19 @@ password = { file = "/run/secrets/weir/opensearch/password" }
 {{- if .Values.opensearch.caSecret }}
 ca = "/run/secrets/weir/ca/ca.crt"
 {{- end }}
+{{- with .Values.opensearch.aws }}
+{{- if .region }}
+aws = { region = {{ .region | toRawJson }}, service = {{ .service | toRawJson }} }
+{{- end }}
+{{- end }}
 {{- if .Values.opensearch.index }}
 index = {{ .Values.opensearch.index | toRawJson }}
+{{- end }}
+{{- if ne .Values.opensearch.setup "off" }}
+setup = {{ .Values.opensearch.setup | toRawJson }}
+{{- end }}
+{{- if ne .Values.opensearch.lastTimestamp "as-is" }}
+last_timestamp = {{ .Values.opensearch.lastTimestamp | toRawJson }}
 {{- end }}
 
 [dead_letter]

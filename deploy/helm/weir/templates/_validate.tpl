@@ -28,6 +28,9 @@
 {{- if and .Values.opensearch.username (not .Values.opensearch.password) (not .Values.opensearch.existingSecret) -}}
 {{- fail "opensearch.username needs opensearch.existingSecret (a Secret with the password), or opensearch.password" -}}
 {{- end -}}
+{{- if and $opensearch.aws.region (or $opensearch.username $opensearch.existingSecret) -}}
+{{- fail "opensearch.aws.region and opensearch.username or opensearch.existingSecret are both set: requests are signed, or have a password" -}}
+{{- end -}}
 {{- end -}}
 
 {{/* `config` goes into a ConfigMap, which more people may read than a Secret. */}}

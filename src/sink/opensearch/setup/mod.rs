@@ -190,6 +190,8 @@ impl Job<'_> {
         let Some(target) = self.target().await? else { return Ok(()) };
         let revision = match &target {
             Target::Single => None,
+            // It has no ISM.
+            _ if self.asker.client.collection().is_some() => None,
             target => self.policy(target).await?,
         };
         self.template(&target).await?;

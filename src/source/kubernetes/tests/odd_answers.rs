@@ -70,11 +70,10 @@ async fn a_page_instead_of_a_list_or_a_watch_is_called_one() {
     tokio::time::sleep(Duration::from_millis(1)).await;
     let line = run.health.readiness().lines.join("\n");
     assert!(line.contains("the answer is an HTML page, and no JSON"), "{line}");
-    run.server
-        .script
-        .lock()
-        .unwrap()
-        .extend([Page("100", "", &[("a", "90")]), Watch(vec![Line(PAGE.to_owned()), StaysOpen])]);
+    run.server.script.lock().unwrap().extend([
+        Page("100", "", &[("a", "90")]),
+        Watch(vec![Line(String::new()), Line(PAGE.to_owned()), StaysOpen]),
+    ]);
     assert_eq!(texts(&run.work.recv().await.unwrap()), ["a@90"]);
     tokio::time::sleep(Duration::from_millis(100)).await;
     let line = run.health.readiness().lines.join("\n");
