@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # pod.sh: what weir needs as a pod of the chart, in a real cluster of its own. `make bench-pod` runs
-# it; root only. Memory is what the kernel counts as the pod's own (`rss` of the cgroup's memory.stat,
-# `anon` where cgroups are of version 2): the pages of files, the binary's too, are charged to whoever
-# read them first, and can be given back. "At most" is of a look every 10 ms.
+# it; root only. Memory is what the kernel counts as the pod's own (`rss` of the cgroup's
+# memory.stat, `anon` where cgroups are of version 2): the pages of files, the binary's too, are
+# charged to whoever read them first, and can be given back. "At most" is of a look every 10 ms.
 #   PERIOD=60 (seconds a figure) RATE=1000 (events a second) PODS=100 (that they are about)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -36,8 +36,8 @@ own_kib() {
   done <"$1/memory.stat"
   echo 0
 } 2>/dev/null
-# most_kib FILE: keeps in FILE the most that any container of the cluster's pods has had. All of them
-# are weir's.
+# most_kib FILE: keeps in FILE the most that any container of the cluster's pods has had. All of
+# them are weir's.
 most_kib() {
   local most=0 now stat
   shopt -s nullglob globstar

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# containerfile.sh LAYOUT [PROFILE]: build deploy/image/Containerfile with Debian's buildah, and hold
-# the image to the one in LAYOUT, an OCI layout that deploy/image/build.sh made with the same
+# containerfile.sh LAYOUT [PROFILE]: build deploy/image/Containerfile with Debian's buildah, and
+# hold the image to the one in LAYOUT, an OCI layout that deploy/image/build.sh made with the same
 # PROFILE (default: release): the same configuration, and the same files but for what is in them
 # that was compiled. Root only. The base image is Debian's packages, as nothing is pulled from a
 # registry; the compiler is this machine's.

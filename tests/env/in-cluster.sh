@@ -6,6 +6,7 @@
 # and OpenSearch at the address of a Service that nobody else has. COMMAND gets:
 #   KUBECONFIG, and kubectl (and helm, where setup.sh built it) on its PATH
 #   WEIR_CLUSTER_DIR                    everything is below it
+#   WEIR_CLUSTER_IMAGE                  the name of the image
 #   WEIR_CLUSTER_OPENSEARCH             https://10.96.0.200:9200
 #   WEIR_CLUSTER_OPENSEARCH_CA, …_USERNAME, …_PASSWORD
 # OS_VERSION, OS_HEAP and the like of opensearch/up.sh work. KEEP=1 leaves the folder there.
@@ -62,6 +63,9 @@ mkdir "$dir/bin"
 [ ! -x "$(helm_command)" ] || ln -s "$(helm_command)" "$dir/bin/helm"
 PATH=$dir/bin:$(k8s_dir):$PATH
 export PATH KUBECONFIG=$dir/kubernetes/admin.kubeconfig
+WEIR_CLUSTER_IMAGE=$(tar -xOf "$image" ./index.json |
+  sed -n 's/.*"io.containerd.image.name": "\(.*\)".*/\1/p')
+export WEIR_CLUSTER_IMAGE
 export WEIR_CLUSTER_OPENSEARCH=https://10.96.0.200:9200
 # The lines ca=, username= and password=.
 while IFS='=' read -r name value; do

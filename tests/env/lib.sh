@@ -88,3 +88,5 @@ libfuzzer_archive() {
 
 # prometheus_dir: where setup.sh keeps prometheus and promtool.
 prometheus_dir() { echo "$WEIR_CACHE/tools/prometheus"; }
+# registry_dir: where it keeps docker-registry.
+registry_dir() { echo "$WEIR_CACHE/tools/docker-registry"; }

@@ -4,10 +4,11 @@
 # WHAT: rust-wasm (compile modules), kubernetes, opensearch (servers of the tests), toxiproxy
 # (connections that fail, for tests/chaos), helm, prometheus-crds (kinds of the Prometheus operator;
 # both for the chart's tests), prometheus (and promtool, for the rules and dashboards of deploy/),
-# libfuzzer (for tests/fuzz), node (a kubelet's needs, for root only), jq, graphviz (diagram.sh),
-# buildah (containerfile.sh), cargo-deny, cargo-cyclonedx (the list of what a release is made of),
-# all (what `make test` and .ci/run need, but for a node). As root on Debian or Ubuntu it installs
-# packages with apt; it never changes anything else outside ${XDG_CACHE_HOME:-~/.cache}/weir.
+# registry (of images and charts), libfuzzer (for tests/fuzz), node (a kubelet's needs, for root
+# only), jq, graphviz (diagram.sh), buildah (containerfile.sh), cargo-deny, cargo-cyclonedx (the
+# list of what a release is made of), all (what `make test` and .ci/run need, but for a node). As
+# root on Debian or Ubuntu it installs packages with apt; it never changes anything else outside
+# ${XDG_CACHE_HOME:-~/.cache}/weir.
 # Callers may run at the same time.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -231,38 +232,48 @@ node() {
     need "a static /bin/busybox: install the package \`busybox-static\`"
 }
 
-# The programs alone, from Debian's package: installed, it would run a server of its own at each
-# start of the machine.
-prometheus() {
-  local out new
-  out=$(prometheus_dir)
-  [ ! -x "$out/prometheus" ] || [ ! -x "$out/promtool" ] || return 0
+# unpacked FOLDER PACKAGE PROGRAM...: programs in FOLDER: those on the PATH, or those of Debian's
+# package, which is not installed: it would run a server of its own at each start of the machine.
+unpacked() {
+  local out=$1 package=$2 program new=$1.new
+  shift 2
+  has_all() { for program; do [ -x "$out/$program" ] || return 1; done; }
+  ! has_all "$@" || return 0
   (
     flock 9
-    [ ! -x "$out/prometheus" ] || [ ! -x "$out/promtool" ] || exit 0
-    new=$out.new
+    ! has_all "$@" || exit 0
     rm -rf "$new"
     mkdir -p "$new"
-    if have prometheus && have promtool; then
-      ln -s "$(command -v prometheus)" "$(command -v promtool)" "$new"
+    if command -v "$@" >/dev/null && [ "$(command -v "$@" | wc -l)" = $# ]; then
+      for program; do ln -s "$(command -v "$program")" "$new"; done
     elif have apt-get && have dpkg-deb; then
-      say "setup: fetching Prometheus (once; 30 MB)"
+      say "setup: fetching $package (once)"
       cd "$new"
-      exec >"$WEIR_CACHE/prometheus.log" 2>&1 </dev/null
-      apt-get download -qq prometheus ||
-        { may_apt && apt-get update -qq && apt-get download -qq prometheus; } || exit 0
-      dpkg-deb -x prometheus_*.deb package
-      mv package/usr/bin/prometheus package/usr/bin/promtool .
-      rm -rf package prometheus_*.deb
+      exec >"$WEIR_CACHE/$package.log" 2>&1 </dev/null
+      apt-get download -qq "$package" ||
+        { may_apt && apt-get update -qq && apt-get download -qq "$package"; } || exit 0
+      dpkg-deb -x "$package"_*.deb package
+      for program; do mv "package/usr/bin/$program" .; done
+      rm -rf package "$package"_*.deb
     else
       exit 0
     fi
     rm -rf "$out"
     mv -T "$new" "$out"
-  ) 9>"$WEIR_CACHE/prometheus.lock" || true
-  { [ -x "$out/prometheus" ] && [ -x "$out/promtool" ]; } ||
+  ) 9>"$WEIR_CACHE/$package.lock" || true
+  has_all "$@" || return 1
+}
+
+prometheus() {
+  unpacked "$(prometheus_dir)" prometheus prometheus promtool ||
     need "prometheus and promtool, 2.42 or newer: install the package \`prometheus\`, or put both on the
     PATH: https://prometheus.io/download"
+}
+
+# A registry of images and charts.
+registry() {
+  unpacked "$(registry_dir)" docker-registry docker-registry ||
+    need "docker-registry, CNCF's registry: install the package \`docker-registry\`"
 }
 
 # cargo_tool FOLDER: a program of crates.io, whose name and version are the folder's.
@@ -298,6 +309,7 @@ for what; do
     libfuzzer) libfuzzer ;;
     node) node ;;
     prometheus) prometheus ;;
+    registry) registry ;;
     jq) tool jq jq ;;
     graphviz) tool dot graphviz ;;
     buildah) tool buildah buildah; tool mmdebstrap mmdebstrap ;;
