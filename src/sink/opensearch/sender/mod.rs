@@ -210,7 +210,7 @@ impl Sender {
             (WriteTarget::Moves { look_up: true }, _) => LookUp::Always,
             (
                 WriteTarget::Unknown,
-                Writing { mode: Mode::History, duplicates: Duplicates::Forbid, .. },
+                Writing { mode: Mode::History, duplicates: Duplicates::Forbid, can_refresh: true },
             ) => LookUp::IfAllowed,
             _ => LookUp::Never,
         }
