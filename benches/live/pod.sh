@@ -39,11 +39,14 @@ own_kib() {
 # most_kib FILE: keeps in FILE the most that any container of the cluster's pods has had. All of
 # them are weir's.
 most_kib() {
-  local most=0 now stat
+  local most=0 now stat kubepods
+  kubepods=$(find /sys/fs/cgroup -type d -name 'kubepods*' -path '*memory*' -print -quit)
+  : "${kubepods:=$(find /sys/fs/cgroup -type d -name 'kubepods*' -print -quit)}"
+  echo 0 >"$1"
   shopt -s nullglob globstar
   while :; do
-    for stat in /sys/fs/cgroup/{memory/,}kubepods*/**/memory.stat; do
-      case ${stat%/*} in */*pod*/*) now=$(own_kib "${stat%/*}") ;; *) continue ;; esac
+    for stat in "$kubepods"/**/memory.stat; do
+      case ${stat#"$kubepods"} in */*pod*/*/*) now=$(own_kib "${stat%/*}") ;; *) continue ;; esac
       [ "${now:-0}" -le "$most" ] || { most=$now; echo "$most" >"$1"; }
     done
     sleep 0.01
