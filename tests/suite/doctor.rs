@@ -62,6 +62,14 @@ async fn rights_that_a_service_account_lacks_are_granted_by_what_is_printed() {
     let names: Vec<&str> =
         missing.iter().map(|finding| finding["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["events", "cluster-identity", "lease"], "{}", ended.stdout);
+    // A rule with a name allows no Lease to be made: what is made has none yet.
+    apply_role(&cluster, &lease).await;
+    let by_name = ask().stdout;
+    let by_name = by_name.lines().find(|line| line.contains("leases.coordination.k8s.io"));
+    let by_name: Value = serde_json::from_str(by_name.unwrap()).unwrap();
+    assert_eq!(by_name["level"], "fail", "{by_name}");
+    assert!(by_name["text"].as_str().unwrap().contains("may not create leases"), "{by_name}");
+
     let user = format!("system:serviceaccount:{}:nobody", cluster.namespace);
     for finding in missing {
         assert!(finding["text"].as_str().unwrap().starts_with(&user), "{finding}");
@@ -85,9 +93,11 @@ async fn rights_that_a_service_account_lacks_are_granted_by_what_is_printed() {
     assert!(levels[0]["text"].as_str().unwrap().contains(": Kubernetes v1."), "{levels:?}");
     let kube_system = "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system";
     for kind in ["rolebindings", "roles"] {
-        let path = format!("{kube_system}/{kind}/weir-namespaces");
+        let name = format!("weir:{}:nobody:namespaces:kube-system", cluster.namespace);
+        let path = format!("{kube_system}/{kind}/{name}");
         send(&cluster.client, "DELETE", &path, json!(null)).await.unwrap();
     }
+    assert!(!found.iter().any(|finding| finding["name"] == "rights" && finding["level"] != "ok"));
     // Nothing was made: no Lease, no index of either kind.
     let (status, _) =
         search.ask(reqwest::Method::GET, &format!("letters-{}", search.index), None).await;
@@ -95,6 +105,27 @@ async fn rights_that_a_service_account_lacks_are_granted_by_what_is_printed() {
     let leases = format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases", cluster.namespace);
     let leases = send(&cluster.client, "GET", &leases, json!(null)).await.unwrap();
     assert_eq!(leases["items"], json!([]));
+}
+
+/// Rights on one Lease, by its name.
+async fn apply_role(cluster: &Cluster, lease: &str) {
+    let (group, namespace) = ("rbac.authorization.k8s.io", &cluster.namespace);
+    let version = format!("{group}/v1");
+    let metadata = json!({ "name": "by-name", "namespace": namespace });
+    let role = json!({
+        "apiVersion": version, "kind": "Role", "metadata": metadata,
+        "rules": [{
+            "apiGroups": ["coordination.k8s.io"], "resources": ["leases"],
+            "resourceNames": [lease], "verbs": ["get", "create", "update"],
+        }],
+    });
+    let binding = json!({
+        "apiVersion": version, "kind": "RoleBinding", "metadata": metadata,
+        "roleRef": { "apiGroup": group, "kind": "Role", "name": "by-name" },
+        "subjects": [{ "kind": "ServiceAccount", "namespace": namespace, "name": "nobody" }],
+    });
+    apply(cluster, &role).await;
+    apply(cluster, &binding).await;
 }
 
 /// As `kubectl apply` does with what is not there yet.
