@@ -36,7 +36,8 @@ pub(super) fn grant(user: &str, right: &Right, verbs: &[&str]) -> String {
     list.to_string()
 }
 
-/// Of its own for each account, kind of object and object: what grants one right takes no other away.
+/// Of its own for each account, kind of object and object: what grants one right takes no other
+/// away.
 fn name(user: &str, right: &Right) -> String {
     let account = user.strip_prefix("system:serviceaccount:").unwrap_or(user);
     let group = if right.group.is_empty() { String::new() } else { format!(".{}", right.group) };

@@ -31,8 +31,8 @@ pub(super) struct Need {
 }
 
 impl Need {
-    /// As it is reviewed: what is made has no name yet, so a rule with `resourceNames` does not allow
-    /// it.
+    /// As it is reviewed: what is made has no name yet, so a rule with `resourceNames` does not
+    /// allow it.
     pub(super) fn reviewed(&self, verb: &'static str) -> Right {
         let name = self.object.clone().filter(|_| verb != "create");
         Right { name, ..self.right(verb) }
