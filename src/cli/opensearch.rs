@@ -98,6 +98,12 @@ pub enum OpenSearchError {
          somebody edited stays, unless --force is given"
     )]
     Drift,
+    /// What was asked for by name was not done.
+    #[error(
+        "{0} changed nothing, because what it would change is not weir's own any more, and stays \
+         (see above): --force overwrites it"
+    )]
+    NotCarriedOut(&'static str),
     /// Something could not be set up.
     #[error("OpenSearch could not be set up as it should be: see what failed above")]
     Failed,
@@ -116,6 +122,7 @@ impl OpenSearchError {
             OpenSearchError::Start(_)
             | OpenSearchError::Setup(_)
             | OpenSearchError::Drift
+            | OpenSearchError::NotCarriedOut(_)
             | OpenSearchError::Failed => false,
         }
     }
@@ -141,16 +148,18 @@ impl SetupCommand {
         let order = self.order(settings)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(OpenSearchError::Start)?;
-        let items = runtime.block_on(set_up(settings, &order)).map_err(OpenSearchError::Setup)?;
+        let (items, ended) = runtime.block_on(set_up(settings, &order));
+        // What was done before OpenSearch went away is told, too.
         print(&items.iter().map(shown).collect::<String>())?;
-        match &items {
-            items if order.dry_run && items.iter().any(|item| item.state.is_drift()) => {
+        ended.map_err(OpenSearchError::Setup)?;
+        let has_failed = items.iter().any(|item| matches!(item.state, State::Failed(_)));
+        match not_carried_out(&order, &items) {
+            _ if order.dry_run && items.iter().any(|item| item.state.is_drift()) => {
                 Err(OpenSearchError::Drift.into())
             }
-            items if items.iter().any(|item| matches!(item.state, State::Failed(_))) => {
-                Err(OpenSearchError::Failed.into())
-            }
-            _ => Ok(()),
+            _ if has_failed => Err(OpenSearchError::Failed.into()),
+            Some(option) => Err(OpenSearchError::NotCarriedOut(option).into()),
+            None => Ok(()),
         }
     }
 
@@ -169,7 +178,21 @@ impl SetupCommand {
             force: self.force,
             overlay: overlay.transpose()?,
             retention: self.retention,
+            goes_on: false,
         })
+    }
+}
+
+/// What was asked for by name and stays as it was.
+fn not_carried_out(order: &Order, items: &[Item]) -> Option<&'static str> {
+    let stays = |what| {
+        let of = items.iter().find(|item| item.what == what).map(|item| &item.state);
+        matches!(of, Some(State::Edited(_) | State::Others(_)))
+    };
+    match order {
+        Order { retention: Some(_), .. } if stays(What::Policy) => Some("--retention"),
+        Order { overlay: Some(_), .. } if stays(What::Template) => Some("--overlay"),
+        _ => None,
     }
 }
 
@@ -179,6 +202,7 @@ fn shown(item: &Item) -> String {
         // It says itself by whom.
         State::Fine(how) if item.what == What::Managed => (how.clone(), None),
         State::Fine(how) => (format!("as it should be: {how}"), None),
+        State::Others(how) => (format!("left alone: {how}"), None),
         State::Missing(how) => (format!("missing: {how}"), None),
         State::Created(how) => (format!("installed: {how}"), None),
         State::Pending(how) => (format!("to be changed: {how}"), None),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Cluster, Ended, Folder, Search, send, unique, variable};
+use crate::support::{Cluster, Ended, Folder, Ism, Search, send, unique, variable};
 
 /// Level, name and text of each finding.
 fn findings(ended: &Ended) -> Vec<(String, String, String)> {
@@ -62,6 +62,14 @@ async fn rights_that_a_service_account_lacks_are_granted_by_what_is_printed() {
     let names: Vec<&str> =
         missing.iter().map(|finding| finding["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["events", "cluster-identity", "lease"], "{}", ended.stdout);
+    // A rule with a name allows no Lease to be made: what is made has none yet.
+    apply_role(&cluster, &lease).await;
+    let by_name = ask().stdout;
+    let by_name = by_name.lines().find(|line| line.contains("leases.coordination.k8s.io"));
+    let by_name: Value = serde_json::from_str(by_name.unwrap()).unwrap();
+    assert_eq!(by_name["level"], "fail", "{by_name}");
+    assert!(by_name["text"].as_str().unwrap().contains("may not create leases"), "{by_name}");
+
     let user = format!("system:serviceaccount:{}:nobody", cluster.namespace);
     for finding in missing {
         assert!(finding["text"].as_str().unwrap().starts_with(&user), "{finding}");
@@ -85,9 +93,11 @@ async fn rights_that_a_service_account_lacks_are_granted_by_what_is_printed() {
     assert!(levels[0]["text"].as_str().unwrap().contains(": Kubernetes v1."), "{levels:?}");
     let kube_system = "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system";
     for kind in ["rolebindings", "roles"] {
-        let path = format!("{kube_system}/{kind}/weir-namespaces");
+        let name = format!("weir:{}:nobody:namespaces:kube-system", cluster.namespace);
+        let path = format!("{kube_system}/{kind}/{name}");
         send(&cluster.client, "DELETE", &path, json!(null)).await.unwrap();
     }
+    assert!(!found.iter().any(|finding| finding["name"] == "rights" && finding["level"] != "ok"));
     // Nothing was made: no Lease, no index of either kind.
     let (status, _) =
         search.ask(reqwest::Method::GET, &format!("letters-{}", search.index), None).await;
@@ -95,6 +105,27 @@ async fn rights_that_a_service_account_lacks_are_granted_by_what_is_printed() {
     let leases = format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases", cluster.namespace);
     let leases = send(&cluster.client, "GET", &leases, json!(null)).await.unwrap();
     assert_eq!(leases["items"], json!([]));
+}
+
+/// Rights on one Lease, by its name.
+async fn apply_role(cluster: &Cluster, lease: &str) {
+    let (group, namespace) = ("rbac.authorization.k8s.io", &cluster.namespace);
+    let version = format!("{group}/v1");
+    let metadata = json!({ "name": "by-name", "namespace": namespace });
+    let role = json!({
+        "apiVersion": version, "kind": "Role", "metadata": metadata,
+        "rules": [{
+            "apiGroups": ["coordination.k8s.io"], "resources": ["leases"],
+            "resourceNames": [lease], "verbs": ["get", "create", "update"],
+        }],
+    });
+    let binding = json!({
+        "apiVersion": version, "kind": "RoleBinding", "metadata": metadata,
+        "roleRef": { "apiGroup": group, "kind": "Role", "name": "by-name" },
+        "subjects": [{ "kind": "ServiceAccount", "namespace": namespace, "name": "nobody" }],
+    });
+    apply(cluster, &role).await;
+    apply(cluster, &binding).await;
 }
 
 /// As `kubectl apply` does with what is not there yet.
@@ -161,6 +192,72 @@ async fn of_a_data_stream_the_rights_to_look_up_are_asked_for() {
     }
     assert!(of(&admin, "warn", "policy")[0].contains("no Index State Management"), "{admin:#?}");
     assert_eq!(search.documents().await.len(), 0);
+}
+
+/// Into the node, through something that stands before it.
+fn through(hosts: &[&str], index: &str) -> Folder {
+    let folder = Folder::new();
+    let letters = unique("letters");
+    let config = format!(
+        "name = \"doctor\"\n[source]\nkind = \"stdin\"\n[sink]\nkind = \"opensearch\"\nhosts = {hosts:?}\nindex = \"{index}\"\n\
+         [dead_letter]\nkind = \"index\"\nindex = \"{letters}\"\n"
+    );
+    folder.write("p.toml", config);
+    folder
+}
+
+#[test]
+fn what_is_no_opensearch_is_told_as_such() {
+    let search = Search::shared();
+    let ism = Ism::before(&search);
+    ism.refuse("*", 404, json!("default backend - 404"));
+    let folder = through(&[&ism.url], &search.index);
+    let ended = doctor(&folder, &[]);
+    let found = findings(&ended);
+    assert_eq!(ended.code, Some(1), "{found:#?}");
+    assert!(of(&found, "fail", "opensearch")[0].contains("as OpenSearch never does"), "{found:#?}");
+
+    // What hides `GET /` behind a 403 must answer the rest itself.
+    let ism = Ism::before(&search);
+    ism.forbid("GET /");
+    ism.refuse("*", 404, json!("default backend - 404"));
+    let found = findings(&doctor(&through(&[&ism.url], &search.index), &[]));
+    assert_eq!(of(&found, "ok", "rights"), Vec::<&str>::new(), "{found:#?}");
+    assert!(of(&found, "warn", "rights").len() > 3, "{found:#?}");
+}
+
+#[tokio::test]
+async fn what_a_run_can_do_without_is_a_warning() {
+    let search = Search::shared();
+    let ism = Ism::before(&search);
+    let down = "http://127.0.0.1:1";
+    ism.forbid("GET /_resolve/index/*");
+    ism.forbid("PUT /_index_template/*");
+    let ended = doctor(&through(&[&ism.url, down], &format!("{}-{{yyyy}}", search.index)), &[]);
+    let found = findings(&ended);
+    assert_eq!(ended.code, Some(0), "{found:#?}");
+    assert!(of(&found, "warn", "opensearch")[0].contains("goes on with the other hosts"));
+    let rights = of(&found, "warn", "rights");
+    assert!(rights[0].contains("indices:admin/index_template/put"), "{found:#?}");
+    let ended = doctor(&through(&[&ism.url], &search.index), &[]);
+    let found = findings(&ended);
+    assert_eq!(ended.code, Some(0), "{found:#?}");
+    let rights = of(&found, "warn", "rights");
+    assert!(rights[0].contains("indices:admin/resolve/index"), "{found:#?}");
+}
+
+#[tokio::test]
+async fn a_right_to_install_the_template_is_asked_for_without_installing_one() {
+    let search = Search::secure();
+    let folder = Folder::new();
+    let index = format!("{}-{{yyyy}}", search.index);
+    folder.write("p.toml", into_secure(&search, "admin", &search.password(), &index));
+    let found = findings(&doctor(&folder, &[]));
+    let rights = of(&found, "ok", "rights");
+    assert!(rights.iter().any(|text| text.contains("index_template/put")), "{found:#?}");
+    let path = format!("_index_template/weir-{}*", search.index);
+    let (_, templates) = search.ask(reqwest::Method::GET, &path, None).await;
+    assert_eq!(templates["index_templates"], json!([]), "{templates}");
 }
 
 #[test]

@@ -288,14 +288,15 @@ async fn of_dated_indices_that_were_there_only_todays_is_put_under_the_policy() 
     managed   1 older indices: no policy manages them, because they were there before it: `POST _plugins/_ism/add/INDEX` with {"policy_id":"weir-NAME"} puts one under it, which deletes it as soon as it is old enough
     "#);
     assert_eq!(bench.ism.managed(&format!("{index}-2020.01.01")), None);
-    let policy = bench.ism.policy(&bench.name());
-    assert_eq!(policy["ism_template"][0]["index_patterns"], json!([format!("{index}-20*.*.*")]));
     // What comes after it is taken in, and nothing that only begins so.
-    bench.search.succeed(reqwest::Method::PUT, &format!("{index}-2020.01.02"), json!({})).await;
-    bench.search.succeed(reqwest::Method::PUT, &format!("{index}-other"), json!({})).await;
+    for name in ["2020.01.02", "other", "2020.01.02-keep", "2020.01.02-v2", "2020-archive"] {
+        bench.search.succeed(reqwest::Method::PUT, &format!("{index}-{name}"), json!({})).await;
+    }
     bench.setup(&["--dry-run"]);
     assert!(bench.ism.managed(&format!("{index}-2020.01.02")).is_some());
-    assert_eq!(bench.ism.managed(&format!("{index}-other")), None);
+    for name in ["other", "2020.01.02-keep", "2020.01.02-v2", "2020-archive"] {
+        assert_eq!(bench.ism.managed(&format!("{index}-{name}")), None, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -307,7 +308,288 @@ async fn what_another_policy_manages_is_left_to_it() {
     let ended = bench.setup(&[]);
     assert_eq!(ended.code, Some(0), "{}", ended.stdout);
     assert!(ended.stdout.contains("another policy manages it, `mine`"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("`weir-NAME` is for what is made from now on"));
     assert_eq!(bench.ism.managed(&index), Some(("mine".to_owned(), 1)));
+}
+
+/// What was written to ISM since the last time.
+fn policies(bench: &Bench) -> Vec<String> {
+    let writes = bench.ism.writes();
+    writes.into_iter().filter(|write| write.contains("/_plugins/_ism/")).collect()
+}
+
+#[tokio::test]
+async fn a_policy_of_somebody_elses_is_not_taken_over_at_the_next_rollover() {
+    let bench = Bench::with("", "setup = \"run\"");
+    let index = bench.search.index.clone();
+    bench.ism.write("mine", &format!("{index}*"), 100);
+    bench.search.make_stream().await;
+    for more in [&["--dry-run"][..], &[]] {
+        let ended = bench.setup(more);
+        assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+        assert_eq!(
+            ended.stdout.lines().next().unwrap(),
+            "policy    weir-NAME: left alone: another policy, `mine`, is for what is written to, \
+             and is left to it; this one would take over what is made from now on, and --force \
+             installs it"
+        );
+    }
+    assert_eq!(bench.run(&["a"]).code, Some(0));
+    assert_eq!(policies(&bench), Vec::<String>::new());
+    bench.search.roll_over().await;
+    bench.setup(&["--dry-run"]);
+    let second = bench.indices().await[1].clone();
+    assert_eq!(bench.ism.managed(&second).unwrap().0, "mine");
+
+    assert_eq!(bench.setup(&["--force"]).code, Some(1), "the stream's template is above weir's");
+    bench.search.roll_over().await;
+    bench.setup(&["--dry-run"]);
+    let third = bench.indices().await[2].clone();
+    assert_eq!(bench.ism.managed(&third).unwrap().0, bench.name());
+}
+
+#[tokio::test]
+async fn a_policy_that_has_the_write_index_is_found_although_it_is_for_no_names() {
+    let bench = Bench::new("-{yyyy.MM.dd}");
+    let today = k8s_openapi::jiff::Timestamp::now().strftime("%Y.%m.%d").to_string();
+    let index = format!("{}-{today}", bench.search.index);
+    bench.search.succeed(reqwest::Method::PUT, &index, json!({})).await;
+    bench.ism.manage(&index, "mine");
+    let ended = bench.setup(&[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    assert!(ended.stdout.contains("left alone: another policy, `mine`"), "{}", ended.stdout);
+    assert_eq!(policies(&bench), Vec::<String>::new());
+
+    // Where nobody says, none is installed either.
+    let other = Bench::new("");
+    other.ism.forbid("GET /_plugins/_ism/policies");
+    let ended = other.setup(&[]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    let right = "lacks the right cluster:admin/opendistro/ism/policy/search";
+    assert!(ended.stdout.contains(right), "{}", ended.stdout);
+    assert_eq!(policies(&other), Vec::<String>::new());
+    assert_eq!(other.setup(&["--force"]).code, Some(0));
+}
+
+#[tokio::test]
+async fn a_policy_and_a_template_of_another_index_of_the_same_name_are_not_rewritten() {
+    let bench = Bench::new("-{yyyy.MM.dd}");
+    let daily = bench.folder.read("p.toml");
+    assert_eq!(bench.setup(&[]).code, Some(0));
+    let (policy, template) = (bench.ism.policy(&bench.name()), bench.template().await);
+    bench.ism.writes();
+    bench.folder.write("p.toml", daily.replace("-{yyyy.MM.dd}", "-{yyyy}"));
+    for more in [&["--dry-run"][..], &[]] {
+        let ended = bench.setup(more);
+        assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+        assert_eq!(
+            ended.stdout.lines().next().unwrap(),
+            "policy    weir-NAME: failed: it belongs to another sink.index, which makes the same \
+             name here, and is left to it (it is for NAME-20*.*.01 and 30 more): give one of the \
+             two indices another name; --force writes this one over it"
+        );
+    }
+    // One without a date has a template of its own, too.
+    bench.folder.write("p.toml", daily.replace("-{yyyy.MM.dd}", ""));
+    let ended = bench.setup(&[]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    assert_eq!(ended.stdout.matches("it belongs to another sink.index").count(), 2);
+    let ended = bench.run(&["a"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("but for another sink.index"), "{}", ended.stderr);
+    assert_eq!(policies(&bench), Vec::<String>::new());
+    assert_eq!((bench.ism.policy(&bench.name()), bench.template().await), (policy, template));
+
+    bench.folder.write("p.toml", daily.replace("-{yyyy.MM.dd}", "-{yyyy}"));
+    assert_eq!(bench.setup(&["--force"]).code, Some(0));
+    let forced = bench.ism.policy(&bench.name())["ism_template"][0]["index_patterns"].clone();
+    assert_eq!(forced[0], format!("{}-2020", bench.search.index));
+}
+
+#[tokio::test]
+async fn a_template_of_the_streams_own_is_left_alone() {
+    for is_there in [true, false] {
+        let bench = Bench::new("");
+        let index = &bench.search.index;
+        let mine = json!({
+            "index_patterns": [index], "priority": 100, "data_stream": {},
+            "template": { "settings": { "number_of_replicas": 2 } },
+        });
+        let path = format!("_index_template/mine-{index}");
+        bench.search.succeed(reqwest::Method::PUT, &path, mine).await;
+        if is_there {
+            let path = format!("_data_stream/{index}");
+            bench.search.succeed(reqwest::Method::PUT, &path, json!({})).await;
+        }
+        let ended = bench.setup(&[]);
+        assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+        assert_eq!(
+            ended.stdout.lines().nth(1).unwrap(),
+            "template  weir-NAME: left alone: the data stream has a template of its own, \
+             `mine-NAME`, which is left to it; --force installs this one, for what is made from \
+             now on"
+        );
+        bench.search.roll_over().await;
+        let second = bench.indices().await[1].clone();
+        let path = format!("{second}/_settings");
+        let (_, settings) = bench.search.ask(reqwest::Method::GET, &path, None).await;
+        assert_eq!(settings[&second]["settings"]["index"]["number_of_replicas"], "2");
+        assert_eq!(bench.template().await, Value::Null);
+        assert_eq!(bench.setup(&["--force"]).code, Some(0));
+        assert_eq!(bench.template().await["priority"], 150);
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_its_policy_failed_on_is_told_whichever_it_is() {
+    let bench = Bench::new("");
+    bench.setup(&[]);
+    bench.search.roll_over().await;
+    bench.setup(&["--dry-run"]);
+    bench.ism.look();
+    let indices = bench.indices().await;
+    bench.ism.fail(&indices[0]);
+    for more in [&["--dry-run"][..], &[]] {
+        let ended = bench.setup(more);
+        assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+        assert_eq!(
+            ended.stdout.lines().nth(3).unwrap(),
+            "managed   .ds-NAME-000001: failed: the policy `weir-NAME` manages it, and has \
+             failed: no permissions for [indices:admin/delete]: mend that, and then `POST \
+             _plugins/_ism/retry/…` has it tried again"
+        );
+    }
+    // One that has failed is told of no newer edition: nothing would come of it.
+    bench.ism.fail(&indices[1]);
+    let ended = bench.setup(&["--retention", "7d"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    assert_eq!(ended.stdout.matches("has failed: no permissions for").count(), 2);
+    assert!(!ended.stdout.contains("goes on to revision"), "{}", ended.stdout);
+}
+
+#[tokio::test]
+async fn all_indices_are_told_of_a_newer_policy_although_some_are_refused() {
+    let bench = Bench::new("-{yyyy.MM.dd}");
+    bench.setup(&[]);
+    let index = |day: u32| format!("{}-2020.01.{day:02}", bench.search.index);
+    for day in 1..=14 {
+        let one_shard = json!({ "settings": { "number_of_shards": 1, "number_of_replicas": 0 } });
+        bench.search.succeed(reqwest::Method::PUT, &index(day), one_shard).await;
+    }
+    bench.setup(&["--dry-run"]);
+    bench.ism.look();
+    let refused = format!("POST /_plugins/_ism/change_policy/{}*", index(1));
+    bench.ism.refuse(&refused, 400, json!({ "error": { "type": "a", "reason": "not now" } }));
+    let ended = bench.setup(&["--retention", "7d"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    assert!(ended.stdout.contains("not all go on to revision"), "{}", ended.stdout);
+    let edition = bench.ism.edition(&bench.name());
+    assert_eq!(bench.ism.managed(&index(14)), Some((bench.name(), edition)));
+    assert_ne!(bench.ism.managed(&index(1)), Some((bench.name(), edition)));
+}
+
+#[tokio::test]
+async fn a_right_that_is_missing_on_an_index_is_told_as_such() {
+    let bench = Bench::new("");
+    bench.setup(&[]);
+    bench.ism.hide(&bench.indices().await[0]);
+    for more in [&["--dry-run"][..], &[]] {
+        let ended = bench.setup(more);
+        assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+        assert!(ended.stdout.contains("lacks the right indices:admin/opensearch/ism/managedindex"));
+        assert!(!ended.stdout.contains("no policy manages it"), "{}", ended.stdout);
+    }
+
+    let bench = Bench::new("");
+    bench.search.make_stream().await;
+    let none = json!({ "updated_indices": 0, "failures": false, "failed_indices": [] });
+    bench.ism.refuse("POST /_plugins/_ism/add/*", 200, none);
+    let ended = bench.setup(&[]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    assert!(ended.stdout.contains("ISM has done it to 0 of 1"), "{}", ended.stdout);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_none_of_isms_is_no_success() {
+    let is_told = |asked: &'static str, answer: Value| async move {
+        let bench = Bench::new("");
+        bench.search.make_stream().await;
+        bench.ism.refuse(asked, 200, answer);
+        let ended = bench.setup(&[]);
+        assert_eq!(ended.code, Some(1), "{asked}: {}", ended.stdout);
+        let failed = ended.stdout.lines().filter(|line| line.contains(": failed: ")).count();
+        assert_eq!(failed, 1, "{asked}: {}", ended.stdout);
+    };
+    is_told("PUT /_plugins/_ism/policies/*", json!({ "_id": "a" })).await;
+    is_told("POST /_plugins/_ism/add/*", json!({})).await;
+    is_told("GET /_data_stream/*", json!([])).await;
+    is_told("GET /_plugins/_ism/policies", json!({ "policies": "none" })).await;
+}
+
+#[tokio::test]
+async fn what_is_refused_for_another_reason_than_a_right_says_which() {
+    let told = |refuse: &dyn Fn(&Ism)| {
+        let bench = Bench::new("");
+        refuse(&bench.ism);
+        let ended = bench.setup(&[]);
+        assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+        ended.stdout.lines().next().unwrap().to_owned()
+    };
+    let put = "PUT /_plugins/_ism/policies/*";
+    let blocked = json!({ "error": { "type": "cluster_block_exception", "reason": "blocked by: [FORBIDDEN/10/cluster create-index blocked (api)];" } });
+    insta::assert_snapshot!(told(&|ism| ism.refuse(put, 403, blocked.clone())), @"policy    weir-NAME: failed: HOST answers 403: cluster_block_exception: blocked by: [FORBIDDEN/10/cluster create-index blocked (api)];");
+    insta::assert_snapshot!(told(&|ism| ism.forbid(put)), @"policy    weir-NAME: failed: the user lacks the right cluster:admin/opendistro/ism/policy/write (security_exception: no permissions for it)");
+}
+
+#[tokio::test]
+async fn what_was_done_before_opensearch_went_away_is_told() {
+    let bench = Bench::new("");
+    bench.ism.refuse("GET /_plugins/_ism/explain/*", 503, json!({}));
+    let ended = bench.setup(&[]);
+    assert_eq!(ended.code, Some(1));
+    let told = ended.stdout.lines().map(|line| line.split(' ').next().unwrap());
+    assert_eq!(told.collect::<Vec<_>>(), ["policy", "template", "stream"], "{}", ended.stdout);
+    assert!(ended.stderr.contains("OpenSearch cannot be set up: "), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn an_option_that_is_not_carried_out_is_a_failure() {
+    let bench = Bench::new("");
+    bench.setup(&[]);
+    bench.ism.edit(&bench.name(), |policy| {
+        policy["states"][0]["transitions"][0]["conditions"]["min_rollover_age"] = json!("365d");
+    });
+    let ended = bench.setup(&["--retention", "7d"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    insta::assert_snapshot!(ended.stderr, @"error: --retention changed nothing, because what it would change is not weir's own any more, and stays (see above): --force overwrites it");
+    let mut template = bench.template().await;
+    template["template"]["settings"]["index"]["number_of_replicas"] = json!(3);
+    let path = format!("_index_template/{}", bench.name());
+    bench.search.succeed(reqwest::Method::PUT, &path, template).await;
+    bench.folder.write("overlay.json", "{\"settings\":{\"refresh_interval\":\"7s\"}}");
+    let ended = bench.setup(&["--overlay", "overlay.json"]);
+    assert!(ended.code == Some(1) && ended.stderr.contains("--overlay changed nothing"));
+    assert_eq!(bench.setup(&[]).code, Some(0), "nothing was asked for by name");
+}
+
+#[tokio::test]
+async fn an_ism_that_does_not_answer_holds_no_document_up() {
+    let bench = Bench::with("", "setup = \"run\"");
+    bench.ism.refuse("* /_plugins/_ism/*", 503, json!({ "error": "no shard of it is there" }));
+    let ended = bench.run(&["a", "b"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(bench.search.documents().await.len(), 2);
+    assert!(ended.stderr.contains("not set up: "), "{}", ended.stderr);
+    assert_eq!(bench.indices().await.len(), 1, "the rest was set up");
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_tell_what_the_name_is_installs_the_template_all_the_same() {
+    let bench = Bench::with("", "setup = \"run\"");
+    bench.ism.forbid("GET /_resolve/index/*");
+    let ended = bench.run(&["a"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(bench.template().await["priority"], 150, "{}", ended.stderr);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Asks the servers and this machine. Decides nothing.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -35,7 +36,7 @@ pub(super) async fn all(settings: &Settings, modules: &[Description]) -> Vec<Fin
             Err(error) => findings.push(opensearch::no_client(error.to_string())),
         }
     }
-    findings.extend(rooms(settings).iter().map(machine::finding));
+    findings.extend(machine::findings(&rooms(settings)));
     findings
 }
 
@@ -77,7 +78,7 @@ async fn api_server(source: &KubernetesSettings, settings: &Settings) -> Vec<Fin
 async fn may(examiner: &Examiner, need: &Need) -> Vec<Result<bool, String>> {
     let mut answers = Vec::new();
     for verb in need.verbs {
-        answers.push(examiner.may(&need.right(verb)).await);
+        answers.push(examiner.may(&need.reviewed(verb)).await);
     }
     answers
 }
@@ -130,7 +131,8 @@ fn look(path: &Path) -> Result<Found, String> {
     }
     let found = statvfs(nearest).map_err(|error| error.to_string())?;
     let available = found.f_bavail.saturating_mul(found.f_frsize);
-    Ok(Found { available, used: if is_there { size_of(path) } else { 0 } })
+    let device = nearest.metadata().map_err(|error| error.to_string())?.dev();
+    Ok(Found { device, available, used: if is_there { size_of(path) } else { 0 } })
 }
 
 /// The files of a folder of weir's; those below it are few.

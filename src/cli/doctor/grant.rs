@@ -7,7 +7,7 @@ use crate::kube::examine::Right;
 
 /// A List of both, for whom the API server takes this process for.
 pub(super) fn grant(user: &str, right: &Right, verbs: &[&str]) -> String {
-    let name = format!("weir-{}", right.resource);
+    let name = name(user, right);
     let (role, binding) = match right.namespace {
         None => ("ClusterRole", "ClusterRoleBinding"),
         Some(_) => ("Role", "RoleBinding"),
@@ -34,6 +34,16 @@ pub(super) fn grant(user: &str, right: &Right, verbs: &[&str]) -> String {
         ],
     });
     list.to_string()
+}
+
+/// Of its own for each account, kind of object and object: what grants one right takes no other
+/// away.
+fn name(user: &str, right: &Right) -> String {
+    let account = user.strip_prefix("system:serviceaccount:").unwrap_or(user);
+    let group = if right.group.is_empty() { String::new() } else { format!(".{}", right.group) };
+    let object = right.name.as_ref().map_or_else(String::new, |name| format!(":{name}"));
+    // A name in RBAC may have anything in it that a path may.
+    format!("weir:{account}:{}{group}{object}", right.resource).replace(['/', '%'], "-")
 }
 
 /// `create` is never by name: the object is not there yet.
@@ -81,7 +91,7 @@ mod tests {
             name: Some("events".into()),
         };
         let user = "system:serviceaccount:weir:shipper";
-        insta::assert_snapshot!(grant(user, &lease, &["get", "create", "update"]), @r#"{"apiVersion":"v1","items":[{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role","metadata":{"name":"weir-leases","namespace":"weir"},"rules":[{"apiGroups":["coordination.k8s.io"],"resourceNames":["events"],"resources":["leases"],"verbs":["get","update"]},{"apiGroups":["coordination.k8s.io"],"resources":["leases"],"verbs":["create"]}]},{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding","metadata":{"name":"weir-leases","namespace":"weir"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"weir-leases"},"subjects":[{"kind":"ServiceAccount","name":"shipper","namespace":"weir"}]}],"kind":"List"}"#);
+        insta::assert_snapshot!(grant(user, &lease, &["get", "create", "update"]), @r#"{"apiVersion":"v1","items":[{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role","metadata":{"name":"weir:weir:shipper:leases.coordination.k8s.io:events","namespace":"weir"},"rules":[{"apiGroups":["coordination.k8s.io"],"resourceNames":["events"],"resources":["leases"],"verbs":["get","update"]},{"apiGroups":["coordination.k8s.io"],"resources":["leases"],"verbs":["create"]}]},{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding","metadata":{"name":"weir:weir:shipper:leases.coordination.k8s.io:events","namespace":"weir"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"weir:weir:shipper:leases.coordination.k8s.io:events"},"subjects":[{"kind":"ServiceAccount","name":"shipper","namespace":"weir"}]}],"kind":"List"}"#);
         let events = Right {
             group: "".into(),
             resource: "events".into(),

@@ -31,7 +31,14 @@ pub(super) struct Need {
 }
 
 impl Need {
-    pub(super) fn right(&self, verb: &'static str) -> Right {
+    /// As it is reviewed: what is made has no name yet, so a rule with `resourceNames` does not
+    /// allow it.
+    pub(super) fn reviewed(&self, verb: &'static str) -> Right {
+        let name = self.object.clone().filter(|_| verb != "create");
+        Right { name, ..self.right(verb) }
+    }
+
+    fn right(&self, verb: &'static str) -> Right {
         Right {
             group: self.group.clone(),
             resource: self.resource.clone(),
@@ -267,6 +274,15 @@ mod tests {
             ]
         );
         insta::assert_snapshot!(findings[2].text, @"jane may not list or watch events in namespace a, which reading needs: grant it");
+    }
+
+    #[test]
+    fn what_is_made_is_reviewed_without_a_name_and_granted_with_the_others_names() {
+        let answers = answers(Ok(false));
+        let (lease, _) = answers.rights.iter().find(|(need, _)| need.name == "lease").unwrap();
+        assert_eq!(lease.reviewed("create").name, None);
+        assert_eq!(lease.reviewed("update").name.as_deref(), Some("events"));
+        assert_eq!(lease.right("create").name.as_deref(), Some("events"));
     }
 
     #[test]

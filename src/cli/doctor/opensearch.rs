@@ -24,25 +24,27 @@ pub(super) fn findings(
     settings: &OpenSearchSettings,
     now: Timestamp,
 ) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = examined.hosts.iter().flat_map(host).collect();
+    let is_in = examined.inside.is_some();
+    let mut findings: Vec<Finding> =
+        examined.hosts.iter().flat_map(|one| host(one, is_in)).collect();
     findings.extend(several_clusters(&examined.hosts));
-    let Some(Inside { user, rights, setup, time }) = &examined.inside else { return findings };
+    let Some(Inside { user, rights, setup, unknown, time }) = &examined.inside else {
+        return findings;
+    };
     if let Some(user) = user {
         findings.push(Finding::ok("login", format!("as {user}")));
     }
     findings.extend(time.map(|time| clock(&OPENSEARCH, time.as_second() - now.as_second())));
     findings.extend(rights.iter().map(right));
-    match setup {
-        Ok(items) => findings.extend(items.iter().map(|item| self::item(item, settings))),
-        Err(why) => {
-            let text = format!("the policy and the template cannot be looked at: {why}");
-            findings.push(Finding::warn("policy", text));
-        }
-    }
+    findings.extend(setup.iter().map(|item| self::item(item, settings)));
+    findings.extend(unknown.as_ref().map(|why| {
+        Finding::warn("policy", format!("no more can be looked at of what is set up: {why}"))
+    }));
     findings
 }
 
-fn host(Host { url, answer }: &Host) -> Vec<Finding> {
+/// Where another one lets weir in, a run goes on with that one.
+fn host(Host { url, answer }: &Host, is_in: bool) -> Vec<Finding> {
     match answer {
         Answered::In { version, warning, .. } => {
             let text = match version {
@@ -66,6 +68,10 @@ fn host(Host { url, answer }: &Host) -> Vec<Finding> {
             ),
         )],
         Answered::Refused(why) => vec![Finding::fail("login", why.clone())],
+        Answered::Out(why) if is_in => {
+            let text = format!("{why}; a run goes on with the other hosts, and one fewer");
+            vec![Finding::warn("opensearch", text)]
+        }
         Answered::Out(why) => vec![Finding::fail("opensearch", why.clone())],
     }
 }
@@ -85,14 +91,15 @@ fn several_clusters(hosts: &[Host]) -> Option<Finding> {
     })
 }
 
-fn right(Asked { right, index, purpose, has }: &Asked) -> Finding {
+fn right(Asked { right, index, purpose, has, is_needed }: &Asked) -> Finding {
     let on = match index {
         Some(index) => format!("on the index `{index}`"),
         None => "on the cluster".to_owned(),
     };
     match has {
         Has::Yes => Finding::ok("rights", format!("{purpose}: `{right}` {on}")),
-        Has::No(why) => Finding::fail(
+        Has::No(why) => Finding::new(
+            if *is_needed { Level::Fail } else { Level::Warn },
             "rights",
             format!("{purpose} needs `{right}` {on}, and the user lacks it: grant it ({why})"),
         ),
@@ -109,11 +116,22 @@ fn item(Item { what, name, state }: &Item, settings: &OpenSearchSettings) -> Fin
     let label = what.word();
     const BY_COMMAND: &str = "`weir opensearch setup` does that";
     match state {
-        State::Fine(how) => Finding::ok(label, format!("{name}: {how}")),
+        State::Fine(how) | State::Others(how) => Finding::ok(label, format!("{name}: {how}")),
         State::Missing(_) | State::Differs(_) | State::Pending(_)
             if settings.setup == Setup::Run =>
         {
-            Finding::ok(label, format!("{name}: not there as it should be: a run sets it up"))
+            let text = "not there as it should be: a run sets it up";
+            match needs(*what) {
+                None => Finding::ok(label, format!("{name}: {text}")),
+                Some(right) => Finding::warn(
+                    label,
+                    format!(
+                        "{name}: {text}, if the user has the right `{right}`, which cannot be \
+                         asked for without writing: look whether it was granted, or have \
+                         `weir opensearch setup` do it now"
+                    ),
+                ),
+            }
         }
         State::Missing(_) if *what == What::Template && settings.template == Template::Install => {
             Finding::ok(label, format!("{name}: missing: a run installs it"))
@@ -145,6 +163,16 @@ fn item(Item { what, name, state }: &Item, settings: &OpenSearchSettings) -> Fin
         // A dry run does nothing.
         State::Created(how) | State::Done(how) => Finding::ok(label, format!("{name}: {how}")),
         State::Changed(_) => Finding::ok(label, format!("{name}: changed")),
+    }
+}
+
+/// The right that setting it up needs, where it cannot be found out whether the user has it.
+fn needs(what: What) -> Option<&'static str> {
+    match what {
+        What::Policy => Some("cluster:admin/opendistro/ism/policy/write"),
+        What::Template => None,
+        What::Stream => Some("indices:admin/data_stream/create"),
+        What::Managed => Some("cluster:admin/opendistro/ism/managedindex/…"),
     }
 }
 
@@ -202,11 +230,12 @@ mod tests {
         let inside = || Inside {
             user: None,
             rights: Vec::new(),
-            setup: Ok(vec![
+            setup: vec![
                 item(What::Policy, State::Missing("it deletes".into())),
                 item(What::Template, State::Missing("it maps".into())),
                 item(What::Stream, State::Missing("documents".into())),
-            ]),
+            ],
+            unknown: None,
             time: None,
         };
         let examined = || Examined { hosts: Vec::new(), inside: Some(inside()) };
@@ -216,9 +245,26 @@ mod tests {
         warn stream: e: nothing has this name: a run makes one index, from which nothing is deleted: `weir opensearch setup` makes a data stream
         ");
         insta::assert_snapshot!(shown(&examined(), "setup='run'"), @r"
-        ok policy: e: not there as it should be: a run sets it up
+        warn policy: e: not there as it should be: a run sets it up, if the user has the right `cluster:admin/opendistro/ism/policy/write`, which cannot be asked for without writing: look whether it was granted, or have `weir opensearch setup` do it now
         ok template: e: not there as it should be: a run sets it up
-        ok stream: e: not there as it should be: a run sets it up
+        warn stream: e: not there as it should be: a run sets it up, if the user has the right `indices:admin/data_stream/create`, which cannot be asked for without writing: look whether it was granted, or have `weir opensearch setup` do it now
         ");
+    }
+
+    #[test]
+    fn what_a_run_can_do_without_is_no_failure() {
+        let rights = [(false, "indices:admin/resolve/index"), (true, "indices:data/write/index")];
+        let asked = |(is_needed, right)| Asked {
+            right,
+            index: Some("e".into()),
+            purpose: "it",
+            has: Has::No("no".into()),
+            is_needed,
+        };
+        let levels = rights.map(|one| right(&asked(one)).level);
+        assert_eq!(levels, [Level::Warn, Level::Fail]);
+        let out = Host { url: "http://c".into(), answer: Answered::Out("http://c is down".into()) };
+        assert_eq!(host(&out, true)[0].level, Level::Warn);
+        assert_eq!(host(&out, false)[0].level, Level::Fail);
     }
 }

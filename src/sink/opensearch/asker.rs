@@ -1,10 +1,11 @@
 //! Makes the requests that come before the first document.
 
-use http::Method;
+use http::{Method, StatusCode};
 use prometheus::IntCounterVec;
+use serde_json::Value;
 
 use crate::opensearch::{
-    Client, Request, Response, Unavailable, count, status_error, transport_error,
+    Client, Request, Response, Unavailable, count, is_of_amazon, status_error, transport_error,
 };
 use crate::sink::error::SinkError;
 
@@ -55,4 +56,20 @@ impl Asker<'_> {
             _ => Ok(answer),
         }
     }
+}
+
+/// What ISM says where it wraps the security plugin's refusal, and where a backend role is missing.
+const ISMS_WORDS: &str = "doesn't have required";
+
+/// Whether something was refused because the user lacks a right. A 403 may also be that of a block,
+/// as on full disks, or of what is switched off: no right helps then.
+pub(super) fn lacks_right(answer: &Response) -> bool {
+    if answer.status != StatusCode::FORBIDDEN {
+        return false;
+    }
+    let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let member = |key: &str| said["error"][key].as_str().unwrap_or_default();
+    member("type") == "security_exception"
+        || member("reason").contains(ISMS_WORDS)
+        || is_of_amazon(answer, &answer.host)
 }

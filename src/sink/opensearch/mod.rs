@@ -108,28 +108,29 @@ pub(super) async fn run<I: Inbox>(
     Ok(())
 }
 
-/// Installs what is missing, as `order` has it, or says what is.
-///
-/// # Errors
-///
-/// When OpenSearch cannot be asked, or does not let weir in.
+/// Installs what is missing, as `order` has it, or says what is: as far as it came.
 pub(crate) async fn set_up(
     settings: &OpenSearchSettings,
     order: &setup::Order,
-) -> Result<Vec<setup::Item>, SetupError> {
+) -> (Vec<setup::Item>, Result<(), SetupError>) {
     let connection = settings.connection.clone();
-    let client = blocking(move || Client::new(&connection, &Reload::default())).await?;
+    let client = match blocking(move || Client::new(&connection, &Reload::default())).await {
+        Ok(client) => client,
+        Err(error) => return (Vec::new(), Err(error.into())),
+    };
     let asker = Asker { client: &client, requests: None };
-    setup::set_up(&asker, settings, order).await.map_err(|error| match error {
+    let (items, ended) = setup::set_up(&asker, settings, order).await;
+    let ended = ended.map_err(|error| match error {
         AskError::Unavailable(why) | AskError::Unauthorized(why) => {
             let (Unavailable::Outage(why) | Unavailable::Refused(why)) = why;
             SetupError::Unavailable(why)
         }
         AskError::Fatal(error) => SetupError::Sink(error),
-    })
+    });
+    (items, ended)
 }
 
-/// Why OpenSearch could not be set up at all.
+/// Why OpenSearch could not be set up, or not to the end.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// No client can be made of the settings.

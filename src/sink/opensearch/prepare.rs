@@ -13,8 +13,9 @@ use std::sync::Arc;
 use http::{Method, StatusCode};
 use tokio::time::Instant;
 
-use super::asker::{AskError, Asker};
+use super::asker::{AskError, Asker, lacks_right};
 use super::report::Reporter;
+use super::request::index_name;
 use super::version::Root;
 use super::write_target::{Kind, Known, Writing};
 use super::{resolve, setup, template};
@@ -25,7 +26,12 @@ use crate::opensearch::{
 use crate::position::Keeper;
 use crate::sink::PART;
 use crate::sink::error::SinkError;
+use crate::sink::lag::now_micros;
 use crate::sink::settings::{IndexPattern, OpenSearchSettings, Setup, Template};
+
+/// A cluster that has just started cannot answer everything for some seconds. What it does not
+/// answer for longer, while it answers otherwise, must not keep documents waiting.
+const SETUPS_MAX: u32 = 8;
 
 /// Returns when documents may be sent, and what is known of the write target.
 pub(super) async fn prepare(
@@ -35,11 +41,11 @@ pub(super) async fn prepare(
     process: &Process,
 ) -> Result<Known, SinkError> {
     let mut reporter = Reporter::new(process.health.clone());
-    let mut failures = 0;
+    let (mut failures, mut setups) = (0, 0);
     loop {
         process.health.progress(PART);
         let asker = Asker { client, requests: Some(&process.metrics.sink.requests) };
-        let why = match prepare_once(&asker, settings, keeper).await {
+        let why = match prepare_once(&asker, settings, keeper, &mut setups).await {
             Ok(known) => {
                 reporter.update(None, Instant::now());
                 return Ok(known);
@@ -64,6 +70,7 @@ async fn prepare_once(
     asker: &Asker<'_>,
     settings: &OpenSearchSettings,
     keeper: &Keeper,
+    setups: &mut u32,
 ) -> Result<Known, AskError> {
     let root = match asker.client.collection() {
         Some(name) => Root::of_collection(name),
@@ -72,15 +79,16 @@ async fn prepare_once(
     let warning = root.warning();
     keeper.target_is(root.cluster_uuid).map_err(|error| AskError::Fatal(error.into()))?;
     let index = &settings.index;
+    let mut is_set_up = false;
     if settings.setup == Setup::Run {
-        setup::at_start(asker, settings).await?;
+        *setups += 1;
+        is_set_up = setup::at_start(asker, settings, *setups >= SETUPS_MAX).await?;
     }
     let kind = match index.date {
         Some(_) => None,
         None => Some(resolve::kind_of(asker, &index.prefix).await?),
     };
     let has_own_template = kind.as_ref().is_some_and(Kind::has_own_template);
-    let is_set_up = settings.setup == Setup::Run;
     if settings.template == Template::Install && !has_own_template && !is_set_up {
         install_template(asker, index).await?;
     }
@@ -133,7 +141,18 @@ async fn install_template(asker: &Asker<'_>, pattern: &IndexPattern) -> Result<(
     };
     let found = asker.ask(Method::GET, &path, Vec::new()).await?;
     match found.status {
-        StatusCode::OK => return Ok(()),
+        StatusCode::OK => {
+            let index = index_name(pattern, now_micros());
+            if setup::is_for(&found.body, &index) == Some(false) {
+                tracing::warn!(
+                    template = name,
+                    "the index template of this name is not for `{index}`, but for another \
+                     sink.index, which makes the same name: none is installed. Give one of the two \
+                     indices another name"
+                );
+            }
+            return Ok(());
+        }
         StatusCode::NOT_FOUND => {}
         _ => {
             warn_without_template(&name, lacks("get"), &found);
@@ -155,7 +174,7 @@ async fn install_template(asker: &Asker<'_>, pattern: &IndexPattern) -> Result<(
 
 fn warn_without_template(name: &str, lacks: String, response: &Response) {
     let why = whole_error(&response.body);
-    if response.status == StatusCode::FORBIDDEN {
+    if lacks_right(response) {
         tracing::warn!(
             template = name,
             "the index template cannot be installed: {lacks}. Going on without it: grant the permission, or install the template \

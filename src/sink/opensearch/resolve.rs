@@ -134,7 +134,7 @@ pub(super) async fn template_for(asker: &Asker<'_>, index: &str) -> Result<Optio
 }
 
 /// Whether `text` is as `pattern` has it, in which `*` stands for any text.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     // There is always a first one.
     let first = parts.next().unwrap_or_default();

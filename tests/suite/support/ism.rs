@@ -1,13 +1,18 @@
 //! Index State Management before a real node, which the tests' OpenSearch lacks: it answers the
 //! paths of ISM as the plugin does, and passes everything else on to the node.
 //!
-//! What it does is the plugin's (opensearch-project/index-management): a policy is written with
-//! `create`, or for the edition that is named; it gets a time when it is written by the API, and
-//! none when it is [planted](Ism::plant); it takes in an index that is made after that time, by the
-//! name of its data stream; an index follows the edition that it began with until it is told of
-//! another, and shows it from the first [look](Ism::look) on.
+//! What it does is the plugin's (opensearch-project/index-management):
+//!
+//! - A policy is written with `create`, or for the edition that is named by number and term. It gets
+//!   a time when it is written by the API, and none when it is [planted](Ism::plant). Two whose
+//!   patterns overlap may not have one priority.
+//! - It takes in an index that is made after that time, by the name of its data stream, if none of a
+//!   higher priority does.
+//! - An index follows the edition that it began with until it is told of another, and shows it from
+//!   the first [look](Ism::look) on. One that it has [failed](Ism::fail) on stays as it is.
+//! - What the user has no [right](Ism::hide) to is left out of an answer, and counted nowhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -38,6 +43,10 @@ struct Known {
     keeps_answers: bool,
     /// How many were kept.
     kept_answers: usize,
+    /// Which the user has no right to.
+    hidden: BTreeSet<String>,
+    /// What is answered to some requests, in place of what would be.
+    refusals: Vec<(String, u16, Value)>,
 }
 
 #[derive(Clone)]
@@ -46,12 +55,24 @@ struct Policy {
     body: Value,
 }
 
+impl Policy {
+    fn patterns(&self) -> impl Iterator<Item = &str> {
+        let patterns = self.body["ism_template"][0]["index_patterns"].as_array().unwrap();
+        patterns.iter().map(|pattern| pattern.as_str().unwrap())
+    }
+
+    fn priority(&self) -> i64 {
+        self.body["ism_template"][0]["priority"].as_i64().unwrap()
+    }
+}
+
 #[derive(Clone, Default)]
 struct Managed {
     policy: String,
     /// Which it follows from the next look on.
     edition: i64,
     shown: Option<i64>,
+    has_failed: bool,
 }
 
 const PATH: &str = "/_plugins/_ism/";
@@ -95,10 +116,42 @@ impl Ism {
         self.state.lock().unwrap().write(name, body);
     }
 
+    /// Writes a policy of somebody else's by the API: for these names, and with one state.
+    pub(crate) fn write(&self, name: &str, pattern: &str, priority: u32) {
+        let template = json!({ "index_patterns": [pattern], "priority": priority, "last_updated_time": now() });
+        let states = json!([{ "name": "hot", "actions": [], "transitions": [] }]);
+        self.plant(
+            name,
+            json!({ "ism_template": [template], "default_state": "hot", "states": states }),
+        );
+    }
+
+    /// The policy of an index fails on it.
+    pub(crate) fn fail(&self, index: &str) {
+        self.state.lock().unwrap().managed.get_mut(index).unwrap().has_failed = true;
+    }
+
+    /// The user has no right to an index from now on.
+    pub(crate) fn hide(&self, index: &str) {
+        self.state.lock().unwrap().hidden.insert(index.to_owned());
+    }
+
+    /// What is asked so, such as `PUT /_plugins/_ism/policies/*`, is answered so from now on.
+    pub(crate) fn refuse(&self, asked: &str, status: u16, body: Value) {
+        self.state.lock().unwrap().refusals.push((asked.to_owned(), status, body));
+    }
+
+    /// As the security plugin refuses it.
+    pub(crate) fn forbid(&self, asked: &str) {
+        let error = json!({ "type": "security_exception", "reason": "no permissions for it" });
+        self.refuse(asked, 403, json!({ "error": error, "status": 403 }));
+    }
+
     /// Puts an index under a policy by hand.
     pub(crate) fn manage(&self, index: &str, policy: &str) {
         let mut known = self.state.lock().unwrap();
-        let managed = Managed { policy: policy.to_owned(), edition: 1, shown: Some(1) };
+        let managed =
+            Managed { policy: policy.to_owned(), edition: 1, shown: Some(1), has_failed: false };
         known.managed.insert(index.to_owned(), managed);
     }
 
@@ -114,7 +167,8 @@ impl Ism {
 
     /// What ISM does every five minutes.
     pub(crate) fn look(&self) {
-        for managed in self.state.lock().unwrap().managed.values_mut() {
+        let mut known = self.state.lock().unwrap();
+        for managed in known.managed.values_mut().filter(|managed| !managed.has_failed) {
             managed.shown = Some(managed.edition);
         }
     }
@@ -150,14 +204,20 @@ impl Known {
         }
         let stream = index.strip_prefix(".ds-").and_then(|name| name.rsplit_once('-'));
         let name = stream.map_or(index, |(name, _)| name);
-        let found = self.policies.iter().find(|(_, policy)| {
+        let is_for = |policy: &&Policy| {
             let template = &policy.body["ism_template"][0];
             let time = template["last_updated_time"].as_i64().unwrap_or(i64::MAX);
-            let patterns = template["index_patterns"].as_array().unwrap();
-            time < made && patterns.iter().any(|one| matches(one.as_str().unwrap(), name))
-        });
+            time < made && policy.patterns().any(|one| matches(one, name))
+        };
+        let all = self.policies.iter().filter(|(_, policy)| is_for(policy));
+        let found = all.max_by_key(|(_, policy)| policy.priority());
         if let Some((policy, Policy { edition, .. })) = found {
-            let managed = Managed { policy: policy.clone(), edition: *edition, shown: None };
+            let managed = Managed {
+                policy: policy.clone(),
+                edition: *edition,
+                shown: None,
+                has_failed: false,
+            };
             self.managed.insert(index.to_owned(), managed);
         }
     }
@@ -206,6 +266,11 @@ async fn answer(
         if method == Method::PUT || uri.path().starts_with(PATH) && method == Method::POST {
             known.writes.push(format!("{method} {}", uri.path()));
         }
+        let asked = format!("{method} {}", uri.path());
+        let refusal = known.refusals.iter().find(|(refused, ..)| matches(refused, &asked));
+        if let Some((_, status, body)) = refusal {
+            return reply(*status, body);
+        }
         known.node.clone()
     };
     let client = reqwest::Client::new();
@@ -236,6 +301,7 @@ async fn answer(
     }
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     match (method.as_str(), path.split_once('/').unwrap_or((path, ""))) {
+        ("GET", ("policies", "")) => list_policies(&known, uri.query()),
         ("GET", ("policies", name)) => get_policy(&known, name),
         ("PUT", ("policies", name)) => put_policy(&mut known, name, uri.query(), body),
         ("GET", ("explain", names)) => explain(&known, names, &made),
@@ -255,6 +321,20 @@ async fn made_at(client: &reqwest::Client, node: &str) -> BTreeMap<String, i64> 
         .into_iter()
         .filter_map(|(index, settings)| Some((index, date(&settings).as_str()?.parse().ok()?)))
         .collect()
+}
+
+/// As many as are asked for, or 20.
+fn list_policies(known: &Known, query: Option<&str>) -> Response {
+    let query = query.unwrap_or_default();
+    let size = query.split('&').find_map(|part| part.strip_prefix("size=")?.parse().ok());
+    let of = |(name, policy): (&String, &Policy)| {
+        let policy = json!({ "ism_template": policy.body["ism_template"] });
+        json!({ "_id": name, "policy": policy })
+    };
+    let policies: Vec<Value> = known.policies.iter().take(size.unwrap_or(20)).map(of).collect();
+    // filter_path leaves nothing of an empty list.
+    let answer = if policies.is_empty() { json!({}) } else { json!({ "policies": policies }) };
+    reply(200, &answer)
 }
 
 fn get_policy(known: &Known, name: &str) -> Response {
@@ -296,11 +376,28 @@ fn put_policy(known: &mut Known, name: &str, query: Option<&str>, body: Value) -
         return refuse(400, "illegal_argument_exception", &reason);
     }
     let wanted = known.policies.get(name).map(|policy| policy.edition);
-    let named =
-        query.unwrap_or_default().split('&').find_map(|part| part.strip_prefix("if_seq_no="));
-    if wanted.map(|edition| edition.to_string()).as_deref() != named {
+    let query = query.unwrap_or_default();
+    let of = |key: &str| query.split('&').find_map(|part| part.strip_prefix(key));
+    // Without both it is to be made.
+    let named = of("if_seq_no=").zip(of("if_primary_term="));
+    let wanted_named = wanted.map(|edition| edition.to_string());
+    if wanted_named.as_deref().map(|edition| (edition, "1")) != named {
         let reason = format!("[{name}]: version conflict");
         return refuse(409, "version_conflict_engine_exception", &reason);
+    }
+    let new = Policy { edition: 0, body: policy.clone() };
+    let overlaps = |other: &Policy| {
+        let is_for = |one: &str| {
+            new.patterns().any(|pattern| matches(pattern, one) || matches(one, pattern))
+        };
+        other.priority() == new.priority() && other.patterns().any(is_for)
+    };
+    if known.policies.iter().any(|(other, policy)| other != name && overlaps(policy)) {
+        let reason = format!(
+            "New policy {name} has an ISM template with index pattern matching existing policy templates, please use a different priority than {}",
+            new.priority()
+        );
+        return refuse(400, "illegal_argument_exception", &reason);
     }
     policy["last_updated_time"] = json!(now());
     for template in policy["ism_template"].as_array_mut().into_iter().flatten() {
@@ -319,13 +416,20 @@ fn explain(known: &Known, names: &str, made: &BTreeMap<String, i64>) -> Response
         if !made.contains_key(name) {
             return refuse(404, "index_not_found_exception", &format!("no such index [{name}]"));
         }
+        if known.hidden.contains(name) {
+            continue;
+        }
         let managed = known.managed.get(name);
         let policy = managed.map(|managed| managed.policy.as_str());
         let mut said = json!({
             "index.plugins.index_state_management.policy_id": policy,
             "index.opendistro.index_state_management.policy_id": policy,
-            "enabled": managed.map(|_| true),
+            "enabled": managed.map(|managed| !managed.has_failed),
         });
+        if managed.is_some_and(|managed| managed.has_failed) {
+            said["action"] = json!({ "name": "delete", "failed": true });
+            said["info"] = json!({ "message": "no permissions for [indices:admin/delete]" });
+        }
         if let Some(Managed { policy, shown: Some(edition), .. }) = managed {
             said["policy_id"] = json!(policy);
             said["policy_seq_no"] = json!(edition);
@@ -338,17 +442,25 @@ fn explain(known: &Known, names: &str, made: &BTreeMap<String, i64>) -> Response
 }
 
 fn add(known: &mut Known, names: &str, body: &Value) -> Response {
+    if names.split(',').all(|index| known.hidden.contains(index)) {
+        return reply(
+            200,
+            &json!({ "updated_indices": 0, "failures": false, "failed_indices": [] }),
+        );
+    }
     let policy = body["policy_id"].as_str().unwrap();
     let Some(edition) = known.policies.get(policy).map(|policy| policy.edition) else {
         return refuse(404, "status_exception", &format!("Could not find policy={policy}"));
     };
     let (mut updated, mut failed) = (0, Vec::new());
-    for index in names.split(',') {
+    let hidden = known.hidden.clone();
+    for index in names.split(',').filter(|index| !hidden.contains(*index)) {
         if known.managed.contains_key(index) {
             failed.push(json!({ "index_name": index, "index_uuid": "u", "reason": "This index already has a policy, use the update policy API to update index policies" }));
             continue;
         }
-        let managed = Managed { policy: policy.to_owned(), edition, shown: None };
+        let managed =
+            Managed { policy: policy.to_owned(), edition, shown: None, has_failed: false };
         known.managed.insert(index.to_owned(), managed);
         updated += 1;
     }
@@ -359,14 +471,23 @@ fn add(known: &mut Known, names: &str, body: &Value) -> Response {
 }
 
 fn change(known: &mut Known, names: &str, body: &Value) -> Response {
+    // All or nothing.
+    if names.split(',').any(|index| known.hidden.contains(index)) {
+        let reason = "User doesn't have required index permissions on one or more requested indices: no permissions for [indices:admin/opensearch/ism/managedindex]";
+        return refuse(403, "status_exception", reason);
+    }
     let policy = body["policy_id"].as_str().unwrap();
     let edition = known.policies[policy].edition;
     let mut updated = 0;
     for index in names.split(',') {
+        // One that has failed goes on as it was, although it is counted.
         if let Some(managed) = known.managed.get_mut(index) {
+            updated += 1;
+            if managed.has_failed {
+                continue;
+            }
             managed.policy = policy.to_owned();
             managed.edition = edition;
-            updated += 1;
         }
     }
     reply(200, &json!({ "updated_indices": updated, "failures": false, "failed_indices": [] }))

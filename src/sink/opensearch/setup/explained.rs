@@ -22,11 +22,38 @@ pub(super) struct Managed {
     failure: Option<String>,
 }
 
-/// Reads an answer about several.
-pub(super) fn explained(body: &[u8]) -> Option<BTreeMap<String, Managed>> {
+/// How an index that was asked for is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Explained {
+    Managed(Managed),
+    /// Not at all: ISM leaves out what the user has no right to.
+    Hidden,
+}
+
+impl Explained {
+    /// What that means.
+    pub(super) fn hidden() -> String {
+        "ISM does not say whether a policy manages it: the user lacks the right \
+         indices:admin/opensearch/ism/managedindex on it"
+            .to_owned()
+    }
+
+    pub(super) fn managed(&self) -> Option<&Managed> {
+        match self {
+            Explained::Managed(managed) => Some(managed),
+            Explained::Hidden => None,
+        }
+    }
+}
+
+/// Reads an answer about several, which are there.
+pub(super) fn explained(names: &[String], body: &[u8]) -> Option<BTreeMap<String, Explained>> {
     let answer: BTreeMap<String, Value> = serde_json::from_slice(body).ok()?;
-    let indices = answer.into_iter().filter(|(_, said)| said.is_object());
-    Some(indices.map(|(index, said)| (index, Managed::of(&said))).collect())
+    let of = |name: &String| match answer.get(name).filter(|said| said.is_object()) {
+        Some(said) => Explained::Managed(Managed::of(said)),
+        None => Explained::Hidden,
+    };
+    Some(names.iter().map(|name| (name.clone(), of(name))).collect())
 }
 
 impl Managed {
@@ -46,7 +73,7 @@ impl Managed {
         }
     }
 
-    fn is_of(&self, policy: &str) -> bool {
+    pub(super) fn is_of(&self, policy: &str) -> bool {
         self.policy.as_deref() == Some(policy)
     }
 
@@ -55,6 +82,11 @@ impl Managed {
     pub(super) fn is_behind(&self, policy: &str, edition: Edition) -> bool {
         let is_other = |number| number != edition.revision.number;
         self.is_of(policy) && self.revision.map_or(edition.is_changed, is_other)
+    }
+
+    /// Whether nothing goes on with it until somebody sees to it.
+    pub(super) fn is_stuck(&self, policy: &str, revision: Revision) -> bool {
+        matches!(self.state(policy, revision), State::Failed(_))
     }
 
     /// What is to be said of it, under whichever policy it is.
@@ -76,7 +108,10 @@ impl Managed {
             ));
         }
         if !self.is_of(policy) {
-            return State::Fine(format!("another policy manages it, `{by}`, and goes on to"));
+            return State::Fine(format!(
+                "another policy manages it, `{by}`, and goes on to; `{policy}` is for what is made \
+                 from now on"
+            ));
         }
         match self.revision {
             None => State::Fine(format!(
@@ -134,8 +169,8 @@ mod tests {
 
     fn state(said: Value) -> State {
         let body = json!({ "e": said, "total_managed_indices": 1 }).to_string();
-        let found = explained(body.as_bytes()).unwrap().remove("e").unwrap();
-        found.state("weir-e", revision(REVISION))
+        let found = explained(&["e".to_owned()], body.as_bytes()).unwrap().remove("e").unwrap();
+        found.managed().unwrap().state("weir-e", revision(REVISION))
     }
 
     fn revision(number: i64) -> Revision {
@@ -155,7 +190,7 @@ mod tests {
         let id = "index.plugins.index_state_management.policy_id";
         insta::assert_snapshot!(fine(json!({id: "weir-e", "enabled": true})), @"the policy manages it, at revision 7 from ISM's first look at it on (within minutes)");
         insta::assert_snapshot!(fine(json!({"policy_id": "weir-e", "policy_seq_no": 7, "enabled": true})), @"the policy manages it, at revision 7");
-        insta::assert_snapshot!(fine(json!({"policy_id": "mine\nx", "policy_seq_no": 2, "enabled": true})), @"another policy manages it, `mine x`, and goes on to");
+        insta::assert_snapshot!(fine(json!({"policy_id": "mine\nx", "policy_seq_no": 2, "enabled": true})), @"another policy manages it, `mine x`, and goes on to; `weir-e` is for what is made from now on");
         let behind = json!({"policy_id": "weir-e", "policy_seq_no": 5, "enabled": true});
         assert!(matches!(state(behind), State::Pending(_)));
         let failed = json!({
@@ -167,6 +202,15 @@ mod tests {
         assert!(why.contains("Missing rollover_alias"), "{why}");
         let off = json!({"policy_id": "weir-e", "policy_seq_no": 7, "enabled": false});
         assert!(matches!(state(off), State::Failed(_)));
+    }
+
+    #[test]
+    fn an_index_that_ism_leaves_out_is_not_one_without_a_policy() {
+        let names = ["e-1", "e-2"].map(str::to_owned);
+        let body = json!({ "e-1": { "policy_id": null }, "total_managed_indices": 0 }).to_string();
+        let all = explained(&names, body.as_bytes()).unwrap();
+        assert_eq!(all["e-1"], Explained::Managed(Managed::default()));
+        assert_eq!(all["e-2"], Explained::Hidden);
     }
 
     #[test]

@@ -6,40 +6,50 @@
 //!
 //! - What somebody edited is never overwritten, unless that is asked for. What a setup left is
 //!   known by a digest beside it; it is brought up to date.
+//! - What somebody else has for the same indices, a policy or a stream's template, goes on doing
+//!   its work: nothing is put above it, unless that is asked for.
 //! - What was asked for once, a retention and an overlay, is kept there, and stays until something
 //!   else is asked for: a setup at the start of a run knows neither.
 //! - The order matters: a policy takes in what is made after it, and a stream is made as its
 //!   template says.
 //! - A dry run writes nothing, and asks nothing that could make an index.
 //!
-//! - [`policy`], [`templates`] and [`managed`] see to one thing each. What they decide is pure:
-//!   [`flat`] compares, [`overlay`] merges, [`retention`] says what follows for ages, and
+//! - [`policy`], [`templates`] and [`managed`] see to one thing each; [`others`] finds the policies
+//!   of others, and [`indices`] what they are for; [`start`] is the run's way in. What they decide
+//!   is pure: [`flat`] compares, [`overlay`] merges, [`retention`] says what follows for ages, and
 //!   [`explained`] what ISM says of an index.
 
 mod explained;
 mod flat;
+mod indices;
 mod managed;
+mod others;
 mod overlay;
 mod policy;
 mod retention;
+mod start;
 mod templates;
 
 use http::Method;
+use serde_json::Value;
 
 use self::explained::Edition;
 pub(crate) use self::flat::Difference;
 pub(crate) use self::overlay::{Overlay, OverlayError};
 pub(crate) use self::retention::Retention;
-pub(super) use self::templates::mark;
-use super::asker::{AskError, Asker};
+pub(super) use self::start::at_start;
+pub(super) use self::templates::{is_for, mark};
+use super::asker::{AskError, Asker, lacks_right};
+use super::request::index_name;
 use super::resolve;
 use super::write_target::Kind;
-use crate::opensearch::{Response, WholeError, classify_whole, whole_error};
+use crate::opensearch::{Response, Unavailable, WholeError, classify_whole, whole_error};
+use crate::sink::lag::now_micros;
 use crate::sink::settings::{DateFormat, Mode, OpenSearchSettings};
-use crate::text;
+use crate::text::{self, REASON_BYTES_MAX};
 
-/// In a line of the log.
-const DIFFERENCES_TOLD_MAX: usize = 10;
+/// Of a policy or template of another index.
+const PATTERNS_TOLD_MAX: usize = 1;
 
 /// What a setup is to do.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +62,8 @@ pub(crate) struct Order {
     pub(crate) overlay: Option<Overlay>,
     /// Instead of the one that is kept.
     pub(crate) retention: Option<Retention>,
+    /// What OpenSearch does not answer is passed over, and the rest is seen to.
+    pub(crate) goes_on: bool,
 }
 
 /// What a setup sees to.
@@ -98,15 +110,26 @@ pub(crate) enum State {
     Done(String),
     /// Somebody edited it: it stays as it is.
     Edited(Vec<Difference>),
+    /// Somebody else's does the work in its place: it stays so.
+    Others(String),
     /// It cannot be as it should be, or nobody knows.
     Failed(String),
 }
 
 impl State {
+    /// Whether something was written.
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self, State::Created(_) | State::Changed(_) | State::Done(_))
+    }
+
     /// Whether it is not as it should be.
     pub(crate) fn is_drift(&self) -> bool {
         match self {
-            State::Fine(_) | State::Created(_) | State::Changed(_) | State::Done(_) => false,
+            State::Fine(_)
+            | State::Others(_)
+            | State::Created(_)
+            | State::Changed(_)
+            | State::Done(_) => false,
             State::Missing(_)
             | State::Differs(_)
             | State::Pending(_)
@@ -127,54 +150,21 @@ enum Target {
     Single,
 }
 
-/// Installs what is missing, or says what is.
-///
-/// # Errors
-///
-/// When OpenSearch cannot be asked, or does not let weir in. What it refuses is the state of an
-/// item.
+/// Installs what is missing, or says what is: as far as it came. What OpenSearch refuses is the
+/// state of an item; the error says that it could not be asked, or does not let weir in.
 pub(super) async fn set_up(
     asker: &Asker<'_>,
     settings: &OpenSearchSettings,
     order: &Order,
-) -> Result<Vec<Item>, AskError> {
+) -> (Vec<Item>, Result<(), AskError>) {
     let mut job = Job { asker, settings, order, items: Vec::new() };
-    job.run().await?;
-    Ok(job.items)
+    let ended = job.run().await;
+    (job.items, ended)
 }
 
-/// The same at the start of a run, whose log says what was done. What is refused is a warning: a
-/// run needs none of it.
-pub(super) async fn at_start(
-    asker: &Asker<'_>,
-    settings: &OpenSearchSettings,
-) -> Result<(), AskError> {
-    for Item { what, name, state } in set_up(asker, settings, &Order::default()).await? {
-        let what = what.word();
-        match state {
-            State::Fine(how) => tracing::debug!(what, name, "set up already: {how}"),
-            State::Created(how) => tracing::info!(what, name, "installed, because missing: {how}"),
-            State::Changed(differences) => {
-                let differences = text::first(differences, DIFFERENCES_TOLD_MAX);
-                tracing::info!(what, name, differences, "brought up to date");
-            }
-            State::Done(how) => tracing::info!(what, name, "{how}"),
-            State::Edited(differences) | State::Differs(differences) => {
-                let differences = text::first(differences, DIFFERENCES_TOLD_MAX);
-                tracing::warn!(
-                    what,
-                    name,
-                    differences,
-                    "somebody edited it, and so it stays: `weir opensearch setup --dry-run` shows \
-                     what would change, and --force changes it"
-                );
-            }
-            State::Missing(why) | State::Pending(why) | State::Failed(why) => {
-                tracing::warn!(what, name, "not set up: {why}; going on without it");
-            }
-        }
-    }
-    Ok(())
+/// Those of a list.
+fn texts(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
 /// One at work.
@@ -192,11 +182,18 @@ impl Job<'_> {
             Target::Single => None,
             // It has no ISM.
             _ if self.asker.client.collection().is_some() => None,
-            target => self.policy(target).await?,
+            target => {
+                let asked = self.policy(target).await;
+                self.or_go_on(What::Policy, asked)?
+            }
         };
-        self.template(&target).await?;
+        let asked = self.template(&target).await;
+        self.or_go_on(What::Template, asked)?;
         let is_new = match &target {
-            Target::Stream { is_there } => self.stream(*is_there).await?,
+            Target::Stream { is_there } => {
+                let asked = self.stream(*is_there).await;
+                self.or_go_on(What::Stream, asked)?
+            }
             Target::Dated(_) | Target::Single => false,
         };
         if let Some(revision) = revision {
@@ -206,9 +203,28 @@ impl Job<'_> {
                 item.what == What::Policy && is_changed
             });
             let edition = Edition { revision, is_changed };
-            self.managed(&target, &policy, edition, is_new).await?;
+            let asked = self.managed(&target, &policy, edition, is_new).await;
+            self.or_go_on(What::Managed, asked)?;
         }
         Ok(())
+    }
+
+    /// What is not answered ends the setup, unless it is to go on.
+    fn or_go_on<T: Default>(
+        &mut self,
+        what: What,
+        asked: Result<T, AskError>,
+    ) -> Result<T, AskError> {
+        match asked {
+            Err(AskError::Unavailable(Unavailable::Outage(why) | Unavailable::Refused(why)))
+                if self.order.goes_on =>
+            {
+                let name = self.settings.index.to_string();
+                self.items.push(Item { what, name, state: State::Failed(why) });
+                Ok(T::default())
+            }
+            asked => asked,
+        }
     }
 
     /// What there is to set up; `None`: nothing, and why is said.
@@ -281,12 +297,35 @@ impl Job<'_> {
         Ok(is_new)
     }
 
+    /// Why a policy or a template of this name is another index's: it is as an earlier setup left it
+    /// for other patterns than are `wanted`, or is for this index not at all.
+    fn of_another_index(
+        &self,
+        there: &[String],
+        wanted: &[String],
+        is_untouched: bool,
+    ) -> Option<String> {
+        let index = index_name(&self.settings.index, now_micros());
+        let is_for_it = || there.iter().any(|pattern| resolve::matches(pattern, &index));
+        // Somebody who took the patterns away knows why.
+        if there == wanted || there.is_empty() || !is_untouched && is_for_it() {
+            return None;
+        }
+        let there = there.iter().map(|pattern| text::words(pattern, REASON_BYTES_MAX));
+        Some(format!(
+            "it belongs to another sink.index, which makes the same name here, and is left to it \
+             (it is for {}): give one of the two indices another name; --force writes this one \
+             over it",
+            text::first(there, PATTERNS_TOLD_MAX)
+        ))
+    }
+
     /// Why something was refused, and the right that is missing if that is why.
     fn refused(&self, answer: &Response, right: &str) -> String {
         let why = whole_error(&answer.body);
-        match answer.status.as_u16() {
-            403 => format!("the user lacks the right {right} ({why})"),
-            status => format!("{} answers {status}: {why}", answer.host),
+        match lacks_right(answer) {
+            true => format!("the user lacks the right {right} ({why})"),
+            false => format!("{} answers {}: {why}", answer.host, answer.status.as_u16()),
         }
     }
 }

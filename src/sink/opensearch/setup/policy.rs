@@ -7,6 +7,9 @@
 //!   `last_updated_time` in its `ism_template`, and is applied to nothing that a rollover makes:
 //!   such a one is read with the time of now each time, which is how it is known.
 //! - ISM acts with the rights of the user who wrote the policy.
+//! - ISM gives a new index to the policy whose `ism_template` has the highest priority, so one that
+//!   is installed beside another's takes over: see [`others`](super::others).
+//! - Two indices may make one name of a policy. One of another index is not touched.
 //! - The description keeps the retention that was asked for, and a digest of the rest: whoever
 //!   sets up without naming a retention leaves it, and an edit is known as one.
 
@@ -16,8 +19,8 @@ use serde_json::{Value, json};
 
 use super::flat::{self, Flat, differences};
 use super::retention::Retention;
-use super::{Item, Job, State, Target, What};
-use crate::opensearch::whole_error;
+use super::{Item, Job, State, Target, What, texts};
+use crate::opensearch::{what_it_is, whole_error};
 use crate::sink::opensearch::asker::AskError;
 use crate::sink::opensearch::template;
 use crate::sink::settings::{DateFormat, IndexPattern};
@@ -26,6 +29,8 @@ use crate::sink::settings::{DateFormat, IndexPattern};
 const PRIORITY: u32 = 150;
 /// More than that in one shard is slow to move and to search.
 const ROLLOVER_SIZE: &str = "30gb";
+/// An index of another year is made by hand, if at all.
+const YEARS: std::ops::RangeInclusive<u32> = 20..=99;
 /// What stands before the part of the description that is read again.
 const DESCRIPTION: &str = "Kubernetes events, by `weir opensearch setup`: ";
 /// Others may write it at the same time.
@@ -73,6 +78,13 @@ impl Found {
         self.mark().is_some_and(|mark| mark.sha256 == flat::digest(flat))
     }
 
+    /// What it is for.
+    fn patterns(&self) -> Vec<String> {
+        let templates = self.policy["ism_template"].as_array().into_iter().flatten();
+        let patterns = templates.flat_map(|template| texts(&template["index_patterns"]));
+        patterns.map(str::to_owned).collect()
+    }
+
     /// When it was last written, as far as its `ism_template` knows.
     fn template_times(&self) -> Vec<Option<i64>> {
         let templates = self.policy["ism_template"].as_array().into_iter().flatten();
@@ -85,17 +97,20 @@ pub(super) fn name(pattern: &IndexPattern) -> String {
     template::name(pattern)
 }
 
-/// The names of the indices that it is for. No others that begin so: it deletes.
-fn patterns(pattern: &IndexPattern) -> String {
-    let date = match pattern.date {
-        None => "",
-        Some(DateFormat::Day) => "20*.*.*",
-        Some(DateFormat::DayWithDashes) => "20*-*-*",
-        Some(DateFormat::Month) => "20*.*",
-        Some(DateFormat::MonthWithDashes) => "20*-*",
-        Some(DateFormat::Year) => "20*",
+/// The names of the indices that it is for. It deletes, so as few others as can be: `*` is all that
+/// there is to write them with, and the last part of a date is written out, so that a copy of an
+/// index with a suffix of its own is not one of them.
+fn patterns(pattern: &IndexPattern) -> Vec<String> {
+    let (before, last) = match pattern.date {
+        None => return vec![format!("{}{}", pattern.prefix, pattern.suffix)],
+        Some(DateFormat::Day) => ("20*.*.", 1..=31),
+        Some(DateFormat::DayWithDashes) => ("20*-*-", 1..=31),
+        Some(DateFormat::Month) => ("20*.", 1..=12),
+        Some(DateFormat::MonthWithDashes) => ("20*-", 1..=12),
+        Some(DateFormat::Year) => ("20", YEARS),
     };
-    format!("{}{date}{}", pattern.prefix, pattern.suffix)
+    let one = |last| format!("{}{before}{last:02}{}", pattern.prefix, pattern.suffix);
+    last.map(one).collect()
 }
 
 /// What stands under `policy` in a request.
@@ -124,7 +139,7 @@ fn body(pattern: &IndexPattern, retention: Retention) -> Value {
             },
             { "name": "delete", "actions": [{ "delete": {} }], "transitions": [] },
         ],
-        "ism_template": [{ "index_patterns": [patterns(pattern)], "priority": PRIORITY }],
+        "ism_template": [{ "index_patterns": patterns(pattern), "priority": PRIORITY }],
     });
     let sha256 = flat::digest(&flat::of_policy(&policy));
     let mark = Mark { retention: retention.to_string(), sha256 };
@@ -178,11 +193,13 @@ impl Job<'_> {
         let body = body(&self.settings.index, retention);
         let does = what_it_does(target, retention);
         let Some(found) = found else {
+            if let Some(state) = self.is_in_the_way(name, target).await? {
+                return Ok(Step::Done(state, None));
+            }
             if self.order.dry_run {
                 return Ok(Step::Done(State::Missing(does), None));
             }
-            let done = |_| State::Created(does);
-            return self.write_policy(&path, "", &body, done).await;
+            return self.write_policy(&path, "", &body, || State::Created(does)).await;
         };
         let flat = flat::of_policy(&found.policy);
         let differences = differences(&flat, &flat::of_policy(&body));
@@ -191,8 +208,18 @@ impl Job<'_> {
             let state = State::Fine(format!("{does} (revision {})", found.revision.number));
             return Ok(Step::Done(state, Some(found.revision)));
         }
-        if !self.order.force && !found.is_untouched(&flat) && !differences.is_empty() {
-            return Ok(Step::Done(State::Edited(differences), Some(found.revision)));
+        if !self.order.force && !differences.is_empty() {
+            let is_untouched = found.is_untouched(&flat);
+            let (there, wanted) = (found.patterns(), patterns(&self.settings.index));
+            if let Some(why) = self.of_another_index(&there, &wanted, is_untouched) {
+                return Ok(Step::Done(State::Failed(why), None));
+            }
+            if !is_untouched {
+                return Ok(Step::Done(State::Edited(differences), Some(found.revision)));
+            }
+        }
+        if is_never_applied && let Some(state) = self.is_in_the_way(name, target).await? {
+            return Ok(Step::Done(state, None));
         }
         let never = "it was not written by the ISM API (its ism_template has no \
                      last_updated_time), and is applied to no index that is made";
@@ -205,7 +232,7 @@ impl Job<'_> {
         }
         let Revision { number, term } = found.revision;
         let query = format!("?if_seq_no={number}&if_primary_term={term}");
-        let done = |()| told(differences, State::Changed, State::Done);
+        let done = || told(differences, State::Changed, State::Done);
         self.write_policy(&path, &query, &body, done).await
     }
 
@@ -214,10 +241,7 @@ impl Job<'_> {
         let answer = self.asker.ask(Method::GET, path, Vec::new()).await?;
         Ok(match answer.status {
             StatusCode::OK => serde_json::from_slice(&answer.body).map(Some).map_err(|error| {
-                format!(
-                    "the answer cannot be read: {}",
-                    crate::opensearch::what_it_is(&answer.body, &error)
-                )
+                format!("the answer cannot be read: {}", what_it_is(&answer.body, &error))
             }),
             StatusCode::NOT_FOUND => Ok(None),
             StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED => Err(format!(
@@ -247,7 +271,7 @@ impl Job<'_> {
         path: &str,
         query: &str,
         policy: &Value,
-        done: impl FnOnce(()) -> State,
+        done: impl FnOnce() -> State,
     ) -> Result<Step, AskError> {
         let body = json!({ "policy": policy }).to_string().into_bytes();
         let answer = self.asker.ask(Method::PUT, &format!("{path}{query}"), body).await?;
@@ -257,8 +281,14 @@ impl Job<'_> {
         if !answer.status.is_success() {
             return Ok(Step::Done(State::Failed(self.refused(&answer, WRITE)), None));
         }
-        let revision = serde_json::from_slice::<Revision>(&answer.body).ok();
-        Ok(Step::Done(done(()), revision))
+        Ok(match serde_json::from_slice::<Revision>(&answer.body) {
+            Ok(revision) => Step::Done(done(), Some(revision)),
+            Err(error) => {
+                let what = what_it_is(&answer.body, &error);
+                let why = format!("it is not known whether it is written: {what}");
+                Step::Done(State::Failed(why), None)
+            }
+        })
     }
 }
 
@@ -271,6 +301,7 @@ enum Step {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::opensearch::resolve;
 
     fn pattern(date: Option<DateFormat>) -> IndexPattern {
         let dash = if date.is_some() { "-" } else { "" };
@@ -304,9 +335,32 @@ mod tests {
             body["states"][0]["transitions"],
             json!([{ "state_name": "delete", "conditions": { "min_index_age": "31d" } }])
         );
-        let template = &body["ism_template"][0];
-        assert_eq!(template["index_patterns"], json!(["kube-events-20*.*.*"]));
-        assert_eq!(patterns(&pattern(Some(DateFormat::MonthWithDashes))), "kube-events-20*-*");
+        let is_for = |date, name: &str| {
+            let patterns = patterns(&pattern(Some(date)));
+            patterns.iter().any(|pattern| resolve::matches(pattern, name))
+        };
+        use DateFormat::{Day, DayWithDashes, Month, MonthWithDashes, Year};
+        for (date, name) in [
+            (Day, "kube-events-2026.03.01"),
+            (Day, "kube-events-2099.12.31"),
+            (DayWithDashes, "kube-events-2026-10-20"),
+            (Month, "kube-events-2026.12"),
+            (MonthWithDashes, "kube-events-2026-01"),
+            (Year, "kube-events-2026"),
+        ] {
+            assert!(is_for(date, name), "{name}");
+        }
+        for (date, name) in [
+            (Day, "kube-events-2026.03.01-keep"),
+            (Day, "kube-events-2026.03.01-v2"),
+            (Day, "kube-events-2026.03"),
+            (Month, "kube-events-2026.03-keep"),
+            (Month, "kube-events-2026.03.31"),
+            (Year, "kube-events-2026.03.01"),
+            (Year, "kube-events-2026-archive"),
+        ] {
+            assert!(!is_for(date, name), "{name}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::flat::{self, differences};
 use super::overlay::Overlay;
-use super::{Item, Job, State, Target, What};
+use super::{Item, Job, State, Target, What, texts};
 use crate::opensearch::{WholeError, classify_whole};
 use crate::sink::lag::now_micros;
 use crate::sink::opensearch::asker::AskError;
@@ -21,6 +21,10 @@ impl Job<'_> {
     /// Sees to the template.
     pub(super) async fn template(&mut self, target: &Target) -> Result<(), AskError> {
         let name = template::name(&self.settings.index);
+        if let Some(state) = self.streams_own(&name, target).await? {
+            self.items.push(Item { what: What::Template, name, state });
+            return Ok(());
+        }
         let mut state = match self.template_once(&name, target).await? {
             Some(state) => state,
             // Somebody else was faster, and it is there now.
@@ -28,6 +32,7 @@ impl Job<'_> {
                 State::Failed("somebody else is installing it, too: try again".to_owned())
             }),
         };
+        // It is not there, or not for this index.
         if !matches!(state, State::Failed(_) | State::Missing(_))
             && let Some(other) = self.overruling(&name).await?
         {
@@ -72,8 +77,17 @@ impl Job<'_> {
             return Ok(Some(State::Fine(maps())));
         }
         let is_untouched = found["_meta"]["weir"]["sha256"] == flat::digest(&there).as_str();
-        if !is_untouched && !self.order.force {
-            return Ok(Some(State::Edited(differences)));
+        if !self.order.force {
+            let of = |template: &Value| {
+                texts(&template["index_patterns"]).map(str::to_owned).collect::<Vec<_>>()
+            };
+            let (there, wanted) = (of(&found), of(&body));
+            if let Some(why) = self.of_another_index(&there, &wanted, is_untouched) {
+                return Ok(Some(State::Failed(why)));
+            }
+            if !is_untouched {
+                return Ok(Some(State::Edited(differences)));
+            }
         }
         match self.order.dry_run {
             true => Ok(Some(State::Differs(differences))),
@@ -92,12 +106,31 @@ impl Job<'_> {
         })
     }
 
+    /// A data stream may have a template of somebody else's, which made it as it is: it stays.
+    async fn streams_own(&self, name: &str, target: &Target) -> Result<Option<State>, AskError> {
+        if self.order.force || !matches!(target, Target::Stream { .. }) {
+            return Ok(None);
+        }
+        let own = self.used_instead(name).await?.filter(|used| used.makes_stream);
+        Ok(own.map(|used| {
+            let own = text::words(&used.name, REASON_BYTES_MAX);
+            State::Others(format!(
+                "the data stream has a template of its own, `{own}`, which is left to it; --force \
+                 installs this one, for what is made from now on"
+            ))
+        }))
+    }
+
     /// The template that is used in place of weir's, if there is one.
     async fn overruling(&self, name: &str) -> Result<Option<String>, AskError> {
+        let other = self.used_instead(name).await?;
+        Ok(other.map(|used| text::words(&used.name, REASON_BYTES_MAX)))
+    }
+
+    async fn used_instead(&self, name: &str) -> Result<Option<resolve::Used>, AskError> {
         let index = index_name(&self.settings.index, now_micros());
         let used = resolve::template_for(self.asker, &index).await?;
-        let other = used.filter(|used| used.name != name);
-        Ok(other.map(|used| text::words(&used.name, REASON_BYTES_MAX)))
+        Ok(used.filter(|used| used.name != name))
     }
 }
 
@@ -128,4 +161,10 @@ fn the_template(body: &[u8]) -> Option<Value> {
     let mut answer: Value = serde_json::from_slice(body).ok()?;
     let first = answer.get_mut("index_templates")?.get_mut(0)?;
     Some(first.get_mut("index_template")?.take())
+}
+
+/// Whether the template of an answer is for an index.
+pub(in crate::sink::opensearch) fn is_for(answer: &[u8], index: &str) -> Option<bool> {
+    let template = the_template(answer)?;
+    Some(texts(&template["index_patterns"]).any(|pattern| resolve::matches(pattern, index)))
 }
