@@ -2,6 +2,7 @@
 //!
 //! - [`renderings`]: each of `ci/*-values.yaml`, one a feature: its `pipeline.toml` passes
 //!   `weir check` with what its pod sees, and credentials are in Secrets alone;
+//! - [`names`]: what is rendered is called and labelled so that releases stay apart;
 //! - [`refusals`]: what the chart refuses, and in which words;
 //! - [`values`]: every value is used, and every used value is declared;
 //! - [`generated`]: what is made of `values.yaml` and of the chart is as it would be made now;
@@ -9,6 +10,7 @@
 //!   with them.
 
 mod generated;
+mod names;
 mod pod;
 mod refusals;
 mod renderings;
