@@ -118,6 +118,26 @@ fn a_rendering_is_the_same_every_time() {
 }
 
 #[test]
+fn the_alert_of_a_missing_weir_is_about_this_release() {
+    let absent = |arguments: &[&str]| {
+        let base =
+            ["--set=opensearch.hosts[0]=http://a", "--set=metrics.prometheusRule.enabled=true"];
+        let all = objects(&template(&[&base[..], arguments].concat()).unwrap());
+        let rules = of_kind(&all, "PrometheusRule")[0]["spec"]["groups"][0]["rules"].clone();
+        let rule = rules.as_array().unwrap().iter().find(|rule| rule["alert"] == "WeirAbsent");
+        rule.unwrap()["expr"].as_str().unwrap().to_owned()
+    };
+    let service = "--set=metrics.serviceMonitor.enabled=true";
+    let release = r#"absent(weir_build_info{namespace="weir",job="demo"})"#;
+    assert_eq!(absent(&[service]), release);
+    assert_eq!(absent(&["--set=metrics.podMonitor.enabled=true"]), release);
+    let other = "--set=metrics.serviceMonitor.jobLabel=team";
+    assert_eq!(absent(&[service, other]), r#"absent(weir_build_info{namespace="weir"})"#);
+    // Whatever scrapes the pods by their annotations gives labels that the chart does not know.
+    assert_eq!(absent(&[]), "absent(weir_build_info)");
+}
+
+#[test]
 fn what_a_pod_reads_rolls_it_unless_it_is_told_not_to() {
     let annotations = |arguments: &[&str]| {
         let base = ["--set=opensearch.hosts[0]=http://a", "--set=opensearch.username=u"];
