@@ -3,7 +3,7 @@
 //! - [`renderings`]: each of `ci/*-values.yaml`, one a feature: its `pipeline.toml` passes
 //!   `weir check` with what its pod sees, and credentials are in Secrets alone;
 //! - [`names`]: what is rendered is called and labelled so that releases stay apart;
-//! - [`refusals`]: what the chart refuses, and in which words;
+//! - [`refusals`]: what the chart refuses, and in which words; [`own_config`]: what of `config`;
 //! - [`values`]: every value is used, and every used value is declared;
 //! - [`generated`]: what is made of `values.yaml` and of the chart is as it would be made now;
 //! - [`server`]: the real API server takes every rendering, and [`rights`]: what it lets weir do
@@ -11,6 +11,7 @@
 
 mod generated;
 mod names;
+mod own_config;
 mod pod;
 mod refusals;
 mod renderings;
