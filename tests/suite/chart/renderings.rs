@@ -118,6 +118,32 @@ fn a_rendering_is_the_same_every_time() {
 }
 
 #[test]
+fn null_is_nothing() {
+    for value in [
+        "resources",
+        "securityContext",
+        "podSecurityContext",
+        "image.pullSecrets",
+        "global.imagePullSecrets",
+        "commonLabels",
+        "commonAnnotations",
+        "podLabels",
+        "podAnnotations",
+        "affinity",
+        "modules",
+        "labels",
+        "service.annotations",
+        "test.labels",
+        "opensearch.password",
+        "podDisruptionBudget.minAvailable",
+    ] {
+        let set = format!("--set={value}=null");
+        let rendered = template(&["--set=opensearch.hosts[0]=http://a", &set]);
+        rendered.unwrap_or_else(|said| panic!("{value}: {said}"));
+    }
+}
+
+#[test]
 fn the_alert_of_a_missing_weir_is_about_this_release() {
     let absent = |arguments: &[&str]| {
         let base =
