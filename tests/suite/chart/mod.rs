@@ -2,13 +2,16 @@
 //!
 //! - [`renderings`]: each of `ci/*-values.yaml`, one a feature: its `pipeline.toml` passes
 //!   `weir check` with what its pod sees, and credentials are in Secrets alone;
-//! - [`refusals`]: what the chart refuses, and in which words;
+//! - [`names`]: what is rendered is called and labelled so that releases stay apart;
+//! - [`refusals`]: what the chart refuses, and in which words; [`own_config`]: what of `config`;
 //! - [`values`]: every value is used, and every used value is declared;
 //! - [`generated`]: what is made of `values.yaml` and of the chart is as it would be made now;
 //! - [`server`]: the real API server takes every rendering, and [`rights`]: what it lets weir do
 //!   with them.
 
 mod generated;
+mod names;
+mod own_config;
 mod pod;
 mod refusals;
 mod renderings;

@@ -4,7 +4,7 @@
 use super::template;
 
 /// What is said of values that cannot work; `opensearch.hosts` is set.
-fn refusal(values: &[&str]) -> String {
+pub(super) fn refusal(values: &[&str]) -> String {
     let base = ["--set=opensearch.hosts[0]=http://a"];
     let said = template(&[&base[..], values].concat()).expect_err("these values are refused");
     // `execution error at (weir/templates/deployment.yaml:1:4): TEXT`
@@ -32,40 +32,45 @@ fn credentials() {
 }
 
 #[test]
-fn a_config_with_credentials_in_it() {
-    let of = |config: &str| refusal(&[&format!("--set-literal=config={config}")]);
-    insta::assert_snapshot!(of("[sink]\npassword = \"hunter2\""), @r#"config holds a password or an Authorization header, and would put it into a ConfigMap: write { file = "/run/secrets/weir/opensearch/password" }, and set opensearch.existingSecret"#);
-    let password = of("sink = { kind = 'opensearch', password = 'hunter2' }");
-    for same in [
-        "sink.password='hunter2'",
-        "[sink]\n\"password\" = \"hunter2\"",
-        "[sink]\n  authorization   =   \"ApiKey hunter2\"",
-        "[sink]\npassword = '''hunter2'''",
-        "sink = { index = 'a#b', password = 'hunter2' }",
-        "[sink]\npassword = \"{{ .Values.opensearch.index }}\"",
-    ] {
-        assert_eq!(of(same), password, "{same}");
-    }
-    insta::assert_snapshot!(of("[sink]\nproxy = \"http://me:hunter2@proxy:3128\""), @"config holds a URL with a password, and would put it into a ConfigMap: for a proxy, set HTTPS_PROXY in extraEnv from a Secret");
-    insta::assert_snapshot!(of("name = 'x'\n[lookup]\nresources = ['pods']"), @"config has [lookup], and lookup.resources is empty: set it to the same kinds, so that weir has the right to get them");
-    let fine =
-        "[sink]\n# password = 'x'\npassword = { file = '/run/x' }\nproxy = 'http://proxy:3128'";
-    template(&[&format!("--set-literal=config={fine}")]).unwrap();
-}
-
-#[test]
 fn several_pods() {
     insta::assert_snapshot!(refusal(&["--set=replicas=2"]), @"replicas=2 needs lease.enabled=true: otherwise every pod reads and sends everything");
     insta::assert_snapshot!(refusal(&["--set=replicas=2", "--set=lease.enabled=true", "--set=persistence.enabled=true", "--set=persistence.existingClaim=x"]), @"replicas=2 needs persistence.existingClaim to be empty: each pod has a volume of its own");
     insta::assert_snapshot!(refusal(&["--set=lease.enabled=true", "--set=config=x"]), @"lease.enabled with config or existingConfigMap needs lease.name: `name` of [lease] there, or else the pipeline's; the rights are given for this name alone");
-    insta::assert_snapshot!(refusal(&["--set=podDisruptionBudget.minAvailable=1"]), @"podDisruptionBudget.minAvailable=1 with replicas=1 blocks every drain of the node: leave it empty");
-    template(&[
-        "--set=opensearch.hosts[0]=http://a",
-        "--set=podDisruptionBudget.minAvailable=1",
-        "--set=lease.enabled=true",
-        "--set=replicas=2",
-    ])
-    .unwrap();
+}
+
+#[test]
+fn a_budget_that_blocks_every_drain() {
+    insta::assert_snapshot!(refusal(&["--set=podDisruptionBudget.minAvailable=1"]), @"podDisruptionBudget.minAvailable=1 with replicas=1 blocks every drain of a node: leave it empty");
+    insta::assert_snapshot!(refusal(&["--set=podDisruptionBudget.maxUnavailable=0"]), @"podDisruptionBudget.maxUnavailable=0 blocks every drain of a node: set it to 1, or podDisruptionBudget.enabled to false");
+    insta::assert_snapshot!(refusal(&["--set=podDisruptionBudget.maxUnavailable=null"]), @"podDisruptionBudget needs maxUnavailable, or minAvailable: with neither it allows nothing");
+    let three = |least: &str| {
+        let least = format!("--set=podDisruptionBudget.minAvailable={least}");
+        let base = ["--set=opensearch.hosts[0]=http://a", "--set=lease.enabled=true"];
+        template(&[&base[..], &["--set=replicas=3", &least]].concat())
+    };
+    for blocks in ["3", "4", "100%", "67%"] {
+        let said = three(blocks).expect_err(blocks);
+        assert!(said.contains("blocks every drain of a node"), "{blocks}: {said}");
+    }
+    for fine in ["2", "66%", "0", "0%"] {
+        let expected = format!("minAvailable: {fine}\n");
+        let budget = three(fine).unwrap_or_else(|said| panic!("{fine}: {said}"));
+        assert!(budget.contains(&expected), "{fine}");
+    }
+    let budget = three("null").unwrap();
+    assert!(budget.contains("maxUnavailable: 1\n") && !budget.contains("minAvailable"), "{budget}");
+    let off =
+        ["--set=podDisruptionBudget.enabled=false", "--set=podDisruptionBudget.maxUnavailable=0"];
+    template(&[&["--set=opensearch.hosts[0]=http://a"][..], &off].concat()).unwrap();
+}
+
+#[test]
+fn a_network_policy_that_does_not_know_opensearchs_port() {
+    let on = "--set=networkPolicy.enabled=true";
+    let said = template(&[on, "--set=existingConfigMap=x"]).unwrap_err();
+    assert!(said.contains("networkPolicy.enabled with config or existingConfigMap needs networkPolicy.opensearchPorts"), "{said}");
+    assert_eq!(template(&[on, "--set=config=x"]).unwrap_err(), said);
+    template(&[on, "--set=config=x", "--set=networkPolicy.opensearchPorts={9201}"]).unwrap();
 }
 
 #[test]
@@ -95,6 +100,20 @@ fn stages_and_modules() {
 fn a_volume_that_is_smaller_than_what_weir_may_write() {
     insta::assert_snapshot!(refusal(&["--set=emptyDir.sizeLimit=2Gi"]), @"emptyDir.sizeLimit=2Gi is less than what weir may write (buffer.disk=2GiB, and 256Mi for letters and modules), and the pod would be evicted: it needs 2304Mi");
     insta::assert_snapshot!(refusal(&["--set=deadLetter.kind=disk"]), @"emptyDir.sizeLimit=3Gi is less than what weir may write (buffer.disk=2GiB, and 1280Mi for letters and modules), and the pod would be evicted: it needs 3328Mi");
+    let claims = ["--set=persistence.enabled=true", "--set=buffer.disk=10GiB"];
+    insta::assert_snapshot!(refusal(&claims), @"persistence.size=4Gi is less than what weir may write (buffer.disk=10GiB, and 256Mi for letters and modules), and weir would stop when it is full: it needs 10496Mi");
+    let letters = ["--set=persistence.enabled=true", "--set=deadLetter.kind=disk"];
+    template(&[&["--set=opensearch.hosts[0]=http://a"][..], &letters].concat()).unwrap();
+    let said = refusal(&[&letters[..], &["--set=buffer.disk=3GiB"]].concat());
+    assert!(said.ends_with("it needs 4352Mi"), "{said}");
+    template(
+        &[
+            &["--set=opensearch.hosts[0]=http://a", "--set=persistence.existingClaim=x"][..],
+            &claims,
+        ]
+        .concat(),
+    )
+    .unwrap();
     for (disk, limit) in [("2GiB", "2304Mi"), ("1048576", "300M"), ("512MiB", "0.75Gi")] {
         let values = [
             "--set=opensearch.hosts[0]=http://a",
@@ -117,6 +136,12 @@ fn a_value_that_is_no_value_is_named() {
         ("terminationGracePeriodSeconds=20", "/terminationGracePeriodSeconds"),
         ("modules.a.http=x", "/modules/a"),
         ("global.imageRegistry=1", "/global/imageRegistry"),
+        ("fullnameOverride=my.weir", "/fullnameOverride"),
+        ("nameOverride=Weir", "/nameOverride"),
+        ("namespaceOverride=a b", "/namespaceOverride"),
+        ("lease.name=a\\, b", "/lease/name"),
+        ("persistence.size=lots", "/persistence/size"),
+        ("podDisruptionBudget.maxUnavailable=some", "/podDisruptionBudget/maxUnavailable"),
     ] {
         let said = template(&["--set=opensearch.hosts[0]=http://a", &format!("--set={value}")]);
         let said = said.expect_err(value);

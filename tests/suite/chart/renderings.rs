@@ -78,7 +78,7 @@ fn inline_credentials_are_in_the_secret_and_nowhere_else() {
     let password = format!("password-{MARK}");
     for (name, file) in features() {
         let inline = [
-            "--set=opensearch.existingSecret=",
+            "--set=opensearch.existingSecret=,opensearch.aws.region=",
             &format!("--set=opensearch.username={user}"),
             &format!("--set=opensearch.password={password}"),
             "--values",
@@ -118,40 +118,49 @@ fn a_rendering_is_the_same_every_time() {
 }
 
 #[test]
-fn every_object_has_a_name_of_the_release_and_what_is_common() {
-    let (_, file) = features().into_iter().find(|(name, _)| name == "scheduling").unwrap();
-    let objects = objects(&template(&["--values", &file, "--set=lease.enabled=true"]).unwrap());
-    for object in &objects {
-        let metadata = &object["metadata"];
-        let name = metadata["name"].as_str().unwrap();
-        let has_own = object["kind"] == "ServiceAccount" && name == "events-reader";
-        assert!(name.contains("my-events") || has_own, "{object}");
-        assert_eq!(metadata["labels"]["team"], "platform", "{object}");
-        assert_eq!(metadata["annotations"]["example.com/contact"], "platform@example.com");
-        assert_eq!(metadata["labels"]["app.kubernetes.io/name"], "events");
-        assert_eq!(metadata["labels"]["app.kubernetes.io/instance"], "demo");
-        let has_namespace = !metadata["namespace"].is_null();
-        let is_clusters = object["kind"].as_str().unwrap().starts_with("Cluster");
-        assert_eq!(has_namespace, !is_clusters, "{object}");
+fn null_is_nothing() {
+    for value in [
+        "resources",
+        "securityContext",
+        "podSecurityContext",
+        "image.pullSecrets",
+        "global.imagePullSecrets",
+        "commonLabels",
+        "commonAnnotations",
+        "podLabels",
+        "podAnnotations",
+        "affinity",
+        "modules",
+        "labels",
+        "service.annotations",
+        "test.labels",
+        "opensearch.password",
+        "podDisruptionBudget.minAvailable",
+    ] {
+        let set = format!("--set={value}=null");
+        let rendered = template(&["--set=opensearch.hosts[0]=http://a", &set]);
+        rendered.unwrap_or_else(|said| panic!("{value}: {said}"));
     }
-    let template = &workload(&objects)["spec"]["template"];
-    assert_eq!(template["metadata"]["labels"]["team"], "platform");
-    let image = template["spec"]["containers"][0]["image"].as_str().unwrap();
-    assert!(image.starts_with("registry.example/weir-events/weir@sha256:0123"), "{image}");
 }
 
 #[test]
-fn namespace_override_moves_every_object() {
-    let arguments = ["--set=opensearch.hosts[0]=http://a", "--set=namespaceOverride=elsewhere"];
-    let objects =
-        objects(&template(&[&arguments[..], &["--set=lease.enabled=true"]].concat()).unwrap());
-    for object in &objects {
-        let namespace = &object["metadata"]["namespace"];
-        assert!(namespace.is_null() || namespace == "elsewhere", "{object}");
-        for subject in object["subjects"].as_array().into_iter().flatten() {
-            assert_eq!(subject["namespace"], "elsewhere");
-        }
-    }
+fn the_alert_of_a_missing_weir_is_about_this_release() {
+    let absent = |arguments: &[&str]| {
+        let base =
+            ["--set=opensearch.hosts[0]=http://a", "--set=metrics.prometheusRule.enabled=true"];
+        let all = objects(&template(&[&base[..], arguments].concat()).unwrap());
+        let rules = of_kind(&all, "PrometheusRule")[0]["spec"]["groups"][0]["rules"].clone();
+        let rule = rules.as_array().unwrap().iter().find(|rule| rule["alert"] == "WeirAbsent");
+        rule.unwrap()["expr"].as_str().unwrap().to_owned()
+    };
+    let service = "--set=metrics.serviceMonitor.enabled=true";
+    let release = r#"absent(weir_build_info{namespace="weir",job="demo"})"#;
+    assert_eq!(absent(&[service]), release);
+    assert_eq!(absent(&["--set=metrics.podMonitor.enabled=true"]), release);
+    let other = "--set=metrics.serviceMonitor.jobLabel=team";
+    assert_eq!(absent(&[service, other]), r#"absent(weir_build_info{namespace="weir"})"#);
+    // Whatever scrapes the pods by their annotations gives labels that the chart does not know.
+    assert_eq!(absent(&[]), "absent(weir_build_info)");
 }
 
 #[test]
@@ -168,6 +177,13 @@ fn what_a_pod_reads_rolls_it_unless_it_is_told_not_to() {
     let other = annotations(&["--set=opensearch.password=one", "--set=cluster=c"]);
     assert_eq!(one["checksum/secret"], other["checksum/secret"]);
     assert_ne!(one["checksum/config"], other["checksum/config"]);
+    let of_another = |name: &str| {
+        annotations(&[
+            "--set=opensearch.existingSecret=s",
+            &format!("--set=opensearch.username={name}"),
+        ])
+    };
+    assert_ne!(of_another("a")["checksum/secret"], of_another("b")["checksum/secret"]);
     let neither = annotations(&[
         "--set=opensearch.password=one",
         "--set=rollOn.secret=false",
@@ -193,6 +209,10 @@ fn the_test_and_weir_have_the_same_image_account_secrets_and_rights() {
         let args: Vec<_> =
             doctor["args"].as_array().unwrap().iter().flat_map(Value::as_str).collect();
         assert_eq!(args, ["doctor", "--config", "/etc/weir/pipeline.toml"]);
+        let weirs = &workload(&objects)["spec"]["template"]["metadata"];
+        for (part, key) in [("labels", "e"), ("annotations", "g")] {
+            assert_eq!(test["metadata"][part][key], weirs[part][key], "{name}");
+        }
         // Else the Service, and the budget, would count it.
         let selector = &workload(&objects)["spec"]["selector"]["matchLabels"];
         let labels = &test["metadata"]["labels"];

@@ -188,10 +188,19 @@ async fn after_an_installation_it_says_what_was_deployed_and_what_to_look_at() {
       kubectl --namespace NAMESPACE rollout status deployment/demo-weir
       helm test demo --namespace NAMESPACE --logs
 
-    If the pods do not become ready, they say why:
+    If the pods do not become ready, the log says why; a configuration that is wrong ends them with
+    exit code 2, and the log has its line:
 
-      kubectl --namespace NAMESPACE port-forward deployment/demo-weir 9464 &
+      kubectl --namespace NAMESPACE logs deployment/demo-weir
+
+    What a pod that runs waits for, in two terminals:
+
+      kubectl --namespace NAMESPACE port-forward deployment/demo-weir 9464
       curl "http://127.0.0.1:9464/readyz?verbose"
+
+    The newest document, from where OpenSearch can be reached:
+
+      curl "https://a/kube-events-*/_search?size=1&sort=@timestamp:desc"
     "#);
     insta::assert_snapshot!(notes(&[
         "--set=opensearch.hosts[0]=http://a:9200",
@@ -227,10 +236,19 @@ async fn after_an_installation_it_says_what_was_deployed_and_what_to_look_at() {
 
       kubectl --namespace NAMESPACE rollout status deployment/demo-weir
 
-    If the pods do not become ready, they say why:
+    If the pods do not become ready, the log says why; a configuration that is wrong ends them with
+    exit code 2, and the log has its line:
 
-      kubectl --namespace NAMESPACE port-forward deployment/demo-weir 9464 &
+      kubectl --namespace NAMESPACE logs deployment/demo-weir
+
+    What a pod that runs waits for, in two terminals:
+
+      kubectl --namespace NAMESPACE port-forward deployment/demo-weir 9464
       curl "http://127.0.0.1:9464/readyz?verbose"
+
+    The newest document, from where OpenSearch can be reached:
+
+      curl --user NAME "http://a:9200/kube-events-*/_search?size=1&sort=@timestamp:desc"
     "#);
     insta::assert_snapshot!(notes(&["--set=existingConfigMap=mine", "--set=persistence.enabled=true", "--set=opensearch.existingSecret=s"]), @r#"
     weir 0.1.0 was installed: statefulset demo-weir in namespace NAMESPACE, 1 pod of ghcr.io/weir-events/weir:0.1.0.
@@ -239,14 +257,26 @@ async fn after_an_installation_it_says_what_was_deployed_and_what_to_look_at() {
       what waits     on a claim for each pod, 4Gi
       rights         a ClusterRole
 
+    Look at these:
+      - existingConfigMap: what may wait (`disk` in [buffer], 2GiB if it is not there) is to be less than persistence.size=4Gi.
+
     Next:
 
       kubectl --namespace NAMESPACE rollout status statefulset/demo-weir
       helm test demo --namespace NAMESPACE --logs
 
-    If the pods do not become ready, they say why:
+    If the pods do not become ready, the log says why; a configuration that is wrong ends them with
+    exit code 2, and the log has its line:
 
-      kubectl --namespace NAMESPACE port-forward statefulset/demo-weir 9464 &
+      kubectl --namespace NAMESPACE logs statefulset/demo-weir
+
+    What a pod that runs waits for, in two terminals:
+
+      kubectl --namespace NAMESPACE port-forward statefulset/demo-weir 9464
       curl "http://127.0.0.1:9464/readyz?verbose"
     "#);
+    let aws = "--set=opensearch.hosts[0]=https://a,opensearch.aws.region=eu-central-1";
+    let signed = notes(&[aws, "--set=resources=null"]);
+    assert!(!signed.contains("no credentials are set"), "{signed}");
+    assert!(signed.contains("resources.limits.memory is not set"), "{signed}");
 }

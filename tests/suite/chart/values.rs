@@ -80,6 +80,7 @@ fn another(entry: &Entry) -> Value {
         (_, "buffer.disk" | "buffer.memory") => "1GiB".into(),
         (_, "emptyDir.sizeLimit" | "persistence.size") => "9Gi".into(),
         (_, "lease.duration" | "lookup.timeout") => "9s".into(),
+        (_, "opensearch.aws.region") => "eu-west-9".into(),
         (_, "config") => "name = 'other'".into(),
         (_, "podDisruptionBudget.minAvailable") => 1.into(),
         (Value::String(_), _) => "other".into(),

@@ -212,6 +212,21 @@ fn every_alert_has_a_page_a_severity_and_a_test() {
 }
 
 #[test]
+fn no_alert_adds_up_several_pipelines_or_clusters() {
+    for Alert { alert, expr, .. } in alerts() {
+        assert!(!expr.contains("sum(") && !expr.contains("sum ("), "{alert}: {expr}");
+        for grouping in ["by (", "on ("] {
+            for labels in expr.split(grouping).skip(1) {
+                assert!(
+                    labels.starts_with("cluster, job, namespace"),
+                    "{alert}: {grouping}{labels}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn every_panel_of_grafana_has_help_and_a_place_of_its_own() {
     let dashboard: Value = serde_json::from_str(&text("deploy/grafana/weir.json")).unwrap();
     let mut cells = BTreeSet::new();

@@ -12,7 +12,7 @@
 
 {{- define "weir.config.ofValues" -}}
 # Made by the Helm chart. Every key: https://github.com/weir-events/weir/blob/main/config/pipeline.toml
-name = {{ include "weir.pipeline" . | toRawJson }}
+name = {{ include "weir.fullname" . | toRawJson }}
 {{- if .Values.cluster }}
 cluster = {{ .Values.cluster | toRawJson }}
 {{- end }}
@@ -152,5 +152,5 @@ match = {{ include "weir.toml" . }}
 {{- end -}}
 
 {{- define "weir.lease" -}}
-{{- default (include "weir.pipeline" .) .Values.lease.name -}}
+{{- default (include "weir.fullname" .) .Values.lease.name -}}
 {{- end -}}

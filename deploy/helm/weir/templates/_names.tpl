@@ -4,14 +4,15 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 52 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* The name of all objects: 52 characters leave room for what controllers append. */}}
+{{/* The name of all objects, and of the pipeline: 52 characters leave room for what controllers
+     append. A release's name may have dots, a Service's and a pipeline's may not. */}}
 {{- define "weir.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride -}}
 {{- else if contains (include "weir.name" .) .Release.Name -}}
-{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- .Release.Name | replace "." "-" | trunc 52 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name (include "weir.name" .) | trunc 52 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name (include "weir.name" .) | replace "." "-" | trunc 52 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 
@@ -24,9 +25,11 @@
 {{- printf "%s-%s" (include "weir.namespace" .) (include "weir.fullname" .) -}}
 {{- end -}}
 
-{{/* The pipeline's name, which may have no dots. */}}
-{{- define "weir.pipeline" -}}
-{{- include "weir.fullname" . | replace "." "-" -}}
+{{/* The name of what may be put into a namespace of others', where a release of another namespace may
+     have the same name. In: context, namespace (that of the object). */}}
+{{- define "weir.nameIn" -}}
+{{- $isOwn := eq .namespace (include "weir.namespace" .context) -}}
+{{- include ($isOwn | ternary "weir.fullname" "weir.clusterName") .context -}}
 {{- end -}}
 
 {{- define "weir.serviceAccount" -}}
@@ -52,38 +55,34 @@
 
 {{/* Of everything that is the release's, the test's pod included. */}}
 {{- define "weir.releaseLabels" -}}
-app.kubernetes.io/name: {{ include "weir.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+{{- dict "app.kubernetes.io/name" (include "weir.name" .) "app.kubernetes.io/instance" .Release.Name | toYaml -}}
 {{- end -}}
 
 {{/* Of the pods that run the pipeline. */}}
 {{- define "weir.selectorLabels" -}}
-{{ include "weir.releaseLabels" . }}
-app.kubernetes.io/component: pipeline
+{{- merge (dict "app.kubernetes.io/component" "pipeline") (include "weir.releaseLabels" . | fromYaml) | toYaml -}}
 {{- end -}}
 
 {{/* What the metadata of every object begins with. In: context, labels and annotations of this one
-     (maps), name (absent: the name of all), namespace (absent: that of all, "": none), component. */}}
+     (maps), name (absent: the name of all), namespace (absent: that of all, "": none), component.
+     Labels by which pods are selected stay as they are; of others, the object's own come first, then
+     those of all objects. */}}
 {{- define "weir.metadata" -}}
 {{- $context := .context -}}
 {{- $values := $context.Values -}}
-name: {{ default (include "weir.fullname" $context) .name }}
+name: {{ default (include "weir.fullname" $context) .name | toYaml }}
 {{- $namespace := include "weir.namespace" $context -}}
 {{- if hasKey . "namespace" }}{{ $namespace = .namespace }}{{ end }}
 {{- if $namespace }}
-namespace: {{ $namespace }}
+namespace: {{ $namespace | toYaml }}
 {{- end }}
+{{- $labels := merge (dict "app.kubernetes.io/component" (default "pipeline" .component)) (include "weir.releaseLabels" $context | fromYaml) }}
+{{- $about := dict "app.kubernetes.io/version" $context.Chart.AppVersion "app.kubernetes.io/part-of" "weir" }}
+{{- $_ := set $about "app.kubernetes.io/managed-by" $context.Release.Service }}
+{{- $_ := set $about "helm.sh/chart" (printf "%s-%s" $context.Chart.Name $context.Chart.Version | replace "+" "_") }}
 labels:
-  helm.sh/chart: {{ printf "%s-%s" $context.Chart.Name $context.Chart.Version | replace "+" "_" }}
-  {{- include "weir.releaseLabels" $context | nindent 2 }}
-  app.kubernetes.io/component: {{ default "pipeline" .component }}
-  app.kubernetes.io/version: {{ $context.Chart.AppVersion | quote }}
-  app.kubernetes.io/managed-by: {{ $context.Release.Service }}
-  app.kubernetes.io/part-of: weir
-  {{- with merge dict (default dict .labels) $values.commonLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- with merge dict (default dict .annotations) $values.commonAnnotations }}
+  {{- merge $labels (default dict .labels) (default dict $values.commonLabels) $about | toYaml | nindent 2 }}
+{{- with merge dict (default dict .annotations) (default dict $values.commonAnnotations) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -103,11 +102,11 @@ annotations:
 {{/* The secrets with which images are pulled, as a list of objects; empty where there are none. */}}
 {{- define "weir.pullSecrets" -}}
 {{- $names := list -}}
-{{- range concat .Values.global.imagePullSecrets .Values.image.pullSecrets -}}
+{{- range concat (default list .Values.global.imagePullSecrets) (default list .Values.image.pullSecrets) -}}
 {{- $names = append $names (kindIs "map" . | ternary (get (kindIs "map" . | ternary . dict) "name") .) -}}
 {{- end -}}
 {{- range uniq $names }}
-- name: {{ . }}
+- name: {{ . | toYaml }}
 {{- end -}}
 {{- end -}}
 

@@ -2,32 +2,13 @@
 
 {{/* Metadata and spec of weir's own pod. */}}
 {{- define "weir.pod" -}}
+{{- $labels := include "weir.selectorLabels" . | fromYaml -}}
+{{- $about := dict "app.kubernetes.io/version" .Chart.AppVersion "app.kubernetes.io/part-of" "weir" -}}
 metadata:
   labels:
-    {{- include "weir.selectorLabels" . | nindent 4 }}
-    app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-    app.kubernetes.io/part-of: weir
-    {{- with merge dict .Values.podLabels .Values.commonLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- merge $labels (default dict .Values.podLabels) (default dict .Values.commonLabels) $about | toYaml | nindent 4 }}
   annotations:
-    kubectl.kubernetes.io/default-container: weir
-    {{- if and .Values.rollOn.config (not .Values.existingConfigMap) }}
-    checksum/config: {{ include "weir.config" . | sha256sum }}
-    {{- end }}
-    {{- if and .Values.rollOn.secret .Values.opensearch.password }}
-    {{- /* Whoever may see pods sees this. So that the password cannot be guessed by it, it is made
-         with a function that is slow on purpose (scrypt). */}}
-    checksum/secret: {{ derivePassword 1 "maximum" .Values.opensearch.password .Values.opensearch.username "weir" | sha256sum }}
-    {{- end }}
-    {{- if and .Values.metrics.podAnnotations (not (or .Values.metrics.serviceMonitor.enabled .Values.metrics.podMonitor.enabled)) }}
-    prometheus.io/scrape: "true"
-    prometheus.io/port: {{ .Values.admin.port | quote }}
-    prometheus.io/path: /metrics
-    {{- end }}
-    {{- with merge dict .Values.podAnnotations .Values.commonAnnotations }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- include "weir.pod.annotations" . | nindent 4 }}
 spec:
   {{- include "weir.pod.common" . | nindent 2 }}
   terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
@@ -92,15 +73,36 @@ spec:
     {{- if .Values.persistence.existingClaim }}
     - name: data
       persistentVolumeClaim:
-        claimName: {{ .Values.persistence.existingClaim }}
+        claimName: {{ .Values.persistence.existingClaim | toYaml }}
     {{- else if not .Values.persistence.enabled }}
     {{- include "weir.volumes.emptyDir" . | nindent 4 }}
     {{- end }}
 {{- end -}}
 
+{{/* Checksums of what a pod reads, then the user's, then those that say what is in the pod. */}}
+{{- define "weir.pod.annotations" -}}
+{{- $sums := dict -}}
+{{- if and .Values.rollOn.config (not .Values.existingConfigMap) -}}
+{{- $_ := set $sums "checksum/config" (include "weir.config" . | sha256sum) -}}
+{{- end -}}
+{{- /* Whoever may see pods sees this. So that the password cannot be guessed by it, it is made with a
+     function that is slow on purpose (scrypt). */ -}}
+{{- if and .Values.rollOn.secret .Values.opensearch.username -}}
+{{- $password := default "" .Values.opensearch.password -}}
+{{- $_ := set $sums "checksum/secret" (derivePassword 1 "maximum" $password .Values.opensearch.username "weir" | sha256sum) -}}
+{{- end -}}
+{{- $about := dict "kubectl.kubernetes.io/default-container" "weir" -}}
+{{- if and .Values.metrics.podAnnotations (not (or .Values.metrics.serviceMonitor.enabled .Values.metrics.podMonitor.enabled)) -}}
+{{- $_ := set $about "prometheus.io/scrape" "true" -}}
+{{- $_ := set $about "prometheus.io/port" (toString .Values.admin.port) -}}
+{{- $_ := set $about "prometheus.io/path" "/metrics" -}}
+{{- end -}}
+{{- merge $sums (default dict .Values.podAnnotations) (default dict .Values.commonAnnotations) $about | toYaml -}}
+{{- end -}}
+
 {{/* What weir's pod and the test's have alike. */}}
 {{- define "weir.pod.common" -}}
-serviceAccountName: {{ include "weir.serviceAccount" . }}
+serviceAccountName: {{ include "weir.serviceAccount" . | toYaml }}
 automountServiceAccountToken: {{ .Values.serviceAccount.automount }}
 enableServiceLinks: false
 {{- with include "weir.pullSecrets" . }}
@@ -112,13 +114,13 @@ securityContext:
   {{- toYaml .Values.podSecurityContext | nindent 2 }}
 {{- end }}
 {{- if .Values.priorityClassName }}
-priorityClassName: {{ .Values.priorityClassName }}
+priorityClassName: {{ .Values.priorityClassName | toYaml }}
 {{- end }}
 {{- if .Values.runtimeClassName }}
-runtimeClassName: {{ .Values.runtimeClassName }}
+runtimeClassName: {{ .Values.runtimeClassName | toYaml }}
 {{- end }}
 {{- if .Values.schedulerName }}
-schedulerName: {{ .Values.schedulerName }}
+schedulerName: {{ .Values.schedulerName | toYaml }}
 {{- end }}
 {{- if .Values.dnsPolicy }}
 dnsPolicy: {{ .Values.dnsPolicy }}
@@ -197,7 +199,7 @@ volumeMounts:
 {{- define "weir.volumes" -}}
 - name: config
   configMap:
-    name: {{ include "weir.configMap" . }}
+    name: {{ include "weir.configMap" . | toYaml }}
 {{- with include "weir.secret" . }}
 - name: opensearch
   {{- if and $.Values.opensearch.existingSecret $.Values.opensearch.username }}
@@ -205,40 +207,40 @@ volumeMounts:
     defaultMode: 0440
     sources:
       - secret:
-          name: {{ . }}
+          name: {{ . | toYaml }}
           items:
-            - key: {{ $.Values.opensearch.passwordKey }}
+            - key: {{ $.Values.opensearch.passwordKey | toYaml }}
               path: password
       - secret:
-          name: {{ include "weir.fullname" $ }}-opensearch
+          name: {{ printf "%s-opensearch" (include "weir.fullname" $) | toYaml }}
           items:
             - key: username
               path: username
   {{- else }}
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | toYaml }}
     defaultMode: 0440
     items:
-      - key: {{ empty $.Values.opensearch.existingSecret | ternary "username" $.Values.opensearch.usernameKey }}
+      - key: {{ empty $.Values.opensearch.existingSecret | ternary "username" $.Values.opensearch.usernameKey | toYaml }}
         path: username
-      - key: {{ empty $.Values.opensearch.existingSecret | ternary "password" $.Values.opensearch.passwordKey }}
+      - key: {{ empty $.Values.opensearch.existingSecret | ternary "password" $.Values.opensearch.passwordKey | toYaml }}
         path: password
   {{- end }}
 {{- end }}
 {{- if .Values.opensearch.caSecret }}
 - name: opensearch-ca
   secret:
-    secretName: {{ .Values.opensearch.caSecret }}
+    secretName: {{ .Values.opensearch.caSecret | toYaml }}
     defaultMode: 0440
     items:
-      - key: {{ .Values.opensearch.caKey }}
+      - key: {{ .Values.opensearch.caKey | toYaml }}
         path: ca.crt
 {{- end }}
 {{- range $name, $source := .Values.modules }}
 - name: modules-{{ $name }}
   {{- if hasKey $source "configMap" }}
   configMap:
-    name: {{ $source.configMap.name }}
+    name: {{ $source.configMap.name | toYaml }}
   {{- else if hasKey $source "imageVolume" }}
   image:
     reference: {{ $source.imageVolume.reference | quote }}

@@ -42,11 +42,11 @@ metadata:
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: {{ .kind }}
-  name: {{ .name }}
+  name: {{ .name | toYaml }}
 subjects:
   - kind: ServiceAccount
-    name: {{ include "weir.serviceAccount" .context }}
-    namespace: {{ include "weir.namespace" .context }}
+    name: {{ include "weir.serviceAccount" .context | toYaml }}
+    namespace: {{ include "weir.namespace" .context | toYaml }}
 {{- end -}}
 
 {{/* The Lease. RBAC cannot limit `create` to a name: an object to be made has none yet. */}}
@@ -56,6 +56,7 @@ subjects:
   verbs: [create]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  resourceNames: [{{ include "weir.lease" . }}]
+  resourceNames:
+    - {{ include "weir.lease" . | toYaml }}
   verbs: [get, update]
 {{- end -}}
