@@ -26,10 +26,17 @@ const OWNER_TEXT_BYTES_MAX: usize = 253;
 /// What `kubectl apply` writes: the whole object, and what its author wants nobody to see.
 pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
+/// Where a static Pod's object in the API has the uid that its kubelet has, which is a hash of its
+/// manifest, and stands in that kubelet's events:
+/// <https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-config-mirror>
+const MIRROR: &str = "kubernetes.io/config.mirror";
+
 /// The metadata of one object, as far as it is kept.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Object {
     pub(super) uid: String,
+    /// A static Pod's other uid; else empty.
+    mirrored: String,
     pub(super) labels: Pairs,
     pub(super) annotations: Pairs,
     pub(super) owners: Vec<Owner>,
@@ -80,14 +87,24 @@ impl Object {
         let Answer { metadata } = serde_json::from_slice(json).ok()?;
         let labels = metadata.labels.filter(|_| settings.labels).unwrap_or_default();
         let mut annotations = metadata.annotations.unwrap_or_default();
+        let mut mirrored = annotations.get(MIRROR).cloned().unwrap_or_default();
+        if mirrored.len() > OWNER_TEXT_BYTES_MAX {
+            mirrored.clear();
+        }
         annotations.retain(|key, _| key != LAST_APPLIED && settings.annotations.contains(key));
         let owners = metadata.owner_references.filter(|_| settings.owners).unwrap_or_default();
         Some(Object {
             uid: metadata.uid,
+            mirrored,
             labels: Pairs::new(labels, settings.dedot),
             annotations: Pairs::new(annotations, settings.dedot),
             owners: owners.into_iter().filter(Owner::is_bounded).take(OWNERS_MAX).collect(),
         })
+    }
+
+    /// Whether somebody means it by this uid; empty: whichever has the name.
+    pub(super) fn is_known_as(&self, uid: &str) -> bool {
+        uid.is_empty() || self.uid == uid || self.mirrored == uid
     }
 
     /// The owner that manages it.
@@ -102,7 +119,8 @@ impl Object {
             pairs.json.len() + texts.sum::<usize>()
         };
         let owners = self.owners.iter().map(Owner::bytes).sum::<usize>();
-        size_of::<Object>() + pairs(&self.labels) + pairs(&self.annotations) + owners
+        let texts = self.uid.len() + self.mirrored.len();
+        size_of::<Object>() + texts + pairs(&self.labels) + pairs(&self.annotations) + owners
     }
 }
 
@@ -292,6 +310,18 @@ mod tests {
         assert_eq!(members(vec![read(all, &none)]), []);
         assert!(Object::read(b"<html>", &settings(false)).is_none());
         assert!(Object::read(b"{\"metadata\":{}}", &settings(false)).is_none());
+    }
+
+    #[test]
+    fn a_static_pod_is_known_by_what_its_kubelet_calls_it_and_the_annotation_is_not_kept() {
+        let pod = read(json!({"uid": "7f", "annotations": {MIRROR: "abc"}}), &settings(false));
+        assert_eq!(
+            ["", "7f", "abc", "ab"].map(|uid| pod.is_known_as(uid)),
+            [true, true, true, false]
+        );
+        assert_eq!(pod.annotations, Pairs::default());
+        let other = read(json!({"uid": "7f"}), &settings(false));
+        assert_eq!(["", "7f", "abc"].map(|uid| other.is_known_as(uid)), [true, true, false]);
     }
 
     #[test]

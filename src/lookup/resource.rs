@@ -201,7 +201,9 @@ fn is_guessed(kind: &str, plural: &str) -> bool {
     let kind = kind.to_ascii_lowercase();
     match kind.as_bytes().last() {
         Some(b'y') => plural == format!("{}ies", &kind[..kind.len() - 1]) || plural == kind + "s",
-        Some(b's' | b'x' | b'h') => plural == kind || plural == kind + "es",
+        Some(b's') => plural == kind || plural == kind + "es",
+        // English has `boxes` and `meshes`, and `graphs`; kubectl guesses `boxs`.
+        Some(b'x' | b'h') => [&*kind, &format!("{kind}es"), &format!("{kind}s")].contains(&plural),
         _ => plural == kind + "s",
     }
 }
@@ -243,6 +245,8 @@ mod tests {
         assert!(resource("gateways.x.io").is_of(Some("x.io"), "Gateway"));
         assert!(resource("policies.x.io").is_of(Some("x.io"), "Policy"));
         assert!(resource("meshes.x.io").is_of(Some("x.io"), "Mesh"));
+        assert!(resource("graphs.x.io").is_of(Some("x.io"), "Graph"));
+        assert!(resource("boxs.x.io").is_of(Some("x.io"), "Box"));
         assert!(!resource("pods").is_of(Some(""), "pod"));
     }
 

@@ -65,7 +65,9 @@ impl Scene {
     }
 
     fn ask(&mut self, name: &str) -> Asked {
-        let reference = Reference { api_version: "v1", kind: "Pod", namespace: "n", name, uid: "" };
+        // Rights are those of a namespace.
+        let namespace = if name == "forbidden" { "closed" } else { "n" };
+        let reference = Reference { api_version: "v1", kind: "Pod", namespace, name, uid: "" };
         self.seat.ask(reference, Instant::now().into_std())
     }
 

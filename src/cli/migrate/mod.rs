@@ -8,7 +8,9 @@ mod notes;
 mod pattern;
 mod receiver;
 mod routes;
+mod scan;
 mod translate;
+mod variables;
 mod written;
 
 use std::fs::File;

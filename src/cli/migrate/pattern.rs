@@ -1,10 +1,12 @@
 //! From the exporter's regular expressions to weir's patterns, which are for the whole text and
 //! know `*` and `?` alone.
 //!
-//! Invariant: what comes out matches exactly what the expression does; an expression that cannot be
-//! said so is refused.
+//! Invariant: what comes out matches exactly what the expression does, in texts of the kind that it
+//! is for; an expression that cannot be said so is refused.
 
 use regex_syntax::hir::{Class, Dot, Hir, HirKind, Look};
+
+use super::{scan, variables};
 
 /// One expression becomes so many patterns at most.
 const PATTERNS_MAX: usize = 64;
@@ -12,6 +14,17 @@ const PATTERNS_MAX: usize = 64;
 const CLASS_MAX: usize = 8;
 /// Of `x{2,5}`.
 const REPETITIONS_MAX: u32 = 8;
+/// Go has no expression that repeats something more often than that, by all its repetitions.
+const PIECES_MAX: usize = 1000;
+
+/// What an expression is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Text {
+    /// A text without line breaks: a name, a reason; or one of which too much may be found.
+    OneLine,
+    /// A text that may have some, at which `.` stops, and `*` and `?` do not.
+    Lines,
+}
 
 /// Why there is no pattern.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,23 +39,37 @@ pub(super) enum PatternError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Piece {
     One(char),
-    Any,
-    Many,
+    Any(Reach),
+    Many(Reach),
     /// Any number of something: where anything may follow or stand before, that is nothing.
     More,
     Start,
     End,
 }
 
+/// What a `.` matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// All but a line break.
+    Line,
+    /// With the flag `s`: any character.
+    All,
+}
+
 type Pieces = Vec<Piece>;
 
-/// The patterns that together match what a regular expression of Go finds in a text.
-pub(super) fn patterns(expression: &str) -> Result<Vec<String>, PatternError> {
+/// The patterns that together match what a regular expression of Go finds in such a text.
+pub(super) fn patterns(expression: &str, text: Text) -> Result<Vec<String>, PatternError> {
+    if variables::are_in(expression) {
+        return Err(PatternError::Inexpressible("variables of the environment"));
+    }
+    scan::check(expression)?;
     let hir = regex_syntax::ParserBuilder::new().build().parse(expression);
-    let pieces = expand(&hir.map_err(|_| PatternError::Invalid)?)?;
+    // Go may take it.
+    let hir = hir.map_err(|_| PatternError::Inexpressible("what only Go's expressions have"))?;
     let mut patterns = Vec::new();
-    for pieces in pieces {
-        let pattern = written(&pieces)?;
+    for pieces in expand(&hir)? {
+        let pattern = written(&pieces, text)?;
         if !patterns.contains(&pattern) {
             patterns.push(pattern);
         }
@@ -62,8 +89,10 @@ fn expand(hir: &Hir) -> Result<Vec<Pieces>, PatternError> {
         HirKind::Look(Look::Start) => one(vec![Piece::Start]),
         HirKind::Look(Look::End) => one(vec![Piece::End]),
         HirKind::Look(_) => Err(PatternError::Inexpressible("borders of words and lines")),
-        HirKind::Class(_) if is_dot(hir) => one(vec![Piece::Any]),
-        HirKind::Class(class) => expand_class(class),
+        HirKind::Class(class) => match reach(hir) {
+            Some(reach) => one(vec![Piece::Any(reach)]),
+            None => expand_class(class),
+        },
         HirKind::Capture(capture) => expand(&capture.sub),
         HirKind::Concat(parts) => {
             let mut all = vec![Vec::new()];
@@ -81,14 +110,13 @@ fn expand(hir: &Hir) -> Result<Vec<Pieces>, PatternError> {
             Ok(all)
         }
         HirKind::Repetition(repetition) => {
-            let is_any = is_dot(&repetition.sub);
-            match (repetition.min, repetition.max) {
-                (min, None) if is_any && min <= REPETITIONS_MAX => {
-                    let mut pieces = vec![Piece::Any; min as usize];
-                    pieces.push(Piece::Many);
+            match (repetition.min, repetition.max, reach(&repetition.sub)) {
+                (min, None, Some(reach)) if min <= REPETITIONS_MAX => {
+                    let mut pieces = vec![Piece::Any(reach); min as usize];
+                    pieces.push(Piece::Many(reach));
                     one(pieces)
                 }
-                (min, Some(max)) if max <= REPETITIONS_MAX => {
+                (min, Some(max), _) if max <= REPETITIONS_MAX => {
                     let sub = expand(&repetition.sub)?;
                     let (mut all, mut times) = (Vec::new(), vec![Vec::new()]);
                     for count in 0..=max {
@@ -100,17 +128,18 @@ fn expand(hir: &Hir) -> Result<Vec<Pieces>, PatternError> {
                     check_count(&all)?;
                     Ok(all)
                 }
-                (0, None) => one(vec![Piece::More]),
-                (1, None) => product(&expand(&repetition.sub)?, &[vec![Piece::More]]),
+                (0, None, _) => one(vec![Piece::More]),
+                (1, None, _) => product(&expand(&repetition.sub)?, &[vec![Piece::More]]),
                 _ => Err(PatternError::Inexpressible("a repetition without end")),
             }
         }
     }
 }
 
-fn is_dot(hir: &Hir) -> bool {
-    // With and without line breaks: no name or reason has one, and a message seldom.
-    *hir == Hir::dot(Dot::AnyCharExceptLF) || *hir == Hir::dot(Dot::AnyChar)
+/// What it matches, if it is a `.`.
+fn reach(hir: &Hir) -> Option<Reach> {
+    let dots = [(Dot::AnyCharExceptLF, Reach::Line), (Dot::AnyChar, Reach::All)];
+    dots.into_iter().find(|(dot, _)| *hir == Hir::dot(*dot)).map(|(_, reach)| reach)
 }
 
 fn expand_class(class: &Class) -> Result<Vec<Pieces>, PatternError> {
@@ -135,21 +164,25 @@ fn product(heads: &[Pieces], tails: &[Pieces]) -> Result<Vec<Pieces>, PatternErr
 }
 
 fn check_count(all: &[Pieces]) -> Result<(), PatternError> {
-    match all.len() > PATTERNS_MAX {
-        true => Err(PatternError::Inexpressible("more than 64 alternatives")),
+    if all.len() > PATTERNS_MAX {
+        return Err(PatternError::Inexpressible("more than 64 alternatives"));
+    }
+    match all.iter().any(|pieces| pieces.len() > PIECES_MAX) {
+        true => Err(PatternError::Inexpressible("more than 1000 characters")),
         false => Ok(()),
     }
 }
 
-fn written(pieces: &[Piece]) -> Result<String, PatternError> {
+fn written(pieces: &[Piece], text: Text) -> Result<String, PatternError> {
     let starts = pieces.iter().take_while(|piece| **piece == Piece::Start).count();
     let ends = pieces.iter().rev().take_while(|piece| **piece == Piece::End).count();
     let mut inner = pieces.get(starts..pieces.len() - ends).unwrap_or_default();
-    while starts == 0 && inner.first() == Some(&Piece::More) {
-        inner = &inner[1..];
+    // Anything, line breaks too, may stand in front of what need not begin the text.
+    while let (0, [Piece::More | Piece::Many(_), rest @ ..]) = (starts, inner) {
+        inner = rest;
     }
-    while ends == 0 && inner.last() == Some(&Piece::More) {
-        inner = &inner[..inner.len() - 1];
+    while let (0, [rest @ .., Piece::More | Piece::Many(_)]) = (ends, inner) {
+        inner = rest;
     }
     let mut pattern = String::new();
     if starts == 0 {
@@ -161,9 +194,12 @@ fn written(pieces: &[Piece]) -> Result<String, PatternError> {
                 return Err(PatternError::Inexpressible("the characters * and ? themselves"));
             }
             Piece::One(c) => pattern.push(*c),
-            Piece::Any => pattern.push('?'),
-            Piece::Many if pattern.ends_with('*') => {}
-            Piece::Many => pattern.push('*'),
+            Piece::Any(Reach::Line) | Piece::Many(Reach::Line) if text == Text::Lines => {
+                return Err(PatternError::Inexpressible("a . that stops at a line break"));
+            }
+            Piece::Any(_) => pattern.push('?'),
+            Piece::Many(_) if pattern.ends_with('*') => {}
+            Piece::Many(_) => pattern.push('*'),
             Piece::More => {
                 return Err(PatternError::Inexpressible("a repetition without end"));
             }
@@ -184,7 +220,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn of(expression: &str) -> Vec<String> {
-        patterns(expression).unwrap_or_else(|error| panic!("{expression}: {error:?}"))
+        patterns(expression, Text::OneLine)
+            .unwrap_or_else(|error| panic!("{expression}: {error:?}"))
     }
 
     #[test]
@@ -205,13 +242,37 @@ mod tests {
 
     #[test]
     fn what_cannot_be_said_as_a_pattern_is_refused() {
-        assert_eq!(patterns("*test*"), Err(PatternError::Invalid));
-        assert_eq!(patterns("a(b"), Err(PatternError::Invalid));
-        for expression in [r"\d+", "(?i)abcdefgh", "^a-*b$", r"\bx", "a^b", r"a\*b", "[a-z]"] {
-            assert!(
-                matches!(patterns(expression), Err(PatternError::Inexpressible(_))),
-                "{expression}"
-            );
+        for expression in [
+            r"\d+",
+            "(?i)abcdefgh",
+            "^a-*b$",
+            r"\bx",
+            "a^b",
+            r"a\*b",
+            "[a-z]",
+            "unable {foo}",
+            r"\Qa.b\E",
+            "^${TEAM}$",
+            "a{1,3}(((b{8}){8}){8}){8}",
+        ] {
+            assert!(is_inexpressible(expression, Text::OneLine), "{expression}");
+        }
+    }
+
+    fn is_inexpressible(expression: &str, text: Text) -> bool {
+        matches!(patterns(expression, text), Err(PatternError::Inexpressible(_)))
+    }
+
+    #[test]
+    fn a_dot_stops_at_a_line_break_where_there_may_be_one() {
+        for expression in ["^Failed.*denied$", "Failed.*denied", "^.*a", "a.*$", "a.b", ".+a"] {
+            assert!(is_inexpressible(expression, Text::Lines), "{expression}");
+            assert!(!is_inexpressible(expression, Text::OneLine), "{expression}");
+        }
+        for (expression, expected) in
+            [(".*denied.*", "*denied*"), ("(?s)^Failed.*denied$", "Failed*denied"), (".*", "*")]
+        {
+            assert_eq!(patterns(expression, Text::Lines).unwrap(), [expected]);
         }
     }
 
@@ -229,15 +290,17 @@ mod tests {
     }
 
     proptest! {
+        /// Of what Go and Rust read in the same way: `scan` refuses the rest.
         #[test]
         fn the_patterns_match_what_the_expression_does(
             parts in prop::collection::vec(prop::sample::select(vec![
                 "a", "b", "-", ".", ".*", ".+", "(a|b)", "b?", "[ab]", "a*", "|", "^", "$", "a{1,2}",
+                "(?s)", "(?:.b)?", "\n",
             ]), 1..6),
-            text in "[ab-]{0,6}",
+            text in "[ab\n-]{0,6}",
         ) {
             let expression = parts.concat();
-            let Ok(patterns) = patterns(&expression) else { return Ok(()) };
+            let Ok(patterns) = patterns(&expression, Text::Lines) else { return Ok(()) };
             let Ok(regex) = regex::Regex::new(&expression) else { return Ok(()) };
             let text_chars: Vec<char> = text.chars().collect();
             let found = patterns.iter().any(|pattern| {

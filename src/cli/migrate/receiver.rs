@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::notes::Notes;
+use super::routes::lead_to;
 use super::translate::{flag, text};
+use super::variables;
 use super::written::{list, quoted, refusal};
 
 /// What a receiver writes to, of what weir has.
@@ -25,60 +27,98 @@ const KINDS: [(&str, Kind); 4] = [
     ("stdout", Kind::Stdout),
 ];
 
+/// All kinds. Of those that a receiver has, the exporter takes the first one here.
+const PRECEDENCE: [&str; 21] = [
+    "inMemory",
+    "pipe",
+    "webhook",
+    "file",
+    "syslog",
+    "stdout",
+    "elasticsearch",
+    "kinesis",
+    "firehose",
+    "opensearch",
+    "opsgenie",
+    "sqs",
+    "sns",
+    "slack",
+    "kafka",
+    "pubsub",
+    "opscenter",
+    "teams",
+    "bigquery",
+    "eventbridge",
+    "loki",
+];
+
 /// The receiver that becomes the sink.
 pub(super) struct Receiver<'v> {
-    pub(super) name: &'v str,
+    pub(super) name: String,
     kind: Kind,
     pub(super) settings: &'v Value,
     /// Where its settings stand.
     path: String,
 }
 
-/// The receiver to map, and notes of all others.
+/// The receiver to map, and notes of all others: one that gets events, if there is such a one.
 pub(super) fn choose<'v>(config: &'v Value, notes: &mut Notes) -> Option<Receiver<'v>> {
     let receivers = config.get("receivers").and_then(Value::as_array);
     let receivers: Vec<&Value> = receivers.into_iter().flatten().collect();
-    let all: Vec<Receiver<'v>> = receivers.iter().copied().enumerate().flat_map(of).collect();
-    let chosen = KINDS.iter().find_map(|(_, kind)| all.iter().position(|of| of.kind == *kind));
+    let all: Vec<Receiver<'v>> = receivers.iter().copied().enumerate().filter_map(of).collect();
+    let route = config.get("route").unwrap_or(&Value::Null);
+    let first = |is_led_to: bool| {
+        let is_good = |of: &Receiver<'_>| !is_led_to || lead_to(route, &of.name);
+        let of_kind = |kind: Kind| all.iter().position(|of| of.kind == kind && is_good(of));
+        KINDS.iter().find_map(|(_, kind)| of_kind(*kind))
+    };
+    let chosen = first(true).or_else(|| first(false));
+    let chosen_path = chosen.map(|chosen| all[chosen].path.clone()).unwrap_or_default();
     for (at, receiver) in receivers.iter().enumerate() {
         let path = format!("receivers[{at}]");
-        let name = receiver.get("name").and_then(Value::as_str).unwrap_or_default();
-        let is_chosen =
-            chosen.is_some_and(|chosen| all[chosen].path.starts_with(&format!("{path}.")));
-        if is_chosen {
-            continue;
-        }
-        match receiver.as_object().into_iter().flatten().find(|(key, _)| *key != "name") {
-            Some((key, _)) if KINDS.iter().any(|(known, _)| known == key) => {
-                let text = format!("weir has one sink: run another one for \"{name}\" ({key})");
+        let name = text(receiver, "name").unwrap_or_default();
+        let mut kinds = kinds_of(receiver);
+        match kinds.next() {
+            Some(kind) if chosen_path == format!("{path}.{kind}") => {}
+            Some(kind) if KINDS.iter().any(|(known, _)| *known == kind) => {
+                let text = format!("weir has one sink: run another one for \"{name}\" ({kind})");
                 notes.not_mapped(&path, text);
             }
-            Some((key, _)) => {
-                notes.not_mapped(&path, format!("weir has no sink {key}, for \"{name}\""));
+            Some(kind) => {
+                notes.not_mapped(&path, format!("weir has no sink {kind}, for \"{name}\""));
             }
             None => notes.ignored(&path, format!("\"{name}\" is no receiver of any kind")),
+        }
+        for other in kinds {
+            let text = "a receiver has one kind, and the exporter took another one that it has";
+            notes.ignored(&format!("{path}.{other}"), text);
         }
     }
     all.into_iter().nth(chosen?)
 }
 
+/// The kinds that a receiver has, the one that the exporter takes first.
+fn kinds_of(receiver: &Value) -> impl Iterator<Item = &'static str> {
+    let has = |kind: &&str| receiver.get(*kind).is_some_and(|settings| !settings.is_null());
+    PRECEDENCE.into_iter().filter(has)
+}
+
 fn of((at, receiver): (usize, &Value)) -> Option<Receiver<'_>> {
-    let name = receiver.get("name").and_then(Value::as_str).unwrap_or_default();
-    KINDS.iter().find_map(|(key, kind)| {
-        let settings = receiver.get(*key)?;
-        Some(Receiver { name, kind: *kind, settings, path: format!("receivers[{at}].{key}") })
-    })
+    let name = text(receiver, "name").unwrap_or_default();
+    let key = kinds_of(receiver).next()?;
+    let (_, kind) = KINDS.iter().find(|(known, _)| *known == key)?;
+    let settings = receiver.get(key)?;
+    Some(Receiver { name, kind: *kind, settings, path: format!("receivers[{at}].{key}") })
 }
 
 /// Notes names of receivers that have no effect.
 pub(super) fn check_names(config: &Value, route: &Value, notes: &mut Notes) {
     let receivers = config.get("receivers").and_then(Value::as_array).into_iter().flatten();
-    let names: BTreeSet<&str> =
-        receivers.filter_map(|receiver| receiver.get("name")?.as_str()).collect();
+    let names: BTreeSet<String> = receivers.filter_map(|receiver| text(receiver, "name")).collect();
     check_route(route, "route", &names, notes);
 }
 
-fn check_route(route: &Value, path: &str, names: &BTreeSet<&str>, notes: &mut Notes) {
+fn check_route(route: &Value, path: &str, names: &BTreeSet<String>, notes: &mut Notes) {
     for key in ["drop", "match"] {
         let rules = route.get(key).and_then(Value::as_array).into_iter().flatten();
         for (at, rule) in rules.enumerate() {
@@ -86,7 +126,9 @@ fn check_route(route: &Value, path: &str, names: &BTreeSet<&str>, notes: &mut No
             let place = format!("{path}.{key}[{at}].receiver");
             if key == "drop" {
                 notes.ignored(&place, "a rule that drops sends nothing");
-            } else if !names.contains(name.as_str()) {
+            } else if variables::are_in(&name) && !names.contains(&name) {
+                notes.not_mapped(&place, "weir knows no variables, and takes it for any receiver");
+            } else if !names.contains(&name) {
                 notes.ignored(&place, format!("there is no receiver \"{name}\""));
             }
         }
@@ -227,8 +269,9 @@ fn opensearch(receiver: &Receiver<'_>, notes: &mut Notes) -> String {
             ),
         }
     }
-    if settings.get("type").is_some() {
-        sink.notes.ignored(&format!("{path}.type"), "OpenSearch has no types of documents");
+    if text(settings, "type").is_some() {
+        let text = "weir writes no type of document: OpenSearch has none since 2.0";
+        sink.notes.note(&format!("{path}.type"), text);
     }
     for (key, why) in [
         ("headers", "weir sends no headers of its own; `authorization` sets that one"),
@@ -252,7 +295,7 @@ fn credentials(settings: &Value, sink: &mut Sink<'_>) {
         sink.take("username", &keys);
     }
     if let Some(key) = text(settings, "apiKey") {
-        if let Some(variable) = variable(&key) {
+        if let Some(variable) = variables::one(&key) {
             let text = format!(
                 "set a variable to \"ApiKey\" and the key, not to ${variable} alone, and name it: \
                  authorization = {{ env = \"…\" }}"
@@ -266,28 +309,26 @@ fn credentials(settings: &Value, sink: &mut Sink<'_>) {
 
 /// A user's name: the variable that the exporter would put in its place, or the text.
 fn named(text: &str) -> String {
-    variable(text).map_or_else(|| quoted(text), |name| format!("{{ env = {} }}", quoted(name)))
+    variables::one(text)
+        .map_or_else(|| quoted(text), |name| format!("{{ env = {} }}", quoted(name)))
 }
 
 /// A secret: the variable that the exporter would put in its place, or the text.
 fn secret(key: &str, text: &str, sink: &mut Sink<'_>) -> String {
     let place = format!("{}.{key}", sink.path);
-    match variable(text) {
+    match variables::one(text) {
         Some(variable) => format!("{{ env = {} }}", quoted(variable)),
+        None if variables::are_in(text) => {
+            let text_ = "a variable in it: set one to all of it, and name it, { env = \"…\" }";
+            sink.notes.not_mapped(&place, text_);
+            quoted(text)
+        }
         None => {
             let text_ = "a secret in the configuration: better in a file, { file = \"…\" }";
             sink.notes.note(&place, text_);
             quoted(text)
         }
     }
-}
-
-/// The name of the one variable that a text is: `${NAME}` or `$NAME`.
-fn variable(text: &str) -> Option<&str> {
-    let name = text.strip_prefix('$')?;
-    let name = name.strip_prefix('{').and_then(|name| name.strip_suffix('}')).unwrap_or(name);
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    (!name.is_empty() && name.chars().all(is_name)).then_some(name)
 }
 
 fn tls(tls: &Value, sink: &mut Sink<'_>) {

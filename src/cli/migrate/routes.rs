@@ -6,7 +6,9 @@
 use serde_json::Value;
 
 use super::notes::Notes;
-use super::pattern::{PatternError, patterns};
+use super::pattern::{PatternError, Text, patterns};
+use super::translate::text;
+use super::variables;
 
 /// A table of `match`: weir's keys, each with patterns.
 pub(super) type Keys = Vec<(&'static str, Vec<String>)>;
@@ -51,6 +53,32 @@ enum Converted {
     Inexpressible,
 }
 
+/// What a rule does with what it matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// It drops that: nothing more may match.
+    Drop,
+    /// It lets that through: more may.
+    Pass,
+}
+
+impl Use {
+    /// What becomes of events where the rule cannot be said.
+    fn instead(self) -> &'static str {
+        match self {
+            Use::Drop => "events that it would drop go on",
+            Use::Pass => "events that it would leave out go on",
+        }
+    }
+}
+
+/// Whether a route leads to a receiver, as far as names tell.
+pub(super) fn lead_to(route: &Value, receiver: &str) -> bool {
+    let mut ways = Vec::new();
+    collect(route, receiver, "route", &Way::default(), &mut ways);
+    !ways.is_empty()
+}
+
 /// The stages that leave of all events what the routes send to `receiver`; `None`: nothing is.
 pub(super) fn stages<'v>(
     route: &'v Value,
@@ -66,7 +94,7 @@ pub(super) fn stages<'v>(
     let dropped_by_all = |rule: &&Rule<'_>| ways.iter().all(|way| way.drops.contains(rule));
     let matched_by_all = |rule: &&Rule<'_>| ways.iter().all(|way| way.matches.contains(rule));
     for rule in ways[0].drops.iter().filter(dropped_by_all) {
-        match convert(rule, "events that it would drop go on", notes) {
+        match convert(rule, Use::Drop, notes) {
             Converted::Always => stages.push(Stage::Drop(vec![("type", vec!["*".into()])])),
             Converted::Keys(keys) => stages.push(Stage::Drop(keys)),
             Converted::Never | Converted::Inexpressible => {}
@@ -120,7 +148,8 @@ fn collect<'v>(
     let mut way = so_far.clone();
     way.drops.extend(rules("drop"));
     for rule in rules("match") {
-        if rule.rule.get("receiver").and_then(Value::as_str) == Some(receiver) {
+        let named = text(rule.rule, "receiver");
+        if named.is_some_and(|named| named == receiver || variables::are_in(&named)) {
             let mut there = way.clone();
             there.matches.push(rule.clone());
             ways.push(there);
@@ -138,7 +167,7 @@ fn collect<'v>(
 fn only(rules: &[Rule<'_>], notes: &mut Notes) -> Option<Stage> {
     let mut alternatives = Vec::new();
     for rule in rules {
-        match convert(rule, "events that it would leave out go on", notes) {
+        match convert(rule, Use::Pass, notes) {
             Converted::Always | Converted::Inexpressible => return None,
             Converted::Keys(keys) => alternatives.push(keys),
             Converted::Never => {}
@@ -158,53 +187,26 @@ const TEXTS: [(&str, &str); 6] = [
     ("component", "component"),
 ];
 
-fn convert(rule: &Rule<'_>, instead: &str, notes: &mut Notes) -> Converted {
-    let Rule { path, rule } = rule;
-    let text = |key: &str| match rule.get(key)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        _ => None,
-    };
-    let text = |key: &str| text(key).filter(|text| !text.is_empty());
+fn convert(rule: &Rule<'_>, usage: Use, notes: &mut Notes) -> Converted {
     let (mut keys, mut is_expressible) = (Keys::new(), true);
     for (theirs, ours) in TEXTS.into_iter().chain([("apiVersion", ""), ("host", "")]) {
-        let Some(expression) = text(theirs) else { continue };
-        let place = format!("{path}.{theirs}");
-        match patterns(&expression) {
-            Err(PatternError::Invalid) => {
-                let text = format!(
-                    "{expression:?} is no regular expression, so this rule never matched anything; \
-                     it is left out"
-                );
-                notes.ignored(&place, text);
-                return Converted::Never;
-            }
-            Err(PatternError::Inexpressible(what)) => {
-                let text =
-                    format!("weir's patterns do not have {what} ({expression:?}); {instead}");
-                notes.not_mapped(&place, text);
-                is_expressible = false;
-            }
-            Ok(_) if ours.is_empty() => {
-                notes.not_mapped(&place, format!("`match` has no such key; {instead}"));
-                is_expressible = false;
-            }
+        let place = format!("{}.{theirs}", rule.path);
+        match condition(rule.rule, (theirs, ours), usage) {
             // It matches everything.
             Ok(patterns) if patterns.iter().any(|pattern| pattern == "*") => {}
             Ok(patterns) => keys.push((ours, patterns)),
+            Err(Unsaid::Never(why)) => {
+                notes.ignored(&place, why);
+                return Converted::Never;
+            }
+            Err(Unsaid::Not(why)) => {
+                notes.not_mapped(&place, format!("{why}; {}", usage.instead()));
+                is_expressible = false;
+            }
         }
     }
-    for key in ["labels", "annotations"] {
-        if rule.get(key).and_then(Value::as_object).is_some_and(|pairs| !pairs.is_empty()) {
-            let text = format!("a module can do that, by what [lookup] finds; {instead}");
-            notes.not_mapped(&format!("{path}.{key}"), text);
-            is_expressible = false;
-        }
-    }
-    if rule.get("minCount").and_then(Value::as_i64).is_some_and(|count| count > 1) {
-        let text = format!("a module can do that; {instead}");
-        notes.not_mapped(&format!("{path}.minCount"), text);
+    for (key, why) in unsaid(rule.rule) {
+        notes.not_mapped(&format!("{}.{key}", rule.path), format!("{why}; {}", usage.instead()));
         is_expressible = false;
     }
     match (is_expressible, keys.is_empty()) {
@@ -212,6 +214,68 @@ fn convert(rule: &Rule<'_>, instead: &str, notes: &mut Notes) -> Converted {
         (true, true) => Converted::Always,
         (true, false) => Converted::Keys(keys),
     }
+}
+
+/// Why a condition is not one of weir's.
+enum Unsaid {
+    /// It never held.
+    Never(String),
+    /// weir has none like it.
+    Not(String),
+}
+
+/// The patterns for one of a rule's texts; `*` where it has none.
+fn condition(
+    rule: &Value,
+    (theirs, ours): (&str, &str),
+    usage: Use,
+) -> Result<Vec<String>, Unsaid> {
+    let Some(expression) = text(rule, theirs) else {
+        return match rule.get(theirs) {
+            Some(Value::Array(_) | Value::Object(_)) => Err(Unsaid::Not("it is no text".into())),
+            _ => Ok(vec!["*".into()]),
+        };
+    };
+    let kind = match (theirs, usage) {
+        ("message", Use::Drop) => Text::Lines,
+        _ => Text::OneLine,
+    };
+    let patterns = patterns(&expression, kind).map_err(|error| match error {
+        PatternError::Invalid => Unsaid::Never(format!(
+            "{expression:?} is no regular expression, so this rule never matched anything; it is \
+             left out"
+        )),
+        PatternError::Inexpressible(what) => {
+            Unsaid::Not(format!("weir's patterns do not have {what} ({expression:?})"))
+        }
+    })?;
+    let matches_nothing = patterns.iter().any(|pattern| pattern.is_empty());
+    match theirs {
+        _ if patterns.iter().any(|pattern| pattern == "*") => Ok(patterns),
+        _ if ours.is_empty() => Err(Unsaid::Not("`match` has no such key".into())),
+        // Where source.component is empty, weir takes reportingComponent, and the exporter nothing.
+        "component" if usage == Use::Drop || matches_nothing => Err(Unsaid::Not(
+            "weir also looks at reportingComponent, where source.component is empty".into(),
+        )),
+        _ => Ok(patterns),
+    }
+}
+
+/// What a rule has besides texts.
+fn unsaid(rule: &Value) -> Vec<(&'static str, &'static str)> {
+    let is_set = |key: &str, is_nothing: fn(&Value) -> bool| {
+        rule.get(key).is_some_and(|value| !value.is_null() && !is_nothing(value))
+    };
+    let is_empty = |pairs: &Value| pairs.as_object().is_some_and(serde_json::Map::is_empty);
+    // Events that have only `eventTime` have a count of 0.
+    let is_no_count = |count: &Value| count.as_i64().is_some_and(|count| count <= 0);
+    let by_lookup = "a module can do that, by what [lookup] finds";
+    let all = [
+        ("labels", is_set("labels", is_empty), by_lookup),
+        ("annotations", is_set("annotations", is_empty), by_lookup),
+        ("minCount", is_set("minCount", is_no_count), "a module can do that"),
+    ];
+    all.into_iter().filter(|(_, is_set, _)| *is_set).map(|(key, _, why)| (key, why)).collect()
 }
 
 #[cfg(test)]
@@ -272,6 +336,46 @@ mod tests {
         let (stages, notes) = of(both);
         assert_eq!(stages, Some(Vec::new()));
         assert_eq!(notes.len(), 1, "{notes:?}");
+    }
+
+    /// Each as the only rule that drops: nothing is dropped, and that is told.
+    #[test]
+    fn nothing_is_dropped_by_a_rule_that_weir_would_take_for_more() {
+        for (rule, kind) in [
+            (json!({"namespace": "^${TEAM}$"}), "not mapped"),
+            (json!({"namespace": "prod-**"}), "ignored by the exporter"),
+            (json!({"message": "unable {foo}"}), "not mapped"),
+            (json!({"message": "^Failed.*denied$"}), "not mapped"),
+            (json!({"type": "Normal", "minCount": 1}), "not mapped"),
+            (json!({"type": "Normal", "minCount": "${N}"}), "not mapped"),
+            (json!({"type": "Normal", "labels": "${LABELS}"}), "not mapped"),
+            (json!({"type": "Normal", "reason": ["a", "b"]}), "not mapped"),
+            (json!({"component": "default-scheduler"}), "not mapped"),
+        ] {
+            let (stages, notes) =
+                of(json!({"drop": [rule.clone()], "match": [{"receiver": "os"}]}));
+            assert_eq!(stages, Some(Vec::new()), "{rule}");
+            assert!(notes.len() == 1 && notes[0].contains(kind), "{rule}: {notes:?}");
+        }
+    }
+
+    /// Each beside another rule that lets events through.
+    #[test]
+    fn everything_passes_where_weir_cannot_say_what_did() {
+        for rule in [
+            json!({"receiver": "os", "namespace": "^${TEAM}$"}),
+            json!({"receiver": "${RECEIVER}", "kind": "^Pod$", "minCount": 1}),
+            json!({"receiver": "os", "message": r"\Qa.b\E"}),
+            json!({"receiver": "os", "component": "^(kubelet)?$"}),
+        ] {
+            let rules = json!({"match": [rule.clone(), {"receiver": "os", "kind": "^Node$"}]});
+            let (stages, notes) = of(rules);
+            assert_eq!(stages, Some(Vec::new()), "{rule}");
+            assert_eq!(notes.len(), 1, "{rule}: {notes:?}");
+        }
+        let one_line = json!({"match": [{"receiver": "os", "message": "^Failed.*denied$"}]});
+        let only = Stage::Only(vec![keys(&[("message", "Failed*denied")])]);
+        assert_eq!(of(one_line).0, Some(vec![only]), "more may pass, never less");
     }
 
     #[test]

@@ -152,7 +152,7 @@ receivers:
     config.yaml: ignored by the exporter: route.routes[1].match[1].receiver: there is no receiver "stor"
     config.yaml: not mapped: receivers[2].elasticsearch.layout: weir stores the whole event; a module can rearrange it
     config.yaml: note: receivers[2].elasticsearch: weir writes to OpenSearch; Elasticsearch is not tested
-    config.yaml: ignored by the exporter: receivers[2].elasticsearch.type: OpenSearch has no types of documents
+    config.yaml: note: receivers[2].elasticsearch.type: weir writes no type of document: OpenSearch has none since 2.0
     config.yaml: note: leaderElection.leaderElectionID: weir leaves a Lease alone that the exporter holds: stop that one first, and delete its Lease, or take another name
     "#);
 }
@@ -167,6 +167,74 @@ fn without_a_receiver_that_weir_has_documents_go_to_stdout() {
     assert!(toml.contains(r#"hosts = ["https://opensearch.example:9200"]"#), "{toml}");
     assert!(notes.contains("not mapped: receivers[0].opensearch.hosts"), "{notes}");
     assert!(notes.contains("not mapped: receivers[0].opensearch.index"), "{notes}");
+}
+
+#[test]
+fn numbers_are_texts_where_the_exporter_takes_them_for_such() {
+    let (toml, notes) = migrated(
+        "clusterName: 42\nreceivers: [{ name: 1, opensearch: { index: 2024, username: a, \
+         password: 12345678 } }]\nroute: { match: [{ receiver: 1, reason: 7 }] }",
+    );
+    for line in
+        ["cluster = \"42\"", "index = \"2024\"", "password = \"12345678\"", "reason = [\"*7*\"]"]
+    {
+        assert!(toml.contains(line), "{line}: {toml}\n{notes}");
+    }
+}
+
+#[test]
+fn the_receiver_that_gets_events_is_chosen_before_one_that_gets_none() {
+    let receivers = "receivers: [{ name: a, opensearch: { index: a } }, { name: b, opensearch: { \
+                     index: b } }, { name: c, stdout: {} }, { name: f, stdout: {}, opensearch: { \
+                     index: f } }]";
+    let chosen = |receiver: &str| {
+        migrated(&format!("{receivers}\nroute: {{ match: [{{ receiver: {receiver} }}] }}"))
+    };
+    assert!(chosen("a").0.contains("index = \"a\""));
+    assert!(chosen("b").0.contains("index = \"b\""));
+    assert!(chosen("c").0.contains("kind = \"stdout\""));
+    let (toml, notes) = chosen("nobody");
+    assert!(toml.contains("index = \"a\""), "{toml}");
+    assert!(notes.contains("it got no event; here it gets all"), "{notes}");
+    let (toml, notes) = chosen("f");
+    assert!(toml.contains("kind = \"stdout\""), "as the exporter has it: {toml}");
+    let ignored = "ignored by the exporter: receivers[3].opensearch: a receiver has one kind";
+    assert!(notes.contains(ignored), "{notes}");
+}
+
+#[test]
+fn what_is_not_mapped_is_counted_for_strict() {
+    let unmapped = |yaml: &str| migrate(&parse(yaml).unwrap()).1.unmapped();
+    let of_rule = |rule: &str| {
+        let receivers = "receivers: [{ name: os, opensearch: { index: a } }]";
+        unmapped(&format!("route: {{ drop: [{rule}], match: [{{ receiver: os }}] }}\n{receivers}"))
+    };
+    assert_eq!(of_rule("{ type: Normal, namespace: '*test*' }"), 0, "the exporter ignored that");
+    for rule in [
+        "{ namespace: '^${TEAM}$' }",
+        "{ type: Normal, minCount: 1 }",
+        "{ component: scheduler }",
+        "{ message: '^a.*b$' }",
+        "{ message: 'a {b}' }",
+        "{ host: node-1 }",
+        "{ labels: { a: b } }",
+    ] {
+        assert_eq!(of_rule(rule), 1, "{rule}");
+    }
+    let receiver = |settings: &str| {
+        let route = "route: { match: [{ receiver: a }] }";
+        unmapped(&format!("{route}\nreceivers: [{{ name: a, opensearch: {{ {settings} }} }}]"))
+    };
+    assert_eq!(receiver("index: a, type: event"), 0);
+    for settings in [
+        "index: a, headers: { a: b }",
+        "index: 'a-{Jan}'",
+        "index: a, layout: { a: b }",
+        "index: a, username: a, password: 'b$C'",
+        "index: a, tls: { insecureSkipVerify: true }",
+    ] {
+        assert!(receiver(settings) > 0, "{settings}");
+    }
 }
 
 #[test]

@@ -37,9 +37,19 @@ pub(super) fn pipeline(config: &Value, notes: &mut Notes) -> String {
     toml
 }
 
-/// A text that is not empty.
+/// A text that is not empty: the exporter also takes numbers and flags for such.
 pub(super) fn text(table: &Value, key: &str) -> Option<String> {
-    table.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+    let text = match table.get(key)? {
+        Value::String(text) => text.clone(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Number(number) => match number.as_f64() {
+            // As Go writes it: 2, not 2.0.
+            Some(value) if number.is_f64() => value.to_string(),
+            _ => number.to_string(),
+        },
+        _ => return None,
+    };
+    Some(text).filter(|text| !text.is_empty())
 }
 
 pub(super) fn flag(table: &Value, key: &str) -> bool {
@@ -50,7 +60,7 @@ fn stages_of(config: &Value, chosen: Option<&Receiver<'_>>, notes: &mut Notes) -
     let route = config.get("route").unwrap_or(&Value::Null);
     receiver::check_names(config, route, notes);
     let Some(chosen) = chosen else { return String::new() };
-    let Some(stages) = stages(route, chosen.name, notes) else {
+    let Some(stages) = stages(route, &chosen.name, notes) else {
         let text = format!(
             "no route leads to the receiver \"{}\", so it got no event; here it gets all",
             chosen.name

@@ -9,19 +9,23 @@
 //!
 //! - A job ends at its deadline at the latest, with what is known by then.
 //! - In any second at most `max_per_second` requests are sent; at most [`IN_FLIGHT_MAX`] are on
-//!   their way, and none for an object for which one is. As many may wait as have their turn within
-//!   `timeout`: what comes on top ends at once.
-//! - What did not become known (no answer, an error) is not remembered.
+//!   their way, and none for an object for which one is.
+//! - What has no turn in time ends at once: when it comes, or when others get in before it. Those
+//!   are owners of what was found, and objects of namespaces that had fewer turns: see `queue`.
+//! - What did not become known (no answer, an error) is not remembered. That weir may not read an
+//!   object is remembered of its resource in its namespace, as RBAC grants that.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::queue::Queue;
 use super::address::Address;
 use super::cache::{Bounds, Cache};
 use super::object::{Found, Object};
 use super::{Answer, Asked, Settings, Ticket};
 
+mod queue;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +45,8 @@ pub(super) const PARTLY_FOUND_FOR: Duration = Duration::from_secs(10);
 const ANSWERS: Bounds = Bounds { entries: 4096, bytes: 4 << 20 };
 /// Those above, and what came too late.
 const OBJECTS: Bounds = Bounds { entries: 2048, bytes: 2 << 20 };
+/// Resources that may not be read in a namespace.
+const FORBIDDEN: Bounds = Bounds { entries: 1024, bytes: 512 << 10 };
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What the API server says of an object.
@@ -68,12 +74,16 @@ pub(super) struct Machine {
     /// What became of jobs, by what they were about.
     answers: Cache<Answer>,
     objects: Cache<Known>,
+    /// By resource and namespace.
+    forbidden: Cache<()>,
     jobs: HashMap<Address, Job>,
     /// When they end, in order; also of those that have.
     deadlines: VecDeque<(Instant, Address)>,
     requests: HashMap<Address, Request>,
     /// Requests that are not sent yet.
-    queue: VecDeque<Address>,
+    queue: Queue,
+    /// Some of these may have lost their turn in time since the last [`Next`].
+    is_crowded: bool,
     /// When the last `max_per_second` were sent.
     sent: VecDeque<Instant>,
     in_flight: usize,
@@ -94,10 +104,12 @@ struct Job {
     next: Address,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Request {
     /// What the jobs are about that wait for it.
     waiters: Vec<Address>,
+    /// When the last of them ends.
+    until: Instant,
     is_in_flight: bool,
 }
 
@@ -107,10 +119,12 @@ impl Machine {
             settings,
             answers: Cache::new(ANSWERS),
             objects: Cache::new(OBJECTS),
+            forbidden: Cache::new(FORBIDDEN),
             jobs: HashMap::new(),
             deadlines: VecDeque::new(),
             requests: HashMap::new(),
-            queue: VecDeque::new(),
+            queue: Queue::default(),
+            is_crowded: false,
             sent: VecDeque::new(),
             in_flight: 0,
             paused_until: None,
@@ -147,48 +161,83 @@ impl Machine {
         pause: Option<Duration>,
         now: Instant,
     ) {
-        let Some(request) = self.requests.remove(address) else { return };
+        let Some(request) = self.requests.get(address) else { return };
         if request.is_in_flight {
             self.in_flight -= 1;
         }
         self.paused_until = self.paused_until.max(pause.map(|pause| now + pause));
+        self.is_crowded |= pause.is_some();
         let known = known.map(|known| known.of(address));
-        let is_of_itself = |waiter: &Address| waiter == address;
-        if let Some(known) = &known
-            && !(request.waiters.len() == 1 && request.waiters.iter().all(is_of_itself))
-        {
+        self.settle(address, known.as_ref(), now);
+        match known {
+            Some(Known::Forbidden) => self.forbid(address, now),
+            Some(Known::Found(_) | Known::Missing) => self.allow(address, now),
+            None => {}
+        }
+    }
+
+    /// Ends the request for an object, and has those go on that wait for it; `None`: nothing is
+    /// known of it.
+    fn settle(&mut self, address: &Address, known: Option<&Known>, now: Instant) {
+        let Some(request) = self.requests.remove(address) else { return };
+        let is_of_itself = request.waiters.len() == 1 && request.waiters.contains(address);
+        if let Some(known) = known.filter(|_| !is_of_itself) {
             self.learned(address, known.clone(), now);
         }
         for waiter in request.waiters {
             let Some(mut job) = self.jobs.remove(&waiter) else { continue };
-            let whole = match &known {
-                None => false,
-                Some(known) if self.take(&mut job, known) => true,
-                Some(_) => {
+            match known {
+                Some(known) if !self.take(&mut job, known) => {
+                    // Should its owner not be had in time, this need not be asked for again.
+                    self.learned(address, known.clone(), now);
                     self.finished |= self.advance(&waiter, job, now).is_some();
-                    continue;
                 }
-            };
-            self.end(&waiter, job, known.as_ref().filter(|_| whole), now);
-            self.finished = true;
+                last => {
+                    self.end(&waiter, job, last, now);
+                    self.finished = true;
+                }
+            }
+        }
+    }
+
+    /// Remembers that weir may not read such objects there, and ends requests for more of them.
+    fn forbid(&mut self, address: &Address, now: Instant) {
+        self.forbidden.insert(right(address), (), 0, now + UNKNOWN_FOR);
+        let is_same =
+            |it: &&Address| it.resource == address.resource && it.namespace == address.namespace;
+        let same: Vec<Address> = self.queue.iter().filter(is_same).cloned().collect();
+        for other in same {
+            self.queue.remove(&other);
+            self.settle(&other, Some(&Known::Forbidden), now);
+        }
+    }
+
+    /// It may, by now.
+    fn allow(&mut self, address: &Address, now: Instant) {
+        let right = right(address);
+        if self.forbidden.get(&right, now).is_some() {
+            self.forbidden.insert(right, (), 0, now);
         }
     }
 
     /// Remembers what an object is.
     pub(super) fn learned(&mut self, address: &Address, known: Known, now: Instant) {
-        let (bytes, until) = (known.bytes(), now + known.lasts());
-        self.objects.insert(address.clone(), known, bytes, until);
+        let lasts = match known {
+            Known::Found(_) => FOUND_FOR,
+            Known::Missing => UNKNOWN_FOR,
+            Known::Forbidden => return, // Of the resource.
+        };
+        let bytes = known.bytes();
+        self.objects.insert(address.clone(), known, bytes, now + lasts);
     }
 
     /// What to do now.
     pub(super) fn next(&mut self, now: Instant) -> Next {
         self.expire(now);
+        self.thin_out(now);
         let mut send = Vec::new();
-        while !self.queue.is_empty() && self.turn().is_none_or(|turn| turn <= now) {
-            if self.in_flight == IN_FLIGHT_MAX {
-                break;
-            }
-            let Some(address) = self.queue.pop_front() else { break };
+        while self.in_flight < IN_FLIGHT_MAX && self.turn(0, now) <= now {
+            let Some(address) = self.queue.pop() else { break };
             let Some(request) = self.requests.get_mut(&address) else { continue };
             request.is_in_flight = true;
             self.in_flight += 1;
@@ -198,17 +247,41 @@ impl Machine {
             self.sent.push_back(now);
             send.push(address);
         }
-        let turn = self.turn().filter(|_| !self.queue.is_empty() && self.in_flight < IN_FLIGHT_MAX);
+        let has_turn = !self.queue.is_empty() && self.in_flight < IN_FLIGHT_MAX;
+        let turn = has_turn.then(|| self.turn(0, now));
         let deadline = self.deadlines.front().map(|(deadline, _)| *deadline);
         let wake = [turn, deadline].into_iter().flatten().min();
         Next { send, wake, finished: std::mem::take(&mut self.finished) }
     }
 
-    /// When the next request may be sent; `None`: at any time.
-    fn turn(&self) -> Option<Instant> {
-        let is_full = self.sent.len() == self.settings.max_per_second as usize;
-        let after_others = self.sent.front().filter(|_| is_full).map(|first| *first + SECOND);
-        after_others.max(self.paused_until)
+    /// When the request is sent that `before` others go before, if the API server is quick enough.
+    fn turn(&self, before: usize, now: Instant) -> Instant {
+        let max = self.settings.max_per_second as usize;
+        // A second after the one that was, or will be, sent `max` before it.
+        let earlier = (before % max).checked_sub(max - self.sent.len());
+        let after_others = earlier.and_then(|at| self.sent.get(at)).map(|sent| *sent + SECOND);
+        let first = Some(now).max(after_others).max(self.paused_until);
+        first.unwrap_or(now) + SECOND * u32::try_from(before / max).unwrap_or(u32::MAX)
+    }
+
+    /// Ends what would wait in vain.
+    fn thin_out(&mut self, now: Instant) {
+        if !std::mem::take(&mut self.is_crowded) {
+            return;
+        }
+        let (mut kept, mut late) = (0, Vec::new());
+        for address in self.queue.iter() {
+            let until = self.requests.get(address).map(|request| request.until);
+            if until.is_some_and(|until| self.turn(kept, now) < until) {
+                kept += 1;
+            } else {
+                late.push(address.clone());
+            }
+        }
+        for address in late {
+            self.queue.remove(&address);
+            self.settle(&address, None, now);
+        }
     }
 
     /// Ends what has had its time.
@@ -227,16 +300,23 @@ impl Machine {
 
     /// Goes on with a job, through what is known. `Some`: it has ended.
     fn advance(&mut self, address: &Address, mut job: Job, now: Instant) -> Option<Answer> {
-        while let Some(known) = self.objects.get(&job.next, now) {
+        while let Some(known) = self.known(&job.next, now) {
             if self.take(&mut job, &known) {
                 return Some(self.end(address, job, Some(&known), now));
             }
         }
-        if !self.wait_for(&job.next, address, job.deadline) {
+        if !self.wait_for(&job, address, now) {
             return Some(self.end(address, job, None, now));
         }
         self.jobs.insert(address.clone(), job);
         None
+    }
+
+    /// What there is to know of an object without asking.
+    fn known(&mut self, address: &Address, now: Instant) -> Option<Known> {
+        let forbidden = |()| Known::Forbidden;
+        let known = self.objects.get(address, now);
+        known.or_else(|| self.forbidden.get(&right(address), now).map(forbidden))
     }
 
     /// Takes what is known of the next object into a job; answers whether that was the last one.
@@ -251,21 +331,27 @@ impl Machine {
         !job.next.set(&self.settings.resources, owner.reference(&namespace))
     }
 
-    /// Has a job wait for an object; `false`: it could not be asked for in time.
-    fn wait_for(&mut self, wanted: &Address, waiter: &Address, deadline: Instant) -> bool {
+    /// Has a job wait for its next object; `false`: it could not be asked for in time.
+    fn wait_for(&mut self, job: &Job, waiter: &Address, now: Instant) -> bool {
+        let (wanted, is_owner) = (&job.next, !job.chain.is_empty());
         if let Some(request) = self.requests.get_mut(wanted) {
             request.waiters.push(waiter.clone());
+            request.until = request.until.max(job.deadline);
+            if is_owner && self.queue.remove(wanted) {
+                self.queue.put(wanted.clone(), is_owner);
+                self.is_crowded = true;
+            }
             return true;
         }
-        let in_time = self.settings.timeout.as_secs_f64() * f64::from(self.settings.max_per_second);
-        // A fraction of a request is none; one may always wait.
-        let is_full = self.queue.len() >= (in_time as usize).max(1);
-        if is_full || self.paused_until.is_some_and(|until| until >= deadline) {
+        let before = self.queue.before(&wanted.namespace, is_owner);
+        if self.turn(before, now) >= job.deadline {
             return false;
         }
-        let request = Request { waiters: vec![waiter.clone()], is_in_flight: false };
+        let until = job.deadline;
+        let request = Request { waiters: vec![waiter.clone()], until, is_in_flight: false };
         self.requests.insert(wanted.clone(), request);
-        self.queue.push_back(wanted.clone());
+        self.is_crowded |= before < self.queue.len();
+        self.queue.put(wanted.clone(), is_owner);
         true
     }
 
@@ -275,7 +361,7 @@ impl Machine {
         request.waiters.retain(|other| other != waiter);
         if request.waiters.is_empty() && !request.is_in_flight {
             self.requests.remove(wanted);
-            self.queue.retain(|queued| queued != wanted);
+            self.queue.remove(wanted);
         }
     }
 
@@ -283,10 +369,15 @@ impl Machine {
     fn end(&mut self, address: &Address, job: Job, last: Option<&Known>, now: Instant) -> Answer {
         let (answer, lasts) = match (job.chain.is_empty(), last) {
             (false, last) => {
-                let found = Arc::new(Found::new(&job.chain));
-                (Answer::Found(found), if last.is_some() { FOUND_FOR } else { PARTLY_FOUND_FOR })
+                let lasts = match last {
+                    Some(Known::Forbidden) => UNKNOWN_FOR,
+                    Some(_) => FOUND_FOR,
+                    None => PARTLY_FOUND_FOR,
+                };
+                (Answer::Found(Arc::new(Found::new(&job.chain))), lasts)
             }
-            (true, Some(Known::Forbidden)) => (Answer::Forbidden, UNKNOWN_FOR),
+            // Remembered of the resource.
+            (true, Some(Known::Forbidden)) => (Answer::Forbidden, Duration::ZERO),
             (true, Some(_)) => (Answer::Missing, UNKNOWN_FOR),
             (true, None) => (Answer::Timeout, Duration::ZERO),
         };
@@ -298,13 +389,17 @@ impl Machine {
     }
 }
 
+/// What stands for the right to read an object: its resource, in its namespace.
+fn right(address: &Address) -> Address {
+    let (resource, namespace) = (address.resource, address.namespace.clone());
+    Address { resource, namespace, ..Address::default() }
+}
+
 impl Known {
     /// What it says of the object that was asked for: what has its name now may be another one.
     fn of(self, address: &Address) -> Known {
         match &self {
-            Known::Found(object) if !address.uid.is_empty() && object.uid != address.uid => {
-                Known::Missing
-            }
+            Known::Found(object) if !object.is_known_as(&address.uid) => Known::Missing,
             _ => self,
         }
     }
@@ -314,14 +409,6 @@ impl Known {
         match self {
             Known::Found(object) => &object.uid,
             Known::Missing | Known::Forbidden => "",
-        }
-    }
-
-    /// How long that is believed.
-    fn lasts(&self) -> Duration {
-        match self {
-            Known::Found(_) => FOUND_FOR,
-            Known::Missing | Known::Forbidden => UNKNOWN_FOR,
         }
     }
 

@@ -136,6 +136,26 @@ async fn labels_and_owners_up_to_the_deployment_are_in_the_document() {
 }
 
 #[tokio::test]
+async fn a_static_pod_is_found_by_the_uid_that_its_kubelet_reports() {
+    let (cluster, search) = (Cluster::with_namespace().await, Search::shared());
+    let containers = json!([{"name": "c", "image": "registry.example/c:1"}]);
+    let annotations = json!({"kubernetes.io/config.mirror": "0123456789abcdef"});
+    let mirror = json!({
+        "metadata": {"name": "etcd-n1", "labels": {"tier": "control"}, "annotations": annotations},
+        "spec": {"nodeName": "n1", "containers": containers},
+    });
+    create(&cluster, "api/v1", "pods", mirror).await;
+    let weir = Weir::start(&config(&cluster, &search, LOOKUP)).await;
+    weir.until_ready().await;
+    let as_reported = json!({"metadata": {"name": "etcd-n1", "uid": "0123456789abcdef"}});
+    report_on(&cluster, "of-static", "Pod", &as_reported).await;
+    let found = documents(&search, &["of-static"]).await;
+    assert_eq!(found[0]["involvedObject"]["labels"], json!({"tier": "control"}));
+    assert_eq!(found[0]["involvedObject"]["annotations"], Value::Null);
+    weir.stop().await;
+}
+
+#[tokio::test]
 async fn a_module_asks_for_what_was_looked_up_and_drops_by_a_label() {
     let (cluster, search) = (Cluster::with_namespace().await, Search::shared());
     let owned = pod_of_a_deployment(&cluster).await;
