@@ -2,10 +2,11 @@
 # chart.sh: what the workshop does not do with the chart, in the cluster that in-cluster.sh made:
 #
 # - image and chart are pushed to a registry, as a release's are, and installed from there with a
-#   values file, `--wait`, and nothing but `--set` of user, password and host, as people are used to;
+#   values file, `--wait`, and nothing but `--set` of user, password and host, as people are used
+#   to;
 # - a changed configuration replaces the pod;
-# - with `persistence`, a pod that replaces another goes on where that one was, and nothing is stored
-#   twice.
+# - with `persistence`, a pod that replaces another goes on where that one was, and nothing is
+#   stored twice.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/env/lib.sh

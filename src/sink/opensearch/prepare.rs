@@ -177,8 +177,9 @@ fn warn_without_template(name: &str, lacks: String, response: &Response) {
     if lacks_right(response) {
         tracing::warn!(
             template = name,
-            "the index template cannot be installed: {lacks}. Going on without it: grant the permission, or install the template \
-             yourself and set sink.template = \"skip\" ({why})"
+            "the index template cannot be installed: {lacks}. Going on without it: grant the \
+             permission, or install the template yourself and set sink.template = \"skip\" \
+             ({why})"
         );
     } else {
         tracing::warn!(

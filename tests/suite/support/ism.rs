@@ -3,11 +3,11 @@
 //!
 //! What it does is the plugin's (opensearch-project/index-management):
 //!
-//! - A policy is written with `create`, or for the edition that is named by number and term. It gets
-//!   a time when it is written by the API, and none when it is [planted](Ism::plant). Two whose
-//!   patterns overlap may not have one priority.
-//! - It takes in an index that is made after that time, by the name of its data stream, if none of a
-//!   higher priority does.
+//! - A policy is written with `create`, or for the edition that is named by number and term. It
+//!   gets a time when it is written by the API, and none when it is [planted](Ism::plant). Two
+//!   whose patterns overlap may not have one priority.
+//! - It takes in an index that is made after that time, by the name of its data stream, if none of
+//!   a higher priority does.
 //! - An index follows the edition that it began with until it is told of another, and shows it from
 //!   the first [look](Ism::look) on. One that it has [failed](Ism::fail) on stays as it is.
 //! - What the user has no [right](Ism::hide) to is left out of an answer, and counted nowhere.

@@ -297,8 +297,8 @@ impl Job<'_> {
         Ok(is_new)
     }
 
-    /// Why a policy or a template of this name is another index's: it is as an earlier setup left it
-    /// for other patterns than are `wanted`, or is for this index not at all.
+    /// Why a policy or a template of this name is another index's: it is as an earlier setup left
+    /// it for other patterns than are `wanted`, or is for this index not at all.
     fn of_another_index(
         &self,
         there: &[String],
