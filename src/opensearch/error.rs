@@ -154,7 +154,7 @@ pub(crate) fn status_error(answer: &Response, host: &str) -> RequestError {
 fn forbidden(answer: &Response, host: &str) -> String {
     match answer.signed {
         Some(signed) if is_of_amazon(answer, host) => {
-            aws::denial(&answer.body).help(signed.service, signed.server_ahead)
+            aws::denial_of(&answer.body).help(signed.service, signed.server_ahead)
         }
         // OpenSearch itself: fine-grained access control of a domain.
         Some(_) => "the role or user that weir runs as needs the right \

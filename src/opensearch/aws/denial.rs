@@ -40,7 +40,7 @@ const WORDS: [(&str, Denial); 14] = [
 ];
 
 /// What a refusal says.
-pub(crate) fn denial(body: &[u8]) -> Denial {
+pub(crate) fn denial_of(body: &[u8]) -> Denial {
     let text = String::from_utf8_lossy(body);
     let found = WORDS.iter().find(|(words, _)| text.contains(words));
     found.map_or(Denial::Policy, |(_, denial)| *denial)
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     fn said(message: &str) -> Denial {
-        denial(format!("{{\"message\":\"{message}\"}}").as_bytes())
+        denial_of(format!("{{\"message\":\"{message}\"}}").as_bytes())
     }
 
     #[test]
@@ -131,8 +131,8 @@ mod tests {
         ] {
             assert_eq!(said(message), expected, "{message}");
         }
-        assert_eq!(denial(b"{\"__type\":\"ExpiredTokenException\"}"), Denial::Expired);
-        assert_eq!(denial(b"<html>"), Denial::Policy);
+        assert_eq!(denial_of(b"{\"__type\":\"ExpiredTokenException\"}"), Denial::Expired);
+        assert_eq!(denial_of(b"<html>"), Denial::Policy);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use http::header::DATE;
 
 use self::chain::Chain;
 pub(super) use self::credentials::CredentialsError;
-pub(super) use self::denial::{Denial, denial};
+pub(super) use self::denial::{Denial, denial_of};
 use crate::words::words;
 
 /// `aws`: how requests are signed.
@@ -103,7 +103,7 @@ impl Signer {
     /// Whether a request that was refused so is worth being signed and sent once more: others may
     /// know what it was signed with no longer.
     pub(super) fn is_outdated(&self, signed: Signed, body: &[u8]) -> bool {
-        match denial(body) {
+        match denial_of(body) {
             Denial::Expired | Denial::Unknown | Denial::Clock => {
                 self.credentials.refused(signed.number, SystemTime::now())
             }
