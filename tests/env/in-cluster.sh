@@ -19,7 +19,8 @@ if [ -z "${WEIR_CLUSTER_DIR:-}" ]; then
   WEIR_CLUSTER_DIR=$(mktemp -d /tmp/weir-cluster.XXXXXX)
   export WEIR_CLUSTER_DIR
   chmod 755 "$WEIR_CLUSTER_DIR"
-  exec unshare --net "$0" "$@"
+  # One at a time: kubelets share a cgroup, and each ends the pods there that it does not know.
+  exec flock --close "${TMPDIR:-/tmp}/weir-in-cluster.lock" unshare --net "$0" "$@"
 fi
 dir=$WEIR_CLUSTER_DIR
 image=$1
