@@ -10,6 +10,11 @@ live_build() {
   tests/env/setup.sh rust-wasm kubernetes opensearch
   tests/env/filters.sh release
   weir=$CARGO_TARGET_DIR/release/weir
+  live_build_load
+}
+
+# The generator of load: sets load.
+live_build_load() {
   load=$WEIR_CACHE/tools/load-$(hash_of benches/live/load/*)
   [ -x "$load" ] ||
     (cd benches/live/load && CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$load" .)

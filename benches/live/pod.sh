@@ -6,15 +6,13 @@
 #   PERIOD=60 (seconds a figure) RATE=1000 (events a second) PODS=100 (that they are about)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-. tests/env/lib.sh
+. benches/live/lib.sh
 period=${PERIOD:-60} rate=${RATE:-1000} pods=${PODS:-100}
 
 if [ -z "${WEIR_CLUSTER_DIR:-}" ]; then
   tests/env/setup.sh rust-wasm kubernetes opensearch node helm jq
   image=$(deploy/image/build.sh release)
-  load=$WEIR_CACHE/tools/load-$(hash_of benches/live/load/*)
-  [ -x "$load" ] ||
-    (cd benches/live/load && CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$load" .)
+  live_build_load
   export load
   exec tests/env/in-cluster.sh "$image" "$PWD/benches/live/pod.sh"
 fi
@@ -52,7 +50,7 @@ most_kib() {
     sleep 0.01
   done
 }
-cpu_us() {
+pod_cpu_us() {
   local at
   at=$(cgroup cpuacct)
   awk '/^[0-9]+$/ { printf "%d", $1 / 1000 } $1 == "usage_usec" { print $2 }' \
@@ -64,9 +62,8 @@ api_cpu_us() {
   sed 's/.*) //' "/proc/$pid/stat" | awk -v hz="$(getconf CLK_TCK)" '{ printf "%d", ($12 + $13) * 1e6 / hz }'
 }
 mib() { awk -v k="$1" 'BEGIN { printf "%.1f MiB", k / 1024 }'; }
-row() { printf '  %-44s %12s   %s\n' "$@"; }
-# metric NAME: the sum of its series.
-metric() {
+# pod_metric NAME: the sum of its series.
+pod_metric() {
   local ip
   ip=$(kubectl --namespace weir get pods --selector app.kubernetes.io/name=weir --output json |
     jq -r '.items[] | select(.metadata.deletionTimestamp | not) | .status.podIP')
@@ -74,23 +71,26 @@ metric() {
 }
 
 # measure NAME REACH COMMAND...: the pod's memory and CPU, and the API server's CPU, while COMMAND
-# runs.
+# runs. RATE in NAME is what the API server took of the load, which may be less than was offered.
 measure() {
   local name=$1 reach=$2 watcher began cpu api took pod
   shift 2
   pod=$(cgroup memory)
   most_kib "$WEIR_CLUSTER_DIR/most" &
   watcher=$!
-  cpu=$(cpu_us) api=$(api_cpu_us) began=$(date +%s%N)
+  cpu=$(pod_cpu_us) api=$(api_cpu_us) began=$(date +%s%N)
   "$@"
-  cpu=$(($(cpu_us) - cpu)) api=$(($(api_cpu_us) - api)) took=$((($(date +%s%N) - began) / 1000))
+  cpu=$(($(pod_cpu_us) - cpu)) api=$(($(api_cpu_us) - api)) took=$((($(date +%s%N) - began) / 1000))
   kill $watcher
+  case $name in
+    *RATE*) name=${name/RATE/$(value create_rate "$(cat "$WEIR_CLUSTER_DIR/load")")} ;;
+  esac
   row "$name: memory, at its end / at most" \
     "$(mib "$(own_kib "$pod")") / $(mib "$(cat "$WEIR_CLUSTER_DIR/most")")" "${reach%,*}"
   row "$name: CPU" "$((cpu * 1000 / took)) m" "${reach#*,}"
   row "$name: the API server's CPU" "$((api * 1000 / took)) m" ""
 }
-steady() { "$load" steady -pods -cluster "$kubernetes" -n $((period * rate)) -rate "$rate" >&2; }
+steady() { "$load" steady -pods -cluster "$kubernetes" -n $((period * rate)) -rate "$rate" >"$WEIR_CLUSTER_DIR/load"; }
 
 kubectl create namespace weir >&2
 kubectl label namespace weir pod-security.kubernetes.io/enforce=restricted >&2
@@ -129,17 +129,17 @@ row "the same, with the pages of files" \
   "$(mib $(($(cat "$memory"/memory.{max_usage_in_bytes,peak} 2>/dev/null | head -n 1) / 1024)))" ""
 sleep 10
 measure quiet "20 MiB,2 m" sleep "$period"
-measure "$rate events a second" "64 MiB,50 m" steady
+measure "RATE events a second" "64 MiB,50 m" steady
 install --set 'lookup.resources[0]=pods'
 # The new pod lists what there is, and sends it again.
 for ((i = 0; i < 120; i++)); do
-  [ "$(metric weir_events_received_total)" -lt $((period * rate)) ] ||
-    [ "$(metric weir_events_in_flight)" != 0 ] || break
+  [ "$(pod_metric weir_events_received_total)" -lt $((period * rate)) ] ||
+    [ "$(pod_metric weir_events_in_flight)" != 0 ] || break
   sleep 1
 done
-measure "the same, with lookup" "64 MiB,100 m" steady
-looked_up() { metric "weir_lookups_total.*\"$1\""; }
+measure "RATE a second, with lookup" "64 MiB,100 m" steady
+looked_up() { pod_metric "weir_lookups_total.*\"$1\""; }
 row "looked up / known already / in vain" \
   "$(looked_up found) / $(looked_up cached) / $(looked_up '(missing|forbidden|timeout)')" ""
 row "events received / delivered by the second pod" \
-  "$(metric weir_events_received_total) / $(metric weir_events_delivered_total)" ""
+  "$(pod_metric weir_events_received_total) / $(pod_metric weir_events_delivered_total)" ""
