@@ -4,8 +4,11 @@
 //!
 //! A server with TLS is reached by a tunnel through the proxy (CONNECT). For one without, the proxy
 //! is asked itself, as curl and Go do it: most proxies refuse tunnels to other ports than 443.
+//!
+//! Either way, a connection on which little comes often is read at a pace (`paced`).
 
 mod forward;
+mod paced;
 
 use ::kube::client::{Body, ConfigExt};
 use ::kube::{Client, Config, Error};
@@ -17,6 +20,7 @@ use hyper_util::rt::TokioExecutor;
 use tower::{BoxError, Service, ServiceBuilder};
 
 use self::forward::Forward;
+use self::paced::PacedConnector;
 use crate::proxy::Proxy;
 
 /// A client that connects through `proxy`, or directly. Blocks this thread where a kubeconfig has
@@ -24,6 +28,7 @@ use crate::proxy::Proxy;
 pub(super) fn connect(mut config: Config, proxy: Option<&Proxy>) -> Result<Client, Error> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
+    let tcp = PacedConnector(tcp);
     let Some(proxy) = proxy else { return over(config, tcp) };
     let is_forwarded = config.cluster_url.scheme_str() == Some("http");
     if is_forwarded {

@@ -1,10 +1,10 @@
 //! The I/O of one machine: sends its requests, reads answers into chunks, tells it what happened.
 //!
-//! Constraints: an event of a watch is passed on as soon as its last byte has arrived, except that
-//! chunks are at least [`WATCH_PACE`] apart: in a burst, waking three threads for each event would
-//! be most of its cost. What the machine has accepted is handed on, whatever becomes of the answer.
-//! A watch that finds no room is closed within [`WATCH_ROOM_WAIT`], a list within
-//! [`LIST_ROOM_WAIT`].
+//! Constraints: an event of a watch is passed on as soon as its last byte has been read (a busy
+//! connection is read at a pace: [`kube`](crate::kube)), except that chunks are at least
+//! [`WATCH_PACE`] apart: in a burst, waking three threads for each event would be most of its cost.
+//! What the machine has accepted is handed on, whatever becomes of the answer. A watch that finds
+//! no room is closed within [`WATCH_ROOM_WAIT`], a list within [`LIST_ROOM_WAIT`].
 
 use crate::handoff::SourceSender;
 use crate::position::Keeper;

@@ -33,6 +33,12 @@ pub(super) const REQUEST_DOCUMENTS_MAX: usize = 5000;
 /// Between two requests that are not full: a stream of single events does not become a stream of
 /// single requests.
 pub(super) const MIN_INTERVAL: Duration = Duration::from_millis(50);
+/// The same after a request of [`MANY`] documents: what a request costs on its own, here and at the
+/// node, is then shared by four times as many.
+pub(super) const BUSY_INTERVAL: Duration = Duration::from_millis(200);
+/// Documents of a request that show that many are coming: as many in [`MIN_INTERVAL`] are 320 a
+/// second.
+pub(super) const MANY: usize = 16;
 /// A document that alone answers 5xx, or an error that is in no list, for this long, while others
 /// are stored, is dead-lettered.
 pub(super) const FAILING_FOR: Duration = Duration::from_secs(300);
@@ -93,7 +99,8 @@ pub(super) struct Scheduler {
     /// its way.
     next_suspect: Option<Instant>,
     is_witness_sent: bool,
-    fresh_sent: Option<Instant>,
+    /// When new documents may be sent that do not fill a request.
+    next_fresh: Option<Instant>,
     /// How the names of indices are dated.
     date: Option<DateFormat>,
     /// When a document was stored last in each index, by its period.
@@ -119,7 +126,7 @@ impl Scheduler {
             passes: Passes::default(),
             next_suspect: None,
             is_witness_sent: false,
-            fresh_sent: None,
+            next_fresh: None,
             date,
             stored_in: BTreeMap::new(),
             ended: false,
@@ -200,9 +207,9 @@ impl Scheduler {
         };
         let (bytes, count) = (fresh.bytes(), fresh.entries.len());
         let full = bytes >= self.size.bytes() || count >= REQUEST_DOCUMENTS_MAX;
-        let at = self.fresh_sent.map_or(now, |sent| sent + MIN_INTERVAL);
+        let at = self.next_fresh.unwrap_or(now);
         if full || self.ended || at <= now {
-            self.fresh_sent = Some(now);
+            self.next_fresh = Some(now + if count < MANY { MIN_INTERVAL } else { BUSY_INTERVAL });
             let batch = self.fitting(fresh, |scheduler, rest| scheduler.fresh = Some(rest));
             return self.send(batch, now);
         }

@@ -77,6 +77,23 @@ async fn the_first_after_quiet_goes_at_once_and_the_next_waits_for_the_interval(
 }
 
 #[tokio::test(start_paused = true)]
+async fn behind_a_request_of_many_more_are_gathered() {
+    let (ledger, mut scheduler, now) =
+        (Ledger::default(), Scheduler::new(Some(DateFormat::Day)), Instant::now());
+    scheduler.admit(batch(&ledger, &names(0, MANY)));
+    assert_eq!(sent(scheduler.next(now)).entries.len(), MANY);
+    scheduler.admit(batch(&ledger, &names(MANY, 1)));
+    let Turn::Fetch(_, Some(wake)) = scheduler.next(now) else { panic!("it should wait for more") };
+    assert_eq!(wake, now + BUSY_INTERVAL);
+    assert_eq!(sent(scheduler.next(wake)).entries.len(), 1);
+    scheduler.admit(batch(&ledger, &names(MANY + 1, 1)));
+    let Turn::Fetch(_, Some(next)) = scheduler.next(wake) else { panic!("it should wait") };
+    assert_eq!(next, wake + MIN_INTERVAL, "few came");
+    scheduler.admit(batch(&ledger, &names(0, REQUEST_DOCUMENTS_MAX)));
+    assert_eq!(sent(scheduler.next(wake)).entries.len(), REQUEST_DOCUMENTS_MAX, "it is full");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_request_goes_at_once_and_only_so_many_are_in_flight() {
     let (ledger, mut scheduler, now) =
         (Ledger::default(), Scheduler::new(Some(DateFormat::Day)), Instant::now());
