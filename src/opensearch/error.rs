@@ -6,7 +6,8 @@ use prometheus::IntCounterVec;
 use super::aws;
 use super::client::{Response, TransportError};
 use super::outcome::Refusal;
-use super::response::{self, BulkAnswers, WholeError};
+use super::refusal::{self, WholeError};
+use super::response::{self, BulkAnswers};
 use crate::answers;
 
 /// Why a request as a whole came to nothing.
@@ -123,9 +124,9 @@ pub(crate) fn transport_error(error: TransportError) -> RequestError {
 /// What a status other than 2xx means for the request as a whole.
 pub(crate) fn status_error(answer: &Response, host: &str) -> RequestError {
     let Response { status, body, signed, .. } = answer;
-    let text = format!("{host} answers {}: {}", status.as_u16(), response::whole_error(body));
+    let text = format!("{host} answers {}: {}", status.as_u16(), refusal::whole_error(body));
     match status.as_u16() {
-        400 if response::classify_whole(body) == WholeError::ExplicitIndex => {
+        400 if refusal::classify_whole(body) == WholeError::ExplicitIndex => {
             RequestError::Refused(format!(
                 "{text}: weir names an index in each action of a _bulk request, and the cluster \
                  forbids that: set rest.action.multi.allow_explicit_index to true there"
@@ -177,8 +178,8 @@ pub(crate) fn is_of_amazon(answer: &Response, host: &str) -> bool {
     match answer.signed {
         // A collection is behind it for all that its refusals look like.
         Some(signed) if signed.service == aws::Service::Serverless => true,
-        Some(_) => response::is_of_gateway(&answer.body),
-        None => response::is_of_amazon(host, &answer.body),
+        Some(_) => refusal::is_of_gateway(&answer.body),
+        None => refusal::is_of_amazon(host, &answer.body),
     }
 }
 

@@ -4,8 +4,8 @@
 //!
 //! - [`client`]: TLS, timeouts, and which node is asked; [`authentication`] has the credentials,
 //!   and [`aws`] the signatures that Amazon's front asks for.
-//! - [`response`] reads answers, [`outcome`] classifies one item of a `_bulk`, and [`error`] says
-//!   what it means when a request failed as a whole. All three are pure.
+//! - [`response`] reads answers to `_bulk`, [`outcome`] classifies one of its items, [`refusal`]
+//!   reads why a whole request was refused, and [`error`] says what that means. All are pure.
 //! - [`BACKOFF`]: how long to wait before the next attempt.
 //!
 //! Constraint: nothing here asks again later. Whoever asks decides that; here a request that is
@@ -16,6 +16,7 @@ mod aws;
 mod client;
 mod error;
 mod outcome;
+mod refusal;
 mod response;
 mod settings;
 
@@ -32,10 +33,8 @@ pub(crate) use self::error::{
     what_it_is,
 };
 pub(crate) use self::outcome::{Class, Pressure, Refusal, classify};
-pub(crate) use self::response::{
-    Answer, BulkAnswers, ItemError, WholeError, bulk_filter_path, classify_whole, parse_bulk,
-    whole_error,
-};
+pub(crate) use self::refusal::{WholeError, classify_whole, whole_error};
+pub(crate) use self::response::{Answer, BulkAnswers, ItemError, bulk_filter_path, parse_bulk};
 pub use self::settings::Settings;
 pub(crate) use self::settings::{ClientError, Compression, is_loopback};
 pub(crate) use self::settings::{ProxySetting, Username, is_username};
