@@ -1,8 +1,8 @@
 //! A stage's own configuration.
 
-use serde::de::DeserializeOwned;
+use serde_core::de::DeserializeOwned;
 
-use crate::Error;
+use crate::{Error, json};
 
 /// The stage's `[stage.config]`, as one JSON object. Nothing is parsed until it is asked for.
 #[derive(Debug)]
@@ -17,18 +17,7 @@ impl Config {
     /// `#[serde(deny_unknown_fields)]`, so that a misspelt key is refused by name, and
     /// `#[serde(default)]` where a key may be absent.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        let mut json = serde_json::Deserializer::from_str(&self.0);
-        serde_path_to_error::deserialize(&mut json).map_err(|error| {
-            let key = error.path().to_string();
-            let text = without_position(&error.inner().to_string()).to_owned();
-            // The error about an unknown or missing key names it already.
-            if key == "." || text.contains(&format!("`{key}`")) {
-                text
-            } else {
-                format!("`{key}`: {text}")
-            }
-            .into()
-        })
+        Ok(json::from_str(&self.0)?)
     }
 
     /// For a module that has nothing to configure: refuses any key, so that no one believes that a
@@ -47,11 +36,6 @@ impl Config {
     pub fn as_json(&self) -> &str {
         &self.0
     }
-}
-
-/// Line and column are those of JSON that weir made from `pipeline.toml`: they would mislead.
-fn without_position(text: &str) -> &str {
-    text.rfind(" at line ").map_or(text, |end| &text[..end])
 }
 
 #[cfg(test)]

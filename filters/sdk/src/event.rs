@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
+use serde_core::de::DeserializeOwned;
 
-use crate::{error::Refused, sys};
+use crate::{error::Refused, json, sys};
 
 /// The kinds of event that Kubernetes writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +46,16 @@ impl Event {
     /// `/type` as an enum: the cheapest question to ask.
     pub fn event_type(&self) -> EventType {
         sys::event_type()
+    }
+
+    /// Whether `/type` is `Normal`.
+    pub fn is_normal(&self) -> bool {
+        self.event_type() == EventType::Normal
+    }
+
+    /// Whether `/type` is `Warning`.
+    pub fn is_warning(&self) -> bool {
+        self.event_type() == EventType::Warning
     }
 
     /// `/type` as text.
@@ -151,7 +161,7 @@ impl Event {
 
     /// All of its labels.
     pub fn object_labels(&self) -> BTreeMap<String, String> {
-        serde_json::from_str(&sys::labels()).unwrap_or_default()
+        json::from_str(&sys::labels()).unwrap_or_default()
     }
 
     /// The value of one of its annotations, of those that `[lookup]` lists.
@@ -194,7 +204,7 @@ impl Event {
     /// Any member, by its JSON pointer, as a type of the module's own; `None` where nothing is
     /// there, or something else.
     pub fn get_as<T: DeserializeOwned>(&self, pointer: &str) -> Option<T> {
-        serde_json::from_str(&self.get(pointer)?).ok()
+        json::from_str(&self.get(pointer)?).ok()
     }
 
     /// Sets a member to a string, boolean or number. NaN and the infinities are refused.
