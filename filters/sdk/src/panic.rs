@@ -15,7 +15,7 @@ fn say(panic: &PanicHookInfo<'_>) {
         text.push_str(at.file());
         for number in [at.line(), at.column()] {
             text.push(':');
-            text.push_str(&number.to_string());
+            text.push_str(&u64::from(number).to_string()); // As other code shows numbers.
         }
         text.push_str(": ");
     }

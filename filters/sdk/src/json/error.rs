@@ -38,7 +38,9 @@ impl Error {
         if !path.is_empty() && !path.starts_with('[') {
             path.insert(0, '.');
         }
-        path.insert_str(0, &format!("[{index}]"));
+        path.insert_str(0, "]");
+        path.insert_str(0, &(index as u64).to_string());
+        path.insert(0, '[');
         self
     }
 }
@@ -82,7 +84,10 @@ fn wrong(what: &str, found: Unexpected<'_>, expected: &dyn Expected) -> Error {
     let found = match found {
         Unexpected::Bool(value) => format!("boolean `{value}`"),
         Unexpected::Unsigned(number) => format!("integer `{number}`"),
-        Unexpected::Signed(number) => format!("integer `{number}`"),
+        Unexpected::Signed(number) => {
+            let sign = if number < 0 { "-" } else { "" };
+            format!("integer `{sign}{}`", number.unsigned_abs())
+        }
         Unexpected::Float(_) => "floating point number".to_owned(),
         Unexpected::Char(char) => format!("string \"{char}\""),
         Unexpected::Str(string) => format!("string \"{string}\""),

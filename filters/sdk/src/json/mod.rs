@@ -43,25 +43,28 @@ fn is_number(first: u8) -> bool {
 impl<'a, 'de> Value<'a, 'de> {
     /// An error that says what is there instead.
     fn instead(self, expected: &dyn serde_core::de::Expected) -> Error {
-        let wrong = |found: Unexpected<'_>| serde_core::de::Error::invalid_type(found, expected);
-        match self.text.peek() {
+        let string;
+        let found = match self.text.peek() {
             Some(b'"') => match self.text.string() {
-                Ok(string) => wrong(Unexpected::Str(&string)),
-                Err(error) => error,
+                Ok(found) => {
+                    string = found;
+                    Unexpected::Str(&string)
+                }
+                Err(error) => return error,
             },
-            Some(b'{') => wrong(Unexpected::Map),
-            Some(b'[') => wrong(Unexpected::Seq),
-            Some(b't') => wrong(Unexpected::Bool(true)),
-            Some(b'f') => wrong(Unexpected::Bool(false)),
-            Some(b'n') => wrong(Unexpected::Other("null")),
-            Some(first) if is_number(first) => match self.text.number() {
-                Ok(Number::Unsigned(number)) => wrong(Unexpected::Unsigned(number)),
-                Ok(Number::Signed(number)) => wrong(Unexpected::Signed(number)),
-                Ok(Number::Other(digits)) => wrong(Unexpected::Other(digits)),
-                Err(error) => error,
+            Some(b'{') => Unexpected::Map,
+            Some(b'[') => Unexpected::Seq,
+            Some(b't') => Unexpected::Bool(true),
+            Some(b'f') => Unexpected::Bool(false),
+            Some(b'n') => Unexpected::Unit,
+            _ => match self.text.number() {
+                Ok(Number::Unsigned(number)) => Unexpected::Unsigned(number),
+                Ok(Number::Signed(number)) => Unexpected::Signed(number),
+                Ok(Number::Other(digits)) => Unexpected::Other(digits),
+                Err(error) => return error,
             },
-            _ => self.text.not_json(),
-        }
+        };
+        serde_core::de::Error::invalid_type(found, expected)
     }
 
     fn is_next(&mut self, first: u8) -> bool {
@@ -86,7 +89,7 @@ impl<'a, 'de> Value<'a, 'de> {
         members.members.close(b'}').map(|()| value)
     }
 
-    fn integer<V: Visitor<'de>>( self, visitor: V) -> Result<V::Value, Error> {
+    fn integer<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         if !self.text.peek().is_some_and(is_number) {
             return Err(self.instead(&visitor));
         }
@@ -101,7 +104,7 @@ impl<'a, 'de> Value<'a, 'de> {
         }
     }
 
-    fn float<V: Visitor<'de>>( self, visitor: V) -> Result<V::Value, Error> {
+    fn float<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         if !self.text.peek().is_some_and(is_number) {
             return Err(self.instead(&visitor));
         }
@@ -109,8 +112,8 @@ impl<'a, 'de> Value<'a, 'de> {
             Number::Unsigned(number) => visitor.visit_u64(number),
             Number::Signed(number) => visitor.visit_i64(number),
             Number::Other(digits) => match digits.parse() {
-                Ok(number) => visitor.visit_f64(number),
-                Err(_) => Err(self.text.not_json()),
+                Ok(number) if f64::is_finite(number) => visitor.visit_f64(number),
+                _ => Err(self.text.not_json()),
             },
         }
     }
@@ -144,7 +147,7 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
     all_as! { string: deserialize_char deserialize_str deserialize_string deserialize_bytes
     deserialize_byte_buf deserialize_identifier }
 
-    fn deserialize_any<V: Visitor<'de>>( self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.text.peek() {
             Some(b'{') => self.map(visitor),
             Some(b'[') => self.seq(visitor),
@@ -155,7 +158,7 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
         }
     }
 
-    fn deserialize_bool<V: Visitor<'de>>( self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.text.peek() {
             Some(b't') => self.text.word("true").and_then(|()| visitor.visit_bool(true)),
             Some(b'f') => self.text.word("false").and_then(|()| visitor.visit_bool(false)),

@@ -53,9 +53,31 @@ fn a_type_is_read_as_serde_json_reads_it() {
         as_serde_json_reads_it::<Value>(&settings.to_string());
     }
     for text in [
-        r#""\u00e9\ud83d\ude00\/\b\f\t""#, r#""\ud83d""#, r#""\ud83dx""#, r#""\ud83d\u0041""#, r#""\x""#,
-        r#""\u00g0""#, r#""open"#, "\"\\", "", " ", "1 2", "[1,]", "[,1]", "{\"a\" 1}", "{\"a\":}", "nul", "tru",
-        "[1", "[1}", "1e400", "-", "18446744073709551616", "-9223372036854775808", "01x", "[[],{}]",
+        r#""\u00e9\ud83d\ude00\/\b\f\t""#,
+        r#""\ud83d""#,
+        r#""\ud83dx""#,
+        r#""\ud83d\u0041""#,
+        r#""\x""#,
+        r#""\u00g0""#,
+        r#""open"#,
+        "\"\\",
+        "",
+        " ",
+        "1 2",
+        "[1,]",
+        "[,1]",
+        "{\"a\" 1}",
+        "{\"a\":}",
+        "nul",
+        "tru",
+        "[1",
+        "[1}",
+        "1e400",
+        "-",
+        "18446744073709551616",
+        "-9223372036854775808",
+        "01x",
+        "[[],{}]",
     ] {
         as_serde_json_reads_it::<Value>(text);
         as_serde_json_reads_it::<String>(text);
@@ -66,17 +88,12 @@ fn a_type_is_read_as_serde_json_reads_it() {
 #[test]
 fn an_error_names_the_member() {
     let error = |json: &str| from_str::<Settings>(json).unwrap_err();
-    let with = |member: &str| {
-        format!(r#"{{{member},"on":true,"how":"fast","pair":[1,"x"]}}"#)
-    };
+    let with = |member: &str| format!(r#"{{{member},"on":true,"how":"fast","pair":[1,"x"]}}"#);
     assert_eq!(
         error(&with(r#""routes":[{"to":"a","limit":1},{"to":1,"limit":1}]"#)),
         "`routes[1].to`: invalid type: integer `1`, expected a string"
     );
-    assert_eq!(
-        error(&with(r#""routes":[{"to":"a"}]"#)),
-        "`routes[0]`: missing field `limit`"
-    );
+    assert_eq!(error(&with(r#""routes":[{"to":"a"}]"#)), "`routes[0]`: missing field `limit`");
     assert_eq!(
         error(&with(r#""names":{"a":40000}"#)),
         "`names.a`: invalid value: integer `40000`, expected i16"
@@ -89,10 +106,7 @@ fn an_error_names_the_member() {
         error(&with(r#""names":{"a":1.5}"#)),
         "`names.a`: invalid type: `1.5`, expected i16"
     );
-    assert_eq!(
-        error(&with(r#""names":[]"#)),
-        "`names`: invalid type: sequence, expected a map"
-    );
+    assert_eq!(error(&with(r#""names":[]"#)), "`names`: invalid type: sequence, expected a map");
     assert_eq!(
         error(&with(r#""Routes":[]"#)),
         "unknown field `Routes`, expected one of `routes`, `on`, `share`, `how`, `pair`, `names`"
