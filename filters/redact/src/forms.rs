@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::words::{begins, has_at, run};
+use crate::words::{begins, find, has_at, run};
 
 /// What issuers put before their tokens, and how many characters follow at least:
 /// <https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/>,
@@ -103,8 +103,8 @@ fn pem(text: &str, at: usize) -> Option<Range<usize>> {
     let is_label = |byte: u8| byte.is_ascii_uppercase() || byte == b' ';
     let end = label + run(text, label, is_label) + "-----".len();
     let begin = text.get(label..end)?.ends_with(KEY).then_some(end)?;
-    let length = text.get(begin..)?.find("-----END ").unwrap_or(text.len() - begin);
-    (length > 0).then(|| begin..begin + length)
+    let end = find(text, begin, "-----END ").unwrap_or(text.len());
+    (begin < end).then_some(begin..end)
 }
 
 /// The password in `scheme://user:password@host`, from its colon. An `@` behind the host's end is
@@ -120,7 +120,8 @@ fn url(text: &str, at: usize) -> Option<Range<usize>> {
             && !matches!(byte, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'\\')
     };
     let authority_end = authority + run(text, authority, is_authority);
-    let user_info = text.get(authority..authority_end)?.rfind('@')? + authority;
-    let colon = text.get(authority..user_info)?.find(':')? + authority;
+    let user_info = authority
+        + text.as_bytes().get(authority..authority_end)?.iter().rposition(|byte| *byte == b'@')?;
+    let colon = authority + run(text.get(..user_info)?, authority, |byte| byte != b':');
     (colon + 1 < user_info).then(|| colon + 1..user_info)
 }

@@ -2,6 +2,8 @@
 
 use weir_filter::Error;
 
+use crate::words::find;
+
 /// Parts of a name that make its value a secret, in small letters and without `_`, `-` and `.`:
 /// `DB_PASSWORD`, `client-secret` and `X-Api-Key` have one.
 const PARTS: &[&str] = &[
@@ -53,8 +55,10 @@ impl Names {
     /// Whether what stands behind such a name is a secret.
     pub(crate) fn has(&self, name: &str) -> bool {
         let Some(plain) = plain(name) else { return false };
-        let last = name.rsplit(['_', '-', '.']).next().unwrap_or_default();
-        PARTS.iter().any(|part| plain.contains(part))
+        let is_sign = |byte: &u8| !byte.is_ascii_alphanumeric();
+        let word = name.bytes().rposition(|byte| is_sign(&byte)).map_or(0, |at| at + 1);
+        let last = name.get(word..).unwrap_or_default();
+        PARTS.iter().any(|part| find(&plain, 0, part).is_some())
             || WORDS.iter().any(|word| word.eq_ignore_ascii_case(last))
             || self.0.contains(&plain)
     }

@@ -22,3 +22,10 @@ pub(crate) fn before(text: &str, at: usize) -> Option<u8> {
 pub(crate) fn begins(text: &str, at: usize) -> bool {
     before(text, at).is_none_or(|byte| !byte.is_ascii_alphanumeric() && byte != b'_')
 }
+
+/// Where `part` stands at or behind `at`. (`str::find` would be 4 KiB of the module.)
+pub(crate) fn find(text: &str, at: usize, part: &str) -> Option<usize> {
+    let rest = text.as_bytes().get(at..)?;
+    let found = rest.windows(part.len()).position(|window| window == part.as_bytes())?;
+    Some(at + found)
+}
