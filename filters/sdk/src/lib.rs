@@ -35,6 +35,8 @@
 //!
 //! No type of the generated bindings is in this API.
 
+#![deny(missing_docs)]
+
 mod config;
 mod error;
 mod event;
@@ -60,7 +62,12 @@ pub use stage::{Stage, Verdict};
 /// What [`Stage`]'s functions answer.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The guide's examples are tests.
+/// The examples of this crate's own page are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Page;
+
+/// So are the guide's.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Guide;
