@@ -16,6 +16,31 @@ impl Config {
     /// The configuration as a type of the module's own. Give that type
     /// `#[serde(deny_unknown_fields)]`, so that a misspelt key is refused by name, and
     /// `#[serde(default)]` where a key may be absent.
+    ///
+    /// ```
+    /// use weir_filter::{prelude::*, testing::Harness};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// #[serde(deny_unknown_fields)]
+    /// struct Settings {
+    ///     zones: Vec<String>,
+    /// }
+    ///
+    /// struct Zones(Settings);
+    ///
+    /// impl Stage for Zones {
+    ///     fn configure(config: &Config) -> Result<Self> {
+    ///         Ok(Self(config.parse()?))
+    ///     }
+    ///     fn process(&mut self, event: &mut Event) -> Result<Verdict> {
+    ///         event.set("/zone", self.0.zones.first().map_or("", String::as_str))?;
+    ///         Ok(Verdict::Keep)
+    ///     }
+    /// }
+    ///
+    /// let error = Harness::<Zones>::new(r#"{"zones":["a",1]}"#).err().unwrap();
+    /// assert_eq!(error, "`zones[1]`: invalid type: integer `1`, expected a string");
+    /// ```
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
         Ok(json::from_str(&self.0)?)
     }

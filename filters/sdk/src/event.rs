@@ -26,6 +26,39 @@ pub enum EventType {
 ///
 /// An edit names a member by its JSON pointer (RFC 6901). Missing parents become objects. See the
 /// guide in `filters/README.md` for what is refused.
+///
+/// ```
+/// use weir_filter::{prelude::*, testing::Harness};
+///
+/// /// Says in one member what an event is about, and how often it happened.
+/// struct Title;
+///
+/// impl Stage for Title {
+///     fn configure(config: &Config) -> Result<Self> {
+///         config.expect_empty()?;
+///         Ok(Self)
+///     }
+///     fn process(&mut self, event: &mut Event) -> Result<Verdict> {
+///         let (kind, name) = (event.regarding_kind(), event.regarding_name());
+///         event.set("/title", format!("{} of {kind} {name}", event.reason()))?;
+///         if event.count() > 100 {
+///             event.append("/tags", "frequent")?;
+///         }
+///         if let Some(note) = event.get_as::<String>("/metadata/annotations/note") {
+///             event.set("/note", note)?;
+///             event.remove("/metadata/annotations/note")?;
+///         }
+///         Ok(Verdict::Keep)
+///     }
+/// }
+///
+/// let mut title = Harness::<Title>::new("{}").unwrap();
+/// let outcome = title.process(
+///     r#"{"reason":"BackOff","count":101,"involvedObject":{"kind":"Pod","name":"web"}}"#,
+/// );
+/// assert_eq!(outcome.get("/title").as_deref(), Some(r#""BackOff of Pod web""#));
+/// assert_eq!(outcome.get("/tags").as_deref(), Some(r#"["frequent"]"#));
+/// ```
 #[derive(Debug)]
 pub struct Event {
     /// Made only by this crate, and only for the length of a call.
