@@ -38,7 +38,7 @@ impl Error {
         if !path.is_empty() && !path.starts_with('[') {
             path.insert(0, '.');
         }
-        path.insert_str(0, "]");
+        path.insert(0, ']');
         path.insert_str(0, &(index as u64).to_string());
         path.insert(0, '[');
         self
