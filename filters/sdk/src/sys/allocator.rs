@@ -212,6 +212,15 @@ mod tests {
     }
 
     #[test]
+    fn a_block_serves_what_rounds_up_to_its_size() {
+        let layout = |size| Layout::from_size_align(size, 1).expect("a small layout is one");
+        assert!(Blocks::is_enough(layout(1), layout(16)));
+        assert!(Blocks::is_enough(layout(17), layout(32)));
+        assert!(!Blocks::is_enough(layout(16), layout(17)));
+        assert!(!Blocks::is_enough(layout(64), layout(17)));
+    }
+
+    #[test]
     fn what_no_memory_can_hold_is_refused() {
         let mut blocks = Blocks::new();
         let huge = Layout::from_size_align(isize::MAX as usize, 1).expect("the largest there is");
