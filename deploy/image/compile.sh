@@ -10,4 +10,4 @@ tests/env/setup.sh rust-wasm
 tests/env/filters.sh "$profile"
 mkdir -p "$out"
 strip -s -o "$out/weir" "$CARGO_TARGET_DIR/${profile/#dev/debug}/weir"
-cp filters/dist/{drop-normal,tag-gpu-failures}.wasm "$out/"
+cp filters/dist/{drop-normal,explain,redact,route,tag-gpu-failures,throttle}.wasm "$out/"

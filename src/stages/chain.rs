@@ -233,7 +233,7 @@ impl Slot {
     }
 
     fn fail(&mut self, failure: Failure) -> Ran {
-        self.stage.failed(failure.kind, &failure.detail, failure.trace.as_deref());
+        self.stage.failed(failure.kind, &failure.detail, failure.trace.as_ref());
         let changed = match &self.instance {
             Some(instance) => {
                 let cost = instance

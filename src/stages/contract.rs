@@ -12,6 +12,8 @@ use super::{Wasi, wasi};
 use crate::text;
 
 const PACKAGE: &str = "weir:pipeline/";
+/// The interface by which a module says why it traps.
+const PANIC: &str = "panic";
 /// Functions of one import that are named: enough to see what is meant.
 const FUNCTIONS_SHOWN_MAX: usize = 10;
 /// Of a name that a module has chosen.
@@ -116,12 +118,13 @@ pub(super) fn unknown_imports(
         .collect()
 }
 
-/// The interfaces of weir:pipeline that a component imports: what it can do.
+/// The interfaces of weir:pipeline that a component imports: what it can do. Saying why it traps is
+/// nothing that a module could do to anybody.
 pub(super) fn powers(engine: &Engine, component: &Component) -> Vec<String> {
     let component_type = component.component_type();
     let names =
         component_type.imports(engine).filter_map(|(name, _)| Some(split(name)?.0.to_owned()));
-    names.collect()
+    names.filter(|name| name != PANIC).collect()
 }
 
 fn functions(engine: &Engine, item: &ComponentItem) -> Vec<String> {

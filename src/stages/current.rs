@@ -42,6 +42,8 @@ pub(super) struct Current {
     pub(super) edits: Box<Edits>,
     /// Why the call wants the event dropped, if it does.
     pub(super) discard: Option<ReasonId>,
+    /// What the guest panicked with in this call, if it says so.
+    pub(super) panicked: Option<String>,
     /// With `wasi = "stub"`.
     pub(super) wasi: Option<Box<Stub>>,
     phase: Phase,
@@ -76,6 +78,7 @@ impl Current {
             stage: stage.clone(),
             edits: Box::default(),
             discard: None,
+            panicked: None,
             wasi: (stage.settings.wasi == Wasi::Stub).then(|| Box::new(Stub::new())),
             phase: Phase::Idle,
             chunk: None,
@@ -91,6 +94,7 @@ impl Current {
     pub(super) fn begin(&mut self, phase: Phase) {
         self.phase = phase;
         self.discard = None;
+        self.panicked = None;
         self.call = Accounts { scan_bytes: 0, log_lines: LOG_LINES_MAX };
         self.deadline.begin();
         self.limiter.begin();
@@ -110,6 +114,7 @@ impl Current {
         self.found = found.cloned();
         self.phase = Phase::Process;
         self.discard = None;
+        self.panicked = None;
         self.call = Accounts {
             scan_bytes: chunk.events[index].bytes.len().saturating_mul(SCAN_FACTOR),
             log_lines: LOG_LINES_MAX,
@@ -225,6 +230,11 @@ impl Current {
             Some(Some(id)) if self.phase == Phase::Process => self.discard = Some(*id),
             _ => self.misused("discard", reason),
         }
+    }
+
+    /// The first panic of a call is its cause.
+    pub(super) fn panicked(&mut self, text: String) {
+        self.panicked.get_or_insert(text);
     }
 
     pub(super) fn add(&mut self, counter: u32, by: u64) {

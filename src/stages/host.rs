@@ -69,6 +69,7 @@ impl Offer {
         offer.edit()?;
         offer.log()?;
         offer.metrics()?;
+        offer.panic()?;
         offer.lookup()?;
         Ok(offer)
     }
@@ -174,6 +175,13 @@ impl Offer {
         self.func("log", "info", |store, (line,): (WasmStr,)| log(store, Level::INFO, &line))?;
         self.func("log", "warn", |store, (line,): (WasmStr,)| log(store, Level::WARN, &line))?;
         self.func("log", "error", |store, (line,): (WasmStr,)| log(store, Level::ERROR, &line))
+    }
+
+    fn panic(&mut self) -> wasmtime::Result<()> {
+        self.func("panic", "panicked", |mut store, (text,): (WasmStr,)| {
+            let Ok(text) = name(&store, &text) else { return };
+            store.data_mut().panicked(text);
+        })
     }
 
     fn metrics(&mut self) -> wasmtime::Result<()> {

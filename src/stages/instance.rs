@@ -48,8 +48,16 @@ pub(super) struct Failure {
     pub(super) kind: FailureKind,
     /// What happened, for people.
     pub(super) detail: String,
-    /// Where in the guest: its functions, the innermost first.
-    pub(super) trace: Option<String>,
+    /// Where in the guest.
+    pub(super) trace: Option<Trace>,
+}
+
+/// The guest's functions at a failure, the innermost first.
+#[derive(Debug)]
+pub(super) struct Trace {
+    pub(super) functions: String,
+    /// Whether they are all that tells where it was. A panic has a file and a line besides.
+    pub(super) is_needed: bool,
 }
 
 /// How `process` ended.
@@ -204,13 +212,20 @@ fn failure(error: &wasmtime::Error, current: &Current) -> Failure {
         }
         _ => cause(),
     };
-    let trace = error.downcast_ref::<WasmBacktrace>().map(trace);
+    // What it said explains a trap, and no other failure.
+    let panicked = current.panicked.as_ref().filter(|_| kind == FailureKind::Trap);
+    let detail = panicked.map_or(detail, |text| {
+        format!("it panicked at {}", text::one_line(text, REASON_BYTES_MAX))
+    });
+    let trace = error
+        .downcast_ref::<WasmBacktrace>()
+        .map(|backtrace| Trace { functions: functions(backtrace), is_needed: panicked.is_none() });
     Failure { kind, detail, trace }
 }
 
 /// The guest's functions from the innermost outwards, on one line. Their names are the guest's:
 /// they are bounded.
-fn trace(backtrace: &WasmBacktrace) -> String {
+fn functions(backtrace: &WasmBacktrace) -> String {
     let name = |frame: &FrameInfo| match frame.func_name() {
         Some(name) if name.len() <= NAME_BYTES_MAX => {
             text::one_line(format_args!("{:#}", demangle(name)), REASON_BYTES_MAX)

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use prometheus::{Histogram, IntCounter, IntCounterVec};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::ModuleSettings;
 use super::clock::Reading;
 use super::failure::{FailureKind, FailureLog, Line};
+use super::instance::Trace;
 use super::limits::{COUNTERS_MAX, LOG_RATE, NAME_BYTES_MAX, REASONS_MAX};
 use crate::ledger::{Ledger, ReasonId};
 use crate::log_limit::LogLimiter;
@@ -200,8 +201,9 @@ impl Stage {
     }
 
     /// Counts a failure, and logs it if its kind was not logged lately. The first
-    /// line of a kind has `trace`: the guest's backtrace.
-    pub(super) fn failed(&self, kind: FailureKind, detail: impl Display, trace: Option<&str>) {
+    /// line of a kind has the guest's backtrace where nothing else says where it was; where it is
+    /// known, a line for whoever debugs the module does.
+    pub(super) fn failed(&self, kind: FailureKind, detail: impl Display, trace: Option<&Trace>) {
         self.count_failure(kind);
         let line = self.log.lock().failures.line(kind, Instant::now());
         let Some(Line { is_first, unsaid }) = line else { return };
@@ -209,12 +211,17 @@ impl Stage {
         let (stage, kind) = (self.name(), kind.label());
         let on_error = self.settings.on_error;
         let detail = text::words(&detail.to_string(), LINE_BYTES_MAX);
-        match trace.filter(|_| is_first) {
+        match trace.filter(|trace| is_first && trace.is_needed) {
             _ if is_misuse => {
                 warn!(stage, kind, unsaid, "the module misused what it imports: {detail}")
             }
-            Some(backtrace) => warn!(stage, kind, ?on_error, backtrace, "a call failed: {detail}"),
+            Some(Trace { functions: backtrace, .. }) => {
+                warn!(stage, kind, ?on_error, backtrace, "a call failed: {detail}")
+            }
             None => warn!(stage, kind, ?on_error, unsaid, "a call failed: {detail}"),
+        }
+        if let Some(Trace { functions: backtrace, is_needed: false }) = trace {
+            debug!(stage, kind, backtrace, "where it failed");
         }
     }
 

@@ -346,7 +346,9 @@ fn a_module_of_rusts_standard_library_for_wasip2_gets_nothing_from_wasi_but_a_lo
     let (again, _) = run_logged(stages, &[event("BackOff")]);
     assert_eq!(again[0]["wasi"]["random"], random);
 
-    for (reason, said) in [("Panics", "so it does"), ("Exits", "the module called `exit")] {
+    for (reason, said) in
+        [("Panics", "lib.rs:29:25: so it does"), ("Exits", "the module called `exit")]
+    {
         let (documents, log) = run_logged(stages, &[event(reason), event("BackOff")]);
         assert_eq!(documents[0]["weir"]["errors"][0]["kind"], "trap");
         assert_eq!(documents[1]["wasi"]["now"], expected["now"]);

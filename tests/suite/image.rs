@@ -135,7 +135,11 @@ fn there_is_nothing_in_it_that_weir_does_not_need() {
     lib64/ld-linux-x86-64.so.2 -> ../lib/ARCH/ld-linux-x86-64.so.2
     usr/bin/weir 755
     usr/share/weir/filters/drop-normal.wasm 644
+    usr/share/weir/filters/explain.wasm 644
+    usr/share/weir/filters/redact.wasm 644
+    usr/share/weir/filters/route.wasm 644
     usr/share/weir/filters/tag-gpu-failures.wasm 644
+    usr/share/weir/filters/throttle.wasm 644
     ");
     let mode = |folder: &str| root.join(folder).metadata().unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode("var/lib/weir"), mode("tmp"), mode("etc")), (0o775, 0o1777, 0o755));

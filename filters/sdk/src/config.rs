@@ -1,8 +1,8 @@
 //! A stage's own configuration.
 
-use serde::de::DeserializeOwned;
+use serde_core::de::DeserializeOwned;
 
-use crate::Error;
+use crate::{Error, json};
 
 /// The stage's `[stage.config]`, as one JSON object. Nothing is parsed until it is asked for.
 #[derive(Debug)]
@@ -16,19 +16,33 @@ impl Config {
     /// The configuration as a type of the module's own. Give that type
     /// `#[serde(deny_unknown_fields)]`, so that a misspelt key is refused by name, and
     /// `#[serde(default)]` where a key may be absent.
+    ///
+    /// ```
+    /// use weir_filter::{prelude::*, testing::Harness};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// #[serde(deny_unknown_fields)]
+    /// struct Settings {
+    ///     zones: Vec<String>,
+    /// }
+    ///
+    /// struct Zones(Settings);
+    ///
+    /// impl Stage for Zones {
+    ///     fn configure(config: &Config) -> Result<Self> {
+    ///         Ok(Self(config.parse()?))
+    ///     }
+    ///     fn process(&mut self, event: &mut Event) -> Result<Verdict> {
+    ///         event.set("/zone", self.0.zones.first().map_or("", String::as_str))?;
+    ///         Ok(Verdict::Keep)
+    ///     }
+    /// }
+    ///
+    /// let error = Harness::<Zones>::new(r#"{"zones":["a",1]}"#).err().unwrap();
+    /// assert_eq!(error, "`zones[1]`: invalid type: integer `1`, expected a string");
+    /// ```
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        let mut json = serde_json::Deserializer::from_str(&self.0);
-        serde_path_to_error::deserialize(&mut json).map_err(|error| {
-            let key = error.path().to_string();
-            let text = without_position(&error.inner().to_string()).to_owned();
-            // The error about an unknown or missing key names it already.
-            if key == "." || text.contains(&format!("`{key}`")) {
-                text
-            } else {
-                format!("`{key}`: {text}")
-            }
-            .into()
-        })
+        Ok(json::from_str(&self.0)?)
     }
 
     /// For a module that has nothing to configure: refuses any key, so that no one believes that a
@@ -47,11 +61,6 @@ impl Config {
     pub fn as_json(&self) -> &str {
         &self.0
     }
-}
-
-/// Line and column are those of JSON that weir made from `pipeline.toml`: they would mislead.
-fn without_position(text: &str) -> &str {
-    text.rfind(" at line ").map_or(text, |end| &text[..end])
 }
 
 #[cfg(test)]

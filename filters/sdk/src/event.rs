@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
+use serde_core::de::DeserializeOwned;
 
-use crate::{error::Refused, sys};
+use crate::{error::Refused, json, sys};
 
 /// The kinds of event that Kubernetes writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +26,39 @@ pub enum EventType {
 ///
 /// An edit names a member by its JSON pointer (RFC 6901). Missing parents become objects. See the
 /// guide in `filters/README.md` for what is refused.
+///
+/// ```
+/// use weir_filter::{prelude::*, testing::Harness};
+///
+/// /// Says in one member what an event is about, and how often it happened.
+/// struct Title;
+///
+/// impl Stage for Title {
+///     fn configure(config: &Config) -> Result<Self> {
+///         config.expect_empty()?;
+///         Ok(Self)
+///     }
+///     fn process(&mut self, event: &mut Event) -> Result<Verdict> {
+///         let (kind, name) = (event.regarding_kind(), event.regarding_name());
+///         event.set("/title", format!("{} of {kind} {name}", event.reason()))?;
+///         if event.count() > 100 {
+///             event.append("/tags", "frequent")?;
+///         }
+///         if let Some(note) = event.get_as::<String>("/metadata/annotations/note") {
+///             event.set("/note", note)?;
+///             event.remove("/metadata/annotations/note")?;
+///         }
+///         Ok(Verdict::Keep)
+///     }
+/// }
+///
+/// let mut title = Harness::<Title>::new("{}").unwrap();
+/// let outcome = title.process(
+///     r#"{"reason":"BackOff","count":101,"involvedObject":{"kind":"Pod","name":"web"}}"#,
+/// );
+/// assert_eq!(outcome.get("/title").as_deref(), Some(r#""BackOff of Pod web""#));
+/// assert_eq!(outcome.get("/tags").as_deref(), Some(r#"["frequent"]"#));
+/// ```
 #[derive(Debug)]
 pub struct Event {
     /// Made only by this crate, and only for the length of a call.
@@ -46,6 +79,16 @@ impl Event {
     /// `/type` as an enum: the cheapest question to ask.
     pub fn event_type(&self) -> EventType {
         sys::event_type()
+    }
+
+    /// Whether `/type` is `Normal`.
+    pub fn is_normal(&self) -> bool {
+        self.event_type() == EventType::Normal
+    }
+
+    /// Whether `/type` is `Warning`.
+    pub fn is_warning(&self) -> bool {
+        self.event_type() == EventType::Warning
     }
 
     /// `/type` as text.
@@ -151,7 +194,7 @@ impl Event {
 
     /// All of its labels.
     pub fn object_labels(&self) -> BTreeMap<String, String> {
-        serde_json::from_str(&sys::labels()).unwrap_or_default()
+        json::from_str(&sys::labels()).unwrap_or_default()
     }
 
     /// The value of one of its annotations, of those that `[lookup]` lists.
@@ -194,7 +237,7 @@ impl Event {
     /// Any member, by its JSON pointer, as a type of the module's own; `None` where nothing is
     /// there, or something else.
     pub fn get_as<T: DeserializeOwned>(&self, pointer: &str) -> Option<T> {
-        serde_json::from_str(&self.get(pointer)?).ok()
+        json::from_str(&self.get(pointer)?).ok()
     }
 
     /// Sets a member to a string, boolean or number. NaN and the infinities are refused.

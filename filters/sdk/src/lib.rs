@@ -4,23 +4,20 @@
 //! [`Stage::process`] once for every event. This is a whole one:
 //!
 //! ```
-//! use weir_filter::{Config, Error, Event, EventType, Reason, Stage, Verdict};
+//! use weir_filter::prelude::*;
 //!
 //! struct DropNormal(Reason);
 //!
 //! impl Stage for DropNormal {
-//!     fn configure(_: &Config) -> Result<Self, Error> {
+//!     fn configure(_: &Config) -> Result<Self> {
 //!         Ok(Self(Reason::declare("normal")?))
 //!     }
-//!     fn process(&mut self, event: &mut Event) -> Result<Verdict, Error> {
-//!         Ok(match event.event_type() {
-//!             EventType::Normal => Verdict::Drop(self.0),
-//!             _ => Verdict::Keep,
-//!         })
+//!     fn process(&mut self, event: &mut Event) -> Result<Verdict> {
+//!         Ok(if event.is_normal() { Verdict::Drop(self.0) } else { Verdict::Keep })
 //!     }
 //! }
 //!
-//! weir_filter::export!(DropNormal);
+//! export!(DropNormal);
 //!
 //! # use weir_filter::testing::{Harness, Outcome};
 //! # let mut filter = Harness::<DropNormal>::new("{}").unwrap();
@@ -38,11 +35,17 @@
 //!
 //! No type of the generated bindings is in this API.
 
+#![deny(missing_docs)]
+
 mod config;
 mod error;
 mod event;
+mod json;
 pub mod log;
 mod metrics;
+#[cfg(target_arch = "wasm32")]
+mod panic;
+pub mod prelude;
 mod reason;
 mod stage;
 mod sys;
@@ -56,7 +59,15 @@ pub use metrics::Counter;
 pub use reason::Reason;
 pub use stage::{Stage, Verdict};
 
-/// The guide's examples are tests.
+/// What [`Stage`]'s functions answer.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The examples of this crate's own page are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Page;
+
+/// So are the guide's.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Guide;

@@ -1,5 +1,30 @@
 //! Lines in weir's own log, under the stage's name: at most 16 of 1 KiB a call, and bounded in
 //! rate.
+//!
+//! ```
+//! use weir_filter::{prelude::*, testing::{Harness, Outcome}};
+//!
+//! struct Says;
+//!
+//! impl Stage for Says {
+//!     fn configure(_: &Config) -> Result<Self> {
+//!         Ok(Self)
+//!     }
+//!     fn process(&mut self, event: &mut Event) -> Result<Verdict> {
+//!         match event.message().as_str() {
+//!             "" => Err(Error::logged("an event without a message")),
+//!             message => {
+//!                 log::debug(message);
+//!                 Ok(Verdict::Keep)
+//!             }
+//!         }
+//!     }
+//! }
+//!
+//! let mut says = Harness::<Says>::new("{}").unwrap();
+//! assert!(matches!(says.process("{}"), Outcome::Failed(_)));
+//! assert_eq!(says.log(), ["error: an event without a message"]);
+//! ```
 
 use crate::sys;
 

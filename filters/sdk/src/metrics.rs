@@ -3,6 +3,26 @@
 use crate::{Error, sys};
 
 /// A counter, shown as `weir_module_counter_total{stage,counter}`.
+///
+/// ```
+/// use weir_filter::{prelude::*, testing::Harness};
+///
+/// struct Count(Counter);
+///
+/// impl Stage for Count {
+///     fn configure(_: &Config) -> Result<Self> {
+///         Ok(Self(Counter::declare("warnings", "Events of type Warning.")?))
+///     }
+///     fn process(&mut self, event: &mut Event) -> Result<Verdict> {
+///         self.0.add(event.is_warning().into());
+///         Ok(Verdict::Keep)
+///     }
+/// }
+///
+/// let mut count = Harness::<Count>::new("{}").unwrap();
+/// let _ = count.process(r#"{"type":"Warning"}"#);
+/// assert_eq!(count.counter("warnings"), Some(1));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Counter(u32);
 

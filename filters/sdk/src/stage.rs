@@ -34,6 +34,8 @@ pub enum Verdict {
 /// weir's `configure`.
 #[doc(hidden)]
 pub fn configure<S: Stage>(config: String) -> Result<S, String> {
+    #[cfg(target_arch = "wasm32")]
+    crate::panic::say_panics();
     S::configure(&Config::new(config)).map_err(|error| error.to_string())
 }
 

@@ -169,7 +169,8 @@ fn start_error(failure: Failure) -> ModuleError {
             ModuleError::TooMany(failure.detail)
         }
         kind => {
-            let at = failure.trace.map_or_else(String::new, |trace| format!(" (in {trace})"));
+            let trace = failure.trace.filter(|trace| trace.is_needed);
+            let at = trace.map_or_else(String::new, |at| format!(" (in {})", at.functions));
             ModuleError::Start { kind: kind.label(), detail: failure.detail + &at }
         }
     }

@@ -1,5 +1,7 @@
 //! What is said about modules while they run.
 
+use tracing::Level;
+
 use super::*;
 
 /// Text that a subscriber writes.
@@ -19,12 +21,22 @@ impl std::io::Write for Log {
 
 /// What is logged while these events, each a chunk, run through the stage.
 pub(super) fn log_of(bench: &Bench, stage: ModuleSettings, chunks: &[Vec<String>]) -> String {
+    log_at(Level::INFO, bench, stage, chunks)
+}
+
+/// The same, with what is for debugging.
+fn log_of_all(bench: &Bench, stage: ModuleSettings, chunks: &[Vec<String>]) -> String {
+    log_at(Level::DEBUG, bench, stage, chunks)
+}
+
+fn log_at(level: Level, bench: &Bench, stage: ModuleSettings, chunks: &[Vec<String>]) -> String {
     let chain = bench.load(&[stage]).unwrap_or_else(|e| panic!("{e:?}"));
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)
         .without_time()
+        .with_max_level(level)
         .with_target(false)
         .with_writer(move || writer.clone())
         .finish();
@@ -101,4 +113,49 @@ fn lines_that_are_cut_or_are_not_utf_8_are_counted() {
             .render()
             .contains(r#"weir_stage_log_lines_dropped_total{stage="chatters"} 2"#)
     );
+}
+
+/// Says why it panics, as the SDK does, and traps.
+const PANICS: Guest<'static> = Guest {
+    imports: r#"(import "weir:pipeline/panic@0.1.0" "panicked" (func $panicked (param i32 i32)))"#,
+    items: r#"(data (i32.const 1024) "src/lib.rs:12:9: no such zonesrc/lib.rs:1:1: later")
+        (func $panic (call $panicked (i32.const 1024) (i32.const 29))
+            (call $panicked (i32.const 1053) (i32.const 21)) unreachable)"#,
+    process: "(call $panic) (i32.const 0)",
+    configure: "",
+};
+
+#[test]
+fn a_panic_is_said_with_its_text_file_and_line_and_the_backtrace_is_for_debugging() {
+    let bench = Bench::new();
+    let log = log_of(&bench, bench.stage("panics", PANICS), &[events(1)]);
+    insta::assert_snapshot!(log, @r#" WARN a call failed: it panicked at src/lib.rs:12:9: no such zone stage="panics" kind="trap" on_error=Keep unsaid=0"#);
+    let log = log_of_all(&bench, bench.stage("panics", PANICS), &[events(1)]);
+    let (panic, backtrace) = log.split_once('\n').unwrap();
+    assert!(panic.contains("src/lib.rs:12:9: no such zone"), "{log}");
+    assert!(backtrace.starts_with("DEBUG where it failed"), "{log}");
+    assert!(backtrace.contains(r#"backtrace="panic < "#), "{log}");
+}
+
+#[test]
+fn a_panic_in_configure_is_the_reason_that_the_module_cannot_be_started() {
+    let bench = Bench::new();
+    let guest = Guest { configure: "(call $panic)", process: "(i32.const 0)", ..PANICS };
+    let error = bench.load(&[bench.stage("panics", guest)]).err().unwrap();
+    let error = error[0].to_string();
+    assert!(error.contains("it panicked at src/lib.rs:12:9: no such zone"), "{error}");
+    assert!(!error.contains("(in "), "{error}");
+}
+
+#[test]
+fn what_a_module_said_of_a_panic_explains_that_calls_trap_alone() {
+    let bench = Bench::new();
+    let says = "(call $panicked (i32.const 1024) (i32.const 29))";
+    let guest = Guest { configure: says, process: "unreachable", ..PANICS };
+    let log = log_of(&bench, bench.stage("later", guest), &[events(1)]);
+    assert!(log.contains("a call failed: wasm trap: wasm `unreachable`"), "{log}");
+    let process = format!("{says} (loop $again (br $again)) (i32.const 0)");
+    let guest = Guest { process: &process, ..PANICS };
+    let log = log_of(&bench, bench.stage("slow", guest), &[events(1)]);
+    assert!(log.contains("used more CPU time than its `timeout`"), "{log}");
 }

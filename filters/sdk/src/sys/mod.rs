@@ -5,9 +5,16 @@
 //! fence is the same code on both.
 
 #[cfg(target_arch = "wasm32")]
-mod wasm;
+#[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all)] // Generated.
+#[rustfmt::skip]
+pub mod bindings;
+#[cfg(any(test, all(target_arch = "wasm32", target_os = "unknown", feature = "allocator")))]
+#[allow(unsafe_code)] // An allocator is made of pointers.
+mod allocator;
 #[cfg(target_arch = "wasm32")]
-pub use wasm::bindings;
+mod runtime;
+#[cfg(target_arch = "wasm32")]
+mod wasm;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use wasm::*;
 

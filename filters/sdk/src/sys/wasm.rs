@@ -1,19 +1,9 @@
-//! The generated bindings, and their names as the rest of this crate knows them.
+//! The generated bindings' names as the rest of this crate knows them.
 
+use super::bindings;
 use crate::EventType;
 
-#[allow(missing_docs, unsafe_code, unreachable_pub)]
-pub mod bindings {
-    wit_bindgen::generate!({
-        path: "../../wit",
-        world: "all",
-        pub_export_macro: true,
-        export_macro_name: "export_module",
-        default_bindings_module: "weir_filter::__module::bindings",
-    });
-}
-
-use bindings::weir::pipeline::{discard as reasons, edit, event, log, lookup, metrics};
+use bindings::weir::pipeline::{discard as reasons, edit, event, log, lookup, metrics, panic};
 
 pub(crate) use edit::{
     append_json, append_string, remove, set_bool, set_float, set_integer, set_json, set_string,
@@ -29,6 +19,7 @@ pub(crate) use lookup::{
     controllers, found, label, labels,
 };
 pub(crate) use metrics::{add, declare as declare_counter};
+pub(crate) use panic::panicked;
 pub(crate) use reasons::{declare as declare_reason, discard};
 
 pub(crate) fn event_type() -> EventType {

@@ -1,17 +1,17 @@
-use weir_filter::{Config, Error, Event, EventType, Reason, Stage, Verdict};
+use weir_filter::prelude::*;
 
 struct DropNormal(Reason);
 
 impl Stage for DropNormal {
-    fn configure(_: &Config) -> Result<Self, Error> {
+    fn configure(_: &Config) -> Result<Self> {
         Ok(Self(Reason::declare("normal")?))
     }
-    fn process(&mut self, event: &mut Event) -> Result<Verdict, Error> {
-        Ok(if event.event_type() == EventType::Normal { Verdict::Drop(self.0) } else { Verdict::Keep })
+    fn process(&mut self, event: &mut Event) -> Result<Verdict> {
+        Ok(if event.is_normal() { Verdict::Drop(self.0) } else { Verdict::Keep })
     }
 }
 
-weir_filter::export!(DropNormal);
+export!(DropNormal);
 
 #[cfg(test)]
 mod tests {
