@@ -178,6 +178,7 @@ async fn load(settings: &Settings, process: &Process) -> Result<Option<Chain>, R
         Condition::NotReady("modules are being compiled and configured".into()),
     );
     let context = stages::LoadContext {
+        instances: 1,
         keeps: true,
         cache: settings.cache.clone(),
         ledger: process.ledger.clone(),

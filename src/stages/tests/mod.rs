@@ -80,6 +80,7 @@ impl Bench {
 
     fn load<S: Clone + Into<StageSettings>>(&self, stages: &[S]) -> Result<Chain, Vec<LoadError>> {
         let context = LoadContext {
+            instances: 1,
             keeps: true,
             cache: self.folder.path().join("cache"),
             compiler: Compiler::InProcess,
