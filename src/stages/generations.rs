@@ -48,6 +48,11 @@ impl Generations {
         Worker::new(self.clone(), number, workers)
     }
 
+    /// The stages whose modules ask for what was looked up.
+    pub(crate) fn asking_for_lookups(&self) -> Vec<String> {
+        self.0.latest.lock().asking_for_lookups()
+    }
+
     /// Events that have passed lately.
     pub(crate) fn samples(&self) -> &Samples {
         &self.0.samples
@@ -77,8 +82,7 @@ pub(super) struct Running {
 impl Running {
     fn new(generation: u64, Chain(chain): Chain) -> Running {
         let stages = chain.stages.iter().zip(chain.templates());
-        let slot =
-            |(stage, (template, ready))| Slot::new(&chain.engine, stage, &template, ready);
+        let slot = |(stage, (template, ready))| Slot::new(&chain.engine, stage, &template, ready);
         let slots = stages.map(slot).collect();
         Running { generation, chain, slots }
     }

@@ -56,7 +56,6 @@ pub(crate) use load::{LoadError, ModuleError, load_until};
 pub use loaded::Chain;
 pub(crate) use loaded::Description;
 pub use matcher::{Keys, Match, MatchKey};
-pub(crate) use rehearsal::Refused;
 pub(crate) use worker::{Worker, WorkerError};
 
 use std::path::PathBuf;

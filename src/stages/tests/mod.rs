@@ -8,6 +8,7 @@ mod looked_up;
 mod refused;
 mod said;
 mod strained;
+mod swapped;
 mod wasi;
 
 #[allow(dead_code, unreachable_pub)] // Shared with the integration tests and benches, which are crates of their own.
