@@ -55,6 +55,7 @@ fn chain(ledger: &Ledger, stages: &[Module<'_>]) -> Chain {
     };
     let settings: Vec<_> = stages.iter().map(|module| settings(module).into()).collect();
     let context = LoadContext {
+        instances: 1,
         keeps: true,
         cache: here.join("target/tmp/compiled"),
         compiler: Compiler::InProcess,

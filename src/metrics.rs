@@ -24,8 +24,21 @@ pub struct Metrics {
     pub lease: LeaseMetrics,
     /// Metrics of lookups.
     pub lookup: LookupMetrics,
+    /// Metrics of changes of the configuration.
+    pub config: ConfigMetrics,
     /// `weir_buffer_bytes{tier}`
     pub buffer_bytes: IntGaugeVec,
+}
+
+/// Metrics of changes of the configuration while it is run.
+#[derive(Clone, Debug)]
+pub struct ConfigMetrics {
+    /// `weir_config_generation`
+    pub generation: IntGauge,
+    /// `weir_config_swaps_total{result}`
+    pub swaps: IntCounterVec,
+    /// `weir_config_restart_needed`
+    pub restart_needed: IntGauge,
 }
 
 /// Metrics of the source.
@@ -116,6 +129,7 @@ impl Metrics {
                     &["result"],
                 )?,
             },
+            config: make.config()?,
             buffer_bytes: make.gauges(
                 "weir_buffer_bytes",
                 "Bytes of documents that wait for the sink or are being sent, by where they are \
@@ -189,11 +203,43 @@ impl Maker {
         Ok(family)
     }
 
+    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+        let gauge = IntGauge::new(name, help)?;
+        self.0.register(Box::new(gauge.clone()))?;
+        Ok(gauge)
+    }
+
     fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> prometheus::Result<Histogram> {
         let family =
             Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?;
         self.0.register(Box::new(family.clone()))?;
         Ok(family)
+    }
+
+    fn config(&self) -> prometheus::Result<ConfigMetrics> {
+        let swaps = self.counters(
+            "weir_config_swaps_total",
+            "Changes of the stages or their modules while weir runs, by result. applied: events \
+             pass the new ones; refused: something is wrong with them, and the old ones go on.",
+            &["result"],
+        )?;
+        // Both are there from the start, so that a first one is seen as an increase.
+        for result in ["applied", "refused"] {
+            swaps.with_label_values(&[result]);
+        }
+        Ok(ConfigMetrics {
+            generation: self.gauge(
+                "weir_config_generation",
+                "Which stages are run: 1 since the start, and one more with each change that was \
+                 applied.",
+            )?,
+            swaps,
+            restart_needed: self.gauge(
+                "weir_config_restart_needed",
+                "1 when the configuration has changed in more than its stages, which only a \
+                 restart takes up.",
+            )?,
+        })
     }
 
     fn source(&self) -> prometheus::Result<SourceMetrics> {

@@ -5,6 +5,19 @@
 
 use tokio::sync::watch;
 
+use crate::words::words;
+
+words! {
+    /// `reload`: when the stages of a changed configuration, and changed modules, are taken up.
+    #[derive(Default)]
+    pub enum ReloadOn {
+        #[default]
+        Change = "watch": "files are looked at every 2 s, and at SIGHUP",
+        Signal = "signal": "at SIGHUP",
+        Never = "off": "at a restart",
+    }
+}
+
 /// Says that files are to be read again; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Reload(watch::Sender<()>);
@@ -38,6 +51,13 @@ impl Reloads {
         let is_due = self.0.has_changed().unwrap_or(false);
         self.0.mark_unchanged();
         is_due
+    }
+
+    /// Waits until it is asked for.
+    pub(crate) async fn wait(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending().await // Nobody can ask any more.
+        }
     }
 }
 

@@ -72,7 +72,10 @@ impl Shutdown {
                 self.abort.cancel();
             }
             Asked::Reload if !self.drain.is_cancelled() => {
-                tracing::info!("SIGHUP: the sink's file, secrets and certificates are read again");
+                tracing::info!(
+                    "SIGHUP: the sink's file, secrets, certificates, stages and modules are read \
+                     again"
+                );
                 self.reload.ask();
             }
             // What is about to end reads nothing again.

@@ -9,15 +9,15 @@ use clap::Args;
 
 use super::{CommandError, LogArguments, preflight};
 use crate::config::Settings;
-use crate::pipeline::{self, Finished, RunError};
+use crate::pipeline::{self, Finished, Origin, RunError};
 use crate::source;
 use crate::stages::StageSettings;
 
 /// Run a pipeline until its source ends or a signal stops it
 ///
 /// SIGTERM or SIGINT stops reading and finishes what is in flight within 25 seconds; a second one
-/// ends at once. SIGHUP has the sink's file opened again, and credentials read again.
-/// A run ends with one line on stderr that accounts for every event: `ledger
+/// ends at once. SIGHUP has the sink's file opened again, credentials read again, and changed
+/// stages taken up. A run ends with one line on stderr that accounts for every event: `ledger
 /// received=N recovered=N replayed=N delivered=N filtered=N dead_lettered=N in_flight=N`. stdout
 /// carries nothing but the documents of a stdout sink.
 #[derive(Debug, Args)]
@@ -37,7 +37,8 @@ impl RunCommand {
         let read = Arc::new(AtomicU64::new(0));
         let total = bytes_to_read(&config.settings.source);
         let progress = total.and_then(|total| telemetry.progress(total, &read));
-        let Finished { ledger, result } = pipeline::run(config.settings.clone(), read);
+        let origin = Origin { file: self.config, text: config.text };
+        let Finished { ledger, result } = pipeline::run(config.settings, origin, read);
         drop(progress);
         telemetry.end();
         match result {

@@ -12,6 +12,7 @@ use super::rules::{
 };
 use super::table::{Key, Table, Type, key, one_of};
 use crate::opensearch::{Compression, Service};
+use crate::reload::ReloadOn;
 use crate::sink::{Duplicates, LastTimestamp, Mode, Setup, Template};
 use crate::source::Start;
 use crate::stages::{MatchKey, OnError, Wasi};
@@ -47,6 +48,12 @@ pub(super) static ROOT: Table = Table {
             "Where weir makes a folder of compiled modules, for itself alone (mode 0700). Absent: \
              weir/modules in $XDG_CACHE_HOME, else in ~/.cache.",
         ),
+        key(
+            "reload",
+            one_of::<ReloadOn>(),
+            "When stages that were changed here, and modules, are taken up without a restart.",
+        )
+        .default("\"watch\""),
         key("source", Type::Section(&SOURCE), SOURCE.doc).required(),
         key("stage", Type::Sections(&STAGE), STAGE.doc),
         key("buffer", Type::Section(&BUFFER), BUFFER.doc),

@@ -16,6 +16,7 @@
 //! - `references` gathers what the configuration names outside itself, for others to check.
 //! - `schema` writes the same declaration as JSON Schema.
 
+mod changes;
 mod diagnostic;
 mod field_selector;
 mod index;
@@ -44,6 +45,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
+pub(crate) use changes::changed_keys;
 pub(crate) use diagnostic::{Diagnostic, Diagnostics, Location, nearest};
 pub(crate) use parts::SAME_FILE;
 pub(crate) use references::{Reference, References, StageReference};
@@ -69,6 +71,8 @@ pub struct Config {
     pub settings: Settings,
     /// What turns out to be there or not only by looking.
     pub references: References,
+    /// What it was read from.
+    pub text: String,
 }
 
 /// A configuration that cannot be run.
@@ -142,7 +146,9 @@ fn parse_parts(
     let built = errors.is_empty().then(|| assemble(&mut input, root.get_ref(), environment));
     let (settings, references) = built.unzip();
     match (input.into_diagnostics(), settings.flatten(), references) {
-        (None, Some(settings), Some(references)) => Ok(Config { settings, references }),
+        (None, Some(settings), Some(references)) => {
+            Ok(Config { settings, references, text: text.to_owned() })
+        }
         (Some(diagnostics), _, references) => {
             Err(InvalidConfig { diagnostics, references: references.map(Box::new) })
         }

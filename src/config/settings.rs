@@ -5,6 +5,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 
 use crate::kube::LeaseSettings;
+use crate::reload::ReloadOn;
 use crate::{buffer, dead_letter, lookup, sink, source, stages};
 
 /// With `workers = "auto"` no more than this: each has an instance of every module, and four keep
@@ -20,6 +21,8 @@ pub struct Settings {
     pub cluster: Option<String>,
     /// Threads that run the stages.
     pub workers: Workers,
+    /// When changed stages and modules are taken up.
+    pub reload: ReloadOn,
     /// Folder of compiled modules; need not exist yet.
     pub cache: PathBuf,
     /// Where events come from.

@@ -222,7 +222,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Environment, parse};
-    use crate::pipeline::{Finished, run};
+    use crate::pipeline::{Finished, Origin, run};
 
     /// Set in the process that panics: the hook is a process's, and other tests panic too.
     const CHILD: &str = "WEIR_TEST_PANICS";
@@ -263,7 +263,8 @@ mod tests {
         panics::notice();
         let thread = std::thread::Builder::new().name("anybody's".to_owned());
         let _ = thread.spawn(|| panic!("as a test wants it")).unwrap();
-        let Finished { result, ledger } = run(config.settings, Arc::default());
+        let origin = Origin { file, text: config.text };
+        let Finished { result, ledger } = run(config.settings, origin, Arc::default());
         assert!(
             matches!(&result, Err(RunError::Panicked(what)) if what == "the thread `anybody's`")
         );

@@ -15,6 +15,7 @@ mod error;
 mod leading;
 mod letters;
 pub(crate) mod saving;
+mod swap;
 pub(crate) mod terms;
 
 use std::io;
@@ -32,6 +33,8 @@ use self::ending::{PartEnd, Running};
 pub(crate) use self::error::RunError;
 use self::leading::Leading;
 pub(crate) use self::letters::letter_store;
+pub(crate) use self::swap::Origin;
+use self::swap::Swapping;
 use crate::admin;
 use crate::blocking::{Panicked, blocking, contained};
 use crate::buffer;
@@ -45,10 +48,11 @@ use crate::ledger::{Ledger, Snapshot};
 use crate::lookup::{Asking, Lookups};
 use crate::position::{Identity, Keeper};
 use crate::process::Process;
+use crate::reload::ReloadOn;
 use crate::shutdown::Shutdown;
 use crate::sink;
 use crate::source::{self, Letters};
-use crate::stages::{self, Chain, LoadError, Worker};
+use crate::stages::{self, Generations, LoadContext, LoadError, Worker};
 
 /// Chunks of raw events for each worker: one that it works on, and one that waits for it.
 const CHUNKS_PER_WORKER: usize = 2;
@@ -65,9 +69,10 @@ pub struct Finished {
 }
 
 /// Runs a pipeline until its source ends or a signal stops it. Blocks the calling thread. A source
-/// adds what it has read, in bytes, to `read`.
-pub(crate) fn run(settings: Settings, read: Arc<AtomicU64>) -> Finished {
-    run_from(settings, None, read)
+/// adds what it has read, in bytes, to `read`. The settings are those of `origin`, whose changes
+/// are taken up as they say.
+pub(crate) fn run(settings: Settings, origin: Origin, read: Arc<AtomicU64>) -> Finished {
+    run_from(settings, Events::OfSource(origin), read)
 }
 
 /// Runs dead letters of where the settings have them, instead of the source's events, through a
@@ -81,17 +86,24 @@ pub fn replay(settings: Settings, letters: Letters, read: Arc<AtomicU64>) -> Fin
     let stages = if letters.sink_only { Vec::new() } else { settings.stages };
     let buffer = buffer::Settings { spool: None, ..settings.buffer };
     let settings = Settings { stages, buffer, admin: None, lease: None, lookup: None, ..settings };
-    run_from(settings, Some(letters), read)
+    run_from(settings, Events::OfLetters(letters), read)
 }
 
-fn run_from(settings: Settings, letters: Option<Letters>, read: Arc<AtomicU64>) -> Finished {
+/// Where the events of a run are from.
+enum Events {
+    /// The settings say it.
+    OfSource(Origin),
+    OfLetters(Letters),
+}
+
+fn run_from(settings: Settings, events: Events, read: Arc<AtomicU64>) -> Finished {
     let ledger = Ledger::default();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let result = match runtime {
         Err(error) => Err(RunError::Start(error)),
         Ok(runtime) => {
-            let run = start_and_finish(settings, letters, read, ledger.clone());
+            let run = start_and_finish(settings, events, read, ledger.clone());
             let run = AssertUnwindSafe(|| runtime.block_on(run));
             let result = catch_unwind(run)
                 .unwrap_or_else(|_| Err(RunError::Panicked("what runs the pipeline".into())));
@@ -117,10 +129,14 @@ struct Shared {
 
 async fn start_and_finish(
     settings: Settings,
-    letters: Option<Letters>,
+    events: Events,
     read: Arc<AtomicU64>,
     ledger: Ledger,
 ) -> Result<(), RunError> {
+    let (letters, origin) = match events {
+        Events::OfSource(origin) => (None, Some(origin)),
+        Events::OfLetters(letters) => (Some(letters), None),
+    };
     let of_signals = ledger.clone();
     let shutdown = Shutdown::on_signals(move || of_signals.cut_short()).map_err(RunError::Start)?;
     let process = Process::new(ledger, shutdown).map_err(io::Error::other);
@@ -139,11 +155,18 @@ async fn start_and_finish(
 
     let mut result = match load(&settings, &shared.process).await? {
         None => ending::before_it_began(buffer, &shared).await,
-        Some(chain) => {
+        Some((generations, context)) => {
+            let swapping = origin.filter(|_| settings.reload != ReloadOn::Never).map(|origin| {
+                let generations = generations.clone();
+                let running = settings.clone();
+                let of = Swapping::new(origin, running, generations, context, &shared.process);
+                tokio::spawn(of.run())
+            });
             let (keeper, health) = (shared.keeper.clone(), shared.process.health.clone());
             let saving = tokio::spawn(saving::run(keeper, health));
-            let result = flow(settings, buffer, chain, read, &shared).await;
+            let result = flow(settings, buffer, generations, read, &shared).await;
             saving.abort();
+            swapping.inspect(JoinHandle::abort);
             result
         }
     };
@@ -172,12 +195,16 @@ async fn start_admin(
 }
 
 /// `None`: the run is to end.
-async fn load(settings: &Settings, process: &Process) -> Result<Option<Chain>, RunError> {
+async fn load(
+    settings: &Settings,
+    process: &Process,
+) -> Result<Option<(Generations, LoadContext)>, RunError> {
     process.health.set(
         Part::Modules,
         Condition::NotReady("modules are being compiled and configured".into()),
     );
-    let context = stages::LoadContext {
+    let context = LoadContext {
+        instances: 1,
         keeps: true,
         cache: settings.cache.clone(),
         ledger: process.ledger.clone(),
@@ -185,11 +212,14 @@ async fn load(settings: &Settings, process: &Process) -> Result<Option<Chain>, R
         compiler: stages::Compiler::child(),
     };
     let (stages, stop) = (settings.stages.clone(), process.shutdown.drain.clone());
-    let loaded = contained(move || stages::load_until(&stages, &context, &stop)).await;
+    let of_start = context.clone();
+    let loaded = contained(move || stages::load_until(&stages, &of_start, &stop)).await;
     match loaded.map_err(|Panicked| RunError::Panicked("loading modules".into()))? {
         Ok(chain) => {
             process.health.set(Part::Modules, Condition::Ready);
-            Ok(Some(chain))
+            // A worker that takes up another chain does not wait for its instances.
+            let context = LoadContext { instances: settings.workers.count(), ..context };
+            Ok(Some((Generations::new(chain), context)))
         }
         Err(errors) if errors.iter().any(|error| matches!(error, LoadError::Stopped)) => Ok(None),
         Err(errors) => Err(RunError::Modules(errors)),
@@ -210,7 +240,7 @@ fn identity(settings: &Settings) -> Identity {
 async fn flow(
     settings: Settings,
     (writer, reader, buffer): Buffer,
-    chain: Chain,
+    generations: Generations,
     read: Arc<AtomicU64>,
     shared: &Shared,
 ) -> Result<(), RunError> {
@@ -223,14 +253,14 @@ async fn flow(
         EncodeSettings { cluster: settings.cluster.clone(), ..settings.sink.encode_settings() };
     let (failed, failures) = mpsc::channel(workers + 2);
     // Until the end of this: whatever still waits for an answer then goes on when its time is over.
-    let (lookups, _asking) = looking_up(&settings, &chain, &process).await?.unzip();
+    let (lookups, _asking) = looking_up(&settings, &generations, &process).await?.unzip();
     let sink = {
         let (settings, keeper, process) = (settings.sink.clone(), keeper.clone(), process.clone());
         let run = async move { sink::run(&settings, reader, dead_letters, keeper, process).await };
         tokio::spawn(run)
     };
     for (number, queue) in queues.into_iter().enumerate() {
-        let worker = chain.worker(number, workers).with_lookups(lookups.as_ref());
+        let worker = generations.worker(number, workers).with_lookups(lookups.as_ref());
         spawn_worker(
             worker,
             number,
@@ -243,7 +273,7 @@ async fn flow(
     }
     // From here on only the workers, and a replay, hold it: the sink's inbox ends when they do.
     let replay = replay.map(|replay| (replay, writer.clone(), encode));
-    drop((writer, chain, lookups));
+    drop((writer, generations, lookups));
     let leading =
         Leading::start(settings.lease.as_ref(), &keeper, buffer.clone(), &process).await?;
     let on_read = move |bytes| {
@@ -270,11 +300,11 @@ async fn flow(
 /// Begins to look up what events regard, if that is wanted.
 async fn looking_up(
     settings: &Settings,
-    chain: &Chain,
+    generations: &Generations,
     process: &Process,
 ) -> Result<Option<(Lookups, Asking)>, RunError> {
     let Some(lookup) = settings.lookup.clone() else {
-        for stage in chain.asking_for_lookups() {
+        for stage in generations.asking_for_lookups() {
             warn!(stage, "the module asks for labels or owners, and gets none without [lookup]");
         }
         return Ok(None);

@@ -45,8 +45,8 @@ pub(super) enum Step {
 pub(super) struct Loaded {
     pub(super) template: Arc<Template>,
     pub(super) powers: Vec<String>,
-    /// The instance that loading made, for the first worker.
-    pub(super) first: Mutex<Option<Instance>>,
+    /// The instances that loading made, for the first workers that ask.
+    pub(super) ready: Mutex<Vec<Instance>>,
 }
 
 /// What a stage with a module is and can do.
@@ -125,12 +125,12 @@ impl Shared {
         self.stages.iter().position(|stage| stage.name() == name)
     }
 
-    /// What one worker's instances are made from, in order. The first worker that asks gets those
+    /// What one worker's instances are made from, in order. The first workers that ask get those
     /// that loading made.
     pub(super) fn templates(&self) -> Vec<(Arc<Template>, Option<Instance>)> {
         let loaded = self.loaded.iter().map(|loaded| {
-            let first = loaded.first.lock().take();
-            (loaded.template.clone(), first)
+            let ready = loaded.ready.lock().pop();
+            (loaded.template.clone(), ready)
         });
         loaded.collect()
     }

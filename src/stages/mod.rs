@@ -17,6 +17,9 @@
 //! `pattern` decide which events a stage sees; a stage without a module is in `drop`. What an event
 //! regards is looked up before the first stage whose module asks for that, or behind the last one;
 //! events that have to wait for it are in `waiting`.
+//!
+//! A chain can be replaced while workers run it (`generations`), once it was tried on events that
+//! have passed lately (`rehearsal`).
 
 mod breaker;
 mod cache;
@@ -28,6 +31,7 @@ mod current;
 mod drop;
 mod engine;
 mod failure;
+mod generations;
 mod host;
 mod instance;
 mod limits;
@@ -35,6 +39,7 @@ mod load;
 mod loaded;
 mod matcher;
 mod pattern;
+mod rehearsal;
 mod stage;
 mod waiting;
 mod wasi;
@@ -45,6 +50,7 @@ mod tests;
 
 pub(crate) use compile::compile_as_child;
 pub use compile::{COMPILE_COMMAND, CompileLimits, Compiler};
+pub(crate) use generations::Generations;
 pub use load::{LoadContext, load};
 pub(crate) use load::{LoadError, ModuleError, load_until};
 pub use loaded::Chain;

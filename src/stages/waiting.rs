@@ -38,6 +38,8 @@ pub(super) struct Waiting {
 
 /// An event that was put aside.
 pub(super) struct Parked {
+    /// The generation of the chain that it began in.
+    pub(super) generation: u64,
     /// It alone.
     pub(super) chunk: Arc<Chunk>,
     pub(super) edits: Box<Edits>,
@@ -154,7 +156,7 @@ impl Waiting {
     /// Puts an event aside.
     pub(super) fn park(
         &mut self,
-        chain: &Shared,
+        (generation, chain): (u64, &Shared),
         event: &mut OnTheWay<'_, '_>,
         awaited: Awaited,
         held: Held,
@@ -170,8 +172,13 @@ impl Waiting {
             bytes: chunk.bytes.len() + edits.own_bytes(),
             deadline: now + self.seat.timeout(),
             awaited,
-            event: Parked { chunk, edits, errors, held },
+            event: Parked { generation, chunk, edits, errors, held },
         });
+    }
+
+    /// The earliest generation that an event waits in.
+    pub(super) fn generation(&self) -> Option<u64> {
+        self.room.entries.iter().map(|entry| entry.event.generation).min()
     }
 
     /// Those that go on now, in their order.

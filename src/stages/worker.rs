@@ -12,9 +12,11 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use super::chain::{OnTheWay, Slot, Verdict, run_event};
+use super::chain::{OnTheWay, Verdict, run_event};
 use super::current::original;
+use super::generations::{Generation, Generations};
 use super::loaded::{Chain, Shared};
+use super::rehearsal::{Sample, Sampling};
 use super::waiting::{Looked, Parked, Waiting, Woke};
 use crate::dead_letter::{DeadLetterError, DeadLetters, Letter, Where};
 use crate::event::{Chunk, Documents, Edits, EncodeSettings, EventView, Rejection, encode};
@@ -44,12 +46,12 @@ pub enum WorkerError {
 
 /// One worker with its instances. Runs on an OS thread of its own.
 pub struct Worker {
-    chain: Arc<Shared>,
+    generation: Generation,
+    sampling: Sampling,
     number: usize,
     /// Its name for the liveness probe.
     task: String,
     workers: usize,
-    slots: Vec<Slot>,
     edits: Box<Edits>,
     /// With `[lookup]`: who is asked, and what waits for it.
     waiting: Option<Waiting>,
@@ -113,29 +115,27 @@ impl Done {
 }
 
 impl Chain {
-    /// One worker of `workers`, with instances of its own. The first one gets those that loading
+    /// One worker of `workers`, with instances of its own. The first ones get those that loading
     /// made.
     pub fn worker(&self, number: usize, workers: usize) -> Worker {
-        let chain = self.0.clone();
-        let stages = chain.stages.iter().zip(chain.templates());
-        let slots = stages
-            .map(|(stage, (template, first))| Slot::new(&chain.engine, stage, &template, first));
-        let slots = slots.collect();
-        let task = format!("worker-{number}");
+        Generations::new(self.clone()).worker(number, workers)
+    }
+}
+
+impl Worker {
+    pub(super) fn new(generations: Generations, number: usize, workers: usize) -> Worker {
         Worker {
-            chain,
+            generation: Generation::new(generations),
+            sampling: Sampling::default(),
             number,
-            task,
+            task: format!("worker-{number}"),
             workers,
-            slots,
             edits: Box::default(),
             waiting: None,
             bytes_expected: 0,
         }
     }
-}
 
-impl Worker {
     /// The same, and it looks up what events regard.
     pub fn with_lookups(self, lookups: Option<&Lookups>) -> Worker {
         Worker { waiting: lookups.map(Waiting::new), ..self }
@@ -159,7 +159,7 @@ impl Worker {
         health: &Health,
     ) -> Result<(), WorkerError> {
         let ended = self.run_chunks(work, outbox, dead_letters, encode, health);
-        self.slots.iter().for_each(Slot::end);
+        self.generation.end();
         ended
     }
 
@@ -201,18 +201,18 @@ impl Worker {
         encode: &EncodeSettings,
     ) -> Done {
         let Work { chunk, mut held } = work;
+        self.generation.take_up();
+        self.let_go();
         let mut ran = Ran::default();
         ran.documents.bytes.reserve(self.bytes_expected.min(chunk.bytes.len()));
-        let chain = self.chain.clone();
-        let running = chain.ticker.run();
+        let chain = self.generation.latest().chain.clone();
+        let ticking = chain.ticker.run();
         self.run_events(&chain, &chunk, encode, &mut held, &mut ran);
-        drop(running);
+        drop(ticking);
         let rejections = if self.number == 0 { chunk.rejections.as_slice() } else { &[] };
         let result =
             self.dead_letter(&chunk, rejections, &ran.failed, dead_letters, &mut ran.tally);
-        for slot in &mut self.slots {
-            slot.end_chunk();
-        }
+        self.generation.latest().end_chunk();
         self.bytes_expected = ran.documents.bytes.len();
         if ran.documents.bytes.capacity() - ran.documents.bytes.len() > SPARE_BYTES_MAX {
             ran.documents.bytes.shrink_to_fit();
@@ -233,6 +233,15 @@ impl Worker {
         let all = 0..chain.steps.len();
         let [before, after] = chain.around_lookup();
         let now = Instant::now();
+        let running = self.generation.latest();
+        let (generation, slots) = (running.generation, &mut running.slots);
+        let mut sample = None;
+        let mut is_sample_due = self.sampling.is_due(now);
+        let mut keep = |event: &OnTheWay<'_, 'c>, verdict: &Verdict<'c>| {
+            if std::mem::take(&mut is_sample_due) {
+                sample = Sample::of(event, verdict, chain);
+            }
+        };
         let mut errors = Vec::new();
         for (index, event) in chunk.events.iter().enumerate() {
             if self.workers > 1 && event.head.shard as usize % self.workers != self.number {
@@ -242,9 +251,9 @@ impl Worker {
             errors.clear();
             let (edits, errors) = (&mut self.edits, &mut errors);
             let mut event = OnTheWay { chunk, index, edits, errors, found: None };
-            let slots = &mut self.slots;
             let Some(waiting) = &mut self.waiting else {
                 let verdict = run_event(slots, chain, all.clone(), &mut event);
+                keep(&event, &verdict);
                 ran.take(verdict, &event, encode);
                 continue;
             };
@@ -255,14 +264,23 @@ impl Worker {
                         run_event(slots, chain, after.clone(), &mut event)
                     }
                     Err(awaited) => {
-                        waiting.park(chain, &mut event, awaited, held.split(1), now);
+                        let began_in = (generation, chain);
+                        waiting.park(began_in, &mut event, awaited, held.split(1), now);
                         continue;
                     }
                 },
                 ended => ended,
             };
+            keep(&event, &verdict);
             ran.take(verdict, &event, encode);
         }
+        self.generation.samples().keep(sample);
+    }
+
+    /// Lets go of the generations that no event waits in.
+    fn let_go(&mut self) {
+        let from = self.waiting.as_ref().and_then(Waiting::generation);
+        self.generation.let_go(from);
     }
 
     /// Takes those up that waited, and need not any more.
@@ -283,7 +301,8 @@ impl Worker {
             done.hand_on(outbox)?;
         }
         if has_run {
-            self.slots.iter_mut().for_each(Slot::end_chunk);
+            self.generation.latest().end_chunk();
+            self.let_go();
         }
         Ok(())
     }
@@ -296,7 +315,8 @@ impl Worker {
         dead_letters: &DeadLetters,
         encode: &EncodeSettings,
     ) -> Done {
-        let chain = self.chain.clone();
+        let running = self.generation.of(parked.generation);
+        let chain = running.chain.clone();
         let mut errors = parked.errors(&chain);
         let Parked { chunk, mut edits, held, .. } = parked;
         let mut ran = Ran::default();
@@ -306,9 +326,9 @@ impl Worker {
             waiting.give(&mut event, looked);
         }
         let [_, after] = chain.around_lookup();
-        let running = chain.ticker.run();
-        let verdict = run_event(&mut self.slots, &chain, after, &mut event);
-        drop(running);
+        let ticking = chain.ticker.run();
+        let verdict = run_event(&mut running.slots, &chain, after, &mut event);
+        drop(ticking);
         ran.take(verdict, &event, encode);
         let result = self.dead_letter(&chunk, &[], &ran.failed, dead_letters, &mut ran.tally);
         ran.done(held, result)

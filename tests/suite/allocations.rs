@@ -74,6 +74,7 @@ fn allocations(module: &[u8], config: &str, events: usize) -> u64 {
     let metrics = Metrics::new(&ledger).unwrap().stage;
     let cache = folder.path().join("cache");
     let context = LoadContext {
+        instances: 1,
         keeps: true,
         cache,
         compiler: Compiler::InProcess,

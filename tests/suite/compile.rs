@@ -95,6 +95,7 @@ fn refusal(module: &[u8], limits: CompileLimits) -> Option<String> {
     };
     let ledger = Ledger::default();
     let context = LoadContext {
+        instances: 1,
         keeps: true,
         cache: folder.path().join("cache"),
         compiler: Compiler::Child { weir: Some(env!("CARGO_BIN_EXE_weir").into()), limits },

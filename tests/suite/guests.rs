@@ -70,6 +70,7 @@ fn run_looking_up(
     // One cache for all tests: each module is compiled once.
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
     let context = LoadContext {
+        instances: 1,
         keeps: true,
         cache,
         compiler: Compiler::InProcess,

@@ -57,7 +57,8 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         (
             "pipeline",
             shared_and(&[
-                "admin", "config", "source", "stages", "lookup", "buffer", "sink", "kube", "panics",
+                "admin", "config", "source", "stages", "lookup", "buffer", "sink", "kube",
+                "panics", "files",
             ]),
         ),
         // Settings types are the parts' own.

@@ -38,3 +38,4 @@ mod signals;
 mod sink_opensearch;
 mod source_kubernetes;
 mod support;
+mod swap;

@@ -18,7 +18,8 @@ pub(super) fn load(
     let metrics =
         Metrics::new(&ledger).map_err(|error| CommandError::Process(error.to_string()))?.stage;
     let cache = references.cache.value.clone();
-    let context = LoadContext { cache, keeps, compiler: Compiler::child(), metrics, ledger };
+    let context =
+        LoadContext { cache, instances: 1, keeps, compiler: Compiler::child(), metrics, ledger };
     let (mut descriptions, mut diagnostics) = (Vec::new(), Vec::new());
     // One by one: in a configuration with mistakes two may have the same name.
     for stage in &references.stages {

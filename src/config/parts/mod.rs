@@ -73,6 +73,7 @@ impl Parts {
             name: root.text("name")?,
             cluster: root.text("cluster"),
             workers: root.workers("workers")?,
+            reload: root.word("reload")?,
             cache: self.cache,
             admin: admin(root, &source),
             source,

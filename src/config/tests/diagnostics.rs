@@ -376,7 +376,7 @@ fn a_byte_order_mark_takes_no_column() {
     insta::assert_snapshot!(diagnostics("\u{feff}nmae = 'p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\r\nx = 1\r\n"), @r"
     etc/pipeline.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its saved position.
     etc/pipeline.toml:1:1: error: unknown key `nmae` at the top level; did you mean `name`?
-    etc/pipeline.toml:4:1: error: unknown key `x` at the top level; there are `name`, `cluster`, `workers`, `cache`, `source`, `stage`, `buffer`, `sink`, `dead_letter`, `lease`, `lookup`, `admin`
+    etc/pipeline.toml:4:1: error: unknown key `x` at the top level; there are `name`, `cluster`, `workers`, `cache`, `reload`, `source`, `stage`, `buffer`, `sink`, `dead_letter`, `lease`, `lookup`, `admin`
     ");
 }
 

@@ -1,6 +1,7 @@
 use super::diagnostics::with_opensearch;
 use super::*;
 use crate::opensearch::Username;
+use crate::reload::ReloadOn;
 use crate::secret::Secret;
 use crate::stages::{Keys, Match, MatchKey, ModuleSettings, OnError, StageSettings, Wasi};
 use std::time::Duration;
@@ -22,6 +23,7 @@ fn a_small_file_has_its_defaults() {
         name: "p".into(),
         cluster: None,
         workers: Workers::Auto,
+        reload: ReloadOn::Change,
         cache: "/home/me/.cache/weir/modules".into(),
         source: source::Settings::Stdin,
         stages: vec![stage.into()],

@@ -40,6 +40,9 @@ pub struct LoadContext {
     pub cache: PathBuf,
     /// Whether what is compiled is kept there; otherwise the folder is left as it is.
     pub keeps: bool,
+    /// How many instances of each module are made at once, at least one: that many workers need not
+    /// make theirs.
+    pub instances: usize,
     /// Who compiles.
     pub compiler: Compiler,
     /// Where declared reasons are registered.
@@ -124,11 +127,12 @@ impl Shared {
             .map_err(|error| one(ModuleError::Compile(error)))?;
         let template = Arc::new(self.link(&component, offer, stage.settings.wasi)?);
         let running = self.ticker.run();
-        let started = template.start(&self.engine, stage, Cause::Start);
-        let (first, _) = started.map_err(|failure| one(start_error(failure)))?;
+        let start = |_| template.start(&self.engine, stage, Cause::Start).map(|(ready, _)| ready);
+        let ready: Result<Vec<_>, _> = (0..context.instances.max(1)).map(start).collect();
+        let ready = ready.map_err(|failure| one(start_error(failure)))?;
         drop(running);
         let powers = powers(&self.engine, &component);
-        Ok(Loaded { template, powers, first: Mutex::new(Some(first)) })
+        Ok(Loaded { template, powers, ready: Mutex::new(ready) })
     }
 
     fn link(

@@ -34,15 +34,15 @@ impl Server {
 const WAIT: Duration = Duration::from_millis(300);
 
 /// A bench that looks things up there, and the runtime that it takes.
-struct LookingUp {
-    bench: Bench,
+pub(super) struct LookingUp {
+    pub(super) bench: Bench,
     server: Server,
     _asking: Asking,
     _runtime: tokio::runtime::Runtime,
 }
 
 impl LookingUp {
-    fn new() -> LookingUp {
+    pub(super) fn new() -> LookingUp {
         let mut bench = Bench::new();
         let server = Server::default();
         let answer = {
@@ -65,7 +65,7 @@ impl LookingUp {
         LookingUp { bench, server, _asking: asking, _runtime: runtime }
     }
 
-    fn requests(&self) -> usize {
+    pub(super) fn requests(&self) -> usize {
         self.server.0.load(Ordering::Relaxed)
     }
 
@@ -75,7 +75,7 @@ impl LookingUp {
 }
 
 /// Event number N, of a type, about the Pod of that name.
-fn about(number: usize, event_type: &str, pod: &str) -> String {
+pub(super) fn about(number: usize, event_type: &str, pod: &str) -> String {
     event(&format!(
         r#""metadata":{{"name":"e{number}"}},"type":"{event_type}","involvedObject":{{"kind":"Pod","apiVersion":"v1","namespace":"n","name":"{pod}"}}"#
     ))

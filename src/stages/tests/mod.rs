@@ -8,6 +8,7 @@ mod looked_up;
 mod refused;
 mod said;
 mod strained;
+mod swapped;
 mod wasi;
 
 #[allow(dead_code, unreachable_pub)] // Shared with the integration tests and benches, which are crates of their own.
@@ -80,6 +81,7 @@ impl Bench {
 
     fn load<S: Clone + Into<StageSettings>>(&self, stages: &[S]) -> Result<Chain, Vec<LoadError>> {
         let context = LoadContext {
+            instances: 1,
             keeps: true,
             cache: self.folder.path().join("cache"),
             compiler: Compiler::InProcess,

@@ -189,7 +189,24 @@ fn what_a_pod_reads_rolls_it_unless_it_is_told_not_to() {
         "--set=rollOn.secret=false",
         "--set=rollOn.config=false",
     ]);
-    assert!(neither["checksum/secret"].is_null() && neither["checksum/config"].is_null());
+    assert!(neither["checksum/secret"].is_null() && !neither["checksum/config"].is_null());
+}
+
+#[test]
+fn stages_roll_no_pod_unless_that_is_wanted_and_what_weir_cannot_take_up_does() {
+    let sum = |arguments: &[&str]| {
+        let base = ["--set=opensearch.hosts[0]=http://a"];
+        let objects = objects(&template(&[&base[..], arguments].concat()).unwrap());
+        workload(&objects)["spec"]["template"]["metadata"]["annotations"]["checksum/config"].clone()
+    };
+    let stage = "--set=stages[0].name=drop-normal,stages[0].module=drop-normal.wasm";
+    let (text, other) = ("--set=config=name = 'a'", "--set=config=name = 'b'");
+    assert_eq!(sum(&[]), sum(&[stage]));
+    assert_ne!(sum(&[]), sum(&["--set=cluster=c"]));
+    assert!(sum(&[text]).is_null());
+    let always = "--set=rollOn.config=true";
+    assert_ne!(sum(&[always]), sum(&[always, stage]));
+    assert_ne!(sum(&[always, text]), sum(&[always, other]));
 }
 
 #[test]

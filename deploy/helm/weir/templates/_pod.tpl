@@ -84,6 +84,11 @@ spec:
 {{- $sums := dict -}}
 {{- if and .Values.rollOn.config (not .Values.existingConfigMap) -}}
 {{- $_ := set $sums "checksum/config" (include "weir.config" . | sha256sum) -}}
+{{- else if not (or .Values.config .Values.existingConfigMap) -}}
+{{- /* Stages are taken up by weir while it runs, and nothing else is. */ -}}
+{{- $values := set (deepCopy .Values) "stages" list -}}
+{{- $without := dict "Values" $values "Release" .Release "Chart" .Chart "Template" .Template "Capabilities" .Capabilities "Files" .Files -}}
+{{- $_ := set $sums "checksum/config" (include "weir.config" $without | sha256sum) -}}
 {{- end -}}
 {{- /* Whoever may see pods sees this. So that the password cannot be guessed by it, it is made with a
      function that is slow on purpose (scrypt). */ -}}
