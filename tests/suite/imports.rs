@@ -40,6 +40,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         (
             "cli",
             shared_and(&[
+                "cases",
                 "config",
                 "pipeline",
                 "telemetry",
@@ -60,6 +61,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "admin", "config", "source", "stages", "lookup", "buffer", "sink", "kube", "panics",
             ]),
         ),
+        ("cases", shared_and(&["config", "source", "stages", "lookup", "files"])),
         // Settings types are the parts' own.
         (
             "config",

@@ -1,7 +1,9 @@
 //! `weir filter`: commands for authors of filters.
 
 mod build;
+mod new;
 mod powers;
+mod test;
 mod toolchain;
 
 pub(crate) use build::{BuildError, build};
@@ -12,16 +14,30 @@ use std::{
     path::PathBuf,
 };
 
+use super::CommandError;
 use crate::text;
 
 /// The commands under `weir filter`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum FilterCommand {
+    /// Makes ./NAME: a filter that builds, with a test, sample events and a case.
+    ///
+    /// Nothing but Rust is needed to go on from there: the SDK is in NAME/.weir.
+    New(new::NewArgs),
+    /// Renews the SDK that a filter has in .weir.
+    Update(new::UpdateArgs),
     /// Builds filter crates into WebAssembly components.
     ///
     /// Runs cargo for the target wasm32-unknown-unknown, makes a component of each module, checks
     /// it, and says what it will be able to do.
     Build(BuildArgs),
+    /// Builds a filter, and compares what becomes of recorded events with what is expected.
+    ///
+    /// A case is cases/NAME.events.jsonl (an event a line) and cases/NAME.expected.jsonl (a line an
+    /// event, such as {"outcome":"filtered","reason":"normal"}; what is left out is not compared).
+    /// cases/NAME.toml may have the keys of a [[stage]], such as config, and say more. The
+    /// component runs in the host that runs it in a pipeline, within the same limits.
+    Test(test::TestArgs),
 }
 
 /// What `weir filter build` is given.
@@ -42,6 +58,9 @@ pub enum FilterError {
     /// A filter could not be built.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// A filter could not be begun.
+    #[error(transparent)]
+    New(#[from] new::NewError),
     /// Several modules would be written to one file.
     #[error(
         "--out names one file, and there are {0} filters to build: build them one by one, or leave \
@@ -56,24 +75,37 @@ pub enum FilterError {
 impl FilterError {
     /// Whether the command was given something that it cannot be used with.
     pub(super) fn is_of_usage(&self) -> bool {
-        matches!(self, FilterError::OneOut(_) | FilterError::Build(BuildError::NotACrate { .. }))
+        match self {
+            FilterError::OneOut(_) | FilterError::Build(BuildError::NotACrate { .. }) => true,
+            FilterError::New(error) => error.is_of_usage(),
+            FilterError::Build(_) | FilterError::Output(_) => false,
+        }
     }
 }
 
 /// Runs a command under `weir filter`. What it was asked to print goes to stdout.
-pub(crate) fn run(command: FilterCommand) -> Result<(), FilterError> {
+pub(crate) fn run(command: FilterCommand) -> Result<(), CommandError> {
     match command {
-        FilterCommand::Build(args) => {
-            if args.out.is_some() && args.dirs.len() > 1 {
-                return Err(FilterError::OneOut(args.dirs.len()));
-            }
-            for dir in &args.dirs {
-                let module = build(dir, args.out.as_deref())?;
-                say(&mut io::stdout().lock(), &module).map_err(FilterError::Output)?;
-            }
-            Ok(())
-        }
+        FilterCommand::Build(args) => Ok(build_all(&args)?),
+        FilterCommand::Test(args) => test::run(&args),
+        FilterCommand::New(args) => Ok(tell(new::new(&args).map_err(FilterError::from)?)?),
+        FilterCommand::Update(args) => Ok(tell(new::update(&args).map_err(FilterError::from)?)?),
     }
+}
+
+fn tell(said: String) -> Result<(), FilterError> {
+    say(&mut io::stdout().lock(), &said).map_err(FilterError::Output)
+}
+
+fn build_all(args: &BuildArgs) -> Result<(), FilterError> {
+    if args.out.is_some() && args.dirs.len() > 1 {
+        return Err(FilterError::OneOut(args.dirs.len()));
+    }
+    for dir in &args.dirs {
+        let module = build(dir, args.out.as_deref())?;
+        say(&mut io::stdout().lock(), &module).map_err(FilterError::Output)?;
+    }
+    Ok(())
 }
 
 /// Writes a line. A reader that has enough (`weir filter build … | head -1`) is no failure: the
