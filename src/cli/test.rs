@@ -7,6 +7,7 @@ use clap::Args;
 use super::{CommandError, LogArguments, preflight, print};
 use crate::cases::{self, CasesError, Report, Tested};
 use crate::config::{self, Environment, InvalidConfig};
+use crate::text;
 
 /// Run a pipeline's stages over recorded events, and compare what becomes of each with what is
 /// expected
@@ -96,7 +97,7 @@ impl CasesArguments {
     pub(super) fn finish(&self, ran: Result<Report, TestError>) -> Result<(), CommandError> {
         let report = ran?;
         if self.json {
-            print(&format!("{}\n", report.json()))?;
+            print(&format!("{}\n", text::json(&report.json())))?;
         } else {
             print(&report.to_string())?;
         }

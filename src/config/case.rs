@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostic::{Diagnostics, Location};
 use super::input::Input;
 use super::{json, keys, not_toml, parts, read, tables};
-use crate::stages::StageSettings;
+use crate::stages::{ModuleSettings, StageSettings};
 
 /// What the file of a case says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -84,6 +84,21 @@ pub(crate) fn case(
     match input.into_diagnostics() {
         Some(diagnostics) => Err(diagnostics),
         None => Ok(settings),
+    }
+}
+
+/// The stage of a module as a `[[stage]]` with nothing but a name and the module has it.
+///
+/// # Errors
+///
+/// When it cannot have that name.
+pub(crate) fn module_stage(name: &str, module: &Path) -> Result<ModuleSettings, Diagnostics> {
+    let mut input = Input::new(module, "");
+    let stage = stage(&mut input, DeTable::default(), (name, module));
+    match (stage, input.into_diagnostics()) {
+        (Some(StageSettings::Module(settings)), None) => Ok(settings),
+        (_, Some(diagnostics)) => Err(diagnostics),
+        (_, None) => unreachable!("what could not be built has been diagnosed: see `tables`"),
     }
 }
 

@@ -47,7 +47,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-pub(crate) use case::{CaseSettings, case};
+pub(crate) use case::{CaseSettings, case, module_stage};
 pub(crate) use diagnostic::{Diagnostic, Diagnostics, Location, nearest};
 pub(crate) use parts::SAME_FILE;
 pub(crate) use references::{Reference, References, StageReference};

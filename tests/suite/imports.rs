@@ -147,11 +147,12 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
 }
 
 /// Crates that only some modules may name.
-const FENCED: [(&str, &[&str]); 14] = [
+const FENCED: [(&str, &[&str]); 15] = [
     ("toml", &["config"]),
     ("strsim", &["config"]),
     ("wasmtime", &["stages"]),
     ("wit_component", &["cli"]),
+    ("wasmparser", &["cli"]),
     ("kube", &["kube", "source"]),
     ("k8s_openapi", &["kube", "source"]),
     ("reqwest", &["opensearch", "oci"]),

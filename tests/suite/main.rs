@@ -3,7 +3,7 @@
 //! `make test` starts the servers that some need, and says where they are. `cargo test --test suite
 //! NAME` runs those with NAME in their path, such as `e2e::` or `cli::help::`; without servers:
 //! `admin`, `allocations`, `cases`, `chart` (needs helm; its `server` and `rights` servers), `cli`,
-//! `compile`, `dead_letter`, `filter_new`, `folders`, `guests`, `hostile_text`, `imports`, `ledger`,
+//! `compile`, `dead_letter`, `filter`, `folders`, `guests`, `hostile_text`, `imports`, `ledger`,
 //! `links`, `quota`, `readme` and `signals`; of `dashboards`, `loading`, `made` and `metrics`.
 //!
 //! Tests run beside each other, as many as there are cores, so each has folders, a namespace and an
@@ -24,7 +24,7 @@ mod dashboards;
 mod dead_letter;
 mod doctor;
 mod e2e;
-mod filter_new;
+mod filter;
 mod folders;
 mod guests;
 mod hostile_text;

@@ -1,6 +1,7 @@
 //! `weir filter`: commands for authors of filters.
 
 mod build;
+mod inspect;
 mod new;
 mod powers;
 mod test;
@@ -31,6 +32,11 @@ pub(crate) enum FilterCommand {
     /// Runs cargo for the target wasm32-unknown-unknown, makes a component of each module, checks
     /// it, and says what it will be able to do.
     Build(BuildArgs),
+    /// Says what a module is and may do, and prints a [[stage]] to paste.
+    ///
+    /// Its imports are its permissions: weir links nothing else. Reasons and counters are those
+    /// that it declares when it is configured with nothing.
+    Inspect(inspect::InspectArgs),
     /// Builds a filter, and compares what becomes of recorded events with what is expected.
     ///
     /// A case is cases/NAME.events.jsonl (an event a line) and cases/NAME.expected.jsonl (a line an
@@ -61,6 +67,9 @@ pub enum FilterError {
     /// A filter could not be begun.
     #[error(transparent)]
     New(#[from] new::NewError),
+    /// A module could not be inspected.
+    #[error(transparent)]
+    Inspect(#[from] inspect::InspectError),
     /// Several modules would be written to one file.
     #[error(
         "--out names one file, and there are {0} filters to build: build them one by one, or leave \
@@ -76,7 +85,9 @@ impl FilterError {
     /// Whether the command was given something that it cannot be used with.
     pub(super) fn is_of_usage(&self) -> bool {
         match self {
-            FilterError::OneOut(_) | FilterError::Build(BuildError::NotACrate { .. }) => true,
+            FilterError::OneOut(_)
+            | FilterError::Inspect(_)
+            | FilterError::Build(BuildError::NotACrate { .. }) => true,
             FilterError::New(error) => error.is_of_usage(),
             FilterError::Build(_) | FilterError::Output(_) => false,
         }
@@ -88,13 +99,24 @@ pub(crate) fn run(command: FilterCommand) -> Result<(), CommandError> {
     match command {
         FilterCommand::Build(args) => Ok(build_all(&args)?),
         FilterCommand::Test(args) => test::run(&args),
-        FilterCommand::New(args) => Ok(tell(new::new(&args).map_err(FilterError::from)?)?),
-        FilterCommand::Update(args) => Ok(tell(new::update(&args).map_err(FilterError::from)?)?),
+        FilterCommand::Inspect(args) => Ok(tell(inspect::inspect(&args), args.json)?),
+        FilterCommand::New(args) => Ok(tell(new::new(&args), args.json)?),
+        FilterCommand::Update(args) => Ok(tell(new::update(&args), args.json)?),
     }
 }
 
-fn tell(said: String) -> Result<(), FilterError> {
-    say(&mut io::stdout().lock(), &said).map_err(FilterError::Output)
+/// Says what a command found or did: as it is for programs, as JSON.
+fn tell<E>(said: Result<String, E>, is_json: bool) -> Result<(), FilterError>
+where
+    FilterError: From<E>,
+{
+    let said = said?;
+    let mut out = io::stdout().lock();
+    let told = match is_json {
+        true => ended_by_reader(writeln!(out, "{}", text::json(&said)).and_then(|()| out.flush())),
+        false => say(&mut out, &said),
+    };
+    told.map_err(FilterError::Output)
 }
 
 fn build_all(args: &BuildArgs) -> Result<(), FilterError> {
@@ -111,10 +133,14 @@ fn build_all(args: &BuildArgs) -> Result<(), FilterError> {
 /// Writes a line. A reader that has enough (`weir filter build … | head -1`) is no failure: the
 /// modules are built all the same.
 fn say(out: &mut impl Write, line: &dyn fmt::Display) -> io::Result<()> {
-    match writeln!(out, "{}", text::block(line)).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(()),
-    }
+    ended_by_reader(writeln!(out, "{}", text::block(line)).and_then(|()| out.flush()))
+}
+
+fn ended_by_reader(written: io::Result<()>) -> io::Result<()> {
+    written.or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    })
 }
 
 #[cfg(test)]

@@ -39,6 +39,6 @@ pub(super) fn run(args: &TestArgs) -> Result<(), CommandError> {
 }
 
 /// The stage's name: the file's.
-fn stem(module: &Path) -> String {
+pub(super) fn stem(module: &Path) -> String {
     module.file_stem().unwrap_or(module.as_os_str()).to_string_lossy().into_owned()
 }

@@ -39,7 +39,7 @@ pub(crate) struct NewArgs {
     lang: Language,
     /// Print one JSON object
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// What `weir filter update` is given.
@@ -50,7 +50,7 @@ pub(crate) struct UpdateArgs {
     dir: PathBuf,
     /// Print one JSON object
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]

@@ -1,10 +1,12 @@
-//! `weir filter new` and `update`: what they make, and that each template builds and passes its
+//! `weir filter new`, `update` and `inspect`: what they make and say, and that each template builds and passes its
 //! tests before the first edit. That needs a toolchain for WebAssembly, as `make filters` does, and
 //! the crates that it has fetched.
 
 use std::process::{Command, Stdio};
 
-use crate::support::{Ended, Folder, finish};
+use sha2::Digest;
+
+use crate::support::{Ended, Folder, finish, repository};
 
 #[test]
 fn every_template_builds_and_passes_its_tests_before_the_first_edit() {
@@ -82,4 +84,43 @@ fn a_workspace_around_it_is_told() {
     assert!(ended.stdout.contains("DIR/Cargo.toml is a cargo workspace"), "{ended:?}");
     let alone = Folder::new().weir(&["filter", "new", "noise"]);
     assert!(!alone.stdout.contains("workspace"), "{alone:?}");
+}
+
+fn inspect(arguments: &[&str]) -> Ended {
+    let module = repository().join("filters/dist/drop-normal.wasm");
+    assert!(module.exists(), "{} is missing: run `make filters`", module.display());
+    let folder = Folder::new();
+    folder.write("drop-normal.wasm", std::fs::read(module).unwrap());
+    folder.write("core.wasm", b"\0asm\x01\0\0\0");
+    folder.weir(&[&["filter", "inspect"], arguments].concat())
+}
+
+#[test]
+fn inspect_says_what_a_module_is_and_may_do() {
+    let ended = inspect(&["drop-normal.wasm"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    for line in [
+        "world        weir:pipeline/filter@0.1.0\n",
+        "permissions  can drop events; cannot change anything\n",
+        "reasons      normal\n",
+        "counters     none\n",
+        "\n\n[[stage]]\nname = \"drop-normal\"\nmodule = \"drop-normal.wasm\"\n",
+    ] {
+        assert!(ended.stdout.contains(line), "{line}{}", ended.stdout);
+    }
+    let json = inspect(&["drop-normal.wasm", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let bytes = std::fs::read(repository().join("filters/dist/drop-normal.wasm")).unwrap();
+    assert_eq!(json["sha256"], format!("{:x}", sha2::Sha256::digest(&bytes)));
+    assert_eq!(json["bytes"], bytes.len());
+    assert!(json["toolchain"]["rustc"].is_string(), "{json}");
+    assert_eq!(json["configured"]["declares"]["reasons"][0], "normal");
+}
+
+#[test]
+fn what_is_no_filter_is_not_inspected() {
+    let ended = inspect(&["core.wasm"]);
+    insta::assert_snapshot!(ended.stderr, @"error: core.wasm: it is not a WebAssembly component");
+    assert_eq!(ended.code, Some(2));
+    assert_eq!(inspect(&["none.wasm"]).code, Some(2));
 }
