@@ -5,15 +5,11 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-/// What is carried, and where it lies in a filter's `.weir`. `sdk/tests` hold the SDK itself to
-/// weir's rules, and need the rest of the repository.
-const CARRIED: [(&str, &str); 5] = [
-    ("filters/Cargo.toml", "Cargo.toml"),
-    ("filters/sdk/Cargo.toml", "sdk/Cargo.toml"),
-    ("filters/sdk/README.md", "sdk/README.md"),
-    ("filters/sdk/src", "sdk/src"),
-    ("wit", "sdk/wit"),
-];
+/// What is carried, and where it lies in a filter's `.weir`.
+const CARRIED: [(&str, &str); 3] =
+    [("filters/Cargo.toml", "Cargo.toml"), ("filters/sdk", "sdk"), ("wit", "sdk/wit")];
+/// The SDK's own tests hold it to weir's rules, and need the rest of the repository.
+const LEFT_OUT: [&str; 2] = ["tests", "target"];
 
 fn main() -> io::Result<()> {
     let of_cargo = |name: &str| env::var_os(name).map(PathBuf::from).unwrap_or_default();
@@ -21,9 +17,7 @@ fn main() -> io::Result<()> {
     let mut list = String::from("&[\n");
     for (from, to) in CARRIED {
         println!("cargo::rerun-if-changed={from}");
-        if root.join(from).exists() {
-            add(&root.join(from), to, &mut list)?;
-        }
+        add(&root.join(from), to, &mut list)?;
     }
     list.push(']');
     fs::write(out.join("sdk.rs"), list)
@@ -39,8 +33,10 @@ fn add(from: &Path, to: &str, list: &mut String) -> io::Result<()> {
     let mut entries = from.read_dir()?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
-        let name = entry.file_name();
-        add(&entry.path(), &format!("{to}/{}", name.to_string_lossy()), list)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !LEFT_OUT.contains(&name.as_str()) {
+            add(&entry.path(), &format!("{to}/{name}"), list)?;
+        }
     }
     Ok(())
 }

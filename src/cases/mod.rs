@@ -5,7 +5,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `NAME.events.jsonl` | the events, in order, in any form that a file source reads, a line each |
+//! | `NAME.events.jsonl` | the events in order, a line each, as a file source reads them |
 //! | `NAME.expected.jsonl` | what is expected of each event, a line each |
 //! | `NAME.toml` | the stage's settings, and what is expected of the whole case; may be absent |
 //!
@@ -36,6 +36,10 @@ use self::report::CaseReport;
 use self::run::Host;
 use crate::config::{Config, Diagnostics, Environment};
 use crate::stages::LoadError;
+use crate::text;
+
+/// Errors of one case's modules that are told.
+const ERRORS_SHOWN_MAX: usize = 10;
 
 /// What is tested.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +81,7 @@ pub enum CasesError {
     #[error(transparent)]
     Settings(#[from] Diagnostics),
     /// A module does not load with a case's settings.
-    #[error("case {case}: {}", .errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    #[error("case {case}: {}", text::first(.errors, ERRORS_SHOWN_MAX))]
     Modules {
         /// The case.
         case: String,

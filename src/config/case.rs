@@ -1,4 +1,4 @@
-//! `NAME.toml` of a case (docs/cases.md): what is expected of all its events, and,
+//! `NAME.toml` of a case (docs/cases.md#nametoml): what is expected of all its events, and,
 //! for a module that is tested on its own, the stage that it is, with the keys of a `[[stage]]`.
 
 use std::path::Path;

@@ -1,6 +1,6 @@
-//! `weir filter new`, `update` and `inspect`: what they make and say, and that each template builds and passes its
-//! tests before the first edit. That needs a toolchain for WebAssembly, as `make filters` does, and
-//! the crates that it has fetched.
+//! `weir filter new`, `update`, `inspect` and `doctor`: what they make and say, and that each template
+//! builds and passes its tests before the first edit. That needs a toolchain for WebAssembly, as
+//! `make filters` does, and the crates that it has fetched.
 
 use std::process::{Command, Stdio};
 
@@ -123,4 +123,44 @@ fn what_is_no_filter_is_not_inspected() {
     insta::assert_snapshot!(ended.stderr, @"error: core.wasm: it is not a WebAssembly component");
     assert_eq!(ended.code, Some(2));
     assert_eq!(inspect(&["none.wasm"]).code, Some(2));
+}
+
+#[test]
+fn the_doctor_says_what_to_do_where_a_filter_cannot_be_built() {
+    let folder = Folder::new();
+    folder.weir(&["filter", "new", "noise"]);
+    let well = folder.weir(&["filter", "doctor", "noise"]);
+    assert_eq!(well.code, Some(0), "{well:?}");
+    assert!(well.stdout.contains("ok sdk: .weir/sdk is the one that this weir carries\n"));
+    folder.write("noise/.weir/sdk/src/lib.rs", "an older one");
+    let older = folder.weir(&["filter", "doctor", "noise"]);
+    assert!(older.stdout.contains("warn sdk: ") && older.stdout.contains("`weir filter update`"));
+
+    // A rustc without the target, which no rustup can get, and no linker on PATH.
+    let bin = folder.path().join("bin");
+    for (name, script) in [
+        ("cargo", "echo cargo 1.95.0"),
+        ("rustc", "case $2 in target-libdir|sysroot) echo /not/here;; *) echo rustc 1.80.0;; esac"),
+    ] {
+        folder.write(&format!("bin/{name}"), format!("#!/bin/sh\n{script}\n"));
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(bin.join(name), executable).unwrap();
+    }
+    let arguments = ["filter", "doctor", "noise", "--json"];
+    let ended = folder.end_of(folder.command(&arguments).env("PATH", &bin));
+    let found: Vec<serde_json::Value> =
+        ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |name: &str| found.iter().find(|finding| finding["name"] == name).unwrap();
+    let can_debian = of("debian")["level"] == "ok";
+    assert_eq!(ended.code, Some(if can_debian { 0 } else { 1 }), "{ended:?}");
+    let level = if can_debian { "warn" } else { "fail" };
+    for (name, cure) in [
+        ("rustc", "`rustup update`"),
+        ("target", "`rustup target add wasm32-unknown-unknown`"),
+        ("linker", "`rustup toolchain install stable`"),
+    ] {
+        assert_eq!(of(name)["level"], level, "{ended:?}");
+        assert!(of(name)["text"].as_str().unwrap().contains(cure), "{ended:?}");
+    }
+    assert_eq!(of("cargo")["level"], "ok");
 }

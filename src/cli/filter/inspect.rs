@@ -158,7 +158,7 @@ fn configured(name: &str, path: &Path, powers: &Powers) -> Configured {
 /// The `[[stage]]` to paste.
 fn stage(name: &str, path: &Path, powers: &Powers) -> String {
     // A TOML basic string has JSON's escapes.
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let quoted = |text: &str| text::json(&serde_json::Value::from(text).to_string()).into_owned();
     let wasi = if powers.asks_for_wasi() { "wasi = \"stub\"\n" } else { "" };
     format!(
         "[[stage]]\nname = {}\nmodule = {}\n{wasi}",
@@ -180,6 +180,7 @@ impl fmt::Display for Inspected {
         line("imports", &text::first(&self.imports, IMPORTS_SHOWN_MAX))?;
         let tools: Vec<String> =
             self.toolchain.iter().map(|(tool, version)| format!("{tool} {version}")).collect();
+        let tools: Vec<&str> = tools.iter().map(|tool| tool.trim_end()).collect();
         if !tools.is_empty() {
             line("made with", &text::first(&tools, IMPORTS_SHOWN_MAX))?;
         }

@@ -1,18 +1,19 @@
 //! `weir filter`: commands for authors of filters.
 
 mod build;
+mod doctor;
 mod inspect;
 mod new;
 mod powers;
 mod test;
 mod toolchain;
 
-pub(crate) use build::{BuildError, build};
+pub(crate) use build::{BuildError, BuiltModule, build};
 
 use std::{
     fmt,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use super::CommandError;
@@ -32,6 +33,12 @@ pub(crate) enum FilterCommand {
     /// Runs cargo for the target wasm32-unknown-unknown, makes a component of each module, checks
     /// it, and says what it will be able to do.
     Build(BuildArgs),
+    /// Says whether filters can be built here, and what to do where they cannot.
+    ///
+    /// A line for each finding: `ok|warn|fail NAME: TEXT`. It looks for cargo, rustc, the target's
+    /// standard library and the linker, and whether the SDK in .weir is this weir's. It installs
+    /// nothing. With a `fail` the exit code is 1.
+    Doctor(doctor::DoctorArgs),
     /// Says what a module is and may do, and prints a [[stage]] to paste.
     ///
     /// Its imports are its permissions: weir links nothing else. Reasons and counters are those
@@ -70,6 +77,9 @@ pub enum FilterError {
     /// A module could not be inspected.
     #[error(transparent)]
     Inspect(#[from] inspect::InspectError),
+    /// What the doctor found.
+    #[error("filters cannot be built here: see what begins with `fail` above")]
+    NotHere,
     /// Several modules would be written to one file.
     #[error(
         "--out names one file, and there are {0} filters to build: build them one by one, or leave \
@@ -89,7 +99,7 @@ impl FilterError {
             | FilterError::Inspect(_)
             | FilterError::Build(BuildError::NotACrate { .. }) => true,
             FilterError::New(error) => error.is_of_usage(),
-            FilterError::Build(_) | FilterError::Output(_) => false,
+            FilterError::Build(_) | FilterError::NotHere | FilterError::Output(_) => false,
         }
     }
 }
@@ -99,24 +109,39 @@ pub(crate) fn run(command: FilterCommand) -> Result<(), CommandError> {
     match command {
         FilterCommand::Build(args) => Ok(build_all(&args)?),
         FilterCommand::Test(args) => test::run(&args),
+        FilterCommand::Doctor(args) => {
+            let (said, result) = doctor::doctor(&args);
+            super::print(&said)?;
+            Ok(result?)
+        }
         FilterCommand::Inspect(args) => Ok(tell(inspect::inspect(&args), args.json)?),
         FilterCommand::New(args) => Ok(tell(new::new(&args), args.json)?),
         FilterCommand::Update(args) => Ok(tell(new::update(&args), args.json)?),
     }
 }
 
-/// Says what a command found or did: as it is for programs, as JSON.
+/// Says what a command found or did, which has made it fit to be shown.
 fn tell<E>(said: Result<String, E>, is_json: bool) -> Result<(), FilterError>
 where
     FilterError: From<E>,
 {
     let said = said?;
+    let said = if is_json { text::json(&said) } else { said.as_str().into() };
     let mut out = io::stdout().lock();
-    let told = match is_json {
-        true => ended_by_reader(writeln!(out, "{}", text::json(&said)).and_then(|()| out.flush())),
-        false => say(&mut out, &said),
-    };
-    told.map_err(FilterError::Output)
+    ended_by_reader(writeln!(out, "{said}").and_then(|()| out.flush())).map_err(FilterError::Output)
+}
+
+/// Builds; when it fails, what the doctor says of this machine goes to stderr, behind what the
+/// toolchain has said.
+fn build_or_say_why(dir: &Path, out: Option<&Path>) -> Result<BuiltModule, FilterError> {
+    let built = build(dir, out);
+    if let Err(BuildError::NoToolchain(_) | BuildError::CargoMissing(_) | BuildError::Cargo(_)) =
+        &built
+    {
+        // Without a stderr there is nobody to tell.
+        let _ = write!(io::stderr(), "{}", doctor::troubles(dir));
+    }
+    Ok(built?)
 }
 
 fn build_all(args: &BuildArgs) -> Result<(), FilterError> {
@@ -124,7 +149,7 @@ fn build_all(args: &BuildArgs) -> Result<(), FilterError> {
         return Err(FilterError::OneOut(args.dirs.len()));
     }
     for dir in &args.dirs {
-        let module = build(dir, args.out.as_deref())?;
+        let module = build_or_say_why(dir, args.out.as_deref())?;
         say(&mut io::stdout().lock(), &module).map_err(FilterError::Output)?;
     }
     Ok(())

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::build;
 use crate::cases::Tested;
 use crate::cli::test::CasesArguments;
 use crate::cli::{CommandError, LogArguments};
@@ -27,7 +26,7 @@ pub(super) fn run(args: &TestArgs) -> Result<(), CommandError> {
     let (name, module) = match &args.module {
         Some(module) => (stem(module), module.clone()),
         None => {
-            let built = build(&args.dir, None).map_err(super::FilterError::from)?;
+            let built = super::build_or_say_why(&args.dir, None)?;
             (built.name, built.path)
         }
     };

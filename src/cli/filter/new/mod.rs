@@ -69,7 +69,10 @@ pub enum NewError {
     )]
     Name(String),
     /// There is something of that name.
-    #[error("{} is there already: choose another name, or another folder to begin it in", .0.display())]
+    #[error(
+        "{} is there already: choose another name, or another folder to begin it in",
+        .0.display()
+    )]
     Exists(PathBuf),
     /// Nothing was begun there.
     #[error("{}: there is no {FOLDER}/sdk: `weir filter new` makes one", .0.display())]
@@ -132,8 +135,24 @@ pub(super) fn update(args: &UpdateArgs) -> Result<String, NewError> {
     Ok(if args.json {
         serde_json::json!({ "path": dir.join(FOLDER), "weir": version }).to_string()
     } else {
-        format!("{} is the SDK of weir {version} now", dir.join(FOLDER).display())
+        let folder = text::one_line(dir.join(FOLDER).display(), text::LINE_BYTES_MAX);
+        format!("{folder} is the SDK of weir {version} now")
     })
+}
+
+/// Whether the SDK of the filter in DIR is the one that this weir carries; `None`: it has none of
+/// weir's.
+pub(super) fn is_current(dir: &Path) -> Option<bool> {
+    let folder = dir.join(FOLDER);
+    let is_written = |(path, text): &(&str, &str)| {
+        fs::read_to_string(folder.join(path)).is_ok_and(|written| written == as_written(text))
+    };
+    folder.join("sdk").is_dir().then(|| SDK.iter().all(is_written))
+}
+
+/// A file of the SDK as it lies in a filter's folder, where the contract is in the SDK's own.
+fn as_written(text: &str) -> String {
+    text.replace("\"../../wit\"", "\"wit\"")
 }
 
 /// What a filter begins as.
@@ -169,7 +188,7 @@ impl Template {
             ("src/lib.rs", self.code.to_owned()),
             ("cases/first.events.jsonl", include_str!("templates/events.jsonl").to_owned()),
             ("cases/first.expected.jsonl", fill(self.expected)),
-            ("README.md", fill(include_str!("templates/README.md.txt"))),
+            ("README.md", fill(include_str!("templates/readme.txt"))),
             (".gitignore", include_str!("templates/gitignore.txt").to_owned()),
             (".github/workflows/filter.yml", fill(include_str!("templates/workflow.yml.txt"))),
         ]
@@ -187,8 +206,7 @@ fn write_sdk(dir: &Path) -> Result<(), NewError> {
         _ => {}
     }
     for (path, text) in SDK {
-        // Here the contract lies in the SDK's own folder.
-        write(&folder.join(path), &text.replace("\"../../wit\"", "\"wit\""))?;
+        write(&folder.join(path), &as_written(text))?;
     }
     Ok(())
 }
