@@ -26,7 +26,8 @@
 //! - [`pipeline`]: wires them together, and shuts them down in order.
 //!
 //! [`handoff`] has what passes between them, [`process`] what they all share. Around them:
-//! [`config`] turns `pipeline.toml` into settings, [`ledger`] accounts for every event,
+//! [`config`] turns `pipeline.toml` into settings, [`cases`] holds recorded events to what is
+//! expected of them, [`ledger`] accounts for every event,
 //! [`dead_letter`] keeps what could not be processed, [`metrics`], [`health`] and [`admin`] show
 //! how things stand, [`shutdown`] and [`telemetry`] serve the process, [`secret`] reads passwords,
 //! [`kube`] makes the API server's client and elects a leader, [`opensearch`] is the client of
@@ -55,6 +56,7 @@ mod position;
 mod process;
 mod proxy;
 
+mod cases;
 mod cli;
 mod config;
 

@@ -13,6 +13,7 @@ mod position;
 mod preflight;
 mod run;
 mod summary;
+mod test;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -20,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::cases::CasesError;
 use crate::config::{self, Diagnostics};
 use crate::ledger::Snapshot;
 use crate::panics;
@@ -50,6 +52,7 @@ pub struct Cli {
 enum Command {
     Run(run::RunCommand),
     Check(check::CheckCommand),
+    Test(test::TestCommand),
     Doctor(doctor::DoctorCommand),
     #[command(subcommand)]
     DeadLetter(dead_letter::DeadLetterCommand),
@@ -96,6 +99,11 @@ impl LogArguments {
     fn init(&self) -> Result<Telemetry, TelemetryError> {
         Telemetry::init(self.log_format)
     }
+
+    /// For commands that are no run.
+    fn init_quietly(&self) -> Result<Telemetry, TelemetryError> {
+        Telemetry::init_quietly(self.log_format)
+    }
 }
 
 /// Why a command did not succeed.
@@ -110,6 +118,9 @@ pub enum CommandError {
     /// A filter could not be made.
     #[error("{}", said(.0, None))]
     Filter(#[from] filter::FilterError),
+    /// What happens to recorded events is not what is expected, or could not be found out.
+    #[error("{}", test_said(.0))]
+    Test(#[from] test::TestError),
     /// Dead letters could not be shown or replayed.
     #[error("{}", said(.0, .0.ledger()))]
     DeadLetters(#[from] dead_letter::LettersError),
@@ -151,12 +162,21 @@ fn said(error: &dyn Display, ledger: Option<&Snapshot>) -> String {
     }
 }
 
+/// Diagnostics begin with their own `FILE:LINE:COL: error:`.
+fn test_said(error: &test::TestError) -> String {
+    match error {
+        test::TestError::Cases(CasesError::Settings(diagnostics)) => diagnostics.to_string(),
+        error => said(error, None),
+    }
+}
+
 impl CommandError {
     /// 1: a run that failed; 2: wrong usage or configuration.
     pub fn exit_code(&self) -> u8 {
         let is_of_configuration = match self {
             CommandError::Configuration(_) | CommandError::Telemetry(_) => true,
             CommandError::Filter(error) => error.is_of_usage(),
+            CommandError::Test(error) => error.is_of_usage(),
             CommandError::OpenSearch(error) => error.is_of_usage(),
             CommandError::Migrate(error) => error.is_of_usage(),
             CommandError::Position(error) => error.is_of_configuration(),
@@ -179,6 +199,7 @@ impl Cli {
         match self.command {
             Command::Run(run) => run.run()?,
             Command::Check(check) => check.run()?,
+            Command::Test(test) => test.run()?,
             Command::Doctor(doctor) => doctor.run()?,
             Command::DeadLetter(command) => dead_letter::run(command)?,
             Command::Filter(command) => filter::run(command)?,

@@ -114,7 +114,7 @@ static SOURCE: Table = Table {
     ],
 };
 
-static STAGE: Table = Table {
+pub(super) static STAGE: Table = Table {
     header: "[[stage]]",
     doc: "What each event passes, in the order of the file: a WebAssembly module, or `drop = \
           true`, which drops what it matches.",

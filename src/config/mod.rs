@@ -15,7 +15,10 @@
 //! - `parts` makes the parts' settings out of the sections and checks what concerns several keys.
 //! - `references` gathers what the configuration names outside itself, for others to check.
 //! - `schema` writes the same declaration as JSON Schema.
+//!
+//! `case` reads the settings of a test's case, which has the keys of a `[[stage]]`, too.
 
+mod case;
 mod changes;
 mod diagnostic;
 mod field_selector;
@@ -45,6 +48,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
+pub(crate) use case::{CaseSettings, case, module_stage};
 pub(crate) use changes::changed_keys;
 pub(crate) use diagnostic::{Diagnostic, Diagnostics, Location, nearest};
 pub(crate) use parts::SAME_FILE;

@@ -72,6 +72,22 @@ pub struct Settings {
     pub max_per_second: u32,
 }
 
+impl Settings {
+    /// For trying a module out: whatever Kubernetes itself has is looked up, with these
+    /// annotations.
+    pub(crate) fn of_all(annotations: Vec<String>) -> Settings {
+        Settings {
+            resources: Resource::of_kubernetes(),
+            labels: true,
+            annotations,
+            owners: true,
+            dedot: false,
+            timeout: Duration::ZERO,
+            max_per_second: 1,
+        }
+    }
+}
+
 /// What became of a question.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {

@@ -74,6 +74,16 @@ static KNOWN: [Known; 29] = [
 ];
 
 impl Resource {
+    /// All that Kubernetes itself has.
+    pub(super) fn of_kubernetes() -> Vec<Resource> {
+        let resource = |known: &'static Known| Resource {
+            plural: known.plural.to_owned(),
+            group: known.group.to_owned(),
+            known: Some(known),
+        };
+        KNOWN.iter().map(resource).collect()
+    }
+
     /// A resource by RBAC's name.
     ///
     /// # Errors

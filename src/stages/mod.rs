@@ -51,6 +51,7 @@ mod tests;
 pub(crate) use compile::compile_as_child;
 pub use compile::{COMPILE_COMMAND, CompileLimits, Compiler};
 pub(crate) use generations::Generations;
+pub(crate) use limits::MODULE_BYTES_MAX;
 pub use load::{LoadContext, load};
 pub(crate) use load::{LoadError, ModuleError, load_until};
 pub use loaded::Chain;

@@ -163,7 +163,13 @@ impl Worker {
         ended
     }
 
-    fn run_chunks(
+    /// The same, and it can be given more work afterwards: for who wants to know what becomes of
+    /// each event.
+    ///
+    /// # Errors
+    ///
+    /// As `run` does.
+    pub(crate) fn run_chunks(
         &mut self,
         mut work: mpsc::Receiver<Work>,
         outbox: &dyn Outbox,

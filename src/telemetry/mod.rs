@@ -28,6 +28,7 @@ use limit::{Kinds, RateLimited};
 /// The environment variable that says which lines to show.
 pub(crate) const FILTER_VARIABLE: &str = "WEIR_LOG";
 const FILTER_DEFAULT: &str = "info";
+const FILTER_QUIET: &str = "warn";
 /// These libraries log each of their retries as an error, without a bound; weir logs it once. A
 /// filter that names them turns them on. How many lines were left out is always logged, whatever
 /// their level was.
@@ -73,8 +74,21 @@ impl Telemetry {
     ///
     /// When `WEIR_LOG` is not a valid filter, or logs were set up before.
     pub(crate) fn init(format: LogFormat) -> Result<Telemetry, TelemetryError> {
+        Telemetry::init_with(format, FILTER_DEFAULT)
+    }
+
+    /// The same for a command that is not a run: without `WEIR_LOG` it logs only what goes wrong.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub(crate) fn init_quietly(format: LogFormat) -> Result<Telemetry, TelemetryError> {
+        Telemetry::init_with(format, FILTER_QUIET)
+    }
+
+    fn init_with(format: LogFormat, default: &str) -> Result<Telemetry, TelemetryError> {
         let asked = std::env::var(FILTER_VARIABLE);
-        let asked = asked.as_deref().unwrap_or(FILTER_DEFAULT);
+        let asked = asked.as_deref().unwrap_or(default);
         let filter = EnvFilter::try_new(format!("{FILTER_OWN},{asked}"));
         let filter = filter.map_err(|error| TelemetryError::Filter(error.to_string()))?;
         let is_terminal = io::stderr().is_terminal();

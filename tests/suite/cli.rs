@@ -24,6 +24,8 @@ mod help {
         Commands:
           run          Run a pipeline until its source ends or a signal stops it
           check        Tell everything that is wrong with a configuration, or what it would run
+          test         Run a pipeline's stages over recorded events, and compare what becomes of each with
+                       what is expected
           doctor       Ask the servers whether a pipeline can run, and say what to do
           dead-letter  Look at dead letters, and replay them
           filter       Make filters: WebAssembly modules for stages
@@ -372,8 +374,13 @@ mod help {
         Usage: weir filter <COMMAND>
 
         Commands:
-          build  Builds filter crates into WebAssembly components
-          help   Print this message or the help of the given subcommand(s)
+          new      Makes ./NAME: a filter that builds, with a test, sample events and a case
+          update   Renews the SDK that a filter has in .weir
+          build    Builds filter crates into WebAssembly components
+          doctor   Says whether filters can be built here, and what to do where they cannot
+          inspect  Says what a module is and may do, and prints a [[stage]] to paste
+          test     Builds a filter, and compares what becomes of recorded events with what is expected
+          help     Print this message or the help of the given subcommand(s)
 
         Options:
           -h, --help  Print help

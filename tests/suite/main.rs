@@ -2,9 +2,9 @@
 //!
 //! `make test` starts the servers that some need, and says where they are. `cargo test --test suite
 //! NAME` runs those with NAME in their path, such as `e2e::` or `cli::help::`; without servers:
-//! `admin`, `allocations`, `chart` (needs helm; its `server` and `rights` servers), `cli`,
-//! `compile`, `dead_letter`, `folders`, `guests`, `hostile_text`, `imports`, `ledger`, `links`,
-//! `quota`, `readme` and `signals`; of `dashboards`, `loading`, `made` and `metrics`.
+//! `admin`, `allocations`, `cases`, `chart` (needs helm; its `server` and `rights` servers), `cli`,
+//! `compile`, `dead_letter`, `filter`, `folders`, `guests`, `hostile_text`, `imports`, `ledger`,
+//! `links`, `quota`, `readme` and `signals`; of `dashboards`, `loading`, `made` and `metrics`.
 //!
 //! Tests run beside each other, as many as there are cores, so each has folders, a namespace and an
 //! index of its own. What cannot stand others beside it takes the cluster for itself:
@@ -16,6 +16,7 @@
 mod admin;
 mod allocations;
 mod aws;
+mod cases;
 mod chart;
 mod cli;
 mod compile;
@@ -23,6 +24,7 @@ mod dashboards;
 mod dead_letter;
 mod doctor;
 mod e2e;
+mod filter;
 mod folders;
 mod guests;
 mod hostile_text;

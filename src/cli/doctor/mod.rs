@@ -39,9 +39,9 @@ pub(super) struct DoctorCommand {
 }
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Level {
+pub(super) enum Level {
     Ok,
     /// It runs, and not as somebody may expect.
     Warn,
@@ -61,11 +61,11 @@ impl Level {
 
 /// Something that was found out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Finding {
-    level: Level,
+pub(super) struct Finding {
+    pub(super) level: Level,
     /// Of a closed set.
     name: &'static str,
-    text: String,
+    pub(super) text: String,
     /// What gives the right that is missing: YAML on one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     grant: Option<String>,
@@ -76,19 +76,19 @@ impl Finding {
         Finding { level, name, text: text.into(), grant: None }
     }
 
-    fn ok(name: &'static str, text: impl Into<String>) -> Finding {
+    pub(super) fn ok(name: &'static str, text: impl Into<String>) -> Finding {
         Finding::new(Level::Ok, name, text)
     }
 
-    fn warn(name: &'static str, text: impl Into<String>) -> Finding {
+    pub(super) fn warn(name: &'static str, text: impl Into<String>) -> Finding {
         Finding::new(Level::Warn, name, text)
     }
 
-    fn fail(name: &'static str, text: impl Into<String>) -> Finding {
+    pub(super) fn fail(name: &'static str, text: impl Into<String>) -> Finding {
         Finding::new(Level::Fail, name, text)
     }
 
-    fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         let Finding { level, name, text, grant } = self;
         let line = match grant {
             None => format!("{} {name}: {text}", level.word()),
@@ -99,7 +99,7 @@ impl Finding {
         text::one_line(line, LINE_BYTES_MAX) + "\n"
     }
 
-    fn json(&self) -> String {
+    pub(super) fn json(&self) -> String {
         let plain = Finding { text: text::one_line(&self.text, LINE_BYTES_MAX), ..self.clone() };
         // Texts and words are always JSON.
         serde_json::to_string(&plain).unwrap_or_default() + "\n"

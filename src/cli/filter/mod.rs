@@ -1,27 +1,56 @@
 //! `weir filter`: commands for authors of filters.
 
 mod build;
+mod doctor;
+mod inspect;
+mod new;
 mod powers;
+mod test;
 mod toolchain;
 
-pub(crate) use build::{BuildError, build};
+pub(crate) use build::{BuildError, BuiltModule, build};
 
 use std::{
     fmt,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
+use super::CommandError;
 use crate::text;
 
 /// The commands under `weir filter`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum FilterCommand {
+    /// Makes ./NAME: a filter that builds, with a test, sample events and a case.
+    ///
+    /// Nothing but Rust is needed to go on from there: the SDK is in NAME/.weir.
+    New(new::NewArgs),
+    /// Renews the SDK that a filter has in .weir.
+    Update(new::UpdateArgs),
     /// Builds filter crates into WebAssembly components.
     ///
     /// Runs cargo for the target wasm32-unknown-unknown, makes a component of each module, checks
     /// it, and says what it will be able to do.
     Build(BuildArgs),
+    /// Says whether filters can be built here, and what to do where they cannot.
+    ///
+    /// A line for each finding: `ok|warn|fail NAME: TEXT`. It looks for cargo, rustc, the target's
+    /// standard library and the linker, and whether the SDK in .weir is this weir's. It installs
+    /// nothing. With a `fail` the exit code is 1.
+    Doctor(doctor::DoctorArgs),
+    /// Says what a module is and may do, and prints a [[stage]] to paste.
+    ///
+    /// Its imports are its permissions: weir links nothing else. Reasons and counters are those
+    /// that it declares when it is configured with nothing.
+    Inspect(inspect::InspectArgs),
+    /// Builds a filter, and compares what becomes of recorded events with what is expected.
+    ///
+    /// A case is cases/NAME.events.jsonl (an event a line) and cases/NAME.expected.jsonl (a line an
+    /// event, such as {"outcome":"filtered","reason":"normal"}; what is left out is not compared).
+    /// cases/NAME.toml may have the keys of a [[stage]], such as config, and say more. The
+    /// component runs in the host that runs it in a pipeline, within the same limits.
+    Test(test::TestArgs),
 }
 
 /// What `weir filter build` is given.
@@ -42,6 +71,15 @@ pub enum FilterError {
     /// A filter could not be built.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// A filter could not be begun.
+    #[error(transparent)]
+    New(#[from] new::NewError),
+    /// A module could not be inspected.
+    #[error(transparent)]
+    Inspect(#[from] inspect::InspectError),
+    /// What the doctor found.
+    #[error("filters cannot be built here: see what begins with `fail` above")]
+    NotHere,
     /// Several modules would be written to one file.
     #[error(
         "--out names one file, and there are {0} filters to build: build them one by one, or leave \
@@ -56,33 +94,78 @@ pub enum FilterError {
 impl FilterError {
     /// Whether the command was given something that it cannot be used with.
     pub(super) fn is_of_usage(&self) -> bool {
-        matches!(self, FilterError::OneOut(_) | FilterError::Build(BuildError::NotACrate { .. }))
+        match self {
+            FilterError::OneOut(_)
+            | FilterError::Inspect(_)
+            | FilterError::Build(BuildError::NotACrate { .. }) => true,
+            FilterError::New(error) => error.is_of_usage(),
+            FilterError::Build(_) | FilterError::NotHere | FilterError::Output(_) => false,
+        }
     }
 }
 
 /// Runs a command under `weir filter`. What it was asked to print goes to stdout.
-pub(crate) fn run(command: FilterCommand) -> Result<(), FilterError> {
+pub(crate) fn run(command: FilterCommand) -> Result<(), CommandError> {
     match command {
-        FilterCommand::Build(args) => {
-            if args.out.is_some() && args.dirs.len() > 1 {
-                return Err(FilterError::OneOut(args.dirs.len()));
-            }
-            for dir in &args.dirs {
-                let module = build(dir, args.out.as_deref())?;
-                say(&mut io::stdout().lock(), &module).map_err(FilterError::Output)?;
-            }
-            Ok(())
+        FilterCommand::Build(args) => Ok(build_all(&args)?),
+        FilterCommand::Test(args) => test::run(&args),
+        FilterCommand::Doctor(args) => {
+            let (said, result) = doctor::doctor(&args);
+            super::print(&said)?;
+            Ok(result?)
         }
+        FilterCommand::Inspect(args) => Ok(tell(inspect::inspect(&args), args.json)?),
+        FilterCommand::New(args) => Ok(tell(new::new(&args), args.json)?),
+        FilterCommand::Update(args) => Ok(tell(new::update(&args), args.json)?),
     }
+}
+
+/// Says what a command found or did, which has made it fit to be shown.
+fn tell<E>(said: Result<String, E>, is_json: bool) -> Result<(), FilterError>
+where
+    FilterError: From<E>,
+{
+    let said = said?;
+    let said = if is_json { text::json(&said) } else { said.as_str().into() };
+    let mut out = io::stdout().lock();
+    ended_by_reader(writeln!(out, "{said}").and_then(|()| out.flush())).map_err(FilterError::Output)
+}
+
+/// Builds; when it fails, what the doctor says of this machine goes to stderr, behind what the
+/// toolchain has said.
+fn build_or_say_why(dir: &Path, out: Option<&Path>) -> Result<BuiltModule, FilterError> {
+    let built = build(dir, out);
+    if let Err(BuildError::NoToolchain(_) | BuildError::CargoMissing(_) | BuildError::Cargo(_)) =
+        &built
+    {
+        // Without a stderr there is nobody to tell.
+        let _ = write!(io::stderr(), "{}", doctor::troubles(dir));
+    }
+    Ok(built?)
+}
+
+fn build_all(args: &BuildArgs) -> Result<(), FilterError> {
+    if args.out.is_some() && args.dirs.len() > 1 {
+        return Err(FilterError::OneOut(args.dirs.len()));
+    }
+    for dir in &args.dirs {
+        let module = build_or_say_why(dir, args.out.as_deref())?;
+        say(&mut io::stdout().lock(), &module).map_err(FilterError::Output)?;
+    }
+    Ok(())
 }
 
 /// Writes a line. A reader that has enough (`weir filter build … | head -1`) is no failure: the
 /// modules are built all the same.
 fn say(out: &mut impl Write, line: &dyn fmt::Display) -> io::Result<()> {
-    match writeln!(out, "{}", text::block(line)).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(()),
-    }
+    ended_by_reader(writeln!(out, "{}", text::block(line)).and_then(|()| out.flush()))
+}
+
+fn ended_by_reader(written: io::Result<()>) -> io::Result<()> {
+    written.or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    })
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Powers {
     imports: Vec<String>,
+    /// The version of the `stage` that is exported; empty: it has none.
+    version: String,
 }
 
 impl Powers {
@@ -32,15 +34,36 @@ impl Powers {
             return Err("it is a WIT package, not a component".into());
         };
         let world = &resolve.worlds[world];
-        if !world.exports.keys().any(|key| is(&resolve.name_world_key(key), "stage")) {
+        let mut exports = world.exports.keys().map(|key| resolve.name_world_key(key));
+        let Some(stage) = exports.find(|name| is(name, "stage")) else {
             return Err(format!("it does not export {PACKAGE}stage"));
-        }
-        Ok(Self { imports: world.imports.keys().map(|key| resolve.name_world_key(key)).collect() })
+        };
+        let version = stage.split_once('@').map_or("", |(_, version)| version).to_owned();
+        let imports = world.imports.keys().map(|key| resolve.name_world_key(key)).collect();
+        Ok(Self { imports, version })
     }
 
     /// What is imported, as it stands in the component: `weir:pipeline/event@0.1.0`.
     pub(crate) fn imports(&self) -> &[String] {
         &self.imports
+    }
+
+    /// The smallest world of `wit/` that has what it imports of weir, with its version:
+    /// `weir:pipeline/enrich@0.1.0`.
+    pub(crate) fn world(&self) -> String {
+        let world = match (self.has("lookup"), self.has("edit"), self.has("discard")) {
+            (true, ..) => "all",
+            (false, true, true) => "both",
+            (false, true, false) => "enrich",
+            (false, false, _) => "filter",
+        };
+        let at = if self.version.is_empty() { "" } else { "@" };
+        format!("{PACKAGE}{world}{at}{}", self.version)
+    }
+
+    /// Whether it needs `wasi = "stub"`.
+    pub(crate) fn asks_for_wasi(&self) -> bool {
+        self.imports.iter().any(|import| import.starts_with("wasi:"))
     }
 
     fn has(&self, interface: &str) -> bool {
@@ -85,8 +108,25 @@ impl fmt::Display for Powers {
 mod tests {
     use super::*;
 
+    fn powers(imports: &[&str]) -> Powers {
+        let imports = imports.iter().map(|import| (*import).to_owned()).collect();
+        Powers { imports, version: "0.1.0".to_owned() }
+    }
+
+    #[test]
+    fn the_world_is_the_smallest_that_has_all_imports() {
+        let world = |imports: &[&str]| powers(imports).world();
+        let [event, discard, edit, lookup] =
+            ["event", "discard", "edit", "lookup"].map(|name| format!("{PACKAGE}{name}@0.1.0"));
+        assert_eq!(world(&[]), "weir:pipeline/filter@0.1.0");
+        assert_eq!(world(&[&event, &discard]), "weir:pipeline/filter@0.1.0");
+        assert_eq!(world(&[&edit]), "weir:pipeline/enrich@0.1.0");
+        assert_eq!(world(&[&discard, &edit]), "weir:pipeline/both@0.1.0");
+        assert_eq!(world(&[&lookup]), "weir:pipeline/all@0.1.0");
+    }
+
     fn words(imports: &[&str]) -> String {
-        Powers { imports: imports.iter().map(|import| (*import).to_owned()).collect() }.to_string()
+        powers(imports).to_string()
     }
 
     #[test]

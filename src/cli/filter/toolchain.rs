@@ -95,7 +95,8 @@ fn ordinary(dir: &Path) -> Result<(), String> {
         .map_err(|why| format!("{} is not there, and {why}", library.display()))
 }
 
-fn debian(dir: &Path) -> Result<OsString, String> {
+/// PATH with what Debian's packages need to build for [`TARGET`], or what they lack.
+pub(super) fn debian(dir: &Path) -> Result<OsString, String> {
     for program in [DEBIAN_CARGO, DEBIAN_RUSTC] {
         if !Path::new(program).is_file() {
             return Err(format!("{program} is not there"));
@@ -107,13 +108,24 @@ fn debian(dir: &Path) -> Result<OsString, String> {
         return Err(format!("the standard library's source is not there ({})", source.display()));
     }
     let path = env::var_os("PATH").unwrap_or_default();
-    let on_path = env::split_paths(&path);
-    let in_sysroots =
-        [Some(sysroot), self::sysroot("rustc", dir).ok()].into_iter().flatten().flat_map(tools);
-    let linker = on_path.chain(in_sysroots).find(|folder| folder.join("rust-lld").is_file());
-    let linker = linker.ok_or("rust-lld is not on PATH, nor in a rustup toolchain")?;
+    let linker = linker_beside(Some(sysroot), dir)?;
     env::join_paths(std::iter::once(linker).chain(env::split_paths(&path)))
         .map_err(|error| format!("PATH: {error}"))
+}
+
+/// The folder of the linker for WebAssembly, or where it is not.
+pub(super) fn linker(dir: &Path) -> Result<PathBuf, String> {
+    linker_beside(None, dir)
+}
+
+/// The same; `sysroot` is of one more toolchain.
+fn linker_beside(sysroot: Option<PathBuf>, dir: &Path) -> Result<PathBuf, String> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let on_path = env::split_paths(&path);
+    let in_sysroots =
+        [sysroot, self::sysroot("rustc", dir).ok()].into_iter().flatten().flat_map(tools);
+    let linker = on_path.chain(in_sysroots).find(|folder| folder.join("rust-lld").is_file());
+    linker.ok_or_else(|| "rust-lld is not on PATH, nor in a rustup toolchain".to_owned())
 }
 
 fn sysroot(rustc: &str, dir: &Path) -> Result<PathBuf, String> {
@@ -129,7 +141,7 @@ fn tools(sysroot: PathBuf) -> Vec<PathBuf> {
 }
 
 /// What a command printed, or why it could not.
-fn printed(command: &mut Command) -> Result<String, String> {
+pub(super) fn printed(command: &mut Command) -> Result<String, String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output =
         command.stdin(Stdio::null()).output().map_err(|error| format!("`{program}`: {error}"))?;

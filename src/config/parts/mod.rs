@@ -8,6 +8,7 @@ mod source;
 mod stage;
 
 pub(super) use self::sink::username;
+pub(super) use self::stage::build as stage_of;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};

@@ -28,7 +28,7 @@ pub(super) fn unique_names(input: &mut Input<'_>, stages: &[Section]) {
     }
 }
 
-pub(super) fn build(section: &Section) -> Option<StageSettings> {
+pub(in crate::config) fn build(section: &Section) -> Option<StageSettings> {
     let (name, matches) = (section.text("name")?, matcher(section.section("match")?));
     if section.flag(DROP)? {
         return Some(StageSettings::Drop { name, matches });

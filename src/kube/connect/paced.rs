@@ -161,7 +161,7 @@ impl<S: Stream> Paced<S> {
     }
 
     /// What is written is asked for, or answers something: what comes then is wanted at once.
-    fn to_write(&mut self) -> io::Result<Pin<&mut S>> {
+    fn for_writing(&mut self) -> io::Result<Pin<&mut S>> {
         self.trickle.wrote();
         self.wait = None;
         self.stream.stream()
@@ -198,7 +198,7 @@ impl<S: Stream> AsyncWrite for Paced<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.to_write()?.poll_write(context, bytes)
+        self.for_writing()?.poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -206,7 +206,7 @@ impl<S: Stream> AsyncWrite for Paced<S> {
         context: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.to_write()?.poll_write_vectored(context, pieces)
+        self.for_writing()?.poll_write_vectored(context, pieces)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -221,7 +221,7 @@ impl<S: Stream> AsyncWrite for Paced<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.to_write()?.poll_shutdown(context)
+        self.for_writing()?.poll_shutdown(context)
     }
 }
 
@@ -347,7 +347,7 @@ mod tests {
         for round in 0..10 {
             while !client.trickle.is_paced {
                 server.write_all(b"a").await.unwrap();
-                client.read(&mut bytes).await.unwrap();
+                assert_eq!(client.read(&mut bytes).await.unwrap(), 1);
             }
             assert!(matches!(client.stream, Watched::No(_)));
             if round % 2 == 0 {

@@ -199,7 +199,7 @@ fn what_fails_on_events_that_pass_the_running_modules_is_refused_and_leaves_no_t
 fn what_fails_on_events_that_the_running_modules_fail_on_too_may_be_run() {
     let bench = Bench::new();
     let errs = bench.stage("errs", Guest { process: "(i32.const 1)", ..Guest::default() });
-    let generations = Generations::new(bench.load(&[errs.clone()]).unwrap());
+    let generations = Generations::new(bench.load(std::slice::from_ref(&errs)).unwrap());
     run(&bench, &generations, |sender| {
         sender.send(chunk([about(0, "Normal", "a")])).unwrap();
     });

@@ -1,0 +1,166 @@
+//! `weir filter new`, `update`, `inspect` and `doctor`: what they make and say, and that each template
+//! builds and passes its tests before the first edit. That needs a toolchain for WebAssembly, as
+//! `make filters` does, and the crates that it has fetched.
+
+use std::process::{Command, Stdio};
+
+use sha2::Digest;
+
+use crate::support::{Ended, Folder, finish, repository};
+
+#[test]
+fn every_template_builds_and_passes_its_tests_before_the_first_edit() {
+    for (name, kind, does) in [
+        ("noise", "--filter", "can drop events; cannot change anything"),
+        ("team", "--enrich", "cannot drop events; can change events"),
+    ] {
+        let folder = Folder::new();
+        let made = folder.weir(&["filter", "new", name, kind]);
+        assert_eq!((made.code, made.stderr.as_str()), (Some(0), ""), "{made:?}");
+
+        let mut cargo = Command::new("cargo");
+        cargo.args(["test", "--quiet"]).current_dir(folder.path().join(name));
+        cargo.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let tested = finish(offline(&mut cargo).spawn().unwrap());
+        let said = String::from_utf8_lossy(&tested.stdout).into_owned();
+        assert!(tested.status.success(), "{said}{}", String::from_utf8_lossy(&tested.stderr));
+        assert!(said.contains("1 passed"), "{said}");
+
+        let weir = |arguments: &[&str]| folder.end_of(offline(&mut folder.command(arguments)));
+        let tested = weir(&["filter", "test", name]);
+        assert_eq!(tested.code, Some(0), "{tested:?}");
+        assert_eq!(tested.stdout, "ok       first (2 events)\n1 passed, 0 failed\n");
+        let built = weir(&["filter", "build", name]);
+        assert!(built.stdout.contains(does), "{built:?}");
+
+        let code = folder.read(&format!("{name}/src/lib.rs"));
+        let code = code.split("#[cfg(test)]").next().unwrap();
+        assert!(code.lines().filter(|line| !line.is_empty()).count() <= 13, "{code}");
+    }
+}
+
+/// In one target folder for all, and with the crates that are there.
+fn offline(command: &mut Command) -> &mut Command {
+    let target = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("templates");
+    command.env("CARGO_TARGET_DIR", target).env("CARGO_NET_OFFLINE", "true")
+}
+
+#[test]
+fn what_is_there_is_left_alone_and_a_name_is_one() {
+    let folder = Folder::with(&[("noise/src/lib.rs", "mine")]);
+    let new = |name: &str| folder.weir(&["filter", "new", name]);
+    let Ended { code, stderr, .. } = new("noise");
+    insta::assert_snapshot!(stderr, @"error: noise is there already: choose another name, or another folder to begin it in");
+    assert_eq!((code, folder.read("noise/src/lib.rs").as_str()), (Some(2), "mine"));
+    for name in ["fn", "../up", "Noise", "1st", "", "weir-filter", &"x".repeat(65)] {
+        let ended = new(name);
+        assert_eq!(ended.code, Some(2), "{name}");
+        assert!(ended.stderr.contains("cannot be a filter's name"), "{ended:?}");
+    }
+    assert_eq!(folder.names(), ["noise"]);
+}
+
+#[test]
+fn update_renews_the_sdk_and_nothing_else() {
+    let folder = Folder::new();
+    assert_eq!(folder.weir(&["filter", "update"]).code, Some(2));
+    folder.weir(&["filter", "new", "noise"]);
+    let sdk = folder.read("noise/.weir/sdk/src/lib.rs");
+    assert!(sdk.contains("pub use stage::{Stage, Verdict};"));
+    folder.write("noise/.weir/sdk/src/lib.rs", "an older one");
+    folder.write("noise/.weir/sdk/src/gone.rs", "what it has no more");
+    folder.write("noise/src/lib.rs", "mine");
+    let ended = folder.weir(&["filter", "update", "noise"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(folder.read("noise/.weir/sdk/src/lib.rs"), sdk);
+    assert_eq!(folder.read("noise/.weir/sdk/src/gone.rs"), "");
+    assert_eq!(folder.read("noise/src/lib.rs"), "mine");
+}
+
+#[test]
+fn a_workspace_around_it_is_told() {
+    let folder = Folder::with(&[("Cargo.toml", "[workspace]\nmembers = [\"*\"]\n")]);
+    let ended = folder.weir(&["filter", "new", "noise"]);
+    assert!(ended.stdout.contains("DIR/Cargo.toml is a cargo workspace"), "{ended:?}");
+    let alone = Folder::new().weir(&["filter", "new", "noise"]);
+    assert!(!alone.stdout.contains("workspace"), "{alone:?}");
+}
+
+fn inspect(arguments: &[&str]) -> Ended {
+    let module = repository().join("filters/dist/drop-normal.wasm");
+    assert!(module.exists(), "{} is missing: run `make filters`", module.display());
+    let folder = Folder::new();
+    folder.write("drop-normal.wasm", std::fs::read(module).unwrap());
+    folder.write("core.wasm", b"\0asm\x01\0\0\0");
+    folder.weir(&[&["filter", "inspect"], arguments].concat())
+}
+
+#[test]
+fn inspect_says_what_a_module_is_and_may_do() {
+    let ended = inspect(&["drop-normal.wasm"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    for line in [
+        "world        weir:pipeline/filter@0.1.0\n",
+        "permissions  can drop events; cannot change anything\n",
+        "reasons      normal\n",
+        "counters     none\n",
+        "\n\n[[stage]]\nname = \"drop-normal\"\nmodule = \"drop-normal.wasm\"\n",
+    ] {
+        assert!(ended.stdout.contains(line), "{line}{}", ended.stdout);
+    }
+    let json = inspect(&["drop-normal.wasm", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let bytes = std::fs::read(repository().join("filters/dist/drop-normal.wasm")).unwrap();
+    assert_eq!(json["sha256"], format!("{:x}", sha2::Sha256::digest(&bytes)));
+    assert_eq!(json["bytes"], bytes.len());
+    assert!(json["toolchain"]["rustc"].is_string(), "{json}");
+    assert_eq!(json["configured"]["declares"]["reasons"][0], "normal");
+}
+
+#[test]
+fn what_is_no_filter_is_not_inspected() {
+    let ended = inspect(&["core.wasm"]);
+    insta::assert_snapshot!(ended.stderr, @"error: core.wasm: it is not a WebAssembly component");
+    assert_eq!(ended.code, Some(2));
+    assert_eq!(inspect(&["none.wasm"]).code, Some(2));
+}
+
+#[test]
+fn the_doctor_says_what_to_do_where_a_filter_cannot_be_built() {
+    let folder = Folder::new();
+    folder.weir(&["filter", "new", "noise"]);
+    let well = folder.weir(&["filter", "doctor", "noise"]);
+    assert_eq!(well.code, Some(0), "{well:?}");
+    assert!(well.stdout.contains("ok sdk: .weir/sdk is the one that this weir carries\n"));
+    folder.write("noise/.weir/sdk/src/lib.rs", "an older one");
+    let older = folder.weir(&["filter", "doctor", "noise"]);
+    assert!(older.stdout.contains("warn sdk: ") && older.stdout.contains("`weir filter update`"));
+
+    // A rustc without the target, which no rustup can get, and no linker on PATH.
+    let bin = folder.path().join("bin");
+    for (name, script) in [
+        ("cargo", "echo cargo 1.95.0"),
+        ("rustc", "case $2 in target-libdir|sysroot) echo /not/here;; *) echo rustc 1.80.0;; esac"),
+    ] {
+        folder.write(&format!("bin/{name}"), format!("#!/bin/sh\n{script}\n"));
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(bin.join(name), executable).unwrap();
+    }
+    let arguments = ["filter", "doctor", "noise", "--json"];
+    let ended = folder.end_of(folder.command(&arguments).env("PATH", &bin));
+    let found: Vec<serde_json::Value> =
+        ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |name: &str| found.iter().find(|finding| finding["name"] == name).unwrap();
+    let can_debian = of("debian")["level"] == "ok";
+    assert_eq!(ended.code, Some(if can_debian { 0 } else { 1 }), "{ended:?}");
+    let level = if can_debian { "warn" } else { "fail" };
+    for (name, cure) in [
+        ("rustc", "`rustup update`"),
+        ("target", "`rustup target add wasm32-unknown-unknown`"),
+        ("linker", "`rustup toolchain install stable`"),
+    ] {
+        assert_eq!(of(name)["level"], level, "{ended:?}");
+        assert!(of(name)["text"].as_str().unwrap().contains(cure), "{ended:?}");
+    }
+    assert_eq!(of("cargo")["level"], "ok");
+}
