@@ -5,19 +5,6 @@
 
 use tokio::sync::watch;
 
-use crate::words::words;
-
-words! {
-    /// `reload`: when the stages of a changed configuration, and changed modules, are taken up.
-    #[derive(Default)]
-    pub enum ReloadOn {
-        #[default]
-        Change = "watch": "files are looked at every 2 s, and at SIGHUP",
-        Signal = "signal": "at SIGHUP",
-        Never = "off": "at a restart",
-    }
-}
-
 /// Says that files are to be read again; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Reload(watch::Sender<()>);

@@ -10,9 +10,9 @@ use super::rules::{
     ADDRESS, ANNOTATION, CLUSTER, EXACT_NAMESPACE, FIELD_SELECTOR, HOST, INDEX, LETTER_INDEX, NAME,
     NAMESPACE, PROXY, REGION, RESOURCE, STAGE_NAME, USERNAME,
 };
+use super::settings::ReloadOn;
 use super::table::{Key, Table, Type, key, one_of};
 use crate::opensearch::{Compression, Service};
-use crate::reload::ReloadOn;
 use crate::sink::{Duplicates, LastTimestamp, Mode, Setup, Template};
 use crate::source::Start;
 use crate::stages::{MatchKey, OnError, Wasi};

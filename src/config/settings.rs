@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 
 use crate::kube::LeaseSettings;
-use crate::reload::ReloadOn;
+use crate::words::words;
 use crate::{buffer, dead_letter, lookup, sink, source, stages};
 
 /// With `workers = "auto"` no more than this: each has an instance of every module, and four keep
@@ -43,6 +43,17 @@ pub struct Settings {
     pub admin: Option<SocketAddr>,
     /// The folder that relative paths were relative to.
     pub folder: PathBuf,
+}
+
+words! {
+    /// `reload`: when the stages of a changed configuration, and changed modules, are taken up.
+    #[derive(Default)]
+    pub enum ReloadOn {
+        #[default]
+        Change = "watch": "files are looked at every 2 s, and at SIGHUP",
+        Signal = "signal": "at SIGHUP",
+        Never = "off": "at a restart",
+    }
 }
 
 /// `workers`

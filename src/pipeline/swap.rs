@@ -16,11 +16,11 @@ use tracing::{info, warn};
 
 use super::contained;
 use crate::blocking::Panicked;
-use crate::config::{self, Config, Environment, Settings};
+use crate::config::{self, Config, Environment, ReloadOn, Settings};
 use crate::files::Watched;
 use crate::health::{Condition, Part};
 use crate::process::Process;
-use crate::reload::{ReloadOn, Reloads};
+use crate::reload::Reloads;
 use crate::stages::{Chain, Generations, LoadContext, StageSettings};
 
 /// How often files are looked at. One that has changed is read when it is the same at the next

@@ -4,7 +4,7 @@
 //! an event passes one generation from its first stage to its last; one that waits for a lookup
 //! goes on in the generation that it began in.
 //!
-//! Everything that takes time (compiling, configuring, [rehearsing](super::rehearse())) is done
+//! Everything that takes time (compiling, configuring, [rehearsing](super::rehearsal)) is done
 //! before a chain is published: a worker only exchanges what it holds.
 
 use std::collections::VecDeque;

@@ -378,7 +378,7 @@ mod help {
           update   Renews the SDK that a filter has in .weir
           build    Builds filter crates into WebAssembly components
           doctor   Says whether filters can be built here, and what to do where they cannot
-          inspect  Says what a module is and may do, and prints a [[stage]] to paste
+          inspect  Says what a module is and may do, and prints a `[[stage]]` to paste
           test     Builds a filter, and compares what becomes of recorded events with what is expected
           help     Print this message or the help of the given subcommand(s)
 

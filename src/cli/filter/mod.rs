@@ -39,7 +39,7 @@ pub(crate) enum FilterCommand {
     /// standard library and the linker, and whether the SDK in .weir is this weir's. It installs
     /// nothing. With a `fail` the exit code is 1.
     Doctor(doctor::DoctorArgs),
-    /// Says what a module is and may do, and prints a [[stage]] to paste.
+    /// Says what a module is and may do, and prints a `[[stage]]` to paste.
     ///
     /// Its imports are its permissions: weir links nothing else. Reasons and counters are those
     /// that it declares when it is configured with nothing.
@@ -48,7 +48,7 @@ pub(crate) enum FilterCommand {
     ///
     /// A case is cases/NAME.events.jsonl (an event a line) and cases/NAME.expected.jsonl (a line an
     /// event, such as {"outcome":"filtered","reason":"normal"}; what is left out is not compared).
-    /// cases/NAME.toml may have the keys of a [[stage]], such as config, and say more. The
+    /// cases/NAME.toml may have the keys of a `[[stage]]`, such as config, and say more. The
     /// component runs in the host that runs it in a pipeline, within the same limits.
     Test(test::TestArgs),
 }

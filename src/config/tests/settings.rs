@@ -1,7 +1,6 @@
 use super::diagnostics::with_opensearch;
 use super::*;
 use crate::opensearch::Username;
-use crate::reload::ReloadOn;
 use crate::secret::Secret;
 use crate::stages::{Keys, Match, MatchKey, ModuleSettings, OnError, StageSettings, Wasi};
 use std::time::Duration;
