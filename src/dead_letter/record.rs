@@ -107,12 +107,15 @@ impl Record {
             version: u64,
         }
         let wrong = |error: serde_json::Error| RecordError::NotARecord(error.to_string());
+        // Before it is read: of members that it does not know, serde_json does not look.
+        let line = std::str::from_utf8(line)
+            .map_err(|error| RecordError::NotARecord(format!("it is not UTF-8: {error}")))?;
         // First the version alone: nobody knows what else a newer one has.
-        let Version { version } = serde_json::from_slice(line).map_err(wrong)?;
+        let Version { version } = serde_json::from_str(line).map_err(wrong)?;
         if version > u64::from(VERSION) {
             return Err(RecordError::Newer(version));
         }
-        let line: Line<'_> = serde_json::from_slice(line).map_err(wrong)?;
+        let line: Line<'_> = serde_json::from_str(line).map_err(wrong)?;
         let source = match (line.source, line.source_base64) {
             (Some(text), None) => text.into_owned().into_bytes(),
             (None, Some(text)) => BASE64.decode(text).map_err(|error| {

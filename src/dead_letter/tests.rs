@@ -229,6 +229,12 @@ fn what_is_no_record_says_why() {
     insta::assert_snapshot!(why(r#"{"version":1,"time":"t","where":"sink","reason":"r","detail":"d"}"#), @"it is not a dead letter: it has no source");
     insta::assert_snapshot!(why(r#"{"version":1,"time":"t","where":"moon","reason":"r","detail":"d","source":""}"#), @"it is not a dead letter: unknown variant `moon`, expected one of `source`, `stage`, `sink` at line 1 column 38");
     insta::assert_snapshot!(why(r#"{"version":1,"time":"t","where":"sink","reason":"r","detail":"d","source_base64":"*"}"#), @"it is not a dead letter: its source_base64 is not base64: Invalid symbol 42, offset 0.");
+    // In a member that nobody reads, too.
+    let text =
+        br#"{"version":1,"time":"t","where":"sink","reason":"r","detail":"d","source":"","x":"?"}"#;
+    let text = text.map(|byte| if byte == b'?' { 0xff } else { byte });
+    let error = Record::parse(&text).unwrap_err().to_string();
+    insta::assert_snapshot!(error, @"it is not a dead letter: it is not UTF-8: invalid utf-8 sequence of 1 bytes from index 82");
 }
 
 #[test]

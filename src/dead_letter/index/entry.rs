@@ -110,7 +110,7 @@ pub(in crate::dead_letter) fn line(source: &[u8]) -> Vec<u8> {
 }
 
 fn record_of(source: &[u8]) -> Option<Vec<u8>> {
-    let found: Document<'_> = serde_json::from_slice(source).ok()?;
+    let found: Document<'_> = serde_json::from_str(std::str::from_utf8(source).ok()?).ok()?;
     if found.version > VERSION {
         return None;
     }
