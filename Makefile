@@ -2,7 +2,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-live test chaos fuzz filters image release release-check workshop lint clean-servers
-.PHONY: bench bench-bulk bench-live bench-outage bench-failover bench-pod soak-quiet
+.PHONY: bench bench-bulk bench-live bench-outage bench-failover bench-pod soak-quiet soak-swap
 
 # Builds go to ~/.cache/weir/build, so that a fresh clone starts warm, or to CARGO_TARGET_DIR.
 in_target := tests/env/with-target.sh
@@ -67,6 +67,10 @@ bench-pod: ## Memory and CPU of weir as a pod of the chart: its start, quiet, 1,
 
 soak-quiet: ## Twenty minutes of a quiet cluster, compacted each minute: nothing twice, flat memory
 	@$(in_target) benches/live/quiet.sh
+
+soak-swap: ## A thousand changes of the stages under 10,000 events a second: nothing lost, nothing twice
+	@$(in_target) env WEIR_TEST_SWAPS=1000 \
+	  cargo test --locked --test suite -- --nocapture swap::swaps_under
 
 clean-servers: ## Stop test servers that were left running
 	@for d in /tmp/weir-env.*; do [ ! -d "$$d" ] || tests/env/down.sh "$$d"; done
