@@ -1,6 +1,6 @@
-//! `weir filter new`, `update`, `inspect` and `doctor`: what they make and say, and that each template
-//! builds and passes its tests before the first edit. That needs a toolchain for WebAssembly, as
-//! `make filters` does, and the crates that it has fetched.
+//! `weir filter new`, `update`, `inspect` and `doctor`: what they make and say, and that each
+//! template builds and passes its tests before the first edit. That needs a toolchain for
+//! WebAssembly, as `make filters` does, and the crates that it has fetched.
 
 use std::process::{Command, Stdio};
 

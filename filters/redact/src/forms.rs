@@ -57,8 +57,8 @@ fn prefixed(text: &str, at: usize) -> Option<Range<usize>> {
     (length >= *least).then(|| at..at + prefix.len() + length)
 }
 
-/// `Bearer TOKEN` and `Basic BASE64`. Words follow `basic` and `bearer` in English too, so the token
-/// must be long and have a digit or a capital letter behind its first character.
+/// `Bearer TOKEN` and `Basic BASE64`. Words follow `basic` and `bearer` in English too, so the
+/// token must be long and have a digit or a capital letter behind its first character.
 fn scheme(text: &str, at: usize) -> Option<Range<usize>> {
     let scheme = ["Bearer ", "Basic "].into_iter().find(|scheme| has_at(text, at, scheme))?;
     let begin = at + scheme.len();

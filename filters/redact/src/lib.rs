@@ -9,8 +9,8 @@
 //! names = ["license_key"]
 //! ```
 //!
-//! What is found and what is not is in README.md. Nearly every message has no secret: it is looked at
-//! once, and no edit is made.
+//! What is found and what is not is in README.md. Nearly every message has no secret: it is looked
+//! at once, and no edit is made.
 
 mod forms;
 mod names;

@@ -46,7 +46,8 @@ impl Names {
         let plain = |name: &String| match plain(name) {
             Some(plain) if !plain.is_empty() && name.bytes().all(is_of_a_name) => Ok(plain),
             _ => Err(Error::from(format!(
-                "`names`: `{name}` is no name: letters, digits, `_`, `-` and `.`, at most {BYTES_MAX}"
+                "`names`: `{name}` is no name: letters, digits, `_`, `-` and `.`, at most \
+                 {BYTES_MAX}"
             ))),
         };
         names.iter().map(plain).collect::<Result<_, _>>().map(Self)

@@ -55,8 +55,8 @@ impl Stage for Route {
         let is_empty = |row: &Row| row.columns().iter().all(|(names, _)| names.is_empty());
         if let Some(at) = route.routes.iter().position(is_empty) {
             Err(format!(
-                "`routes[{at}]`: it matches every event; give it `namespace`, `reason` or `kind`, or \
-                 make it the `default`"
+                "`routes[{at}]`: it matches every event; give it `namespace`, `reason` or \
+                 `kind`, or make it the `default`"
             ))?;
         }
         Ok(route)

@@ -1,4 +1,5 @@
-//! Holds back repeats of one object's reason: of all that happen within a window, the first goes on.
+//! Holds back repeats of one object's reason: of all that happen within a window, the first goes
+//! on.
 //!
 //! ```toml
 //! [[stage]]
@@ -8,8 +9,8 @@
 //! window = "10m"
 //! ```
 //!
-//! Nothing is lost unseen: the next event that goes on says how many were held back since when, and a
-//! counter has all of them.
+//! Nothing is lost unseen: the next event that goes on says how many were held back since when, and
+//! a counter has all of them.
 
 mod memory;
 mod time;

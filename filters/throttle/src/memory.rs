@@ -1,7 +1,8 @@
 //! What is remembered: for each object and reason, when an event of it last went on.
 //!
-//! Its size is fixed. Where a place is wanted and none is free, the one is given up whose event went on
-//! longest ago, of the few places where the key may stand: that object's next event goes on.
+//! Its size is fixed. Where a place is wanted and none is free, the one is given up whose event
+//! went on longest ago, of the few places where the key may stand: that object's next event goes
+//! on.
 
 /// Of a configuration: 16 MiB hold so many, with the longest names that Kubernetes has.
 pub(crate) const OBJECTS_MAX: u32 = 16_384;

@@ -1,9 +1,10 @@
 //! The allocator of a module: blocks of powers of two, and a list of free ones for each size.
 //!
 //! std's for WebAssembly (dlmalloc) is 9 KiB of code, half of a small filter; this is one. It suits
-//! what a filter does: short strings that are freed when `process` ends, so that the next call finds
-//! blocks of the same sizes. Blocks are never joined: what was asked for in one size serves that
-//! size from then on, so a module takes at most the sum of what it needed of each size at once.
+//! what a filter does: short strings that are freed when `process` ends, so that the next call
+//! finds blocks of the same sizes. Blocks are never joined: what was asked for in one size serves
+//! that size from then on, so a module takes at most the sum of what it needed of each size at
+//! once.
 //!
 //! Invariant: a block is aligned to its size, so it serves any layout of no larger size and
 //! alignment. Without threads: a module has one.
@@ -165,8 +166,8 @@ mod tests {
 
     const ARENA: usize = 1 << 20;
 
-    /// Does what pseudo-random numbers say, a few thousand times, with blocks that are filled with a
-    /// number of their own: each must keep it, and none may overlap another.
+    /// Does what pseudo-random numbers say, a few thousand times, with blocks that are filled with
+    /// a number of their own: each must keep it, and none may overlap another.
     #[test]
     fn blocks_are_aligned_keep_what_they_hold_and_are_used_again() {
         let arena = vec![0_u64; ARENA / 8];

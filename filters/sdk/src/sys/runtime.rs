@@ -1,5 +1,5 @@
-//! What the generated bindings need of a runtime: the little of wit-bindgen's that they use, so that
-//! a filter's build compiles no bindings generator.
+//! What the generated bindings need of a runtime: the little of wit-bindgen's that they use, so
+//! that a filter's build compiles no bindings generator.
 
 #![allow(unsafe_code)] // The component model's ABI is made of pointers.
 
