@@ -32,6 +32,10 @@ const PREEMPTION: &str =
     "https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/";
 const QUOTAS: &str = "https://kubernetes.io/docs/concepts/policy/resource-quotas/";
 const NODES: &str = "https://kubernetes.io/docs/concepts/architecture/nodes/";
+const NETWORK: &str = concat!(
+    "https://kubernetes.io/docs/concepts/extend-kubernetes/",
+    "compute-storage-net/network-plugins/"
+);
 const DNS: &str = "https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/";
 const JOBS: &str = "https://kubernetes.io/docs/concepts/workloads/controllers/job/";
 const AUTOSCALING: &str =
@@ -151,7 +155,7 @@ const TABLE: &[Row] = &[
     row(&["FailedCreatePodSandBox"], &[],
         "The Pod's network or sandbox could not be made: see the node's network plugin and \
          runtime.",
-        "https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/network-plugins/"),
+        NETWORK),
     row(&["DNSConfigForming"], &[],
         "The Pod's or the node's list of DNS servers or search domains is too long; some are \
          left out.",
