@@ -284,6 +284,9 @@ mod tests {
         process_virtual_memory_bytes gauge
         weir_buffer_bytes gauge
         weir_build_info gauge
+        weir_config_generation gauge
+        weir_config_restart_needed gauge
+        weir_config_swaps_total counter
         weir_delivery_lag_seconds histogram
         weir_events_dead_lettered_total counter
         weir_events_delivered_total counter
