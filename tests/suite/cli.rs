@@ -57,9 +57,10 @@ mod help {
         Run a pipeline until its source ends or a signal stops it
 
         SIGTERM or SIGINT stops reading and finishes what is in flight within 25 seconds; a second one ends
-        at once. SIGHUP has the sink's file opened again, and credentials read again. A run ends with one
-        line on stderr that accounts for every event: `ledger received=N recovered=N replayed=N delivered=N
-        filtered=N dead_lettered=N in_flight=N`. stdout carries nothing but the documents of a stdout sink.
+        at once. SIGHUP has the sink's file opened again, credentials read again, and changed stages taken
+        up. A run ends with one line on stderr that accounts for every event: `ledger received=N recovered=N
+        replayed=N delivered=N filtered=N dead_lettered=N in_flight=N`. stdout carries nothing but the
+        documents of a stdout sink.
 
         Usage: weir run [OPTIONS] --config <FILE>
 
