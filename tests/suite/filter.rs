@@ -113,7 +113,7 @@ fn inspect_says_what_a_module_is_and_may_do() {
     let bytes = std::fs::read(repository().join("filters/dist/drop-normal.wasm")).unwrap();
     assert_eq!(json["sha256"], format!("{:x}", sha2::Sha256::digest(&bytes)));
     assert_eq!(json["bytes"], bytes.len());
-    assert!(json["toolchain"]["rustc"].is_string(), "{json}");
+    assert!(json["toolchain"]["wit-component"].is_string(), "{json}");
     assert_eq!(json["configured"]["declares"]["reasons"][0], "normal");
 }
 
