@@ -155,7 +155,8 @@ async fn start_and_finish(
     let mut result = match load(&settings, &shared.process).await? {
         None => ending::before_it_began(buffer, &shared).await,
         Some((generations, context)) => {
-            let swapping = origin.filter(|_| settings.reload != ReloadOn::Never).map(|origin| {
+            let may_change = |of: &Origin| settings.reload != ReloadOn::Never && of.is_lasting();
+            let swapping = origin.filter(may_change).map(|origin| {
                 let generations = generations.clone();
                 let running = settings.clone();
                 let of = Swapping::new(origin, running, generations, context, &shared.process);

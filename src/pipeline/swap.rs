@@ -9,6 +9,7 @@
 //! Only stages can be swapped. Where anything else of the file differs from what runs, nothing is,
 //! and the keys are named (`weir_config_restart_needed`).
 
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,8 +41,10 @@ pub(crate) struct Origin {
 pub(super) struct Swapping {
     origin: Origin,
     running: Settings,
-    /// The files that the running chain was made of, or that were refused, as they were then.
+    /// What was looked at last, as it was then: taken up or refused.
     files: Watched,
+    /// The modules of the running chain, as they were when it was made.
+    modules: Watched,
     generations: Generations,
     context: LoadContext,
     process: Process,
@@ -61,6 +64,13 @@ enum Outcome {
     Stopped,
 }
 
+impl Origin {
+    /// Whether it is still there to be read again, and no pipe of a shell's (`--config <(…)`).
+    pub(super) fn is_lasting(&self) -> bool {
+        fs::metadata(&self.file).is_ok_and(|file| file.is_file())
+    }
+}
+
 impl Swapping {
     pub(super) fn new(
         origin: Origin,
@@ -69,10 +79,10 @@ impl Swapping {
         context: LoadContext,
         process: &Process,
     ) -> Swapping {
-        let files = files(&origin, &running.stages);
+        let (files, modules) = (files(&origin, &running.stages), modules(&running.stages));
         let (process, reloads) = (process.clone(), process.shutdown.reload.watch());
         process.metrics.config.generation.set(1);
-        Swapping { origin, running, files, generations, context, process, reloads }
+        Swapping { origin, running, files, modules, generations, context, process, reloads }
     }
 
     /// Swaps until the drain begins.
@@ -110,7 +120,6 @@ impl Swapping {
     }
 
     async fn swap(&mut self) -> Outcome {
-        let have_changed = self.files.have_changed();
         // Before they are read: what changes meanwhile is seen at the next look.
         self.files = files(&self.origin, &self.running.stages);
         let file = self.origin.file.clone();
@@ -121,16 +130,17 @@ impl Swapping {
             Err(Panicked) => return Outcome::Refused("reading it failed".into()),
         };
         self.files = files(&self.origin, &settings.stages);
-        let stages = settings.stages.clone();
+        let (stages, modules) = (settings.stages.clone(), modules(&settings.stages));
         if (Settings { stages: self.running.stages.clone(), ..settings }) != self.running {
             return Outcome::RestartNeeded(config::changed_keys(&self.origin.text, &text));
         }
-        if stages == self.running.stages && !have_changed {
+        if stages == self.running.stages && !self.modules.have_changed() {
             return Outcome::Same;
         }
         match self.prepare(&stages).await {
             Ok(chain) => {
                 self.running.stages = stages;
+                self.modules = modules;
                 self.origin.text = text;
                 Outcome::Applied(self.generations.publish(chain))
             }
@@ -188,9 +198,15 @@ impl Swapping {
 
 /// What a chain is made of, as it is now.
 fn files(origin: &Origin, stages: &[StageSettings]) -> Watched {
-    let modules = stages.iter().filter_map(|stage| match stage {
+    let mut files = modules(stages);
+    files.add(origin.file.clone());
+    files
+}
+
+/// The modules of stages, as they are now.
+fn modules(stages: &[StageSettings]) -> Watched {
+    Watched::new(stages.iter().filter_map(|stage| match stage {
         StageSettings::Module(module) => Some(module.module.clone()),
         StageSettings::Drop { .. } => None,
-    });
-    Watched::new([origin.file.clone()].into_iter().chain(modules))
+    }))
 }

@@ -144,6 +144,11 @@ fn a_changed_file_is_taken_up_and_a_wrong_one_or_one_that_needs_a_restart_is_not
     weir.pass("fourth");
     assert_eq!(weir.names(), ["first", "a2", "second", "third", "c4", "fourth"]);
 
+    let remark = format!("# a remark\n{}", configuration("", "out", &drops("B")));
+    weir.folder.write("pipeline.toml", &remark);
+    until("it is as it was", || weir.metric("weir_config_restart_needed") == 0);
+    assert_eq!(weir.metric("weir_config_generation"), 2, "modules keep what they remember");
+
     weir.folder.write("pipeline.toml", configuration("", "out", &drops("C")));
     until("it is taken up", || weir.metric("weir_config_generation") == 3);
     assert_eq!(weir.metric("weir_config_restart_needed"), 0);
