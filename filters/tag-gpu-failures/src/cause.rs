@@ -1,7 +1,8 @@
 //! Why a GPU could not be used.
 
+use crate::signs::Signs;
+use crate::words::{self, Words};
 use crate::writers::{self, Says};
-use crate::{signs::Signs, words};
 
 /// Why a GPU could not be used; the first that holds is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ impl Cause {
     /// message does not decide.
     pub(crate) fn of(
         signs: &Signs<'_>,
-        message: &str,
+        message: &[u8],
         reason: impl FnOnce() -> String,
     ) -> Option<Self> {
         if signs.device {
@@ -31,7 +32,7 @@ impl Cause {
             return Some(Self::Runtime);
         }
         let reason = reason();
-        match writers::reason(&reason) {
+        match writers::reason(reason.as_bytes()) {
             Some(Says::Device) => return Some(Self::Device),
             Some(Says::Runtime) => return Some(Self::Runtime),
             Some(Says::Admission) => return Some(Self::Admission),
@@ -62,21 +63,20 @@ impl Cause {
 
 /// What the kubelet says when a device plugin could not allocate:
 /// <https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/cm/devicemanager/manager.go>
-fn tells_of_allocation(message: &str) -> bool {
-    const KUBELET: &[&str] = &[
-        "Allocate failed",
-        "requested number of devices unavailable",
-        "cannot allocate unhealthy devices",
-        "can't allocate unregistered device",
+fn tells_of_allocation(message: &[u8]) -> bool {
+    const KUBELET: Words = &[
+        b"Allocate failed",
+        b"requested number of devices unavailable",
+        b"cannot allocate unhealthy devices",
+        b"can't allocate unregistered device",
     ];
     // A message may be long: one of these two is in each of the texts, and nearly never elsewhere.
-    let allocates = words::mentions(message, "allocat");
-    if !allocates && !words::mentions(message, "devices unavailable") {
+    let allocates = words::mentions(message, b"allocat");
+    if !allocates && !words::mentions(message, b"devices unavailable") {
         return false;
     }
-    KUBELET.iter().any(|text| message.contains(text))
+    KUBELET.iter().any(|text| words::has(message, text))
         || allocates
-            && (words::mentions(message, "device plugin")
-                || words::mentions(message, "device-plugin"))
+            && words::mentions_one(message, &[b"device plugin", b"device-plugin"])
             && words::tells_of_failure(message)
 }

@@ -30,9 +30,10 @@ impl Stage for TagGpuFailures {
 
     fn process(&mut self, event: &mut Event) -> Result<Verdict, Error> {
         let message = event.message();
-        let signs = Signs::in_message(&message);
-        if let Some(cause) = Cause::of(&signs, &message, || event.reason()) {
-            tag(event, cause, signs.resource);
+        let message = message.as_bytes();
+        let signs = Signs::in_message(message);
+        if let Some(cause) = Cause::of(&signs, message, || event.reason()) {
+            tag(event, cause, signs.resource.and_then(|name| str::from_utf8(name).ok()));
         }
         Ok(Verdict::Keep)
     }
@@ -54,32 +55,33 @@ fn tag(event: &mut Event, cause: Cause, resource: Option<&str>) {
 
 /// Whether an array, as JSON text, has `string` as an element of its own.
 fn holds_string(array: &str, string: &str) -> bool {
+    let (array, string) = (array.as_bytes(), string.as_bytes());
     let mut depth = 0;
     let mut rest = array;
-    while let Some(at) = rest.find(['[', ']', '{', '}', '"']) {
-        let (sign, after) = (rest.as_bytes()[at], &rest[at + 1..]);
+    while let [sign, after @ ..] = rest {
         rest = after;
         match sign {
             b'"' => {
                 let end = end_of_string(after);
-                if depth == 1 && array.starts_with('[') && &after[..end] == string {
+                if depth == 1 && array[0] == b'[' && &after[..end] == string {
                     return true;
                 }
                 rest = after.get(end + 1..).unwrap_or_default();
             }
             b'[' | b'{' => depth += 1,
-            _ => depth -= 1,
+            b']' | b'}' => depth -= 1,
+            _ => {}
         }
     }
     false
 }
 
 /// Where the quote is that ends a JSON string.
-fn end_of_string(text: &str) -> usize {
+fn end_of_string(text: &[u8]) -> usize {
     let mut escaped = false;
-    let end = text.bytes().position(|byte| {
-        let ends = byte == b'"' && !escaped;
-        escaped = byte == b'\\' && !escaped;
+    let end = text.iter().position(|byte| {
+        let ends = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
         ends
     });
     end.unwrap_or(text.len())

@@ -3,7 +3,8 @@
 //! Every sign holds one of a few rare pairs of letters. The pass looks at 16 places at a time for
 //! such a pair, and only where it sees one at what stands there. There is no allocation.
 
-use crate::{names, resource, words, writers};
+use crate::words::{self, Words};
+use crate::{names, resource, writers};
 
 /// Places looked at together: a vector of WebAssembly's.
 const BLOCK: usize = 16;
@@ -16,21 +17,24 @@ pub(crate) struct Signs<'a> {
     /// An error of NVML or nvidia-container-cli.
     pub(crate) runtime: bool,
     /// The first GPU resource that is named.
-    pub(crate) resource: Option<&'a str>,
+    pub(crate) resource: Option<&'a [u8]>,
     /// `Insufficient` stands before a GPU resource.
     pub(crate) insufficient: bool,
 }
 
 impl<'a> Signs<'a> {
-    pub(crate) fn in_message(message: &'a str) -> Self {
+    pub(crate) fn in_message(message: &'a [u8]) -> Self {
         let mut signs = Self::default();
         let mut from = 0;
         let mut judged = 0;
-        while let Some(hint) = next_hint(message.as_bytes(), from) {
+        while let Some(hint) = next_hint(message, from) {
             from = (hint + BLOCK).min(message.len());
             for at in hint..from {
+                if !is_hint_at(message, at) {
+                    continue;
+                }
                 signs.look(message, at);
-                if !signs.device && at >= judged && is_hint_at(message, at) {
+                if !signs.device && at >= judged {
                     let clause = writers::judge(message, at);
                     signs.device = clause.as_ref().is_some_and(|clause| clause.fails);
                     judged = clause.map_or(judged, |clause| clause.end);
@@ -41,15 +45,17 @@ impl<'a> Signs<'a> {
     }
 
     /// What stands at `at`, or around it.
-    fn look(&mut self, message: &'a str, at: usize) {
-        match message.as_bytes()[at..] {
+    #[inline(never)]
+    fn look(&mut self, message: &'a [u8], at: usize) {
+        match words::part(message, at..) {
             [b'X' | b'x', b'I' | b'i', ..] => {
                 self.device = self.device || is_xid_report(message, at)
             }
             [b'B' | b'b', b'U' | b'u', ..] => {
                 let begin = at.checked_sub("fallen off the ".len());
                 self.device = self.device
-                    || begin.is_some_and(|at| is_device_failure(message, at, "fallen off the bus"));
+                    || begin
+                        .is_some_and(|at| is_device_failure(message, at, b"fallen off the bus"));
             }
             [b'N' | b'n', b'V' | b'v', ..] => {
                 self.runtime = self.runtime
@@ -58,12 +64,10 @@ impl<'a> Signs<'a> {
                 self.name(message, at);
             }
             [b'G' | b'g', b'P' | b'p', ..] => {
-                self.device = self.device || is_device_failure(message, at, "GPU is lost");
+                self.device = self.device || is_device_failure(message, at, b"GPU is lost");
                 self.name(message, at);
-                if let Some(begin) = at
-                    .checked_sub("amd.com/".len())
-                    .filter(|at| words::has_at(message, *at, "amd."))
-                {
+                let begin = at.checked_sub("amd.com/".len());
+                if let Some(begin) = begin.filter(|at| words::has_at(message, *at, b"amd.")) {
                     self.name(message, begin);
                 }
             }
@@ -71,12 +75,11 @@ impl<'a> Signs<'a> {
         }
     }
 
-    fn name(&mut self, message: &'a str, at: usize) {
-        if let Some(resource) = resource::at(message, at) {
-            self.resource.get_or_insert(resource);
-            let insufficient = at.checked_sub("Insufficient ".len());
-            self.insufficient |=
-                insufficient.is_some_and(|at| words::phrase_at(message, at, "Insufficient"));
+    fn name(&mut self, message: &'a [u8], at: usize) {
+        if let Some(bytes) = resource::at(message, at) {
+            self.resource.get_or_insert(words::part(message, at..at + bytes));
+            let before = words::part(message, ..at).strip_suffix(b"Insufficient ");
+            self.insufficient |= before.is_some_and(|before| words::begins(message, before.len()));
         }
     }
 }
@@ -115,15 +118,20 @@ fn is_hint(first: u8, second: u8) -> u8 {
         | u8::from((first == b'{') & (second == b'd'))
 }
 
-fn is_hint_at(text: &str, at: usize) -> bool {
-    text.as_bytes()[at..].first_chunk().is_some_and(|[first, second]| is_hint(*first, *second) != 0)
+fn is_hint_at(text: &[u8], at: usize) -> bool {
+    words::part(text, at..)
+        .first_chunk()
+        .is_some_and(|[first, second]| is_hint(*first, *second) != 0)
 }
 
 /// What a driver says of a device, in any case; and not a name.
-fn is_device_failure(message: &str, at: usize, phrase: &str) -> bool {
-    words::phrase_at_in_any_case(message, at, phrase)
-        && !names::follows(&message[..at])
-        && !names::surround(message, at)
+fn is_device_failure(message: &[u8], at: usize, phrase: &[u8]) -> bool {
+    words::phrase_at_in_any_case(message, at, phrase) && !is_name(message, at)
+}
+
+/// Whether what stands at `at` names something, rather than says something.
+fn is_name(message: &[u8], at: usize) -> bool {
+    names::follows(words::part(message, ..at)) || names::surround(message, at)
 }
 
 /// As NVIDIA's driver prints it (`NVRM: Xid (PCI:0000:3b:00): 79, …`), and as others pass it on
@@ -131,146 +139,145 @@ fn is_device_failure(message: &str, at: usize, phrase: &str) -> bool {
 ///
 /// Databases number transactions by an xid too. In small letters it is taken for NVIDIA's only
 /// where the message speaks of GPUs.
-fn is_xid_report(message: &str, at: usize) -> bool {
-    let Some(after) = strip_prefix_in_any_case(&message[at..], "xid") else {
+#[inline(never)]
+fn is_xid_report(message: &[u8], at: usize) -> bool {
+    let Some(after) = words::strip_in_any_case(words::part(message, at..), b"xid") else {
         return false;
     };
     // `Xids`, `Xid(s)`.
-    let after = after.strip_prefix(['s', 'S']).unwrap_or(after);
-    let after = after.strip_prefix("(s)").unwrap_or(after);
+    let after = words::strip_in_any_case(after, b"s").unwrap_or(after);
+    let after = after.strip_prefix(b"(s)").unwrap_or(after);
     // NVSwitch says `SXid`.
-    let of_switch = message[..at].ends_with(['S', 's']);
+    let of_switch = matches!(words::part(message, ..at), [.., b'S' | b's']);
     let at = at - usize::from(of_switch);
-    let dashed = after.strip_prefix('-').filter(|code| is_xid_code(code));
+    let dashed = after.strip_prefix(b"-").filter(|code| is_xid_code(code));
     if !words::begins(message, at) || !(words::ends(after, 0) || dashed.is_some()) {
         return false;
     }
-    if dashed.is_some() && !message[at..].starts_with('X') {
+    if dashed.is_some() && !words::part(message, at..).starts_with(b"X") {
         return false;
     }
     let after = dashed.unwrap_or(after);
-    let printed = message[..at].ends_with("NVRM: ");
-    if !printed && (!has_xid(after, of_switch) || is_transaction(&message[..at])) {
+    let printed = words::part(message, ..at).ends_with(b"NVRM: ");
+    if !printed && (!has_xid(after, of_switch) || is_transaction(words::part(message, ..at))) {
         return false;
     }
-    let usual = printed
-        || ["Xid", "XID", "SXid", "SXID"]
-            .iter()
-            .any(|as_usual| message[at..].starts_with(as_usual));
-    let about_gpus =
-        || ["gpu", "nvidia", "nvrm", "pci"].iter().any(|word| words::mentions(message, word));
+    const USUAL: Words = &[b"Xid", b"XID", b"SXid", b"SXID"];
+    let usual =
+        printed || USUAL.iter().any(|as_usual| words::part(message, at..).starts_with(as_usual));
+    let about_gpus = || words::mentions_one(message, &[b"gpu", b"nvidia", b"nvrm", b"pci"]);
     (usual || about_gpus()) && !is_named_xid(message, at)
 }
 
 /// Whether an Xid, or the device that it is of, is what follows the word.
-fn has_xid(after: &str, of_switch: bool) -> bool {
-    const WORDS: &[&str] = &["errors", "error", "codes", "code", "events", "event"];
+fn has_xid(after: &[u8], of_switch: bool) -> bool {
+    const WORDS: Words = &[b"errors", b"error", b"codes", b"code", b"events", b"event"];
     let mut rest = after;
     loop {
-        rest = rest.trim_start_matches([' ', ':', '=', '#', '[']);
-        match WORDS.iter().find_map(|word| strip_prefix_in_any_case(rest, word)) {
+        rest = words::trim_start(rest, |byte| b" :=#[".contains(&byte));
+        match WORDS.iter().find_map(|word| words::strip_in_any_case(rest, word)) {
             Some(after) => rest = after,
             None => break,
         }
     }
     let has_code = if of_switch { is_code(rest, 5) } else { is_xid_code(rest) };
-    has_code || rest.strip_prefix('(').is_some_and(is_pci_address)
+    has_code || rest.strip_prefix(b"(").is_some_and(is_pci_address)
 }
 
 /// Within a name (`image "x:Xid=79"`), or behind an image's colon (`image x:Xid=79`).
-fn is_named_xid(message: &str, at: usize) -> bool {
-    let before = message[..at].strip_suffix([':', '@']);
-    let image = before.map(|before| before.trim_end_matches(|c: char| !c.is_ascii_whitespace()));
-    image.is_some_and(names::follows) || names::surround(message, at)
+fn is_named_xid(message: &[u8], at: usize) -> bool {
+    let image = match words::part(message, ..at) {
+        [before @ .., b':' | b'@'] => words::trim_end(before, |byte| !byte.is_ascii_whitespace()),
+        _ => &[],
+    };
+    names::follows(image) || names::surround(message, at)
 }
 
 /// Whether one of the last three words is `transaction`.
-fn is_transaction(before: &str) -> bool {
-    let words = before.rsplit(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    words.take(3).any(|word| {
-        ["transaction", "transactions", "txn"].iter().any(|known| known.eq_ignore_ascii_case(word))
-    })
-}
-
-fn strip_prefix_in_any_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
-    let (found, rest) = text.split_at_checked(prefix.len())?;
-    found.eq_ignore_ascii_case(prefix).then_some(rest)
+fn is_transaction(before: &[u8]) -> bool {
+    const TRANSACTION: Words = &[b"transaction", b"transactions", b"txn"];
+    let words = before.rsplit(|byte| !byte.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.take(3).any(|word| words::is_one_of(word, TRANSACTION))
 }
 
 /// One to three digits; a transaction's xid is longer.
-fn is_xid_code(text: &str) -> bool {
+fn is_xid_code(text: &[u8]) -> bool {
     is_code(text, 3)
 }
 
-fn is_code(text: &str, digits_max: usize) -> bool {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+fn is_code(text: &[u8], digits_max: usize) -> bool {
+    let digits = words::digits(text);
     (1..=digits_max).contains(&digits) && words::ends(text, digits)
 }
 
 /// `PCI:0000:3b:00`, or without `PCI:` in older drivers.
-fn is_pci_address(text: &str) -> bool {
-    let text = text.strip_prefix("PCI:").unwrap_or(text);
-    let digits = text.bytes().take_while(u8::is_ascii_hexdigit).count();
-    digits > 0 && text[digits..].starts_with(':')
+fn is_pci_address(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"PCI:").unwrap_or(text);
+    let after = words::trim_start(text, |byte| byte.is_ascii_hexdigit());
+    after.len() < text.len() && after.starts_with(b":")
 }
 
 /// NVML, NVIDIA's management library, and that something is wrong with it, in the same clause:
 /// `Failed to initialize NVML: …`, `nvml: Unknown Error`, `nvmlInit failed: …`. In small letters it
 /// may be a Pod, an image or a container, so more is asked of what stands around it.
-fn is_nvml_error(message: &str, at: usize) -> bool {
-    let upper = words::has_at(message, at, "NVML");
-    if !(upper || words::has_at(message, at, "nvml")) || !words::begins(message, at) {
+#[inline(never)]
+fn is_nvml_error(message: &[u8], at: usize) -> bool {
+    let upper = words::has_at(message, at, b"NVML");
+    if !(upper || words::has_at(message, at, b"nvml")) || !words::begins(message, at) {
         return false;
     }
-    let (before, after) = (&message[..at], &message[at + "NVML".len()..]);
-    let quoted = before.ends_with(['"', '\'']) && after.starts_with(['"', '\'']);
-    if quoted || before.ends_with('{') || names::follows(before) || names::surround(message, at) {
+    let (before, after) = (words::part(message, ..at), words::part(message, at + b"NVML".len()..));
+    let quoted = matches!(before, [.., b'"' | b'\'']) && matches!(after, [b'"' | b'\'', ..]);
+    if quoted || before.ends_with(b"{") || is_name(message, at) {
         return false;
     }
-    if upper && after.starts_with("_ERROR") {
+    if upper && after.starts_with(b"_ERROR") {
         return true;
     }
-    let is_function = !upper && after.starts_with(|c: char| c.is_ascii_uppercase());
+    let is_function = !upper && after.first().is_some_and(u8::is_ascii_uppercase);
     let after = match is_function {
-        true => after.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_()".contains(c)),
-        false => after.strip_prefix("/RM").unwrap_or(after),
+        true => words::trim_start(after, |byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'(' | b')')
+        }),
+        false => after.strip_prefix(b"/RM").unwrap_or(after),
     };
     if !words::ends(after, 0) {
         return false;
     }
-    let loading = matches!(
-        words::last(before, &[' ']),
-        "initialize" | "initializing" | "init" | "load" | "loading"
-    );
-    let speaks = [" error", " init", ": "].iter().any(|says| after.starts_with(says));
+    const LOADING: Words = &[b"initialize", b"initializing", b"init", b"load", b"loading"];
+    let loading = LOADING.contains(&words::last(before, b" "));
+    const SPEAKS: Words = &[b" error", b" init", b": "];
+    let speaks = SPEAKS.iter().any(|says| after.starts_with(says));
     (upper || is_function || loading || speaks) && fails(before, after)
 }
 
 /// Whether the clause around something says that it failed.
-fn fails(before: &str, after: &str) -> bool {
+fn fails(before: &[u8], after: &[u8]) -> bool {
     words::tells_of_failure(words::clause_before(before, before.len()))
         || words::tells_of_failure(words::clause_after(after))
 }
 
 /// `nvidia-container-cli: initialization error: …`, which is how it begins what it prints, and what
 /// others say of it: `exec: "nvidia-container-cli": executable file not found`.
-fn is_container_cli_error(message: &str, at: usize) -> bool {
-    let Some(after) = message[at..].strip_prefix("nvidia-container-cli") else {
+#[inline(never)]
+fn is_container_cli_error(message: &[u8], at: usize) -> bool {
+    let Some(after) = words::part(message, at..).strip_prefix(b"nvidia-container-cli") else {
         return false;
     };
-    let after = after.strip_prefix(".real").unwrap_or(after);
+    let after = after.strip_prefix(b".real").unwrap_or(after);
     // A path is absolute; `registry/nvidia-container-cli` is an image.
-    let before = message[..at].trim_end_matches(|c: char| c.is_ascii() && words::in_name(c as u8));
-    let begins = words::begins(message, at) || message[before.len()..at].starts_with('/');
+    let before = words::trim_end(words::part(message, ..at), words::in_name);
+    let begins =
+        words::begins(message, at) || words::part(message, before.len()..).starts_with(b"/");
     if !begins || names::follows(before) || names::surround(message, at) {
         return false;
     }
-    let after = after.trim_start_matches(['"', '\'', '\\', '`']);
-    let speaks = after.is_empty()
-        || after.starts_with([' ', '.', ',', ';', '\n'])
-        || after.starts_with(": ");
-    let called = ["run", "running", "exec", "execute", "executing", "call", "calling"]
-        .contains(&words::last(before, &[' ', ':', '"', '\'', '\\']));
-    let before = if called { before } else { "" };
+    let after = words::trim_start(after, |byte| matches!(byte, b'"' | b'\'' | b'\\' | b'`'));
+    let speaks =
+        matches!(after, [] | [b' ' | b'.' | b',' | b';' | b'\n', ..]) || after.starts_with(b": ");
+    const CALLED: Words =
+        &[b"run", b"running", b"exec", b"execute", b"executing", b"call", b"calling"];
+    let called = CALLED.contains(&words::last(before, b" :\"'\\"));
+    let before = if called { before } else { &[] };
     speaks && fails(before, after)
 }

@@ -708,11 +708,11 @@ fn only_an_element_of_the_array_itself_is_a_tag() {
 
 #[test]
 fn no_word_that_a_reason_may_have_is_passed_over_for_want_of_a_rare_pair() {
-    for word in writers::GPU_PARTS.iter().chain(&["ROCm", "xid"]) {
+    for word in writers::GPU_PARTS.iter().copied().chain([&b"ROCm"[..], b"xid"]) {
         let upper = word.to_ascii_uppercase();
-        assert!(writers::has_rare_pair(word) && writers::has_rare_pair(&upper), "{word}");
+        assert!(writers::has_rare_pair(word) && writers::has_rare_pair(&upper), "{upper:?}");
     }
     for usual in ["Pulled", "BackOff", "FailedScheduling", "Unhealthy", "FailedMount"] {
-        assert!(!writers::has_rare_pair(usual), "{usual}");
+        assert!(!writers::has_rare_pair(usual.as_bytes()), "{usual}");
     }
 }

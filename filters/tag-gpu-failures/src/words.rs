@@ -1,124 +1,165 @@
-//! Where words begin and end in a message.
+//! Where words begin and end in a message, and which are there.
 //!
 //! Names of Pods, images, secrets and volumes are made of letters, digits, `-`, `.`, `_` and `/`: a
 //! word that touches one of these is a part of a name, and a name says nothing about a failure.
 //! What else is a name is in [`names`](crate::names).
+//!
+//! A message is looked at as bytes: every sign is ASCII, and searching strings, with what it takes
+//! to panic inside of a character, is half of a module this small.
+
+use std::slice::SliceIndex;
+
+/// Words, or phrases.
+pub(crate) type Words = &'static [&'static [u8]];
+
+/// A part of `text`; nothing where it has no such part. No message can make this panic.
+pub(crate) fn part(text: &[u8], range: impl SliceIndex<[u8], Output = [u8]>) -> &[u8] {
+    text.get(range).unwrap_or_default()
+}
 
 /// Whether a word may begin at `at`. In a quoted error, an escaped line break stands before it.
-pub(crate) fn begins(text: &str, at: usize) -> bool {
-    match text.as_bytes()[..at] {
+pub(crate) fn begins(text: &[u8], at: usize) -> bool {
+    match part(text, ..at) {
         [] => true,
         [.., b'\\', b'n' | b'r' | b't'] => true,
-        [.., before] => !in_name(before),
+        [.., before] => !in_name(*before),
     }
 }
 
 /// Whether a word may end at `at`; a full stop ends it when nothing follows that.
-pub(crate) fn ends(text: &str, at: usize) -> bool {
-    match text.as_bytes()[at..] {
+pub(crate) fn ends(text: &[u8], at: usize) -> bool {
+    match part(text, at..) {
         [] | [b'.'] => true,
-        [b'.', after, ..] => !in_name(after),
-        [after, ..] => !in_name(after),
+        [b'.', after, ..] => !in_name(*after),
+        [after, ..] => !in_name(*after),
     }
 }
 
-/// Whether `text` has `phrase` at `at`, as whole words.
-pub(crate) fn phrase_at(text: &str, at: usize, phrase: &str) -> bool {
-    has_at(text, at, phrase) && begins(text, at) && ends(text, at + phrase.len())
-}
-
 /// Whether `text` has exactly `part` at `at`.
-pub(crate) fn has_at(text: &str, at: usize, part: &str) -> bool {
-    text.as_bytes()[at..].starts_with(part.as_bytes())
+pub(crate) fn has_at(text: &[u8], at: usize, part: &[u8]) -> bool {
+    text.get(at..at + part.len()) == Some(part)
 }
 
-/// As [`phrase_at`], in any case.
-pub(crate) fn phrase_at_in_any_case(text: &str, at: usize, phrase: &str) -> bool {
-    let found = text.as_bytes().get(at..at + phrase.len());
-    found.is_some_and(|found| found.eq_ignore_ascii_case(phrase.as_bytes()))
-        && begins(text, at)
-        && ends(text, at + phrase.len())
+/// The same in any case.
+pub(crate) fn has_at_in_any_case(text: &[u8], at: usize, part: &[u8]) -> bool {
+    text.get(at..at + part.len()).is_some_and(|found| found.eq_ignore_ascii_case(part))
+}
+
+/// Whether `text` has `phrase` at `at`, as whole words, in any case.
+pub(crate) fn phrase_at_in_any_case(text: &[u8], at: usize, phrase: &[u8]) -> bool {
+    has_at_in_any_case(text, at, phrase) && begins(text, at) && ends(text, at + phrase.len())
+}
+
+/// What is behind `prefix`, in any case.
+pub(crate) fn strip_in_any_case<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (found, rest) = text.split_at_checked(prefix.len())?;
+    found.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+/// `text` without what stands at its end of `gap`.
+pub(crate) fn trim_end<'a>(text: &'a [u8], gap: impl Fn(u8) -> bool) -> &'a [u8] {
+    let end = text.iter().rposition(|byte| !gap(*byte)).map_or(0, |last| last + 1);
+    part(text, ..end)
+}
+
+/// `text` without what stands at its beginning of `gap`.
+pub(crate) fn trim_start<'a>(text: &'a [u8], gap: impl Fn(u8) -> bool) -> &'a [u8] {
+    let begin = text.iter().position(|byte| !gap(*byte)).unwrap_or(text.len());
+    part(text, begin..)
+}
+
+/// How many digits `text` begins with.
+pub(crate) fn digits(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// The last word of `text`: letters and digits, behind them nothing but `gap`.
-pub(crate) fn last<'a>(text: &'a str, gap: &[char]) -> &'a str {
-    let text = text.trim_end_matches(gap);
-    text.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default()
+pub(crate) fn last<'a>(text: &'a [u8], gap: &[u8]) -> &'a [u8] {
+    let text = trim_end(text, |byte| gap.contains(&byte));
+    part(text, trim_end(text, |byte| byte.is_ascii_alphanumeric()).len()..)
+}
+
+/// Whether `word` is one of `words`, in any case.
+pub(crate) fn is_one_of(word: &[u8], words: Words) -> bool {
+    words.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// What is said before `end`, without what other clauses say.
-pub(crate) fn clause_before(text: &str, end: usize) -> &str {
+pub(crate) fn clause_before(text: &[u8], end: usize) -> &[u8] {
     let text = sentence_before(text, end);
-    &text[text.rfind(": ").map_or(0, |colon| colon + 2)..]
+    let colon = text.windows(2).rposition(|pair| pair == b": ");
+    part(text, colon.map_or(0, |colon| colon + 2)..)
 }
 
 /// As [`clause_before`], with what a colon introduces.
-pub(crate) fn sentence_before(text: &str, end: usize) -> &str {
-    let text = &text[text.ceil_char_boundary(end.saturating_sub(CLAUSE_BYTES_MAX))..end];
+pub(crate) fn sentence_before(text: &[u8], end: usize) -> &[u8] {
+    let text = part(text, end.saturating_sub(CLAUSE_BYTES_MAX)..end);
     let begin = (0..text.len()).rev().find_map(|at| Some(at + clause_end_at(text, at)?));
-    &text[begin.unwrap_or_default()..]
+    part(text, begin.unwrap_or_default()..)
 }
 
 /// What is said in `text`, up to where the next clause begins. A colon begins one, but for a colon
 /// that belongs to what spoke: `NVML: Unknown Error`, `nvidia-container-cli error: …`.
-pub(crate) fn clause_after(text: &str) -> &str {
-    let text = &text[..text.floor_char_boundary(CLAUSE_BYTES_MAX)];
+pub(crate) fn clause_after(text: &[u8]) -> &[u8] {
+    let text = part(text, ..text.len().min(CLAUSE_BYTES_MAX));
     let end = (0..text.len()).find(|at| clause_end_at(text, *at).is_some());
-    let clause = &text[..end.unwrap_or(text.len())];
-    match clause.find(": ") {
-        Some(colon) if clause[..colon].split_ascii_whitespace().count() > 1 => &clause[..colon],
-        _ => clause,
-    }
+    let clause = part(text, ..end.unwrap_or(text.len()));
+    let Some(colon) = clause.windows(2).position(|pair| pair == b": ") else { return clause };
+    let words =
+        part(clause, ..colon).split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    if words.count() > 1 { part(clause, ..colon) } else { clause }
 }
 
 /// No clause is longer, so that a message full of signs does not cost its length for each of them.
 const CLAUSE_BYTES_MAX: usize = 512;
 
 /// How many bytes at `at` stand between two clauses; `\\n` is a line break in a quoted error.
-fn clause_end_at(text: &str, at: usize) -> Option<usize> {
-    match text.as_bytes()[at..] {
+fn clause_end_at(text: &[u8], at: usize) -> Option<usize> {
+    match part(text, at..) {
         [b',' | b';' | b'\n', ..] => Some(1),
         [b'.', b' ', ..] | [b'\\', b'n', ..] => Some(2),
         _ => None,
     }
 }
 
+/// Whether `part` is anywhere in `text`.
+pub(crate) fn has(text: &[u8], part: &[u8]) -> bool {
+    (0..text.len()).any(|at| has_at(text, at, part))
+}
+
 /// Whether `part`, in lower case, is anywhere in `text`, in any case.
-pub(crate) fn mentions(text: &str, part: &str) -> bool {
-    let part = part.as_bytes();
+pub(crate) fn mentions(text: &[u8], part: &[u8]) -> bool {
     // The first letter decides nearly always, and costs far less than comparing all of them.
-    text.as_bytes()
-        .windows(part.len())
-        .any(|found| found[0] | 0x20 == part[0] | 0x20 && found.eq_ignore_ascii_case(part))
+    let is_first = |byte: u8| part.first().is_some_and(|first| byte | 0x20 == first | 0x20);
+    let mut bytes = text.iter().enumerate();
+    bytes.any(|(at, byte)| is_first(*byte) && has_at_in_any_case(text, at, part))
+}
+
+/// Whether `text` mentions one of `parts`.
+pub(crate) fn mentions_one(text: &[u8], parts: Words) -> bool {
+    parts.iter().any(|part| mentions(text, part))
 }
 
 /// Whether `text` says that something went wrong. The later ones are how NVML says it:
 /// <https://docs.nvidia.com/deploy/nvml-api/group__nvmlDeviceEnumvs.html>
-pub(crate) fn tells_of_failure(text: &str) -> bool {
-    const WORDS: &[&str] = &[
-        "error",
-        "fail",
-        "unable",
-        "could not",
-        "couldn't",
-        "cannot",
-        "can't",
-        "mismatch",
-        "not found",
-        "timed out",
-        "timeout",
-        "not loaded",
-        "not supported",
-        "not available",
-        "unavailable",
-        "uninitialized",
-        "insufficient",
-        "invalid",
-        "corrupt",
-        "blocked",
-        "unsatisfied",
-    ];
-    WORDS.iter().any(|word| mentions(text, word))
+pub(crate) fn tells_of_failure(text: &[u8]) -> bool {
+    // By their first letter, so that a text is gone through once.
+    let words = |first| -> Words {
+        match first {
+            b'b' => &[b"blocked"],
+            b'c' => &[b"could not", b"couldn't", b"cannot", b"can't", b"corrupt"],
+            b'e' => &[b"error"],
+            b'f' => &[b"fail"],
+            b'i' => &[b"insufficient", b"invalid"],
+            b'm' => &[b"mismatch"],
+            b'n' => &[b"not found", b"not loaded", b"not supported", b"not available"],
+            b't' => &[b"timed out", b"timeout"],
+            b'u' => &[b"unable", b"unavailable", b"uninitialized", b"unsatisfied"],
+            _ => &[],
+        }
+    };
+    let mut bytes = text.iter().enumerate();
+    bytes.any(|(at, byte)| words(byte | 0x20).iter().any(|word| has_at_in_any_case(text, at, word)))
 }
 
 pub(crate) fn in_name(byte: u8) -> bool {

@@ -4,7 +4,8 @@
 //! A message must speak of a GPU, or of what belongs to one, and of a failure in the same clause. A
 //! reason is one word, made of capitalised ones, and is read as such.
 
-use crate::{names, words};
+use crate::names;
+use crate::words::{self, Words};
 
 /// What a message speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,154 +24,142 @@ pub(crate) struct Judged {
 }
 
 /// Looks at the clause around `at`, where something may stand that belongs to GPUs.
-pub(crate) fn judge(message: &str, at: usize) -> Option<Judged> {
+#[inline(never)]
+pub(crate) fn judge(message: &[u8], at: usize) -> Option<Judged> {
     let (subject, begin, end) = subject_at(message, at)?;
-    if names::follows(&message[..begin]) || names::surround(message, begin) {
+    if names::follows(words::part(message, ..begin)) || names::surround(message, begin) {
         return None;
     }
-    let after = end + words::clause_after(&message[end..]).len();
+    let after = end + words::clause_after(words::part(message, end..)).len();
     // `device marked unhealthy: GPU-…`; but a probe that failed is not what failed: `: GPU 0 is
     // up`.
-    let sentence = &message[begin - words::sentence_before(message, begin).len()..after];
-    let clause = &message[begin - words::clause_before(message, begin).len()..after];
+    let sentence =
+        words::part(message, begin - words::sentence_before(message, begin).len()..after);
+    let clause = words::part(message, begin - words::clause_before(message, begin).len()..after);
     let fails =
         tells_of_device(sentence) || subject == Subject::Part && words::tells_of_failure(clause);
     Some(Judged { end: after, fails: fails && !denies(sentence) })
 }
 
 /// The subject that has one of the rare pairs of letters at `at`, and where it stands.
-fn subject_at(message: &str, at: usize) -> Option<(Subject, usize, usize)> {
+fn subject_at(message: &[u8], at: usize) -> Option<(Subject, usize, usize)> {
     // How far before the pair a word begins, the word, and whether it counts in any case.
-    const WORDS: &[(usize, &str, bool, Subject)] = &[
-        (0, "gpu", true, Subject::Gpu),
-        (0, "gpus", true, Subject::Gpu),
-        (0, "nvidia", true, Subject::Gpu),
-        (3, "amdgpu", true, Subject::Part),
-        (0, "nvlink", true, Subject::Part),
-        (0, "nvswitch", true, Subject::Part),
-        (0, "nvrm", true, Subject::Part),
-        (2, "DCGM", false, Subject::Part),
+    const WORDS: &[(usize, &[u8], bool, Subject)] = &[
+        (0, b"gpu", true, Subject::Gpu),
+        (0, b"gpus", true, Subject::Gpu),
+        (0, b"nvidia", true, Subject::Gpu),
+        (3, b"amdgpu", true, Subject::Part),
+        (0, b"nvlink", true, Subject::Part),
+        (0, b"nvswitch", true, Subject::Part),
+        (0, b"nvrm", true, Subject::Part),
+        (2, b"DCGM", false, Subject::Part),
     ];
     for (back, word, in_any_case, subject) in WORDS {
         let Some(begin) = at.checked_sub(*back) else { continue };
-        let Some(found) = message.as_bytes().get(begin..begin + word.len()) else { continue };
-        let is_it =
-            found == word.as_bytes() || *in_any_case && found.eq_ignore_ascii_case(word.as_bytes());
+        let is_it = words::has_at_in_any_case(message, begin, word)
+            && (*in_any_case || words::has_at(message, begin, word));
         if !is_it || !words::begins(message, begin) {
             continue;
         }
         let end = begin + word.len();
         // `GPU0`; and `GPU-5a0b2c1d-…`, which is a device's own name.
-        let digits = message[end..].bytes().take_while(u8::is_ascii_digit).count();
+        let digits = words::digits(words::part(message, end..));
         if words::ends(message, end + digits) {
             return Some((*subject, begin, end + digits));
         }
-        if *word == "gpu" && is_uuid(&message[begin..]) {
+        if *word == b"gpu" && is_uuid(words::part(message, begin..)) {
             return Some((Subject::Gpu, begin, begin + UUID_BYTES));
         }
     }
     // The kernel's graphics drivers: `[drm]`, `[drm:amdgpu_job_timedout [amdgpu]]`.
-    let rest = &message[at..];
-    let is_drm = rest.starts_with("[drm]") || rest.starts_with("[drm:");
+    let is_drm = matches!(words::part(message, at..), [b'[', b'd', b'r', b'm', b']' | b':', ..]);
     is_drm.then_some((Subject::Part, at, at + "[drm]".len()))
 }
 
 /// `GPU-` and eight, four, four, four and twelve digits.
 const UUID_BYTES: usize = 40;
 
-fn is_uuid(text: &str) -> bool {
-    let Some(digits) = text.strip_prefix("GPU-").and_then(|text| text.get(..UUID_BYTES - 4)) else {
+fn is_uuid(text: &[u8]) -> bool {
+    let Some(digits) = text.strip_prefix(b"GPU-").and_then(|text| text.get(..UUID_BYTES - 4))
+    else {
         return false;
     };
-    let shape = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh";
-    digits.bytes().zip(shape.bytes()).all(|(byte, like)| match like {
+    let shape = b"hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh";
+    digits.iter().zip(shape).all(|(byte, like)| match like {
         b'h' => byte.is_ascii_hexdigit(),
         _ => byte == like,
     })
 }
 
 /// Whether a clause says what happens to devices.
-fn tells_of_device(clause: &str) -> bool {
-    const PHRASES: &[&str] = &[
-        "cannot be accessed",
-        "degraded",
-        "device handle",
-        "disappeared",
-        "double bit",
-        "double-bit",
-        "ecc error",
-        "engine reset",
-        "fallen off",
-        "fell off",
-        "gpu error",
-        "gpu failed",
-        "gpu failure",
-        "gpu fault",
-        "gpu lost",
-        "gpu recovery",
-        "gpu reset",
-        "hang",
-        "hangs",
-        "hardware error",
-        "hardware fault",
-        "hung",
-        "is down",
-        "is lost",
-        "lost gpu",
-        "mismatch",
-        "missing",
-        "not detected",
-        "not responding",
-        "overheat",
-        "page fault",
-        "page retire",
-        "poison",
-        "power violation",
-        "reset required",
-        "retired page",
-        "row remap",
-        "stopped responding",
-        "thermal",
-        "throttl",
-        "uncorrect",
-        "unhealthy",
-        "unresponsive",
-        "wedged",
-    ];
+fn tells_of_device(clause: &[u8]) -> bool {
+    // By their first letter: a clause has many words, and nearly none begins one of these.
+    let phrases = |first| -> Words {
+        match first {
+            b'c' => &[b"cannot be accessed"],
+            b'd' => &[b"degraded", b"device handle", b"disappeared", b"double bit", b"double-bit"],
+            b'e' => &[b"ecc error", b"engine reset"],
+            b'f' => &[b"fallen off", b"fell off"],
+            b'g' => &[
+                b"gpu error",
+                b"gpu failed",
+                b"gpu failure",
+                b"gpu fault",
+                b"gpu lost",
+                b"gpu recovery",
+                b"gpu reset",
+            ],
+            b'h' => &[b"hang", b"hangs", b"hardware error", b"hardware fault", b"hung"],
+            b'i' => &[b"is down", b"is lost"],
+            b'l' => &[b"lost gpu"],
+            b'm' => &[b"mismatch", b"missing"],
+            b'n' => &[b"not detected", b"not responding"],
+            b'o' => &[b"overheat"],
+            b'p' => &[b"page fault", b"page retire", b"poison", b"power violation"],
+            b'r' => &[b"reset required", b"retired page", b"row remap"],
+            b's' => &[b"stopped responding"],
+            b't' => &[b"thermal", b"throttl"],
+            b'u' => &[b"uncorrect", b"unhealthy", b"unresponsive"],
+            b'w' => &[b"wedged"],
+            _ => &[],
+        }
+    };
     at_words(clause, |rest| {
-        PHRASES.iter().any(|phrase| {
-            let found = rest.as_bytes().get(..phrase.len());
-            found.is_some_and(|found| found.eq_ignore_ascii_case(phrase.as_bytes()))
-                && (*phrase != "hang" || words::ends(rest, phrase.len()))
+        let first = rest.first().map_or(0, |first| first | 0x20);
+        phrases(first).iter().any(|phrase| {
+            words::has_at_in_any_case(rest, 0, phrase)
+                && (*phrase != b"hang" || words::ends(rest, phrase.len()))
         })
     })
 }
 
 /// Whether a clause says that there is no failure (`no errors`, `0 uncorrectable ECC errors`), or
 /// none any more.
-fn denies(clause: &str) -> bool {
-    const OVER: &[&str] = &["recovered", "resolved", "cleared", "succeeded", "without"];
+fn denies(clause: &[u8]) -> bool {
+    const OVER: Words = &[b"recovered", b"resolved", b"cleared", b"succeeded", b"without"];
     at_words(clause, |rest| {
-        let mut words = rest.split(|c: char| !c.is_ascii_alphanumeric());
+        // A character of several bytes is one sign between words, as a blank is.
+        let mut words =
+            rest.split(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, 0x80..0xc0));
         let first = words.next().unwrap_or_default();
-        let counts_none = first.eq_ignore_ascii_case("no") || rest.starts_with("0 ");
-        counts_none && words.take(4).any(is_failure)
-            || OVER.iter().any(|over| over.eq_ignore_ascii_case(first))
+        let counts_none = first.eq_ignore_ascii_case(b"no") || rest.starts_with(b"0 ");
+        counts_none && words.take(4).any(is_failure) || words::is_one_of(first, OVER)
     })
 }
 
-fn is_failure(word: &str) -> bool {
-    const FAILURES: &[&str] = &["error", "fail", "fault", "xid", "issue", "problem", "violation"];
-    FAILURES.iter().any(|failure| words::mentions(word, failure))
+fn is_failure(word: &[u8]) -> bool {
+    const FAILURES: Words =
+        &[b"error", b"fail", b"fault", b"xid", b"issue", b"problem", b"violation"];
+    words::mentions_one(word, FAILURES)
 }
 
 /// Whether `holds` of the text from the beginning of one of its words on.
-fn at_words(text: &str, holds: impl Fn(&str) -> bool) -> bool {
+fn at_words(text: &[u8], holds: impl Fn(&[u8]) -> bool) -> bool {
     let mut before = b' ';
-    text.bytes().enumerate().any(|(at, byte)| {
+    text.iter().enumerate().any(|(at, byte)| {
         let begins = byte.is_ascii_alphanumeric() && !before.is_ascii_alphanumeric();
-        before = byte;
-        begins && holds(&text[at..])
+        before = *byte;
+        begins && holds(words::part(text, at..))
     })
 }
 
@@ -184,41 +173,42 @@ pub(crate) enum Says {
 
 /// Reads a reason: `NvidiaXID79Error`, `AMDGPUUnhealthy`, `GpuNvlinkWatchIsNotHealthy`. One that
 /// says that all is well again (`NoGPUMissing`, `AMDGPURecovered`) says nothing.
-pub(crate) fn reason(reason: &str) -> Option<Says> {
-    const GOOD: &[&str] = &["recover", "resolved", "cleared", "restored", "succeeded"];
-    const BAD: &[&str] = &[
-        "error",
-        "fail",
-        "unhealthy",
-        "nothealthy",
-        "isdown",
-        "linkdown",
-        "missing",
-        "lost",
-        "mismatch",
-        "hang",
-        "hung",
-        "fault",
-        "fatal",
-        "critical",
-        "warning",
-        "retire",
-        "violation",
-        "throttl",
-        "degraded",
-        "unresponsive",
-        "notrunning",
-        "notready",
-        "unavailable",
-        "wedged",
-        "uncorrect",
-        "remap",
-        "fallenoff",
-        "overheat",
-        "doublebit",
-        "timeout",
-        "problem",
-        "flapping",
+#[inline(never)]
+pub(crate) fn reason(reason: &[u8]) -> Option<Says> {
+    const GOOD: Words = &[b"recover", b"resolved", b"cleared", b"restored", b"succeeded"];
+    const BAD: Words = &[
+        b"error",
+        b"fail",
+        b"unhealthy",
+        b"nothealthy",
+        b"isdown",
+        b"linkdown",
+        b"missing",
+        b"lost",
+        b"mismatch",
+        b"hang",
+        b"hung",
+        b"fault",
+        b"fatal",
+        b"critical",
+        b"warning",
+        b"retire",
+        b"violation",
+        b"throttl",
+        b"degraded",
+        b"unresponsive",
+        b"notrunning",
+        b"notready",
+        b"unavailable",
+        b"wedged",
+        b"uncorrect",
+        b"remap",
+        b"fallenoff",
+        b"overheat",
+        b"doublebit",
+        b"timeout",
+        b"problem",
+        b"flapping",
     ];
     if !has_rare_pair(reason) {
         return None;
@@ -227,17 +217,15 @@ pub(crate) fn reason(reason: &str) -> Option<Says> {
     if !about_xid && !is_about_gpus(reason) {
         return None;
     }
-    let good = GOOD.iter().any(|word| words::mentions(reason, word)) && !reason.contains("Failed");
-    let none = reason
-        .strip_prefix("No")
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()));
-    let bad = BAD.iter().any(|word| words::mentions(reason, word));
+    let good = words::mentions_one(reason, GOOD) && !words::has(reason, b"Failed");
+    let none = matches!(reason, [b'N', b'o', b'A'..=b'Z', ..]);
+    let bad = words::mentions_one(reason, BAD);
     if good || none || !(about_xid || bad) {
         return None;
     }
-    Some(if words::mentions(reason, "alloc") {
+    Some(if words::mentions(reason, b"alloc") {
         Says::Admission
-    } else if ["driver", "nvml", "connect"].iter().any(|word| words::mentions(reason, word)) {
+    } else if words::mentions_one(reason, &[b"driver", b"nvml", b"connect"]) {
         Says::Runtime
     } else {
         Says::Device
@@ -246,34 +234,35 @@ pub(crate) fn reason(reason: &str) -> Option<Says> {
 
 /// Whether one of the pairs of letters is there that each word of [`is_about_gpus`] and `xid` have.
 /// Nearly every reason has none, and looking for all of the words would cost more than the call.
-pub(crate) fn has_rare_pair(reason: &str) -> bool {
-    reason.as_bytes().windows(2).any(|pair| {
+pub(crate) fn has_rare_pair(reason: &[u8]) -> bool {
+    reason.windows(2).any(|pair| {
         let pair = [pair[0] | 0x20, pair[1] | 0x20];
         matches!(&pair, b"gp" | b"nv" | b"gm" | b"cm" | b"91" | b"xi")
     })
 }
 
 /// In any case; `ROCm`, which would be found in other words, only so.
-pub(crate) const GPU_PARTS: &[&str] =
-    &["gpu", "nvidia", "nvlink", "nvswitch", "dcgm", "nvml", "fabricmanager", "i915"];
+pub(crate) const GPU_PARTS: Words =
+    &[b"gpu", b"nvidia", b"nvlink", b"nvswitch", b"dcgm", b"nvml", b"fabricmanager", b"i915"];
 
-fn is_about_gpus(reason: &str) -> bool {
-    GPU_PARTS.iter().any(|part| words::mentions(reason, part)) || reason.contains("ROCm")
+fn is_about_gpus(reason: &[u8]) -> bool {
+    words::mentions_one(reason, GPU_PARTS) || words::has(reason, b"ROCm")
 }
 
 /// `XID`, `Xid`, or `xid` between signs; not `FluxIdentity`.
-fn has_xid(reason: &str) -> bool {
-    reason.match_indices(['X', 'x']).any(|(at, _)| {
-        let (before, rest) = (&reason[..at], &reason[at..]);
-        let after = |word| rest.strip_prefix(word);
-        match after("XID").or_else(|| after("Xid")) {
-            Some(after) => {
-                !after.trim_start_matches('s').starts_with(|c: char| c.is_ascii_lowercase())
+fn has_xid(reason: &[u8]) -> bool {
+    (0..reason.len()).any(|at| {
+        let after = reason.get(at + 3..).unwrap_or_default();
+        match words::part(reason, at..) {
+            [b'X', b'I', b'D', ..] | [b'X', b'i', b'd', ..] => {
+                let after = words::trim_start(after, |byte| byte == b's');
+                !after.first().is_some_and(u8::is_ascii_lowercase)
             }
-            None => after("xid").is_some_and(|after: &str| {
-                !before.ends_with(|c: char| c.is_ascii_alphanumeric())
-                    && !after.starts_with(|c: char| c.is_ascii_alphabetic())
-            }),
+            [b'x', b'i', b'd', ..] => {
+                !words::part(reason, ..at).last().is_some_and(u8::is_ascii_alphanumeric)
+                    && !after.first().is_some_and(u8::is_ascii_alphabetic)
+            }
+            _ => false,
         }
     })
 }
