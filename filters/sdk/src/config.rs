@@ -48,13 +48,12 @@ impl Config {
     /// For a module that has nothing to configure: refuses any key, so that no one believes that a
     /// key does something.
     pub fn expect_empty(&self) -> Result<(), Error> {
-        match self.0.trim_start_matches([' ', '{']).trim_end_matches([' ', '}']) {
-            "" => Ok(()),
-            _ => {
-                Err(format!("this module has nothing to configure, and it was given {}", self.0)
-                    .into())
-            }
+        if self.0.bytes().all(|byte| matches!(byte, b' ' | b'{' | b'}')) {
+            return Ok(());
         }
+        let mut text = String::from("this module has nothing to configure, and it was given ");
+        text.push_str(&self.0);
+        Err(text.into())
     }
 
     /// The JSON text itself.

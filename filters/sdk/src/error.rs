@@ -19,6 +19,11 @@ impl Error {
         crate::log::error(&text);
         Self(text)
     }
+
+    /// Its text, without the code that formatting takes, which is half of a small module.
+    pub(crate) fn into_text(self) -> String {
+        self.0.into_owned()
+    }
 }
 
 impl fmt::Display for Error {

@@ -15,10 +15,18 @@ fn say(panic: &PanicHookInfo<'_>) {
         text.push_str(at.file());
         for number in [at.line(), at.column()] {
             text.push(':');
-            text.push_str(&u64::from(number).to_string()); // As other code shows numbers.
+            push_number(&mut text, number);
         }
         text.push_str(": ");
     }
     text.push_str(panic.payload_as_str().unwrap_or("a panic without a text"));
     sys::panicked(&text);
+}
+
+/// Appends a number, without the code that formatting takes: this is in every module.
+fn push_number(text: &mut String, number: u32) {
+    if number > 9 {
+        push_number(text, number / 10);
+    }
+    text.push(char::from(b'0' + (number % 10) as u8));
 }

@@ -36,7 +36,7 @@ pub enum Verdict {
 pub fn configure<S: Stage>(config: String) -> Result<S, String> {
     #[cfg(target_arch = "wasm32")]
     crate::panic::say_panics();
-    S::configure(&Config::new(config)).map_err(|error| error.to_string())
+    S::configure(&Config::new(config)).map_err(Error::into_text)
 }
 
 /// weir's `process`.

@@ -63,7 +63,7 @@ fn holds_string(array: &str, string: &str) -> bool {
         match sign {
             b'"' => {
                 let end = end_of_string(after);
-                if depth == 1 && array[0] == b'[' && &after[..end] == string {
+                if depth == 1 && array.starts_with(b"[") && words::part(after, ..end) == string {
                     return true;
                 }
                 rest = after.get(end + 1..).unwrap_or_default();
