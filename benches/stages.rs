@@ -52,6 +52,7 @@ fn chain(ledger: &Ledger, stages: &[Module<'_>]) -> Chain {
         on_error: OnError::Keep,
         wasi: Wasi::None,
         config: (*config).to_owned(),
+        shadow: None,
     };
     let settings: Vec<_> = stages.iter().map(|module| settings(module).into()).collect();
     let context = LoadContext {

@@ -67,6 +67,8 @@ pub struct StageMetrics {
     pub edits_refused: IntCounterVec,
     /// `weir_stage_log_lines_dropped_total{stage}`
     pub log_lines_dropped: IntCounterVec,
+    /// `weir_shadow_events_total{stage,result}`
+    pub shadow_events: IntCounterVec,
     /// `weir_module_counter_total{stage,counter}`
     pub module_counter: IntCounterVec,
 }
@@ -307,6 +309,13 @@ impl Maker {
                 "Log lines of a module that were cut short, dropped beyond its limits, or not \
                  UTF-8.",
                 &["stage"],
+            )?,
+            shadow_events: self.counters(
+                "weir_shadow_events_total",
+                "Events that a stage's shadow was to see, by what it would have changed. same: \
+                 nothing; verdict: whether the event is kept, or the reason it is dropped for; \
+                 edits: the document; failed: its call failed; skipped: it was busy with others.",
+                &["stage", "result"],
             )?,
             module_counter: self.counters(
                 "weir_module_counter_total",

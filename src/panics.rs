@@ -6,8 +6,9 @@
 //! quote an event: it is made harmless.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::cell::Cell;
 use std::io::{self, Write};
-use std::panic::{self, PanicHookInfo};
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::{LazyLock, Once, OnceLock};
 use std::thread;
 
@@ -19,6 +20,23 @@ use crate::text::{self, LINE_BYTES_MAX};
 static PANICKED: LazyLock<CancellationToken> = LazyLock::new(CancellationToken::new);
 /// Where that was.
 static FIRST: OnceLock<String> = OnceLock::new();
+
+thread_local! {
+    /// Whether a panic of this thread is nobody else's.
+    static IS_CONTAINED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs what others do not rely on: a panic of it is told, and ends it alone.
+///
+/// # Errors
+///
+/// When it has panicked.
+pub(crate) fn contained<T>(run: impl FnOnce() -> T) -> thread::Result<T> {
+    IS_CONTAINED.set(true);
+    let result = panic::catch_unwind(AssertUnwindSafe(run));
+    IS_CONTAINED.set(false);
+    result
+}
 
 /// Notices every panic of this process from now on. To be called by a process that is weir, and not
 /// by tests: theirs are caught.
@@ -32,8 +50,10 @@ pub(crate) fn notice() {
             if backtrace.status() == BacktraceStatus::Captured {
                 let _ = writeln!(io::stderr(), "{backtrace}");
             }
-            FIRST.get_or_init(thread_name);
-            PANICKED.cancel();
+            if !IS_CONTAINED.get() {
+                FIRST.get_or_init(thread_name);
+                PANICKED.cancel();
+            }
         }));
     });
 }

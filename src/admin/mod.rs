@@ -1,28 +1,36 @@
-//! The HTTP server of `/metrics`, `/livez` and `/readyz`: shows what the parts say, and decides
-//! nothing.
+//! The HTTP server of `/metrics`, `/livez` and `/readyz`, and of `/shadow/STAGE` where events may be
+//! shown: shows what the parts say, and decides nothing.
 //!
 //! It is the first to start and the last to stop, so that a drain can be watched. [`connections`]
 //! sees to it that nobody who can reach the port takes the pipeline down.
 
+mod client;
 mod connections;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path as UrlPath, RawQuery, State};
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::client::{AskError, ask};
 use crate::health::{Health, Report};
 use crate::metrics::Metrics;
+pub(crate) use reqwest::Url;
 
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/#basic-info>
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// What `/shadow/STAGE` answers where the configuration does not want it.
+const EVENTS_ARE_NOT_SHOWN: &str =
+    "events are not shown here: set `show_events = true` in [admin], and restart weir\n";
 
 /// The address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -66,24 +74,27 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> 
     Ok(listener)
 }
 
-#[derive(Clone, Debug)]
-struct Shown {
-    metrics: Metrics,
-    health: Health,
+/// By the name of a stage.
+pub(crate) type Differences = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
+/// What is shown.
+#[derive(Clone)]
+pub(crate) struct Shown {
+    pub(crate) metrics: Metrics,
+    pub(crate) health: Health,
+    /// The events on which the shadow of a stage does otherwise, as JSON; `None`: events are not
+    /// shown.
+    pub(crate) differences: Option<Differences>,
 }
 
 /// Answers until `stop`, and then finishes the answers that it has begun.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    metrics: Metrics,
-    health: Health,
-    stop: CancellationToken,
-) {
+pub(crate) async fn serve(listener: TcpListener, shown: Shown, stop: CancellationToken) {
     let router = Router::new()
         .route("/metrics", get(metrics_text))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
-        .with_state(Shown { metrics, health });
+        .route("/shadow/{stage}", get(shadow))
+        .with_state(shown);
     connections::serve(listener, router, connections::connections_max(), stop).await;
 }
 
@@ -97,6 +108,15 @@ async fn livez(State(shown): State<Shown>, RawQuery(query): RawQuery) -> impl In
 
 async fn readyz(State(shown): State<Shown>, RawQuery(query): RawQuery) -> impl IntoResponse {
     answer(&shown.health.readiness(), query.as_deref())
+}
+
+async fn shadow(State(shown): State<Shown>, UrlPath(stage): UrlPath<String>) -> Response {
+    match shown.differences {
+        Some(differences) => {
+            ([(header::CONTENT_TYPE, "application/json")], differences(&stage)).into_response()
+        }
+        None => (StatusCode::FORBIDDEN, EVENTS_ARE_NOT_SHOWN).into_response(),
+    }
 }
 
 /// `ok` or `not ok`; then, when it was asked for or is bad, each part and why.
@@ -135,6 +155,10 @@ mod tests {
     }
 
     async fn server() -> Server {
+        server_with(None).await
+    }
+
+    async fn server_with(differences: Option<Differences>) -> Server {
         let (health, stop, ledger) =
             (Health::default(), CancellationToken::new(), Ledger::default());
         ledger.filter_reason("-", "-");
@@ -142,7 +166,8 @@ mod tests {
         let metrics = Metrics::new(&ledger).unwrap();
         let listener = bind(ANY_PORT).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let task = tokio::spawn(serve(listener, metrics.clone(), health.clone(), stop.clone()));
+        let shown = Shown { metrics: metrics.clone(), health: health.clone(), differences };
+        let task = tokio::spawn(serve(listener, shown, stop.clone()));
         Server { address, health, metrics, stop, task }
     }
 
@@ -183,6 +208,17 @@ mod tests {
         modules: ok
         sink: not ok: OpenSearch answers 401: check sink.password
         ");
+    }
+
+    #[tokio::test]
+    async fn events_are_shown_only_where_that_is_wanted() {
+        let (status, body) = fetch(&server().await, "/shadow/a").await;
+        assert_eq!(status, 403);
+        assert!(body.contains("`show_events = true` in [admin]"), "{body}");
+        let of = Arc::new(|stage: &str| format!("what differs in {stage}"));
+        let server = server_with(Some(of)).await;
+        assert_eq!(fetch(&server, "/shadow/a-b").await, (200, "what differs in a-b".into()));
+        assert_eq!(fetch(&server, "/shadow").await.0, 404);
     }
 
     #[tokio::test]

@@ -34,7 +34,7 @@ pub(super) fn summary(settings: &Settings, modules: &[Description]) -> String {
     }
     line(
         "admin",
-        settings.admin.map_or_else(|| "does not listen".into(), |admin| admin.to_string()),
+        settings.admin.map_or_else(|| "does not listen".into(), |admin| admin.listen.to_string()),
     );
     lines
 }
@@ -97,8 +97,12 @@ fn stage<'m>(
                 true => ", asks for labels or owners (warning: there is no [lookup], so none)",
                 false => "",
             };
+            let shadow = settings.shadow.as_ref().map_or_else(String::new, |shadow| {
+                format!(", in its shadow {}", shadow.module.display())
+            });
             format!(
-                "{name}: {}, {powers}{lookup}{}, {} of CPU time a call, {} of memory, on error {}",
+                "{name}: {}, {powers}{lookup}{}{shadow}, {} of CPU time a call, {} of memory, on error \
+                 {}",
                 settings.module.display(),
                 matched(&settings.matches),
                 show_duration(settings.timeout),

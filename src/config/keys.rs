@@ -175,6 +175,20 @@ pub(super) static STAGE: Table = Table {
         .default("{}")
         .unless(DROP)
         .literal(),
+        key("shadow", Type::Section(&SHADOW), SHADOW.doc).off().unless(DROP),
+    ],
+};
+
+static SHADOW: Table = Table {
+    header: "[stage.shadow]",
+    doc: "A candidate that is called beside the module, for the same events, and changes nothing: \
+          weir_shadow_events_total says how often it would have done otherwise. Its bounds are the \
+          stage's.",
+    keys: &[
+        key("module", Type::Module, "The component to load.").required(),
+        key("config", Type::Free, "Its own settings: it does not get those of the module.")
+            .default("{}")
+            .literal(),
     ],
 };
 
@@ -480,10 +494,19 @@ static LOOKUP: Table = Table {
 static ADMIN: Table = Table {
     header: "[admin]",
     doc: "The HTTP server of /metrics, /livez and /readyz.",
-    keys: &[key(
-        "listen",
-        Type::Text(ADDRESS),
-        "Address and port; port 0 takes a free one. Absent: a kubernetes source listens on \
-         0.0.0.0:9464, the others do not listen.",
-    )],
+    keys: &[
+        key(
+            "listen",
+            Type::Text(ADDRESS),
+            "Address and port; port 0 takes a free one. Absent: a kubernetes source listens on \
+             0.0.0.0:9464, the others do not listen.",
+        ),
+        key(
+            "show_events",
+            Type::Flag,
+            "Whether whoever reaches the address may read events: the last few on which a stage's \
+             shadow does otherwise than its module.",
+        )
+        .default("false"),
+    ],
 };

@@ -55,7 +55,7 @@ pub(crate) use parts::SAME_FILE;
 pub(crate) use references::{Reference, References, StageReference};
 pub(crate) use schema::schema;
 pub use settings::Environment;
-pub(crate) use settings::{ReloadOn, Settings, Workers};
+pub(crate) use settings::{AdminSettings, ReloadOn, Settings, Workers};
 pub(crate) use units::{show_duration, show_size};
 
 use crate::{files, form};

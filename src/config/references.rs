@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::diagnostic::Location;
 use super::input::Input;
 use super::keys::{DROP, STAGE_MEMORY_MAX, STAGE_TIMEOUT_MAX};
-use super::parts::Parts;
+use super::parts::{Parts, shadow_of as shadow};
 use super::section::Section;
 use crate::opensearch::Username;
 use crate::secret::Secret;
@@ -56,6 +56,8 @@ pub struct StageReference {
     pub module: Location,
     /// Where its `[stage.config]` is, or its header when it has none.
     pub config: Location,
+    /// Where its `shadow` is, if it has one.
+    pub shadow: Location,
 }
 
 /// Gathers what there is to look at.
@@ -113,7 +115,9 @@ fn loadable(input: &Input<'_>, index: usize, section: &Section) -> Option<StageR
         on_error: OnError::Keep,
         wasi: section.word("wasi").unwrap_or(Wasi::Stub),
         config: section.free("config")?,
+        shadow: shadow(section),
     };
     let location = |key| input.location(section.at(key));
-    Some(StageReference { settings, module: location("module"), config: location("config") })
+    let (module, config) = (location("module"), location("config"));
+    Some(StageReference { settings, module, config, shadow: location("shadow") })
 }

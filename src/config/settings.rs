@@ -40,9 +40,18 @@ pub struct Settings {
     /// What is looked up of what events regard; `None`: nothing.
     pub lookup: Option<lookup::Settings>,
     /// Where `/metrics`, `/livez` and `/readyz` are served; `None`: nowhere.
-    pub admin: Option<SocketAddr>,
+    pub admin: Option<AdminSettings>,
     /// The folder that relative paths were relative to.
     pub folder: PathBuf,
+}
+
+/// `[admin]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AdminSettings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Whether events are shown there: those on which a shadow does otherwise.
+    pub show_events: bool,
 }
 
 words! {

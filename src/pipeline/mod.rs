@@ -19,7 +19,6 @@ mod swap;
 pub(crate) mod terms;
 
 use std::io;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,7 +37,7 @@ use self::swap::Swapping;
 use crate::admin;
 use crate::blocking::{Panicked, blocking, contained};
 use crate::buffer;
-use crate::config::{ReloadOn, Settings};
+use crate::config::{AdminSettings, ReloadOn, Settings};
 use crate::dead_letter::{DeadLetters, Replay};
 use crate::event::EncodeSettings;
 use crate::handoff::{SourceSender, Work};
@@ -51,7 +50,7 @@ use crate::process::Process;
 use crate::shutdown::Shutdown;
 use crate::sink;
 use crate::source::{self, Letters};
-use crate::stages::{self, Generations, LoadContext, LoadError, Worker};
+use crate::stages::{self, Generations, LoadContext, LoadError, Shadows, Worker};
 
 /// Chunks of raw events for each worker: one that it works on, and one that waits for it.
 const CHUNKS_PER_WORKER: usize = 2;
@@ -144,7 +143,9 @@ async fn start_and_finish(
     for part in [Part::Modules, Part::Sink, Part::Source] {
         health.set(part, Condition::NotReady("starting".into()));
     }
-    let admin = start_admin(settings.admin, &process).await?;
+    let shows_events = settings.admin.is_some_and(|admin| admin.show_events);
+    let shadows = Shadows::new(&process.metrics.stage, shows_events);
+    let admin = start_admin(settings.admin, &process, &shadows).await?;
     let (dead_letters, replay) = letters::open(&settings, letters, &process).await?;
     // First the buffer: it makes the folder, and keeps other processes out of it.
     let buffer = open_buffer(&settings.buffer, &process).await?;
@@ -152,7 +153,7 @@ async fn start_and_finish(
     let keeper = Keeper::open(buffer.2.folder(), !buffer.2.is_new(), identity(&settings), tracker)?;
     let shared = Shared { process, dead_letters, keeper, replay };
 
-    let mut result = match load(&settings, &shared.process).await? {
+    let mut result = match load(&settings, &shared.process, shadows).await? {
         None => ending::before_it_began(buffer, &shared).await,
         Some((generations, context)) => {
             let may_change = |of: &Origin| settings.reload != ReloadOn::Never && of.is_lasting();
@@ -184,20 +185,28 @@ async fn start_and_finish(
 }
 
 async fn start_admin(
-    address: Option<SocketAddr>,
+    settings: Option<AdminSettings>,
     process: &Process,
+    shadows: &Shadows,
 ) -> Result<Option<JoinHandle<()>>, RunError> {
-    let Some(address) = address else { return Ok(None) };
-    let listener = admin::bind(address).await?;
-    let (metrics, health) = (process.metrics.clone(), process.health.clone());
+    let Some(settings) = settings else { return Ok(None) };
+    let listener = admin::bind(settings.listen).await?;
+    let shown = admin::Shown {
+        metrics: process.metrics.clone(),
+        health: process.health.clone(),
+        differences: shadows.differences().map(|differences| {
+            Arc::new(move |stage: &str| differences.of(stage)) as admin::Differences
+        }),
+    };
     let stop = process.shutdown.abort.clone();
-    Ok(Some(tokio::spawn(admin::serve(listener, metrics, health, stop))))
+    Ok(Some(tokio::spawn(admin::serve(listener, shown, stop))))
 }
 
 /// `None`: the run is to end.
 async fn load(
     settings: &Settings,
     process: &Process,
+    shadows: Shadows,
 ) -> Result<Option<(Generations, LoadContext)>, RunError> {
     process.health.set(
         Part::Modules,
@@ -219,7 +228,7 @@ async fn load(
             process.health.set(Part::Modules, Condition::Ready);
             // A worker that takes up another chain does not wait for its instances.
             let context = LoadContext { instances: settings.workers.count(), ..context };
-            Ok(Some((Generations::new(chain), context)))
+            Ok(Some((Generations::with_shadows(chain, shadows), context)))
         }
         Err(errors) if errors.iter().any(|error| matches!(error, LoadError::Stopped)) => Ok(None),
         Err(errors) => Err(RunError::Modules(errors)),

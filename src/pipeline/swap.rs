@@ -205,8 +205,12 @@ fn files(origin: &Origin, stages: &[StageSettings]) -> Watched {
 
 /// The modules of stages, as they are now.
 fn modules(stages: &[StageSettings]) -> Watched {
-    Watched::new(stages.iter().filter_map(|stage| match stage {
-        StageSettings::Module(module) => Some(module.module.clone()),
+    let modules = stages.iter().filter_map(|stage| match stage {
+        StageSettings::Module(module) => Some(module),
         StageSettings::Drop { .. } => None,
+    });
+    Watched::new(modules.flat_map(|stage| {
+        let candidate = stage.shadow.as_ref().map(|shadow| shadow.module.clone());
+        std::iter::once(stage.module.clone()).chain(candidate)
     }))
 }

@@ -19,6 +19,7 @@ use super::current::original;
 use super::failure::FailureKind;
 use super::instance::{Failure, Instance, Processed, Template};
 use super::loaded::{Shared, Step};
+use super::shadow::Noter;
 use super::stage::{Cause, Stage};
 use crate::event::{Chunk, Edits, EventView, StageError};
 use crate::ledger::ReasonId;
@@ -104,10 +105,13 @@ pub(super) struct Slot {
     /// Calls that are not in the metrics yet.
     calls: u64,
     until_sample: u32,
+    /// Notes for the stage's shadow, where there is one.
+    noter: Option<Noter>,
 }
 
 /// How a stage dealt with an event.
-enum Ran {
+#[derive(Debug)]
+pub(super) enum Ran {
     Passed,
     Dropped(ReasonId),
     Failed(FailureKind, Cow<'static, str>),
@@ -119,6 +123,7 @@ impl Slot {
         stage: &Arc<Stage>,
         template: &Arc<Template>,
         instance: Option<Instance>,
+        noter: Option<Noter>,
     ) -> Slot {
         Slot {
             breaker: Breaker::new(stage.settings.timeout),
@@ -131,10 +136,12 @@ impl Slot {
             replaced_full: None,
             calls: 0,
             until_sample: SAMPLE,
+            noter,
         }
     }
 
-    fn run(
+    /// Calls the module for an event that it is to see.
+    pub(super) fn run(
         &mut self,
         chunk: &Arc<Chunk>,
         index: usize,
@@ -144,6 +151,21 @@ impl Slot {
         if !self.stage.settings.matches.accepts(EventView { of: original(chunk, index), edits }) {
             return Ran::Passed;
         }
+        let given = self.noter.as_mut().and_then(|noter| noter.given(chunk, edits));
+        let ran = self.try_call(chunk, index, edits, found);
+        if let (Some(noter), Some(given)) = (&mut self.noter, given) {
+            noter.answered(index, given, found, &ran, edits);
+        }
+        ran
+    }
+
+    fn try_call(
+        &mut self,
+        chunk: &Arc<Chunk>,
+        index: usize,
+        edits: &mut Box<Edits>,
+        found: Option<&Arc<Found>>,
+    ) -> Ran {
         if !self.breaker.is_closed() && !self.breaker.admits(Instant::now()) {
             self.stage.count_failure(FailureKind::Breaker);
             return Ran::Failed(FailureKind::Breaker, "the breaker is open".into());
@@ -280,6 +302,9 @@ impl Slot {
         }
         if let Some(instance) = &mut self.instance {
             instance.end_chunk();
+        }
+        if let Some(noter) = &mut self.noter {
+            noter.send();
         }
         if self.is_full {
             self.replace_full();

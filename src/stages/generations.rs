@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use super::chain::Slot;
 use super::loaded::{Chain, Shared};
 use super::rehearsal::Samples;
+use super::shadow::{Shadow, Shadows};
 use super::worker::Worker;
 
 /// The chain of now, for those who run it and those who replace it; cheap to clone.
@@ -27,17 +28,32 @@ struct Published {
     number: AtomicU64,
     latest: Mutex<Chain>,
     samples: Samples,
+    /// Where candidates are called beside the modules.
+    shadows: Option<Shadows>,
 }
 
 impl Generations {
-    /// The first one.
+    /// The first one, without its shadows.
     pub(crate) fn new(chain: Chain) -> Generations {
+        Generations::of(chain, None)
+    }
+
+    /// The first one.
+    pub(crate) fn with_shadows(chain: Chain, shadows: Shadows) -> Generations {
+        chain.0.start(&shadows);
+        Generations::of(chain, Some(shadows))
+    }
+
+    fn of(chain: Chain, shadows: Option<Shadows>) -> Generations {
         let (number, latest) = (AtomicU64::new(1), Mutex::new(chain));
-        Generations(Arc::new(Published { number, latest, samples: Samples::default() }))
+        Generations(Arc::new(Published { number, latest, samples: Samples::default(), shadows }))
     }
 
     /// Makes a chain the one that workers take up next. Answers its number.
     pub(crate) fn publish(&self, chain: Chain) -> u64 {
+        if let Some(shadows) = &self.0.shadows {
+            chain.0.start(shadows);
+        }
         let mut latest = self.0.latest.lock();
         *latest = chain;
         self.0.number.fetch_add(1, Ordering::Release) + 1
@@ -81,9 +97,14 @@ pub(super) struct Running {
 
 impl Running {
     fn new(generation: u64, Chain(chain): Chain) -> Running {
-        let stages = chain.stages.iter().zip(chain.templates());
-        let slot = |(stage, (template, ready))| Slot::new(&chain.engine, stage, &template, ready);
-        let slots = stages.map(slot).collect();
+        let stages = chain.stages.iter().zip(&chain.loaded);
+        let slots = stages.map(|(stage, loaded)| {
+            // The first workers that ask get the instances that loading made.
+            let ready = loaded.ready.lock().pop();
+            let noter = loaded.shadow.as_ref().and_then(Shadow::noter);
+            Slot::new(&chain.engine, stage, &loaded.template, ready, noter)
+        });
+        let slots = slots.collect();
         Running { generation, chain, slots }
     }
 

@@ -10,6 +10,7 @@ use wasmtime::Engine;
 use super::clock::Ticker;
 use super::drop::DropStage;
 use super::instance::{Instance, Template};
+use super::shadow::{Shadow, Shadows};
 use super::stage::Stage;
 
 /// The interface of weir:pipeline by which a module asks for what was looked up.
@@ -22,7 +23,7 @@ pub struct Chain(pub(super) Arc<Shared>);
 /// What the workers of a chain share.
 pub(super) struct Shared {
     pub(super) engine: Engine,
-    pub(super) ticker: Ticker,
+    pub(super) ticker: Arc<Ticker>,
     /// What an event passes, in order.
     pub(super) steps: Vec<Step>,
     /// The stages that call a module, in order.
@@ -47,6 +48,8 @@ pub(super) struct Loaded {
     pub(super) powers: Vec<String>,
     /// The instances that loading made, for the first workers that ask.
     pub(super) ready: Mutex<Vec<Instance>>,
+    /// A candidate that is called beside it.
+    pub(super) shadow: Option<Shadow>,
 }
 
 /// What a stage with a module is and can do.
@@ -98,7 +101,7 @@ impl Shared {
     pub(super) fn new(engine: Engine, ticker: Ticker) -> Shared {
         Shared {
             engine,
-            ticker,
+            ticker: Arc::new(ticker),
             steps: Vec::new(),
             stages: Vec::new(),
             loaded: Vec::new(),
@@ -120,18 +123,15 @@ impl Shared {
         [0..self.before_lookup, self.before_lookup..self.steps.len()]
     }
 
+    /// Begins to call the candidates of all stages that have one.
+    pub(super) fn start(&self, shadows: &Shadows) {
+        for shadow in self.loaded.iter().filter_map(|loaded| loaded.shadow.as_ref()) {
+            shadow.start(&self.engine, &self.ticker, shadows);
+        }
+    }
+
     /// Which stage has the name, among those that call a module.
     pub(super) fn number_of(&self, name: &str) -> Option<usize> {
         self.stages.iter().position(|stage| stage.name() == name)
-    }
-
-    /// What one worker's instances are made from, in order. The first workers that ask get those
-    /// that loading made.
-    pub(super) fn templates(&self) -> Vec<(Arc<Template>, Option<Instance>)> {
-        let loaded = self.loaded.iter().map(|loaded| {
-            let ready = loaded.ready.lock().pop();
-            (loaded.template.clone(), ready)
-        });
-        loaded.collect()
     }
 }

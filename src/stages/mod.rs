@@ -19,7 +19,8 @@
 //! events that have to wait for it are in `waiting`.
 //!
 //! A chain can be replaced while workers run it (`generations`), once it was tried on events that
-//! have passed lately (`rehearsal`).
+//! have passed lately (`rehearsal`). A candidate can be called beside a module, to see what would
+//! differ (`shadow`).
 
 mod breaker;
 mod cache;
@@ -40,6 +41,7 @@ mod loaded;
 mod matcher;
 mod pattern;
 mod rehearsal;
+mod shadow;
 mod stage;
 mod waiting;
 mod wasi;
@@ -57,6 +59,7 @@ pub(crate) use load::{LoadError, ModuleError, load_until};
 pub use loaded::Chain;
 pub(crate) use loaded::Description;
 pub use matcher::{Keys, Match, MatchKey};
+pub(crate) use shadow::Shadows;
 pub(crate) use worker::{Worker, WorkerError};
 
 use std::path::PathBuf;
@@ -112,6 +115,18 @@ pub struct ModuleSettings {
     /// Which part of WASI its module gets.
     pub wasi: Wasi,
     /// `[stage.config]` as one JSON object.
+    pub config: String,
+    /// A candidate that is called beside it.
+    pub shadow: Option<ShadowSettings>,
+}
+
+/// `shadow` of a stage: a module that is called for the same events, and changes nothing. What it
+/// does not say is as the stage has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShadowSettings {
+    /// The component to load.
+    pub module: PathBuf,
+    /// Its settings, as one JSON object.
     pub config: String,
 }
 

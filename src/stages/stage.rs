@@ -162,6 +162,12 @@ impl Stage {
         Ok((counters.len() - 1, counter))
     }
 
+    /// The name of a declared reason.
+    pub(super) fn reason_name(&self, id: ReasonId) -> Option<String> {
+        let declared = self.declared.lock();
+        declared.reasons.iter().find(|(_, known)| *known == id).map(|(name, _)| name.clone())
+    }
+
     /// The names of all declared reasons.
     pub(super) fn reasons(&self) -> Vec<String> {
         self.declared.lock().reasons.iter().map(|(name, _)| name.clone()).collect()

@@ -69,6 +69,7 @@ fn allocations(module: &[u8], config: &str, events: usize) -> u64 {
         on_error: OnError::Keep,
         wasi: Wasi::None,
         config: config.to_owned(),
+        shadow: None,
     };
     let ledger = Ledger::default();
     let metrics = Metrics::new(&ledger).unwrap().stage;

@@ -92,6 +92,7 @@ fn refusal(module: &[u8], limits: CompileLimits) -> Option<String> {
         on_error: OnError::Keep,
         wasi: Wasi::None,
         config: "{}".to_owned(),
+        shadow: None,
     };
     let ledger = Ledger::default();
     let context = LoadContext {

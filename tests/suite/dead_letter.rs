@@ -380,14 +380,14 @@ mod replay {
         use weir::internals::{buffer, dead_letter, pipeline, source};
         let folder =
             Letters::with(&[("00000001.jsonl", &record("sink", "mapping", "d", GOOD, ""))]);
-        let text = CONFIG.replace("'file'\npath = 'in'", "'kubernetes'");
+        // Of another process: to listen there too would fail.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listen = format!("admin.listen = '{}'\n", listener.local_addr().unwrap());
+        let text = listen + &CONFIG.replace("'file'\npath = 'in'", "'kubernetes'");
         let file = folder.0.path().join("p.toml");
         let mut settings = parse(&file, &text, &Environment::default()).unwrap().settings;
         let spool = folder.0.path().join("spool");
         settings.buffer.spool = Some(buffer::SpoolSettings { path: spool.clone(), disk: 1 << 30 });
-        // Of another process: to listen there too would fail.
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        settings.admin = Some(listener.local_addr().unwrap());
         let selection = dead_letter::Selection::All(dead_letter::Filter::default());
         let letters =
             source::Letters { selection, sink_only: false, account: source::Account::default() };

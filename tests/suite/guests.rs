@@ -31,6 +31,7 @@ fn stage(module: &str, config: &str) -> ModuleSettings {
         on_error: OnError::Keep,
         wasi: Wasi::None,
         config: config.to_owned(),
+        shadow: None,
     }
 }
 

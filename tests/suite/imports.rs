@@ -53,6 +53,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "tls",
                 "panics",
                 "files",
+                "admin",
             ]),
         ),
         (
@@ -84,7 +85,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ),
         // The four parts.
         ("source", shared_and(&["kube", "answers", "form"])),
-        ("stages", shared_and(&["files", "lookup"])),
+        ("stages", shared_and(&["files", "lookup", "panics"])),
         ("buffer", shared_and(&[])),
         ("sink", shared_and(&["opensearch", "files"])),
         // What stages know beside the event.
@@ -142,7 +143,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("backoff", only(&[])),
         ("blocking", only(&[])),
         // What shows it.
-        ("admin", only(&["health", "metrics"])),
+        ("admin", only(&["health", "metrics", "text", "tls"])),
         ("telemetry", only(&["log_limit", "text"])),
     ])
 }
@@ -156,7 +157,7 @@ const FENCED: [(&str, &[&str]); 15] = [
     ("wasmparser", &["cli"]),
     ("kube", &["kube", "source"]),
     ("k8s_openapi", &["kube", "source"]),
-    ("reqwest", &["opensearch", "oci"]),
+    ("reqwest", &["opensearch", "admin"]),
     ("aws_config", &["opensearch"]),
     ("aws_sigv4", &["opensearch"]),
     ("aws_credential_types", &["opensearch"]),

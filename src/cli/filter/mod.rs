@@ -1,6 +1,7 @@
 //! `weir filter`: commands for authors of filters.
 
 mod build;
+mod diff;
 mod doctor;
 mod inspect;
 mod new;
@@ -44,6 +45,11 @@ pub(crate) enum FilterCommand {
     /// Its imports are its permissions: weir links nothing else. Reasons and counters are those
     /// that it declares when it is configured with nothing.
     Inspect(inspect::InspectArgs),
+    /// Shows the last few events on which a stage's shadow does otherwise than its module.
+    ///
+    /// A running weir is asked for them, which shows them only with `show_events = true` in
+    /// [admin]. Its metric weir_shadow_events_total counts them all.
+    Diff(diff::DiffArgs),
     /// Builds a filter, and compares what becomes of recorded events with what is expected.
     ///
     /// A case is cases/NAME.events.jsonl (an event a line) and cases/NAME.expected.jsonl (a line an
@@ -77,6 +83,9 @@ pub enum FilterError {
     /// A module could not be inspected.
     #[error(transparent)]
     Inspect(#[from] inspect::InspectError),
+    /// A running weir did not say what differs.
+    #[error(transparent)]
+    Diff(#[from] crate::admin::AskError),
     /// What the doctor found.
     #[error("filters cannot be built here: see what begins with `fail` above")]
     NotHere,
@@ -99,7 +108,10 @@ impl FilterError {
             | FilterError::Inspect(_)
             | FilterError::Build(BuildError::NotACrate { .. }) => true,
             FilterError::New(error) => error.is_of_usage(),
-            FilterError::Build(_) | FilterError::NotHere | FilterError::Output(_) => false,
+            FilterError::Build(_)
+            | FilterError::Diff(_)
+            | FilterError::NotHere
+            | FilterError::Output(_) => false,
         }
     }
 }
@@ -115,6 +127,11 @@ pub(crate) fn run(command: FilterCommand) -> Result<(), CommandError> {
             Ok(result?)
         }
         FilterCommand::Inspect(args) => Ok(tell(inspect::inspect(&args), args.json)?),
+        FilterCommand::Diff(args) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|error| CommandError::Process(error.to_string()))?;
+            Ok(tell(runtime.block_on(diff::diff(&args)), args.json)?)
+        }
         FilterCommand::New(args) => Ok(tell(new::new(&args), args.json)?),
         FilterCommand::Update(args) => Ok(tell(new::update(&args), args.json)?),
     }

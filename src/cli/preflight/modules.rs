@@ -55,6 +55,7 @@ fn location<'r>(
     match error {
         LoadError::Stage { error: ModuleError::Refused(_), .. } => &stage.config,
         LoadError::Stage { .. } => &stage.module,
+        LoadError::Shadow { .. } => &stage.shadow,
         LoadError::Stopped | LoadError::Engine(_) => &references.cache.location,
     }
 }

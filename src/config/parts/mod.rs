@@ -8,7 +8,7 @@ mod source;
 mod stage;
 
 pub(super) use self::sink::username;
-pub(super) use self::stage::build as stage_of;
+pub(super) use self::stage::{build as stage_of, shadow as shadow_of};
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
@@ -16,7 +16,7 @@ use std::path::{Component, Path, PathBuf};
 use super::input::Input;
 use super::keys::SourceKind;
 use super::section::Section;
-use super::settings::{Environment, Settings};
+use super::settings::{AdminSettings, Environment, Settings};
 use super::units::show_size;
 use crate::buffer::SpoolSettings;
 use crate::kube::LeaseSettings;
@@ -76,7 +76,7 @@ impl Parts {
             workers: root.workers("workers")?,
             reload: root.word("reload")?,
             cache: self.cache,
-            admin: admin(root, &source),
+            admin: admin(root, &source)?,
             source,
             stages: self.stages.into_iter().collect::<Option<_>>()?,
             buffer: self.buffer?,
@@ -133,12 +133,15 @@ fn normal(path: &Path) -> PathBuf {
     normal
 }
 
-fn admin(root: &Section, source: &crate::source::Settings) -> Option<SocketAddr> {
+fn admin(root: &Section, source: &crate::source::Settings) -> Option<Option<AdminSettings>> {
+    let section = root.section("admin")?;
     // The rule of `listen` has parsed it before.
-    let listen = root.section("admin")?.text("listen").and_then(|text| text.parse().ok());
-    listen.or_else(|| {
+    let listen = section.text("listen").and_then(|text| text.parse().ok());
+    let listen = listen.or_else(|| {
         matches!(source, crate::source::Settings::Kubernetes(_)).then_some(ADMIN_DEFAULT)
-    })
+    });
+    let show_events = section.flag("show_events")?;
+    Some(listen.map(|listen| AdminSettings { listen, show_events }))
 }
 
 fn buffer(input: &mut Input<'_>, section: &Section) -> Option<buffer::Settings> {

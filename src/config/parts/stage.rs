@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::config::input::Input;
 use crate::config::keys::DROP;
 use crate::config::section::Section;
-use crate::stages::{Keys, Match, MatchKey, ModuleSettings, StageSettings};
+use crate::stages::{Keys, Match, MatchKey, ModuleSettings, ShadowSettings, StageSettings};
 
 /// Diagnoses a name that two stages have.
 pub(super) fn unique_names(input: &mut Input<'_>, stages: &[Section]) {
@@ -42,7 +42,14 @@ pub(in crate::config) fn build(section: &Section) -> Option<StageSettings> {
         on_error: section.word("on_error")?,
         wasi: section.word("wasi")?,
         config: section.free("config")?,
+        shadow: shadow(section),
     }))
+}
+
+/// The candidate beside its module, if it has one and nothing is wrong with that.
+pub(in crate::config) fn shadow(section: &Section) -> Option<ShadowSettings> {
+    let shadow = section.section("shadow")?;
+    Some(ShadowSettings { module: shadow.path("module")?, config: shadow.free("config")? })
 }
 
 fn matcher(section: &Section) -> Match {

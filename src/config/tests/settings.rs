@@ -2,7 +2,9 @@ use super::diagnostics::with_opensearch;
 use super::*;
 use crate::opensearch::Username;
 use crate::secret::Secret;
-use crate::stages::{Keys, Match, MatchKey, ModuleSettings, OnError, StageSettings, Wasi};
+use crate::stages::{
+    Keys, Match, MatchKey, ModuleSettings, OnError, ShadowSettings, StageSettings, Wasi,
+};
 use std::time::Duration;
 
 #[test]
@@ -17,6 +19,7 @@ fn a_small_file_has_its_defaults() {
         on_error: OnError::Keep,
         wasi: Wasi::None,
         config: "{}".into(),
+        shadow: None,
     };
     let expected = Settings {
         name: "p".into(),
@@ -44,7 +47,7 @@ fn keys(keys: &[(MatchKey, &[&str])]) -> Keys {
 
 #[test]
 fn what_a_stage_says_is_what_it_gets() {
-    let settings = parse_toml("name = 'p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\n[[stage]]\nname = 'a'\nmodule = 'm.wasm'\nmatch = { reason = ['x'] }\ntimeout = '1s'\nmemory = 65536\non_error = 'dead-letter'\nwasi = 'stub'\nconfig = { a = 1 }").unwrap();
+    let settings = parse_toml("name = 'p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\n[[stage]]\nname = 'a'\nmodule = 'm.wasm'\nmatch = { reason = ['x'] }\ntimeout = '1s'\nmemory = 65536\non_error = 'dead-letter'\nwasi = 'stub'\nconfig = { a = 1 }\nshadow = { module = 'n.wasm', config = { b = 2 } }").unwrap();
     let stage = ModuleSettings {
         name: "a".into(),
         module: "etc/m.wasm".into(),
@@ -54,6 +57,7 @@ fn what_a_stage_says_is_what_it_gets() {
         on_error: OnError::DeadLetter,
         wasi: Wasi::Stub,
         config: r#"{"a":1}"#.into(),
+        shadow: Some(ShadowSettings { module: "etc/n.wasm".into(), config: r#"{"b":2}"#.into() }),
     };
     assert_eq!(settings.stages, [stage.into()]);
 }
@@ -114,6 +118,7 @@ fn only_a_kubernetes_source_listens_unasked() {
         parse_toml(&format!("name = 'p'\nsource.kind = '{kind}'\nsink.kind = 'stdout'\n{lines}"))
             .unwrap()
             .admin
+            .map(|admin| admin.listen)
     };
     assert_eq!(of("kubernetes", ""), "0.0.0.0:9464".parse().ok());
     assert_eq!(of("kubernetes", "[admin]"), "0.0.0.0:9464".parse().ok());

@@ -92,7 +92,7 @@ impl Default for EditLimits {
 }
 
 /// The edits of one event: those that earlier calls committed, and those of the current call.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Edits {
     tree: Tree,
     limits: EditLimits,

@@ -25,7 +25,7 @@ pub(super) enum Verb {
 }
 
 /// The opened parts of one event.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::event) struct Tree {
     pub(super) nodes: Vec<Node>,
     pub(super) text: Vec<u8>,

@@ -27,6 +27,16 @@ pub enum LoadError {
         /// What is wrong.
         error: ModuleError,
     },
+    /// Of one stage's shadow.
+    #[error("stage `{stage}`: its shadow {module}: {error}")]
+    Shadow {
+        /// The stage's name.
+        stage: String,
+        /// The candidate.
+        module: PathBuf,
+        /// What is wrong.
+        error: ModuleError,
+    },
     /// The run is to end.
     #[error("stopped while the modules were loaded")]
     Stopped,
@@ -41,10 +51,15 @@ impl LoadError {
         LoadError::Stage { stage, module, error }
     }
 
+    pub(super) fn of_shadow(settings: &ModuleSettings, error: ModuleError) -> LoadError {
+        let (stage, module) = (settings.name.clone(), settings.module.clone());
+        LoadError::Shadow { stage, module, error }
+    }
+
     /// The stage that it is about, if it is about one.
     pub fn stage(&self) -> Option<&str> {
         match self {
-            LoadError::Stage { stage, .. } => Some(stage),
+            LoadError::Stage { stage, .. } | LoadError::Shadow { stage, .. } => Some(stage),
             LoadError::Stopped | LoadError::Engine(_) => None,
         }
     }

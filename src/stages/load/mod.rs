@@ -24,8 +24,9 @@ use super::host::Offer;
 use super::instance::{Failure, Template};
 use super::limits::MODULE_BYTES_MAX;
 use super::loaded::{Chain, Loaded, Shared, Step};
+use super::shadow::{self, Shadow};
 use super::stage::{Cause, Stage};
-use super::{StageSettings, Wasi, wasi};
+use super::{ModuleSettings, StageSettings, Wasi, wasi};
 use crate::files;
 use crate::ledger::Ledger;
 use crate::metrics::StageMetrics;
@@ -96,20 +97,34 @@ pub(super) fn load_with_clock(
             false => Cache::look(&context.cache),
         });
         let stage = Stage::new(settings.clone(), &context.ledger, &context.metrics, clock);
-        match chain.load_stage(&stage, cache, context, stop, &offer) {
+        let loaded = chain.load_stage(&stage, cache, context, stop, &offer);
+        let shadow = chain.load_shadow(&stage, cache, context, stop, &offer);
+        let loaded = match (loaded, shadow) {
+            (Ok(loaded), Ok(shadow)) => Ok(Loaded { shadow, ..loaded }),
+            (loaded, shadow) => Err(all(settings, loaded.err(), shadow.err())),
+        };
+        match loaded {
             Ok(loaded) => {
                 chain.steps.push(Step::Call(chain.stages.len()));
                 chain.stages.push(stage);
                 chain.loaded.push(loaded);
             }
             Err(_) if stop.is_cancelled() => return Err(vec![LoadError::Stopped]),
-            Err(more) => {
-                errors.extend(more.into_iter().map(|error| LoadError::of(settings, error)))
-            }
+            Err(more) => errors.extend(more),
         }
     }
     chain.complete();
     if errors.is_empty() { Ok(Chain(Arc::new(chain))) } else { Err(errors) }
+}
+
+/// All that is wrong with one stage.
+fn all(
+    settings: &ModuleSettings,
+    errors: Option<Vec<ModuleError>>,
+    of_shadow: Option<Vec<LoadError>>,
+) -> Vec<LoadError> {
+    let errors = errors.into_iter().flatten().map(|error| LoadError::of(settings, error));
+    errors.chain(of_shadow.into_iter().flatten()).collect()
 }
 
 impl Shared {
@@ -132,7 +147,30 @@ impl Shared {
         let ready = ready.map_err(|failure| one(start_error(failure)))?;
         drop(running);
         let powers = powers(&self.engine, &component);
-        Ok(Loaded { template, powers, ready: Mutex::new(ready) })
+        Ok(Loaded { template, powers, ready: Mutex::new(ready), shadow: None })
+    }
+
+    /// The stage's candidate, if it has one.
+    fn load_shadow(
+        &self,
+        live: &Arc<Stage>,
+        cache: &Cache,
+        context: &LoadContext,
+        stop: &CancellationToken,
+        offer: &Offer,
+    ) -> Result<Option<Shadow>, Vec<LoadError>> {
+        let Some(candidate) = &live.settings.shadow else { return Ok(None) };
+        let broken = |error: prometheus::Error| vec![LoadError::Engine(error.to_string())];
+        let stage = shadow::stage(&live.settings, candidate, live.clock).map_err(broken)?;
+        let context = LoadContext { instances: 1, ..context.clone() };
+        let loaded = self.load_stage(&stage, cache, &context, stop, offer).map_err(|errors| {
+            errors
+                .into_iter()
+                .map(|error| LoadError::of_shadow(&stage.settings, error))
+                .collect::<Vec<_>>()
+        })?;
+        let ready = loaded.ready.lock().pop();
+        Ok(Some(Shadow::new(live.clone(), stage, loaded.template, ready)))
     }
 
     fn link(

@@ -7,6 +7,7 @@ mod hostile;
 mod looked_up;
 mod refused;
 mod said;
+mod shadowed;
 mod strained;
 mod swapped;
 mod wasi;
@@ -76,18 +77,23 @@ impl Bench {
             on_error: OnError::Keep,
             wasi: Wasi::None,
             config: "{}".to_owned(),
+            shadow: None,
         }
     }
 
-    fn load<S: Clone + Into<StageSettings>>(&self, stages: &[S]) -> Result<Chain, Vec<LoadError>> {
-        let context = LoadContext {
+    fn context(&self) -> LoadContext {
+        LoadContext {
             instances: 1,
             keeps: true,
             cache: self.folder.path().join("cache"),
             compiler: Compiler::InProcess,
             ledger: self.ledger.clone(),
             metrics: self.metrics.stage.clone(),
-        };
+        }
+    }
+
+    fn load<S: Clone + Into<StageSettings>>(&self, stages: &[S]) -> Result<Chain, Vec<LoadError>> {
+        let context = self.context();
         let stages: Vec<_> = stages.iter().cloned().map(Into::into).collect();
         load_with_clock(&stages, &context, &CancellationToken::new(), self.clock)
     }
@@ -210,6 +216,15 @@ impl Outbox for Collect {
         tally.delivered(Delivered::Written, held.count());
         held.settle(&tally);
         Ok(())
+    }
+}
+
+/// Waits for a state.
+fn until(mut is_so: impl FnMut() -> bool) {
+    let begin = std::time::Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(60));
+        std::thread::park_timeout(Duration::from_millis(1));
     }
 }
 

@@ -205,11 +205,3 @@ fn what_fails_on_events_that_the_running_modules_fail_on_too_may_be_run() {
     });
     assert!(prepare(&bench, &generations, &[errs.into()]).is_ok());
 }
-
-fn until(mut is_so: impl FnMut() -> bool) {
-    let begin = std::time::Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < Duration::from_secs(60));
-        std::thread::park_timeout(Duration::from_millis(1));
-    }
-}

@@ -1,5 +1,8 @@
 //! Modules that do what they should not: each is contained and counted, and the events go on.
 
+mod roles;
+mod table;
+
 use super::modules::DROP_NORMAL;
 use super::*;
 use crate::stages::failure::FailureKind;
