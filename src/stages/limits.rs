@@ -9,8 +9,9 @@ use crate::log_limit::Rate;
 
 /// Bytes of a module's file.
 pub(crate) const MODULE_BYTES_MAX: u64 = 64 << 20;
-/// Core instances that a component may consist of; one made by wit-component has three or four.
-pub(super) const CORE_INSTANCES_MAX: usize = 16;
+/// Core instances that a component may consist of. One made by wit-component has three or four, one
+/// of componentize-py's seventeen.
+pub(super) const CORE_INSTANCES_MAX: usize = 32;
 /// Linear memories of all of them.
 pub(super) const MEMORIES_MAX: usize = 4;
 /// Tables of all of them.

@@ -312,13 +312,13 @@ fn component_of(count: usize, items: &str) -> Vec<u8> {
 #[test]
 fn a_component_of_too_many_parts_is_refused_and_the_bound_named() {
     let bench = Bench::new();
-    for (most, items) in [(15, ""), (3, "(memory 0)"), (8, "(table 0 funcref)")] {
+    for (most, items) in [(31, ""), (3, "(memory 0)"), (8, "(table 0 funcref)")] {
         let stage = bench.stage_of("it", &component_of(most, items));
         bench.load(&[stage]).unwrap_or_else(|e| panic!("{items}: {e:?}"));
     }
-    insta::assert_snapshot!(refusal_of(&component_of(16, "")), @"stage `it`: it.wasm: it exceeds what a module may hold (16 core instances, 4 memories, 8 tables, 64 handles): resource limit exceeded: instance count too high at 17");
-    insta::assert_snapshot!(refusal_of(&component_of(4, "(memory 0)")), @"stage `it`: it.wasm: it exceeds what a module may hold (16 core instances, 4 memories, 8 tables, 64 handles): resource limit exceeded: memory count too high at 5");
-    insta::assert_snapshot!(refusal_of(&component_of(9, "(table 0 funcref)")), @"stage `it`: it.wasm: it exceeds what a module may hold (16 core instances, 4 memories, 8 tables, 64 handles): resource limit exceeded: table count too high at 9");
+    insta::assert_snapshot!(refusal_of(&component_of(32, "")), @"stage `it`: it.wasm: it exceeds what a module may hold (32 core instances, 4 memories, 8 tables, 64 handles): resource limit exceeded: instance count too high at 33");
+    insta::assert_snapshot!(refusal_of(&component_of(4, "(memory 0)")), @"stage `it`: it.wasm: it exceeds what a module may hold (32 core instances, 4 memories, 8 tables, 64 handles): resource limit exceeded: memory count too high at 5");
+    insta::assert_snapshot!(refusal_of(&component_of(9, "(table 0 funcref)")), @"stage `it`: it.wasm: it exceeds what a module may hold (32 core instances, 4 memories, 8 tables, 64 handles): resource limit exceeded: table count too high at 9");
 }
 
 /// A component whose `configure` makes this many handles of a resource of its own.
@@ -352,7 +352,7 @@ fn holds_handles(count: usize) -> Vec<u8> {
 fn a_module_that_holds_too_many_handles_is_refused_and_the_bound_named() {
     let bench = Bench::new();
     bench.load(&[bench.stage_of("it", &holds_handles(64))]).unwrap_or_else(|e| panic!("{e:?}"));
-    insta::assert_snapshot!(refusal_of(&holds_handles(65)), @"stage `it`: it.wasm: it exceeds what a module may hold (16 core instances, 4 memories, 8 tables, 64 handles): cannot allocate another handle: store handle limit exceeded");
+    insta::assert_snapshot!(refusal_of(&holds_handles(65)), @"stage `it`: it.wasm: it exceeds what a module may hold (32 core instances, 4 memories, 8 tables, 64 handles): cannot allocate another handle: store handle limit exceeded");
 }
 
 #[test]

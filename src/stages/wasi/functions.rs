@@ -167,8 +167,10 @@ fn define_clock(
 ) -> wasmtime::Result<()> {
     const MICROS: u64 = 1_000_000;
     match (interface, name) {
-        ("clocks/monotonic-clock", "now") => instance
-            .func_wrap(name, |store: Store<'_>, ()| Ok((store.data().now().saturating_mul(1000),))),
+        // Never 0, which Go takes for a clock that is broken.
+        ("clocks/monotonic-clock", "now") => instance.func_wrap(name, |store: Store<'_>, ()| {
+            Ok((store.data().now().saturating_mul(1000).max(1),))
+        }),
         ("clocks/monotonic-clock", "resolution") => {
             instance.func_wrap(name, |_, ()| Ok((1000_u64,)))
         }
