@@ -41,7 +41,7 @@ shift
 dictionary() { # target
   case $1 in
     event | framer | list | metadata) echo kubernetes ;;
-    segments) ;;
+    segments | module) ;;
     *) echo "$1" ;;
   esac
 }

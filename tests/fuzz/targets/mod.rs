@@ -11,6 +11,7 @@ mod letters;
 mod list;
 mod lookup;
 mod metadata;
+mod module;
 mod segments;
 
 /// One of them.
@@ -22,11 +23,12 @@ pub(crate) struct Target {
 }
 
 /// All of them, in the order of the flow.
-pub(crate) const ALL: [Target; 10] = [
+pub(crate) const ALL: [Target; 11] = [
     Target { name: "event", run: event::run },
     Target { name: "framer", run: framer::run },
     Target { name: "list", run: list::run },
     Target { name: "metadata", run: metadata::run },
+    Target { name: "module", run: module::run },
     Target { name: "segments", run: segments::run },
     Target { name: "bulk", run: bulk::run },
     Target { name: "lookup", run: lookup::run },
