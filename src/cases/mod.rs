@@ -35,6 +35,7 @@ use self::read::Case;
 use self::report::CaseReport;
 use self::run::Host;
 use crate::config::{Config, Diagnostics, Environment};
+use crate::registry::{self, Pulled};
 use crate::stages::LoadError;
 use crate::text;
 
@@ -133,6 +134,18 @@ fn run_case(case: &Case, tested: Tested<'_>, update: bool) -> Result<CaseReport,
 
 /// Where compiled modules are kept, and what documents get, of what is tested.
 impl Tested<'_> {
+    /// What lies in the cache of the modules that are in registries: none is asked.
+    fn pulled(&self) -> Pulled {
+        match self {
+            Tested::Module { .. } => Pulled::default(),
+            Tested::Pipeline(config) => {
+                let stages = config.settings.stages.iter();
+                let references = stages.filter_map(|stage| stage.module()?.reference());
+                registry::look(&config.settings.cache, references)
+            }
+        }
+    }
+
     fn cache(&self) -> PathBuf {
         match self {
             Tested::Module { .. } => Environment::of_process().cache,

@@ -40,6 +40,7 @@ mod loaded;
 mod matcher;
 mod pattern;
 mod rehearsal;
+mod source;
 mod stage;
 mod waiting;
 mod wasi;
@@ -57,9 +58,9 @@ pub(crate) use load::{LoadError, ModuleError, load_until};
 pub use loaded::Chain;
 pub(crate) use loaded::Description;
 pub use matcher::{Keys, Match, MatchKey};
+pub use source::ModuleSource;
 pub(crate) use worker::{Worker, WorkerError};
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::words::words;
@@ -79,6 +80,14 @@ pub enum StageSettings {
 }
 
 impl StageSettings {
+    /// Where its module is, if it has one.
+    pub(crate) fn module(&self) -> Option<&ModuleSource> {
+        match self {
+            StageSettings::Module(module) => Some(&module.module),
+            StageSettings::Drop { .. } => None,
+        }
+    }
+
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         match self {
@@ -100,7 +109,7 @@ pub struct ModuleSettings {
     /// Its name, unique in the pipeline: a metric label.
     pub name: String,
     /// The component to load.
-    pub module: PathBuf,
+    pub module: ModuleSource,
     /// Which events it sees; what does not match goes on unchanged.
     pub matches: Match,
     /// CPU time that one call may take.

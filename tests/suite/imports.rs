@@ -50,6 +50,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "sink",
                 "kube",
                 "lookup",
+                "registry",
                 "tls",
                 "panics",
                 "files",
@@ -58,11 +59,11 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         (
             "pipeline",
             shared_and(&[
-                "admin", "config", "source", "stages", "lookup", "buffer", "sink", "kube",
-                "panics", "files",
+                "admin", "config", "source", "stages", "lookup", "registry", "buffer", "sink",
+                "kube", "panics", "files",
             ]),
         ),
-        ("cases", shared_and(&["config", "source", "stages", "lookup", "files"])),
+        ("cases", shared_and(&["config", "source", "stages", "lookup", "registry", "files"])),
         // Settings types are the parts' own.
         (
             "config",
@@ -70,6 +71,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "source",
                 "stages",
                 "lookup",
+                "registry",
                 "buffer",
                 "sink",
                 "dead_letter",
@@ -84,7 +86,8 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ),
         // The four parts.
         ("source", shared_and(&["kube", "answers", "form"])),
-        ("stages", shared_and(&["files", "lookup"])),
+        // What names a module in a registry, and its bytes: who pulls them is the pipeline.
+        ("stages", shared_and(&["files", "lookup", "registry"])),
         ("buffer", shared_and(&[])),
         ("sink", shared_and(&["opensearch", "files"])),
         // What stages know beside the event.
@@ -104,6 +107,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "words", "reload",
             ]),
         ),
+        ("registry", only(&["answers", "blocking", "files", "folders", "proxy", "text", "tls"])),
         ("tls", only(&["files"])),
         ("proxy", only(&[])),
         // What parts share knows no part.
@@ -148,7 +152,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
 }
 
 /// Crates that only some modules may name.
-const FENCED: [(&str, &[&str]); 15] = [
+const FENCED: [(&str, &[&str]); 16] = [
     ("toml", &["config"]),
     ("strsim", &["config"]),
     ("wasmtime", &["stages"]),
@@ -156,7 +160,8 @@ const FENCED: [(&str, &[&str]); 15] = [
     ("wasmparser", &["cli"]),
     ("kube", &["kube", "source"]),
     ("k8s_openapi", &["kube", "source"]),
-    ("reqwest", &["opensearch", "oci"]),
+    ("reqwest", &["opensearch", "registry"]),
+    ("tar", &["registry"]),
     ("aws_config", &["opensearch"]),
     ("aws_sigv4", &["opensearch"]),
     ("aws_credential_types", &["opensearch"]),

@@ -69,7 +69,7 @@ impl Bench {
     fn stage_of(&self, name: &str, module: &[u8]) -> ModuleSettings {
         ModuleSettings {
             name: name.to_owned(),
-            module: self.write(name, module),
+            module: self.write(name, module).into(),
             matches: Match::default(),
             timeout: TIMEOUT,
             memory: 16 << 20,
@@ -81,6 +81,7 @@ impl Bench {
 
     fn load<S: Clone + Into<StageSettings>>(&self, stages: &[S]) -> Result<Chain, Vec<LoadError>> {
         let context = LoadContext {
+            pulled: Default::default(),
             instances: 1,
             keeps: true,
             cache: self.folder.path().join("cache"),
