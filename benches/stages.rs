@@ -45,7 +45,7 @@ fn chain(ledger: &Ledger, stages: &[Module<'_>]) -> Chain {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let settings = |(module, config): &Module<'_>| ModuleSettings {
         name: (*module).to_owned(),
-        module: here.join(format!("filters/dist/{module}.wasm")),
+        module: here.join(format!("filters/dist/{module}.wasm")).into(),
         matches: Match::default(),
         timeout: Duration::from_millis(50),
         memory: 16 << 20,
@@ -56,6 +56,7 @@ fn chain(ledger: &Ledger, stages: &[Module<'_>]) -> Chain {
     };
     let settings: Vec<_> = stages.iter().map(|module| settings(module).into()).collect();
     let context = LoadContext {
+        pulled: Default::default(),
         instances: 1,
         keeps: true,
         cache: here.join("target/tmp/compiled"),

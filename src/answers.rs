@@ -1,5 +1,7 @@
 //! What an answer is that should have been JSON and is not, for people: a proxy's or a login page
-//! stands in front of a server more often than the server is at fault.
+//! stands in front of a server more often than the server is at fault. And why there is none.
+
+use std::error::Error;
 
 use crate::text;
 
@@ -7,6 +9,15 @@ use crate::text;
 const LOOKED_AT_BYTES: usize = 4 << 10;
 /// Of a title, or of a text that is no page.
 const SHOWN_BYTES_MAX: usize = 100;
+
+/// The last of the causes of an HTTP client's error: the others only say that something failed.
+pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(cause) = last.source() {
+        last = cause;
+    }
+    last.to_string()
+}
 
 /// What such an answer is.
 pub(crate) fn not_json(body: &[u8]) -> String {

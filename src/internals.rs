@@ -123,7 +123,7 @@ pub mod source {
 pub mod stages {
     pub use crate::stages::{
         COMPILE_COMMAND, Chain, CompileLimits, Compiler, Keys, LoadContext, Match, MatchKey,
-        ModuleSettings, OnError, ShadowSettings, StageSettings, Wasi, load,
+        ModuleSettings, ModuleSource, OnError, ShadowSettings, StageSettings, Wasi, load,
     };
 }
 

@@ -19,6 +19,7 @@
 //! - [`source`]: where events come from: a Kubernetes watch, a file, stdin; dead letters that are
 //!   replayed.
 //! - [`stages`]: the chain of WebAssembly modules that each event passes.
+//! - [`registry`]: brings modules here that are in registries.
 //! - [`lookup`]: what the API server has of the object that an event is about, if that is wanted.
 //! - [`buffer`]: what waits for the sink, in memory and on disk, bounded in bytes; the batcher.
 //! - [`sink`]: where documents go: OpenSearch, a file, stdout.
@@ -55,6 +56,7 @@ mod pipeline;
 mod position;
 mod process;
 mod proxy;
+mod registry;
 
 mod cases;
 mod cli;

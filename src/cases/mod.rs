@@ -35,7 +35,8 @@ use self::read::Case;
 use self::report::CaseReport;
 use self::run::Host;
 use crate::config::{Config, Diagnostics, Environment};
-use crate::stages::LoadError;
+use crate::registry::{self, Pulled};
+use crate::stages::{LoadError, ModuleSource, StageSettings};
 use crate::text;
 
 /// Errors of one case's modules that are told.
@@ -133,6 +134,19 @@ fn run_case(case: &Case, tested: Tested<'_>, update: bool) -> Result<CaseReport,
 
 /// Where compiled modules are kept, and what documents get, of what is tested.
 impl Tested<'_> {
+    /// What lies in the cache of the modules that are in registries: none is asked.
+    fn pulled(&self) -> Pulled {
+        match self {
+            Tested::Module { .. } => Pulled::default(),
+            Tested::Pipeline(config) => {
+                let stages = config.settings.stages.iter();
+                let references =
+                    stages.flat_map(StageSettings::modules).filter_map(ModuleSource::reference);
+                registry::look(&config.settings.cache, references)
+            }
+        }
+    }
+
     fn cache(&self) -> PathBuf {
         match self {
             Tested::Module { .. } => Environment::of_process().cache,

@@ -60,6 +60,7 @@ impl Host {
         let ledger = Ledger::default();
         let metrics = Metrics::new(&ledger).map_err(|error| process(&error))?;
         let context = LoadContext {
+            pulled: tested.pulled(),
             instances: 1,
             cache: tested.cache(),
             keeps: true,

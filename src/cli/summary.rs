@@ -19,9 +19,8 @@ pub(super) fn summary(settings: &Settings, modules: &[Description]) -> String {
     };
     line("pipeline", pipeline(settings));
     line("source", source(&settings.source));
-    let mut modules = modules.iter();
     for stage in &settings.stages {
-        line("stage", self::stage(stage, &mut modules, settings.lookup.is_some()));
+        line("stage", self::stage(stage, modules, settings.lookup.is_some()));
     }
     line("buffer", buffer(&settings.buffer));
     line("sink", sink(&settings.sink));
@@ -74,12 +73,8 @@ fn source(source: &source::Settings) -> String {
     }
 }
 
-/// The line of a stage; of one with a module, it is the next of `modules`.
-fn stage<'m>(
-    stage: &StageSettings,
-    modules: &mut impl Iterator<Item = &'m Description>,
-    has_lookup: bool,
-) -> String {
+/// The line of a stage; of one with a module, that is among `modules` if it could be loaded.
+fn stage(stage: &StageSettings, modules: &[Description], has_lookup: bool) -> String {
     let name = stage.name();
     match stage {
         StageSettings::Drop { matches, .. } => {
@@ -89,21 +84,21 @@ fn stage<'m>(
             format!("{name}: drops {}", format!("{all}{shown}").trim_start_matches(", "))
         }
         StageSettings::Module(settings) => {
-            // Without a description it is not known what the module can do.
-            let module = modules.next();
-            let powers = module.map_or("", powers);
+            let module = modules.iter().find(|module| module.name == settings.name);
+            let powers = module.map_or("not in the cache: pulled at the start", powers);
             let lookup = match module.is_some_and(Description::asks_for_lookups) {
                 true if has_lookup => ", asks for what [lookup] finds",
                 true => ", asks for labels or owners (warning: there is no [lookup], so none)",
                 false => "",
             };
-            let shadow = settings.shadow.as_ref().map_or_else(String::new, |shadow| {
-                format!(", in its shadow {}", shadow.module.display())
-            });
+            let shadow = settings
+                .shadow
+                .as_ref()
+                .map_or_else(String::new, |shadow| format!(", in its shadow {}", shadow.module));
             format!(
                 "{name}: {}, {powers}{lookup}{}{shadow}, {} of CPU time a call, {} of memory, on error \
                  {}",
-                settings.module.display(),
+                settings.module,
                 matched(&settings.matches),
                 show_duration(settings.timeout),
                 show_size(settings.memory),

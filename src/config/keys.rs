@@ -56,6 +56,7 @@ pub(super) static ROOT: Table = Table {
         .default("\"watch\""),
         key("source", Type::Section(&SOURCE), SOURCE.doc).required(),
         key("stage", Type::Sections(&STAGE), STAGE.doc),
+        key("registry", Type::Section(&REGISTRY), REGISTRY.doc),
         key("buffer", Type::Section(&BUFFER), BUFFER.doc),
         key("sink", Type::Section(&SINK), SINK.doc).required(),
         key("dead_letter", Type::Section(&DEAD_LETTER), DEAD_LETTER.doc),
@@ -125,9 +126,14 @@ pub(super) static STAGE: Table = Table {
             "Its name, unique in the pipeline: a metric label; neither source nor sink.",
         )
         .required(),
-        key("module", Type::Module, "The component to load; a stage with `drop = true` has none.")
-            .required()
-            .unless(DROP),
+        key(
+            "module",
+            Type::Module,
+            "The component to load: a file, or oci://REGISTRY/NAME:TAG@sha256:… in a registry; a \
+             stage with `drop = true` has none.",
+        )
+        .required()
+        .unless(DROP),
         key(
             DROP,
             Type::Flag,
@@ -236,6 +242,31 @@ static NOT: Table = Table {
     header: "[stage.match.not]",
     doc: "Which of the events that match are excepted.",
     keys: &[TYPE, REASON, MESSAGE, EVENT_NAMESPACE, KIND, OBJECT_NAME, COMPONENT],
+};
+
+static REGISTRY: Table = Table {
+    header: "[registry]",
+    doc: "How modules are had that are in registries.",
+    keys: &[
+        key(
+            "credentials",
+            Type::Path,
+            "A Docker config file with logins (`auths`), as an image pull secret has it under \
+             .dockerconfigjson; absent: nobody is told who asks.",
+        ),
+        key(
+            "ca",
+            Type::Path,
+            "PEM file of the certificates to trust for https, instead of the system's.",
+        ),
+        key(
+            "allow_tags",
+            Type::Flag,
+            "Whether a module may be named by a tag without a digest: then others decide what runs \
+             from the next start on.",
+        )
+        .default("false"),
+    ],
 };
 
 static BUFFER: Table = Table {

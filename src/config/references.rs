@@ -21,6 +21,10 @@ pub struct References {
     pub cache: Reference<PathBuf>,
     /// The stages that can be loaded.
     pub stages: Vec<StageReference>,
+    /// The file of registries' logins.
+    pub registry_credentials: Option<Reference<PathBuf>>,
+    /// The authorities of registries.
+    pub registry_ca: Option<Reference<PathBuf>>,
     /// The sink's user.
     pub username: Option<Reference<Username>>,
     /// The sink's password.
@@ -74,9 +78,15 @@ pub(super) fn of(input: &Input<'_>, root: &Section, parts: &Parts) -> References
         _ => "kind",
     };
     let stages = root.sections("stage").iter().enumerate();
+    let of_registry = |key| {
+        let section = root.section("registry").filter(|of| !input.is_wrong(of.at(key)))?;
+        Some(Reference { value: section.path(key)?, location: at(section, key) })
+    };
     References {
         cache: Reference { value: parts.cache.clone(), location: at(root, "cache") },
         stages: stages.filter_map(|(index, stage)| loadable(input, index, stage)).collect(),
+        registry_credentials: of_registry("credentials"),
+        registry_ca: of_registry("ca"),
         username: in_sink("username").and_then(|sink| {
             let value = super::parts::username(sink)?;
             Some(Reference { value, location: at(sink, "username") })
@@ -108,7 +118,7 @@ fn loadable(input: &Input<'_>, index: usize, section: &Section) -> Option<StageR
     }
     let settings = ModuleSettings {
         name: section.text("name").unwrap_or_else(|| format!("number {}", index + 1)),
-        module: section.path("module")?,
+        module: section.module("module")?,
         matches: Match::default(),
         timeout: section.duration("timeout").unwrap_or(STAGE_TIMEOUT_MAX),
         memory: section.size("memory").unwrap_or(STAGE_MEMORY_MAX),

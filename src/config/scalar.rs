@@ -15,11 +15,10 @@ use super::section::Value;
 use super::settings::Workers;
 use super::table::{Key, Rule, Type};
 use super::units::{self, DURATION_FORMS, SIZE_FORMS, show_duration, show_size};
+use crate::registry::{Reference, SCHEME};
 use crate::secret::Secret;
+use crate::stages::ModuleSource;
 use crate::words::Word;
-
-/// How a module in a registry is named.
-const REGISTRY_SCHEME: &str = "oci://";
 
 /// Reads a value as `key` declares it; `None` when it is wrong, which has then been diagnosed.
 pub(super) fn read(
@@ -48,7 +47,7 @@ impl Reader<'_, '_, '_> {
             (Type::Text(rule) | Type::Named(rule), DeValue::String(text)) => self.text(*rule, text),
             (Type::OneOf(words), DeValue::String(text)) => self.word(words, text),
             (Type::Path, DeValue::String(text)) => self.path(text).map(Value::Path),
-            (Type::Module, DeValue::String(text)) => self.module(text).map(Value::Path),
+            (Type::Module, DeValue::String(text)) => self.module(text).map(Value::Module),
             (Type::Flag, DeValue::Boolean(flag)) => Some(Value::Flag(*flag)),
             (Type::Workers { .. }, DeValue::String(text)) if text == "auto" => {
                 Some(Value::Workers(Workers::Auto))
@@ -113,16 +112,14 @@ impl Reader<'_, '_, '_> {
         None
     }
 
-    fn module(&mut self, text: &str) -> Option<PathBuf> {
-        if text.starts_with(REGISTRY_SCHEME) {
-            let message = format!(
-                "`{} = \"{REGISTRY_SCHEME}…\"` is not in this version: name a file",
-                self.key.name
-            );
-            self.input.error(self.at, message);
-            return None;
+    fn module(&mut self, text: &str) -> Option<ModuleSource> {
+        if !text.starts_with(SCHEME) {
+            return self.path(text).map(ModuleSource::File);
         }
-        self.path(text)
+        match Reference::parse(text) {
+            Ok(reference) => Some(ModuleSource::Registry(reference)),
+            Err(error) => self.wrong(error),
+        }
     }
 
     fn path(&mut self, text: &str) -> Option<PathBuf> {
@@ -260,7 +257,8 @@ fn wrong_with_path(text: &str) -> Option<&'static str> {
 fn expected(kind: &Type) -> String {
     match kind {
         Type::Text(_) | Type::OneOf(_) => "a string".into(),
-        Type::Path | Type::Module => "a path, as a string".into(),
+        Type::Path => "a path, as a string".into(),
+        Type::Module => "a path or an oci:// reference, as a string".into(),
         Type::Flag => "true or false".into(),
         Type::Workers { .. } => "\"auto\" or a number".into(),
         Type::Count { .. } => "a number".into(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::settings::Workers;
 use crate::secret::Secret;
+use crate::stages::ModuleSource;
 use crate::words::Words;
 
 /// A value of the type that its key declares.
@@ -16,6 +17,7 @@ pub(super) enum Value {
     /// One of the words that the key declares.
     Word(&'static str),
     Path(PathBuf),
+    Module(ModuleSource),
     Flag(bool),
     Workers(Workers),
     Count(u64),
@@ -91,6 +93,13 @@ impl Section {
     pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
         match self.get(name)? {
             Value::Path(path) => Some(path.clone()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn module(&self, name: &str) -> Option<ModuleSource> {
+        match self.get(name)? {
+            Value::Module(source) => Some(source.clone()),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::kube::LeaseSettings;
 use crate::words::words;
-use crate::{buffer, dead_letter, lookup, sink, source, stages};
+use crate::{buffer, dead_letter, lookup, registry, sink, source, stages};
 
 /// With `workers = "auto"` no more than this: each has an instance of every module, and four keep
 /// up with any one cluster.
@@ -29,6 +29,8 @@ pub struct Settings {
     pub source: source::Settings,
     /// What they pass, in order.
     pub stages: Vec<stages::StageSettings>,
+    /// How modules are had that are in registries.
+    pub registry: registry::Settings,
     /// What waits for the sink.
     pub buffer: buffer::Settings,
     /// Where documents go.

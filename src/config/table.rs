@@ -56,7 +56,7 @@ pub(super) enum Type {
     OneOf(&'static [Word]),
     /// A path, relative to the folder of the configuration file.
     Path,
-    /// The path of a component. Modules do not come from registries yet.
+    /// The path of a component, or what names one in a registry.
     Module,
     /// `true` or `false`.
     Flag,

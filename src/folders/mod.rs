@@ -20,6 +20,7 @@
 mod lock;
 pub(crate) mod mounts;
 mod owner;
+mod put;
 mod way;
 
 use std::fs::File;

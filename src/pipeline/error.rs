@@ -8,6 +8,7 @@ use crate::dead_letter::{DeadLetterError, LetterStoreError};
 use crate::kube::ClientError;
 use crate::position::KeepError;
 use crate::position::file::FileError as PositionFileError;
+use crate::registry::Unpulled;
 use crate::sink::SinkError;
 use crate::source::SourceError;
 use crate::stages::{LoadError, WorkerError};
@@ -18,6 +19,9 @@ pub enum RunError {
     /// Modules that cannot be loaded: a mistake in the configuration.
     #[error("{}", lines(.0))]
     Modules(Vec<LoadError>),
+    /// Modules that could not be had from their registries.
+    #[error("{}", super::pulling::words(.0))]
+    Unpulled(Vec<Unpulled>),
     /// The process could not be set up.
     #[error("cannot start: {0}")]
     Start(io::Error),
@@ -69,6 +73,7 @@ impl RunError {
             |error: &SinkError| matches!(error, SinkError::Client(_) | SinkError::Position(_));
         match self {
             RunError::Modules(_) | RunError::Position(KeepError::OtherTarget { .. }) => true,
+            RunError::Unpulled(missing) => missing.iter().any(|of| of.error.is_final()),
             RunError::LetterStore(error) => matches!(error, LetterStoreError::Client(_)),
             RunError::Sink(error) => of_sink(error),
             _ => false,

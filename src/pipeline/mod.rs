@@ -14,6 +14,7 @@ pub(crate) mod ending;
 mod error;
 mod leading;
 mod letters;
+mod pulling;
 pub(crate) mod saving;
 mod swap;
 pub(crate) mod terms;
@@ -208,11 +209,12 @@ async fn load(
     process: &Process,
     shadows: Shadows,
 ) -> Result<Option<(Generations, LoadContext)>, RunError> {
-    process.health.set(
-        Part::Modules,
-        Condition::NotReady("modules are being compiled and configured".into()),
-    );
+    let not_ready = |why: &str| process.health.set(Part::Modules, Condition::NotReady(why.into()));
+    not_ready("modules are being pulled");
+    let Some(pulled) = pulling::at_start(settings, process).await? else { return Ok(None) };
+    not_ready("modules are being compiled and configured");
     let context = LoadContext {
+        pulled,
         instances: 1,
         keeps: true,
         cache: settings.cache.clone(),

@@ -15,12 +15,13 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::contained;
+use super::{contained, pulling};
 use crate::blocking::Panicked;
 use crate::config::{self, Config, Environment, ReloadOn, Settings};
 use crate::files::Watched;
 use crate::health::{Condition, Part};
 use crate::process::Process;
+use crate::registry::{self, Pulled};
 use crate::reload::Reloads;
 use crate::stages::{Chain, Generations, LoadContext, StageSettings};
 
@@ -46,9 +47,12 @@ pub(super) struct Swapping {
     /// The modules of the running chain, as they were when it was made.
     modules: Watched,
     generations: Generations,
+    /// With what registries have of the running chain.
     context: LoadContext,
     process: Process,
     reloads: Reloads,
+    /// How often in a row what registries have could not be pulled.
+    failures: u32,
 }
 
 /// What came of a look at what may have changed.
@@ -60,6 +64,8 @@ enum Outcome {
     /// What differs besides the stages.
     RestartNeeded(Vec<String>),
     Refused(String),
+    /// The same, because of what registries have: that is tried again.
+    Unpulled(String),
     /// The pipeline ends.
     Stopped,
 }
@@ -82,7 +88,17 @@ impl Swapping {
         let (files, modules) = (files(&origin, &running.stages), modules(&running.stages));
         let (process, reloads) = (process.clone(), process.shutdown.reload.watch());
         process.metrics.config.generation.set(1);
-        Swapping { origin, running, files, modules, generations, context, process, reloads }
+        Swapping {
+            origin,
+            running,
+            files,
+            modules,
+            generations,
+            context,
+            process,
+            reloads,
+            failures: 0,
+        }
     }
 
     /// Swaps until the drain begins.
@@ -90,16 +106,22 @@ impl Swapping {
         let drain = self.process.shutdown.drain.clone();
         let is_watching = self.running.reload == ReloadOn::Change;
         loop {
+            let again = pulling::BACKOFF.wait(self.failures.max(1), fastrand::u64(..));
             let is_asked = tokio::select! {
                 biased;
                 () = drain.cancelled() => return,
                 () = self.reloads.wait() => true,
+                () = tokio::time::sleep(again), if self.failures > 0 => true,
                 () = tokio::time::sleep(LOOKED_AT_EVERY), if is_watching => false,
             };
             if !is_asked && !self.has_settled().await {
                 continue;
             }
             let outcome = self.swap().await;
+            self.failures = match outcome {
+                Outcome::Unpulled(_) => self.failures.saturating_add(1),
+                _ => 0,
+            };
             self.tell(outcome);
         }
     }
@@ -134,11 +156,21 @@ impl Swapping {
         if (Settings { stages: self.running.stages.clone(), ..settings }) != self.running {
             return Outcome::RestartNeeded(config::changed_keys(&self.origin.text, &text));
         }
-        if stages == self.running.stages && !self.modules.have_changed() {
+        let pulled = match self.pull(&stages).await {
+            Ok(Some(pulled)) => pulled,
+            Ok(None) => return Outcome::Stopped,
+            Err(outcome) => return outcome,
+        };
+        if stages == self.running.stages
+            && !self.modules.have_changed()
+            && pulled.is_same(&self.context.pulled)
+        {
             return Outcome::Same;
         }
-        match self.prepare(&stages).await {
+        let context = LoadContext { pulled, ..self.context.clone() };
+        match self.prepare(&stages, &context).await {
             Ok(chain) => {
+                self.context = context;
                 self.running.stages = stages;
                 self.modules = modules;
                 self.origin.text = text;
@@ -149,9 +181,28 @@ impl Swapping {
         }
     }
 
-    async fn prepare(&self, stages: &[StageSettings]) -> Result<Chain, String> {
+    /// What registries have of the new stages. `None`: the pipeline ends.
+    async fn pull(&self, stages: &[StageSettings]) -> Result<Option<Pulled>, Outcome> {
+        let Settings { registry, cache, .. } = &self.running;
+        let pulled = tokio::select! {
+            biased;
+            () = self.process.shutdown.drain.cancelled() => return Ok(None),
+            pulled = registry::pull(registry, cache, pulling::references(stages)) => pulled,
+        };
+        pulled.map(Some).map_err(|missing| {
+            let why = pulling::words(&missing);
+            let is_final = missing.iter().any(|unpulled| unpulled.error.is_final());
+            if is_final { Outcome::Refused(why) } else { Outcome::Unpulled(why) }
+        })
+    }
+
+    async fn prepare(
+        &self,
+        stages: &[StageSettings],
+        context: &LoadContext,
+    ) -> Result<Chain, String> {
         let (generations, stages) = (self.generations.clone(), stages.to_vec());
-        let (context, stop) = (self.context.clone(), self.process.shutdown.drain.clone());
+        let (context, stop) = (context.clone(), self.process.shutdown.drain.clone());
         let prepared = contained(move || generations.prepare(&stages, &context, &stop)).await;
         match prepared {
             Ok(prepared) => prepared.map_err(|refused| refused.to_string()),
@@ -186,7 +237,7 @@ impl Swapping {
                 );
                 Condition::Note(format!("the change of {keys} needs a restart"))
             }
-            Outcome::Refused(why) => {
+            Outcome::Refused(why) | Outcome::Unpulled(why) => {
                 metrics.swaps.with_label_values(&["refused"]).inc();
                 warn!("the change of {file} is refused, and the stages run on as they are: {why}");
                 Condition::Note(format!("the last change is refused: {why}"))
@@ -205,12 +256,6 @@ fn files(origin: &Origin, stages: &[StageSettings]) -> Watched {
 
 /// The modules of stages, as they are now.
 fn modules(stages: &[StageSettings]) -> Watched {
-    let modules = stages.iter().filter_map(|stage| match stage {
-        StageSettings::Module(module) => Some(module),
-        StageSettings::Drop { .. } => None,
-    });
-    Watched::new(modules.flat_map(|stage| {
-        let candidate = stage.shadow.as_ref().map(|shadow| shadow.module.clone());
-        std::iter::once(stage.module.clone()).chain(candidate)
-    }))
+    let modules = stages.iter().flat_map(StageSettings::modules);
+    Watched::new(modules.filter_map(|module| Some(module.file()?.to_owned())))
 }

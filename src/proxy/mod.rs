@@ -195,6 +195,18 @@ impl Environment {
         }
     }
 
+    /// The proxies that it names, each with the scheme of the requests that go through it, where
+    /// they are no [exceptions](Environment::proxy_for).
+    ///
+    /// # Errors
+    ///
+    /// When a variable names no proxy.
+    pub(crate) fn proxies(&self) -> Result<Vec<(&'static str, Proxy)>, VariableError> {
+        let named = [("https", &self.https), ("http", &self.http)];
+        let named = named.into_iter().filter_map(|(scheme, proxy)| Some((scheme, proxy.as_ref()?)));
+        named.map(|(scheme, proxy)| Ok((scheme, proxy.clone()?))).collect()
+    }
+
     /// The proxy for requests to this URL; `None`: directly.
     ///
     /// # Errors

@@ -18,13 +18,11 @@
 
 use std::fs::{DirBuilder, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use wasmtime::Engine;
@@ -37,8 +35,6 @@ use crate::folders::{Folder, FolderError};
 const SUBFOLDER: &str = "compiled";
 /// Mode of the folder: nobody else may even look.
 const MODE: u32 = 0o700;
-/// Of a file that is being written, behind a name of its own.
-const TEMPORARY: &str = ".tmp";
 
 /// Why the folder is not used.
 #[derive(Debug, thiserror::Error)]
@@ -147,7 +143,7 @@ fn open(path: &Path) -> Result<Folder, CacheError> {
     if mode & 0o777 != MODE {
         // First nobody else may write there any more.
         folder.set_mode(MODE).map_err(io)?;
-        remove_all(&folder, |_| true).map_err(io)?;
+        folder.remove_all(|_| true).map_err(io)?;
         tracing::warn!(
             path = %path.display(),
             mode = format!("{mode:04o}"),
@@ -155,22 +151,8 @@ fn open(path: &Path) -> Result<Folder, CacheError> {
              emptied, and is weir's alone again"
         );
     }
-    // What a process left that was killed while it wrote.
-    remove_all(&folder, |name| {
-        let is_ended = |file: File| flock(file, FlockOperation::NonBlockingLockExclusive).is_ok();
-        name.ends_with(TEMPORARY) && folder.read(name).is_ok_and(is_ended)
-    })
-    .map_err(io)?;
+    folder.tidy().map_err(io)?;
     Ok(folder)
-}
-
-fn remove_all(folder: &Folder, is_to_go: impl Fn(&str) -> bool) -> io::Result<()> {
-    for entry in folder.entries()? {
-        if is_to_go(&entry.name) {
-            folder.remove(&entry.name)?;
-        }
-    }
-    Ok(())
 }
 
 fn user() -> u32 {
@@ -180,26 +162,8 @@ fn user() -> u32 {
 /// Writes what was compiled into the folder.
 fn keep(folder: &Folder, name: &str, compiled: &[u8]) -> io::Result<()> {
     let digest = hex(Sha256::new_with_prefix(compiled));
-    put(folder, &digest_name(name), digest.as_bytes())?;
-    put(folder, name, compiled)
-}
-
-/// Writes a file, whole or not at all.
-fn put(folder: &Folder, name: &str, content: &[u8]) -> io::Result<()> {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let temporary = format!(".{}-{number}{TEMPORARY}", std::process::id());
-    let write = || {
-        let mut file = folder.replace(&temporary)?;
-        // Whoever opens the folder meanwhile leaves it alone.
-        flock(&file, FlockOperation::LockExclusive)?;
-        file.write_all(content)?;
-        folder.rename(&temporary, name)
-    };
-    write().inspect_err(|_| {
-        // Left behind it would only take room.
-        let _ = folder.remove(&temporary);
-    })
+    folder.put(&digest_name(name), digest.as_bytes())?;
+    folder.put(name, compiled)
 }
 
 /// Loads a compiled module, if it is there, ours and whole.

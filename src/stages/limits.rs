@@ -7,8 +7,8 @@ use wasmtime::ResourceLimiter;
 
 use crate::log_limit::Rate;
 
-/// Bytes of a module's file.
-pub(crate) const MODULE_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of a module's file, and of one that is pulled.
+pub(crate) const MODULE_BYTES_MAX: u64 = crate::registry::MODULE_BYTES_MAX;
 /// Core instances that a component may consist of. One made by wit-component has three or four, one
 /// of componentize-py's seventeen.
 pub(super) const CORE_INSTANCES_MAX: usize = 32;

@@ -1,7 +1,6 @@
 //! A chain that is ready to run: what loading produced and all workers share.
 
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -11,6 +10,7 @@ use super::clock::Ticker;
 use super::drop::DropStage;
 use super::instance::{Instance, Template};
 use super::shadow::{Shadow, Shadows};
+use super::source::ModuleSource;
 use super::stage::Stage;
 
 /// The interface of weir:pipeline by which a module asks for what was looked up.
@@ -58,7 +58,7 @@ pub(crate) struct Description {
     /// Its name.
     pub name: String,
     /// Its module.
-    pub module: PathBuf,
+    pub module: ModuleSource,
     /// The interfaces of weir:pipeline that it imports. Without `discard` it cannot drop an event,
     /// without `edit` it cannot change one.
     pub powers: Vec<String>,

@@ -42,6 +42,7 @@ mod matcher;
 mod pattern;
 mod rehearsal;
 mod shadow;
+mod source;
 mod stage;
 mod waiting;
 mod wasi;
@@ -60,9 +61,9 @@ pub use loaded::Chain;
 pub(crate) use loaded::Description;
 pub use matcher::{Keys, Match, MatchKey};
 pub(crate) use shadow::Shadows;
+pub use source::ModuleSource;
 pub(crate) use worker::{Worker, WorkerError};
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::words::words;
@@ -82,6 +83,16 @@ pub enum StageSettings {
 }
 
 impl StageSettings {
+    /// Where its module is, and the candidate beside it, if it has any.
+    pub(crate) fn modules(&self) -> impl Iterator<Item = &ModuleSource> {
+        let stage = match self {
+            StageSettings::Module(stage) => Some(stage),
+            StageSettings::Drop { .. } => None,
+        };
+        let candidate = stage.and_then(|stage| stage.shadow.as_ref()).map(|shadow| &shadow.module);
+        stage.map(|stage| &stage.module).into_iter().chain(candidate)
+    }
+
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         match self {
@@ -103,7 +114,7 @@ pub struct ModuleSettings {
     /// Its name, unique in the pipeline: a metric label.
     pub name: String,
     /// The component to load.
-    pub module: PathBuf,
+    pub module: ModuleSource,
     /// Which events it sees; what does not match goes on unchanged.
     pub matches: Match,
     /// CPU time that one call may take.
@@ -125,7 +136,7 @@ pub struct ModuleSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShadowSettings {
     /// The component to load.
-    pub module: PathBuf,
+    pub module: ModuleSource,
     /// Its settings, as one JSON object.
     pub config: String,
 }

@@ -316,7 +316,7 @@ for what; do
     cargo-deny) cargo_tool "$CARGO_DENY" ;;
     cargo-cyclonedx) cargo_tool "$CARGO_CYCLONEDX" ;;
     all)
-      rust_wasm; kubernetes; opensearch; toxiproxy; helm; prometheus_crds; prometheus; libfuzzer
+      rust_wasm; kubernetes; opensearch; toxiproxy; helm; prometheus_crds; prometheus; registry; libfuzzer
       cargo_tool "$CARGO_DENY"
       ;;
     *) die "no such thing to set up: $what" ;;

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 env=tests/env
 . $env/lib.sh
 # Kubernetes also where the tests are given one: tests/chaos kills its own.
-$env/setup.sh rust-wasm kubernetes opensearch toxiproxy helm prometheus-crds prometheus
+$env/setup.sh rust-wasm kubernetes opensearch toxiproxy helm prometheus-crds prometheus registry
 $env/filters.sh dev
 # The image takes Debian's packages.
 if have apt-get && have dpkg-deb; then
@@ -31,7 +31,8 @@ done <<<"$servers"
 export WEIR_TEST_OPENSEARCH_URL=$WEIR_TEST_OPENSEARCH
 WEIR_TEST_PROMETHEUS=$(prometheus_dir)/prometheus
 WEIR_TEST_PROMTOOL=$(prometheus_dir)/promtool
-export WEIR_TEST_PROMETHEUS WEIR_TEST_PROMTOOL
+WEIR_TEST_REGISTRY=$(registry_dir)/docker-registry
+export WEIR_TEST_PROMETHEUS WEIR_TEST_PROMTOOL WEIR_TEST_REGISTRY
 
 cargo test --locked "$@"
 (cd filters && CARGO_TARGET_DIR=$CARGO_TARGET_DIR/filters cargo test --locked)

@@ -62,7 +62,7 @@ fn allocations(module: &[u8], config: &str, events: usize) -> u64 {
     std::fs::write(&path, module).unwrap();
     let settings = ModuleSettings {
         name: "drop-normal".to_owned(),
-        module: path,
+        module: path.into(),
         matches: Match::default(),
         timeout: Duration::from_secs(1),
         memory: 16 << 20,
@@ -75,6 +75,7 @@ fn allocations(module: &[u8], config: &str, events: usize) -> u64 {
     let metrics = Metrics::new(&ledger).unwrap().stage;
     let cache = folder.path().join("cache");
     let context = LoadContext {
+        pulled: Default::default(),
         instances: 1,
         keeps: true,
         cache,

@@ -113,9 +113,10 @@ mod help {
 
         A line for each finding: `ok|warn|fail NAME: TEXT`. It asks the API server (version, clock, each
         right, the Lease) and OpenSearch (version, login, rights, clock, and the policy, template and data
-        stream as they are), looks at the disk, and loads the modules. It takes no lock and writes nothing,
-        so it may be run before the first run, and beside one. With a `fail` the exit code is 1; a
-        configuration that cannot be run is told as `weir check` tells it, with 2.
+        stream as they are), looks at the disk, asks registries for the modules that are there, and loads
+        the modules. It takes no lock and writes nothing, so it may be run before the first run, and beside
+        one. With a `fail` the exit code is 1; a configuration that cannot be run is told as `weir check`
+        tells it, with 2.
 
         Usage: weir doctor [OPTIONS] --config <FILE>
 
@@ -382,6 +383,10 @@ mod help {
           inspect  Says what a module is and may do, and prints a `[[stage]]` to paste
       diff     Shows the last few events on which a stage's shadow does otherwise than its module
           test     Builds a filter, and compares what becomes of recorded events with what is expected
+          push     Pushes a module to a registry, and prints a `[[stage]]` that names it
+          pull     Pulls a module out of a registry, into weir's cache and a file
+          save     Saves modules of registries in one file, to be carried where no registry is
+          load     Loads modules that were saved into weir's cache, or pushes them to another registry
           help     Print this message or the help of the given subcommand(s)
 
         Options:
@@ -587,7 +592,7 @@ mod check {
         p.toml:7:10: error: stage `a`: none.wasm: cannot read it: No such file or directory (os error 2): `weir filter build DIR` makes it of a filter's source
         p.toml:9:8: error: the stage name "a" is taken by the stage in line 6
         p.toml:10:10: error: stage `a`: none.wasm: cannot read it: No such file or directory (os error 2): `weir filter build DIR` makes it of a filter's source
-        p.toml:13:10: error: `module = "oci://…"` is not in this version: name a file
+        p.toml:13:10: error: `module` names oci://example.org/b:1 by a tag alone, and whoever can move the tag decides what runs: add the digest that `weir filter inspect oci://example.org/b:1` prints, or set `allow_tags = true` in [registry]
         p.toml:15:8: error: `name` must be 1 to 63 of a-z, 0-9 and `-`
         p.toml:16:10: error: stage `number 4`: none.wasm: cannot read it: No such file or directory (os error 2): `weir filter build DIR` makes it of a filter's source
         p.toml:17:11: error: `timeout` must be a duration such as "50ms", "15s", "5m" or "1h"

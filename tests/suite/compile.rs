@@ -85,7 +85,7 @@ fn refusal(module: &[u8], limits: CompileLimits) -> Option<String> {
     std::fs::write(&path, module).unwrap();
     let stage = ModuleSettings {
         name: "it".to_owned(),
-        module: path,
+        module: path.into(),
         matches: Match::default(),
         timeout: Duration::from_secs(5),
         memory: 16 << 20,
@@ -96,6 +96,7 @@ fn refusal(module: &[u8], limits: CompileLimits) -> Option<String> {
     };
     let ledger = Ledger::default();
     let context = LoadContext {
+        pulled: Default::default(),
         instances: 1,
         keeps: true,
         cache: folder.path().join("cache"),

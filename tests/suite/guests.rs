@@ -24,7 +24,7 @@ fn stage(module: &str, config: &str) -> ModuleSettings {
     assert!(path.exists(), "{} is missing: run `make filters`", path.display());
     ModuleSettings {
         name: module.to_owned(),
-        module: path,
+        module: path.into(),
         matches: Match::default(),
         timeout: Duration::from_secs(5),
         memory: 16 << 20,
@@ -71,6 +71,7 @@ fn run_looking_up(
     // One cache for all tests: each module is compiled once.
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
     let context = LoadContext {
+        pulled: Default::default(),
         instances: 1,
         keeps: true,
         cache,

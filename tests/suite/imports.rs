@@ -50,6 +50,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "sink",
                 "kube",
                 "lookup",
+                "registry",
                 "tls",
                 "panics",
                 "files",
@@ -59,11 +60,11 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         (
             "pipeline",
             shared_and(&[
-                "admin", "config", "source", "stages", "lookup", "buffer", "sink", "kube",
-                "panics", "files",
+                "admin", "config", "source", "stages", "lookup", "registry", "buffer", "sink",
+                "kube", "panics", "files",
             ]),
         ),
-        ("cases", shared_and(&["config", "source", "stages", "lookup", "files"])),
+        ("cases", shared_and(&["config", "source", "stages", "lookup", "registry", "files"])),
         // Settings types are the parts' own.
         (
             "config",
@@ -71,6 +72,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "source",
                 "stages",
                 "lookup",
+                "registry",
                 "buffer",
                 "sink",
                 "dead_letter",
@@ -85,7 +87,8 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ),
         // The four parts.
         ("source", shared_and(&["kube", "answers", "form"])),
-        ("stages", shared_and(&["files", "lookup", "panics"])),
+        // What names a module in a registry, and its bytes: who pulls them is the pipeline.
+        ("stages", shared_and(&["files", "lookup", "panics", "registry"])),
         ("buffer", shared_and(&[])),
         ("sink", shared_and(&["opensearch", "files"])),
         // What stages know beside the event.
@@ -105,6 +108,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 "words", "reload",
             ]),
         ),
+        ("registry", only(&["answers", "blocking", "files", "folders", "proxy", "text", "tls"])),
         ("tls", only(&["files"])),
         ("proxy", only(&[])),
         // What parts share knows no part.
@@ -149,7 +153,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
 }
 
 /// Crates that only some modules may name.
-const FENCED: [(&str, &[&str]); 15] = [
+const FENCED: [(&str, &[&str]); 16] = [
     ("toml", &["config"]),
     ("strsim", &["config"]),
     ("wasmtime", &["stages"]),
@@ -157,7 +161,8 @@ const FENCED: [(&str, &[&str]); 15] = [
     ("wasmparser", &["cli"]),
     ("kube", &["kube", "source"]),
     ("k8s_openapi", &["kube", "source"]),
-    ("reqwest", &["opensearch", "admin"]),
+    ("reqwest", &["opensearch", "registry", "admin"]),
+    ("tar", &["registry"]),
     ("aws_config", &["opensearch"]),
     ("aws_sigv4", &["opensearch"]),
     ("aws_credential_types", &["opensearch"]),

@@ -36,6 +36,7 @@ mod links;
 mod opensearch_setup;
 mod quota;
 mod readme;
+mod registry;
 mod signals;
 mod sink_opensearch;
 mod source_kubernetes;

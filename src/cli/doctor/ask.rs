@@ -1,5 +1,6 @@
 //! Asks the servers and this machine. Decides nothing.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -14,13 +15,15 @@ use crate::folders::Folder;
 use crate::kube::LeaseSettings;
 use crate::kube::examine::Examiner;
 use crate::kube::lease::mark;
+use crate::registry::{self, Reference};
 use crate::source::KubernetesSettings;
-use crate::stages::Description;
+use crate::stages::{Description, ModuleSource, StageSettings};
 use crate::{dead_letter, sink, source};
 
 /// Everything that there is to say of a pipeline.
 pub(super) async fn all(settings: &Settings, modules: &[Description]) -> Vec<Finding> {
     let mut findings = vec![modules_of(modules)];
+    findings.extend(registries(settings).await);
     if let source::Settings::Kubernetes(source) = &settings.source {
         findings.extend(api_server(source, settings).await);
     }
@@ -48,6 +51,29 @@ fn modules_of(modules: &[Description]) -> Finding {
         more => format!("{more} are loaded and configured"),
     };
     Finding::ok("modules", text)
+}
+
+/// The modules that are in registries: whether each could be pulled now.
+async fn registries(settings: &Settings) -> Vec<Finding> {
+    let references = settings.stages.iter().flat_map(StageSettings::modules);
+    let references = references.filter_map(ModuleSource::reference);
+    let references: BTreeSet<&Reference> = references.collect();
+    let here = registry::look(&settings.cache, references.iter().copied());
+    let mut findings = Vec::new();
+    for reference in references {
+        findings.push(match registry::about(&settings.registry, reference).await {
+            Ok(_) => Finding::ok("registry", format!("{reference} can be pulled")),
+            Err(error) if here.digest(reference).is_some() => {
+                let text = format!(
+                    "{reference} is in the cache, and where it is not it could not be pulled: \
+                     {error}"
+                );
+                Finding::warn("registry", text)
+            }
+            Err(error) => Finding::fail("registry", format!("{reference}: {error}")),
+        });
+    }
+    findings
 }
 
 async fn api_server(source: &KubernetesSettings, settings: &Settings) -> Vec<Finding> {

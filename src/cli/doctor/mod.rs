@@ -25,9 +25,10 @@ use crate::text::{self, LINE_BYTES_MAX};
 ///
 /// A line for each finding: `ok|warn|fail NAME: TEXT`. It asks the API server (version, clock, each
 /// right, the Lease) and OpenSearch (version, login, rights, clock, and the policy, template and
-/// data stream as they are), looks at the disk, and loads the modules. It takes no lock and writes
-/// nothing, so it may be run before the first run, and beside one. With a `fail` the exit code is
-/// 1; a configuration that cannot be run is told as `weir check` tells it, with 2.
+/// data stream as they are), looks at the disk, asks registries for the modules that are there, and
+/// loads the modules. It takes no lock and writes nothing, so it may be run before the first run,
+/// and beside one. With a `fail` the exit code is 1; a configuration that cannot be run is told as
+/// `weir check` tells it, with 2.
 #[derive(Debug, Args)]
 pub(super) struct DoctorCommand {
     /// The pipeline's configuration

@@ -10,10 +10,12 @@ use sha2::{Digest, Sha256};
 use wasmparser::{KnownCustom, Parser, Payload};
 
 use super::powers::{IMPORTS_SHOWN_MAX, Powers};
+use super::registry::{CarryError, RegistryArguments};
 use crate::config::{self, Environment};
 use crate::files;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
+use crate::registry::{Pulled, SCHEME};
 use crate::stages::{
     self, Compiler, Description, LoadContext, MODULE_BYTES_MAX, ModuleSettings, Wasi,
 };
@@ -22,8 +24,11 @@ use crate::text::{self, LINE_BYTES_MAX};
 /// What `weir filter inspect` is given.
 #[derive(Debug, clap::Args)]
 pub(crate) struct InspectArgs {
-    /// The module
+    /// The module: a file, or oci://REGISTRY/NAME:TAG; of one in a registry only what its
+    /// configuration there says is asked for
     module: PathBuf,
+    #[command(flatten)]
+    registry: RegistryArguments,
     /// Print one JSON object
     #[arg(long)]
     pub(super) json: bool,
@@ -40,6 +45,9 @@ pub enum InspectError {
         /// Why.
         error: io::Error,
     },
+    /// Its registry does not say.
+    #[error(transparent)]
+    Registry(#[from] CarryError),
     /// It is not a module for weir.
     #[error("{}: {why}", .path.display())]
     NotAFilter {
@@ -80,6 +88,9 @@ enum Configured {
 /// Looks at a module, and answers what to say of it.
 pub(super) fn inspect(args: &InspectArgs) -> Result<String, InspectError> {
     let path = &args.module;
+    if let Some(text) = path.to_str().filter(|text| text.starts_with(SCHEME)) {
+        return Ok(super::registry::inspect(text, &args.registry, args.json)?);
+    }
     let bytes = read(path).map_err(|error| InspectError::Read { path: path.clone(), error })?;
     let not_a_filter = |why| InspectError::NotAFilter { path: path.clone(), why };
     let powers = Powers::of(&bytes).map_err(not_a_filter)?;
@@ -93,7 +104,7 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<String, InspectError> {
         permissions: powers.to_string(),
         toolchain: toolchain(&bytes),
         configured: configured(&name, path, &powers),
-        stage: stage(&name, path, &powers),
+        stage: stage(&name, &path.display(), powers.asks_for_wasi()),
         name,
     };
     Ok(if args.json {
@@ -103,7 +114,7 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<String, InspectError> {
     })
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     files::open(path)?.take(MODULE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MODULE_BYTES_MAX {
@@ -143,7 +154,15 @@ fn configured(name: &str, path: &Path, powers: &Powers) -> Configured {
         let metrics = Metrics::new(&ledger).map_err(|error| error.to_string())?.stage;
         let cache = Environment::of_process().cache;
         let compiler = Compiler::child();
-        let context = LoadContext { cache, instances: 1, keeps: true, compiler, ledger, metrics };
+        let context = LoadContext {
+            cache,
+            pulled: Pulled::default(),
+            instances: 1,
+            keeps: true,
+            compiler,
+            ledger,
+            metrics,
+        };
         let chain = stages::load(&[stage.into()], context).map_err(|errors| {
             errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
         })?;
@@ -156,15 +175,15 @@ fn configured(name: &str, path: &Path, powers: &Powers) -> Configured {
 }
 
 /// The `[[stage]]` to paste.
-fn stage(name: &str, path: &Path, powers: &Powers) -> String {
-    // A TOML basic string has JSON's escapes.
-    let quoted = |text: &str| text::json(&serde_json::Value::from(text).to_string()).into_owned();
-    let wasi = if powers.asks_for_wasi() { "wasi = \"stub\"\n" } else { "" };
-    format!(
-        "[[stage]]\nname = {}\nmodule = {}\n{wasi}",
-        quoted(name),
-        quoted(&path.display().to_string())
-    )
+pub(super) fn stage(name: &str, module: &impl fmt::Display, asks_for_wasi: bool) -> String {
+    let wasi = if asks_for_wasi { "wasi = \"stub\"\n" } else { "" };
+    let (name, module) = (quoted(name), quoted(&module.to_string()));
+    format!("[[stage]]\nname = {name}\nmodule = {module}\n{wasi}")
+}
+
+/// As TOML and YAML have it: their strings have JSON's escapes.
+pub(super) fn quoted(text: &str) -> String {
+    text::json(&serde_json::Value::from(text).to_string()).into_owned()
 }
 
 impl fmt::Display for Inspected {

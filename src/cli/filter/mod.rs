@@ -6,6 +6,7 @@ mod doctor;
 mod inspect;
 mod new;
 mod powers;
+mod registry;
 mod test;
 mod toolchain;
 
@@ -43,7 +44,8 @@ pub(crate) enum FilterCommand {
     /// Says what a module is and may do, and prints a `[[stage]]` to paste.
     ///
     /// Its imports are its permissions: weir links nothing else. Reasons and counters are those
-    /// that it declares when it is configured with nothing.
+    /// that it declares when it is configured with nothing. Of a module in a registry (oci://…)
+    /// only what is known without pulling it is said.
     Inspect(inspect::InspectArgs),
     /// Shows the last few events on which a stage's shadow does otherwise than its module.
     ///
@@ -57,6 +59,21 @@ pub(crate) enum FilterCommand {
     /// cases/NAME.toml may have the keys of a `[[stage]]`, such as config, and say more. The
     /// component runs in the host that runs it in a pipeline, within the same limits.
     Test(test::TestArgs),
+    /// Pushes a module to a registry, and prints a `[[stage]]` that names it.
+    ///
+    /// It is an artifact in the CNCF's layout for WebAssembly, whose configuration has the imports.
+    /// The same module has the same digest whenever it is pushed.
+    Push(registry::PushArgs),
+    /// Pulls a module out of a registry, into weir's cache and a file.
+    Pull(registry::PullArgs),
+    /// Saves modules of registries in one file, to be carried where no registry is.
+    ///
+    /// The file is an archive of an OCI layout.
+    Save(registry::SaveArgs),
+    /// Loads modules that were saved into weir's cache, or pushes them to another registry.
+    ///
+    /// A stage that names one of them by its digest is run without a registry then.
+    Load(registry::LoadArgs),
 }
 
 /// What `weir filter build` is given.
@@ -86,6 +103,9 @@ pub enum FilterError {
     /// A running weir did not say what differs.
     #[error(transparent)]
     Diff(#[from] crate::admin::AskError),
+    /// A module could not be carried.
+    #[error(transparent)]
+    Carry(#[from] registry::CarryError),
     /// What the doctor found.
     #[error("filters cannot be built here: see what begins with `fail` above")]
     NotHere,
@@ -104,10 +124,11 @@ impl FilterError {
     /// Whether the command was given something that it cannot be used with.
     pub(super) fn is_of_usage(&self) -> bool {
         match self {
-            FilterError::OneOut(_)
-            | FilterError::Inspect(_)
-            | FilterError::Build(BuildError::NotACrate { .. }) => true,
+            FilterError::OneOut(_) | FilterError::Build(BuildError::NotACrate { .. }) => true,
+            FilterError::Inspect(inspect::InspectError::Registry(error)) => error.is_of_usage(),
+            FilterError::Inspect(_) => true,
             FilterError::New(error) => error.is_of_usage(),
+            FilterError::Carry(error) => error.is_of_usage(),
             FilterError::Build(_)
             | FilterError::Diff(_)
             | FilterError::NotHere
@@ -132,6 +153,10 @@ pub(crate) fn run(command: FilterCommand) -> Result<(), CommandError> {
             let runtime = runtime.map_err(|error| CommandError::Process(error.to_string()))?;
             Ok(tell(runtime.block_on(diff::diff(&args)), args.json)?)
         }
+        FilterCommand::Push(args) => Ok(tell(registry::push(&args), args.json)?),
+        FilterCommand::Pull(args) => Ok(tell(registry::pull(&args), args.json)?),
+        FilterCommand::Save(args) => Ok(tell(registry::save(&args), args.json)?),
+        FilterCommand::Load(args) => Ok(tell(registry::load(&args), args.json)?),
         FilterCommand::New(args) => Ok(tell(new::new(&args), args.json)?),
         FilterCommand::Update(args) => Ok(tell(new::update(&args), args.json)?),
     }

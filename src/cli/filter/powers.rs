@@ -34,13 +34,21 @@ impl Powers {
             return Err("it is a WIT package, not a component".into());
         };
         let world = &resolve.worlds[world];
-        let mut exports = world.exports.keys().map(|key| resolve.name_world_key(key));
-        let Some(stage) = exports.find(|name| is(name, "stage")) else {
-            return Err(format!("it does not export {PACKAGE}stage"));
-        };
-        let version = stage.split_once('@').map_or("", |(_, version)| version).to_owned();
+        let version = stage_in(world.exports.keys().map(|key| resolve.name_world_key(key)))?;
         let imports = world.imports.keys().map(|key| resolve.name_world_key(key)).collect();
         Ok(Self { imports, version })
+    }
+
+    /// The same of a component that is not here, from what is known of it.
+    pub(crate) fn told(exports: &[String], imports: Vec<String>) -> Result<Self, String> {
+        let version = stage_in(exports.iter().cloned())?;
+        Ok(Self { imports, version })
+    }
+
+    /// The interface that it exports.
+    pub(crate) fn stage(&self) -> String {
+        let at = if self.version.is_empty() { "" } else { "@" };
+        format!("{PACKAGE}stage{at}{}", self.version)
     }
 
     /// What is imported, as it stands in the component: `weir:pipeline/event@0.1.0`.
@@ -68,6 +76,14 @@ impl Powers {
 
     fn has(&self, interface: &str) -> bool {
         self.imports.iter().any(|import| is(import, interface))
+    }
+}
+
+/// The version of the stage among what is exported.
+fn stage_in(mut exports: impl Iterator<Item = String>) -> Result<String, String> {
+    match exports.find(|name| is(name, "stage")) {
+        Some(stage) => Ok(stage.split_once('@').map_or("", |(_, version)| version).to_owned()),
+        None => Err(format!("it does not export {PACKAGE}stage")),
     }
 }
 

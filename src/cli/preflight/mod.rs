@@ -17,7 +17,7 @@ use crate::config::{
 };
 use crate::secret::Secret;
 use crate::stages::{Description, LoadError};
-use crate::tls;
+use crate::{registry, tls};
 
 /// What the configuration is going to be used for: that decides what is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +105,14 @@ fn wrong_in(references: &References, purpose: Purpose) -> Vec<Diagnostic> {
         .ca
         .as_ref()
         .and_then(|ca| tls::authorities(&ca.value).err().map(|error| ca.location.error(error)));
+    let logins = references.registry_credentials.as_ref();
+    let logins = logins.and_then(|file| {
+        let error = registry::check_credentials(&file.value).err()?;
+        Some(file.location.error(error))
+    });
+    let registry_ca = references.registry_ca.as_ref();
+    let registry_ca = registry_ca
+        .and_then(|ca| tls::authorities(&ca.value).err().map(|error| ca.location.error(error)));
     let proxy = references.sink.as_ref().and_then(|sink| {
         let error = sink.value.connection()?.proxies().err()?;
         Some(sink.location.error(error))
@@ -115,8 +123,7 @@ fn wrong_in(references: &References, purpose: Purpose) -> Vec<Diagnostic> {
         Purpose::Replay => (None, streams::of_process(references)),
     };
     let same = files::are_one(references).or(streams);
-    [username, password, authorization, ca, identity, proxy, source, files::sink(references), same]
-        .into_iter()
-        .flatten()
-        .collect()
+    let of_sink = [username, password, authorization, ca, identity, proxy];
+    let of_files = [source, files::sink(references), same];
+    [logins, registry_ca].into_iter().chain(of_sink).chain(of_files).flatten().collect()
 }

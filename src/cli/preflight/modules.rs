@@ -6,10 +6,11 @@ use crate::cli::CommandError;
 use crate::config::{Diagnostic, Location, References, StageReference};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
-use crate::stages::{self, Compiler, Description, LoadContext, LoadError, ModuleError};
+use crate::registry;
+use crate::stages::{Compiler, Description, LoadContext, LoadError, ModuleError};
 
 /// Loads and configures each module as a run would, and says what they are, or what is wrong with
-/// them. Whether the compile cache keeps what is compiled is `keeps`.
+/// them; of those in registries, only what lies in the cache. Whether the compile cache keeps what is compiled is `keeps`.
 pub(super) fn load(
     references: &References,
     keeps: bool,
@@ -18,12 +19,18 @@ pub(super) fn load(
     let metrics =
         Metrics::new(&ledger).map_err(|error| CommandError::Process(error.to_string()))?.stage;
     let cache = references.cache.value.clone();
-    let context =
-        LoadContext { cache, instances: 1, keeps, compiler: Compiler::child(), metrics, ledger };
+    let in_registries = || references.stages.iter().filter_map(|of| of.settings.module.reference());
+    let pulled = registry::look(&cache, in_registries());
+    let is_here = |of: &&StageReference| {
+        of.settings.module.reference().is_none_or(|named| pulled.digest(named).is_some())
+    };
+    let stages: Vec<&StageReference> = references.stages.iter().filter(is_here).collect();
+    let compiler = Compiler::child();
+    let context = LoadContext { cache, pulled, instances: 1, keeps, compiler, metrics, ledger };
     let (mut descriptions, mut diagnostics) = (Vec::new(), Vec::new());
     // One by one: in a configuration with mistakes two may have the same name.
-    for stage in &references.stages {
-        match stages::load(&[stage.settings.clone().into()], context.clone()) {
+    for stage in stages {
+        match crate::stages::load(&[stage.settings.clone().into()], context.clone()) {
             Ok(chain) => descriptions.extend(chain.describe()),
             Err(errors) => {
                 let of = |error| location(references, stage, error).error(error);

@@ -21,7 +21,7 @@ use super::units::show_size;
 use crate::buffer::SpoolSettings;
 use crate::kube::LeaseSettings;
 use crate::stages::StageSettings;
-use crate::{buffer, dead_letter};
+use crate::{buffer, dead_letter, registry};
 
 /// What is wrong with a sink that writes to what the source reads.
 pub(crate) const SAME_FILE: &str = "the sink would write to the file that the source reads, and \
@@ -37,6 +37,7 @@ pub(super) struct Parts {
     pub(super) cache: PathBuf,
     pub(super) source: Option<crate::source::Settings>,
     stages: Vec<Option<StageSettings>>,
+    registry: Option<registry::Settings>,
     buffer: Option<buffer::Settings>,
     pub(super) sink: Option<crate::sink::Settings>,
     dead_letter: Option<dead_letter::Settings>,
@@ -49,10 +50,12 @@ pub(super) struct Parts {
 /// Builds all parts, so that everything wrong is found.
 pub(super) fn of(input: &mut Input<'_>, root: &Section, environment: &Environment) -> Parts {
     stage::unique_names(input, root.sections("stage"));
+    stage::digests(input, root);
     let parts = Parts {
         cache: root.path("cache").unwrap_or_else(|| environment.cache.clone()),
         source: root.section("source").and_then(|section| source::build(input, section)),
         stages: root.sections("stage").iter().map(stage::build).collect(),
+        registry: root.section("registry").and_then(registry),
         buffer: root.section("buffer").and_then(|section| buffer(input, section)),
         sink: root.section("sink").and_then(|section| sink::build(input, section)),
         dead_letter: root
@@ -79,6 +82,7 @@ impl Parts {
             admin: admin(root, &source)?,
             source,
             stages: self.stages.into_iter().collect::<Option<_>>()?,
+            registry: self.registry?,
             buffer: self.buffer?,
             sink: self.sink?,
             dead_letter: self.dead_letter?,
@@ -142,6 +146,12 @@ fn admin(root: &Section, source: &crate::source::Settings) -> Option<Option<Admi
     });
     let show_events = section.flag("show_events")?;
     Some(listen.map(|listen| AdminSettings { listen, show_events }))
+}
+
+fn registry(section: &Section) -> Option<registry::Settings> {
+    let allow_tags = section.flag("allow_tags")?;
+    let (credentials, ca) = (section.path("credentials"), section.path("ca"));
+    Some(registry::Settings { credentials, ca, allow_tags })
 }
 
 fn buffer(input: &mut Input<'_>, section: &Section) -> Option<buffer::Settings> {

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crate::config::input::Input;
 use crate::config::keys::DROP;
 use crate::config::section::Section;
-use crate::stages::{Keys, Match, MatchKey, ModuleSettings, ShadowSettings, StageSettings};
+use crate::stages::{
+    Keys, Match, MatchKey, ModuleSettings, ModuleSource, ShadowSettings, StageSettings,
+};
 
 /// Diagnoses a name that two stages have.
 pub(super) fn unique_names(input: &mut Input<'_>, stages: &[Section]) {
@@ -28,6 +30,26 @@ pub(super) fn unique_names(input: &mut Input<'_>, stages: &[Section]) {
     }
 }
 
+/// Diagnoses modules that a tag alone names, where that is not allowed.
+pub(super) fn digests(input: &mut Input<'_>, root: &Section) {
+    let may_be_tags = root.section("registry").and_then(|section| section.flag("allow_tags"));
+    if may_be_tags != Some(false) {
+        return;
+    }
+    let stages = root.sections("stage").iter();
+    for stage in stages.flat_map(|stage| [Some(stage), stage.section("shadow")]).flatten() {
+        let Some(ModuleSource::Registry(reference)) = stage.module("module") else { continue };
+        if reference.digest().is_none() {
+            let text = format!(
+                "`module` names {reference} by a tag alone, and whoever can move the tag decides \
+                 what runs: add the digest that `weir filter inspect {reference}` prints, or set \
+                 `allow_tags = true` in [registry]"
+            );
+            input.error(stage.at("module"), text);
+        }
+    }
+}
+
 pub(in crate::config) fn build(section: &Section) -> Option<StageSettings> {
     let (name, matches) = (section.text("name")?, matcher(section.section("match")?));
     if section.flag(DROP)? {
@@ -35,7 +57,7 @@ pub(in crate::config) fn build(section: &Section) -> Option<StageSettings> {
     }
     Some(StageSettings::Module(ModuleSettings {
         name,
-        module: section.path("module")?,
+        module: section.module("module")?,
         matches,
         timeout: section.duration("timeout")?,
         memory: section.size("memory")?,
@@ -49,7 +71,7 @@ pub(in crate::config) fn build(section: &Section) -> Option<StageSettings> {
 /// The candidate beside its module, if it has one and nothing is wrong with that.
 pub(in crate::config) fn shadow(section: &Section) -> Option<ShadowSettings> {
     let shadow = section.section("shadow")?;
-    Some(ShadowSettings { module: shadow.path("module")?, config: shadow.free("config")? })
+    Some(ShadowSettings { module: shadow.module("module")?, config: shadow.free("config")? })
 }
 
 fn matcher(section: &Section) -> Match {

@@ -14,7 +14,7 @@ fn a_section_misses_what_its_kind_requires() {
     insta::assert_snapshot!(diagnostics("name='p'\n[source]\nkind = 'file'\n[sink]\nkind = 'opensearch'\n[[stage]]"), @r"
     etc/pipeline.toml:2:1: error: missing required key `path` in [source]: The file to read.
     etc/pipeline.toml:4:1: error: missing required key `hosts` in [sink]: Base URLs of nodes of one cluster, http or https.
-    etc/pipeline.toml:6:1: error: missing required key `module` in [[stage]]: The component to load; a stage with `drop = true` has none.
+    etc/pipeline.toml:6:1: error: missing required key `module` in [[stage]]: The component to load: a file, or oci://REGISTRY/NAME:TAG@sha256:… in a registry; a stage with `drop = true` has none.
     etc/pipeline.toml:6:1: error: missing required key `name` in [[stage]]: Its name, unique in the pipeline: a metric label; neither source nor sink.
     ");
     insta::assert_snapshot!(diagnostics("name='p'\n[source]\nfollow = true\n[sink]\n"), @r"
@@ -205,11 +205,11 @@ fn a_stage_that_drops_has_a_match_and_no_key_of_a_module() {
     ");
     insta::assert_snapshot!(problems_with("[[stage]]\nname = 'a'\ndrop = true\nmatch = {}\n[[stage]]\nname = 'b'\ndrop = 'yes'\n[[stage]]\ndrop = true\nmatch = { type = [] }\n[[stage]]\nname = 'c'\ndrop = false\nmatch.type = ['x']"), @r"
     etc/pipeline.toml:6:8: error: `drop = true` needs a `match` that is not empty beside it
-    etc/pipeline.toml:8:1: error: missing required key `module` in [[stage]]: The component to load; a stage with `drop = true` has none.
+    etc/pipeline.toml:8:1: error: missing required key `module` in [[stage]]: The component to load: a file, or oci://REGISTRY/NAME:TAG@sha256:… in a registry; a stage with `drop = true` has none.
     etc/pipeline.toml:10:8: error: `drop` must be true or false, not a string
     etc/pipeline.toml:11:1: error: missing required key `name` in [[stage]]: Its name, unique in the pipeline: a metric label; neither source nor sink.
     etc/pipeline.toml:13:18: error: `type` must not be an empty list
-    etc/pipeline.toml:14:1: error: missing required key `module` in [[stage]]: The component to load; a stage with `drop = true` has none.
+    etc/pipeline.toml:14:1: error: missing required key `module` in [[stage]]: The component to load: a file, or oci://REGISTRY/NAME:TAG@sha256:… in a registry; a stage with `drop = true` has none.
     ");
     insta::assert_snapshot!(problems_with("[[stage]]\nname = 'a'\ndrop = true\nmatch.type = ['x']\n[[stage]]\nname = 'a'\ndrop = true\nmatch.not.type = ['x']"), @r#"etc/pipeline.toml:9:8: error: the stage name "a" is taken by the stage in line 5"#);
 }
@@ -324,8 +324,16 @@ fn settings_that_exclude_each_other_are_refused() {
 }
 
 #[test]
-fn a_module_in_a_registry_is_told_that_it_is_not_in_this_version() {
-    insta::assert_snapshot!(problems_with("[[stage]]\nname = 'a'\nmodule = 'oci://example.org/a:1'"), @r#"etc/pipeline.toml:6:10: error: `module = "oci://…"` is not in this version: name a file"#);
+fn a_module_in_a_registry_is_named_by_its_digest_unless_tags_are_allowed() {
+    insta::assert_snapshot!(problems_with("[[stage]]\nname = 'a'\nmodule = 'oci://example.org/a:1'"), @"etc/pipeline.toml:6:10: error: `module` names oci://example.org/a:1 by a tag alone, and whoever can move the tag decides what runs: add the digest that `weir filter inspect oci://example.org/a:1` prints, or set `allow_tags = true` in [registry]");
+    insta::assert_snapshot!(problems_with("[[stage]]\nname = 'a'\nmodule = 'oci://noise:1'\n[registry]\nallow_tags = true"), @"etc/pipeline.toml:6:10: error: `module` must name its registry first: a host with a dot or a port in it, such as oci://registry.example/filters/noise:1, or localhost");
+    let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let by_digest = format!("[[stage]]\nname = 'a'\nmodule = 'oci://example.org/a:1@{digest}'");
+    let by_tag =
+        "[[stage]]\nname = 'a'\nmodule = 'oci://example.org/a:1'\n[registry]\nallow_tags = true";
+    for text in [&by_digest[..], by_tag] {
+        assert!(parse_toml(&valid(text)).is_ok(), "{text}");
+    }
 }
 
 #[test]
@@ -376,7 +384,7 @@ fn a_byte_order_mark_takes_no_column() {
     insta::assert_snapshot!(diagnostics("\u{feff}nmae = 'p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\r\nx = 1\r\n"), @r"
     etc/pipeline.toml:1:1: error: missing required key `name` at the top level: Identifies the pipeline: its Lease, its saved position.
     etc/pipeline.toml:1:1: error: unknown key `nmae` at the top level; did you mean `name`?
-    etc/pipeline.toml:4:1: error: unknown key `x` at the top level; there are `name`, `cluster`, `workers`, `cache`, `reload`, `source`, `stage`, `buffer`, `sink`, `dead_letter`, `lease`, `lookup`, `admin`
+    etc/pipeline.toml:4:1: error: unknown key `x` at the top level; there are `name`, `cluster`, `workers`, `cache`, `reload`, `source`, `stage`, `registry`, `buffer`, `sink`, `dead_letter`, `lease`, `lookup`, `admin`
     ");
 }
 

@@ -12,7 +12,7 @@ fn a_small_file_has_its_defaults() {
     let settings = parse_toml("name = 'p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\n[[stage]]\nname = 'a'\nmodule = 'm.wasm'").unwrap();
     let stage = ModuleSettings {
         name: "a".into(),
-        module: "etc/m.wasm".into(),
+        module: std::path::PathBuf::from("etc/m.wasm").into(),
         matches: Match::default(),
         timeout: Duration::from_millis(50),
         memory: 16 << 20,
@@ -29,6 +29,7 @@ fn a_small_file_has_its_defaults() {
         cache: "/home/me/.cache/weir/modules".into(),
         source: source::Settings::Stdin,
         stages: vec![stage.into()],
+        registry: Default::default(),
         buffer: buffer::Settings::default(),
         sink: sink::Settings::Stdout,
         dead_letter: dead_letter::Settings::None,
@@ -50,14 +51,17 @@ fn what_a_stage_says_is_what_it_gets() {
     let settings = parse_toml("name = 'p'\nsource.kind = 'stdin'\nsink.kind = 'stdout'\n[[stage]]\nname = 'a'\nmodule = 'm.wasm'\nmatch = { reason = ['x'] }\ntimeout = '1s'\nmemory = 65536\non_error = 'dead-letter'\nwasi = 'stub'\nconfig = { a = 1 }\nshadow = { module = 'n.wasm', config = { b = 2 } }").unwrap();
     let stage = ModuleSettings {
         name: "a".into(),
-        module: "etc/m.wasm".into(),
+        module: std::path::PathBuf::from("etc/m.wasm").into(),
         matches: Match { keys: keys(&[(MatchKey::Reason, &["x"])]), not: Vec::new() },
         timeout: Duration::from_secs(1),
         memory: 64 << 10,
         on_error: OnError::DeadLetter,
         wasi: Wasi::Stub,
         config: r#"{"a":1}"#.into(),
-        shadow: Some(ShadowSettings { module: "etc/n.wasm".into(), config: r#"{"b":2}"#.into() }),
+        shadow: Some(ShadowSettings {
+            module: std::path::PathBuf::from("etc/n.wasm").into(),
+            config: r#"{"b":2}"#.into(),
+        }),
     };
     assert_eq!(settings.stages, [stage.into()]);
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use reqwest::{Proxy as HttpProxy, Url};
 
-use super::transport::{REQUEST_TIMEOUT, innermost};
+use super::transport::REQUEST_TIMEOUT;
+use crate::answers::innermost;
 use crate::files::Watched;
 use crate::opensearch::settings::{ClientError, Settings};
 use crate::proxy::Proxy;

@@ -1,8 +1,8 @@
 //! Why a request got no answer at all, told from what the HTTP client says. Pure.
 
-use std::error::Error as _;
 use std::time::Duration;
 
+use crate::answers::innermost;
 use crate::opensearch::aws::CredentialsError;
 use crate::tls::{Names, explain, tls_cause};
 
@@ -73,15 +73,4 @@ pub(super) fn transport_error(host: &str, error: &reqwest::Error) -> TransportEr
     } else {
         TransportError::Io { host, detail }
     }
-}
-
-/// The last of the causes: the others only say that something failed.
-pub(super) fn innermost(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = cause.to_string();
-        next = cause.source();
-    }
-    text
 }

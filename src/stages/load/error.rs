@@ -2,14 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::path::PathBuf;
 
-use crate::stages::ModuleSettings;
 use crate::stages::compile::CompileError;
 use crate::stages::contract::{ExportError, UnknownImport};
 use crate::stages::limits::{
     CORE_INSTANCES_MAX, HANDLES_MAX, MEMORIES_MAX, MODULE_BYTES_MAX, TABLES_MAX,
 };
+use crate::stages::{ModuleSettings, ModuleSource};
 
 /// Imports that are told of one module: who mends these finds the others.
 pub(in crate::stages) const IMPORTS_SHOWN_MAX: usize = 20;
@@ -23,7 +22,7 @@ pub enum LoadError {
         /// The stage's name.
         stage: String,
         /// Its module.
-        module: PathBuf,
+        module: ModuleSource,
         /// What is wrong.
         error: ModuleError,
     },
@@ -33,7 +32,7 @@ pub enum LoadError {
         /// The stage's name.
         stage: String,
         /// The candidate.
-        module: PathBuf,
+        module: ModuleSource,
         /// What is wrong.
         error: ModuleError,
     },
@@ -71,6 +70,9 @@ pub enum ModuleError {
     /// The file.
     #[error("cannot read it: {0}{hint}", hint = not_there(.0))]
     Read(io::Error),
+    /// What a registry has, and is not here.
+    #[error("{0}: `weir filter pull` brings it into the cache")]
+    NotPulled(io::Error),
     /// A folder or a device.
     #[error("it is not a file")]
     NotAFile,

@@ -7,6 +7,7 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::Component;
@@ -26,10 +27,11 @@ use super::limits::MODULE_BYTES_MAX;
 use super::loaded::{Chain, Loaded, Shared, Step};
 use super::shadow::{self, Shadow};
 use super::stage::{Cause, Stage};
-use super::{ModuleSettings, StageSettings, Wasi, wasi};
+use super::{ModuleSettings, ModuleSource, StageSettings, Wasi, wasi};
 use crate::files;
 use crate::ledger::Ledger;
 use crate::metrics::StageMetrics;
+use crate::registry::Pulled;
 
 /// How wasmtime's errors about its bounds begin.
 const BOUNDS: [&str; 2] = ["resource limit exceeded", "cannot allocate another handle"];
@@ -41,6 +43,8 @@ pub struct LoadContext {
     pub cache: PathBuf,
     /// Whether what is compiled is kept there; otherwise the folder is left as it is.
     pub keeps: bool,
+    /// The modules that are in registries.
+    pub pulled: Pulled,
     /// How many instances of each module are made at once, at least one: that many workers need not
     /// make theirs.
     pub instances: usize,
@@ -136,7 +140,7 @@ impl Shared {
         stop: &CancellationToken,
         offer: &Offer,
     ) -> Result<Loaded, Vec<ModuleError>> {
-        let module = read(&stage.settings.module).map_err(one)?;
+        let module = bytes(&stage.settings.module, &context.pulled).map_err(one)?;
         let component = cache
             .fetch(&self.engine, &context.compiler, &module, stop)
             .map_err(|error| one(ModuleError::Compile(error)))?;
@@ -218,6 +222,21 @@ fn start_error(failure: Failure) -> ModuleError {
     }
 }
 
+fn bytes(source: &ModuleSource, pulled: &Pulled) -> Result<Bytes, ModuleError> {
+    let module = match source {
+        ModuleSource::File(path) => read(path)?.into(),
+        ModuleSource::Registry(reference) => {
+            pulled.read(reference).map_err(ModuleError::NotPulled)?
+        }
+    };
+    // Magic, version and layer: https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md
+    match module.get(..8) {
+        Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(module),
+        Some([0, b'a', b's', b'm', ..]) => Err(ModuleError::CoreModule),
+        _ => Err(ModuleError::NotWasm),
+    }
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, ModuleError> {
     let file = files::open(path).map_err(|error| match error.kind() {
         // What the system says is never of this kind.
@@ -229,10 +248,5 @@ fn read(path: &Path) -> Result<Vec<u8>, ModuleError> {
     if module.len() as u64 > MODULE_BYTES_MAX {
         return Err(ModuleError::TooLarge);
     }
-    // Magic, version and layer: https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md
-    match module.get(..8) {
-        Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(module),
-        Some([0, b'a', b's', b'm', ..]) => Err(ModuleError::CoreModule),
-        _ => Err(ModuleError::NotWasm),
-    }
+    Ok(module)
 }

@@ -70,7 +70,7 @@ impl Bench {
     fn stage_of(&self, name: &str, module: &[u8]) -> ModuleSettings {
         ModuleSettings {
             name: name.to_owned(),
-            module: self.write(name, module),
+            module: self.write(name, module).into(),
             matches: Match::default(),
             timeout: TIMEOUT,
             memory: 16 << 20,
@@ -83,6 +83,7 @@ impl Bench {
 
     fn context(&self) -> LoadContext {
         LoadContext {
+            pulled: Default::default(),
             instances: 1,
             keeps: true,
             cache: self.folder.path().join("cache"),

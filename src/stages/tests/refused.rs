@@ -25,9 +25,9 @@ fn files_that_are_no_component() {
     insta::assert_snapshot!(refusal_of(b"\0asm\x0d\0\x01\0\xff\xff"), @"stage `it`: it.wasm: it is not a valid component: failed to parse WebAssembly module: malformed section id (at offset 0x8)");
     let bench = Bench::new();
     let mut missing = bench.stage("it", Guest::default());
-    missing.module = bench.folder.path().join("no.wasm");
+    missing.module = bench.folder.path().join("no.wasm").into();
     let mut folder = missing.clone();
-    folder.module = bench.folder.path().to_owned();
+    folder.module = bench.folder.path().to_owned().into();
     insta::assert_snapshot!(refusal(&bench, &[missing, folder]).replace(&bench.folder.path().display().to_string(), "FOLDER"), @r"
     stage `it`: no.wasm: cannot read it: No such file or directory (os error 2): `weir filter build DIR` makes it of a filter's source
     stage `it`: FOLDER: it is not a file
@@ -257,8 +257,9 @@ fn a_pipe_is_no_module() {
     std::thread::spawn(move || {
         let bench = Bench::new();
         let mut stage = bench.stage("it", Guest::default());
-        stage.module = bench.folder.path().join("pipe.wasm");
-        rustix::fs::mkfifoat(rustix::fs::CWD, &stage.module, rustix::fs::Mode::RWXU).unwrap();
+        let pipe = bench.folder.path().join("pipe.wasm");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+        stage.module = pipe.into();
         answer.send(refusal(&bench, &[stage]))
     });
     let answer = answered.recv_timeout(Duration::from_secs(60)).expect("it waits for a writer");

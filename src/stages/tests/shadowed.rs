@@ -60,7 +60,7 @@ impl Shadowed {
 
     pub(super) fn stage_of(&self, live: Guest<'_>, candidate: &[u8]) -> ModuleSettings {
         let module = self.bench.write("candidate", candidate);
-        let shadow = Some(ShadowSettings { module, config: "{}".to_owned() });
+        let shadow = Some(ShadowSettings { module: module.into(), config: "{}".to_owned() });
         ModuleSettings { shadow, ..self.bench.stage("it", live) }
     }
 
@@ -222,7 +222,8 @@ fn what_is_kept_of_differences_is_the_last_few() {
 #[test]
 fn a_stage_does_not_start_with_a_candidate_that_cannot() {
     let shadowed = Shadowed::new();
-    let missing = ShadowSettings { module: "not-there.wasm".into(), config: "{}".to_owned() };
+    let module = PathBuf::from("not-there.wasm").into();
+    let missing = ShadowSettings { module, config: "{}".to_owned() };
     let stage = ModuleSettings { shadow: Some(missing), ..shadowed.bench.stage("it", KEEPS) };
     let errors = shadowed.bench.load(&[stage]).err().unwrap();
     let [error @ LoadError::Shadow { .. }] = &errors[..] else { panic!("{errors:?}") };

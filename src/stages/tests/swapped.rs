@@ -41,6 +41,7 @@ fn tagging(bench: &Bench, tag: &str) -> Vec<StageSettings> {
 
 fn context(bench: &Bench, instances: usize) -> LoadContext {
     LoadContext {
+        pulled: Default::default(),
         instances,
         keeps: true,
         cache: bench.folder.path().join("cache"),

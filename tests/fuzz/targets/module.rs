@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use weir::internals::ledger::Ledger;
 use weir::internals::metrics::Metrics;
-use weir::internals::stages::{
-    Compiler, LoadContext, Match, ModuleSettings, OnError, Wasi, load,
-};
+use weir::internals::stages::{Compiler, LoadContext, Match, ModuleSettings, OnError, Wasi, load};
 
 use crate::heap;
 
@@ -35,7 +33,7 @@ pub(crate) fn run(input: &[u8]) {
         std::fs::write(&module, input).unwrap();
         let settings = ModuleSettings {
             name: "it".to_owned(),
-            module,
+            module: module.into(),
             matches: Match::default(),
             timeout: Duration::from_millis(20),
             memory: 4 << 20,
@@ -46,6 +44,7 @@ pub(crate) fn run(input: &[u8]) {
         };
         let ledger = Ledger::default();
         let context = LoadContext {
+            pulled: Default::default(),
             cache: folder.path().join("cache"),
             keeps: false,
             instances: 1,

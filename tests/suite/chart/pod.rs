@@ -100,6 +100,8 @@ fn secret_files(objects: &[Value], folder: &Path, name: &str, items: &Value) {
                 STANDARD.decode(data).unwrap()
             }
             None if path == "ca.crt" => authority().into_bytes(),
+            // Logins for registries.
+            None if path == "config.json" => b"{\"auths\":{}}".to_vec(),
             None => b"of-the-users-secret".to_vec(),
         };
         std::fs::write(folder.join(path), content).unwrap();

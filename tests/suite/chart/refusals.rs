@@ -92,6 +92,18 @@ fn stages_and_modules() {
     insta::assert_snapshot!(of(&["--set=stages[0].name=a", "--set=stages[0].drop=true"]), @"stages: a has drop and needs match: what it drops");
     insta::assert_snapshot!(of(&["--set=stages[0].name=a", "--set=stages[0].drop=true", "--set=stages[0].module=m.wasm"]), @"stages: a has drop and module: with drop there is no module");
     insta::assert_snapshot!(of(&["--set=stages[0].name=a", "--set=stages[0].module=m.wasm", "--set=stages[0].from=team", "--set=modules.other.configMap.name=x"]), @"stages: a takes its module from team, which is no entry of modules: there is image, other");
+    let pulled = [
+        "--set=stages[0].name=a",
+        "--set=stages[0].from=b",
+        "--set=modules.b.oci.reference=r.example/b:1",
+    ];
+    insta::assert_snapshot!(of(&pulled), @"modules.b.oci names r.example/b:1 by a tag alone, and whoever can move the tag decides what runs: add the digest that `weir filter push` prints, or set registry.allowTags");
+    insta::assert_snapshot!(of(&[&pulled[..], &["--set=stages[0].module=m.wasm"]].concat()), @"stages: a has module, and takes what modules.b.oci names, which is one module: leave module out");
+    let said = template(
+        &[&pulled[..], &["--set=registry.allowTags=true", "--set=opensearch.hosts[0]=http://a"]]
+            .concat(),
+    );
+    assert!(said.unwrap().contains("module = \"oci://r.example/b:1\"\n"));
     insta::assert_snapshot!(of(&["--set=modules.image.configMap.name=x"]), @"modules: an entry cannot be called image: that is weir's own image");
     insta::assert_snapshot!(of(&["--set=modules.a.imageVolume.reference=x", "--kube-version=1.30.0"]), @"modules.a.imageVolume needs Kubernetes 1.31 with the feature gate ImageVolume, or 1.33: this is v1.30.0");
 }

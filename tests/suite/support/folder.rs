@@ -82,6 +82,7 @@ impl Folder {
             .current_dir(self.path())
             .stdin(Stdio::null())
             .env("XDG_CACHE_HOME", self.path().join("cache"))
+            .env("DOCKER_CONFIG", self.path().join("docker"))
             .env_remove("WEIR_LOG")
             .env_remove("COLUMNS");
         command

@@ -29,7 +29,18 @@ exclude_namespaces = {{ .Values.source.excludeNamespaces | toRawJson }}
 field_selector = "type!=Normal"
 {{- end }}
 {{ range .Values.stages }}
-{{ include "weir.config.stage" . }}
+{{- $module := include "weir.module" (dict "stage" . "modules" $.Values.modules) }}
+{{ include "weir.config.stage" (dict "stage" . "module" $module) }}
+{{ end }}
+{{- if include "weir.registries" . | fromJsonArray }}
+[registry]
+{{- if .Values.registry.credentialsSecret }}
+credentials = "/run/secrets/weir/registry/config.json"
+{{- end }}
+{{- if .Values.registry.caSecret }}
+ca = "/run/secrets/weir/registry-ca/ca.crt"
+{{- end }}
+allow_tags = {{ .Values.registry.allowTags }}
 {{ end }}
 [buffer]
 path = "/var/lib/weir/buffer"
@@ -92,24 +103,25 @@ max_per_second = {{ .Values.lookup.maxPerSecond | int64 }}
 listen = {{ printf "%s:%d" .Values.admin.address (.Values.admin.port | int64) | toRawJson }}
 {{- end -}}
 
-{{/* One [[stage]]. */}}
+{{/* One [[stage]]. In: stage, and where its module is. */}}
 {{- define "weir.config.stage" -}}
+{{- $stage := .stage -}}
 [[stage]]
-name = {{ .name | toRawJson }}
-{{- if .drop }}
+name = {{ $stage.name | toRawJson }}
+{{- if $stage.drop }}
 drop = true
 {{- else }}
-module = {{ include "weir.module" . | toRawJson }}
+module = {{ .module | toRawJson }}
 {{- end }}
 {{- range $value, $key := dict "timeout" "timeout" "memory" "memory" "onError" "on_error" "wasi" "wasi" }}
-{{- with get $ $value }}
+{{- with get $stage $value }}
 {{ $key }} = {{ . | toRawJson }}
 {{- end }}
 {{- end }}
-{{- with .match }}
+{{- with $stage.match }}
 match = {{ include "weir.toml" . }}
 {{- end }}
-{{- with .config }}
+{{- with $stage.config }}
 [stage.config]
 {{- range $key, $value := . }}
 {{- if not (kindIs "invalid" $value) }}
@@ -119,13 +131,28 @@ match = {{ include "weir.toml" . }}
 {{- end }}
 {{- end -}}
 
-{{/* Where a stage's module is in the container. */}}
+{{/* Where a stage's module is: in the container, or in a registry. In: stage, and all modules. */}}
 {{- define "weir.module" -}}
-{{- if and .from (ne .from "image") -}}
-/run/weir/modules/{{ .from }}/{{ .module }}
+{{- $stage := .stage -}}
+{{- $source := get (default dict .modules) (default "" $stage.from) | default dict -}}
+{{- if hasKey $source "oci" -}}
+oci://{{ $source.oci.reference | trimPrefix "oci://" }}
+{{- else if and $stage.from (ne $stage.from "image") -}}
+/run/weir/modules/{{ $stage.from }}/{{ $stage.module }}
 {{- else -}}
-/usr/share/weir/filters/{{ .module }}
+/usr/share/weir/filters/{{ $stage.module }}
 {{- end -}}
+{{- end -}}
+
+{{/* The registries that weir pulls modules from, as a JSON list. */}}
+{{- define "weir.registries" -}}
+{{- $registries := list -}}
+{{- range $name, $source := .Values.modules -}}
+{{- if hasKey $source "oci" -}}
+{{- $registries = append $registries ($source.oci.reference | trimPrefix "oci://" | splitList "/" | first) -}}
+{{- end -}}
+{{- end -}}
+{{- uniq $registries | toJson -}}
 {{- end -}}
 
 {{/* Any value, on one line. TOML has no null: such members are left out. */}}

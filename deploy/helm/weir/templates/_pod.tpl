@@ -190,10 +190,22 @@ volumeMounts:
     mountPath: /run/secrets/weir/ca
     readOnly: true
   {{- end }}
+  {{- if .Values.registry.credentialsSecret }}
+  - name: registry
+    mountPath: /run/secrets/weir/registry
+    readOnly: true
+  {{- end }}
+  {{- if .Values.registry.caSecret }}
+  - name: registry-ca
+    mountPath: /run/secrets/weir/registry-ca
+    readOnly: true
+  {{- end }}
   {{- range $name, $source := .Values.modules }}
+  {{- if not (hasKey $source "oci") }}
   - name: modules-{{ $name }}
     mountPath: /run/weir/modules/{{ $name }}
     readOnly: true
+  {{- end }}
   {{- end }}
   {{- if .Values.extraVolumeMounts }}
   {{- include "weir.tpl" (dict "value" .Values.extraVolumeMounts "context" .) | nindent 2 }}
@@ -241,7 +253,26 @@ volumeMounts:
       - key: {{ .Values.opensearch.caKey | toYaml }}
         path: ca.crt
 {{- end }}
+{{- if .Values.registry.credentialsSecret }}
+- name: registry
+  secret:
+    secretName: {{ .Values.registry.credentialsSecret | toYaml }}
+    defaultMode: 0440
+    items:
+      - key: {{ .Values.registry.credentialsKey | toYaml }}
+        path: config.json
+{{- end }}
+{{- if .Values.registry.caSecret }}
+- name: registry-ca
+  secret:
+    secretName: {{ .Values.registry.caSecret | toYaml }}
+    defaultMode: 0440
+    items:
+      - key: {{ .Values.registry.caKey | toYaml }}
+        path: ca.crt
+{{- end }}
 {{- range $name, $source := .Values.modules }}
+{{- if not (hasKey $source "oci") }}
 - name: modules-{{ $name }}
   {{- if hasKey $source "configMap" }}
   configMap:
@@ -255,6 +286,7 @@ volumeMounts:
   {{- else }}
   {{- toYaml $source.volume | nindent 2 }}
   {{- end }}
+{{- end }}
 {{- end }}
 {{- if .Values.extraVolumes }}
 {{ include "weir.tpl" (dict "value" .Values.extraVolumes "context" .) }}

@@ -142,7 +142,11 @@
 {{- if and .drop (not .match) -}}
 {{- fail (printf "stages: %s has drop and needs match: what it drops" $name) -}}
 {{- end -}}
-{{- if not (or .drop .module) -}}
+{{- $isPulled := hasKey (get $modules (default "" .from) | default dict) "oci" -}}
+{{- if and $isPulled .module -}}
+{{- fail (printf "stages: %s has module, and takes what modules.%s.oci names, which is one module: leave module out" $name .from) -}}
+{{- end -}}
+{{- if not (or .drop .module $isPulled) -}}
 {{- fail (printf "stages: %s needs module, such as drop-normal.wasm, or drop: true" $name) -}}
 {{- end -}}
 {{- if and .from (ne .from "image") (not (hasKey $modules .from)) -}}
@@ -155,6 +159,9 @@
 {{- range $name, $source := $modules -}}
 {{- if and (hasKey $source "imageVolume") (semverCompare "<1.31.0-0" $.Capabilities.KubeVersion.Version) -}}
 {{- fail (printf "modules.%s.imageVolume needs Kubernetes 1.31 with the feature gate ImageVolume, or 1.33: this is %s" $name $.Capabilities.KubeVersion.Version) -}}
+{{- end -}}
+{{- if and (hasKey $source "oci") (not $.Values.registry.allowTags) (not (contains "@sha256:" $source.oci.reference)) -}}
+{{- fail (printf "modules.%s.oci names %s by a tag alone, and whoever can move the tag decides what runs: add the digest that `weir filter push` prints, or set registry.allowTags" $name $source.oci.reference) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
