@@ -18,6 +18,9 @@
 //! regards is looked up before the first stage whose module asks for that, or behind the last one;
 //! events that have to wait for it are in `waiting`.
 //!
+//! What a module costs its author can have measured (`measure`; `crossing` counts what passes
+//! between it and the host).
+//!
 //! A chain can be replaced while workers run it (`generations`), once it was tried on events that
 //! have passed lately (`rehearsal`).
 
@@ -27,6 +30,7 @@ mod chain;
 mod clock;
 mod compile;
 mod contract;
+mod crossing;
 mod current;
 mod drop;
 mod engine;
@@ -38,6 +42,7 @@ mod limits;
 mod load;
 mod loaded;
 mod matcher;
+mod measure;
 mod pattern;
 mod rehearsal;
 mod stage;
@@ -57,6 +62,7 @@ pub(crate) use load::{LoadError, ModuleError, load_until};
 pub use loaded::Chain;
 pub(crate) use loaded::Description;
 pub use matcher::{Keys, Match, MatchKey};
+pub(crate) use measure::{Cost, Counted, Timed, Workload, count, time};
 pub(crate) use worker::{Worker, WorkerError};
 
 use std::path::PathBuf;

@@ -80,7 +80,7 @@ enum Configured {
 /// Looks at a module, and answers what to say of it.
 pub(super) fn inspect(args: &InspectArgs) -> Result<String, InspectError> {
     let path = &args.module;
-    let bytes = read(path).map_err(|error| InspectError::Read { path: path.clone(), error })?;
+    let bytes = read(path)?;
     let not_a_filter = |why| InspectError::NotAFilter { path: path.clone(), why };
     let powers = Powers::of(&bytes).map_err(not_a_filter)?;
     let name = super::test::stem(path);
@@ -103,13 +103,17 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<String, InspectError> {
     })
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    files::open(path)?.take(MODULE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MODULE_BYTES_MAX {
-        return Err(io::Error::other("it is larger than a module may be"));
-    }
-    Ok(bytes)
+/// The bytes of a module's file.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, InspectError> {
+    let read = || {
+        let mut bytes = Vec::new();
+        files::open(path)?.take(MODULE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MODULE_BYTES_MAX {
+            return Err(io::Error::other("it is larger than a module may be"));
+        }
+        Ok(bytes)
+    };
+    read().map_err(|error| InspectError::Read { path: path.to_owned(), error })
 }
 
 /// What the tools that made it and what is in it say of themselves
