@@ -3,7 +3,7 @@
 //! `make test` starts the servers that some need, and says where they are. `cargo test --test suite
 //! NAME` runs those with NAME in their path, such as `e2e::` or `cli::help::`; without servers:
 //! `admin`, `allocations`, `cases`, `chart` (needs helm; its `server` and `rights` servers), `cli`,
-//! `compile`, `dead_letter`, `filter`, `folders`, `gallery`, `guests`,
+//! `compatibility`, `compile`, `dead_letter`, `filter`, `folders`, `gallery`, `guests`,
 //! `guide`, `hostile_text`, `imports`, `ledger`, `links`, `quota`, `readme` and `signals`; of
 //! `dashboards`, `loading`, `made` and `metrics`.
 //!
@@ -20,6 +20,7 @@ mod aws;
 mod cases;
 mod chart;
 mod cli;
+mod compatibility;
 mod compile;
 mod dashboards;
 mod dead_letter;
