@@ -17,23 +17,26 @@
 //! - No server is contacted: what would be looked up is what the case says.
 //!
 //! `read` finds and reads the files, `run` has the events run, `compare` is pure and says how what
-//! happened differs from what was expected, `record` writes what happened as what is expected, and
-//! `report` is what people and programs read.
+//! happened differs from what was expected, `record` writes what happened as what is expected,
+//! `recording` makes a case of what is seen, and `report` is what people and programs read.
 
 mod compare;
 mod read;
 mod record;
+mod recording;
 mod report;
 mod run;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use self::read::Outcome;
+pub(crate) use self::recording::{Recorded, Recording};
 pub(crate) use self::report::Report;
+pub(crate) use self::run::{Happened, Host, HostError, frame, lookups_of, one_by_one};
 
 use self::read::Case;
 use self::report::CaseReport;
-use self::run::Host;
 use crate::config::{Config, Diagnostics, Environment};
 use crate::registry::{self, Pulled};
 use crate::stages::{LoadError, ModuleSource, StageSettings};
@@ -62,6 +65,14 @@ pub enum CasesError {
     /// There are none.
     #[error("{}: there is no case: write one to NAME.events.jsonl, an event a line", .0.display())]
     None(PathBuf),
+    /// It cannot be recorded there.
+    #[error("{}: {why}", .at.display())]
+    NotThere {
+        /// The case's folder and name.
+        at: PathBuf,
+        /// Why not.
+        why: &'static str,
+    },
     /// Something expects what nobody caused.
     #[error("{}: there is no {events} beside it", .file.display())]
     NoEvents {

@@ -11,12 +11,12 @@ use super::{CasesError, Tested};
 use crate::config::{self, CaseSettings, Location};
 use crate::files;
 
-const EVENTS: &str = ".events.jsonl";
-const EXPECTED: &str = ".expected.jsonl";
-const SETTINGS: &str = ".toml";
+pub(super) const EVENTS: &str = ".events.jsonl";
+pub(super) const EXPECTED: &str = ".expected.jsonl";
+pub(super) const SETTINGS: &str = ".toml";
 
 /// What one file of a case may have: half a million events are no case.
-const FILE_BYTES_MAX: u64 = 64 << 20;
+pub(super) const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// One case, as its files have it.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub(super) struct Expectation {
 /// What may become of an event.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     Delivered,
     Filtered,
     DeadLettered,
@@ -113,7 +113,8 @@ fn names(dir: &Path) -> Result<BTreeSet<String>, CasesError> {
     if cases.is_empty() { Err(CasesError::None(dir.to_owned())) } else { Ok(cases) }
 }
 
-fn case(dir: &Path, name: String, tested: Tested<'_>) -> Result<Case, CasesError> {
+/// One case.
+pub(super) fn case(dir: &Path, name: String, tested: Tested<'_>) -> Result<Case, CasesError> {
     let path = |end: &str| dir.join(format!("{name}{end}"));
     let events = lines(&path(EVENTS))?;
     let expected_path = path(EXPECTED);

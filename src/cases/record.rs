@@ -41,7 +41,8 @@ pub(super) fn write(case: &Case, outcomes: &[Happened]) -> Result<(), CasesError
     replace(path, &text).map_err(broken)
 }
 
-fn line(outcome: &Happened, out: &mut Vec<u8>) -> serde_json::Result<()> {
+/// Adds what happened, without an end of line.
+pub(super) fn line(outcome: &Happened, out: &mut Vec<u8>) -> serde_json::Result<()> {
     let document: Option<&RawValue> =
         outcome.document.as_deref().map(serde_json::from_str).transpose()?;
     let recorded = Recorded {

@@ -48,7 +48,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-pub(crate) use case::{CaseSettings, case, module_stage};
+pub(crate) use case::{CaseObject, CaseSettings, case, module_stage};
 pub(crate) use changes::changed_keys;
 pub(crate) use diagnostic::{Diagnostic, Diagnostics, Location, nearest};
 pub(crate) use parts::SAME_FILE;

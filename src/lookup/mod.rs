@@ -216,6 +216,35 @@ impl Lookups {
     }
 }
 
+/// Says what is known by now of what events regard, and asks nobody.
+#[derive(Debug)]
+pub(crate) struct Looker {
+    lookups: Lookups,
+    address: Address,
+}
+
+impl Lookups {
+    /// One who says what is known.
+    pub(crate) fn looker(&self) -> Looker {
+        Looker { lookups: self.clone(), address: Address::default() }
+    }
+}
+
+impl Looker {
+    /// What is referred to and those that control it, as an API server would have them; empty:
+    /// nothing is known of it.
+    pub(crate) fn objects(&mut self, reference: Reference<'_>) -> Vec<serde_json::Value> {
+        let Looker { lookups: Lookups(shared), address } = self;
+        if !address.set(&shared.settings.resources, reference) {
+            return Vec::new();
+        }
+        match shared.machine.lock().remembered(address, Instant::now()) {
+            Some(Answer::Found(found)) => found.objects(reference),
+            _ => Vec::new(),
+        }
+    }
+}
+
 impl Shared {
     /// Wakes the workers, if any need not wait any more.
     fn ring(&self, finished: bool) {

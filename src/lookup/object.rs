@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::Settings;
 use super::address::Reference;
@@ -235,6 +236,25 @@ impl Found {
         &self.controllers
     }
 
+    /// The object that is referred to and those that control it, with what of them is known here,
+    /// as an API server would have them. The topmost is left out: it is in the reference to it.
+    pub(crate) fn objects(&self, of: Reference<'_>) -> Vec<Value> {
+        let uid = if of.uid.is_empty() { &self.object.uid } else { of.uid };
+        let mut object = of_object(Reference { uid, ..of }, &self.object.owners);
+        for (key, of) in
+            [("labels", &self.object.labels), ("annotations", &self.object.annotations)]
+        {
+            if !of.pairs.is_empty() {
+                object["metadata"][key] = json!(of.pairs);
+            }
+        }
+        let above = self
+            .controllers
+            .windows(2)
+            .map(|pair| of_object(pair[0].reference(of.namespace), std::slice::from_ref(&pair[1])));
+        std::iter::once(object).chain(above).collect()
+    }
+
     /// Bytes that it takes, nearly.
     pub(super) fn bytes(&self) -> usize {
         let controllers = self.controllers.iter().map(Owner::bytes).sum::<usize>();
@@ -242,11 +262,22 @@ impl Found {
     }
 }
 
+/// An object with these owners.
+fn of_object(of: Reference<'_>, owners: &[Owner]) -> Value {
+    let mut metadata = json!({ "name": of.name, "uid": of.uid });
+    if !of.namespace.is_empty() {
+        metadata["namespace"] = json!(of.namespace);
+    }
+    if !owners.is_empty() {
+        metadata["ownerReferences"] = json!(owners);
+    }
+    json!({ "apiVersion": of.api_version, "kind": of.kind, "metadata": metadata })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::{Value, json};
 
     fn settings(dedot: bool) -> Settings {
         let annotations = vec!["team".to_owned(), "a.b/c".to_owned()];

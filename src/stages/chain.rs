@@ -311,6 +311,11 @@ impl Slot {
         }
     }
 
+    /// Bytes that the memories of its instance have.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.instance.as_ref().map_or(0, Instance::memory_bytes)
+    }
+
     /// The worker ends: says what the log has not said yet.
     pub(super) fn end(&self) {
         self.stage.say_rest();

@@ -56,6 +56,9 @@ impl fmt::Display for UnknownImport {
                 ": of WASI, `wasi = \"stub\"` has cli, clocks, filesystem, io, random and sockets \
                  in version 0.2"
             ),
+            Hint::Version | Hint::Newer if self.needs().is_some() => {
+                write!(f, ": {}", self.needs().unwrap_or_default())
+            }
             Hint::Version => {
                 write!(f, ": this weir has version {VERSION}: build the module with its SDK")
             }
@@ -67,6 +70,31 @@ impl fmt::Display for UnknownImport {
             Hint::Foreign => write!(f, ": modules get the interfaces of weir:pipeline only"),
         }
     }
+}
+
+impl UnknownImport {
+    /// Which weir it takes, where a newer one has it.
+    fn needs(&self) -> Option<String> {
+        newer(split(&self.interface)?.1)
+    }
+}
+
+/// Which weir it takes to have this version of weir:pipeline, where this one is older: a version of
+/// the contract is that of the first weir that has it (wit/README.md).
+fn newer(version: &str) -> Option<String> {
+    let numbers = |version: &str| -> Option<[u64; 3]> {
+        let numbers: Vec<u64> =
+            version.split('.').map(|number| number.parse().ok()).collect::<Option<_>>()?;
+        numbers.try_into().ok()
+    };
+    let is_newer = numbers(version)? > numbers(VERSION)?;
+    is_newer.then(|| {
+        format!(
+            "it needs weir ≥ {version}, this is {}: update weir, or build the module with this \
+             weir's SDK",
+            env!("CARGO_PKG_VERSION")
+        )
+    })
 }
 
 /// A name of the module's.
@@ -153,11 +181,7 @@ fn is_compatible(version: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExportError {
     /// Another version of it.
-    #[error(
-        "it exports `{}`, and this weir has version {VERSION} of weir:pipeline: build the \
-         module with this weir's SDK",
-        shown(.found)
-    )]
+    #[error("it exports `{}`, and {}", shown(.found), other_version(.found))]
     Version {
         /// What it exports.
         found: String,
@@ -177,6 +201,16 @@ pub enum ExportError {
         /// Which one it lacks, or has with another type.
         function: &'static str,
     },
+}
+
+/// What to do about a `stage` of another version.
+fn other_version(found: &str) -> String {
+    split(found).and_then(|(_, version)| newer(version)).unwrap_or_else(|| {
+        format!(
+            "this weir has version {VERSION} of weir:pipeline: build the module with this weir's \
+             SDK"
+        )
+    })
 }
 
 /// The functions `configure` and `process`.

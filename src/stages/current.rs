@@ -13,6 +13,7 @@ use tracing::Level;
 
 use super::Wasi;
 use super::clock::Deadline;
+use super::crossing::Crossed;
 use super::failure::FailureKind;
 use super::limits::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX, MemoryLimiter, SCAN_FACTOR};
 use super::stage::Stage;
@@ -46,6 +47,8 @@ pub(super) struct Current {
     pub(super) panicked: Option<String>,
     /// With `wasi = "stub"`.
     pub(super) wasi: Option<Box<Stub>>,
+    /// What has crossed between the module and the host, where that is counted.
+    pub(super) crossed: Crossed,
     phase: Phase,
     chunk: Option<Arc<Chunk>>,
     index: usize,
@@ -80,6 +83,7 @@ impl Current {
             discard: None,
             panicked: None,
             wasi: (stage.settings.wasi == Wasi::Stub).then(|| Box::new(Stub::new())),
+            crossed: Crossed::default(),
             phase: Phase::Idle,
             chunk: None,
             index: 0,

@@ -12,9 +12,10 @@ use std::collections::BTreeMap;
 
 use tracing::Level;
 use wasmtime::component::{ComponentNamedList, Lift, Linker, Lower, WasmStr};
-use wasmtime::{Engine, StoreContextMut};
+use wasmtime::{AsContextMut, Engine, StoreContextMut};
 
 use self::bindings::EventType;
+use super::crossing::Crosses;
 use super::current::Current;
 use super::limits::LOG_LINE_BYTES_MAX;
 use crate::event::{EditError, Edits, Field, Original};
@@ -41,6 +42,12 @@ mod bindings {
     }
 }
 
+impl Crosses for EventType {
+    fn text_bytes(&self, _: &Store<'_>) -> u64 {
+        0
+    }
+}
+
 impl From<crate::event::EventType> for EventType {
     fn from(event_type: crate::event::EventType) -> EventType {
         match event_type {
@@ -56,14 +63,17 @@ pub(super) struct Offer {
     pub(super) linker: Linker<Current>,
     /// Interface of `weir:pipeline` -> its functions.
     functions: BTreeMap<&'static str, Vec<&'static str>>,
+    /// In an engine that counts: fuel for one call, and what crosses is counted.
+    pub(super) call_fuel: Option<u64>,
 }
 
-type Store<'a> = StoreContextMut<'a, Current>;
+pub(super) type Store<'a> = StoreContextMut<'a, Current>;
 type Edited = (Result<(), String>,);
 
 impl Offer {
-    pub(super) fn new(engine: &Engine) -> wasmtime::Result<Offer> {
-        let mut offer = Offer { linker: Linker::new(engine), functions: BTreeMap::new() };
+    pub(super) fn new(engine: &Engine, call_fuel: Option<u64>) -> wasmtime::Result<Offer> {
+        let (linker, functions) = (Linker::new(engine), BTreeMap::new());
+        let mut offer = Offer { linker, functions, call_fuel };
         offer.event()?;
         offer.discard()?;
         offer.edit()?;
@@ -86,12 +96,22 @@ impl Offer {
         func: impl Fn(Store<'_>, Params) -> Return + Send + Sync + 'static,
     ) -> wasmtime::Result<()>
     where
-        Params: ComponentNamedList + Lift + 'static,
-        Return: ComponentNamedList + Lower + 'static,
+        Params: ComponentNamedList + Lift + Crosses + 'static,
+        Return: ComponentNamedList + Lower + Crosses + 'static,
     {
         self.functions.entry(interface).or_default().push(name);
         let mut instance = self.linker.instance(&format!("weir:pipeline/{interface}@{VERSION}"))?;
-        instance.func_wrap(name, move |store: Store<'_>, params: Params| Ok(func(store, params)))
+        if self.call_fuel.is_none() {
+            return instance
+                .func_wrap(name, move |store: Store<'_>, params: Params| Ok(func(store, params)));
+        }
+        instance.func_wrap(name, move |mut store: Store<'_>, params: Params| {
+            let given = params.text_bytes(&store);
+            let answer = func(store.as_context_mut(), params);
+            let bytes = given + answer.text_bytes(&store);
+            store.data_mut().crossed.count(bytes);
+            Ok(answer)
+        })
     }
 
     fn event(&mut self) -> wasmtime::Result<()> {

@@ -11,9 +11,11 @@ use wasmtime::component::{ComponentExportIndex, InstancePre, TypedFunc};
 use wasmtime::{Engine, FrameInfo, Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use super::clock::{AtTick, Budget, Reading, WALL_FACTOR};
+use super::crossing::Crossed;
 use super::current::{Current, Phase};
 use super::failure::FailureKind;
 use super::limits::HANDLES_MAX;
+use super::measure::Cost;
 use super::stage::{Cause, Stage};
 use super::{Wasi, wasi};
 use crate::event::{Chunk, Edits};
@@ -31,6 +33,8 @@ pub(super) struct Template {
     pub(super) pre: InstancePre<Current>,
     pub(super) configure: ComponentExportIndex,
     pub(super) process: ComponentExportIndex,
+    /// Fuel for one call, in an engine that counts.
+    pub(super) call_fuel: Option<u64>,
 }
 
 /// `process: func() -> result`, looked up once an instance.
@@ -81,6 +85,10 @@ impl Template {
     ) -> Result<(Instance, Duration), Failure> {
         let began = (stage.clock)().cpu;
         let mut store = new_store(engine, stage);
+        if let Some(fuel) = self.call_fuel {
+            // It fails only in an engine that does not count.
+            let _ = store.set_fuel(fuel);
+        }
         store.data_mut().begin(Phase::Idle);
         store.set_epoch_deadline(1);
         let started = self.configure(&mut store);
@@ -184,6 +192,21 @@ impl Instance {
     /// Gives back what it holds of the chunk.
     pub(super) fn end_chunk(&mut self) {
         self.store.data_mut().end_chunk();
+    }
+
+    /// Bytes that its memories and tables have, which is the most that they ever had.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.store.data().limiter.used()
+    }
+
+    /// Takes what was counted since the last time, and fills up the fuel to `call_fuel`. Nothing is
+    /// counted but in an engine that counts.
+    pub(super) fn take_cost(&mut self, call_fuel: u64) -> Cost {
+        // Both fail only in an engine that does not count.
+        let left = self.store.get_fuel().unwrap_or(call_fuel);
+        let _ = self.store.set_fuel(call_fuel);
+        let Crossed { calls, text_bytes } = std::mem::take(&mut self.store.data_mut().crossed);
+        Cost { fuel: call_fuel.saturating_sub(left), host_calls: calls, text_bytes }
     }
 }
 

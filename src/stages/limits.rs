@@ -54,6 +54,11 @@ impl MemoryLimiter {
         self.refused = false;
     }
 
+    /// What the store uses, which never becomes less: memories do not shrink.
+    pub(super) fn used(&self) -> u64 {
+        self.used
+    }
+
     /// Whether growth was refused in the current or last call: the instance has reached its
     /// high-water mark.
     pub(super) fn has_refused(&self) -> bool {

@@ -18,6 +18,9 @@
 //! regards is looked up before the first stage whose module asks for that, or behind the last one;
 //! events that have to wait for it are in `waiting`.
 //!
+//! What a module costs its author can have measured (`measure`; `crossing` counts what passes
+//! between it and the host).
+//!
 //! A chain can be replaced while workers run it (`generations`), once it was tried on events that
 //! have passed lately (`rehearsal`). A candidate can be called beside a module, to see what would
 //! differ (`shadow`).
@@ -28,6 +31,7 @@ mod chain;
 mod clock;
 mod compile;
 mod contract;
+mod crossing;
 mod current;
 mod drop;
 mod engine;
@@ -39,6 +43,7 @@ mod limits;
 mod load;
 mod loaded;
 mod matcher;
+mod measure;
 mod pattern;
 mod rehearsal;
 mod shadow;
@@ -60,6 +65,7 @@ pub(crate) use load::{LoadError, ModuleError, load_until};
 pub use loaded::Chain;
 pub(crate) use loaded::Description;
 pub use matcher::{Keys, Match, MatchKey};
+pub(crate) use measure::{Cost, Counted, Timed, Workload, count, time};
 pub(crate) use shadow::Shadows;
 pub use source::ModuleSource;
 pub(crate) use worker::{Worker, WorkerError};

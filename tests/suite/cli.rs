@@ -387,6 +387,9 @@ mod help {
           pull     Pulls a module out of a registry, into weir's cache and a file
           save     Saves modules of registries in one file, to be carried where no registry is
           load     Loads modules that were saved into weir's cache, or pushes them to another registry
+          bench    Measures what a module costs an event
+          try      Shows what a module would do with events of a cluster, a file or stdin, and touches
+                   nothing
           help     Print this message or the help of the given subcommand(s)
 
         Options:
@@ -396,26 +399,45 @@ mod help {
 
     #[test]
     fn of_filter_build() {
-        insta::assert_snapshot!(help_of(&["filter", "build"]), @r"
+        insta::assert_snapshot!(help_of(&["filter", "build"]), @r#"
         Builds filter crates into WebAssembly components.
 
         Runs cargo for the target wasm32-unknown-unknown, makes a component of each module, checks it, and
-        says what it will be able to do.
+        says what it will be able to do. With --watch it does so on each change, and runs the cases; with
+        --into what passes them is put where a running weir takes it up.
 
-        Usage: weir filter build [OPTIONS] <DIR>...
+        Usage: weir filter build [OPTIONS] [DIR]...
 
         Arguments:
-          <DIR>...
+          [DIR]...
                   The folders of the filter crates
+                  
+                  [default: .]
 
         Options:
               --out <FILE>
                   Where to write the module, when there is one; default: dist/NAME.wasm beside the
                   Cargo.toml of DIR's workspace
 
+              --watch
+                  Build again on each change in DIR, and run its cases, until Ctrl-C
+
+              --into <FILE>
+                  Put each module whose cases pass there, too: a running weir with `reload = "watch"` takes
+                  it up
+
+              --json
+                  Print one JSON object for each module
+
+              --log-format <FORMAT>
+                  How log lines look: `human`, `json` (one object a line), or `auto`: human on a terminal,
+                  json elsewhere
+                  
+                  [default: auto]
+
           -h, --help
                   Print help (see a summary with '-h')
-        ");
+        "#);
     }
 }
 

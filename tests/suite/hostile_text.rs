@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 
-use crate::support::{Ended, Folder, repository, until};
+use crate::support::{Ended, Folder, modules, repository, until};
 
 /// Ends the line, begins others that look like weir's, colours and turns what follows, and rings.
 const HOSTILE: &str = "no\nFORGED ledger received=9\r\u{1b}[31m\u{9b}2J\u{202e}\u{2028}FORGED\u{7}\u{85}\
@@ -53,7 +53,7 @@ const PRINTING: [(&str, &str); 10] = [
     ("cli/dead_letter/list.rs", "letters"),
     ("cli/dead_letter/replay.rs", "the ledger's line: numbers"),
     ("cli/migrate/mod.rs", "notes on a configuration of another tool"),
-    ("cli/filter/mod.rs", "what a module imports"),
+    ("cli/filter/mod.rs", "what a module imports, and what it does with events"),
     ("panics.rs", "what panicked"),
     ("stages/compile.rs", "the compiler's child, to its parent"),
     ("telemetry/mod.rs", "the log"),
@@ -426,4 +426,23 @@ fn run_in_shell(command: &str, folder: &Path) {
     let status =
         std::process::Command::new("sh").args(["-c", command]).current_dir(folder).status();
     assert!(status.unwrap().success(), "{command}");
+}
+
+#[test]
+fn what_a_dry_run_shows_of_events_is_harmless_and_says_the_same() {
+    let folder = Folder::new();
+    folder.write("it.wasm", modules::Guest::default().component());
+    let long = "x".repeat(LONG_BYTES);
+    let event = |message: &str| {
+        serde_json::json!({
+            "apiVersion": "v1", "kind": "Event", "metadata": {"name": HOSTILE},
+            "involvedObject": {"kind": HOSTILE, "name": HOSTILE}, "reason": HOSTILE,
+            "message": message,
+        })
+    };
+    let lines = format!("{}\n{}\n{HOSTILE}\n", event(HOSTILE), event(&long));
+    folder.write("events.jsonl", lines);
+    let ended = folder.weir(&["filter", "try", "it.wasm", "--from", "events.jsonl"]);
+    assert_steers_nothing(&ended.stdout);
+    all_harmless(&Ended { stdout: String::new(), ..ended });
 }

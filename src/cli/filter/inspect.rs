@@ -91,7 +91,7 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<String, InspectError> {
     if let Some(text) = path.to_str().filter(|text| text.starts_with(SCHEME)) {
         return Ok(super::registry::inspect(text, &args.registry, args.json)?);
     }
-    let bytes = read(path).map_err(|error| InspectError::Read { path: path.clone(), error })?;
+    let bytes = read(path)?;
     let not_a_filter = |why| InspectError::NotAFilter { path: path.clone(), why };
     let powers = Powers::of(&bytes).map_err(not_a_filter)?;
     let name = super::test::stem(path);
@@ -114,7 +114,13 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<String, InspectError> {
     })
 }
 
-pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+/// The bytes of a module's file.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, InspectError> {
+    bytes_of(path).map_err(|error| InspectError::Read { path: path.to_owned(), error })
+}
+
+/// The same, with the system's error.
+pub(super) fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     files::open(path)?.take(MODULE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MODULE_BYTES_MAX {

@@ -1,5 +1,7 @@
 //! `weir filter`: commands for authors of filters.
 
+mod alone;
+mod bench;
 mod build;
 mod diff;
 mod doctor;
@@ -9,17 +11,19 @@ mod powers;
 mod registry;
 mod test;
 mod toolchain;
+mod trial;
 
-pub(crate) use build::{BuildError, BuiltModule, build};
+use build::{BuildError, build_or_say_why};
 
-use std::{
-    fmt,
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use std::fmt;
+use std::io::{self, Write};
+use std::ops::ControlFlow;
 
 use super::CommandError;
 use crate::text;
+
+/// Errors of one module that are told.
+const ERRORS_SHOWN_MAX: usize = 10;
 
 /// The commands under `weir filter`.
 #[derive(Debug, clap::Subcommand)]
@@ -33,8 +37,9 @@ pub(crate) enum FilterCommand {
     /// Builds filter crates into WebAssembly components.
     ///
     /// Runs cargo for the target wasm32-unknown-unknown, makes a component of each module, checks
-    /// it, and says what it will be able to do.
-    Build(BuildArgs),
+    /// it, and says what it will be able to do. With --watch it does so on each change, and runs the
+    /// cases; with --into what passes them is put where a running weir takes it up.
+    Build(build::BuildArgs),
     /// Says whether filters can be built here, and what to do where they cannot.
     ///
     /// A line for each finding: `ok|warn|fail NAME: TEXT`. It looks for cargo, rustc, the target's
@@ -74,18 +79,20 @@ pub(crate) enum FilterCommand {
     ///
     /// A stage that names one of them by its digest is run without a registry then.
     Load(registry::LoadArgs),
-}
-
-/// What `weir filter build` is given.
-#[derive(Debug, clap::Args)]
-pub(crate) struct BuildArgs {
-    /// The folders of the filter crates.
-    #[arg(value_name = "DIR", required = true)]
-    dirs: Vec<PathBuf>,
-    /// Where to write the module, when there is one; default: dist/NAME.wasm beside the Cargo.toml
-    /// of DIR's workspace.
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
+    /// Measures what a module costs an event.
+    ///
+    /// Time and memory are of this machine and this moment. The cost is counted: instructions (as
+    /// fuel), calls of weir and bytes of text in them, of one instance over the events in order. It
+    /// is the same each time for one weir and one module, whose digests are printed with it, so a CI
+    /// can compare it exactly. Where the module fails on an event the exit code is 1.
+    Bench(bench::BenchArgs),
+    /// Shows what a module would do with events of a cluster, a file or stdin, and touches nothing.
+    ///
+    /// For each event its verdict (kept, dropped and why, failed and how) and each edit, as it
+    /// happens: for people on a terminal (NO_COLOR is honoured), a JSON object a line elsewhere.
+    /// Nothing is stored anywhere, and no position is moved. Where the module fails on an event the
+    /// exit code is 1.
+    Try(trial::TryArgs),
 }
 
 /// Why a command under `weir filter` failed.
@@ -106,6 +113,12 @@ pub enum FilterError {
     /// A module could not be carried.
     #[error(transparent)]
     Carry(#[from] registry::CarryError),
+    /// A module could not be measured.
+    #[error(transparent)]
+    Bench(#[from] bench::BenchError),
+    /// A module could not be tried.
+    #[error(transparent)]
+    Try(#[from] trial::TryError),
     /// What the doctor found.
     #[error("filters cannot be built here: see what begins with `fail` above")]
     NotHere,
@@ -115,6 +128,9 @@ pub enum FilterError {
          --out away"
     )]
     OneOut(usize),
+    /// Several crates would be watched.
+    #[error("--watch watches one folder, and {0} are given: run one for each")]
+    OneWatched(usize),
     /// stdout cannot be written.
     #[error("cannot write to stdout: {0}")]
     Output(#[source] io::Error),
@@ -124,10 +140,14 @@ impl FilterError {
     /// Whether the command was given something that it cannot be used with.
     pub(super) fn is_of_usage(&self) -> bool {
         match self {
-            FilterError::OneOut(_) | FilterError::Build(BuildError::NotACrate { .. }) => true,
+            FilterError::OneOut(_)
+            | FilterError::OneWatched(_)
+            | FilterError::Build(BuildError::NotACrate { .. }) => true,
             FilterError::Inspect(inspect::InspectError::Registry(error)) => error.is_of_usage(),
             FilterError::Inspect(_) => true,
             FilterError::New(error) => error.is_of_usage(),
+            FilterError::Bench(error) => error.is_of_usage(),
+            FilterError::Try(error) => error.is_of_usage(),
             FilterError::Carry(error) => error.is_of_usage(),
             FilterError::Build(_)
             | FilterError::Diff(_)
@@ -140,8 +160,10 @@ impl FilterError {
 /// Runs a command under `weir filter`. What it was asked to print goes to stdout.
 pub(crate) fn run(command: FilterCommand) -> Result<(), CommandError> {
     match command {
-        FilterCommand::Build(args) => Ok(build_all(&args)?),
+        FilterCommand::Build(args) => build::run(&args),
         FilterCommand::Test(args) => test::run(&args),
+        FilterCommand::Bench(args) => bench::run(&args),
+        FilterCommand::Try(args) => trial::run(&args),
         FilterCommand::Doctor(args) => {
             let (said, result) = doctor::doctor(&args);
             super::print(&said)?;
@@ -173,28 +195,25 @@ where
     ended_by_reader(writeln!(out, "{said}").and_then(|()| out.flush())).map_err(FilterError::Output)
 }
 
-/// Builds; when it fails, what the doctor says of this machine goes to stderr, behind what the
-/// toolchain has said.
-fn build_or_say_why(dir: &Path, out: Option<&Path>) -> Result<BuiltModule, FilterError> {
-    let built = build(dir, out);
-    if let Err(BuildError::NoToolchain(_) | BuildError::CargoMissing(_) | BuildError::Cargo(_)) =
-        &built
-    {
-        // Without a stderr there is nobody to tell.
-        let _ = write!(io::stderr(), "{}", doctor::troubles(dir));
+/// Writes what is fit to be shown, and says whether somebody still reads.
+fn write_out(fit: &str) -> Result<ControlFlow<()>, FilterError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(fit.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        Err(error) => Err(FilterError::Output(error)),
     }
-    Ok(built?)
 }
 
-fn build_all(args: &BuildArgs) -> Result<(), FilterError> {
-    if args.out.is_some() && args.dirs.len() > 1 {
-        return Err(FilterError::OneOut(args.dirs.len()));
-    }
-    for dir in &args.dirs {
-        let module = build_or_say_why(dir, args.out.as_deref())?;
-        say(&mut io::stdout().lock(), &module).map_err(FilterError::Output)?;
-    }
-    Ok(())
+/// Says what is fit to be shown, besides what was asked for. Without a stderr there is nobody to
+/// tell.
+fn note(fit: &str) {
+    let _ = write!(io::stderr(), "{fit}");
+}
+
+/// Says something in one line or several.
+fn say_of(what: &dyn fmt::Display) -> Result<(), FilterError> {
+    say(&mut io::stdout().lock(), what).map_err(FilterError::Output)
 }
 
 /// Writes a line. A reader that has enough (`weir filter build … | head -1`) is no failure: the

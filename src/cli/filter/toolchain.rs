@@ -7,9 +7,12 @@
 use std::{
     env,
     ffi::OsString,
+    io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+
+use crate::text::{self, REASON_BYTES_MAX};
 
 /// What modules are built for: no operating system, so no ambient capability.
 pub(super) const TARGET: &str = "wasm32-unknown-unknown";
@@ -90,9 +93,15 @@ fn ordinary(dir: &Path) -> Result<(), String> {
     if library.is_dir() {
         return Ok(());
     }
-    printed(Command::new("rustup").args(["target", "add", TARGET]).current_dir(dir))
-        .map(drop)
-        .map_err(|why| format!("{} is not there, and {why}", library.display()))
+    let mut rustup = Command::new("rustup");
+    rustup.args(["target", "add", TARGET]).current_dir(dir).stdin(Stdio::null());
+    // All of what it says is for whoever waits for it.
+    let why = match rustup.stdout(io::stderr()).status() {
+        Ok(status) if status.success() => return Ok(()),
+        Ok(_) => "`rustup` could not add it: its own messages are above".to_owned(),
+        Err(error) => format!("`rustup`: {error}"),
+    };
+    Err(format!("{} is not there, and {why}", library.display()))
 }
 
 /// PATH with what Debian's packages need to build for [`TARGET`], or what they lack.
@@ -146,9 +155,9 @@ pub(super) fn printed(command: &mut Command) -> Result<String, String> {
     let output =
         command.stdin(Stdio::null()).output().map_err(|error| format!("`{program}`: {error}"))?;
     if !output.status.success() {
-        let errors = String::from_utf8_lossy(&output.stderr);
-        let last = errors.lines().last().unwrap_or("it says nothing");
-        return Err(format!("`{program}` failed: {last}"));
+        let said = text::words(&String::from_utf8_lossy(&output.stderr), REASON_BYTES_MAX);
+        let said = if said.is_empty() { "it says nothing" } else { &said };
+        return Err(format!("`{program}` failed: {said}"));
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -132,9 +132,14 @@ impl Machine {
         }
     }
 
+    /// What became of an object's job, if that is known.
+    pub(super) fn remembered(&mut self, address: &Address, now: Instant) -> Option<Answer> {
+        self.answers.get(address, now)
+    }
+
     /// Somebody wants to know of an object.
     pub(super) fn ask(&mut self, address: &Address, now: Instant) -> Asked {
-        if let Some(answer) = self.answers.get(address, now) {
+        if let Some(answer) = self.remembered(address, now) {
             return Asked::Known(answer);
         }
         if let Some(job) = self.jobs.get(address) {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
+use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use self::error::one;
@@ -19,7 +20,7 @@ use super::clock::{Reading, Ticker};
 use super::compile::{Compiler, causes};
 use super::contract::{powers, stage_exports, unknown_imports};
 use super::drop::DropStage;
-use super::engine::engine;
+use super::engine::{counting_engine, engine};
 use super::failure::FailureKind;
 use super::host::Offer;
 use super::instance::{Failure, Template};
@@ -81,9 +82,31 @@ pub(super) fn load_with_clock(
     stop: &CancellationToken,
     clock: fn() -> Reading,
 ) -> Result<Chain, Vec<LoadError>> {
+    load_on(engine(), None, settings, context, stop, clock)
+}
+
+/// [`load`] on an engine that counts, with this much fuel for a call. It compiles in this process.
+pub(super) fn load_counting(
+    settings: &[StageSettings],
+    context: &LoadContext,
+    call_fuel: u64,
+) -> Result<Chain, Vec<LoadError>> {
+    let context = LoadContext { compiler: Compiler::InProcess, ..context.clone() };
+    let stop = CancellationToken::new();
+    load_on(counting_engine(), Some(call_fuel), settings, &context, &stop, Reading::now)
+}
+
+fn load_on(
+    engine: wasmtime::Result<Engine>,
+    call_fuel: Option<u64>,
+    settings: &[StageSettings],
+    context: &LoadContext,
+    stop: &CancellationToken,
+    clock: fn() -> Reading,
+) -> Result<Chain, Vec<LoadError>> {
     let broken = |error: String| vec![LoadError::Engine(error)];
-    let engine = engine().map_err(|error| broken(causes(&error)))?;
-    let offer = Offer::new(&engine).map_err(|error| broken(causes(&error)))?;
+    let engine = engine.map_err(|error| broken(causes(&error)))?;
+    let offer = Offer::new(&engine, call_fuel).map_err(|error| broken(causes(&error)))?;
     let ticker = Ticker::start(&engine).map_err(|error| broken(error.to_string()))?;
     let mut chain = Shared::new(engine, ticker);
     let mut cache = None; // Without a module none is needed.
@@ -203,7 +226,7 @@ impl Shared {
             }
         };
         let pre = linked.map_err(|error| one(ModuleError::Link(causes(&error))))?;
-        Ok(Template { pre, configure, process })
+        Ok(Template { pre, configure, process, call_fuel: offer.call_fuel })
     }
 }
 

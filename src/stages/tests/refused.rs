@@ -62,9 +62,9 @@ fn all_imports_that_are_not_offered_are_said_at_once() {
     stage `it`: it.wasm: it imports what modules do not get:
       `wasi:cli/environment@0.2.6` (get-environment, get-arguments): modules get no WASI: build for wasm32-unknown-unknown, or set `wasi = "stub"` in its [[stage]]
       `wasi:clocks/wall-clock@0.2.6` (now): modules get no WASI: build for wasm32-unknown-unknown, or set `wasi = "stub"` in its [[stage]]
-      `weir:pipeline/event@0.1.7` (mood): this weir's weir:pipeline 0.1.0 does not have it: update weir, or build the module with this weir's SDK
+      `weir:pipeline/event@0.1.7` (mood): it needs weir ≥ 0.1.7, this is 0.1.0: update weir, or build the module with this weir's SDK
       `weir:pipeline/forecast@0.1.0` (weather): this weir's weir:pipeline 0.1.0 does not have it: update weir, or build the module with this weir's SDK
-      `weir:pipeline/discard@0.2.0` (discard): this weir has version 0.1.0: build the module with its SDK
+      `weir:pipeline/discard@0.2.0` (discard): it needs weir ≥ 0.2.0, this is 0.1.0: update weir, or build the module with this weir's SDK
       `acme:things/shop` (buy): modules get the interfaces of weir:pipeline only
       `now`: modules get the interfaces of weir:pipeline only
     "#);
@@ -75,7 +75,7 @@ fn components_that_are_no_stage() {
     let other = "package acme:it; world module { export run: func(); }";
     insta::assert_snapshot!(refusal_of(&of_wit(other, "module")), @"stage `it`: it.wasm: it does not export `weir:pipeline/stage@0.1.0`, so it is not a weir module: filters/README.md in weir's source says how to make one");
     let newer = "package weir:pipeline@0.2.0; interface stage { process: func(); } world module { export stage; }";
-    insta::assert_snapshot!(refusal_of(&of_wit(newer, "module")), @"stage `it`: it.wasm: it exports `weir:pipeline/stage@0.2.0`, and this weir has version 0.1.0 of weir:pipeline: build the module with this weir's SDK");
+    insta::assert_snapshot!(refusal_of(&of_wit(newer, "module")), @"stage `it`: it.wasm: it exports `weir:pipeline/stage@0.2.0`, and it needs weir ≥ 0.2.0, this is 0.1.0: update weir, or build the module with this weir's SDK");
     let half = "package weir:pipeline@0.1.0; interface stage { process: func() -> result; } world module { export stage; }";
     insta::assert_snapshot!(refusal_of(&of_wit(half, "module")), @"stage `it`: it.wasm: its `weir:pipeline/stage` does not have `configure` as version 0.1.0 defines it: build the module with this weir's SDK");
     let wrong = "package weir:pipeline@0.1.0;

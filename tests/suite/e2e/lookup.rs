@@ -22,7 +22,7 @@ async fn create(cluster: &Cluster, group: &str, resource: &str, object: Value) -
 }
 
 /// A Pod that nothing schedules.
-async fn pod(cluster: &Cluster, metadata: Value) -> Value {
+pub(super) async fn pod(cluster: &Cluster, metadata: Value) -> Value {
     let spec = json!({
         "schedulerName": "none",
         "containers": [{"name": "c", "image": "registry.example/c:1"}],
@@ -31,7 +31,7 @@ async fn pod(cluster: &Cluster, metadata: Value) -> Value {
 }
 
 /// Reports an event about an object.
-async fn report_on(cluster: &Cluster, name: &str, kind: &str, object: &Value) {
+pub(super) async fn report_on(cluster: &Cluster, name: &str, kind: &str, object: &Value) {
     let event = json!({
         "metadata": {"name": name},
         "type": "Warning",

@@ -10,3 +10,4 @@ mod outage;
 mod positions;
 mod refusals;
 mod streams;
+mod trial;

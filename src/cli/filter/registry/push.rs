@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{CarryError, RegistryArguments, ask, name, reference};
-use crate::cli::filter::inspect::{quoted, read, stage};
+use crate::cli::filter::inspect::{bytes_of, quoted, stage};
 use crate::cli::filter::powers::Powers;
 use crate::cli::filter::test::stem;
 use crate::registry::{Artifact, Client, Component};
@@ -50,7 +50,7 @@ pub(in crate::cli::filter) fn push(args: &PushArgs) -> Result<String, CarryError
     if to.digest().is_some() {
         return Err(CarryError::WithDigest(to.into()));
     }
-    let module = read(path).map_err(|error| CarryError::File { path: path.clone(), error })?;
+    let module = bytes_of(path).map_err(|error| CarryError::File { path: path.clone(), error })?;
     let no_module = |why| CarryError::NoModule { path: path.clone(), why };
     let powers = Powers::of(&module).map_err(no_module)?;
     let (name, bytes) = (stem(path), module.len());

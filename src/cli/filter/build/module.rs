@@ -1,4 +1,4 @@
-//! `weir filter build`: cargo builds the crate into a core module, and `wit-component` makes a
+//! Builds one module: cargo builds the crate into a core module, and `wit-component` makes a
 //! component of that, using the description of its world that the SDK left in the module. What the
 //! module does not call is not imported.
 
@@ -9,8 +9,9 @@ use std::{
 };
 
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
-use super::{
+use crate::cli::filter::{
     powers::{IMPORTS_SHOWN_MAX, Powers},
     toolchain::Toolchain,
 };
@@ -25,6 +26,8 @@ pub(crate) struct BuiltModule {
     pub path: PathBuf,
     /// Its size.
     pub bytes: usize,
+    /// `sha256:` and its digest.
+    pub digest: String,
     /// What it can do.
     pub powers: Powers,
 }
@@ -94,8 +97,9 @@ pub(crate) fn build(dir: &Path, out: Option<&Path>) -> Result<BuiltModule, Build
 
     let default = package.workspace.join("dist").join(format!("{}.wasm", package.name));
     let path = out.map_or(default, Path::to_owned);
-    write(&path, &component)?;
-    Ok(BuiltModule { name: package.name, path, bytes: component.len(), powers })
+    put(&path, &component).map_err(|source| BuildError::File { path: path.clone(), source })?;
+    let digest = format!("sha256:{:x}", Sha256::digest(&component));
+    Ok(BuiltModule { name: package.name, path, bytes: component.len(), digest, powers })
 }
 
 impl fmt::Display for BuiltModule {
@@ -193,16 +197,13 @@ fn read(path: &Path) -> Result<Vec<u8>, BuildError> {
 }
 
 /// Written beside, then renamed: a weir that reads it meanwhile sees the old module or the new.
-fn write(path: &Path, component: &[u8]) -> Result<(), BuildError> {
-    let written = || {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let beside = path.with_extension("wasm.new");
-        fs::write(&beside, component)?;
-        fs::rename(&beside, path)
-    };
-    written().map_err(|source| BuildError::File { path: path.to_owned(), source })
+pub(super) fn put(path: &Path, component: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let beside = path.with_extension("wasm.new");
+    fs::write(&beside, component)?;
+    fs::rename(&beside, path)
 }
 
 #[cfg(test)]

@@ -1,7 +1,15 @@
 //! `weir filter new`, `update`, `inspect` and `doctor`: what they make and say, and that each
 //! template builds and passes its tests before the first edit. That needs a toolchain for
-//! WebAssembly, as `make filters` does, and the crates that it has fetched.
+//! WebAssembly, as `make filters` does, and the crates that it has fetched. `bench`, `trial` and
+//! `watch` are about the commands `bench`, `try` and `build`.
 
+mod bench;
+mod trial;
+mod watch;
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use sha2::Digest;
@@ -41,7 +49,13 @@ fn every_template_builds_and_passes_its_tests_before_the_first_edit() {
 
 /// In one target folder for all, and with the crates that are there.
 fn offline(command: &mut Command) -> &mut Command {
-    let target = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("templates");
+    offline_in("templates", command)
+}
+
+/// In a target folder for crates of one name that are built one after the other: cargo would take
+/// the module of another one.
+fn offline_in<'c>(folder: &str, command: &'c mut Command) -> &'c mut Command {
+    let target = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     command.env("CARGO_TARGET_DIR", target).env("CARGO_NET_OFFLINE", "true")
 }
 
@@ -137,15 +151,16 @@ fn the_doctor_says_what_to_do_where_a_filter_cannot_be_built() {
     assert!(older.stdout.contains("warn sdk: ") && older.stdout.contains("`weir filter update`"));
 
     // A rustc without the target, which no rustup can get, and no linker on PATH.
-    let bin = folder.path().join("bin");
-    for (name, script) in [
-        ("cargo", "echo cargo 1.95.0"),
-        ("rustc", "case $2 in target-libdir|sysroot) echo /not/here;; *) echo rustc 1.80.0;; esac"),
-    ] {
-        folder.write(&format!("bin/{name}"), format!("#!/bin/sh\n{script}\n"));
-        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(bin.join(name), executable).unwrap();
-    }
+    let bin = programs(
+        &folder,
+        &[
+            ("cargo", "echo cargo 1.95.0"),
+            (
+                "rustc",
+                "case $2 in target-libdir|sysroot) echo /not/here;; *) echo rustc 1.80.0;; esac",
+            ),
+        ],
+    );
     let arguments = ["filter", "doctor", "noise", "--json"];
     let ended = folder.end_of(folder.command(&arguments).env("PATH", &bin));
     let found: Vec<serde_json::Value> =
@@ -163,4 +178,69 @@ fn the_doctor_says_what_to_do_where_a_filter_cannot_be_built() {
         assert!(of(name)["text"].as_str().unwrap().contains(cure), "{ended:?}");
     }
     assert_eq!(of("cargo")["level"], "ok");
+}
+
+/// A folder for PATH with these scripts.
+fn programs(folder: &Folder, scripts: &[(&str, &str)]) -> PathBuf {
+    let bin = folder.path().join("bin");
+    let _ = std::fs::remove_dir_all(&bin);
+    for (name, script) in scripts {
+        folder.write(&format!("bin/{name}"), format!("#!/bin/sh\n{script}\n"));
+        std::fs::set_permissions(bin.join(name), Permissions::from_mode(0o755)).unwrap();
+    }
+    std::fs::create_dir_all(&bin).unwrap();
+    bin
+}
+
+/// A build with these programs alone, and what the doctor finds wrong with them.
+fn build_with(folder: &Folder, scripts: &[(&str, &str)]) -> (Ended, String) {
+    let bin = programs(folder, scripts);
+    let run = |arguments: &[&str]| folder.end_of(folder.command(arguments).env("PATH", &bin));
+    let found = run(&["filter", "doctor", "noise"]).stdout;
+    let failed = found.lines().filter(|line| line.starts_with("fail "));
+    let failed: String = failed.map(|line| format!("{line}\n")).collect();
+    (run(&["filter", "build", "noise"]), failed)
+}
+
+#[test]
+fn a_build_that_fails_says_what_the_toolchain_said_and_then_what_the_doctor_does() {
+    let folder = Folder::new();
+    folder.weir(&["filter", "new", "noise"]);
+    let metadata = format!(
+        r#"{{"packages":[{{"name":"noise","manifest_path":"{0}/Cargo.toml"}}],"workspace_root":"{0}"}}"#,
+        folder.path().canonicalize().unwrap().join("noise").display()
+    );
+    let cargo = format!(
+        "case $1 in metadata) echo '{metadata}';; build) echo 'error: linker not found' >&2; \
+         echo '  = note: no such file' >&2; exit 101;; *) echo cargo 1.95.0;; esac"
+    );
+    let rustc = "case $2 in target-libdir) echo /tmp;; sysroot) echo /not/here;; \
+                 *) echo rustc 1.95.0;; esac";
+    let (built, doctor) = build_with(&folder, &[("cargo", &cargo), ("rustc", rustc)]);
+    assert_eq!(built.code, Some(1), "{built:?}");
+    assert_eq!(
+        built.stderr,
+        format!(
+            "error: linker not found\n  = note: no such file\n{doctor}error: cargo could not build \
+             DIR/noise: its own messages are above\n"
+        )
+    );
+
+    let without = rustc.replace("echo /tmp", "echo /not/here");
+    let rustup = "echo 'info: downloading'; echo 'error: no network' >&2; \
+                  echo 'help: try a proxy' >&2; exit 1";
+    let scripts = [("cargo", &*cargo), ("rustc", &without), ("rustup", rustup)];
+    let (built, doctor) = build_with(&folder, &scripts);
+    let said = "info: downloading\nerror: no network\nhelp: try a proxy\n";
+    assert!(built.stderr.starts_with(said), "{built:?}");
+    assert!(built.stderr.contains(&doctor), "{built:?}");
+
+    let (built, doctor) = build_with(&folder, &[]);
+    assert_eq!(built.code, Some(1), "{built:?}");
+    assert!(built.stderr.contains(&doctor), "{built:?}");
+    if !doctor.is_empty() {
+        // Debian's toolchain is not here to do it all the same.
+        assert!(doctor.starts_with("fail cargo: `cargo`: No such file"), "{doctor}");
+        assert!(doctor.contains("rustup.rs"), "{doctor}");
+    }
 }
