@@ -37,8 +37,8 @@ pub(crate) enum FilterCommand {
     /// Builds filter crates into WebAssembly components.
     ///
     /// Runs cargo for the target wasm32-unknown-unknown, makes a component of each module, checks
-    /// it, and says what it will be able to do. With --watch it does so on each change, and runs the
-    /// cases; with --into what passes them is put where a running weir takes it up.
+    /// it, and says what it will be able to do. With --watch it does so on each change, and runs
+    /// the cases; with --into what passes them is put where a running weir takes it up.
     Build(build::BuildArgs),
     /// Says whether filters can be built here, and what to do where they cannot.
     ///
@@ -83,8 +83,8 @@ pub(crate) enum FilterCommand {
     ///
     /// Time and memory are of this machine and this moment. The cost is counted: instructions (as
     /// fuel), calls of weir and bytes of text in them, of one instance over the events in order. It
-    /// is the same each time for one weir and one module, whose digests are printed with it, so a CI
-    /// can compare it exactly. Where the module fails on an event the exit code is 1.
+    /// is the same each time for one weir and one module, whose digests are printed with it, so a
+    /// CI can compare it exactly. Where the module fails on an event the exit code is 1.
     Bench(bench::BenchArgs),
     /// Shows what a module would do with events of a cluster, a file or stdin, and touches nothing.
     ///

@@ -13,14 +13,15 @@ use crate::stages::loaded::Chain;
 use crate::stages::stage::Cause;
 use crate::stages::{LoadContext, LoadError, ModuleSettings};
 
-/// Fuel for each millisecond of a stage's `timeout`: no core executes that much, so only a call that
-/// a run would end, too, comes to its end here.
+/// Fuel for each millisecond of a stage's `timeout`: no core executes that much, so only a call
+/// that a run would end, too, comes to its end here.
 const FUEL_PER_MS: u64 = 10_000_000;
 
 /// What some calls cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Cost {
-    /// As wasmtime counts it, about one an instruction: <https://docs.rs/wasmtime/latest/wasmtime/struct.Store.html#method.set_fuel>
+    /// As wasmtime counts it, about one an instruction:
+    /// <https://docs.rs/wasmtime/latest/wasmtime/struct.Store.html#method.set_fuel>
     pub(crate) fuel: u64,
     /// Calls of weir; those that `wasi = "stub"` answers are not counted.
     pub(crate) host_calls: u64,

@@ -3,8 +3,8 @@
 //! - [`time()`]: how long each event takes on this machine now, on the path that a worker has
 //!   (`chain::run_event`), in the engine that a run has.
 //! - [`count()`]: what one instance executes and exchanges with weir over the same events, in an
-//!   engine that counts. No clock has a say in it: it is the same on each machine and each time, for
-//!   one weir and one module.
+//!   engine that counts. No clock has a say in it: it is the same on each machine and each time,
+//!   for one weir and one module.
 
 mod count;
 mod time;

@@ -35,8 +35,8 @@ use crate::text::{self, LINE_BYTES_MAX};
 pub(crate) struct TryArgs {
     /// The module
     module: PathBuf,
-    /// Where events come from: `kubernetes` (what happens from now on in the cluster that weir would
-    /// watch, until Ctrl-C), a file of events, or `-` for stdin
+    /// Where events come from: `kubernetes` (what happens from now on in the cluster that weir
+    /// would watch, until Ctrl-C), a file of events, or `-` for stdin
     #[arg(long, value_name = "SOURCE")]
     from: String,
     /// End after so many events

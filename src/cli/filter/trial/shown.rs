@@ -203,7 +203,8 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Tally { kept, dropped, failed, rejected } = self;
-        write!(f, "{} events: {kept} kept, {dropped} dropped, {failed} failed", self.events())?;
+        let events = if self.events() == 1 { "event" } else { "events" };
+        write!(f, "{} {events}: {kept} kept, {dropped} dropped, {failed} failed", self.events())?;
         match rejected {
             0 => Ok(()),
             rejected => write!(f, ", {rejected} rejected"),
