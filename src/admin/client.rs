@@ -1,10 +1,10 @@
 //! Asks the admin server of another process, for the commands that show what a running weir knows.
 
-use std::error::Error as StdError;
 use std::time::Duration;
 
 use reqwest::{Client, StatusCode, Url};
 
+use crate::answers::innermost;
 use crate::text::{self, LINE_BYTES_MAX, REASON_BYTES_MAX};
 use crate::tls;
 
@@ -65,12 +65,4 @@ pub(crate) async fn ask<T: serde::de::DeserializeOwned>(
         let why = text::one_line(error, REASON_BYTES_MAX);
         AskError::NotWeir { url: shown, why }
     })
-}
-
-fn innermost<'e>(error: &'e (dyn StdError + 'static)) -> &'e (dyn StdError + 'static) {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost
 }

@@ -147,7 +147,7 @@ fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("backoff", only(&[])),
         ("blocking", only(&[])),
         // What shows it.
-        ("admin", only(&["health", "metrics", "text", "tls"])),
+        ("admin", only(&["answers", "health", "metrics", "text", "tls"])),
         ("telemetry", only(&["log_limit", "text"])),
     ])
 }
