@@ -134,7 +134,7 @@ pub struct ModuleSettings {
     /// `[stage.config]` as one JSON object.
     pub config: String,
     /// A candidate that is called beside it.
-    pub shadow: Option<ShadowSettings>,
+    pub shadow: Option<Box<ShadowSettings>>,
 }
 
 /// `shadow` of a stage: a module that is called for the same events, and changes nothing. What it

@@ -381,7 +381,7 @@ mod help {
           build    Builds filter crates into WebAssembly components
           doctor   Says whether filters can be built here, and what to do where they cannot
           inspect  Says what a module is and may do, and prints a `[[stage]]` to paste
-      diff     Shows the last few events on which a stage's shadow does otherwise than its module
+          diff     Shows the last few events on which a stage's shadow does otherwise than its module
           test     Builds a filter, and compares what becomes of recorded events with what is expected
           push     Pushes a module to a registry, and prints a `[[stage]]` that names it
           pull     Pulls a module out of a registry, into weir's cache and a file

@@ -75,6 +75,7 @@ fn its_metrics_exist() {
     // A family without a sample is not shown: these have labels that only a run knows.
     metrics.stage.calls.with_label_values(&["s"]);
     metrics.stage.module_counter.with_label_values(&["s", "c"]);
+    metrics.stage.shadow_events.with_label_values(&["s", "same"]);
     metrics.sink.requests.with_label_values(&["200"]);
     metrics.sink.lookups.with_label_values(&["stored"]);
     metrics.lookup.results.with_label_values(&["found"]);

@@ -69,9 +69,10 @@ pub(in crate::config) fn build(section: &Section) -> Option<StageSettings> {
 }
 
 /// The candidate beside its module, if it has one and nothing is wrong with that.
-pub(in crate::config) fn shadow(section: &Section) -> Option<ShadowSettings> {
+pub(in crate::config) fn shadow(section: &Section) -> Option<Box<ShadowSettings>> {
     let shadow = section.section("shadow")?;
-    Some(ShadowSettings { module: shadow.module("module")?, config: shadow.free("config")? })
+    let (module, config) = (shadow.module("module")?, shadow.free("config")?);
+    Some(Box::new(ShadowSettings { module, config }))
 }
 
 fn matcher(section: &Section) -> Match {

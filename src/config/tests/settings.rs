@@ -58,10 +58,10 @@ fn what_a_stage_says_is_what_it_gets() {
         on_error: OnError::DeadLetter,
         wasi: Wasi::Stub,
         config: r#"{"a":1}"#.into(),
-        shadow: Some(ShadowSettings {
+        shadow: Some(Box::new(ShadowSettings {
             module: std::path::PathBuf::from("etc/n.wasm").into(),
             config: r#"{"b":2}"#.into(),
-        }),
+        })),
     };
     assert_eq!(settings.stages, [stage.into()]);
 }

@@ -60,7 +60,8 @@ impl Shadowed {
 
     pub(super) fn stage_of(&self, live: Guest<'_>, candidate: &[u8]) -> ModuleSettings {
         let module = self.bench.write("candidate", candidate);
-        let shadow = Some(ShadowSettings { module: module.into(), config: "{}".to_owned() });
+        let shadow =
+            Some(Box::new(ShadowSettings { module: module.into(), config: "{}".to_owned() }));
         ModuleSettings { shadow, ..self.bench.stage("it", live) }
     }
 
@@ -224,7 +225,8 @@ fn a_stage_does_not_start_with_a_candidate_that_cannot() {
     let shadowed = Shadowed::new();
     let module = PathBuf::from("not-there.wasm").into();
     let missing = ShadowSettings { module, config: "{}".to_owned() };
-    let stage = ModuleSettings { shadow: Some(missing), ..shadowed.bench.stage("it", KEEPS) };
+    let stage =
+        ModuleSettings { shadow: Some(Box::new(missing)), ..shadowed.bench.stage("it", KEEPS) };
     let errors = shadowed.bench.load(&[stage]).err().unwrap();
     let [error @ LoadError::Shadow { .. }] = &errors[..] else { panic!("{errors:?}") };
     assert!(error.to_string().starts_with("stage `it`: its shadow not-there.wasm: "), "{error}");
