@@ -1,5 +1,5 @@
-//! The HTTP server of `/metrics`, `/livez` and `/readyz`, and of `/shadow/STAGE` where events may be
-//! shown: shows what the parts say, and decides nothing.
+//! The HTTP server of `/metrics`, `/livez` and `/readyz`, and of `/shadow/STAGE` where events may
+//! be shown: shows what the parts say, and decides nothing.
 //!
 //! It is the first to start and the last to stop, so that a drain can be watched. [`connections`]
 //! sees to it that nobody who can reach the port takes the pipeline down.

@@ -96,8 +96,8 @@ fn stage(stage: &StageSettings, modules: &[Description], has_lookup: bool) -> St
                 .as_ref()
                 .map_or_else(String::new, |shadow| format!(", in its shadow {}", shadow.module));
             format!(
-                "{name}: {}, {powers}{lookup}{}{shadow}, {} of CPU time a call, {} of memory, on error \
-                 {}",
+                "{name}: {}, {powers}{lookup}{}{shadow}, {} of CPU time a call, {} of memory, on \
+                 error {}",
                 settings.module,
                 matched(&settings.matches),
                 show_duration(settings.timeout),

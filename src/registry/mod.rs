@@ -1,13 +1,13 @@
 //! Modules in registries (docs/modules.md#modules-from-a-registry): what names them, what brings
 //! them here and there, and where they are kept.
 //!
-//! - [`reference`] reads `oci://…`; [`docker`] who weir is to a registry, and [`challenge`] what a
-//!   registry asks for; [`manifest`] has what lies there, and [`artifact`] what `push` makes of a
+//! - [`mod@reference`] reads `oci://…`; [`docker`] who weir is to a registry, and [`challenge`] what
+//!   a registry asks for; [`manifest`] has what lies there, and [`artifact`] what `push` makes of a
 //!   module. All are pure.
 //! - [`transport`] has the connections, [`client`] the requests, and [`upload`] those that bring
 //!   something there.
-//! - [`cache`] keeps what was pulled, [`pull`] has modules here for who runs them, and [`archive`]
-//!   carries them where no registry is.
+//! - [`cache`] keeps what was pulled, [`mod@pull`] has modules here for who runs them, and
+//!   [`archive`] carries them where no registry is.
 //!
 //! It is a client of weir's own over the HTTP client that is here already, and no library: those
 //! bring an HTTP client that they make themselves, whose trust, proxies and redirects are not

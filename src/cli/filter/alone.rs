@@ -19,7 +19,7 @@ use crate::stages::{Compiler, LoadContext, ModuleSettings, StageSettings, Wasi};
 #[derive(Debug, clap::Args)]
 pub(super) struct SettingsArgs {
     /// The stage's settings, as the NAME.toml of a case has them: [config], match, timeout, memory,
-    /// and [[objects]] for what would be looked up
+    /// and `[[objects]]` for what would be looked up
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 }

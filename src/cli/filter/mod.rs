@@ -55,7 +55,7 @@ pub(crate) enum FilterCommand {
     /// Shows the last few events on which a stage's shadow does otherwise than its module.
     ///
     /// A running weir is asked for them, which shows them only with `show_events = true` in
-    /// [admin]. Its metric weir_shadow_events_total counts them all.
+    /// `[admin]`. Its metric weir_shadow_events_total counts them all.
     Diff(diff::DiffArgs),
     /// Builds a filter, and compares what becomes of recorded events with what is expected.
     ///

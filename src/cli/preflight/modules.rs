@@ -10,7 +10,8 @@ use crate::registry;
 use crate::stages::{Compiler, Description, LoadContext, LoadError, ModuleError};
 
 /// Loads and configures each module as a run would, and says what they are, or what is wrong with
-/// them; of those in registries, only what lies in the cache. Whether the compile cache keeps what is compiled is `keeps`.
+/// them; of those in registries, only what lies in the cache. Whether the compile cache keeps what
+/// is compiled is `keeps`.
 pub(super) fn load(
     references: &References,
     keeps: bool,

@@ -1,6 +1,6 @@
 //! Every module of the [`table`](super::table) in each of the roles that a module can have: as a
-//! stage's module, as the candidate of a swap, and in a shadow. None holds anything up, changes what
-//! it may not, or does harm to what runs beside it.
+//! stage's module, as the candidate of a swap, and in a shadow. None holds anything up, changes
+//! what it may not, or does harm to what runs beside it.
 
 use std::time::Instant;
 
