@@ -1,9 +1,9 @@
 //! Modules in registries (docs/modules.md#modules-from-a-registry): what names them, what brings
 //! them here and there, and where they are kept.
 //!
-//! - [`mod@reference`] reads `oci://…`; [`docker`] who weir is to a registry, and [`challenge`] what
-//!   a registry asks for; [`manifest`] has what lies there, and [`artifact`] what `push` makes of a
-//!   module. All are pure.
+//! - [`mod@reference`] reads `oci://…`; [`docker`] who weir is to a registry, and [`challenge`]
+//!   what a registry asks for; [`manifest`] has what lies there, and [`artifact`] what `push` makes
+//!   of a module. All are pure.
 //! - [`transport`] has the connections, [`client`] the requests, and [`upload`] those that bring
 //!   something there.
 //! - [`cache`] keeps what was pulled, [`mod@pull`] has modules here for who runs them, and
