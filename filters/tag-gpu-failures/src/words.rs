@@ -57,13 +57,13 @@ pub(crate) fn strip_in_any_case<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a
 }
 
 /// `text` without what stands at its end of `gap`.
-pub(crate) fn trim_end<'a>(text: &'a [u8], gap: impl Fn(u8) -> bool) -> &'a [u8] {
+pub(crate) fn trim_end(text: &[u8], gap: impl Fn(u8) -> bool) -> &[u8] {
     let end = text.iter().rposition(|byte| !gap(*byte)).map_or(0, |last| last + 1);
     part(text, ..end)
 }
 
 /// `text` without what stands at its beginning of `gap`.
-pub(crate) fn trim_start<'a>(text: &'a [u8], gap: impl Fn(u8) -> bool) -> &'a [u8] {
+pub(crate) fn trim_start(text: &[u8], gap: impl Fn(u8) -> bool) -> &[u8] {
     let begin = text.iter().position(|byte| !gap(*byte)).unwrap_or(text.len());
     part(text, begin..)
 }
