@@ -1,7 +1,7 @@
 # Everything that is done with weir's source. `make help` lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-live test chaos fuzz filters image release release-check workshop lint clean-servers
+.PHONY: help demo demo-live test chaos fuzz filters languages image release release-check workshop lint clean-servers
 .PHONY: bench bench-bulk bench-live bench-outage bench-failover bench-pod soak-quiet soak-swap
 
 # Builds go to ~/.cache/weir/build, so that a fresh clone starts warm, or to CARGO_TARGET_DIR.
@@ -32,6 +32,9 @@ fuzz: ## Fuzz what reads foreign bytes, TIME= seconds for each TARGET= (all of t
 filters: ## Build every module into filters/dist/NAME.wasm
 	@tests/env/setup.sh rust-wasm
 	@$(in_target) tests/env/filters.sh
+
+languages: ## Filters in other languages: build them with their tools, test them, and compare their cost
+	@$(in_target) filters/languages/check.sh
 
 image: ## The image, as an OCI layout and an archive of it, without a container engine
 	@$(in_target) deploy/image/build.sh

@@ -9,8 +9,8 @@ use crate::log_limit::Rate;
 
 /// Bytes of a module's file, and of one that is pulled.
 pub(crate) const MODULE_BYTES_MAX: u64 = crate::registry::MODULE_BYTES_MAX;
-/// Core instances that a component may consist of. One made by wit-component has three or four, one
-/// of componentize-py's seventeen.
+/// Core instances that a component may consist of. One made by wit-component has three or four,
+/// those of other toolchains more.
 pub(super) const CORE_INSTANCES_MAX: usize = 32;
 /// Linear memories of all of them.
 pub(super) const MEMORIES_MAX: usize = 4;
