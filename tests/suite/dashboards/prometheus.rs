@@ -117,6 +117,9 @@ const MAY_BE_EMPTY: [&str; 4] = [
 #[tokio::test]
 async fn prometheus_scrapes_weir_and_answers_every_query_of_the_dashboard_and_the_rules() {
     let (cluster, search) = (Cluster::with_namespace().await, Search::shared());
+    // In the last one's shadow is the same module: it does the same.
+    let candidate = repository().join("filters/dist/tag-gpu-failures.wasm");
+    let stages = both_stages() + &format!("shadow = {{ module = {candidate:?} }}\n");
     let config = format!(
         "[source]\nkind = \"kubernetes\"\nnamespaces = [{0:?}]\n[buffer]\npath = \"spool\"\n\
          [sink]\nkind = \"opensearch\"\nhosts = [{1:?}]\nindex = {2:?}\n\
@@ -124,7 +127,7 @@ async fn prometheus_scrapes_weir_and_answers_every_query_of_the_dashboard_and_th
         cluster.namespace,
         search.url,
         search.index,
-        both_stages(),
+        stages,
     );
     let weir = Weir::start(&config).await;
     weir.until_ready().await;
@@ -141,6 +144,11 @@ async fn prometheus_scrapes_weir_and_answers_every_query_of_the_dashboard_and_th
     .await;
     assert_eq!(prometheus.value("up").await, Some(1.0));
     assert_eq!(prometheus.value("sum(weir_events_filtered_total)").await, Some(5.0));
+    eventually("the shadow has seen what was not filtered", async || {
+        let seen = prometheus.value("sum(weir_shadow_events_total{result='same'})").await?;
+        (seen == 5.0).then_some(())
+    })
+    .await;
 
     let mut empty = BTreeSet::new();
     for (panel, expression) in panels() {
