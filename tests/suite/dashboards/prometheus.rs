@@ -124,10 +124,7 @@ async fn prometheus_scrapes_weir_and_answers_every_query_of_the_dashboard_and_th
         "[source]\nkind = \"kubernetes\"\nnamespaces = [{0:?}]\n[buffer]\npath = \"spool\"\n\
          [sink]\nkind = \"opensearch\"\nhosts = [{1:?}]\nindex = {2:?}\n\
          [lease]\nenabled = true\nnamespace = {0:?}\n{3}",
-        cluster.namespace,
-        search.url,
-        search.index,
-        stages,
+        cluster.namespace, search.url, search.index, stages,
     );
     let weir = Weir::start(&config).await;
     weir.until_ready().await;
