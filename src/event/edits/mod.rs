@@ -136,6 +136,11 @@ impl Edits {
         self.tree.text.len()
     }
 
+    /// Bytes that a copy of it takes.
+    pub(crate) fn copy_bytes(&self) -> usize {
+        size_of::<Edits>() + self.tree.heap_bytes()
+    }
+
     /// Makes the pending edits of the current call permanent. The next call begins.
     #[inline]
     pub fn commit(&mut self) {

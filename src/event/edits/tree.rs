@@ -63,6 +63,11 @@ enum Step {
 }
 
 impl Tree {
+    /// Bytes outside of itself that a copy takes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        size_of_val(&self.nodes[..]) + size_of_val(&self.undo[..]) + self.text.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.nodes.is_empty()
     }

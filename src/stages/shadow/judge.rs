@@ -50,9 +50,9 @@ impl Judge {
 
     fn judge(&mut self, mut notes: Notes) {
         let chunk = notes.chunk.clone();
-        while let Some(note) = notes.events.get(notes.judged) {
+        while let Some(note) = notes.events.get_mut(notes.judged) {
             let chunk = &chunk;
-            let mut edits = Box::new((*note.given).clone());
+            let mut edits = std::mem::take(&mut note.given);
             let ran = self.slot.run(chunk, note.index, &mut edits, note.found.as_ref());
             let compared = self.compare(chunk, note, &ran, &edits);
             self.counts.add(compared, 1);

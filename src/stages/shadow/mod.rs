@@ -42,8 +42,8 @@ use crate::panics;
 
 /// Chunks that wait for the candidates of all stages, or that candidates work on.
 const CHUNKS_MAX: usize = 2;
-/// Bytes of edits that are noted of one chunk; what has more is skipped.
-const NOTED_BYTES_MAX: usize = 256 << 10;
+/// Bytes that the edits noted of one chunk take in memory; what would take more is skipped.
+const NOTED_BYTES_MAX: usize = 1 << 20;
 
 /// What became of an event in a shadow: the `result` label of `weir_shadow_events_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

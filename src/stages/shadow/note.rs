@@ -45,6 +45,17 @@ pub(in crate::stages) struct Notes {
     _room: OwnedSemaphorePermit,
 }
 
+impl Notes {
+    /// A copy of these edits, if there is room for it.
+    fn copy(&mut self, edits: &Edits) -> Option<Box<Edits>> {
+        let bytes = self.bytes + edits.copy_bytes();
+        (bytes <= NOTED_BYTES_MAX).then(|| {
+            self.bytes = bytes;
+            Box::new(edits.clone())
+        })
+    }
+}
+
 impl Drop for Notes {
     fn drop(&mut self) {
         self.counts.add(Compared::Skipped, (self.events.len() - self.judged) as u64);
@@ -88,16 +99,12 @@ impl Noter {
                 Err(_) => Err(chunk.clone()),
             });
         }
-        match &mut self.notes {
-            Some(Ok(notes)) if notes.bytes + edits.own_bytes() <= NOTED_BYTES_MAX => {
-                notes.bytes += edits.own_bytes();
-                Some(Box::new(edits.clone()))
-            }
-            _ => {
-                self.skipped += 1;
-                None
-            }
-        }
+        let given = match &mut self.notes {
+            Some(Ok(notes)) => notes.copy(edits),
+            _ => None,
+        };
+        self.skipped += u64::from(given.is_none());
+        given
     }
 
     /// What came of it.
@@ -111,10 +118,13 @@ impl Noter {
     ) {
         let Some(Ok(notes)) = &mut self.notes else { return };
         let answer = match ran {
-            Ran::Passed => {
-                notes.bytes += edits.own_bytes();
-                Answer::Kept(Box::new(edits.clone()))
-            }
+            Ran::Passed => match notes.copy(edits) {
+                Some(kept) => Answer::Kept(kept),
+                None => {
+                    self.skipped += 1;
+                    return;
+                }
+            },
             Ran::Dropped(reason) => Answer::Dropped(*reason),
             Ran::Failed(..) => Answer::Failed,
         };

@@ -67,7 +67,11 @@ impl Shadowed {
 
     /// Runs chunks of events, and waits until the candidate has seen all that it is to see.
     pub(super) fn run(&self, stage: ModuleSettings, chunks: &[Vec<String>]) -> Vec<Value> {
-        let chain = self.bench.load(&[stage]).unwrap();
+        self.run_all(&[stage], chunks)
+    }
+
+    fn run_all(&self, stages: &[ModuleSettings], chunks: &[Vec<String>]) -> Vec<Value> {
+        let chain = self.bench.load(stages).unwrap();
         let generations = Generations::with_shadows(chain, self.shadows.clone());
         let outbox = Collect::default();
         let (encode, health) = (EncodeSettings::default(), Health::default());
@@ -191,6 +195,26 @@ fn a_candidate_that_hangs_holds_nothing_up_and_what_it_has_no_time_for_is_skippe
     let [("failed", failed), ("skipped", skipped)] = counts[..] else { panic!("{counts:?}") };
     assert_eq!(failed + skipped, 80);
     assert!(skipped >= 2, "no more wait than there is room for: {counts:?}");
+}
+
+#[test]
+fn what_is_noted_of_a_chunk_is_bounded_and_the_rest_is_skipped() {
+    let shadowed = Shadowed::new();
+    // What lies there is 1,900 zeros, each an escape of six bytes: 11,400 of text in each of an event's
+    // two copies, of which 1 MiB holds 45.
+    let long = Guest {
+        process: "(call $append (i32.const 1024) (i32.const 5) (i32.const 2048) (i32.const 1900) \
+                  (i32.const 32)) (i32.load8_u (i32.const 32))",
+        ..TAGS
+    };
+    let first = ModuleSettings { name: "first".into(), ..shadowed.bench.stage("first", long) };
+    let events = events(1_000);
+    let documents = shadowed.run_all(&[first, shadowed.stage(TAGS, TAGS)], &[events]);
+    assert_eq!(documents.len(), 1_000);
+    let counts = shadowed.counts();
+    let [("same", same), ("skipped", skipped)] = counts[..] else { panic!("{counts:?}") };
+    assert_eq!(same + skipped, 1_000);
+    assert!((30..=45).contains(&same), "{counts:?}");
 }
 
 /// A clock that cannot be read where candidates are called.
