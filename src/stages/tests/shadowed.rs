@@ -200,8 +200,8 @@ fn a_candidate_that_hangs_holds_nothing_up_and_what_it_has_no_time_for_is_skippe
 #[test]
 fn what_is_noted_of_a_chunk_is_bounded_and_the_rest_is_skipped() {
     let shadowed = Shadowed::new();
-    // What lies there is 1,900 zeros, each an escape of six bytes: 11,400 of text in each of an event's
-    // two copies, of which 1 MiB holds 45.
+    // What lies there is 1,900 zeros, each an escape of six bytes: 11,400 of text in each of an
+    // event's two copies, of which 1 MiB holds 45.
     let long = Guest {
         process: "(call $append (i32.const 1024) (i32.const 5) (i32.const 2048) (i32.const 1900) \
                   (i32.const 32)) (i32.load8_u (i32.const 32))",
