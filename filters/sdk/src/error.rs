@@ -9,6 +9,30 @@ use std::{borrow::Cow, fmt};
 /// cost every call; [`Error::logged`] writes it to weir's log.
 ///
 /// A string is an error: `Err("no such zone")?` and `.map_err(|e| format!("zone: {e}"))?` do.
+///
+/// ```
+/// use weir_filter::{prelude::*, testing::{Harness, Outcome}};
+///
+/// /// Adds the zone of an event's node, which is the end of its name.
+/// struct Zone;
+///
+/// impl Stage for Zone {
+///     fn configure(config: &Config) -> Result<Self> {
+///         config.expect_empty()?;
+///         Ok(Self)
+///     }
+///     fn process(&mut self, event: &mut Event) -> Result<Verdict> {
+///         let host = event.host();
+///         let (_, zone) = host.rsplit_once('-').ok_or("the node's name has no zone")?;
+///         event.set("/zone", zone)?;
+///         Ok(Verdict::Keep)
+///     }
+/// }
+///
+/// let mut zone = Harness::<Zone>::new("{}").unwrap();
+/// let outcome = zone.process(r#"{"source":{"host":"node1"}}"#);
+/// assert_eq!(outcome, Outcome::Failed("the node's name has no zone".into()));
+/// ```
 #[derive(Debug)]
 pub struct Error(Cow<'static, str>);
 
@@ -54,6 +78,29 @@ impl From<Refused> for Error {
 
 /// Why weir refused an edit. The event is as it was before, and weir counts the refusal; whether it
 /// matters is for the module to say (`?` makes it the event's failure).
+///
+/// ```
+/// use weir_filter::{prelude::*, testing::Harness};
+///
+/// /// Tags what it can.
+/// struct Tag;
+///
+/// impl Stage for Tag {
+///     fn configure(_: &Config) -> Result<Self> {
+///         Ok(Self)
+///     }
+///     fn process(&mut self, event: &mut Event) -> Result<Verdict> {
+///         if let Err(refused) = event.append("/tags", "seen") {
+///             log::debug(&refused.to_string()); // `/tags` is there, and no array.
+///         }
+///         Ok(Verdict::Keep)
+///     }
+/// }
+///
+/// let mut tag = Harness::<Tag>::new("{}").unwrap();
+/// assert_eq!(tag.process(r#"{"tags":"none"}"#).get("/tags").as_deref(), Some("\"none\""));
+/// assert_eq!(tag.process("{}").get("/tags").as_deref(), Some("[\"seen\"]"));
+/// ```
 #[derive(Debug)]
 pub struct Refused(pub(crate) String);
 

@@ -67,6 +67,18 @@ pub struct Event {
 
 /// A value that can be put into an event: strings, booleans, integers and floats. weir's integers
 /// are those of `i64`; a larger one is refused. Anything else is JSON text: [`Event::set_json`].
+///
+/// ```
+/// # use weir_filter::prelude::*;
+/// fn about(event: &mut Event) -> Result<()> {
+///     event.set("/about/kind", event.regarding_kind())?;
+///     event.set("/about/often", event.count() > 100)?;
+///     event.set("/about/count", event.count())?;
+///     event.set("/about/share", 0.25)?;
+///     event.set_json("/about/kinds", r#"["Pod","Job"]"#)?;
+///     Ok(())
+/// }
+/// ```
 pub trait Value: sealed::Value {}
 
 impl<V: sealed::Value> Value for V {}

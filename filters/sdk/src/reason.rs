@@ -5,6 +5,32 @@ use std::fmt;
 use crate::{Error, sys};
 
 /// A reason for dropping events, as it shows in the metric `weir_events_filtered_total`.
+///
+/// ```
+/// use weir_filter::{prelude::*, testing::{Harness, Outcome}};
+///
+/// /// Drops what the kubelet says of images that are there already.
+/// struct Pulled {
+///     known_image: Reason,
+/// }
+///
+/// impl Stage for Pulled {
+///     fn configure(_: &Config) -> Result<Self> {
+///         Ok(Self { known_image: Reason::declare("known_image")? })
+///     }
+///     fn process(&mut self, event: &mut Event) -> Result<Verdict> {
+///         Ok(if event.reason() == "Pulled" && event.message().contains("already present") {
+///             Verdict::Drop(self.known_image)
+///         } else {
+///             Verdict::Keep
+///         })
+///     }
+/// }
+///
+/// let mut pulled = Harness::<Pulled>::new("{}").unwrap();
+/// let outcome = pulled.process(r#"{"reason":"Pulled","message":"Image is already present"}"#);
+/// assert_eq!(outcome, Outcome::Dropped("known_image".into()));
+/// ```
 #[derive(Clone, Copy)]
 pub struct Reason {
     number: u32,

@@ -22,6 +22,13 @@ pub trait Stage: Sized {
 }
 
 /// What is to become of an event.
+///
+/// ```
+/// # use weir_filter::prelude::*;
+/// fn only_warnings(event: &Event, normal: Reason) -> Verdict {
+///     if event.is_warning() { Verdict::Keep } else { Verdict::Drop(normal) }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub enum Verdict {
