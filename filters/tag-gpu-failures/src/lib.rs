@@ -11,6 +11,7 @@ mod cause;
 mod names;
 mod resource;
 mod signs;
+mod vector;
 mod words;
 mod writers;
 

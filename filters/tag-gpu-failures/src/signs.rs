@@ -3,11 +3,9 @@
 //! Every sign holds one of a few rare pairs of letters. The pass looks at 16 places at a time for
 //! such a pair, and only where it sees one at what stands there. There is no allocation.
 
+use crate::vector::{BLOCK, next_hints};
 use crate::words::{self, Words};
 use crate::{names, resource, writers};
-
-/// Places looked at together: a vector of WebAssembly's.
-const BLOCK: usize = 16;
 
 /// What a message says about GPUs.
 #[derive(Debug, Default, PartialEq)]
@@ -27,12 +25,11 @@ impl<'a> Signs<'a> {
         let mut signs = Self::default();
         let mut from = 0;
         let mut judged = 0;
-        while let Some(hint) = next_hint(message, from) {
-            from = (hint + BLOCK).min(message.len());
-            for at in hint..from {
-                if !is_hint_at(message, at) {
-                    continue;
-                }
+        while let Some((block, mut hints)) = next_hints(message, from) {
+            from = block + BLOCK;
+            while hints != 0 {
+                let at = block + hints.trailing_zeros() as usize;
+                hints &= hints - 1;
                 signs.look(message, at);
                 if !signs.device && at >= judged {
                     let clause = writers::judge(message, at);
@@ -82,46 +79,6 @@ impl<'a> Signs<'a> {
             self.insufficient |= before.is_some_and(|before| words::begins(message, before.len()));
         }
     }
-}
-
-/// The first block at or after `from` in which a sign may begin: where one of the pairs `xi`,
-/// `gp`, `nv`, `bu`, `gm` and `[d` stands, in any case.
-///
-/// The loop over a block has no branch, so that it becomes a handful of vector instructions.
-/// Calling it is safe on wasm32 whatever else the module is built with: a component that uses
-/// vectors is refused as a whole where they are not known.
-#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
-fn next_hint(text: &[u8], mut from: usize) -> Option<usize> {
-    while let Some(block) = text.get(from..from + BLOCK + 1) {
-        let mut hint = 0_u8;
-        for at in 0..BLOCK {
-            hint |= is_hint(block[at], block[at + 1]);
-        }
-        if hint != 0 {
-            return Some(from);
-        }
-        from += BLOCK;
-    }
-    text.get(from..)?.windows(2).any(|pair| is_hint(pair[0], pair[1]) != 0).then_some(from)
-}
-
-#[inline(always)]
-fn is_hint(first: u8, second: u8) -> u8 {
-    let (first, second) = (first | 0x20, second | 0x20);
-    u8::from((first == b'x') & (second == b'i'))
-        | u8::from((first == b'g') & (second == b'p'))
-        | u8::from((first == b'n') & (second == b'v'))
-        | u8::from((first == b'b') & (second == b'u'))
-        // `dcgm`.
-        | u8::from((first == b'g') & (second == b'm'))
-        // `[drm`; the bit makes a brace of the bracket.
-        | u8::from((first == b'{') & (second == b'd'))
-}
-
-fn is_hint_at(text: &[u8], at: usize) -> bool {
-    words::part(text, at..)
-        .first_chunk()
-        .is_some_and(|[first, second]| is_hint(*first, *second) != 0)
 }
 
 /// What a driver says of a device, in any case; and not a name.

@@ -9,6 +9,8 @@
 
 use std::slice::SliceIndex;
 
+use crate::vector;
+
 /// Words, or phrases.
 pub(crate) type Words = &'static [&'static [u8]];
 
@@ -124,15 +126,25 @@ fn clause_end_at(text: &[u8], at: usize) -> Option<usize> {
 
 /// Whether `part` is anywhere in `text`.
 pub(crate) fn has(text: &[u8], part: &[u8]) -> bool {
-    (0..text.len()).any(|at| has_at(text, at, part))
+    anywhere(text, part, |at| has_at(text, at, part))
 }
 
-/// Whether `part`, in lower case, is anywhere in `text`, in any case.
+/// Whether `part` is anywhere in `text`, in any case.
 pub(crate) fn mentions(text: &[u8], part: &[u8]) -> bool {
-    // The first letter decides nearly always, and costs far less than comparing all of them.
-    let is_first = |byte: u8| part.first().is_some_and(|first| byte | 0x20 == first | 0x20);
-    let mut bytes = text.iter().enumerate();
-    bytes.any(|(at, byte)| is_first(*byte) && has_at_in_any_case(text, at, part))
+    anywhere(text, part, |at| has_at_in_any_case(text, at, part))
+}
+
+/// Whether `is_there` holds at a place where the first two letters of `part` stand, in any case.
+fn anywhere(text: &[u8], part: &[u8], is_there: impl Fn(usize) -> bool) -> bool {
+    let Some(pair) = part.first_chunk() else { return false };
+    let mut from = 0;
+    while let Some(at) = vector::find(text, from, *pair) {
+        if is_there(at) {
+            return true;
+        }
+        from = at + 1;
+    }
+    false
 }
 
 /// Whether `text` mentions one of `parts`.
