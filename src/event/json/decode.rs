@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 use crate::event::span::Span;
 
 /// The text of a string's span that was checked as a part of `bytes`. Allocates only where it has
@@ -31,8 +33,9 @@ pub(in crate::event) fn decode_bytes(bytes: &[u8], span: Span) -> Cow<'_, [u8]> 
 /// Appends a checked string's text, its escapes decoded, to `out`. Half a surrogate pair becomes
 /// U+FFFD.
 pub(crate) fn unescape(mut text: &str, out: &mut String) {
-    while let Some((plain, escape)) = text.split_once('\\') {
-        out.push_str(plain);
+    while let Some(at) = memchr(b'\\', text.as_bytes()) {
+        out.push_str(&text[..at]);
+        let escape = &text[at + 1..];
         let mut chars = escape.chars();
         match chars.next() {
             Some('u') => text = unescape_unicode(&escape[1..], out),
