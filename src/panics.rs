@@ -23,7 +23,7 @@ static FIRST: OnceLock<String> = OnceLock::new();
 
 thread_local! {
     /// Whether a panic of this thread is nobody else's.
-    static IS_CONTAINED: Cell<bool> = const { Cell::new(false) };
+    static IS_ISOLATED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Runs what others do not rely on: a panic of it is told, and ends it alone.
@@ -31,10 +31,10 @@ thread_local! {
 /// # Errors
 ///
 /// When it has panicked.
-pub(crate) fn contained<T>(run: impl FnOnce() -> T) -> thread::Result<T> {
-    IS_CONTAINED.set(true);
+pub(crate) fn isolated<T>(run: impl FnOnce() -> T) -> thread::Result<T> {
+    IS_ISOLATED.set(true);
     let result = panic::catch_unwind(AssertUnwindSafe(run));
-    IS_CONTAINED.set(false);
+    IS_ISOLATED.set(false);
     result
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn notice() {
             if backtrace.status() == BacktraceStatus::Captured {
                 let _ = writeln!(io::stderr(), "{backtrace}");
             }
-            if !IS_CONTAINED.get() {
+            if !IS_ISOLATED.get() {
                 FIRST.get_or_init(thread_name);
                 PANICKED.cancel();
             }

@@ -74,8 +74,8 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> 
     Ok(listener)
 }
 
-/// By the name of a stage.
-pub(crate) type Differences = Arc<dyn Fn(&str) -> String + Send + Sync>;
+/// By the name of a stage; the error is what to say where it has no shadow.
+pub(crate) type Differences = Arc<dyn Fn(&str) -> Result<String, String> + Send + Sync>;
 
 /// What is shown.
 #[derive(Clone)]
@@ -112,9 +112,10 @@ async fn readyz(State(shown): State<Shown>, RawQuery(query): RawQuery) -> impl I
 
 async fn shadow(State(shown): State<Shown>, UrlPath(stage): UrlPath<String>) -> Response {
     match shown.differences {
-        Some(differences) => {
-            ([(header::CONTENT_TYPE, "application/json")], differences(&stage)).into_response()
-        }
+        Some(differences) => match differences(&stage) {
+            Ok(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
+            Err(why) => (StatusCode::NOT_FOUND, why).into_response(),
+        },
         None => (StatusCode::FORBIDDEN, EVENTS_ARE_NOT_SHOWN).into_response(),
     }
 }
@@ -215,9 +216,13 @@ mod tests {
         let (status, body) = fetch(&server().await, "/shadow/a").await;
         assert_eq!(status, 403);
         assert!(body.contains("`show_events = true` in [admin]"), "{body}");
-        let of = Arc::new(|stage: &str| format!("what differs in {stage}"));
+        let of = Arc::new(|stage: &str| match stage {
+            "a-b" => Ok(format!("what differs in {stage}")),
+            _ => Err(format!("{stage} has none")),
+        });
         let server = server_with(Some(of)).await;
         assert_eq!(fetch(&server, "/shadow/a-b").await, (200, "what differs in a-b".into()));
+        assert_eq!(fetch(&server, "/shadow/c").await, (404, "c has none".into()));
         assert_eq!(fetch(&server, "/shadow").await.0, 404);
     }
 

@@ -16,7 +16,8 @@
 //! - What is production's: the list/watch machine, framer and hand-over; the Lease's machine and
 //!   record, what a term begins and ends with, what saving tells, the steps of a run's end; parsing
 //!   and encoding; chunks, ledger and tracker; the position's keeper and record; the buffer's
-//!   tiers, memory and log; the sink's sender, with all that it decides. They are driven through
+//!   tiers, memory and log; the sink's sender, with all that it decides; which generation of the
+//!   stages a worker runs. They are driven through
 //!   the `simulated` module of each part. What is not: sockets, threads, files, and WebAssembly.
 //!
 //! Invariant: one seed is one history. A seed that fails prints how to replay it, and what happened
@@ -96,7 +97,8 @@ fn whatever_goes_wrong_nothing_is_lost_and_nothing_is_stored_twice() {
         );
     }
     assert!(failures.is_empty(), "{} seeds failed", failures.len());
-    let odd = [total.refused_requests, total.repeated_tokens, total.odd_letters];
+    let odd =
+        [total.refused_requests, total.repeated_tokens, total.odd_letters, total.swaps, total.both];
     assert!(seeds < SEEDS || !odd.contains(&0), "some fault was never met: {odd:?}");
 }
 
@@ -116,6 +118,11 @@ fn a_document_that_is_read_again_while_it_is_on_its_way_is_stored_once() {
 #[test]
 fn a_lookup_that_is_refused_after_another_answer_told_where_writes_go_is_needed() {
     replay(&[24_576]);
+}
+
+#[test]
+fn what_the_next_leader_has_is_passed_by_one_that_stood_still_and_reads_on_behind_a_restore() {
+    replay(&[4_572]);
 }
 
 #[test]
@@ -167,5 +174,7 @@ impl Summary {
         self.repeated_tokens += other.repeated_tokens;
         self.odd_letters += other.odd_letters;
         self.behind_damage += other.behind_damage;
+        self.swaps += other.swaps;
+        self.both += other.both;
     }
 }

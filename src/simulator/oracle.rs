@@ -23,6 +23,9 @@ struct Known {
     accepted: u32,
     /// The last life that it did in.
     life: u32,
+    /// Whether stages have dropped it, and whether stages have kept it: these change.
+    is_filtered: bool,
+    is_kept: bool,
     /// Why it needs no outcome.
     excuse: Option<&'static str>,
     /// The restore of a backup made it never happen.
@@ -242,6 +245,20 @@ impl Oracle {
         Ok(())
     }
 
+    /// The stages have kept an event, or dropped it.
+    pub(super) fn judged(&mut self, id: &str, is_kept: bool) {
+        for at in self.by_id.get(id).into_iter().flatten() {
+            let known = &mut self.known[*at];
+            known.is_kept |= is_kept;
+            known.is_filtered |= !is_kept;
+        }
+    }
+
+    /// How many versions some stages have dropped, and others kept.
+    pub(super) fn kept_and_filtered(&self) -> u64 {
+        self.known.iter().filter(|known| known.is_kept && known.is_filtered).count() as u64
+    }
+
     /// Before it sends anything, a process was told where writes go now.
     pub(super) fn knows_index(&mut self, life: u32, index: Option<String>) {
         self.lives.entry(life).or_default().index = index;
@@ -352,26 +369,33 @@ impl Oracle {
 
     /// The server was restored, and had come beyond weir's cursor again when weir first looked.
     /// What other machines have accepted meanwhile does not help who goes on `alone` from marks of
-    /// its own.
+    /// its own. Where leaders tell the next one, it is with them, and this `machine`, which may not
+    /// know yet that it leads no more, passes it.
     pub(super) fn unnoticeable(
         &mut self,
         scope: &str,
         (cursor, epoch): (u64, u32),
-        alone: Option<u32>,
+        (alone, machine): (Option<u32>, Option<usize>),
         server: &ApiServer,
     ) {
+        let mut with_others = BTreeSet::new();
         for (at, version) in server.history.versions.iter().enumerate() {
             let known = &mut self.known[at];
-            if is_of(version, scope)
-                && version.epoch <= epoch
-                && version.revision <= cursor
-                && (known.accepted == 0
-                    || self.untold.contains(&known.life)
-                    || alone.is_some_and(|life| life != known.life))
+            if !is_of(version, scope) || version.epoch > epoch || version.revision > cursor {
+                continue;
+            }
+            if known.accepted == 0
+                || self.untold.contains(&known.life)
+                || alone.is_some_and(|life| life != known.life)
             {
                 let why = if self.untold.contains(&known.life) { UNTOLD } else { UNNOTICEABLE };
                 known.excuse.get_or_insert(why);
+            } else if version.epoch == epoch {
+                with_others.insert(at);
             }
+        }
+        if let Some(machine) = machine {
+            self.open[Mark::Read(machine).index()].retain(|at| !with_others.contains(at));
         }
     }
 
@@ -390,7 +414,9 @@ impl Oracle {
         let has_letter = || self.letters.contains_key(&version.id);
         match version.kind {
             Kind::Kept => self.is_stored(version, os) || has_letter(),
-            Kind::Filtered => self.known[at].accepted > 0,
+            Kind::Filtered => {
+                self.known[at].is_filtered || self.is_stored(version, os) || has_letter()
+            }
             Kind::Poison | Kind::Malformed => has_letter(),
         }
     }
@@ -490,8 +516,10 @@ impl Oracle {
             {
                 return Err(format!("lost: {version:?} ({known:?})"));
             }
-            let must_not_be =
-                matches!(version.kind, Kind::Filtered | Kind::Malformed | Kind::Poison);
+            let must_not_be = match version.kind {
+                Kind::Filtered => !known.is_kept,
+                kind => matches!(kind, Kind::Malformed | Kind::Poison),
+            };
             if self.mode == Mode::History
                 && must_not_be
                 && is_alone

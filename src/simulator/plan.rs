@@ -62,6 +62,8 @@ pub(super) struct Plan {
     pub(super) repeated_tokens: u32,
     /// For what of these is drawn during the run.
     pub(super) odd_seed: u64,
+    /// The mean time between two changes of the stages, which processes take up while they run.
+    pub(super) swap_every: Option<Time>,
 }
 
 /// Which requests a gateway refuses with 400, whatever is in them.
@@ -133,6 +135,7 @@ impl Plan {
             poisoning: Poisoning::Listed,
             repeated_tokens: 0,
             odd_seed: 0,
+            swap_every: None,
         };
         // Of its own: the other seeds stay the histories that they were before there were data
         // streams.
@@ -155,6 +158,11 @@ impl Plan {
         // Of its own again, for the same reason.
         let seed = random.u64(..);
         plan.answer_oddly(seed, &mut fastrand::Rng::with_seed(seed));
+        // And again.
+        let mut random = fastrand::Rng::with_seed(!seed);
+        if random.u8(..4) == 0 {
+            plan.swap_every = Some(random.u64(100..5_000) * MILLISECOND);
+        }
         plan
     }
 

@@ -7,6 +7,7 @@ use super::clock::{Clock, Time};
 use super::leases::{Leases, Mark};
 use super::opensearch::OpenSearch;
 use super::oracle::{self, Oracle, Violation};
+use super::process::Rules;
 use super::trace::Trace;
 use crate::buffer::simulated::SimulatedDisk;
 use crate::position::{Position, Record};
@@ -24,6 +25,8 @@ pub(super) struct Shared {
     pub(super) charge_max: u64,
     /// From then on nothing goes wrong.
     pub(super) calm_at: Time,
+    /// What the stages do now, wherever they are read.
+    pub(super) rules: Rules,
 }
 
 impl Shared {

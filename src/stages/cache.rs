@@ -38,7 +38,7 @@ const MODE: u32 = 0o700;
 
 /// Why the folder is not used.
 #[derive(Debug, thiserror::Error)]
-enum CacheError {
+pub(super) enum CacheError {
     /// It belongs to somebody else.
     #[error("{path} belongs to user {owner}, and weir runs as user {user}")]
     Owner { path: PathBuf, owner: u32, user: u32 },
@@ -69,7 +69,7 @@ pub(super) struct Cache {
 impl Cache {
     /// Makes the folder where it is missing. One that cannot be used is told, and not used.
     pub(super) fn open(cache: &Path) -> Cache {
-        match open(&cache.join(SUBFOLDER)) {
+        match open(cache) {
             Ok(folder) => Cache { folder: Some(folder), keeps: true },
             Err(error) => {
                 tracing::warn!(
@@ -131,7 +131,9 @@ impl Cache {
     }
 }
 
-fn open(path: &Path) -> Result<Folder, CacheError> {
+/// The folder in `cache`, made where it is missing.
+pub(super) fn open(cache: &Path) -> Result<Folder, CacheError> {
+    let path = &cache.join(SUBFOLDER);
     let io = |error| CacheError::Io { path: path.to_owned(), error };
     DirBuilder::new().recursive(true).mode(MODE).create(path).map_err(io)?;
     let folder = Folder::look(path)?;
@@ -160,7 +162,7 @@ fn user() -> u32 {
 }
 
 /// Writes what was compiled into the folder.
-fn keep(folder: &Folder, name: &str, compiled: &[u8]) -> io::Result<()> {
+pub(super) fn keep(folder: &Folder, name: &str, compiled: &[u8]) -> io::Result<()> {
     let digest = hex(Sha256::new_with_prefix(compiled));
     folder.put(&digest_name(name), digest.as_bytes())?;
     folder.put(name, compiled)
@@ -168,16 +170,23 @@ fn keep(folder: &Folder, name: &str, compiled: &[u8]) -> io::Result<()> {
 
 /// Loads a compiled module, if it is there, ours and whole.
 fn load(engine: &Engine, folder: &Folder, name: &str) -> Option<Component> {
+    map(engine, &open_whole(folder, name)?).ok()
+}
+
+/// The size of a compiled module, if it is there, ours and whole.
+pub(super) fn whole(folder: &Folder, name: &str) -> Option<u64> {
+    Some(open_whole(folder, name)?.metadata().ok()?.len())
+}
+
+/// A compiled module's file, if it is ours and whole.
+fn open_whole(folder: &Folder, name: &str) -> Option<File> {
     let digest = folder.read_small(&digest_name(name), DIGEST_BYTES).ok()?;
     let file = folder.read(name).ok()?;
     let found = file.metadata().ok()?;
     if found.uid() != user() || found.mode() & 0o022 != 0 {
         return None;
     }
-    if digest != hash_file(&file).ok()?.as_bytes() {
-        return None;
-    }
-    map(engine, &file).ok()
+    (digest == hash_file(&file).ok()?.as_bytes()).then_some(file)
 }
 
 /// Maps an open file that [`compile`] wrote.
@@ -203,7 +212,8 @@ fn from_memory(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Component> 
     }
 }
 
-fn file_name(engine: &Engine, module: &[u8]) -> String {
+/// The name of a module's compiled form.
+pub(super) fn file_name(engine: &Engine, module: &[u8]) -> String {
     let mut compatibility = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut compatibility);
     format!("{}-{:016x}.cwasm", hex(Sha256::new_with_prefix(module)), compatibility.finish())

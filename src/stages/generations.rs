@@ -7,26 +7,21 @@
 //! Everything that takes time (compiling, configuring, [rehearsing](super::rehearsal)) is done
 //! before a chain is published: a worker only exchanges what it holds.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use parking_lot::Mutex;
 
 use super::chain::Slot;
 use super::loaded::{Chain, Shared};
+use super::published::{Held, Published};
 use super::rehearsal::Samples;
 use super::shadow::{Shadow, Shadows};
 use super::worker::Worker;
 
 /// The chain of now, for those who run it and those who replace it; cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Generations(Arc<Published>);
+pub(crate) struct Generations(Arc<OfAll>);
 
-struct Published {
-    /// The number of `latest`, to be looked at without a lock.
-    number: AtomicU64,
-    latest: Mutex<Chain>,
+struct OfAll {
+    chains: Published<Chain>,
     samples: Samples,
     /// Where candidates are called beside the modules.
     shadows: Option<Shadows>,
@@ -45,8 +40,8 @@ impl Generations {
     }
 
     fn of(chain: Chain, shadows: Option<Shadows>) -> Generations {
-        let (number, latest) = (AtomicU64::new(1), Mutex::new(chain));
-        Generations(Arc::new(Published { number, latest, samples: Samples::default(), shadows }))
+        let (chains, samples) = (Published::new(chain), Samples::default());
+        Generations(Arc::new(OfAll { chains, samples, shadows }))
     }
 
     /// Makes a chain the one that workers take up next. Answers its number.
@@ -54,9 +49,7 @@ impl Generations {
         if let Some(shadows) = &self.0.shadows {
             chain.0.start(shadows);
         }
-        let mut latest = self.0.latest.lock();
-        *latest = chain;
-        self.0.number.fetch_add(1, Ordering::Release) + 1
+        self.0.chains.publish(chain)
     }
 
     /// One worker of `workers`, with instances of its own.
@@ -66,7 +59,7 @@ impl Generations {
 
     /// The stages whose modules ask for what was looked up.
     pub(crate) fn asking_for_lookups(&self) -> Vec<String> {
-        self.0.latest.lock().asking_for_lookups()
+        self.0.chains.latest().1.asking_for_lookups()
     }
 
     /// Events that have passed lately.
@@ -74,17 +67,10 @@ impl Generations {
         &self.0.samples
     }
 
-    /// What one worker runs from now on.
-    pub(super) fn take_up(&self) -> Running {
-        let latest = self.0.latest.lock();
-        // Under the lock, so that they belong together.
-        let number = self.0.number.load(Ordering::Acquire);
-        Running::new(number, latest.clone())
-    }
-
-    /// Whether there is a later one.
-    pub(super) fn is_past(&self, number: u64) -> bool {
-        self.0.number.load(Ordering::Acquire) != number
+    /// What runs from now on, on instances of its own.
+    pub(super) fn run(&self) -> Running {
+        let (number, chain) = self.0.chains.latest();
+        Running::new(number, chain)
     }
 }
 
@@ -123,41 +109,31 @@ impl Running {
 /// The generations that one worker runs: the latest, and earlier ones that events wait in.
 pub(super) struct Generation {
     all: Generations,
-    latest: Running,
-    earlier: VecDeque<Running>,
+    held: Held<Running>,
 }
 
 impl Generation {
     pub(super) fn new(all: Generations) -> Generation {
-        Generation { latest: all.take_up(), all, earlier: VecDeque::new() }
+        Generation { held: Held::new(&all.0.chains, Running::new), all }
     }
 
     /// Takes the latest up, if that is another one.
     pub(super) fn take_up(&mut self) {
-        if self.all.is_past(self.latest.generation) {
-            let latest = self.all.take_up();
-            self.earlier.push_back(std::mem::replace(&mut self.latest, latest));
-        }
+        self.held.take_up(&self.all.0.chains, Running::new);
     }
 
     /// Lets those go that no event waits in; those of `from` and later may be waited in.
     pub(super) fn let_go(&mut self, from: Option<u64>) {
-        let is_over = |running: &Running| from.is_none_or(|from| running.generation < from);
-        while self.earlier.front().is_some_and(is_over) {
-            if let Some(mut over) = self.earlier.pop_front() {
-                over.end();
-            }
-        }
+        self.held.let_go(from, |mut over| over.end());
     }
 
     pub(super) fn latest(&mut self) -> &mut Running {
-        &mut self.latest
+        self.held.latest()
     }
 
     /// The one with that number, which is still held as long as an event waits in it.
     pub(super) fn of(&mut self, number: u64) -> &mut Running {
-        let earlier = self.earlier.iter_mut().find(|running| running.generation == number);
-        earlier.unwrap_or(&mut self.latest)
+        self.held.of(number)
     }
 
     pub(super) fn samples(&self) -> &Samples {
@@ -167,6 +143,6 @@ impl Generation {
     /// The worker's work is over.
     pub(super) fn end(&mut self) {
         self.let_go(None);
-        self.latest.end();
+        self.latest().end();
     }
 }

@@ -150,7 +150,7 @@ fn rehearse(
         .map_err(|error| Refused::Load(vec![LoadError::Engine(error.to_string())]))?;
     let context = LoadContext { ledger, metrics: metrics.stage, instances: 1, ..context.clone() };
     let chain = load_until(settings, &context, stop).map_err(Refused::Load)?;
-    let mut running = Generations::new(chain).take_up();
+    let mut running = Generations::new(chain).run();
     let chain = running.chain.clone();
     let _ticking = chain.ticker.run();
     let (mut first, mut failed) = (None, 0);

@@ -377,8 +377,8 @@ mod help {
 
         Commands:
           new      Makes ./NAME: a filter that builds, with a test, sample events and a case
-          update   Renews the SDK that a filter has in .weir
-          build    Builds filter crates into WebAssembly components
+          update   Renews what a filter has of weir in .weir: the SDK, or the contract
+          build    Builds filters into WebAssembly components
           doctor   Says whether filters can be built here, and what to do where they cannot
           inspect  Says what a module is and may do, and prints a `[[stage]]` to paste
           diff     Shows the last few events on which a stage's shadow does otherwise than its module
@@ -387,6 +387,7 @@ mod help {
           pull     Pulls a module out of a registry, into weir's cache and a file
           save     Saves modules of registries in one file, to be carried where no registry is
           load     Loads modules that were saved into weir's cache, or pushes them to another registry
+          compile  Compiles modules ahead of the weir that will run them, into its compile cache
           bench    Measures what a module costs an event
           try      Shows what a module would do with events of a cluster, a file or stdin, and touches
                    nothing
@@ -400,24 +401,25 @@ mod help {
     #[test]
     fn of_filter_build() {
         insta::assert_snapshot!(help_of(&["filter", "build"]), @r#"
-        Builds filter crates into WebAssembly components.
+        Builds filters into WebAssembly components.
 
-        Runs cargo for the target wasm32-unknown-unknown, makes a component of each module, checks it, and
-        says what it will be able to do. With --watch it does so on each change, and runs the cases; with
-        --into what passes them is put where a running weir takes it up.
+        Of a crate: runs cargo for the target wasm32-unknown-unknown, and makes a component of its module.
+        Where there is no Cargo.toml, `sh build.sh FILE` makes it, which is how filters in other languages
+        are built. Checks it, and says what it will be able to do. With --watch it does so on each change,
+        and runs the cases; with --into what passes them is put where a running weir takes it up.
 
         Usage: weir filter build [OPTIONS] [DIR]...
 
         Arguments:
           [DIR]...
-                  The folders of the filter crates
+                  The folders of the filters: a crate each, or another language's with a build.sh
                   
                   [default: .]
 
         Options:
               --out <FILE>
                   Where to write the module, when there is one; default: dist/NAME.wasm beside the
-                  Cargo.toml of DIR's workspace
+                  Cargo.toml of DIR's workspace, or in DIR
 
               --watch
                   Build again on each change in DIR, and run its cases, until Ctrl-C

@@ -28,6 +28,7 @@ fn the_commands_of_the_guide_run_from_top_to_bottom_in_an_empty_folder() {
     for said in [
         "test result: ok. 1 passed",
         "ok       first (2 events)\n1 passed, 0 failed\n",
+        "\"reason\":\"BackOff\"",
         "{\"verdict\":\"dropped\",\"reason\":\"normal\"",
         "can drop events; cannot change anything",
         "world        weir:pipeline/filter@0.1.0",

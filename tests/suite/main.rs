@@ -4,7 +4,7 @@
 //! NAME` runs those with NAME in their path, such as `e2e::` or `cli::help::`; without servers:
 //! `admin`, `allocations`, `cases`, `chart` (needs helm; its `server` and `rights` servers), `cli`,
 //! `compatibility`, `compile`, `dead_letter`, `filter`, `folders`, `gallery`, `guests`,
-//! `guide`, `hostile_text`, `imports`, `ledger`, `links`, `quota`, `readme` and `signals`; of
+//! `guide`, `hostile_memory`, `hostile_text`, `imports`, `ledger`, `links`, `quota`, `readme` and `signals`; of
 //! `dashboards`, `loading`, `made` and `metrics`.
 //!
 //! Tests run beside each other, as many as there are cores, so each has folders, a namespace and an
@@ -31,6 +31,7 @@ mod folders;
 mod gallery;
 mod guests;
 mod guide;
+mod hostile_memory;
 mod hostile_text;
 mod image;
 mod imports;

@@ -1,104 +1,15 @@
 //! Stages and modules that change while weir runs.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{ChildStdin, ChildStdout, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::support::modules::{DROP_NORMAL, Guest};
-use crate::support::{Folder, finish, until};
-
-/// weir with its log in `log`.
-struct Running<'f> {
-    folder: &'f Folder,
-    weir: Child,
-    address: String,
-}
-
-impl<'f> Running<'f> {
-    /// It follows the file `in` and writes to `out`. `top`: keys of the top level; `stages`: all
-    /// `[[stage]]`.
-    fn start(folder: &'f Folder, top: &str, stages: &str) -> Running<'f> {
-        folder.write("in", "");
-        folder.write("pipeline.toml", configuration(top, "out", stages));
-        let log = std::fs::File::create(folder.path().join("log")).unwrap();
-        let mut command = folder.command(&["run", "--config", "pipeline.toml"]);
-        Running::of(folder, command.stdout(Stdio::null()).stderr(log).spawn().unwrap())
-    }
-
-    fn of(folder: &'f Folder, weir: Child) -> Running<'f> {
-        let address = |log: &str| {
-            let line = log.lines().find(|line| line.contains("serving /metrics"))?;
-            let (_, rest) = line.split_once("\"address\":\"")?;
-            Some(rest.split_once('"')?.0.to_owned())
-        };
-        until("it listens", || address(&folder.read("log")).is_some());
-        let address = address(&folder.read("log")).unwrap();
-        Running { folder, weir, address }
-    }
-
-    fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
-    fn metric(&self, name: &str) -> u64 {
-        let metrics = self.get("/metrics");
-        let line = metrics.lines().find(|line| line.starts_with(&format!("{name} ")));
-        line.unwrap_or_else(|| panic!("no {name}")).rsplit_once(' ').unwrap().1.parse().unwrap()
-    }
-
-    fn event(&self, name: &str, event_type: &str, reason: &str) {
-        let mut events =
-            OpenOptions::new().append(true).open(self.folder.path().join("in")).unwrap();
-        writeln!(
-            events,
-            r#"{{"kind":"Event","apiVersion":"v1","metadata":{{"name":"{name}","namespace":"n","uid":"{name}","resourceVersion":"1"}},"involvedObject":{{"kind":"Pod","name":"p"}},"type":"{event_type}","reason":"{reason}","lastTimestamp":"2026-01-02T03:04:05Z"}}"#
-        )
-        .unwrap();
-    }
-
-    /// One event that everything passes, and whatever was sent before it has its outcome then.
-    fn pass(&self, name: &str) {
-        self.event(name, "Warning", "Passes");
-        let member = format!("\"name\":\"{name}\"");
-        until("it is delivered", || self.folder.read("out").contains(&member));
-    }
-
-    fn names(&self) -> Vec<String> {
-        let out = self.folder.read("out");
-        let name = |line: &str| {
-            let document: serde_json::Value = serde_json::from_str(line).unwrap();
-            document["metadata"]["name"].as_str().unwrap().to_owned()
-        };
-        out.lines().map(name).collect()
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_raw(self.weir.id() as i32).unwrap(), signal).unwrap();
-    }
-
-    fn end(self) {
-        self.signal(Signal::TERM);
-        assert_eq!(finish(self.weir).status.code(), Some(0), "{}", self.folder.read("log"));
-    }
-}
-
-fn configuration(top: &str, out: &str, stages: &str) -> String {
-    format!(
-        "name = 'p'\ncache = 'cache'\n{top}\n\
-         source = {{ kind = 'file', path = 'in', follow = true }}\nbuffer = {{ path = 'spool' }}\n\
-         sink = {{ kind = 'file', path = '{out}' }}\nadmin = {{ listen = '127.0.0.1:0' }}\n{stages}"
-    )
-}
+use crate::support::{Folder, Running, configuration, until};
 
 fn drops(reason: &str) -> String {
     format!("[[stage]]\nname = 'noise'\ndrop = true\nmatch = {{ reason = ['{reason}'] }}\n")

@@ -62,7 +62,7 @@ pub(super) async fn diff(args: &DiffArgs) -> Result<String, AskError> {
 fn shown(found: &Differences) -> String {
     let stage = text::one_line(&found.stage, REASON_BYTES_MAX);
     if found.differences.is_empty() {
-        return format!("{stage}: its shadow has done the same so far, or has none");
+        return format!("{stage}: its shadow has done the same so far");
     }
     let mut out = match found.differences.len() {
         1 => format!("{stage}: the event on which its shadow did otherwise"),
@@ -187,6 +187,6 @@ mod tests {
             shadow: dropped: noise
         "#);
         let none = Differences { stage: "tag".into(), differences: Vec::new() };
-        assert_eq!(shown(&none), "tag: its shadow has done the same so far, or has none");
+        assert_eq!(shown(&none), "tag: its shadow has done the same so far");
     }
 }

@@ -5,8 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::FilterError;
+use super::build::is_made_by_script;
+use super::new::Carried;
 use super::toolchain::{self, TARGET};
-use super::{FilterError, new};
 use crate::cli::doctor::{Finding, Level};
 
 /// The oldest Rust that the SDK builds with: its `rust-version`.
@@ -48,6 +50,10 @@ fn findings(dir: &Path) -> Vec<Finding> {
     if !dir.is_dir() {
         return vec![Finding::fail("folder", format!("{} is no folder", dir.display()))];
     }
+    if is_made_by_script(dir) {
+        let text = "the filter is made by its build.sh, which says what it needs";
+        return [Finding::ok("script", text)].into_iter().chain(carried_in(dir)).collect();
+    }
     let mut all = ordinary(dir);
     if all.iter().any(|finding| finding.level == Level::Fail) {
         let debian = debian(dir);
@@ -59,7 +65,7 @@ fn findings(dir: &Path) -> Vec<Finding> {
         }
         all.push(debian);
     }
-    all.extend(crate_in(dir));
+    all.extend(carried_in(dir));
     all
 }
 
@@ -129,18 +135,23 @@ fn debian(dir: &Path) -> Finding {
     }
 }
 
-/// What is in the folder, if that is a filter.
-fn crate_in(dir: &Path) -> Option<Finding> {
-    let manifest = dir.join("Cargo.toml");
-    if !manifest.is_file() {
-        return None;
-    }
-    Some(match new::is_current(dir) {
-        None => Finding::ok("sdk", "it is not the one that weir carries: there is no .weir/sdk"),
-        Some(true) => Finding::ok("sdk", ".weir/sdk is the one that this weir carries"),
-        Some(false) => Finding::warn(
-            "sdk",
-            "the SDK in .weir/sdk is not the one that this weir carries: `weir filter update`",
+/// What of weir's is in the folder, if that is a filter.
+fn carried_in(dir: &Path) -> Option<Finding> {
+    let Some(carried) = Carried::of(dir) else {
+        let is_crate = dir.join("Cargo.toml").is_file();
+        return is_crate.then(|| {
+            Finding::ok("sdk", "it is not the one that weir carries: there is no .weir/sdk")
+        });
+    };
+    let (what, name) = (carried.what(), carried.name());
+    Some(match carried.is_current(dir) {
+        true => Finding::ok(name, format!(".weir/{name} is the one that this weir carries")),
+        false => Finding::warn(
+            name,
+            format!(
+                "the {what} in .weir/{name} is not the one that this weir carries: \
+                 `weir filter update`"
+            ),
         ),
     })
 }

@@ -3,6 +3,7 @@
 mod alone;
 mod bench;
 mod build;
+mod compile;
 mod diff;
 mod doctor;
 mod inspect;
@@ -30,14 +31,16 @@ const ERRORS_SHOWN_MAX: usize = 10;
 pub(crate) enum FilterCommand {
     /// Makes ./NAME: a filter that builds, with a test, sample events and a case.
     ///
-    /// Nothing but Rust is needed to go on from there: the SDK is in NAME/.weir.
+    /// Nothing but Rust is needed to go on from there: the SDK is in NAME/.weir. One in JavaScript
+    /// or Python (--lang) needs node or python, and fetches its tool the first time.
     New(new::NewArgs),
-    /// Renews the SDK that a filter has in .weir.
+    /// Renews what a filter has of weir in .weir: the SDK, or the contract.
     Update(new::UpdateArgs),
-    /// Builds filter crates into WebAssembly components.
+    /// Builds filters into WebAssembly components.
     ///
-    /// Runs cargo for the target wasm32-unknown-unknown, makes a component of each module, checks
-    /// it, and says what it will be able to do. With --watch it does so on each change, and runs
+    /// Of a crate: runs cargo for the target wasm32-unknown-unknown, and makes a component of its
+    /// module. Where there is no Cargo.toml, `sh build.sh FILE` makes it, which is how filters in
+    /// other languages are built. Checks it, and says what it will be able to do. With --watch it does so on each change, and runs
     /// the cases; with --into what passes them is put where a running weir takes it up.
     Build(build::BuildArgs),
     /// Says whether filters can be built here, and what to do where they cannot.
@@ -79,6 +82,13 @@ pub(crate) enum FilterCommand {
     ///
     /// A stage that names one of them by its digest is run without a registry then.
     Load(registry::LoadArgs),
+    /// Compiles modules ahead of the weir that will run them, into its compile cache.
+    ///
+    /// A module is compiled when it is first loaded, which takes a large one (in Python, say)
+    /// hundreds of MiB of memory and some seconds. This does it where there is room for that: an
+    /// init container with a higher limit, or the build of an image. What it writes fits only the
+    /// same weir on the same kind of processor, and is used only by the user that owns it.
+    Compile(compile::CompileArgs),
     /// Measures what a module costs an event.
     ///
     /// Time and memory are of this machine and this moment. The cost is counted: instructions (as
@@ -113,6 +123,9 @@ pub enum FilterError {
     /// A module could not be carried.
     #[error(transparent)]
     Carry(#[from] registry::CarryError),
+    /// A module could not be compiled.
+    #[error(transparent)]
+    Compile(#[from] compile::CompileAheadError),
     /// A module could not be measured.
     #[error(transparent)]
     Bench(#[from] bench::BenchError),
@@ -142,10 +155,11 @@ impl FilterError {
         match self {
             FilterError::OneOut(_)
             | FilterError::OneWatched(_)
-            | FilterError::Build(BuildError::NotACrate { .. }) => true,
+            | FilterError::Build(BuildError::NoFilter { .. }) => true,
             FilterError::Inspect(inspect::InspectError::Registry(error)) => error.is_of_usage(),
             FilterError::Inspect(_) => true,
             FilterError::New(error) => error.is_of_usage(),
+            FilterError::Compile(error) => error.is_of_usage(),
             FilterError::Bench(error) => error.is_of_usage(),
             FilterError::Try(error) => error.is_of_usage(),
             FilterError::Carry(error) => error.is_of_usage(),
@@ -162,6 +176,7 @@ pub(crate) fn run(command: FilterCommand) -> Result<(), CommandError> {
     match command {
         FilterCommand::Build(args) => build::run(&args),
         FilterCommand::Test(args) => test::run(&args),
+        FilterCommand::Compile(args) => compile::run(&args),
         FilterCommand::Bench(args) => bench::run(&args),
         FilterCommand::Try(args) => trial::run(&args),
         FilterCommand::Doctor(args) => {

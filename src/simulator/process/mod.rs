@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use self::ending::Ending;
 use self::sending::Sending;
+pub(super) use self::stages::Rules;
 use self::stages::Worker;
 use self::terms::Lease;
 use super::clock::{Clock, MILLISECOND, NEVER, SECOND, Time, wall};
@@ -35,6 +36,7 @@ use crate::sink::Mode;
 use crate::sink::simulated::Ended;
 use crate::source::Start;
 use crate::source::kubernetes::simulated::Source;
+use crate::stages::Published;
 
 /// How often positions are saved, and how often the spool's thread works.
 const SAVE_EVERY: Time = SAVE_INTERVAL.as_micros() as Time;
@@ -88,6 +90,7 @@ pub(super) struct Process {
     epochs: marks::Known,
     lease: Option<Lease>,
     workers: Vec<Worker>,
+    rules: Published<Rules>,
     buffer: Buffer,
     sending: Sending,
     mode: Mode,
@@ -123,7 +126,7 @@ impl Process {
     pub(super) fn start(
         life: u32,
         plan: &Plan,
-        home: Home,
+        (home, rules): (Home, Rules),
         metrics: &Metrics,
         (clock, now): (Clock, Time),
         mut random: fastrand::Rng,
@@ -151,6 +154,7 @@ impl Process {
         let takeover = Takeover::at(wall(now));
         let mut dice = fastrand::Rng::with_seed(!random.get_seed());
         let asks_at = now + dice.u64(..300 * MILLISECOND);
+        let rules = Published::new(rules);
         let sending = Sending::new(plan, &ledger, takeover.clone(), asks_at);
         let mut process = Process {
             life,
@@ -167,7 +171,8 @@ impl Process {
             rewinds: 0,
             epochs: known,
             lease: None,
-            workers: queues.into_iter().map(|queue| Worker::new(queue, now)).collect(),
+            workers: queues.into_iter().map(|queue| Worker::new(queue, &rules, now)).collect(),
+            rules,
             buffer,
             sending,
             mode: plan.mode,
@@ -223,6 +228,11 @@ impl Process {
         Ok(())
     }
 
+    /// Its stages are others, from each worker's next chunk on.
+    pub(super) fn swap(&self, rules: Rules) {
+        self.rules.publish(rules);
+    }
+
     /// It stands still.
     pub(super) fn pause(&mut self, until: Time) {
         self.paused_until = until;
@@ -238,9 +248,10 @@ impl Process {
     }
 
     /// Its way to the API server: see [`Around`].
-    fn link(&self) -> (Time, Option<u32>) {
+    fn link(&self) -> (Time, Option<u32>, Option<usize>) {
         let is_alone = self.lease.as_ref().is_some_and(|lease| lease.is_alone);
-        (self.cut_until, is_alone.then_some(self.life))
+        let machine = self.lease.as_ref().map(|_| self.home.number);
+        (self.cut_until, is_alone.then_some(self.life), machine)
     }
 
     /// What does something next, and when.
@@ -406,11 +417,12 @@ impl Process {
 
 fn around<'a>(
     sender: &'a SourceSender,
-    (cut_until, alone): (Time, Option<u32>),
+    (cut_until, alone, machine): (Time, Option<u32>, Option<usize>),
     shared: &'a mut Shared,
 ) -> Around<'a> {
     Around {
         alone,
+        machine,
         cut_until,
         clock: shared.clock,
         now: shared.now,

@@ -11,21 +11,30 @@ use super::{Process, closed};
 use crate::buffer::simulated::{RETRY_INTERVAL, charge_of};
 use crate::event::{Documents, Edits, EventView, Original, encode};
 use crate::handoff::Work;
-use crate::ledger::{Held, Tally};
+use crate::ledger::{self, Tally};
+use crate::stages::{Held, Published};
 
 /// How often a worker looks whether the memory has room, where production waits for that.
 const LOOK_EVERY: Time = 20 * MILLISECOND;
 
-/// A worker: its queue, and what found no room in the buffer.
+/// What the stages do, as far as that changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::simulator) struct Rules {
+    /// Otherwise what has the reason `Dropped` is dropped.
+    pub(in crate::simulator) keeps_all: bool,
+}
+
+/// A worker: its queue, the stages that it runs, and what found no room in the buffer.
 pub(super) struct Worker {
     queue: Receiver<Work>,
-    blocked: Option<(Documents, Held)>,
+    rules: Held<Rules>,
+    blocked: Option<(Documents, ledger::Held)>,
     due: Time,
 }
 
 impl Worker {
-    pub(super) fn new(queue: Receiver<Work>, now: Time) -> Worker {
-        Worker { queue, blocked: None, due: now }
+    pub(super) fn new(queue: Receiver<Work>, rules: &Published<Rules>, now: Time) -> Worker {
+        Worker { queue, rules: Held::new(rules, |_, rules| rules), blocked: None, due: now }
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -68,13 +77,20 @@ impl Process {
         Ok(())
     }
 
-    /// The stages as a function: what begins with `Dropped` is dropped.
+    /// The stages as a function, which a worker takes up before a chunk.
     fn run_chunk(
         &mut self,
         number: usize,
         mut work: Work,
         shared: &mut Shared,
-    ) -> Result<(Documents, Held), Violation> {
+    ) -> Result<(Documents, ledger::Held), Violation> {
+        let rules = &mut self.workers[number].rules;
+        rules.take_up(&self.rules, |_, rules| rules);
+        rules.let_go(None, drop);
+        if *rules.latest() != shared.rules {
+            return Err(format!("worker {number} runs {:?}, which are no more", rules.latest()));
+        }
+        let rules = *rules.latest();
         let mut documents = Documents::default();
         let mut tally = Tally::default();
         let dropped = self.ledger.filter_reason("simulated", "dropped");
@@ -87,7 +103,9 @@ impl Process {
             let bytes = chunk.event_bytes(event);
             shared.trace.say(shared.now, || format!("worker {number} gets {}", id_in(bytes)));
             shared.oracle.accept(&id_in(bytes), self.life)?;
-            if &bytes[event.head.reason.range()] == b"Dropped" {
+            let is_kept = rules.keeps_all || &bytes[event.head.reason.range()] != b"Dropped";
+            shared.oracle.judged(&id_in(bytes), is_kept);
+            if !is_kept {
                 tally.filtered(dropped, 1);
                 continue;
             }

@@ -24,6 +24,7 @@ pub(super) struct Calendar {
     roll: Time,
     fault: Time,
     damage: Time,
+    swap: Time,
 }
 
 impl Calendar {
@@ -39,6 +40,7 @@ impl Calendar {
             roll: later(plan.roll_every),
             fault: later(plan.fault_every),
             damage: later(plan.damage_every),
+            swap: later(plan.swap_every),
         }
     }
 
@@ -48,9 +50,19 @@ impl Calendar {
     }
 
     pub(super) fn next(&self) -> Time {
-        let Calendar { write, compact, end, restore, outage, disk_mended, roll, fault, damage } =
-            *self;
-        let all = [write, compact, end, restore, outage, disk_mended, roll, fault, damage];
+        let Calendar {
+            write,
+            compact,
+            end,
+            restore,
+            outage,
+            disk_mended,
+            roll,
+            fault,
+            damage,
+            swap,
+        } = *self;
+        let all = [write, compact, end, restore, outage, disk_mended, roll, fault, damage, swap];
         all.into_iter().min().unwrap_or(NEVER)
     }
 }
@@ -68,6 +80,7 @@ impl Default for Calendar {
             roll: NEVER,
             fault: NEVER,
             damage: NEVER,
+            swap: NEVER,
         }
     }
 }
@@ -110,6 +123,10 @@ impl World<'_> {
             let mean = self.plan.damage_every.unwrap_or(NEVER);
             self.calendar.damage = now + around(mean, random);
             self.damage();
+        } else if self.calendar.swap <= now {
+            let mean = self.plan.swap_every.unwrap_or(NEVER);
+            self.calendar.swap = now + around(mean, random);
+            self.swap();
         } else if self.calendar.outage <= now {
             self.calendar.outage = now + around(self.plan.outage_every, random);
             self.outage();
@@ -167,6 +184,18 @@ impl World<'_> {
                 .trace
                 .say(now, || format!("life {life} {what} for {} ms", (until - now) / 1_000));
             if is_cut { process.cut(until) } else { process.pause(until) }
+        }
+    }
+
+    /// The stages are others from now on. A process that lives takes them up while it runs, and one
+    /// that begins later begins with them.
+    fn swap(&mut self) {
+        self.swaps += 1;
+        let shared = &mut self.shared;
+        shared.rules.keeps_all = !shared.rules.keeps_all;
+        shared.trace.say(shared.now, || format!("the stages are {:?} now", shared.rules));
+        for process in self.replicas.iter().filter_map(|replica| replica.process.as_ref()) {
+            process.swap(shared.rules);
         }
     }
 

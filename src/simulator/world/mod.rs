@@ -13,7 +13,7 @@ use super::leases::{Happened, Leases};
 use super::opensearch::OpenSearch;
 use super::oracle::{Oracle, Violation};
 use super::plan::{Plan, around};
-use super::process::{Came, Part, Process};
+use super::process::{Came, Part, Process, Rules};
 use super::replica::Replica;
 use super::shared::Shared;
 use super::trace::Trace;
@@ -42,6 +42,7 @@ pub(super) struct World<'a> {
     /// See [`Summary`].
     marks: u64,
     machines_gone: u64,
+    swaps: u64,
 }
 
 /// What a run was like.
@@ -78,6 +79,9 @@ pub(super) struct Summary {
     pub(super) odd_letters: u64,
     /// Versions that stood behind damage at the end of a disk's log when a read mark passed them.
     pub(super) behind_damage: u64,
+    /// Changes of the stages, and versions that were dropped by some and kept by others.
+    pub(super) swaps: u64,
+    pub(super) both: u64,
 }
 
 impl<'a> World<'a> {
@@ -95,6 +99,7 @@ impl<'a> World<'a> {
             trace: Trace::new(is_traced),
             charge_max: 0,
             calm_at: 60 * SECOND + plan.chaos,
+            rules: Rules::default(),
         };
         let now = shared.now;
         let calendar = Calendar::new(&plan, now, &mut random);
@@ -110,6 +115,7 @@ impl<'a> World<'a> {
             steps: 0,
             marks: 0,
             machines_gone: 0,
+            swaps: 0,
         };
         for _ in 0..world.random.usize(..60) {
             world.shared.server.write(now);
@@ -159,6 +165,8 @@ impl<'a> World<'a> {
             repeated_tokens: self.shared.server.repeated_tokens,
             odd_letters: oracle.odd_letters,
             behind_damage: oracle.behind_damage,
+            swaps: self.swaps,
+            both: oracle.kept_and_filtered(),
         })
     }
 
@@ -298,7 +306,8 @@ impl<'a> World<'a> {
         let (shared, replica) = (&mut self.shared, &mut self.replicas[which]);
         let at = (shared.clock, shared.now);
         let (home, random) = (replica.home.clone(), self.random.fork());
-        match Process::start(self.lives, &self.plan, home, self.metrics, at, random) {
+        match Process::start(self.lives, &self.plan, (home, shared.rules), self.metrics, at, random)
+        {
             Ok(process) => {
                 shared
                     .trace

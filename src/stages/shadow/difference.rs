@@ -9,8 +9,12 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
+use crate::text::{self, REASON_BYTES_MAX};
+
 /// Events kept of each stage.
 const KEPT_MAX: usize = 16;
+/// Stages that are named where one has no shadow.
+const STAGES_SHOWN_MAX: usize = 20;
 /// A larger document is left out of what is kept.
 const DOCUMENT_BYTES_MAX: usize = 64 << 10;
 
@@ -56,11 +60,29 @@ impl Differences {
         of_stage.push_back(shown);
     }
 
+    /// A stage has a shadow, which did the same so far.
+    pub(super) fn begin(&self, stage: &str) {
+        self.0.lock().entry(stage.to_owned()).or_default();
+    }
+
     /// Those of one stage, the oldest first, as JSON.
-    pub(crate) fn of(&self, stage: &str) -> String {
+    ///
+    /// # Errors
+    ///
+    /// What to say where it never had a shadow.
+    pub(crate) fn of(&self, stage: &str) -> Result<String, String> {
         let kept = self.0.lock();
-        let of_stage = kept.get(stage).into_iter().flatten().collect::<Vec<_>>();
-        json!({ "stage": stage, "differences": of_stage }).to_string()
+        let Some(of_stage) = kept.get(stage) else {
+            let stage = text::one_line(stage, REASON_BYTES_MAX);
+            return Err(match kept.is_empty() {
+                true => format!("the stage `{stage}` has no shadow, nor has any other\n"),
+                false => {
+                    let others = text::first(kept.keys(), STAGES_SHOWN_MAX);
+                    format!("the stage `{stage}` has no shadow; these have: {others}\n")
+                }
+            });
+        };
+        Ok(json!({ "stage": stage, "differences": of_stage }).to_string())
     }
 }
 

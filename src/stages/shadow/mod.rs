@@ -166,12 +166,15 @@ impl Shadow {
         // No more can wait than there is room for, so sending never waits.
         let (queue, notes) = sync_channel::<Notes>(CHUNKS_MAX);
         let counts = Counts::new(self.live.name(), &shadows.events);
+        if let Some(differences) = &shadows.differences {
+            differences.begin(self.live.name());
+        }
         let judge = Judge::new(self, engine, counts.clone(), shadows.differences());
         let ticker = ticker.clone();
         let run = move || judge.run(notes, &ticker);
         let name = self.live.name().to_owned();
         let thread = std::thread::Builder::new().name("shadow".into()).spawn(move || {
-            if panics::contained(run).is_err() {
+            if panics::isolated(run).is_err() {
                 warn!(stage = name, "the shadow has ended, and events are skipped: it panicked");
             }
         });

@@ -107,7 +107,7 @@ impl Shadowed {
     }
 
     fn differences(&self) -> Vec<Value> {
-        let shown = self.shadows.differences().unwrap().of("it");
+        let shown = self.shadows.differences().unwrap().of("it").unwrap();
         let shown: Value = serde_json::from_str(&shown).unwrap();
         shown["differences"].as_array().unwrap().clone()
     }

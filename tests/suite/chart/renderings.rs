@@ -48,6 +48,24 @@ fn the_pipeline_of_each_passes_check_with_what_its_pod_sees() {
 }
 
 #[test]
+fn what_compiles_before_weir_sees_what_weir_sees_and_may_use_more() {
+    let (_, file) = features().into_iter().find(|(name, _)| name == "compile").unwrap();
+    let objects = objects(&template(&["--values", &file]).unwrap());
+    let spec = &workload(&objects)["spec"]["template"]["spec"];
+    let [compile, after] = spec["initContainers"].as_array().unwrap().as_slice() else {
+        panic!("{spec}");
+    };
+    assert_eq!((&compile["name"], &after["name"]), (&"compile".into(), &"after-it".into()));
+    let weir = &spec["containers"][0];
+    for same in ["image", "env", "securityContext", "volumeMounts"] {
+        assert_eq!(compile[same], weir[same], "{same}");
+    }
+    assert_eq!(compile["args"], serde_json::json!(["check", "/etc/weir/pipeline.toml"]));
+    assert_eq!(compile["resources"]["limits"]["memory"], "768Mi");
+    assert_eq!(weir["resources"]["limits"]["memory"], "128Mi");
+}
+
+#[test]
 fn numbers_texts_and_nested_settings_of_a_stage_stay_what_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let values = folder.path().join("values.yaml");

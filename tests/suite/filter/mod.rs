@@ -1,9 +1,13 @@
 //! `weir filter new`, `update`, `inspect` and `doctor`: what they make and say, and that each
 //! template builds and passes its tests before the first edit. That needs a toolchain for
-//! WebAssembly, as `make filters` does, and the crates that it has fetched. `bench`, `trial` and
-//! `watch` are about the commands `bench`, `try` and `build`.
+//! WebAssembly, as `make filters` does, and the crates that it has fetched. `bench`, `compile`,
+//! `diff`, `trial` and `watch` are about the commands of these names, `try` and `build`, and
+//! `languages` about filters that are not in Rust.
 
 mod bench;
+mod compile;
+mod diff;
+mod languages;
 mod trial;
 mod watch;
 
@@ -38,6 +42,7 @@ fn every_template_builds_and_passes_its_tests_before_the_first_edit() {
         let tested = weir(&["filter", "test", name]);
         assert_eq!(tested.code, Some(0), "{tested:?}");
         assert_eq!(tested.stdout, "ok       first (2 events)\n1 passed, 0 failed\n");
+        ran(&folder, name, kind);
         let built = weir(&["filter", "build", name]);
         assert!(built.stdout.contains(does), "{built:?}");
 
@@ -45,6 +50,17 @@ fn every_template_builds_and_passes_its_tests_before_the_first_edit() {
         let code = code.split("#[cfg(test)]").next().unwrap();
         assert!(code.lines().filter(|line| !line.is_empty()).count() <= 13, "{code}");
     }
+}
+
+/// Runs the pipeline of a filter that `new` has made.
+fn ran(folder: &Folder, name: &str, kind: &str) {
+    let mut weir = folder.command(&["run", "--config", "pipeline.toml"]);
+    let ran = folder.end_of(weir.current_dir(folder.path().join(name)));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let (delivered, filtered) = if kind == "--filter" { (1, 1) } else { (2, 0) };
+    assert_eq!(ran.stdout.lines().count(), delivered, "{ran:?}");
+    let ledger = format!("delivered={delivered} filtered={filtered} dead_lettered=0");
+    assert!(ran.last().contains(&ledger), "{ran:?}");
 }
 
 /// In one target folder for all, and with the crates that are there.

@@ -65,9 +65,19 @@ impl Folder {
         std::fs::read_to_string(self.path().join(name)).unwrap_or_default()
     }
 
+    /// The bytes of a file.
+    pub(crate) fn read_bytes(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path().join(name)).unwrap()
+    }
+
     /// The names of what is in it.
     pub(crate) fn names(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.path()).unwrap();
+        self.names_in(".")
+    }
+
+    /// The names of what is in a folder of it.
+    pub(crate) fn names_in(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path().join(folder)).unwrap();
         let mut names: Vec<String> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();

@@ -6,6 +6,7 @@ mod ism;
 #[allow(dead_code, reason = "shared with benches and unit tests, which use other parts")]
 pub(crate) mod modules;
 mod registry;
+mod running;
 mod search;
 mod weir;
 
@@ -13,6 +14,7 @@ pub(crate) use cluster::{Cluster, client_as, id_of, send, version_of};
 pub(crate) use folder::{Ended, Folder, finish};
 pub(crate) use ism::Ism;
 pub(crate) use registry::Registry;
+pub(crate) use running::{Running, configuration};
 pub(crate) use search::{OwnNode, Search};
 pub(crate) use weir::{Weir, both_stages, stage};
 

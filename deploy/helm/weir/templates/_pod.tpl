@@ -33,9 +33,18 @@ spec:
     - {{ merge dict . (dict "labelSelector" $selector) | toYaml | nindent 6 | trim }}
     {{- end }}
   {{- end }}
-  {{- if .Values.initContainers }}
+  {{- if or .Values.compile.enabled .Values.initContainers }}
   initContainers:
+    {{- if .Values.compile.enabled }}
+    {{- $values := set (deepCopy .Values) "resources" .Values.compile.resources }}
+    - name: compile
+      {{- $with := dict "Values" $values "Release" .Release "Chart" .Chart "Template" .Template "Capabilities" .Capabilities "Files" .Files }}
+      {{- include "weir.container" $with | nindent 6 }}
+      args: [check, /etc/weir/pipeline.toml]
+    {{- end }}
+    {{- if .Values.initContainers }}
     {{- include "weir.tpl" (dict "value" .Values.initContainers "context" .) | nindent 4 }}
+    {{- end }}
   {{- end }}
   containers:
     - name: weir

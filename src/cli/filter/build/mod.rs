@@ -1,6 +1,8 @@
-//! `weir filter build`: makes components of crates, once (`module`) or on each change (`watch`).
+//! `weir filter build`: makes components of filters, once (`module`) or on each change (`watch`).
 
 mod module;
+mod package;
+mod script;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -9,17 +11,18 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 pub(crate) use self::module::{BuildError, BuiltModule, build};
+pub(super) use self::script::is_of as is_made_by_script;
 use super::{FilterError, doctor, note, say_of, tell};
 use crate::cli::{CommandError, LogArguments};
 
 /// What `weir filter build` is given.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BuildArgs {
-    /// The folders of the filter crates.
+    /// The folders of the filters: a crate each, or another language's with a build.sh.
     #[arg(value_name = "DIR", default_value = ".")]
     dirs: Vec<PathBuf>,
     /// Where to write the module, when there is one; default: dist/NAME.wasm beside the Cargo.toml
-    /// of DIR's workspace.
+    /// of DIR's workspace, or in DIR.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Build again on each change in DIR, and run its cases, until Ctrl-C.

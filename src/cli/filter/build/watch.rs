@@ -21,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Files that are looked at; a filter's crate has some dozens.
 const FILES_MAX: usize = 10_000;
 /// Folders that nobody writes sources in.
-const LEFT_OUT: [&str; 3] = ["target", "dist", ".git"];
+const LEFT_OUT: [&str; 5] = ["target", "dist", ".git", ".tools", "__pycache__"];
 /// What cargo writes into a folder that it builds in: <https://bford.info/cachedir/>
 const CACHE_TAG: &str = "CACHEDIR.TAG";
 

@@ -1,7 +1,8 @@
-//! `weir filter new` and `weir filter update`: a filter to begin with, and the SDK that it needs,
-//! out of the binary alone.
-//!
-//! Constraint: what `new` makes builds, and its tests pass, before the first edit.
+//! `weir filter new` and `weir filter update`: a filter to begin with (`template`), and what it
+//! needs of weir (`carried`), out of the binary alone.
+
+mod carried;
+mod template;
 
 use std::fs;
 use std::io;
@@ -9,16 +10,10 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
+pub(super) use self::carried::Carried;
+use self::carried::FOLDER;
+use self::template::{Kind, Language, Template};
 use crate::text;
-
-/// The SDK's files, by where they lie in a filter's `.weir`; `build.rs` lists them.
-const SDK: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sdk.rs"));
-
-/// The versions of the crates that the SDK was tested with.
-const LOCK: &str = include_str!("../../../../filters/Cargo.lock");
-
-/// Where the carried SDK lies in a filter's folder.
-const FOLDER: &str = ".weir";
 
 /// The longest name of a crate that registries take.
 const NAME_BYTES_MAX: usize = 64;
@@ -53,12 +48,6 @@ pub(crate) struct UpdateArgs {
     pub(super) json: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Language {
-    #[default]
-    Rust,
-}
-
 /// Why a filter could not be begun, or its SDK not renewed.
 #[derive(Debug, thiserror::Error)]
 pub enum NewError {
@@ -75,8 +64,8 @@ pub enum NewError {
     )]
     Exists(PathBuf),
     /// Nothing was begun there.
-    #[error("{}: there is no {FOLDER}/sdk: `weir filter new` makes one", .0.display())]
-    NoSdk(PathBuf),
+    #[error("{}: there is no {FOLDER}: `weir filter new` makes one", .0.display())]
+    NotBegun(PathBuf),
     /// A file could not be written.
     #[error("{}: {error}", .path.display())]
     File {
@@ -96,7 +85,6 @@ impl NewError {
 
 /// Makes ./NAME, and answers what to say of it.
 pub(super) fn new(args: &NewArgs) -> Result<String, NewError> {
-    let Language::Rust = args.lang;
     check_name(&args.name)?;
     let dir = PathBuf::from(&args.name);
     let broken = |error| NewError::File { path: dir.clone(), error };
@@ -106,12 +94,14 @@ pub(super) fn new(args: &NewArgs) -> Result<String, NewError> {
         }
         made => made.map_err(broken)?,
     }
-    let template = if args.enrich { &ENRICH } else { &FILTER };
+    let kind = if args.enrich { Kind::Enrich } else { Kind::Filter };
+    let template = Template { language: args.lang, kind };
     for (path, text) in template.files(&args.name) {
         write(&dir.join(path), &text)?;
     }
-    write_sdk(&dir)?;
-    let around = workspace_around(&dir);
+    template.carried().write(&dir)?;
+    let around = Some(&dir).filter(|_| args.lang == Language::Rust);
+    let around = around.and_then(|dir| workspace_around(dir));
     Ok(if args.json {
         let lang = args.lang.to_possible_value();
         let lang = lang.as_ref().map_or("", |value| value.get_name());
@@ -124,86 +114,18 @@ pub(super) fn new(args: &NewArgs) -> Result<String, NewError> {
     })
 }
 
-/// Renews the SDK of the filter in DIR, and answers what to say of it.
+/// Renews what the filter in DIR has of weir, and answers what to say of it.
 pub(super) fn update(args: &UpdateArgs) -> Result<String, NewError> {
     let dir = &args.dir;
-    if !dir.join(FOLDER).join("sdk").is_dir() {
-        return Err(NewError::NoSdk(dir.clone()));
-    }
-    write_sdk(dir)?;
+    let carried = Carried::of(dir).ok_or_else(|| NewError::NotBegun(dir.clone()))?;
+    carried.write(dir)?;
     let version = env!("CARGO_PKG_VERSION");
     Ok(if args.json {
         serde_json::json!({ "path": dir.join(FOLDER), "weir": version }).to_string()
     } else {
         let folder = text::one_line(dir.join(FOLDER).display(), text::LINE_BYTES_MAX);
-        format!("{folder} is the SDK of weir {version} now")
+        format!("{folder} is the {} of weir {version} now", carried.what())
     })
-}
-
-/// Whether the SDK of the filter in DIR is the one that this weir carries; `None`: it has none of
-/// weir's.
-pub(super) fn is_current(dir: &Path) -> Option<bool> {
-    let folder = dir.join(FOLDER);
-    let is_written = |(path, text): &(&str, &str)| {
-        fs::read_to_string(folder.join(path)).is_ok_and(|written| written == *text)
-    };
-    folder.join("sdk").is_dir().then(|| SDK.iter().all(is_written))
-}
-
-/// What a filter begins as.
-struct Template {
-    /// What it does, behind "which".
-    does: &'static str,
-    code: &'static str,
-    expected: &'static str,
-}
-
-static FILTER: Template = Template {
-    does: "drops events of type Normal.",
-    code: include_str!("templates/filter.rs"),
-    expected: include_str!("templates/filter.expected.jsonl"),
-};
-
-static ENRICH: Template = Template {
-    does: "writes each event's namespace into it as the label `team`.",
-    code: include_str!("templates/enrich.rs"),
-    expected: include_str!("templates/enrich.expected.jsonl"),
-};
-
-impl Template {
-    fn files(&self, name: &str) -> Vec<(&'static str, String)> {
-        let version = env!("CARGO_PKG_VERSION");
-        let fill = |text: &str| {
-            let text = text.replace("{name}", name).replace("{does}", self.does);
-            text.replace("{version}", version).replace("{sdk}", version)
-        };
-        vec![
-            ("Cargo.toml", fill(include_str!("templates/Cargo.toml.txt"))),
-            ("Cargo.lock", LOCK.to_owned()),
-            ("src/lib.rs", self.code.to_owned()),
-            ("cases/first.events.jsonl", include_str!("templates/events.jsonl").to_owned()),
-            ("cases/first.expected.jsonl", fill(self.expected)),
-            ("README.md", fill(include_str!("templates/readme.txt"))),
-            (".gitignore", include_str!("templates/gitignore.txt").to_owned()),
-            (".github/workflows/filter.yml", fill(include_str!("templates/workflow.yml.txt"))),
-        ]
-    }
-}
-
-/// Writes the carried SDK in the place of what is there: files that it has no more go.
-fn write_sdk(dir: &Path) -> Result<(), NewError> {
-    let folder = dir.join(FOLDER);
-    let sdk = folder.join("sdk");
-    match fs::remove_dir_all(&sdk) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(NewError::File { path: sdk, error });
-        }
-        _ => {}
-    }
-    for (path, text) in SDK {
-        write(&folder.join(path), text)?;
-    }
-    Ok(())
 }
 
 fn write(path: &Path, text: &str) -> Result<(), NewError> {
@@ -222,14 +144,8 @@ fn workspace_around(dir: &Path) -> Option<PathBuf> {
     dir.ancestors().skip(1).find(is_workspace).map(Path::to_owned)
 }
 
-fn said(name: &str, template: &Template, around: Option<&Path>) -> String {
-    let mut said = format!(
-        "{name}: a filter which {}\n  \
-         cd {name}\n  \
-         cargo test           # the unit tests in src/lib.rs\n  \
-         weir filter test     # builds it, and runs cases/ through it",
-        template.does
-    );
+fn said(name: &str, template: Template, around: Option<&Path>) -> String {
+    let mut said = format!("{name}: a filter which {}\n{}", template.does(), template.next(name));
     if let Some(around) = around {
         said += &format!(
             "\n  {} is a cargo workspace, and {name} one of its own: where `members` there covers \
