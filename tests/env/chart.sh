@@ -4,7 +4,7 @@
 # - image and chart are pushed to a registry, as a release's are, and installed from there with a
 #   values file, `--wait`, and nothing but `--set` of user, password and host, as people are used
 #   to;
-# - a changed configuration replaces the pod;
+# - a changed configuration replaces the pod, whose modules another container compiles first;
 # - with `persistence`, a pod that replaces another goes on where that one was, and lists nothing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -80,8 +80,11 @@ helm test weir --namespace familiar --logs --hide-notes >"$work/test.log" 2>&1 |
   { cat "$work/test.log" >&2; die "chart: helm test failed"; }
 stored() { search "$1/_refresh" >/dev/null && [ "$(search "$1/_count" | jq .count)" -gt "${2:-0}" ]; }
 check "documents are in its index" stored familiar-events
-chart upgrade --set cluster=renamed
+chart upgrade --set cluster=renamed --set compile.enabled=true \
+  --set "stages[0].name=noise" --set "stages[0].module=drop-normal.wasm"
 [ "$(pod familiar)" != "$first" ] || die "chart: a changed configuration did not replace the pod"
+kubectl --namespace familiar logs "$(pod familiar)" --container compile | grep -q '^stage  *noise: ' ||
+  die "chart: no module was compiled before weir began"
 helm uninstall weir --namespace familiar --wait >/dev/null
 
 # A claim needs a volume; nobody makes any here.
