@@ -65,8 +65,6 @@ pub(super) struct Around<'a> {
     /// Which process it is of, if its marks are its own machine's, and not what the last leader
     /// told.
     pub(super) alone: Option<u32>,
-    /// On which machine, if leaders tell the next one their marks.
-    pub(super) machine: Option<usize>,
     pub(super) server: &'a mut ApiServer,
     pub(super) oracle: &'a mut Oracle,
     pub(super) sender: &'a SourceSender,
@@ -246,8 +244,8 @@ impl Feed {
         if let Some(known) = self.cursor.max(self.list_version).filter(|_| epoch != self.epoch)
             && version >= known
         {
-            let (at, of) = ((known, epoch), (around.alone, around.machine));
-            around.oracle.unnoticeable(self.source.key(), at, of, around.server);
+            let at = (known, epoch);
+            around.oracle.unnoticeable(self.source.key(), at, around.alone, around.server);
             self.epoch = epoch;
             self.epochs.extend(self.cursor.map(|cursor| (cursor, epoch)));
             self.new_epochs.extend(self.cursor.map(|cursor| (cursor, epoch)));

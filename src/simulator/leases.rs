@@ -89,9 +89,16 @@ pub(super) struct Leases {
     requests: Vec<Request>,
     /// Which process gave it up, if that was the last write.
     given_up_by: Option<u32>,
+    /// Which process took or renewed it, if that was the last write, and no restore has undone it.
+    held_by: Option<u32>,
 }
 
 impl Leases {
+    /// Whether another process than this one leads.
+    pub(super) fn is_held_by_another(&self, life: u32) -> bool {
+        self.held_by.is_some_and(|holder| holder != life)
+    }
+
     /// The mark in the Lease, if this process wrote it last, and gave it up with that.
     pub(super) fn given_up_by(&self, life: u32) -> Option<Mark> {
         (self.given_up_by == Some(life)).then(|| self.now.mark())
@@ -168,6 +175,7 @@ impl Leases {
         self.now.object = Some(object.clone());
         let holder = object["spec"]["holderIdentity"].as_str().unwrap_or_default();
         self.given_up_by = holder.is_empty().then_some(asked.life);
+        self.held_by = (!holder.is_empty()).then_some(asked.life);
         if let Some(epochs) = &asked.epochs {
             self.now.epochs.clone_from(epochs);
         }
@@ -176,6 +184,7 @@ impl Leases {
 
     /// The server's store is a backup.
     pub(super) fn restored(&mut self, server: &ApiServer) {
+        self.held_by = None;
         self.given_up_by = None;
         while let Some((_, state)) = self.before.pop_if(|(revision, _)| *revision > server.revision)
         {

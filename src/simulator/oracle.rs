@@ -369,33 +369,26 @@ impl Oracle {
 
     /// The server was restored, and had come beyond weir's cursor again when weir first looked.
     /// What other machines have accepted meanwhile does not help who goes on `alone` from marks of
-    /// its own. Where leaders tell the next one, it is with them, and this `machine`, which may not
-    /// know yet that it leads no more, passes it.
+    /// its own.
     pub(super) fn unnoticeable(
         &mut self,
         scope: &str,
         (cursor, epoch): (u64, u32),
-        (alone, machine): (Option<u32>, Option<usize>),
+        alone: Option<u32>,
         server: &ApiServer,
     ) {
-        let mut with_others = BTreeSet::new();
         for (at, version) in server.history.versions.iter().enumerate() {
             let known = &mut self.known[at];
-            if !is_of(version, scope) || version.epoch > epoch || version.revision > cursor {
-                continue;
-            }
-            if known.accepted == 0
-                || self.untold.contains(&known.life)
-                || alone.is_some_and(|life| life != known.life)
+            if is_of(version, scope)
+                && version.epoch <= epoch
+                && version.revision <= cursor
+                && (known.accepted == 0
+                    || self.untold.contains(&known.life)
+                    || alone.is_some_and(|life| life != known.life))
             {
                 let why = if self.untold.contains(&known.life) { UNTOLD } else { UNNOTICEABLE };
                 known.excuse.get_or_insert(why);
-            } else if version.epoch == epoch {
-                with_others.insert(at);
             }
-        }
-        if let Some(machine) = machine {
-            self.open[Mark::Read(machine).index()].retain(|at| !with_others.contains(at));
         }
     }
 

@@ -248,10 +248,9 @@ impl Process {
     }
 
     /// Its way to the API server: see [`Around`].
-    fn link(&self) -> (Time, Option<u32>, Option<usize>) {
+    fn link(&self) -> (Time, Option<u32>) {
         let is_alone = self.lease.as_ref().is_some_and(|lease| lease.is_alone);
-        let machine = self.lease.as_ref().map(|_| self.home.number);
-        (self.cut_until, is_alone.then_some(self.life), machine)
+        (self.cut_until, is_alone.then_some(self.life))
     }
 
     /// What does something next, and when.
@@ -417,12 +416,11 @@ impl Process {
 
 fn around<'a>(
     sender: &'a SourceSender,
-    (cut_until, alone, machine): (Time, Option<u32>, Option<usize>),
+    (cut_until, alone): (Time, Option<u32>),
     shared: &'a mut Shared,
 ) -> Around<'a> {
     Around {
         alone,
-        machine,
         cut_until,
         clock: shared.clock,
         now: shared.now,
