@@ -1,5 +1,5 @@
-//! Lists the files of the SDK and of the contract, which the binary carries: `weir filter new` writes
-//! them where a filter is begun, so that nothing of weir's repository is needed for that.
+//! Lists the files of the SDK and of the contract, which the binary carries: `weir filter new`
+//! writes them where a filter is begun, so that nothing of weir's repository is needed for that.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

@@ -3,9 +3,9 @@
 //! `make test` starts the servers that some need, and says where they are. `cargo test --test suite
 //! NAME` runs those with NAME in their path, such as `e2e::` or `cli::help::`; without servers:
 //! `admin`, `allocations`, `cases`, `chart` (needs helm; its `server` and `rights` servers), `cli`,
-//! `compatibility`, `compile`, `dead_letter`, `filter`, `folders`, `gallery`, `guests`,
-//! `guide`, `hostile_memory`, `hostile_text`, `imports`, `ledger`, `links`, `quota`, `readme` and `signals`; of
-//! `dashboards`, `loading`, `made` and `metrics`.
+//! `compatibility`, `compile`, `dead_letter`, `filter`, `folders`, `gallery`, `guests`, `guide`,
+//! `hostile_memory`, `hostile_text`, `imports`, `ledger`, `links`, `quota`, `readme`, `signals` and
+//! `swap`; of `dashboards`, `loading`, `made` and `metrics`.
 //!
 //! Tests run beside each other, as many as there are cores, so each has folders, a namespace and an
 //! index of its own. What cannot stand others beside it takes the cluster for itself:

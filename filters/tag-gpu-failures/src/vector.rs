@@ -4,8 +4,8 @@
 //! each turn of a loop weir looks whether the time is up. So here a turn is 16 bytes.
 //!
 //! Calling what uses vectors is safe on wasm32 whatever else the module is built with: a component
-//! that uses them is refused as a whole where they are not known. Elsewhere, in unit tests, the same
-//! is done byte by byte.
+//! that uses them is refused as a whole where they are not known. Elsewhere, in unit tests, the
+//! same is done byte by byte.
 
 /// Places looked at together: a vector of WebAssembly's.
 pub(crate) const BLOCK: usize = 16;

@@ -40,8 +40,9 @@ pub(crate) enum FilterCommand {
     ///
     /// Of a crate: runs cargo for the target wasm32-unknown-unknown, and makes a component of its
     /// module. Where there is no Cargo.toml, `sh build.sh FILE` makes it, which is how filters in
-    /// other languages are built. Checks it, and says what it will be able to do. With --watch it does so on each change, and runs
-    /// the cases; with --into what passes them is put where a running weir takes it up.
+    /// other languages are built. Checks it, and says what it will be able to do. With --watch it
+    /// does so on each change, and runs the cases; with --into what passes them is put where a
+    /// running weir takes it up.
     Build(build::BuildArgs),
     /// Says whether filters can be built here, and what to do where they cannot.
     ///

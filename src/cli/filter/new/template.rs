@@ -144,7 +144,8 @@ impl Template {
             Language::Javascript | Language::Python => "",
         };
         format!(
-            "  cd {name}\n{unit_tests}  weir filter test     # builds it, and runs cases/ through it\n  \
+            "  cd {name}\n{unit_tests}  \
+             weir filter test     # builds it, and runs cases/ through it\n  \
              weir run --config pipeline.toml   # runs it in a pipeline"
         )
     }
