@@ -17,8 +17,8 @@
 //!   record, what a term begins and ends with, what saving tells, the steps of a run's end; parsing
 //!   and encoding; chunks, ledger and tracker; the position's keeper and record; the buffer's
 //!   tiers, memory and log; the sink's sender, with all that it decides; which generation of the
-//!   stages a worker runs. They are driven through
-//!   the `simulated` module of each part. What is not: sockets, threads, files, and WebAssembly.
+//!   stages a worker runs. Most are driven through the `simulated` module of each part. What is
+//!   not: sockets, threads, files, and WebAssembly.
 //!
 //! Invariant: one seed is one history. A seed that fails prints how to replay it, and what happened
 //! last.
