@@ -59,7 +59,7 @@ fn a_script_that_fails_is_told_behind_what_it_said() {
     ");
     assert_eq!(ended.code, Some(1));
     let (_, ended) = made_by("true");
-    insta::assert_snapshot!(ended.stderr, @"error: DIR/noise/dist/noise.made: No such file or directory (os error 2)");
+    insta::assert_snapshot!(ended.stderr, @"error: noise/build.sh has written nothing to the file that it was given: `build.sh FILE` is to write a component to FILE");
     let (folder, ended) = made_by("echo text > $1");
     insta::assert_snapshot!(ended.stderr, @"error: noise/build.sh: what it makes is no filter: it is not a WebAssembly component");
     assert_eq!(folder.names_in("noise/dist"), <[String; 0]>::default());

@@ -78,6 +78,10 @@ pub enum BuildError {
         /// What the system says.
         source: io::Error,
     },
+    /// The script ran well, and made nothing.
+    #[error("{} has written nothing to the file that it was given: `build.sh FILE` is to write a \
+             component to FILE", .0.display())]
+    NothingMade(PathBuf),
     /// What the script made is not a weir filter.
     #[error("{}: what it makes is no filter: {why}", .script.display())]
     ScriptNotAFilter {

@@ -34,6 +34,9 @@ pub(super) fn make(dir: &Path) -> Result<Made, BuildError> {
     if !status.success() {
         return Err(BuildError::Script { script, status: status.to_string() });
     }
+    if !made.exists() {
+        return Err(BuildError::NothingMade(script));
+    }
     let component = read(&made)?;
     remove(&made)?;
     let powers =
