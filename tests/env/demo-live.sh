@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.."
 env=tests/env root=$PWD
 $env/setup.sh rust-wasm kubernetes opensearch
 say "demo: building weir and its modules"
-$env/filters.sh release
+$env/filters.sh dev
 say "demo: starting Kubernetes and OpenSearch"
 servers=$($env/up.sh --owner $$ --private)
 value() { sed -n "s/^$1=//p" <<<"$servers"; }
@@ -51,7 +51,7 @@ path = "$dir/dead-letter"
 listen = "$admin"
 TOML
 # Not of this process group: Ctrl-C is for this script, which lets weir drain.
-setsid "$CARGO_TARGET_DIR/release/weir" run --config "$dir/pipeline.toml" 2>"$dir/weir.log" &
+setsid "$CARGO_TARGET_DIR/debug/weir" run --config "$dir/pipeline.toml" 2>"$dir/weir.log" &
 weir=$!
 bin=$(dirname "$(value kubectl)")
 export PATH=$bin:$PATH

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 . tests/env/account.sh
 tests/env/setup.sh rust-wasm
 say "demo: building weir and its modules"
-tests/env/filters.sh release
+tests/env/filters.sh dev
 
 out=demo-out
 rm -rf $out
@@ -23,7 +23,7 @@ documents=config/$(setting sink path <config/demo.toml)
 documents=$(realpath --relative-to=. "$documents")
 rm -f "$documents"
 
-"$CARGO_TARGET_DIR/release/weir" run --config "$config" 2>$out/weir.log &
+"$CARGO_TARGET_DIR/debug/weir" run --config "$config" 2>$out/weir.log &
 weir=$!
 settle "$weir" $out/weir.log "$(wc -l <"$events")" >$out/metrics.txt
 kill "$weir"
