@@ -39,7 +39,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 ///
 /// [`SinkError`]: nothing that was not stored or written counts as delivered. An OpenSearch that is
 /// down or refuses is no error: it is waited for, and shows in `health`.
-pub async fn run<I: Inbox>(
+pub async fn run<I: Inbox + 'static>(
     settings: &Settings,
     inbox: I,
     dead_letters: DeadLetters,

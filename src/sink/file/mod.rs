@@ -21,6 +21,8 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::error::SinkError;
 use super::lag::{Lag, now_micros};
 use super::{PART, PROGRESS_INTERVAL};
@@ -46,12 +48,24 @@ pub(super) enum Target {
     Stdout,
 }
 
-pub(super) async fn run<I: Inbox>(
+/// Writes on a thread of its own: to hand each batch to another one, and be woken after it, costs
+/// more than writing it.
+pub(super) async fn run<I: Inbox + 'static>(
+    target: Target,
+    inbox: I,
+    process: &Process,
+) -> Result<(), SinkError> {
+    let (runtime, process) = (Handle::current(), process.clone());
+    blocking(move || runtime.block_on(write_all(target, inbox, &process))).await
+}
+
+/// Blocks its thread where it writes.
+async fn write_all<I: Inbox>(
     target: Target,
     mut inbox: I,
     process: &Process,
 ) -> Result<(), SinkError> {
-    let mut output = blocking(move || Output::open(target)).await?;
+    let mut output = Output::open(target)?;
     let mut reloads = process.shutdown.reload.watch();
     let mut lag = Lag::new(&process.metrics.sink.delivery_lag);
     process.health.set(PART, Condition::Ready);
@@ -63,18 +77,18 @@ pub(super) async fn run<I: Inbox>(
             () = process.shutdown.abort.cancelled() => break,
             batch = inbox.next(LIMITS) => batch,
             () = tokio::time::sleep(quiet) => {
-                output = blocking(move || output.sync()).await?;
+                output = output.sync()?;
                 continue;
             }
         };
         let Some(batch) = batch else { break };
         let written;
         let is_due = reloads.is_due();
-        (output, written) = blocking(move || output.look(is_due)?.write(batch)).await?;
+        (output, written) = output.look(is_due)?.write(batch)?;
         lag.acknowledged(written.iter(), now_micros());
         settle(written);
     }
-    blocking(move || output.sync()).await?;
+    output.sync()?;
     process.health.finished(PART);
     Ok(())
 }

@@ -15,11 +15,13 @@ pub(super) struct Entry {
     pub(super) is_in_doubt: bool,
     /// What is held against it while requests with it are refused as a whole.
     pub(super) suspicion: Option<Box<Suspicion>>,
+    /// When a refusal of it that was not believed was counted last.
+    pub(super) counted: Option<Instant>,
 }
 
 impl Entry {
     pub(super) fn new(item: Item) -> Entry {
-        Entry { item, failing_since: None, is_in_doubt: false, suspicion: None }
+        Entry { item, failing_since: None, is_in_doubt: false, suspicion: None, counted: None }
     }
 }
 

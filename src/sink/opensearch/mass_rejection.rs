@@ -6,6 +6,9 @@
 //!
 //! Invariant: a success speaks against a refusal only if its request was sent after the refusal was
 //! known. One that was sent before may have been carried out before the mistake was made.
+//!
+//! What is not believed is sent again, and refused again. In a minute's share it counts once: a few
+//! bad documents would else never be believed on a cluster where little happens.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -29,9 +32,18 @@ pub(super) struct MassRejection {
     refusals: VecDeque<(Instant, u64)>,
     /// The running minute and the one before, so that "a minute" does not start from nothing.
     since: Option<Instant>,
+    before_since: Option<Instant>,
     now: Counts,
     before: Counts,
     is_trusting: bool,
+}
+
+/// Documents that were refused for their content in one answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refused {
+    pub(super) all: u64,
+    /// Those that [`MassRejection::counts`].
+    pub(super) counted: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,29 +64,41 @@ impl MassRejection {
         self.is_trusting
     }
 
+    /// Whether a document that was `counted` then and is refused now counts in the running minute:
+    /// once in a minute and the one before. Notes it there if it does.
+    pub(super) fn counts(&mut self, counted: &mut Option<Instant>, now: Instant) -> bool {
+        self.turn_minute(now);
+        let first = self.before_since.or(self.since);
+        let is_counted = counted.is_some_and(|at| first.is_some_and(|first| at >= first));
+        if !is_counted {
+            *counted = Some(now);
+        }
+        !is_counted
+    }
+
     /// A request that was `sent` then is answered `now`, with this many documents stored and this
     /// many refused for their content: whether to believe the refusals. Those that are not believed
-    /// are sent again later, and then counted again.
+    /// are sent again later.
     pub(super) fn believes(
         &mut self,
         stored: u64,
-        refused: u64,
+        refused: Refused,
         sent: Instant,
         now: Instant,
     ) -> bool {
         self.turn_minute(now);
         if stored > 0 {
             self.refusals.retain(|(known, _)| *known > sent);
-        } else if refused > 0 {
-            self.refusals.push_back((now, refused));
+        } else if refused.all > 0 {
+            self.refusals.push_back((now, refused.all));
         }
-        self.now.outcomes += stored + refused;
-        self.now.refusals += refused;
+        self.now.outcomes += stored + refused.counted;
+        self.now.refusals += refused.counted;
         let without_success = self.without_success();
         let outcomes = self.now.outcomes + self.before.outcomes;
         let refusals = self.now.refusals + self.before.refusals;
         let too_many = refusals >= MINUTE_REFUSALS && refusals * MINUTE_SHARE > outcomes;
-        refused == 0
+        refused.all == 0
             || self.is_trusting
             || (without_success < REFUSALS_WITHOUT_SUCCESS && !too_many)
     }
@@ -100,7 +124,9 @@ impl MassRejection {
         let since = *self.since.get_or_insert(now);
         let age = now.saturating_duration_since(since);
         if age >= MINUTE {
-            self.before = if age < 2 * MINUTE { self.now } else { Counts::default() };
+            let is_recent = age < 2 * MINUTE;
+            self.before = if is_recent { self.now } else { Counts::default() };
+            self.before_since = is_recent.then_some(since);
             self.now = Counts::default();
             self.since = Some(now);
         }
@@ -113,22 +139,54 @@ mod tests {
 
     use super::*;
 
+    /// Documents that were not refused before.
+    fn new(all: u64) -> Refused {
+        Refused { all, counted: all }
+    }
+
     /// An answer that comes at once.
     fn believes(rejection: &mut MassRejection, stored: u64, refused: u64, now: Instant) -> bool {
-        rejection.believes(stored, refused, now, now)
+        rejection.believes(stored, new(refused), now, now)
+    }
+
+    /// Each of `count` documents is sent every ten seconds, and answers when it was believed.
+    fn until_believed(count: usize, stored_between: u64) -> Option<u64> {
+        let (mut rejection, start) = (MassRejection::default(), Instant::now());
+        assert!(!believes(&mut rejection, 1, 60, start));
+        let mut documents = vec![None; count];
+        (1..360).find(|i| {
+            let now = start + Duration::from_secs(10) * u32::try_from(*i).unwrap();
+            rejection.believes(stored_between, new(0), now, now);
+            documents.iter_mut().all(|counted| {
+                let counted = u64::from(rejection.counts(counted, now));
+                rejection.believes(0, Refused { all: 1, counted }, now, now)
+            })
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_few_documents_that_are_refused_again_and_again_are_believed_after_two_minutes() {
+        assert!(until_believed(16, 1).is_some_and(|i| i <= 12));
+        assert_eq!(until_believed(60, 1), None, "so many are a mistake");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_success_that_was_sent_before_a_refusal_was_known_does_not_speak_against_it() {
         let (mut rejection, start) = (MassRejection::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(120) * seconds;
-        assert!(rejection.believes(0, 40, at(0), at(1)));
-        assert!(rejection.believes(5, 0, at(0), at(2)), "it may be of before the mistake");
-        assert!(rejection.believes(0, 40, at(2), at(3)));
-        assert!(rejection.believes(5, 0, at(2), at(4)), "it is of before the second refusals only");
-        assert!(rejection.believes(0, 45, at(4), at(5)));
-        assert!(!rejection.believes(0, 15, at(5), at(6)), "the hundredth since then");
-        assert!(rejection.believes(1, 0, at(7), at(8)) && rejection.believes(0, 1, at(8), at(9)));
+        assert!(rejection.believes(0, new(40), at(0), at(1)));
+        assert!(rejection.believes(5, new(0), at(0), at(2)), "it may be of before the mistake");
+        assert!(rejection.believes(0, new(40), at(2), at(3)));
+        assert!(
+            rejection.believes(5, new(0), at(2), at(4)),
+            "it is of before the second refusals only"
+        );
+        assert!(rejection.believes(0, new(45), at(4), at(5)));
+        assert!(!rejection.believes(0, new(15), at(5), at(6)), "the hundredth since then");
+        assert!(
+            rejection.believes(1, new(0), at(7), at(8))
+                && rejection.believes(0, new(1), at(8), at(9))
+        );
     }
 
     #[tokio::test(start_paused = true)]

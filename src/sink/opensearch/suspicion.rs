@@ -17,10 +17,14 @@ use tokio::time::Instant;
 use crate::handoff::Item;
 use crate::opensearch::{GZIP_BYTES_MIN, Refusal};
 
-/// How often a document must be refused again after a witness has passed. Something that refuses
-/// requests at random, one in two of them, refuses one document and passes its witnesses so often
-/// once in a thousand times.
-const ROUNDS: u32 = 5;
+/// How often a document must be refused again after a witness has passed: half a minute. Something
+/// that refuses requests at random, one in two of them, refuses one document and passes its
+/// witnesses so often once in a million times.
+const ROUNDS: u32 = 10;
+/// The same where something innocent was refused within [`ACQUITTED_FOR`].
+const ROUNDS_AFTER_ACQUITTAL: u32 = 20;
+/// How long what was refused wrongly speaks for others.
+const ACQUITTED_FOR: Duration = Duration::from_secs(300);
 /// Requests that are remembered to have passed.
 const PASSES_MAX: usize = 64;
 /// How old what is kept to be sent again may become before it is replaced: copying each request's
@@ -88,8 +92,8 @@ impl Suspicion {
             _ => 0,
         };
         let alone = Alone { refusal, form, bytes, known: now, rounds, is_asked: false };
-        let is_proven =
-            rounds >= ROUNDS || passes.has(self.since, |pass| alone.is_smaller_witness(pass));
+        let is_proven = rounds >= passes.rounds(now)
+            || passes.has(self.since, |pass| alone.is_smaller_witness(pass));
         self.alone = Some(alone);
         is_proven
     }
@@ -191,6 +195,12 @@ impl Passes {
     /// Something was refused as a whole that is known to be innocent.
     pub(super) fn acquit(&mut self, now: Instant) {
         self.acquitted = Some(now);
+    }
+
+    /// How many rounds prove that a document is to blame.
+    fn rounds(&self, now: Instant) -> u32 {
+        let is_acquitted = |at: Instant| now.saturating_duration_since(at) < ACQUITTED_FOR;
+        if self.acquitted.is_some_and(is_acquitted) { ROUNDS_AFTER_ACQUITTAL } else { ROUNDS }
     }
 
     /// Whether such a request has passed that was sent after `since`.

@@ -19,8 +19,12 @@ async fn what_happens_is_shown_with_what_was_looked_up_and_recorded_as_a_case_th
     let cluster = Cluster::with_namespace().await;
     let module = repository().join("filters/dist/lookup-guest.wasm");
     assert!(module.exists(), "{} is missing: run `make filters`", module.display());
-    let pod = pod(&cluster, json!({"name": "web", "labels": {"app.kubernetes.io/name": "web"}}));
-    let pod = pod.await;
+    let metadata = json!({
+        "name": "web",
+        "labels": {"app.kubernetes.io/name": "web"},
+        "annotations": {"example.com/team": "shop", "example.com/other": "not asked for"},
+    });
+    let pod = pod(&cluster, metadata).await;
     let folder = Folder::new();
     let module = module.display().to_string();
     let mut command = folder.command(&[
@@ -29,6 +33,8 @@ async fn what_happens_is_shown_with_what_was_looked_up_and_recorded_as_a_case_th
         &module,
         "--from",
         "kubernetes",
+        "--annotation",
+        "example.com/team",
         "--record",
         "cases/live",
     ]);
@@ -61,6 +67,7 @@ async fn what_happens_is_shown_with_what_was_looked_up_and_recorded_as_a_case_th
     let looked_up = edits.iter().find(|edit| edit["path"] == "/looked-up").unwrap();
     assert_eq!(looked_up["value"]["found"], true, "{line}");
     assert_eq!(looked_up["value"]["app"], "web", "{line}");
+    assert_eq!(looked_up["value"]["team"], "shop", "{line}");
     assert_eq!(edits.len(), 1, "what weir itself adds is no edit: {line}");
 
     kill_process(Pid::from_raw(child.id() as i32).unwrap(), Signal::INT).unwrap();
@@ -71,6 +78,8 @@ async fn what_happens_is_shown_with_what_was_looked_up_and_recorded_as_a_case_th
     assert!(said.contains("as the case cases/live"), "{said}");
     let settings = folder.read("cases/live.toml");
     assert!(settings.contains("\"app.kubernetes.io/name\" = \"web\""), "{settings}");
+    assert!(settings.contains("\"example.com/team\" = \"shop\""), "{settings}");
+    assert!(!settings.contains("example.com/other"), "{settings}");
     let tested = folder.weir(&["filter", "test", "--module", &module]);
     assert_eq!(tested.code, Some(0), "{tested:?}");
 }

@@ -127,6 +127,7 @@ fn what_cannot_be_tried_is_wrong_use() {
         &["--from", "events.jsonl", "--config", "none.toml"],
         &["--from", "events.jsonl", "--config", "expects.toml", "--record", "cases/a"],
         &["--from", "kubernetes", "--config", "objects.toml"],
+        &["--from", "events.jsonl", "--annotation", "team"],
         &["--from", "events.jsonl", "--record", "cache"],
     ] {
         let ended = folder.weir(&[&["filter", "try", "it.wasm"], arguments].concat());
@@ -138,6 +139,7 @@ fn what_cannot_be_tried_is_wrong_use() {
     none.toml:1:1: error: cannot read it: No such file or directory (os error 2)
     error: expects.toml: leave `counters` and `absent` away: what is recorded may not come out so
     error: objects.toml: leave [[objects]] away: with `--from kubernetes` they are looked up in the cluster
+    error: --annotation is for `--from kubernetes`: elsewhere objects come from [[objects]] of --config, with their annotations
     error: cache: it is a folder: give the case's name, too, as DIR/NAME
     ");
 }

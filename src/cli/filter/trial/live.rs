@@ -36,8 +36,12 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// Begins to read. `looks_up`: where there is a cluster, it is asked for what events regard.
-    pub(super) fn start(settings: source::Settings, looks_up: bool) -> Result<Live, TryError> {
+    /// Begins to read. `looks_up`: where there is a cluster, it is asked for what events regard,
+    /// these annotations included.
+    pub(super) fn start(
+        settings: source::Settings,
+        looks_up: Option<Vec<String>>,
+    ) -> Result<Live, TryError> {
         let setup = |error: &dyn std::fmt::Display| TryError::Setup(error.to_string());
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -46,9 +50,9 @@ impl Live {
         let shutdown = Shutdown::on_signals(|| {}).map_err(|error| setup(&error))?;
         let process = Process::new(Ledger::default(), shutdown).map_err(|error| setup(&error))?;
         let is_cluster = matches!(settings, source::Settings::Kubernetes(_));
-        let lookups = match is_cluster && looks_up {
-            true => Some(runtime.block_on(looking_up(&process))?),
-            false => None,
+        let lookups = match looks_up.filter(|_| is_cluster) {
+            Some(annotations) => Some(runtime.block_on(looking_up(annotations, &process))?),
+            None => None,
         };
         let identity = Identity {
             pipeline: "try".to_owned(),
@@ -119,12 +123,15 @@ impl Live {
     }
 }
 
-async fn looking_up(process: &Process) -> Result<(Lookups, Asking), TryError> {
+async fn looking_up(
+    annotations: Vec<String>,
+    process: &Process,
+) -> Result<(Lookups, Asking), TryError> {
     let client = crate::kube::client(&process.shutdown.reload).await.map_err(SourceError::from)?;
     let settings = lookup::Settings {
         timeout: LOOKUP_TIMEOUT,
         max_per_second: LOOKUPS_PER_SECOND,
-        ..lookup::Settings::of_all(Vec::new())
+        ..lookup::Settings::of_all(annotations)
     };
     Ok(Lookups::start(settings, MetadataReader::new(client), &process.metrics.lookup))
 }

@@ -39,6 +39,10 @@ pub(crate) struct TryArgs {
     /// would watch, until Ctrl-C), a file of events, or `-` for stdin
     #[arg(long, value_name = "SOURCE")]
     from: String,
+    /// An annotation of objects that the module may ask for, as `annotations` in `[lookup]`; may be
+    /// given several times
+    #[arg(long = "annotation", value_name = "KEY")]
+    annotations: Vec<String>,
     /// End after so many events
     #[arg(long, value_name = "N")]
     count: Option<u64>,
@@ -67,6 +71,12 @@ pub enum TryError {
         .0.display()
     )]
     Objects(PathBuf),
+    /// Annotations are asked for, and there is no cluster to ask.
+    #[error(
+        "--annotation is for `--from kubernetes`: elsewhere objects come from [[objects]] of \
+         --config, with their annotations"
+    )]
+    Annotations,
     /// What is expected would be in a case that is only being recorded.
     #[error(
         "{}: leave `counters` and `absent` away: what is recorded may not come out so",
@@ -103,6 +113,7 @@ impl TryError {
         match self {
             TryError::Load(_)
             | TryError::Objects(_)
+            | TryError::Annotations
             | TryError::Expects(_)
             | TryError::NoFile { .. } => true,
             TryError::Source(_) | TryError::Setup(_) | TryError::Failed { .. } => false,
@@ -126,7 +137,8 @@ pub(super) fn run(args: &TryArgs) -> Result<(), CommandError> {
     let recording = args.recording(&alone)?;
     let mut trial = Trial::new(args, &alone, recording).map_err(FilterError::from)?;
     let source = args.source().map_err(FilterError::from)?;
-    let live = Live::start(source, trial.host.asks_for_lookups());
+    let looks_up = trial.host.asks_for_lookups().then(|| args.annotations.clone());
+    let live = Live::start(source, looks_up);
     let live = live.map_err(FilterError::from)?;
     let offline = cases::lookups_of(&alone.case.objects, trial.host.metrics())?;
     trial = trial.with_lookups(live.lookups().or(offline.as_ref()));
@@ -138,6 +150,9 @@ pub(super) fn run(args: &TryArgs) -> Result<(), CommandError> {
 
 impl TryArgs {
     fn source(&self) -> Result<source::Settings, TryError> {
+        if self.from != "kubernetes" && !self.annotations.is_empty() {
+            return Err(TryError::Annotations);
+        }
         Ok(match self.from.as_str() {
             "kubernetes" => source::Settings::Kubernetes(KubernetesSettings {
                 start: Start::Now,

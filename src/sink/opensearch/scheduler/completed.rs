@@ -4,6 +4,7 @@
 use tokio::time::Instant;
 
 use super::super::batch::{Batch, Entry};
+use super::super::mass_rejection::Refused;
 use super::super::suspicion::Suspicion;
 use super::{Completion, Dead, FAILING_FOR, Gate, Scheduler};
 use crate::handoff::Item;
@@ -274,8 +275,12 @@ impl Scheduler {
         now: Instant,
         random: u64,
     ) {
-        let refused = sorted.documents.len() as u64;
         let sent = batch.sent.unwrap_or(now);
+        let mut counted = 0;
+        for (entry, ..) in &mut sorted.documents {
+            counted += u64::from(self.mass_rejection.counts(&mut entry.counted, now));
+        }
+        let refused = Refused { all: sorted.documents.len() as u64, counted };
         if self.mass_rejection.believes(sorted.stored, refused, sent, now) {
             let dead = sorted.documents.drain(..).map(|(entry, refusal, detail)| Dead {
                 item: entry.item,
