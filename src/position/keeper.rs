@@ -156,6 +156,7 @@ impl Keeper {
                 state.is_lost = true;
             }
         }
+        state.tracker.rewind_again();
         Ok(Some(state.tracker.marks()))
     }
 

@@ -1,7 +1,7 @@
 //! The low-water mark of each scope, over chunks in the order in which they were read. Pure, but
 //! for a lock.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -40,6 +40,8 @@ struct State {
     scopes: Vec<Scope>,
     /// How often it began.
     beginnings: u64,
+    /// Scopes that were rewound since this process started.
+    rewound: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -147,11 +149,28 @@ impl Tracker {
     /// what is open is still done with, and reaches nothing.
     pub(crate) fn rewind(&self, scope: &str) {
         let mut state = self.lock();
+        state.rewound.insert(scope.to_owned());
         if let Some(scope) = state.scopes.iter_mut().find(|other| other.name == scope) {
             scope.rewind();
             scope.is_lost = false;
         }
         self.count_rewind(state);
+    }
+
+    /// Rewinds once more what was rewound since this process started: the marks with which it began
+    /// now may be of before, where that could not be written down in time. By then the cluster's
+    /// versions may have passed them, and nobody would notice.
+    pub(crate) fn rewind_again(&self) {
+        let mut state = self.lock();
+        let State { scopes, rewound, .. } = &mut *state;
+        let mut is_moved = false;
+        for scope in scopes.iter_mut().filter(|scope| rewound.contains(&scope.name)) {
+            is_moved |= scope.mark.as_ref().is_some_and(|mark| *mark != Position::Nowhere);
+            scope.rewind();
+        }
+        if is_moved {
+            self.count_rewind(state);
+        }
     }
 
     /// How often marks were rewound: those of one scope, or all because something was lost, or
@@ -291,6 +310,25 @@ mod tests {
         assert_eq!(tracker.marks()["all"], Position::Nowhere);
         list.settled(1);
         assert_eq!(tracker.marks()["all"], "30".into());
+    }
+
+    #[test]
+    fn what_was_rewound_is_nowhere_again_whatever_is_begun_with() {
+        let tracker = Tracker::default();
+        let marks = Positions::from([("a".into(), "44".into()), ("b".into(), "45".into())]);
+        tracker.begin(marks.clone());
+        tracker.rewind_again();
+        assert_eq!(tracker.marks(), marks, "nothing was rewound");
+        tracker.rewind("a");
+        for rewinds in 2..4 {
+            tracker.begin(marks.clone());
+            tracker.rewind_again();
+            assert_eq!(tracker.marks()["a"], Position::Nowhere);
+            assert_eq!(tracker.marks()["b"], Position::from("45"));
+            assert_eq!(tracker.rewinds(), rewinds);
+        }
+        tracker.issue("a", 0, Some("7".into()));
+        assert_eq!(tracker.marks()["a"], Position::from("7"));
     }
 
     #[test]

@@ -126,6 +126,21 @@ fn what_the_next_leader_has_is_passed_by_one_that_stood_still_and_reads_on_behin
 }
 
 #[test]
+fn a_leader_that_could_not_write_down_that_its_cluster_was_restored_knows_it_when_it_leads_again() {
+    replay(&[22_378]);
+}
+
+#[test]
+fn something_that_refuses_requests_at_random_makes_no_letters() {
+    replay(&[11_657]);
+}
+
+#[test]
+fn a_few_documents_that_are_refused_again_and_again_become_letters() {
+    replay(&[18_002]);
+}
+
+#[test]
 fn a_success_of_before_a_mistake_in_a_template_does_not_hide_the_mistake() {
     replay(&[17_584]);
 }
