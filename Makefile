@@ -31,7 +31,7 @@ fuzz: ## Fuzz what reads foreign bytes, TIME= seconds for each TARGET= (all of t
 
 filters: ## Build every module into filters/dist/NAME.wasm
 	@tests/env/setup.sh rust-wasm
-	@$(in_target) tests/env/filters.sh
+	@$(in_target) tests/env/filters.sh dev
 
 languages: ## Filters in other languages: build them with their tools, test them, and compare their cost
 	@$(in_target) filters/languages/check.sh

@@ -53,6 +53,7 @@ pub(crate) use changes::changed_keys;
 pub(crate) use diagnostic::{Diagnostic, Diagnostics, Location, nearest};
 pub(crate) use parts::SAME_FILE;
 pub(crate) use references::{Reference, References, StageReference};
+pub(crate) use rules::annotation as check_annotation;
 pub(crate) use schema::schema;
 pub use settings::Environment;
 pub(crate) use settings::{AdminSettings, ReloadOn, Settings, Workers};

@@ -91,7 +91,8 @@ fn letter_index(text: &str) -> Result<(), String> {
     index::parse(text).map(|_| ())
 }
 
-fn annotation(text: &str) -> Result<(), String> {
+/// Whether this can be the name of an annotation that is looked up.
+pub(crate) fn annotation(text: &str) -> Result<(), String> {
     if text == LAST_APPLIED {
         return Err(format!(
             "must not be \"{LAST_APPLIED}\": it holds the whole object, with what its author may \

@@ -22,7 +22,7 @@ use crate::handoff::now;
 use crate::health::Health;
 use crate::kube::LeaseSettings;
 use crate::kube::lease::{self, Leadership, Lease, Renewal, Term};
-use crate::position::Keeper;
+use crate::position::{Keeper, Position};
 use crate::process::Process;
 use crate::source::SourceError;
 
@@ -66,11 +66,14 @@ impl Leading {
         drain: CancellationToken,
         source: impl Fn(CancellationToken) -> R + Send + 'static,
     ) -> impl Future<Output = Result<(), RunError>> + Send + 'static {
-        let led = self.0.as_ref().map(|led| (led.replica.clone(), led.lease.leadership()));
+        let led = self
+            .0
+            .as_ref()
+            .map(|led| (led.replica.clone(), (led.lease.leadership(), led.lease.renewal())));
         async move {
             match led {
                 None => Ok(source(drain).await?),
-                Some((replica, leadership)) => replica.run_sources(leadership, drain, source).await,
+                Some((replica, lease)) => replica.run_sources(lease, drain, source).await,
             }
         }
     }
@@ -139,19 +142,25 @@ type Running<R> = Option<(CancellationToken, Pin<Box<R>>)>;
 impl Replica {
     async fn run_sources<R: SourceRun>(
         self,
-        mut leadership: watch::Receiver<Leadership>,
+        (mut leadership, renewal): (watch::Receiver<Leadership>, Renewal),
         drain: CancellationToken,
         source: impl Fn(CancellationToken) -> R + Send + 'static,
     ) -> Result<(), RunError> {
         let mut running: Running<R> = None;
+        let mut is_rewound = false;
         loop {
             let action = self.next()?;
             match action {
                 Action::BeginBuffer(marks) => {
+                    is_rewound = marks.values().any(|mark| *mark == Position::Nowhere);
                     let buffer = self.buffer.clone();
                     blocking(move || buffer.begin(marks)).await;
                 }
                 Action::StartSources => {
+                    if std::mem::take(&mut is_rewound) {
+                        // Before the term had begun, nothing of this process was written there.
+                        renewal.now();
+                    }
                     let stop = drain.child_token();
                     running = Some((stop.clone(), Box::pin(source(stop))));
                 }

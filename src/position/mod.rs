@@ -14,8 +14,9 @@
 //! reads little twice. The [`Keeper`] saves the marks, and knows whose they are.
 //!
 //! Invariant: a mark never passes an event that is neither settled nor safe on disk, and is rewound
-//! only when a cluster was restored or replaced, or something that was read is lost on disk: then
-//! it is [`Position::Nowhere`] until what is read anew reaches one.
+//! only when a cluster was restored or replaced, or something that was read is lost on disk, and in
+//! each later term of a process that knows of such: then it is [`Position::Nowhere`] until what is
+//! read anew reaches one.
 
 pub(crate) mod file;
 mod keeper;

@@ -234,3 +234,33 @@ impl Alone {
             && pass.bytes <= self.bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In how many rounds a document is proven to be to blame, with a witness in each.
+    fn rounds_of(passes: &mut Passes, now: Instant) -> u32 {
+        let form = Some(Form { host: "h".into(), is_compressed: false });
+        let mut suspicion = Suspicion::new(now);
+        for round in 0..100 {
+            let now = now + Duration::from_millis(1) * round;
+            let refused = (form.clone(), 10);
+            if suspicion.refused_alone(Refusal::Request, refused, passes, now) {
+                return round;
+            }
+            passes.passed(form.as_ref(), 10, now);
+        }
+        u32::MAX
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_takes_more_to_prove_it_where_something_innocent_was_refused_lately() {
+        let (mut passes, now) = (Passes::default(), Instant::now());
+        assert_eq!(rounds_of(&mut passes, now), ROUNDS);
+        passes.acquit(now);
+        let later = now + Duration::from_secs(1);
+        assert_eq!(rounds_of(&mut passes, later), ROUNDS_AFTER_ACQUITTAL);
+        assert_eq!(rounds_of(&mut passes, now + ACQUITTED_FOR), ROUNDS);
+    }
+}

@@ -55,7 +55,6 @@ impl Judge {
             let mut edits = std::mem::take(&mut note.given);
             let ran = self.slot.run(chunk, note.index, &mut edits, note.found.as_ref());
             let compared = self.compare(chunk, note, &ran, &edits);
-            self.counts.add(compared, 1);
             if let Some(differences) =
                 self.differences.as_ref().filter(|_| compared != Compared::Same)
             {
@@ -70,6 +69,8 @@ impl Judge {
                     },
                 );
             }
+            // Last: who sees the count finds the difference.
+            self.counts.add(compared, 1);
             notes.judged += 1;
         }
     }

@@ -128,18 +128,24 @@ fn what_cannot_be_tried_is_wrong_use() {
         &["--from", "events.jsonl", "--config", "expects.toml", "--record", "cases/a"],
         &["--from", "kubernetes", "--config", "objects.toml"],
         &["--from", "events.jsonl", "--annotation", "team"],
+        &["--from", "kubernetes", "--annotation", "team"],
+        &["--from", "kubernetes", "--annotation", "team*"],
         &["--from", "events.jsonl", "--record", "cache"],
     ] {
         let ended = folder.weir(&[&["filter", "try", "it.wasm"], arguments].concat());
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
         said += &ended.stderr;
     }
-    insta::assert_snapshot!(said, @r"
+    insta::assert_snapshot!(said, @r#"
     error: none.jsonl: No such file or directory (os error 2)
     none.toml:1:1: error: cannot read it: No such file or directory (os error 2)
     error: expects.toml: leave `counters` and `absent` away: what is recorded may not come out so
     error: objects.toml: leave [[objects]] away: with `--from kubernetes` they are looked up in the cluster
     error: --annotation is for `--from kubernetes`: elsewhere objects come from [[objects]] of --config, with their annotations
+    error: leave --annotation away: the module does not look anything up (it does not import weir:pipeline/lookup)
+    error: invalid value 'team*' for '--annotation <KEY>': must be the whole name of an annotation, such as "example.com/team", without patterns
+
+    For more information, try '--help'.
     error: cache: it is a folder: give the case's name, too, as DIR/NAME
-    ");
+    "#);
 }

@@ -22,7 +22,7 @@ use super::{FilterError, note, write_out};
 use crate::cases::{self, Host, HostError, Recording, Tested};
 use crate::cli::test::TestError;
 use crate::cli::{CommandError, LogArguments};
-use crate::config::Environment;
+use crate::config::{self, Environment};
 use crate::event::{Chunk, Edits, EncodeSettings, EventView, Field, Original};
 use crate::lookup::{Looker, Lookups, Reference};
 use crate::registry::Pulled;
@@ -41,7 +41,7 @@ pub(crate) struct TryArgs {
     from: String,
     /// An annotation of objects that the module may ask for, as `annotations` in `[lookup]`; may be
     /// given several times
-    #[arg(long = "annotation", value_name = "KEY")]
+    #[arg(long = "annotation", value_name = "KEY", value_parser = annotation)]
     annotations: Vec<String>,
     /// End after so many events
     #[arg(long, value_name = "N")]
@@ -77,6 +77,12 @@ pub enum TryError {
          --config, with their annotations"
     )]
     Annotations,
+    /// Annotations are asked for, and the module cannot ask for any.
+    #[error(
+        "leave --annotation away: the module does not look anything up (it does not import \
+         weir:pipeline/lookup)"
+    )]
+    LooksNothingUp,
     /// What is expected would be in a case that is only being recorded.
     #[error(
         "{}: leave `counters` and `absent` away: what is recorded may not come out so",
@@ -114,6 +120,7 @@ impl TryError {
             TryError::Load(_)
             | TryError::Objects(_)
             | TryError::Annotations
+            | TryError::LooksNothingUp
             | TryError::Expects(_)
             | TryError::NoFile { .. } => true,
             TryError::Source(_) | TryError::Setup(_) | TryError::Failed { .. } => false,
@@ -138,6 +145,9 @@ pub(super) fn run(args: &TryArgs) -> Result<(), CommandError> {
     let mut trial = Trial::new(args, &alone, recording).map_err(FilterError::from)?;
     let source = args.source().map_err(FilterError::from)?;
     let looks_up = trial.host.asks_for_lookups().then(|| args.annotations.clone());
+    if looks_up.is_none() && !args.annotations.is_empty() {
+        return Err(FilterError::from(TryError::LooksNothingUp).into());
+    }
     let live = Live::start(source, looks_up);
     let live = live.map_err(FilterError::from)?;
     let offline = cases::lookups_of(&alone.case.objects, trial.host.metrics())?;
@@ -193,6 +203,10 @@ impl TryArgs {
     fn is_for_people(&self) -> bool {
         !self.json && io::stdout().is_terminal()
     }
+}
+
+fn annotation(text: &str) -> Result<String, String> {
+    config::check_annotation(text).map(|()| text.to_owned())
 }
 
 /// The settings, which were read once and are valid.
