@@ -189,9 +189,14 @@ impl Takeover {
         self.0.lapses_at.store(time.unwrap_or(NEVER), Ordering::Relaxed);
     }
 
+    /// Whether another replica may have taken over by `now`, although nobody has said so.
+    pub(crate) fn has_lapsed(&self, now: Micros) -> bool {
+        self.0.lapses_at.load(Ordering::Relaxed) <= now
+    }
+
     /// When the last one was, as seen at `now`; both in µs since the epoch.
     pub(crate) fn time(&self, now: Micros) -> Micros {
-        if self.0.lapses_at.load(Ordering::Relaxed) <= now {
+        if self.has_lapsed(now) {
             self.record(now);
         }
         self.0.last.load(Ordering::Relaxed)

@@ -204,6 +204,7 @@ async fn ended<R: SourceRun>(running: &mut Running<R>) -> Result<(), SourceError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kube::lease::Candidate;
 
     #[tokio::test(start_paused = true)]
     async fn a_rewind_has_the_lease_renewed_before_its_time() {
@@ -221,5 +222,34 @@ mod tests {
         tracker.rewind_all();
         soon().await.unwrap();
         soon().await.expect_err("once is enough");
+    }
+
+    #[tokio::test]
+    async fn a_rewind_that_is_repeated_is_written_into_the_lease_as_soon_as_the_term_has_begun() {
+        let process = Process::default();
+        let (.., buffer) = crate::buffer::open(&Default::default(), &process).unwrap();
+        let keeper = Keeper::default();
+        keeper.tracker().issue("a", 0, Some("7".into()));
+        let mark = keeper.record(buffer.settled_marks(&keeper.tracker()));
+        keeper.tracker().rewind("a");
+        let terms = Arc::new(Mutex::new(Terms::new(keeper.clone(), process.takeover.clone())));
+        let replica =
+            Replica { terms: terms.clone(), buffer: Arc::new(buffer), health: process.health };
+        // It could not be written down: the Lease still has the mark of before.
+        let term = Term(2);
+        replica.told(&Leadership::Leading { term, mark }, None);
+        let (renewal, drain) = (Renewal::default(), CancellationToken::new());
+        let (_says, leadership) = watch::channel(Leadership::Following { holder: None });
+        let source = |stop: CancellationToken| async move {
+            stop.cancelled().await;
+            Ok(())
+        };
+        let run = replica.clone().run_sources((leadership, renewal.clone()), drain.clone(), source);
+        let run = tokio::spawn(run);
+        tokio::time::timeout(Duration::from_secs(60), renewal.wanted()).await.unwrap();
+        let keeper = terms.lock().may_mark(term).expect("the mark may be written by then");
+        assert_eq!(keeper.tracker().marks()["a"], Position::Nowhere);
+        drain.cancel();
+        run.await.unwrap().unwrap();
     }
 }

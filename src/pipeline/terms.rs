@@ -13,7 +13,8 @@
 //! - The sources of a term begin from the mark that was found in the Lease, and so does the buffer.
 //!   Before that nothing of this process is written there.
 //! - Whatever this process has when a term begins or ends, another replica may have sent too: the
-//!   sink is told of each ([`Takeover`]), and of when the Lease lapses unless it is renewed.
+//!   sink is told of each ([`Takeover`]). The sink and the sources are told when the Lease lapses
+//!   unless it is renewed: what comes after that is not taken in.
 //! - In a drain the term goes on without sources, so that the Lease is given up with the last mark.
 
 use crate::event::Micros;
@@ -75,7 +76,9 @@ impl Terms {
         lapses_at: Option<Micros>,
         now: Micros,
     ) {
-        self.takeover.lapses_at(lapses_at);
+        // Until its sources have stopped, what comes is for another one to read.
+        let is_leading = matches!(leadership, Leadership::Leading { .. });
+        self.takeover.lapses_at(if is_leading { lapses_at } else { Some(now) });
         self.leadership = leadership;
         let is_over = |term| !self.leads_in(term);
         match self.state {
@@ -216,10 +219,14 @@ mod tests {
         assert_eq!(terms.next(4).unwrap(), Action::StopSources);
         assert_eq!(terms.next(5).unwrap(), Action::StartSources);
         assert_eq!(takeover.time(5), 5);
+        assert!(!takeover.has_lapsed(5));
         terms.lease_says(following(), None, 6);
+        assert!(takeover.has_lapsed(6), "the sources read on until they have stopped");
         assert_eq!(terms.next(7).unwrap(), Action::StopSources);
         assert_eq!(terms.next(8).unwrap(), Action::Wait);
         assert_eq!(takeover.time(8), 8);
+        terms.lease_says(leading(3, None), None, 9);
+        assert!(!takeover.has_lapsed(9));
     }
 
     #[test]
@@ -244,6 +251,6 @@ mod tests {
         assert!(terms.may_mark(Term(1)).is_some());
         terms.lease_says(following(), None, 4);
         assert!(terms.may_mark(Term(1)).is_none() && !terms.may_begin());
-        assert_eq!((terms.next(5).unwrap(), takeover.time(5)), (Action::End, 4));
+        assert_eq!((terms.next(5).unwrap(), takeover.time(5)), (Action::End, 5));
     }
 }

@@ -60,15 +60,22 @@ pub(super) struct Feed {
 pub(super) struct Around<'a> {
     pub(super) clock: Clock,
     pub(super) now: Time,
-    /// The API server cannot be reached until then.
-    pub(super) cut_until: Time,
-    /// Which process it is of, if its marks are its own machine's, and not what the last leader
-    /// told.
-    pub(super) alone: Option<u32>,
+    pub(super) link: Link,
     pub(super) server: &'a mut ApiServer,
     pub(super) oracle: &'a mut Oracle,
     pub(super) sender: &'a SourceSender,
     pub(super) trace: &'a mut Trace,
+}
+
+/// How its process stands to the API server.
+#[derive(Clone, Copy)]
+pub(super) struct Link {
+    /// It cannot be reached until then.
+    pub(super) cut_until: Time,
+    /// Which process it is, if its marks are its own machine's, and not what the last leader told.
+    pub(super) alone: Option<u32>,
+    /// Its Lease has lapsed by its own clock.
+    pub(super) has_lapsed: bool,
 }
 
 impl Feed {
@@ -225,7 +232,7 @@ impl Feed {
 
     fn ask(&mut self, uri: &str, around: &mut Around<'_>) {
         let (mut wait, mut reply) = around.server.ask(uri, around.now);
-        if around.now < around.cut_until {
+        if around.now < around.link.cut_until {
             (wait, reply) =
                 (MILLISECOND, if self.random.bool() { Reply::Breaks } else { Reply::Never });
         }
@@ -245,7 +252,7 @@ impl Feed {
             && version >= known
         {
             let at = (known, epoch);
-            around.oracle.unnoticeable(self.source.key(), at, around.alone, around.server);
+            around.oracle.unnoticeable(self.source.key(), at, around.link.alone, around.server);
             self.epoch = epoch;
             self.epochs.extend(self.cursor.map(|cursor| (cursor, epoch)));
             self.new_epochs.extend(self.cursor.map(|cursor| (cursor, epoch)));
@@ -282,13 +289,17 @@ impl Feed {
 
     fn read(&mut self, mut stream: Stream, around: &mut Around<'_>) -> Result<(), Failed> {
         let at = around.clock.at(around.now);
-        if around.now < around.cut_until {
+        if around.now < around.link.cut_until {
             self.source.hand_on()?;
-            self.due = around.cut_until;
+            self.due = around.link.cut_until;
             self.exchange = Exchange::Reading(stream);
             return Ok(());
         }
         match stream.next(around.server, around.now, &mut self.random) {
+            Next::Piece(_) if around.link.has_lapsed => {
+                self.vain += u32::from(self.source.state() == "watching");
+                self.source.lapsed(at)?;
+            }
             Next::Piece(piece) => {
                 self.has_read = true;
                 if self.source.state() == "listing" {

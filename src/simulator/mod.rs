@@ -131,6 +131,11 @@ fn a_leader_that_could_not_write_down_that_its_cluster_was_restored_knows_it_whe
 }
 
 #[test]
+fn a_leader_that_stood_still_takes_in_nothing_that_the_next_one_has_read() {
+    replay(&[23_026]);
+}
+
+#[test]
 fn something_that_refuses_requests_at_random_makes_no_letters() {
     replay(&[11_657]);
 }

@@ -18,7 +18,7 @@ pub(super) use self::stages::Rules;
 use self::stages::Worker;
 use self::terms::Lease;
 use super::clock::{Clock, MILLISECOND, NEVER, SECOND, Time, wall};
-use super::feed::{Around, Feed};
+use super::feed::{Around, Feed, Link};
 use super::home::Home;
 use super::leases::Answer;
 use super::oracle::Violation;
@@ -88,6 +88,7 @@ pub(super) struct Process {
     /// How many rewinds the oracle knows of.
     rewinds: u64,
     epochs: marks::Known,
+    takeover: Takeover,
     lease: Option<Lease>,
     workers: Vec<Worker>,
     rules: Published<Rules>,
@@ -170,6 +171,7 @@ impl Process {
             losses: 0,
             rewinds: 0,
             epochs: known,
+            takeover,
             lease: None,
             workers: queues.into_iter().map(|queue| Worker::new(queue, &rules, now)).collect(),
             rules,
@@ -197,7 +199,7 @@ impl Process {
         match plan.lease {
             None => process.begin_feeds(clock, now),
             Some(lease) => {
-                let of = (process.keeper.clone(), takeover);
+                let of = (process.keeper.clone(), process.takeover.clone());
                 let lease = Lease::new(life, &process.home, lease, of, (clock, now), random);
                 process.lease = Some(lease);
             }
@@ -222,7 +224,7 @@ impl Process {
     /// The sources end: what they have accepted is handed on.
     fn end_feeds(&mut self, shared: &mut Shared) -> Result<(), Violation> {
         for mut feed in std::mem::take(&mut self.feeds) {
-            feed.stop(&mut around(&self.sender, self.link(), shared)).map_err(closed)?;
+            feed.stop(&mut around(&self.sender, self.link(shared.now), shared)).map_err(closed)?;
             self.epochs.learn(&mut feed);
         }
         Ok(())
@@ -247,10 +249,13 @@ impl Process {
         self.cut_until = until;
     }
 
-    /// Its way to the API server: see [`Around`].
-    fn link(&self) -> (Time, Option<u32>) {
+    fn link(&self, now: Time) -> Link {
         let is_alone = self.lease.as_ref().is_some_and(|lease| lease.is_alone);
-        (self.cut_until, is_alone.then_some(self.life))
+        Link {
+            cut_until: self.cut_until,
+            alone: is_alone.then_some(self.life),
+            has_lapsed: self.takeover.has_lapsed(wall(now)),
+        }
     }
 
     /// What does something next, and when.
@@ -327,7 +332,7 @@ impl Process {
     }
 
     fn feed(&mut self, at: usize, shared: &mut Shared) -> Result<(), Violation> {
-        let link = self.link();
+        let link = self.link(shared.now);
         let feed = &mut self.feeds[at];
         self.epochs.learn(feed);
         if feed.wants_save() {
@@ -335,7 +340,7 @@ impl Process {
             self.home.file.fail(!is_saved);
             let saved = self.save(true, shared);
             self.home.file.fail(false);
-            let mut around = around(&self.sender, self.link(), shared);
+            let mut around = around(&self.sender, self.link(shared.now), shared);
             return self.feeds[at].saved(saved?, &mut around).map_err(closed);
         }
         feed.act(&mut around(&self.sender, link, shared)).map_err(closed)?;
@@ -414,14 +419,9 @@ impl Process {
     }
 }
 
-fn around<'a>(
-    sender: &'a SourceSender,
-    (cut_until, alone): (Time, Option<u32>),
-    shared: &'a mut Shared,
-) -> Around<'a> {
+fn around<'a>(sender: &'a SourceSender, link: Link, shared: &'a mut Shared) -> Around<'a> {
     Around {
-        alone,
-        cut_until,
+        link,
         clock: shared.clock,
         now: shared.now,
         server: &mut shared.server,

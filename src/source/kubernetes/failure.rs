@@ -25,6 +25,8 @@ pub(super) enum Cause {
     Connection,
     /// The server and weir do not agree on TLS, or whom to trust.
     Tls,
+    /// The Lease had lapsed before this part of the answer was read.
+    Lapsed,
     /// 401
     Unauthorized,
     /// 403
@@ -41,7 +43,7 @@ pub(super) enum Cause {
 
 impl Cause {
     /// All of them, in the order of their labels' registration.
-    pub(super) const ALL: [Cause; 16] = [
+    pub(super) const ALL: [Cause; 17] = [
         Cause::Closed,
         Cause::Gone,
         Cause::ClosedAtOnce,
@@ -52,6 +54,7 @@ impl Cause {
         Cause::Lost,
         Cause::Connection,
         Cause::Tls,
+        Cause::Lapsed,
         Cause::Unauthorized,
         Cause::Forbidden,
         Cause::Throttled,
@@ -73,6 +76,7 @@ impl Cause {
             Cause::Lost => "lost",
             Cause::Connection => "connection",
             Cause::Tls => "tls",
+            Cause::Lapsed => "lapsed",
             Cause::Unauthorized => "unauthorized",
             Cause::Forbidden => "forbidden",
             Cause::Throttled => "throttled",
@@ -122,6 +126,12 @@ impl Failure {
     /// No answer, or half of one.
     pub(super) fn broken(message: String) -> Failure {
         Failure { cause: Cause::Connection, status: None, retry_after: None, message }
+    }
+
+    /// An answer that is another replica's to read.
+    pub(super) fn lapsed() -> Failure {
+        let message = "the Lease has lapsed".to_owned();
+        Failure { cause: Cause::Lapsed, status: None, retry_after: None, message }
     }
 
     /// An answer that is no list or watch.

@@ -176,6 +176,10 @@ fn remark(scope: &Scope, state: &str, failure: &Failure, failures: u32) -> Remar
         ),
         Cause::Connection => format!("no answer from the API server, or half of one ({failure})"),
         Cause::Tls => format!("weir and the API server cannot agree on TLS: {failure}"),
+        Cause::Lapsed => format!(
+            "{failure} before it was renewed, so another replica may read by now: nothing more is \
+             taken in until it is known who leads"
+        ),
         Cause::Throttled => format!("the API server asks weir to slow down ({failure})"),
         Cause::ServerError => format!("the API server reports an internal error ({failure})"),
         Cause::Gone => "the list took longer than the API server keeps its snapshot".to_owned(),

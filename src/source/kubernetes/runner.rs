@@ -27,7 +27,7 @@ use super::scope::Scope;
 use super::step::{Action, Input, Request};
 use crate::answers::is_html_page;
 use crate::blocking::blocking;
-use crate::handoff::Closed;
+use crate::handoff::{Closed, now};
 use crate::kube::{HTML_PAGE, message_of, read, read_refusal, tls_fault, with_causes};
 
 /// How long an open watch may go unread: the API server keeps what it cannot send in memory.
@@ -206,6 +206,11 @@ impl Runner {
                 Some(Some(Err(error))) => return Ok(broke(&error)),
                 Some(Some(Ok(bytes))) => bytes,
             };
+            // What is taken in was written before the Lease lapsed: the next leader knows that it
+            // may have been sent already.
+            if self.process.takeover.has_lapsed(now()) {
+                return Ok(Input::Lapsed);
+            }
             self.intake.stirred(Instant::now().into_std());
             self.process.health.progress(&self.task);
             if let Some(input) = self.take_in(reading, &bytes).await? {

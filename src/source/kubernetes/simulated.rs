@@ -215,6 +215,11 @@ impl Source {
         self.input(now, Input::Broke("reset by peer".to_owned()))
     }
 
+    /// There is a piece of the answer's body, and the Lease has lapsed.
+    pub(crate) fn lapsed(&mut self, now: Instant) -> Result<(), Closed> {
+        self.input(now, Input::Lapsed)
+    }
+
     /// The answer has ended in good order, as far as the connection knows.
     pub(crate) fn ended(&mut self, now: Instant) -> Result<(), Closed> {
         let whole = self.intake.is_whole();

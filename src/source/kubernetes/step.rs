@@ -40,6 +40,9 @@ pub(super) enum Input {
     Broke(String),
     /// There is none because of TLS.
     Untrusted(String),
+    /// More of the answer has come, and the Lease has lapsed by our clock: whoever holds it now may
+    /// read the same.
+    Lapsed,
     /// The answer is neither a list nor a watch.
     Nonsense(&'static str),
     /// [`Machine::deadline`](super::machine::Machine::deadline) has passed.

@@ -169,6 +169,7 @@ impl Machine {
             ),
             Input::Broke(why) => self.failed(now, random, Failure::broken(why)),
             Input::Untrusted(why) => self.failed(now, random, Failure::tls(why)),
+            Input::Lapsed => self.failed(now, random, Failure::lapsed()),
             Input::Nonsense(why) => self.failed(now, random, Failure::protocol(why)),
             Input::Deadline => self.deadline_passed(now, random),
             Input::NoRoom => self.full(),

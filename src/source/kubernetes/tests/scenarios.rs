@@ -14,7 +14,7 @@ use super::super::super::KubernetesSettings;
 use super::server::Answer::*;
 use super::server::Part::*;
 use super::server::{Answer, Server, event, expired, frame, list};
-use crate::handoff::{SourceSender, Work};
+use crate::handoff::{SourceSender, Takeover, Work};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::position::Tracker;
@@ -177,6 +177,7 @@ pub(super) struct Run {
     pub(super) metrics: Metrics,
     pub(super) health: Health,
     shutdown: Shutdown,
+    takeover: Takeover,
     tracker: Tracker,
     source: tokio::task::JoinHandle<Result<(), super::super::super::SourceError>>,
 }
@@ -204,12 +205,12 @@ fn start_from(tracker: Tracker, namespaces: &[&str], script: Vec<Answer>, chunks
     let router = axum::Router::new().fallback(move |uri: http::Uri| answering.answer(uri));
     let client = kube::Client::new(router, "default");
     let process = Process { tracker: tracker.clone(), ..Process::default() };
-    let Process { ledger, metrics, health, shutdown, .. } = process.clone();
+    let Process { ledger, metrics, health, takeover, shutdown, .. } = process.clone();
     let (sender, mut workers) = SourceSender::new(ledger, tracker.clone(), chunks, 1);
     let source = tokio::spawn(async move {
         super::super::run(&settings, client, sender, Keeper::default(), process).await
     });
-    Run { server, work: workers.remove(0), metrics, health, shutdown, tracker, source }
+    Run { server, work: workers.remove(0), metrics, health, shutdown, takeover, tracker, source }
 }
 
 pub(super) fn texts(work: &Work) -> Vec<String> {
@@ -549,4 +550,32 @@ async fn several_namespaces_are_scopes_of_their_own_and_ready_when_all_are_liste
     run.server.script.lock().unwrap().extend([Page("100", "", &[]), Page("100", "", &[])]);
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(run.health.readiness().ok, "{:?}", run.health.readiness().lines);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_after_the_lease_has_lapsed_is_taken_in_when_it_was_renewed_after_all() {
+    let pause = After(Duration::from_secs(60));
+    let mut run = start(
+        vec![
+            Page("100", "", &[("a", "90")]),
+            Watch(vec![Added("b", "101"), pause, Added("c", "102"), StaysOpen]),
+            Page("102", "", &[("c", "102")]),
+            Watch(vec![Added("c", "102"), StaysOpen]),
+        ],
+        4,
+    );
+    for expected in ["a@90", "b@101"] {
+        assert_eq!(texts(&run.work.recv().await.unwrap()), [expected]);
+    }
+    run.takeover.lapses_at(Some(0));
+    let lapsed = r#"weir_source_restarts_total{cause="lapsed"} 1"#;
+    while !run.metrics.render().contains(lapsed) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(run.work.is_empty(), "another replica may have read it");
+    insta::assert_snapshot!(run.health.readiness().lines[0], @"");
+    run.takeover.lapses_at(None);
+    assert_eq!(texts(&run.work.recv().await.unwrap()), ["c@102"]);
+    run.shutdown.drain.cancel();
+    run.source.await.unwrap().unwrap();
 }
