@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -17,7 +18,6 @@ use super::RunError;
 use super::terms::{Action, Terms};
 use crate::blocking::blocking;
 use crate::buffer::Handle;
-use crate::event::Micros;
 use crate::handoff::now;
 use crate::health::Health;
 use crate::kube::LeaseSettings;
@@ -121,10 +121,8 @@ impl lease::Candidate for Replica {
         keeper.record(marks)
     }
 
-    fn told(&self, leadership: &Leadership, left: Option<Duration>) {
-        let now = now();
-        let lapses_at = left.map(|left| now.saturating_add(left.as_micros() as Micros));
-        self.terms().lease_says(leadership.clone(), lapses_at, now);
+    fn told(&self, leadership: &Leadership, left: Option<Duration>, now: Timestamp) {
+        self.terms().lease_says(leadership.clone(), left, now.as_microsecond());
     }
 }
 
@@ -237,7 +235,7 @@ mod tests {
             Replica { terms: terms.clone(), buffer: Arc::new(buffer), health: process.health };
         // It could not be written down: the Lease still has the mark of before.
         let term = Term(2);
-        replica.told(&Leadership::Leading { term, mark }, None);
+        replica.told(&Leadership::Leading { term, mark }, None, Timestamp::now());
         let (renewal, drain) = (Renewal::default(), CancellationToken::new());
         let (_says, leadership) = watch::channel(Leadership::Following { holder: None });
         let source = |stop: CancellationToken| async move {

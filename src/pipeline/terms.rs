@@ -17,6 +17,8 @@
 //!   unless it is renewed: what comes after that is not taken in.
 //! - In a drain the term goes on without sources, so that the Lease is given up with the last mark.
 
+use std::time::Duration;
+
 use crate::event::Micros;
 use crate::handoff::Takeover;
 use crate::kube::lease::{Leadership, Term};
@@ -43,6 +45,8 @@ pub(crate) struct Terms {
     keeper: Keeper,
     takeover: Takeover,
     leadership: Leadership,
+    /// Of the term that it said last: what was left of it, and when the Lease lapses.
+    lease: Option<(Term, Duration, Micros)>,
     state: State,
     is_draining: bool,
 }
@@ -65,20 +69,20 @@ impl Terms {
     /// Of a process that follows.
     pub(crate) fn new(keeper: Keeper, takeover: Takeover) -> Terms {
         let leadership = Leadership::Following { holder: None };
-        Terms { keeper, takeover, leadership, state: State::Following, is_draining: false }
+        let state = State::Following;
+        Terms { keeper, takeover, leadership, lease: None, state, is_draining: false }
     }
 
-    /// Who leads, at `now`, in µs since the epoch. Unless the Lease is renewed, it lapses at
-    /// `lapses_at`: a process that stood still past that must not take itself for the leader.
+    /// Who leads, at `now`, in µs since the epoch. Unless the Lease is renewed, it lapses when what
+    /// is `left` is over: a process that stood still past that must not take itself for the leader.
     pub(crate) fn lease_says(
         &mut self,
         leadership: Leadership,
-        lapses_at: Option<Micros>,
+        left: Option<Duration>,
         now: Micros,
     ) {
-        // Until its sources have stopped, what comes is for another one to read.
-        let is_leading = matches!(leadership, Leadership::Leading { .. });
-        self.takeover.lapses_at(if is_leading { lapses_at } else { Some(now) });
+        let lapses_at = self.lapses_at(&leadership, left, now);
+        self.takeover.lapses_at(lapses_at);
         self.leadership = leadership;
         let is_over = |term| !self.leads_in(term);
         match self.state {
@@ -91,6 +95,29 @@ impl Terms {
             }
             _ => {}
         }
+    }
+
+    /// When the Lease lapses. While the machine is suspended less becomes of what is left than of
+    /// the time; so it is only a renewal, which makes more of what is left, that puts it off.
+    fn lapses_at(
+        &mut self,
+        leadership: &Leadership,
+        left: Option<Duration>,
+        now: Micros,
+    ) -> Option<Micros> {
+        let &Leadership::Leading { term, .. } = leadership else {
+            // Until its sources have stopped, what comes is for another one to read.
+            self.lease = None;
+            return Some(now);
+        };
+        let left = left?;
+        let ends_at = now.saturating_add(left.as_micros() as Micros);
+        let lapses_at = match self.lease {
+            Some((of, before, at)) if of == term && left <= before => at.min(ends_at),
+            _ => ends_at,
+        };
+        self.lease = Some((term, left, lapses_at));
+        Some(lapses_at)
     }
 
     /// The sources are not to run again.
@@ -185,6 +212,9 @@ mod tests {
         Leadership::Following { holder: None }
     }
 
+    /// Of a term, where a test is about that.
+    const LEFT: Option<Duration> = Some(Duration::from_micros(10));
+
     fn terms() -> (Terms, Takeover) {
         let takeover = Takeover::at(0);
         (Terms::new(Keeper::default(), takeover.clone()), takeover)
@@ -232,12 +262,29 @@ mod tests {
     #[test]
     fn a_process_that_stood_still_past_its_lease_has_been_taken_over_from_before_it_is_told() {
         let (mut terms, takeover) = terms();
-        terms.lease_says(leading(1, None), Some(10), 1);
+        terms.lease_says(leading(1, None), LEFT, 1);
         assert_eq!(terms.next(2).unwrap(), Action::StartSources);
-        assert_eq!(takeover.time(9), 2);
+        assert_eq!(takeover.time(10), 2);
         assert_eq!(takeover.time(20), 20);
-        terms.lease_says(leading(1, None), Some(30), 20);
-        assert_eq!(takeover.time(29), 20);
+        terms.lease_says(leading(1, None), LEFT.map(|left| left * 2), 20);
+        assert_eq!(takeover.time(39), 20);
+    }
+
+    #[test]
+    fn a_lease_of_a_machine_that_was_suspended_has_lapsed_until_it_is_renewed() {
+        let (mut terms, takeover) = terms();
+        terms.lease_says(leading(1, None), LEFT, 1);
+        let later = LEFT.map(|left| left - Duration::from_micros(4));
+        terms.lease_says(leading(1, None), later, 5);
+        assert!(!takeover.has_lapsed(10) && takeover.has_lapsed(11));
+        // An hour, of which the clock of the Lease knows nothing.
+        terms.lease_says(leading(1, None), later, 3_600_000_000);
+        assert!(takeover.has_lapsed(3_600_000_000));
+        terms.lease_says(leading(1, None), LEFT, 3_600_000_005);
+        assert!(!takeover.has_lapsed(3_600_000_005));
+        // Another term is another Lease, however much is left of it.
+        terms.lease_says(leading(2, None), later, 3_600_000_020);
+        assert!(!takeover.has_lapsed(3_600_000_020));
     }
 
     #[test]

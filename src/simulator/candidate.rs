@@ -63,10 +63,10 @@ impl Candidate {
         self.machine.term()
     }
 
-    /// Who leads; of this process, until when, unless the Lease is renewed.
-    pub(super) fn leadership(&self, clock: Clock) -> (Leadership, Option<Time>) {
-        let ends_at = self.machine.term_end().map(|end| clock.time_of(Some(end)));
-        (self.machine.leadership(), ends_at)
+    /// Who leads; of this process, how much time is left of that, unless the Lease is renewed.
+    pub(super) fn leadership(&self, clock: Clock, now: Time) -> (Leadership, Option<Duration>) {
+        let end = self.machine.term_end();
+        (self.machine.leadership(), end.map(|end| end.saturating_duration_since(clock.at(now))))
     }
 
     /// Of which lives of the API server the mark is that was found when it began to lead.

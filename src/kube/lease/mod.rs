@@ -43,6 +43,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::kube::Client;
+use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -108,10 +109,11 @@ pub trait Candidate: Send + 'static {
     /// is what it must answer until it has begun from the mark that was found.
     fn mark(&self, term: Term) -> Option<String>;
 
-    /// Told who leads, after each step of the protocol; of this process also how much time is left
-    /// until it does not lead any more, unless the Lease is renewed.
-    fn told(&self, leadership: &Leadership, left: Option<Duration>) {
-        let _ = (leadership, left);
+    /// Told who leads, after each step of the protocol; of this process also how much time was left
+    /// at `now` until it does not lead any more, unless the Lease is renewed. What is left is by a
+    /// clock that stands still while the machine is suspended; `now` is not.
+    fn told(&self, leadership: &Leadership, left: Option<Duration>, now: Timestamp) {
+        let _ = (leadership, left, now);
     }
 }
 

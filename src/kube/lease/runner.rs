@@ -110,8 +110,9 @@ impl Runner {
         let step = self.machine.handle(&moment, input);
         let leadership = self.machine.leadership();
         self.reporter.step(&step.notes, &leadership, self.machine.is_well());
+        let wall = Timestamp::now();
         let left = self.machine.term_end().map(|end| end.saturating_duration_since(now()));
-        self.candidate.told(&leadership, left);
+        self.candidate.told(&leadership, left, wall);
         self.leadership.send_if_modified(|shown| {
             let changed = *shown != leadership;
             *shown = leadership;

@@ -76,8 +76,8 @@ impl Process {
         let is_cut = shared.now < self.cut_until;
         if let Some(lease) = &mut self.lease {
             lease.candidate.handle(input, mark, is_cut, shared);
-            let (leadership, lapses_at) = lease.candidate.leadership(shared.clock);
-            lease.terms.lease_says(leadership, lapses_at.map(wall), wall(shared.now));
+            let (leadership, left) = lease.candidate.leadership(shared.clock, shared.now);
+            lease.terms.lease_says(leadership, left, wall(shared.now));
         }
         self.follow(false, shared)
     }

@@ -285,6 +285,25 @@ fn a_lost_connection_is_followed_by_a_look_at_the_servers_version() {
 }
 
 #[test]
+fn a_lapsed_lease_breaks_a_watch_which_goes_on_from_its_cursor() {
+    let mut bench = Bench::watching();
+    bench.frame("120");
+    let step = bench.input(Input::Lapsed);
+    assert_eq!(step.action, Action::Sleep);
+    assert!(matches!(
+        &step.notes[..],
+        [Note::Failed { failure: Failure { cause: Cause::Lapsed, .. }, .. }]
+    ));
+    assert_eq!(bench.wait(), check());
+    // It has still not been renewed.
+    bench.input(Input::Opened);
+    assert_eq!(bench.input(Input::Lapsed).action, Action::Sleep);
+    assert_eq!(bench.wait(), check());
+    let (_, step) = bench.list("130", "more", &[]);
+    assert_eq!(step.action, watch(120));
+}
+
+#[test]
 fn half_a_line_is_a_broken_watch_and_not_an_end_in_good_order() {
     let mut bench = Bench::watching();
     bench.frame("120");
