@@ -30,6 +30,7 @@ mod time;
 mod trusted;
 pub(crate) mod varint;
 mod view;
+mod words;
 mod written;
 
 pub use chunk::{Chunk, Event};
@@ -54,6 +55,7 @@ pub(crate) use time::Micros;
 pub(crate) use time::parse_event_time;
 pub use time::parse_rfc3339;
 pub use view::{EventView, Field};
+pub(crate) use words::Words;
 pub(crate) use written::written_at;
 
 /// An event larger than this is not read into memory whole: it is skipped to its end and

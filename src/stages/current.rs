@@ -18,7 +18,7 @@ use super::failure::FailureKind;
 use super::limits::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX, MemoryLimiter, SCAN_FACTOR};
 use super::stage::Stage;
 use super::wasi::stub::{Output, Stub};
-use crate::event::{Chunk, EditError, Edits, EventType, EventView, Field, Original};
+use crate::event::{Chunk, EditError, Edits, EventType, EventView, Field, Original, Words};
 use crate::ledger::ReasonId;
 use crate::lookup::Found;
 use crate::text::{self, LINE_BYTES_MAX};
@@ -58,6 +58,9 @@ pub(super) struct Current {
     /// What this instance declared, by number.
     reasons: Vec<Option<ReasonId>>,
     counters: Vec<Option<Counter>>,
+    words: Vec<Option<Arc<Words>>>,
+    /// For a text in which words are looked for.
+    room: Vec<u8>,
 }
 
 /// What the current call has left.
@@ -91,6 +94,8 @@ impl Current {
             call: Accounts::default(),
             reasons: Vec::new(),
             counters: Vec::new(),
+            words: Vec::new(),
+            room: Vec::new(),
         }
     }
 
@@ -222,11 +227,29 @@ impl Current {
         Ok(remember(&mut self.counters, number, Counter { metric, unflushed: 0 }))
     }
 
+    pub(super) fn declare_words(&mut self, words: Vec<String>) -> Result<u32, String> {
+        self.check_may_declare()?;
+        let (number, words) = self.stage.declare_words(words)?;
+        Ok(remember(&mut self.words, number, words))
+    }
+
+    /// Whether the current event mentions one of the words that have this number.
+    pub(super) fn mentions(&mut self, number: u32) -> bool {
+        let mut room = std::mem::take(&mut self.room);
+        let words = self.words.get(number as usize).and_then(Option::as_ref);
+        let mentions = words.zip(self.view()).map(|(words, view)| view.mentions(words, &mut room));
+        self.room = room;
+        mentions.unwrap_or_else(|| {
+            self.misused("mentioned", number);
+            false
+        })
+    }
+
     fn check_may_declare(&self) -> Result<(), String> {
         if self.phase == Phase::Configure {
             return Ok(());
         }
-        Err("names are declared in `configure` only".to_owned())
+        Err("names and words are declared in `configure` only".to_owned())
     }
 
     pub(super) fn discard(&mut self, reason: u32) {

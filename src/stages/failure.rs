@@ -19,7 +19,7 @@ pub(super) enum FailureKind {
     Timeout,
     /// It trapped after its memory was refused to grow.
     Memory,
-    /// It dropped or counted with a number that it did not declare. The call goes on.
+    /// It dropped, counted or asked with a number that it did not declare. The call goes on.
     Misuse,
     /// `process` answered an error.
     Error,

@@ -11,13 +11,14 @@
 use std::collections::BTreeMap;
 
 use tracing::Level;
-use wasmtime::component::{ComponentNamedList, Lift, Linker, Lower, WasmStr};
+use wasmtime::component::{ComponentNamedList, Lift, Linker, Lower, WasmList, WasmStr};
 use wasmtime::{AsContextMut, Engine, StoreContextMut};
 
 use self::bindings::EventType;
 use super::crossing::Crosses;
 use super::current::Current;
-use super::limits::LOG_LINE_BYTES_MAX;
+use super::limits::{LOG_LINE_BYTES_MAX, WORDS_MAX};
+use super::stage::check_word;
 use crate::event::{EditError, Edits, Field, Original};
 use crate::lookup::{Found, Owner};
 
@@ -43,7 +44,7 @@ mod bindings {
 }
 
 impl Crosses for EventType {
-    fn text_bytes(&self, _: &Store<'_>) -> u64 {
+    fn text_bytes(&self, _: &mut Store<'_>) -> u64 {
         0
     }
 }
@@ -75,6 +76,7 @@ impl Offer {
         let (linker, functions) = (Linker::new(engine), BTreeMap::new());
         let mut offer = Offer { linker, functions, call_fuel };
         offer.event()?;
+        offer.words()?;
         offer.discard()?;
         offer.edit()?;
         offer.log()?;
@@ -106,9 +108,9 @@ impl Offer {
                 .func_wrap(name, move |store: Store<'_>, params: Params| Ok(func(store, params)));
         }
         instance.func_wrap(name, move |mut store: Store<'_>, params: Params| {
-            let given = params.text_bytes(&store);
+            let given = params.text_bytes(&mut store);
             let answer = func(store.as_context_mut(), params);
-            let bytes = given + answer.text_bytes(&store);
+            let bytes = given + answer.text_bytes(&mut store);
             store.data_mut().crossed.count(bytes);
             Ok(answer)
         })
@@ -145,6 +147,18 @@ impl Offer {
             drop(text);
             store.data_mut().charge_scan(scanned);
             (found,)
+        })
+    }
+
+    fn words(&mut self) -> wasmtime::Result<()> {
+        self.func("words", "declare", |mut store, (words,): (WasmList<WasmStr>,)| {
+            match declared_words(&mut store, &words) {
+                Ok(words) => (store.data_mut().declare_words(words),),
+                Err(why) => (Err(why),),
+            }
+        })?;
+        self.func("words", "mentioned", |mut store, (words,): (u32,)| {
+            (store.data_mut().mentions(words),)
         })
     }
 
@@ -265,6 +279,24 @@ const NOT_UTF8: &str = "the text is not UTF-8";
 fn name(store: &Store<'_>, text: &WasmStr) -> Result<String, String> {
     let text = text.to_str(store).map_err(|_| NOT_UTF8)?;
     Ok(text[..text.floor_char_boundary(LOG_LINE_BYTES_MAX)].to_owned())
+}
+
+/// Words that may be declared at once. What is too long is not read on, so that a list of one long
+/// text, again and again, costs that text once.
+fn declared_words(store: &mut Store<'_>, words: &WasmList<WasmStr>) -> Result<Vec<String>, String> {
+    if words.len() > WORDS_MAX {
+        return Err(format!("{} words are more than {WORDS_MAX}", words.len()));
+    }
+    let mut taken = Vec::with_capacity(words.len());
+    for at in 0..words.len() {
+        let Some(Ok(word)) = words.get(store.as_context_mut(), at) else {
+            return Err("a word is not in the module's memory".to_owned());
+        };
+        let word = word.to_str(&*store).map_err(|_| NOT_UTF8)?;
+        check_word(&word)?;
+        taken.push(word.into_owned());
+    }
+    Ok(taken)
 }
 
 fn edit(

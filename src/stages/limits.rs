@@ -24,6 +24,12 @@ pub(super) const HANDLES_MAX: usize = 64;
 pub(super) const REASONS_MAX: usize = 32;
 /// Counters that a stage may declare: each becomes a metric label.
 pub(super) const COUNTERS_MAX: usize = 64;
+/// Times that a stage may declare words: each takes memory that is not the module's.
+pub(super) const WORD_SETS_MAX: usize = 16;
+/// Words that are declared at once.
+pub(super) const WORDS_MAX: usize = 64;
+/// Bytes of a declared word.
+pub(super) const WORD_BYTES_MAX: usize = 64;
 /// Bytes of a declared name.
 pub(super) const NAME_BYTES_MAX: usize = 64;
 /// Lines that one call may log.

@@ -13,7 +13,10 @@ use super::ModuleSettings;
 use super::clock::Reading;
 use super::failure::{FailureKind, FailureLog, Line};
 use super::instance::Trace;
-use super::limits::{COUNTERS_MAX, LOG_RATE, NAME_BYTES_MAX, REASONS_MAX};
+use super::limits::{
+    COUNTERS_MAX, LOG_RATE, NAME_BYTES_MAX, REASONS_MAX, WORD_BYTES_MAX, WORD_SETS_MAX,
+};
+use crate::event::Words;
 use crate::ledger::{Ledger, ReasonId};
 use crate::log_limit::LogLimiter;
 use crate::metrics::StageMetrics;
@@ -80,6 +83,7 @@ pub(super) struct Stage {
 struct Declared {
     reasons: Vec<(String, ReasonId)>,
     counters: Vec<(String, IntCounter)>,
+    words: Vec<(Vec<String>, Arc<Words>)>,
 }
 
 #[derive(Debug)]
@@ -160,6 +164,23 @@ impl Stage {
         let help = text::one_line(help, LINE_BYTES_MAX);
         info!(stage = self.name(), counter = name, %help, "a module declared a counter");
         Ok((counters.len() - 1, counter))
+    }
+
+    /// The number of declared words, each of them checked, and what finds them.
+    pub(super) fn declare_words(&self, words: Vec<String>) -> Result<(usize, Arc<Words>), String> {
+        if words.is_empty() {
+            return Err("no words are declared".to_owned());
+        }
+        let sets = &mut self.declared.lock().words;
+        if let Some(number) = sets.iter().position(|(known, _)| *known == words) {
+            return Ok((number, sets[number].1.clone()));
+        }
+        if sets.len() == WORD_SETS_MAX {
+            return Err(format!("these would be more than {WORD_SETS_MAX} sets of words"));
+        }
+        let found = Arc::new(Words::new(&words).map_err(|error| error.to_string())?);
+        sets.push((words, found.clone()));
+        Ok((sets.len() - 1, found))
     }
 
     /// The name of a declared reason.
@@ -251,6 +272,15 @@ impl Stage {
     pub(super) fn starts(&self, cause: Cause) -> u64 {
         self.counters.starts[cause as usize].get()
     }
+}
+
+/// A word that may be declared.
+pub(super) fn check_word(word: &str) -> Result<(), String> {
+    if (1..=WORD_BYTES_MAX).contains(&word.len()) {
+        return Ok(());
+    }
+    let shown = text::one_line(word, WORD_BYTES_MAX);
+    Err(format!("`{shown}` is no word: 1 to {WORD_BYTES_MAX} bytes"))
 }
 
 fn check_name(name: &str) -> Result<(), String> {

@@ -6,7 +6,7 @@
 use std::{error::Error, fs, path::PathBuf};
 
 use wit_bindgen_core::{Files, WorldGenerator, wit_parser::Resolve};
-use wit_bindgen_rust::Opts;
+use wit_bindgen_rust::{Opts, Ownership};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = path();
@@ -29,6 +29,8 @@ fn bindings() -> Result<String, Box<dyn Error>> {
         pub_export_macro: true,
         export_macro_name: Some("export_module".to_owned()),
         default_bindings_module: Some("weir_filter::__module::bindings".to_owned()),
+        // A list of texts is taken as it is, and not made of strings first.
+        ownership: Ownership::Borrowing { duplicate_if_necessary: false },
         runtime_path: Some("crate::sys::runtime".to_owned()),
         ..Opts::default()
     };

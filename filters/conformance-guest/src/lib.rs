@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use weir_filter::{Config, Error, Event, EventType, Reason, Stage, Verdict};
+use weir_filter::{Config, Error, Event, EventType, Reason, Stage, Verdict, Words};
 
 #[derive(Deserialize)]
 struct Case {
@@ -27,6 +27,9 @@ struct Step {
     value_times: Option<usize>,
     /// The call is made so many times.
     times: Option<usize>,
+    /// The value is an array of words, and these they are.
+    #[serde(skip)]
+    words: Option<Words>,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -46,7 +49,13 @@ struct Conformance {
 
 impl Stage for Conformance {
     fn configure(config: &Config) -> Result<Self, Error> {
-        Ok(Self { case: config.parse()?, reason: Reason::declare("conformance")?, results: None })
+        let mut case: Case = config.parse()?;
+        for step in case.steps.iter_mut().filter(|step| step.op == "mentioned") {
+            let words = step.value.as_array().into_iter().flatten();
+            let words: Vec<&str> = words.filter_map(Value::as_str).collect();
+            step.words = Some(Words::declare(&words)?);
+        }
+        Ok(Self { case, reason: Reason::declare("conformance")?, results: None })
     }
 
     fn process(&mut self, event: &mut Event) -> Result<Verdict, Error> {
@@ -107,6 +116,7 @@ impl Step {
     fn ask(&self, event: &Event) -> Value {
         match self.op.as_str() {
             "get" => event.get(&self.pointer).into(),
+            "mentioned" => self.words.map(|words| event.mentions(words)).into(),
             "type" => match event.event_type() {
                 EventType::Normal => json!("normal"),
                 EventType::Warning => json!("warning"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_core::de::DeserializeOwned;
 
-use crate::{error::Refused, json, sys};
+use crate::{Words, error::Refused, json, sys};
 
 /// The kinds of event that Kubernetes writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,6 +116,12 @@ impl Event {
     /// `/message`: the human-readable description.
     pub fn message(&self) -> String {
         sys::message()
+    }
+
+    /// Whether `/reason` or `/message` has one of the words, anywhere and in any case: cheaper than
+    /// asking for either, so ask it first.
+    pub fn mentions(&self, words: Words) -> bool {
+        words.are_mentioned()
     }
 
     /// `/action`: what was done or failed, in newer events such as the scheduler's.

@@ -51,6 +51,7 @@ mod stage;
 mod sys;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+mod words;
 
 pub use config::Config;
 pub use error::{Error, Refused};
@@ -58,6 +59,7 @@ pub use event::{Event, EventType, Value};
 pub use metrics::Counter;
 pub use reason::Reason;
 pub use stage::{Stage, Verdict};
+pub use words::Words;
 
 /// What [`Stage`]'s functions answer.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

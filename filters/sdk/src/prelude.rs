@@ -5,5 +5,6 @@
 
 #[doc(no_inline)]
 pub use crate::{
-    Config, Counter, Error, Event, EventType, Reason, Refused, Result, Stage, Verdict, export, log,
+    Config, Counter, Error, Event, EventType, Reason, Refused, Result, Stage, Verdict, Words,
+    export, log,
 };

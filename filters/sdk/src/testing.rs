@@ -122,8 +122,8 @@ impl<S: Stage> Harness<S> {
         }
     }
 
-    /// How the contract was misused in the last call: a reason or a counter that another stage
-    /// declared, or one used in `configure`. Such a call has no effect and the event goes on;
+    /// How the contract was misused in the last call: a reason, a counter or words that another stage
+    /// declared, or used in `configure`. Such a call has no effect and the event goes on;
     /// weir counts it as a failure of kind `misuse`.
     pub fn misuse(&self) -> &[String] {
         &self.host.misuse

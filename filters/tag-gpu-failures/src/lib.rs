@@ -4,8 +4,9 @@
 //! - `/gpu/cause` is `device`, `runtime`, `admission` or `unschedulable`, the first that holds;
 //! - `/gpu/resource` is the first GPU resource that the message names, where it names one.
 //!
-//! Nearly every event is about something else, so that is what must be cheap: two strings are asked
-//! for, the message, which is looked at once, and the reason, which is short.
+//! Nearly every event is about something else, so that is what must be cheap: weir is asked whether
+//! one of a few words is there at all, and only then for the message, which is looked at once, and
+//! the reason, which is short.
 
 mod cause;
 mod names;
@@ -17,19 +18,39 @@ mod writers;
 
 use cause::Cause;
 use signs::Signs;
-use weir_filter::{Config, Error, Event, Stage, Verdict};
+use weir_filter::{Config, Error, Event, Stage, Verdict, Words};
 
 const TAG: &str = "gpu-failure";
 
-struct TagGpuFailures;
+/// Without one of these no event is tagged, in its message or its reason.
+const WORDS: &[&str] = &[
+    "gpu",
+    "nvidia",
+    "nvlink",
+    "nvswitch",
+    "nvrm",
+    "nvml",
+    "xid",
+    "dcgm",
+    "fallen off the bus",
+    "[drm",
+    "fabricmanager",
+    "i915",
+    "rocm",
+];
+
+struct TagGpuFailures(Words);
 
 impl Stage for TagGpuFailures {
     fn configure(config: &Config) -> Result<Self, Error> {
         config.expect_empty()?;
-        Ok(Self)
+        Ok(Self(Words::declare(WORDS)?))
     }
 
     fn process(&mut self, event: &mut Event) -> Result<Verdict, Error> {
+        if !event.mentions(self.0) {
+            return Ok(Verdict::Keep);
+        }
         let message = event.message();
         let message = message.as_bytes();
         let signs = Signs::in_message(message);

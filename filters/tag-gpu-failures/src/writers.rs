@@ -9,7 +9,7 @@ use crate::words::{self, Words};
 
 /// What a message speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Subject {
+pub(crate) enum Subject {
     /// A GPU. Much may fail that has to do with one, so only what happens to devices counts.
     Gpu,
     /// A driver, a link between GPUs, or a monitor of them: what fails there is the device.
@@ -41,20 +41,21 @@ pub(crate) fn judge(message: &[u8], at: usize) -> Option<Judged> {
     Some(Judged { end: after, fails: fails && !denies(sentence) })
 }
 
+/// How far before the rare pair a word begins, the word, and whether it counts in any case.
+pub(crate) const SUBJECTS: &[(usize, &[u8], bool, Subject)] = &[
+    (0, b"gpu", true, Subject::Gpu),
+    (0, b"gpus", true, Subject::Gpu),
+    (0, b"nvidia", true, Subject::Gpu),
+    (3, b"amdgpu", true, Subject::Part),
+    (0, b"nvlink", true, Subject::Part),
+    (0, b"nvswitch", true, Subject::Part),
+    (0, b"nvrm", true, Subject::Part),
+    (2, b"DCGM", false, Subject::Part),
+];
+
 /// The subject that has one of the rare pairs of letters at `at`, and where it stands.
 fn subject_at(message: &[u8], at: usize) -> Option<(Subject, usize, usize)> {
-    // How far before the pair a word begins, the word, and whether it counts in any case.
-    const WORDS: &[(usize, &[u8], bool, Subject)] = &[
-        (0, b"gpu", true, Subject::Gpu),
-        (0, b"gpus", true, Subject::Gpu),
-        (0, b"nvidia", true, Subject::Gpu),
-        (3, b"amdgpu", true, Subject::Part),
-        (0, b"nvlink", true, Subject::Part),
-        (0, b"nvswitch", true, Subject::Part),
-        (0, b"nvrm", true, Subject::Part),
-        (2, b"DCGM", false, Subject::Part),
-    ];
-    for (back, word, in_any_case, subject) in WORDS {
+    for (back, word, in_any_case, subject) in SUBJECTS {
         let Some(begin) = at.checked_sub(*back) else { continue };
         let is_it = words::has_at_in_any_case(message, begin, word)
             && (*in_any_case || words::has_at(message, begin, word));

@@ -13,6 +13,7 @@ use crate::event::encode::{EncodeSettings, encode};
 use crate::event::head::EventType;
 use crate::event::model::Fixture;
 use crate::event::view::{EventView, Field};
+use crate::event::words::Words;
 
 const FILE: &str = include_str!("../../../tests/conformance/edits.json");
 
@@ -175,6 +176,10 @@ fn read(step: &Step, view: EventView<'_>) -> Value {
         "first-seen" => view.first_seen().into(),
         "last-seen" => view.last_seen().into(),
         "get" => view.get(&step.pointer).0.into(),
+        "mentioned" => {
+            let words: Vec<String> = serde_json::from_value(step.value.clone()).unwrap();
+            view.mentions(&Words::new(&words).unwrap(), &mut Vec::new()).into()
+        }
         op => view.text(texts[op]).into(),
     }
 }

@@ -147,6 +147,73 @@ fn declared_names_are_bounded_in_form_and_number() {
     assert_eq!(chain.describe()[0].reasons.len(), 32);
 }
 
+#[test]
+fn declared_words_are_bounded_in_number_and_size() {
+    let bench = Bench::new();
+    let declares = Guest {
+        imports: r#"(import "weir:pipeline/words@0.1.0" "declare" (func $declare (param i32 i32 i32)))"#,
+        // A list of 65 texts, each of as many bytes as `$list` says, and the same for all.
+        items: r#"(func $list (param $bytes i32) (local $i i32)
+            (local.set $i (i32.const 520))
+            (loop $again
+                (local.set $i (i32.sub (local.get $i) (i32.const 8)))
+                (i32.store (i32.add (i32.const 2048) (local.get $i)) (i32.const 1024))
+                (i32.store (i32.add (i32.const 2052) (local.get $i)) (local.get $bytes))
+                (br_if $again (local.get $i))))
+            (func $is (param $words i32) (param $refused i32)
+                (call $declare (i32.const 2048) (local.get $words) (i32.const 32))
+                (if (i32.ne (i32.load8_u (i32.const 32)) (local.get $refused)) (then unreachable)))
+            (func $fill (param $letter i32)
+                (memory.fill (i32.const 1024) (local.get $letter) (i32.const 65)))"#,
+        configure: "(call $fill (i32.const 97))
+            (call $list (i32.const 0)) (call $is (i32.const 1) (i32.const 1))
+            (call $list (i32.const 65)) (call $is (i32.const 1) (i32.const 1))
+            (call $list (i32.const 64)) (call $is (i32.const 65) (i32.const 1))
+            (call $is (i32.const 0) (i32.const 1))
+            (call $is (i32.const 64) (i32.const 0))
+            ;; 15 more.
+            (local.set $i (i32.const 98))
+            (loop $again
+                (call $fill (local.get $i))
+                (call $is (i32.const 1) (i32.const 0))
+                (if (i32.ne (i32.load (i32.const 36)) (i32.sub (local.get $i) (i32.const 97)))
+                    (then unreachable))
+                (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                (br_if $again (i32.lt_u (local.get $i) (i32.const 113))))
+            (call $fill (local.get $i))
+            (call $is (i32.const 1) (i32.const 1))
+            ;; The same words as before have the number that they had.
+            (call $fill (i32.const 98))
+            (call $is (i32.const 1) (i32.const 0))
+            (if (i32.ne (i32.load (i32.const 36)) (i32.const 1)) (then unreachable))",
+        ..Guest::default()
+    };
+    bench.load(&[bench.stage("declares", declares)]).unwrap_or_else(|e| panic!("{e:?}"));
+}
+
+#[test]
+fn why_words_are_refused_is_said() {
+    let refused = |bytes: u32, count: u32| {
+        let bench = Bench::new();
+        let configure = format!(
+            "(memory.fill (i32.const 1024) (i32.const 120) (i32.const 65))
+            (i32.store (i32.const 2048) (i32.const 1024))
+            (i32.store (i32.const 2052) (i32.const {bytes}))
+            (call $declare (i32.const 2048) (i32.const {count}) (i32.const 16))"
+        );
+        let declares = Guest {
+            imports: r#"(import "weir:pipeline/words@0.1.0" "declare" (func $declare (param i32 i32 i32)))"#,
+            configure: &configure,
+            ..Guest::default()
+        };
+        refusal(&bench, &[bench.stage("it", declares)])
+    };
+    insta::assert_snapshot!(refused(0, 1), @"stage `it`: it.wasm: it refused [stage.config]: `` is no word: 1 to 64 bytes");
+    insta::assert_snapshot!(refused(65, 1), @"");
+    insta::assert_snapshot!(refused(1, 0), @"stage `it`: it.wasm: it refused [stage.config]: no words are declared");
+    insta::assert_snapshot!(refused(1, 65), @"stage `it`: it.wasm: it refused [stage.config]: 65 words are more than 64");
+}
+
 /// The folder of compiled modules, and the only one in it.
 fn compiled(bench: &Bench) -> PathBuf {
     let names = std::fs::read_dir(bench.folder.path().join("cache/compiled")).unwrap();

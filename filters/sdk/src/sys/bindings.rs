@@ -1776,6 +1776,126 @@ pub mod weir {
                 }
             }
         }
+        /// Looking for words in what an event says, without being handed what it says.
+        ///
+        /// Most modules are about few events, and know them by a word. weir finds words many bytes at a
+        /// time, and the question costs little more than asking for the type: nothing is handed over.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod words {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            #[allow(unused_unsafe, clippy::all)]
+            /// Declares words, and answers the number to ask with. Only in `configure`. One is 1 to 64
+            /// bytes of any text, so that it may have blanks (`fallen off the bus`); letters of ASCII
+            /// stand for both cases. There may be 64 words, and a stage may declare 16 times; declaring
+            /// the same words again answers the same number. The error says what was wrong.
+            #[allow(async_fn_in_trait)]
+            pub fn declare(words: &[&str]) -> ::core::result::Result<u32, _rt::String> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 3 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 3
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec1 = words;
+                    let len1 = vec1.len();
+                    let layout1 = _rt::alloc::Layout::from_size_align(
+                            vec1.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result1, _cleanup1) = crate::sys::runtime::Cleanup::new(
+                        layout1,
+                    );
+                    for (i, e) in vec1.into_iter().enumerate() {
+                        let base = result1
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec0 = e;
+                            let ptr0 = vec0.as_ptr().cast::<u8>();
+                            let len0 = vec0.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len0;
+                            *base.add(0).cast::<*mut u8>() = ptr0.cast_mut();
+                        }
+                    }
+                    let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "weir:pipeline/words@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "declare"]
+                        fn wit_import3(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import3(result1, len1, ptr2);
+                    let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+                    let result9 = match l4 {
+                        0 => {
+                            let e = {
+                                let l5 = *ptr2
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                l5 as u32
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l6 = *ptr2
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l7 = *ptr2
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len8 = l7;
+                                let bytes8 = _rt::Vec::from_raw_parts(
+                                    l6.cast(),
+                                    len8,
+                                    len8,
+                                );
+                                _rt::string_lift(bytes8)
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result9
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Whether `/reason` or `/message` has one of the words, anywhere: `gpu` is in
+            /// `nvidia.com/gpu` and in `AMDGPUUnhealthy`. With a number that was not declared, or outside
+            /// `process`, it answers no and counts as a failure of kind `misuse`.
+            #[allow(async_fn_in_trait)]
+            pub fn mentioned(words: u32) -> bool {
+                unsafe {
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "weir:pipeline/words@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "mentioned"]
+                        fn wit_import0(_: i32) -> i32;
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                        unreachable!()
+                    }
+                    let ret = wit_import0(_rt::as_i32(&words));
+                    _rt::bool_lift(ret as u8)
+                }
+            }
+        }
         /// The power to drop the current event.
         ///
         /// A module that does not import this interface cannot drop anything.
@@ -2380,6 +2500,7 @@ mod _rt {
             self as f64
         }
     }
+    pub use alloc_crate::alloc;
     #[cfg(target_arch = "wasm32")]
     pub fn run_ctors_once() {
         crate::sys::runtime::run_ctors_once();
@@ -2394,7 +2515,6 @@ mod _rt {
         }
     }
     extern crate alloc as alloc_crate;
-    pub use alloc_crate::alloc;
 }
 /// Generates `#[unsafe(no_mangle)]` functions to export the specified type as
 /// the root implementation of all generated traits.
@@ -2427,9 +2547,56 @@ macro_rules! __export_all_impl {
         : () = { #[cfg(target_arch = "wasm32")] #[unsafe (link_section =
         "component-type:wit-bindgen:0.61.1:weir:pipeline@0.1.0:all:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 1461] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 1553] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xbb\x0a\x01A\x02\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x97\x0b\x01A\x02\x01\
+A\x12\x01B\x0f\x01@\0\0\x7f\x04\0\x05found\x01\0\x01ks\x01@\x01\x03keys\0\x01\x04\
+\0\x05label\x01\x02\x01@\0\0s\x04\0\x06labels\x01\x03\x04\0\x0aannotation\x01\x02\
+\x01@\0\0y\x04\0\x0bcontrollers\x01\x04\x01@\x01\x05levely\0s\x04\0\x0fcontrolle\
+r-kind\x01\x05\x04\0\x0fcontroller-name\x01\x05\x04\0\x16controller-api-version\x01\
+\x05\x04\0\x0econtroller-uid\x01\x05\x03\0\x1aweir:pipeline/lookup@0.1.0\x05\0\x01\
+B\x0f\x01j\0\x01s\x01@\x02\x07pointers\x05values\0\0\x04\0\x0aset-string\x01\x01\
+\x01@\x02\x07pointers\x05value\x7f\0\0\x04\0\x08set-bool\x01\x02\x01@\x02\x07poi\
+nters\x05valuex\0\0\x04\0\x0bset-integer\x01\x03\x01@\x02\x07pointers\x05valueu\0\
+\0\x04\0\x09set-float\x01\x04\x01@\x02\x07pointers\x04jsons\0\0\x04\0\x08set-jso\
+n\x01\x05\x04\0\x0dappend-string\x01\x01\x04\0\x0bappend-json\x01\x05\x01@\x01\x07\
+pointers\0\0\x04\0\x06remove\x01\x06\x03\0\x18weir:pipeline/edit@0.1.0\x05\x01\x01\
+B\x1d\x01m\x03\x06normal\x07warning\x05other\x04\0\x0aevent-type\x03\0\0\x01@\0\0\
+\x01\x04\0\x04type\x01\x02\x01@\0\0s\x04\0\x09type-text\x01\x03\x04\0\x06reason\x01\
+\x03\x04\0\x07message\x01\x03\x04\0\x06action\x01\x03\x01@\0\0y\x04\0\x05count\x01\
+\x04\x04\0\x09namespace\x01\x03\x04\0\x04name\x01\x03\x04\0\x03uid\x01\x03\x01kx\
+\x01@\0\0\x05\x04\0\x0afirst-seen\x01\x06\x04\0\x09last-seen\x01\x06\x04\0\x09co\
+mponent\x01\x03\x04\0\x04host\x01\x03\x04\0\x0eregarding-kind\x01\x03\x04\0\x13r\
+egarding-namespace\x01\x03\x04\0\x0eregarding-name\x01\x03\x04\0\x0dregarding-ui\
+d\x01\x03\x04\0\x15regarding-api-version\x01\x03\x04\0\x14regarding-field-path\x01\
+\x03\x01ks\x01@\x01\x07pointers\0\x07\x04\0\x03get\x01\x08\x03\0\x19weir:pipelin\
+e/event@0.1.0\x05\x02\x01B\x06\x01ps\x01j\x01y\x01s\x01@\x01\x05words\0\0\x01\x04\
+\0\x07declare\x01\x02\x01@\x01\x05wordsy\0\x7f\x04\0\x09mentioned\x01\x03\x03\0\x19\
+weir:pipeline/words@0.1.0\x05\x03\x01B\x05\x01j\x01y\x01s\x01@\x01\x06reasons\0\0\
+\x04\0\x07declare\x01\x01\x01@\x01\x06reasony\x01\0\x04\0\x07discard\x01\x02\x03\
+\0\x1bweir:pipeline/discard@0.1.0\x05\x04\x01B\x05\x01@\x01\x04lines\x01\0\x04\0\
+\x05debug\x01\0\x04\0\x04info\x01\0\x04\0\x04warn\x01\0\x04\0\x05error\x01\0\x03\
+\0\x17weir:pipeline/log@0.1.0\x05\x05\x01B\x05\x01j\x01y\x01s\x01@\x02\x04names\x04\
+helps\0\0\x04\0\x07declare\x01\x01\x01@\x02\x07countery\x02byw\x01\0\x04\0\x03ad\
+d\x01\x02\x03\0\x1bweir:pipeline/metrics@0.1.0\x05\x06\x01B\x02\x01@\x01\x04text\
+s\x01\0\x04\0\x08panicked\x01\0\x03\0\x19weir:pipeline/panic@0.1.0\x05\x07\x01B\x06\
+\x01j\0\x01s\x01@\x01\x06configs\0\0\x04\0\x09configure\x01\x01\x01j\0\0\x01@\0\0\
+\x02\x04\0\x07process\x01\x03\x04\0\x19weir:pipeline/stage@0.1.0\x05\x08\x04\0\x17\
+weir:pipeline/all@0.1.0\x04\0\x0b\x09\x01\0\x03all\x03\0\0\0G\x09producers\x01\x0c\
+processed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+        };
+    };
+}
+#[doc(inline)]
+pub use __export_all_impl as export_module;
+#[cfg(target_arch = "wasm32")]
+#[unsafe(
+    link_section = "component-type:wit-bindgen:0.61.1:weir:pipeline@0.1.0:all-with-all-of-its-exports-removed:encoded world"
+)]
+#[doc(hidden)]
+#[allow(clippy::octal_escapes)]
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1531] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe1\x0a\x01A\x02\x01\
 A\x10\x01B\x0f\x01@\0\0\x7f\x04\0\x05found\x01\0\x01ks\x01@\x01\x03keys\0\x01\x04\
 \0\x05label\x01\x02\x01@\0\0s\x04\0\x06labels\x01\x03\x04\0\x0aannotation\x01\x02\
 \x01@\0\0y\x04\0\x0bcontrollers\x01\x04\x01@\x01\x05levely\0s\x04\0\x0fcontrolle\
@@ -2450,62 +2617,19 @@ mponent\x01\x03\x04\0\x04host\x01\x03\x04\0\x0eregarding-kind\x01\x03\x04\0\x13r
 egarding-namespace\x01\x03\x04\0\x0eregarding-name\x01\x03\x04\0\x0dregarding-ui\
 d\x01\x03\x04\0\x15regarding-api-version\x01\x03\x04\0\x14regarding-field-path\x01\
 \x03\x01ks\x01@\x01\x07pointers\0\x07\x04\0\x03get\x01\x08\x03\0\x19weir:pipelin\
-e/event@0.1.0\x05\x02\x01B\x05\x01j\x01y\x01s\x01@\x01\x06reasons\0\0\x04\0\x07d\
-eclare\x01\x01\x01@\x01\x06reasony\x01\0\x04\0\x07discard\x01\x02\x03\0\x1bweir:\
-pipeline/discard@0.1.0\x05\x03\x01B\x05\x01@\x01\x04lines\x01\0\x04\0\x05debug\x01\
-\0\x04\0\x04info\x01\0\x04\0\x04warn\x01\0\x04\0\x05error\x01\0\x03\0\x17weir:pi\
-peline/log@0.1.0\x05\x04\x01B\x05\x01j\x01y\x01s\x01@\x02\x04names\x04helps\0\0\x04\
-\0\x07declare\x01\x01\x01@\x02\x07countery\x02byw\x01\0\x04\0\x03add\x01\x02\x03\
-\0\x1bweir:pipeline/metrics@0.1.0\x05\x05\x01B\x02\x01@\x01\x04texts\x01\0\x04\0\
-\x08panicked\x01\0\x03\0\x19weir:pipeline/panic@0.1.0\x05\x06\x01B\x06\x01j\0\x01\
-s\x01@\x01\x06configs\0\0\x04\0\x09configure\x01\x01\x01j\0\0\x01@\0\0\x02\x04\0\
-\x07process\x01\x03\x04\0\x19weir:pipeline/stage@0.1.0\x05\x07\x04\0\x17weir:pip\
-eline/all@0.1.0\x04\0\x0b\x09\x01\0\x03all\x03\0\0\0G\x09producers\x01\x0cproces\
-sed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
-        };
-    };
-}
-#[doc(inline)]
-pub use __export_all_impl as export_module;
-#[cfg(target_arch = "wasm32")]
-#[unsafe(
-    link_section = "component-type:wit-bindgen:0.61.1:weir:pipeline@0.1.0:all-with-all-of-its-exports-removed:encoded world"
-)]
-#[doc(hidden)]
-#[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1439] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x85\x0a\x01A\x02\x01\
-A\x0e\x01B\x0f\x01@\0\0\x7f\x04\0\x05found\x01\0\x01ks\x01@\x01\x03keys\0\x01\x04\
-\0\x05label\x01\x02\x01@\0\0s\x04\0\x06labels\x01\x03\x04\0\x0aannotation\x01\x02\
-\x01@\0\0y\x04\0\x0bcontrollers\x01\x04\x01@\x01\x05levely\0s\x04\0\x0fcontrolle\
-r-kind\x01\x05\x04\0\x0fcontroller-name\x01\x05\x04\0\x16controller-api-version\x01\
-\x05\x04\0\x0econtroller-uid\x01\x05\x03\0\x1aweir:pipeline/lookup@0.1.0\x05\0\x01\
-B\x0f\x01j\0\x01s\x01@\x02\x07pointers\x05values\0\0\x04\0\x0aset-string\x01\x01\
-\x01@\x02\x07pointers\x05value\x7f\0\0\x04\0\x08set-bool\x01\x02\x01@\x02\x07poi\
-nters\x05valuex\0\0\x04\0\x0bset-integer\x01\x03\x01@\x02\x07pointers\x05valueu\0\
-\0\x04\0\x09set-float\x01\x04\x01@\x02\x07pointers\x04jsons\0\0\x04\0\x08set-jso\
-n\x01\x05\x04\0\x0dappend-string\x01\x01\x04\0\x0bappend-json\x01\x05\x01@\x01\x07\
-pointers\0\0\x04\0\x06remove\x01\x06\x03\0\x18weir:pipeline/edit@0.1.0\x05\x01\x01\
-B\x1d\x01m\x03\x06normal\x07warning\x05other\x04\0\x0aevent-type\x03\0\0\x01@\0\0\
-\x01\x04\0\x04type\x01\x02\x01@\0\0s\x04\0\x09type-text\x01\x03\x04\0\x06reason\x01\
-\x03\x04\0\x07message\x01\x03\x04\0\x06action\x01\x03\x01@\0\0y\x04\0\x05count\x01\
-\x04\x04\0\x09namespace\x01\x03\x04\0\x04name\x01\x03\x04\0\x03uid\x01\x03\x01kx\
-\x01@\0\0\x05\x04\0\x0afirst-seen\x01\x06\x04\0\x09last-seen\x01\x06\x04\0\x09co\
-mponent\x01\x03\x04\0\x04host\x01\x03\x04\0\x0eregarding-kind\x01\x03\x04\0\x13r\
-egarding-namespace\x01\x03\x04\0\x0eregarding-name\x01\x03\x04\0\x0dregarding-ui\
-d\x01\x03\x04\0\x15regarding-api-version\x01\x03\x04\0\x14regarding-field-path\x01\
-\x03\x01ks\x01@\x01\x07pointers\0\x07\x04\0\x03get\x01\x08\x03\0\x19weir:pipelin\
-e/event@0.1.0\x05\x02\x01B\x05\x01j\x01y\x01s\x01@\x01\x06reasons\0\0\x04\0\x07d\
-eclare\x01\x01\x01@\x01\x06reasony\x01\0\x04\0\x07discard\x01\x02\x03\0\x1bweir:\
-pipeline/discard@0.1.0\x05\x03\x01B\x05\x01@\x01\x04lines\x01\0\x04\0\x05debug\x01\
-\0\x04\0\x04info\x01\0\x04\0\x04warn\x01\0\x04\0\x05error\x01\0\x03\0\x17weir:pi\
-peline/log@0.1.0\x05\x04\x01B\x05\x01j\x01y\x01s\x01@\x02\x04names\x04helps\0\0\x04\
-\0\x07declare\x01\x01\x01@\x02\x07countery\x02byw\x01\0\x04\0\x03add\x01\x02\x03\
-\0\x1bweir:pipeline/metrics@0.1.0\x05\x05\x01B\x02\x01@\x01\x04texts\x01\0\x04\0\
-\x08panicked\x01\0\x03\0\x19weir:pipeline/panic@0.1.0\x05\x06\x04\07weir:pipelin\
-e/all-with-all-of-its-exports-removed@0.1.0\x04\0\x0b)\x01\0#all-with-all-of-its\
--exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-componen\
-t\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+e/event@0.1.0\x05\x02\x01B\x06\x01ps\x01j\x01y\x01s\x01@\x01\x05words\0\0\x01\x04\
+\0\x07declare\x01\x02\x01@\x01\x05wordsy\0\x7f\x04\0\x09mentioned\x01\x03\x03\0\x19\
+weir:pipeline/words@0.1.0\x05\x03\x01B\x05\x01j\x01y\x01s\x01@\x01\x06reasons\0\0\
+\x04\0\x07declare\x01\x01\x01@\x01\x06reasony\x01\0\x04\0\x07discard\x01\x02\x03\
+\0\x1bweir:pipeline/discard@0.1.0\x05\x04\x01B\x05\x01@\x01\x04lines\x01\0\x04\0\
+\x05debug\x01\0\x04\0\x04info\x01\0\x04\0\x04warn\x01\0\x04\0\x05error\x01\0\x03\
+\0\x17weir:pipeline/log@0.1.0\x05\x05\x01B\x05\x01j\x01y\x01s\x01@\x02\x04names\x04\
+helps\0\0\x04\0\x07declare\x01\x01\x01@\x02\x07countery\x02byw\x01\0\x04\0\x03ad\
+d\x01\x02\x03\0\x1bweir:pipeline/metrics@0.1.0\x05\x06\x01B\x02\x01@\x01\x04text\
+s\x01\0\x04\0\x08panicked\x01\0\x03\0\x19weir:pipeline/panic@0.1.0\x05\x07\x04\0\
+7weir:pipeline/all-with-all-of-its-exports-removed@0.1.0\x04\0\x0b)\x01\0#all-wi\
+th-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0d\
+wit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

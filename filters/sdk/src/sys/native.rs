@@ -13,6 +13,9 @@ use crate::{
 
 const REASONS_MAX: usize = 32;
 const COUNTERS_MAX: usize = 64;
+const WORD_SETS_MAX: usize = 16;
+const WORDS_MAX: usize = 64;
+const WORD_BYTES_MAX: usize = 64;
 const NAME_BYTES_MAX: usize = 64;
 /// Of one call, as are all that follow.
 const EDITS_MAX: usize = 256;
@@ -48,6 +51,7 @@ pub(crate) struct Host {
     /// How much `get` may scan yet.
     scan_bytes: usize,
     reasons: Vec<String>,
+    words: Vec<Vec<String>>,
     pub(crate) counters: Vec<(String, u64)>,
     pub(crate) discarded: Option<u32>,
     pub(crate) misuse: Vec<String>,
@@ -148,6 +152,19 @@ impl Host {
             Phase::Idle | Phase::Configure => "it may be called in `process` only",
         };
         self.misuse.push(format!("`{function}({number})` has no effect: {why}"));
+    }
+
+    /// Whether the event mentions one of the words that have this number.
+    fn mentions(&mut self, number: u32) -> bool {
+        let words = self.words.get(number as usize).filter(|_| self.phase == Phase::Process);
+        let Some(words) = words else {
+            self.misused("mentioned", number);
+            return false;
+        };
+        let mut words = words.iter().map(|word| word.to_ascii_lowercase());
+        let texts = ["/reason", "/message"]
+            .map(|pointer| text(&self.document, pointer).to_ascii_lowercase());
+        words.any(|word| texts.iter().any(|text| text.contains(&word)))
     }
 
     fn declared(&self, name: &str) -> Result<(), String> {
@@ -379,6 +396,33 @@ pub(crate) fn discard(reason: u32) {
         true => host.discarded = Some(reason),
         false => host.misused("discard", reason),
     });
+}
+
+pub(crate) fn declare_words(words: &[&str]) -> Result<u32, String> {
+    call("declare-words", |host| {
+        if host.phase != Phase::Configure {
+            return Err("words are declared outside of `configure`".into());
+        }
+        if words.is_empty() || words.len() > WORDS_MAX {
+            return Err(format!("{} words are not 1 to {WORDS_MAX}", words.len()));
+        }
+        let is_word = |word: &&str| (1..=WORD_BYTES_MAX).contains(&word.len());
+        if let Some(other) = words.iter().find(|word| !is_word(word)) {
+            return Err(format!("`{other}` is no word: 1 to {WORD_BYTES_MAX} bytes"));
+        }
+        if let Some(known) = host.words.iter().position(|known| known == words) {
+            return Ok(known as u32);
+        }
+        if host.words.len() == WORD_SETS_MAX {
+            return Err(format!("these would be more than {WORD_SETS_MAX} sets of words"));
+        }
+        host.words.push(words.iter().map(|word| (*word).to_owned()).collect());
+        Ok(host.words.len() as u32 - 1)
+    })
+}
+
+pub(crate) fn mentioned(words: u32) -> bool {
+    call("mentioned", |host| host.mentions(words))
 }
 
 pub(crate) fn declare_counter(name: &str, _help: &str) -> Result<u32, String> {

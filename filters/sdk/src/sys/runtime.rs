@@ -57,3 +57,28 @@ unsafe extern "C" fn cabi_realloc(
         new
     }
 }
+
+/// Memory that is given back when a call that reads it is over.
+pub(crate) struct Cleanup(std::ptr::NonNull<u8>, std::alloc::Layout);
+
+impl Cleanup {
+    /// Memory of this layout; none where it has no size.
+    pub(crate) fn new(layout: std::alloc::Layout) -> (*mut u8, Option<Self>) {
+        if layout.size() == 0 {
+            return (std::ptr::null_mut(), None);
+        }
+        // SAFETY: the layout has a size.
+        let memory = unsafe { std::alloc::alloc(layout) };
+        match std::ptr::NonNull::new(memory) {
+            Some(at) => (memory, Some(Self(at, layout))),
+            None => std::alloc::handle_alloc_error(layout),
+        }
+    }
+}
+
+impl Drop for Cleanup {
+    fn drop(&mut self) {
+        // SAFETY: it was allocated in `new`, with this layout.
+        unsafe { std::alloc::dealloc(self.0.as_ptr(), self.1) }
+    }
+}

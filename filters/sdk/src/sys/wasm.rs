@@ -3,7 +3,9 @@
 use super::bindings;
 use crate::EventType;
 
-use bindings::weir::pipeline::{discard as reasons, edit, event, log, lookup, metrics, panic};
+use bindings::weir::pipeline::{
+    discard as reasons, edit, event, log, lookup, metrics, panic, words,
+};
 
 pub(crate) use edit::{
     append_json, append_string, remove, set_bool, set_float, set_integer, set_json, set_string,
@@ -21,6 +23,7 @@ pub(crate) use lookup::{
 pub(crate) use metrics::{add, declare as declare_counter};
 pub(crate) use panic::panicked;
 pub(crate) use reasons::{declare as declare_reason, discard};
+pub(crate) use words::{declare as declare_words, mentioned};
 
 pub(crate) fn event_type() -> EventType {
     match event::type_() {

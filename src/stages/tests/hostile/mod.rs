@@ -103,6 +103,7 @@ fn megabytes_sent_into_each_import_are_refused_or_cut() {
     let shouts = Guest {
         imports: r#"
             (import "weir:pipeline/event@0.1.0" "get" (func $get (param i32 i32 i32)))
+            (import "weir:pipeline/words@0.1.0" "declare" (func $words (param i32 i32 i32)))
             (import "weir:pipeline/discard@0.1.0" "declare" (func $reason (param i32 i32 i32)))
             (import "weir:pipeline/metrics@0.1.0" "declare" (func $counter (param i32 i32 i32 i32 i32)))
             (import "weir:pipeline/log@0.1.0" "debug" (func $debug (param i32 i32)))
@@ -124,6 +125,14 @@ fn megabytes_sent_into_each_import_are_refused_or_cut() {
         configure: "
             (global.set $at (i32.mul (memory.grow (i32.const 130)) (i32.const 65536)))
             (memory.fill (global.get $at) (i32.const 97) (global.get $size))
+            ;; The same text 64 times.
+            (local.set $i (i32.const 512))
+            (loop $again
+                (local.set $i (i32.sub (local.get $i) (i32.const 8)))
+                (i32.store (i32.add (i32.const 2048) (local.get $i)) (global.get $at))
+                (i32.store (i32.add (i32.const 2052) (local.get $i)) (global.get $size))
+                (br_if $again (local.get $i)))
+            (call $words (i32.const 2048) (i32.const 64) (i32.const 32)) (call $refused)
             (call $reason (global.get $at) (global.get $size) (i32.const 32)) (call $refused)
             (call $counter (global.get $at) (global.get $size) (global.get $at) (global.get $size) (i32.const 32))
             (call $refused)",

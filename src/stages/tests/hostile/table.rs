@@ -30,6 +30,8 @@ const IMPORTS: &str = r#"
     (import "weir:pipeline/event@0.1.0" "message" (func $message (param i32)))
     (import "weir:pipeline/event@0.1.0" "count" (func $count (result i32)))
     (import "weir:pipeline/event@0.1.0" "get" (func $get (param i32 i32 i32)))
+    (import "weir:pipeline/words@0.1.0" "declare" (func $words (param i32 i32 i32)))
+    (import "weir:pipeline/words@0.1.0" "mentioned" (func $mentioned (param i32) (result i32)))
     (import "weir:pipeline/discard@0.1.0" "declare" (func $reason (param i32 i32 i32)))
     (import "weir:pipeline/discard@0.1.0" "discard" (func $discard (param i32)))
     (import "weir:pipeline/metrics@0.1.0" "declare" (func $counter (param i32 i32 i32 i32 i32)))
@@ -56,6 +58,10 @@ const ITEMS: &str = r#"
     (data (i32.const 1280) "/weir/errors")
     (data (i32.const 1296) "/@timestamp")
     (data (i32.const 1312) "0123456789")
+    (data (i32.const 1328) "/message")
+    ;; Lists of texts: two that are not UTF-8, and one of four gigabytes.
+    (data (i32.const 1344) "\10\04\00\00\03\00\00\00\10\04\00\00\03\00\00\00")
+    (data (i32.const 1360) "\00\00\00\00\ff\ff\ff\ff")
     (func $refused (if (i32.eqz (i32.load8_u (i32.const 32))) (then unreachable)))"#;
 
 fn with(configure: &str, process: &str) -> Vec<u8> {
@@ -149,7 +155,31 @@ fn texts() -> Vec<Villain> {
     let declares = "
         (call $reason (i32.const 1040) (i32.const 3) (i32.const 32)) (call $refused)
         (call $counter (i32.const 1040) (i32.const 3) (i32.const 1040) (i32.const 3) (i32.const 32))
+        (call $refused)
+        (call $words (i32.const 1344) (i32.const 2) (i32.const 32))
         (call $refused)";
+    let list = "(call $words (i32.const 0) (i32.const -1) (i32.const 32))";
+    let word = "(call $words (i32.const 1360) (i32.const 1) (i32.const 32)) (call $refused)";
+    // 64 words of 63 times `a` and another letter, and a message of `a` alone.
+    let nearly = "(memory.fill (i32.const 16384) (i32.const 97) (i32.const 49152))
+        (memory.fill (i32.const 10000) (i32.const 97) (i32.const 4096))
+        (local.set $i (i32.const 64))
+        (loop $again
+            (local.set $i (i32.sub (local.get $i) (i32.const 1)))
+            (i32.store8 (i32.add (i32.const 10063) (i32.mul (local.get $i) (i32.const 64)))
+                (i32.add (i32.const 32) (local.get $i)))
+            (i32.store (i32.add (i32.const 2048) (i32.mul (local.get $i) (i32.const 8)))
+                (i32.add (i32.const 10000) (i32.mul (local.get $i) (i32.const 64))))
+            (i32.store (i32.add (i32.const 2052) (i32.mul (local.get $i) (i32.const 8)))
+                (i32.const 64))
+            (br_if $again (local.get $i)))
+        (call $words (i32.const 2048) (i32.const 64) (i32.const 32))
+        (if (i32.load8_u (i32.const 32)) (then unreachable))";
+    let looks =
+        "(call $set-string (i32.const 1328) (i32.const 8) (i32.const 16384) (i32.const 49152)
+            (i32.const 32))
+        (if (i32.load8_u (i32.const 32)) (then unreachable))
+        (loop $again (drop (call $mentioned (i32.const 0))) (br $again)) (i32.const 0)";
     let outside = "(call $log (i32.const 65530) (i32.const 100)) (i32.const 0)";
     let huge = "(call $log (i32.const 0) (i32.const -1)) (i32.const 0)";
     let floods = "(local.set $i (i32.const 100000))
@@ -166,6 +196,9 @@ fn texts() -> Vec<Villain> {
         ("says what is not UTF-8", with(declares, invalid), Harmless),
         ("points outside of its memory", with("", outside), Fails(Trap)),
         ("says four gigabytes", with("", huge), Fails(Trap)),
+        ("declares four billion words", with(list, "(i32.const 0)"), Refused("(trap)")),
+        ("declares a word of four gigabytes", with(word, "(i32.const 0)"), Harmless),
+        ("looks for ever for words that nearly are there", with(nearly, looks), Fails(Timeout)),
         ("floods the log", with("", floods), Harmless),
         ("asks for the event for ever", with("", asks), Harmless),
         ("panics at length", with("", panics), Fails(Trap)),
