@@ -194,10 +194,12 @@ impl Takeover {
         self.0.lapses_at.load(Ordering::Relaxed) <= now
     }
 
-    /// When the last one was, as seen at `now`; both in µs since the epoch.
+    /// When the last one was, as seen at `now`; both in µs since the epoch. What this process has
+    /// when it has lapsed was written before.
     pub(crate) fn time(&self, now: Micros) -> Micros {
-        if self.has_lapsed(now) {
-            self.record(now);
+        let lapses_at = self.0.lapses_at.load(Ordering::Relaxed);
+        if lapses_at <= now {
+            self.record(lapses_at);
         }
         self.0.last.load(Ordering::Relaxed)
     }

@@ -89,7 +89,7 @@ mod tests {
         for word in ["named", "GRÖSSE", "unhealthy0/3", r"\n", r"\u0061", "bus."] {
             assert!(!mentions(&[word], &event), "{word}");
         }
-        assert!(!mentions(&["null"], r#"{"involvedObject":{},"reason":null,"message":7}"#));
+        assert!(!mentions(&["null"], r#"{"involvedObject":{},"reason":null}"#));
     }
 
     #[test]

@@ -263,7 +263,7 @@ impl OpenSearch {
             };
         self.refused_requests += u64::from(is_refused);
         let has_poison =
-            self.plan.poisoning == Poisoning::Request && memmem::find(body, POISON).is_some();
+            self.poisoning(now) == Poisoning::Request && memmem::find(body, POISON).is_some();
         if has_poison {
             // Of its documents, those are refused that spoil it, and no other.
             let text = String::from_utf8_lossy(body);

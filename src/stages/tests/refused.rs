@@ -209,7 +209,7 @@ fn why_words_are_refused_is_said() {
         refusal(&bench, &[bench.stage("it", declares)])
     };
     insta::assert_snapshot!(refused(0, 1), @"stage `it`: it.wasm: it refused [stage.config]: `` is no word: 1 to 64 bytes");
-    insta::assert_snapshot!(refused(65, 1), @"");
+    insta::assert_snapshot!(refused(65, 1), @"stage `it`: it.wasm: it refused [stage.config]: `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…` is no word: 1 to 64 bytes");
     insta::assert_snapshot!(refused(1, 0), @"stage `it`: it.wasm: it refused [stage.config]: no words are declared");
     insta::assert_snapshot!(refused(1, 65), @"stage `it`: it.wasm: it refused [stage.config]: 65 words are more than 64");
 }

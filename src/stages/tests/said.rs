@@ -92,20 +92,27 @@ fn words_are_declared_before_events_come_and_asked_for_in_calls_alone() {
         imports: r#"
             (import "weir:pipeline/words@0.1.0" "declare" (func $declare (param i32 i32 i32)))
             (import "weir:pipeline/words@0.1.0" "mentioned" (func $mentioned (param i32) (result i32)))"#,
-        // A list of `n`, which every event's message has.
+        // A list of `n`.
         items: r#"(data (i32.const 1024) "n") (data (i32.const 2048) "\00\04\00\00\01\00\00\00")
             (func $declares (result i32)
                 (call $declare (i32.const 2048) (i32.const 1) (i32.const 32))
                 (i32.eqz (i32.load8_u (i32.const 32))))"#,
-        configure: "(if (i32.eqz (call $declares)) (then unreachable))
-            (if (call $mentioned (i32.const 0)) (then unreachable))",
+        configure: "(if (i32.eqz (call $declares)) (then unreachable))",
         process: "(if (i32.eqz (call $mentioned (i32.const 0))) (then unreachable))
             (if (call $mentioned (i32.const 7)) (then unreachable))
             (if (call $declares) (then unreachable))
             (i32.const 0)",
     };
-    let log = log_of(&bench, bench.stage("misuses", misuses), &[events(1)]);
-    insta::assert_snapshot!(log, @"");
+    let early = Guest {
+        configure: "(if (i32.eqz (call $declares)) (then unreachable))
+            (if (call $mentioned (i32.const 0)) (then unreachable))",
+        process: "(i32.const 0)",
+        ..misuses
+    };
+    bench.load(&[bench.stage("early", early)]).unwrap_or_else(|e| panic!("{e:?}"));
+    let event = event(r#""reason":"n""#);
+    let log = log_of(&bench, bench.stage("misuses", misuses), &[vec![event]]);
+    insta::assert_snapshot!(log, @r#" WARN the module misused what it imports: `mentioned(7)` has no effect: that number was not declared in `configure` stage="misuses" kind="misuse" unsaid=0"#);
 }
 
 #[test]
