@@ -148,6 +148,7 @@ fn anywhere(text: &[u8], part: &[u8], is_there: impl Fn(usize) -> bool) -> bool 
 }
 
 /// Whether `text` mentions one of `parts`.
+#[inline(never)]
 pub(crate) fn mentions_one(text: &[u8], parts: Words) -> bool {
     parts.iter().any(|part| mentions(text, part))
 }

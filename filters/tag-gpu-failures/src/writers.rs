@@ -5,6 +5,7 @@
 //! reason is one word, made of capitalised ones, and is read as such.
 
 use crate::names;
+use crate::vector;
 use crate::words::{self, Words};
 
 /// What a message speaks of.
@@ -211,7 +212,8 @@ pub(crate) fn reason(reason: &[u8]) -> Option<Says> {
         b"problem",
         b"flapping",
     ];
-    if !has_rare_pair(reason) {
+    // Nearly every reason has none of the pairs of letters that these words have.
+    if !has_pair(reason) {
         return None;
     }
     let about_xid = has_xid(reason);
@@ -233,13 +235,10 @@ pub(crate) fn reason(reason: &[u8]) -> Option<Says> {
     })
 }
 
-/// Whether one of the pairs of letters is there that each word of [`is_about_gpus`] and `xid` have.
-/// Nearly every reason has none, and looking for all of the words would cost more than the call.
-pub(crate) fn has_rare_pair(reason: &[u8]) -> bool {
-    reason.windows(2).any(|pair| {
-        let pair = [pair[0] | 0x20, pair[1] | 0x20];
-        matches!(&pair, b"gp" | b"nv" | b"gm" | b"cm" | b"91" | b"xi")
-    })
+/// Whether a pair is there that each word of [`is_about_gpus`] and `xid` have: a hint, or one that
+/// `fabricmanager`, `ROCm` and `i915` have.
+pub(crate) fn has_pair(reason: &[u8]) -> bool {
+    vector::next_hints(reason, 0).is_some() || words::mentions_one(reason, &[b"cm", b"91"])
 }
 
 /// In any case; `ROCm`, which would be found in other words, only so.

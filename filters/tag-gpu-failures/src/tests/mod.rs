@@ -130,12 +130,12 @@ fn what_a_message_or_reason_must_have_mentions_one_of_the_words() {
 }
 
 #[test]
-fn no_word_that_a_reason_may_have_is_passed_over_for_want_of_a_rare_pair() {
+fn no_word_that_a_reason_may_have_is_passed_over_for_want_of_a_pair() {
     for word in writers::GPU_PARTS.iter().copied().chain([&b"ROCm"[..], b"xid"]) {
         let upper = word.to_ascii_uppercase();
-        assert!(writers::has_rare_pair(word) && writers::has_rare_pair(&upper), "{upper:?}");
+        assert!(writers::has_pair(word) && writers::has_pair(&upper), "{upper:?}");
     }
     for usual in ["Pulled", "BackOff", "FailedScheduling", "Unhealthy", "FailedMount"] {
-        assert!(!writers::has_rare_pair(usual.as_bytes()), "{usual}");
+        assert!(!writers::has_pair(usual.as_bytes()), "{usual}");
     }
 }
