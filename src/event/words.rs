@@ -16,8 +16,8 @@ const BETWEEN: u8 = 0xff;
 /// Words, ready to be looked for. Letters of ASCII stand for both cases.
 #[derive(Debug)]
 pub(crate) struct Words {
-    /// By vectors, which skip nearly all of a usual text; of words that nearly are in it, each may be
-    /// compared at each of its bytes.
+    /// By vectors, which skip nearly all of a usual text; of words that nearly are in it, each may
+    /// be compared at each of its bytes.
     quick: AhoCorasick,
     /// A step a byte, whatever the words and the text.
     steady: AhoCorasick,

@@ -122,9 +122,9 @@ impl<S: Stage> Harness<S> {
         }
     }
 
-    /// How the contract was misused in the last call: a reason, a counter or words that another stage
-    /// declared, or used in `configure`. Such a call has no effect and the event goes on;
-    /// weir counts it as a failure of kind `misuse`.
+    /// How the contract was misused in the last call: a reason, a counter or words that another
+    /// stage declared, or that were used in `configure`. Such a call has no effect and the event
+    /// goes on; weir counts it as a failure of kind `misuse`.
     pub fn misuse(&self) -> &[String] {
         &self.host.misuse
     }
