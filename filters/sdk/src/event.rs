@@ -119,7 +119,7 @@ impl Event {
     }
 
     /// Whether `/reason` or `/message` has one of the words, anywhere and in any case: cheaper than
-    /// asking for either, so ask it first.
+    /// asking for both and searching them, so ask it first.
     pub fn mentions(&self, words: Words) -> bool {
         words.are_mentioned()
     }

@@ -1779,7 +1779,7 @@ pub mod weir {
         /// Looking for words in what an event says, without being handed what it says.
         ///
         /// Most modules are about few events, and know them by a word. weir finds words many bytes at a
-        /// time, and the question costs little more than asking for the type: nothing is handed over.
+        /// time, which costs less than to be handed both texts and search them.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod words {
             #[used]
