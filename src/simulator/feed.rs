@@ -72,8 +72,9 @@ pub(super) struct Around<'a> {
 pub(super) struct Link {
     /// It cannot be reached until then.
     pub(super) cut_until: Time,
-    /// Which process it is, if its marks are its own machine's, and not what the last leader told.
-    pub(super) alone: Option<u32>,
+    pub(super) life: u32,
+    /// Its marks are its own machine's, and not what the last leader told.
+    pub(super) is_alone: bool,
     /// Its Lease has lapsed by its own clock.
     pub(super) has_lapsed: bool,
 }
@@ -251,8 +252,8 @@ impl Feed {
         if let Some(known) = self.cursor.max(self.list_version).filter(|_| epoch != self.epoch)
             && version >= known
         {
-            let at = (known, epoch);
-            around.oracle.unnoticeable(self.source.key(), at, around.link.alone, around.server);
+            let at = (self.cursor, known, epoch);
+            around.oracle.unnoticeable(self.source.key(), at, &around.link, around.server);
             self.epoch = epoch;
             self.epochs.extend(self.cursor.map(|cursor| (cursor, epoch)));
             self.new_epochs.extend(self.cursor.map(|cursor| (cursor, epoch)));

@@ -136,6 +136,16 @@ fn a_leader_that_stood_still_takes_in_nothing_that_the_next_one_has_read() {
 }
 
 #[test]
+fn a_leader_that_stood_still_between_a_lookup_and_its_request_looks_again() {
+    replay(&[49_337, 50_639]);
+}
+
+#[test]
+fn what_died_with_a_process_is_not_asked_of_a_list_that_could_not_notice_a_restore() {
+    replay(&[33_512]);
+}
+
+#[test]
 fn something_that_refuses_requests_at_random_makes_no_letters() {
     replay(&[11_657]);
 }

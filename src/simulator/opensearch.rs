@@ -355,6 +355,8 @@ impl OpenSearch {
         let known = self.told.entry(attempt).or_default();
         known.found.extend(told.found);
         known.absent.extend(told.absent);
+        // It was asked again.
+        known.absent.retain(|id| !known.found.contains(id));
         known.created.extend(told.created);
         known.index = told.index.or(known.index.take());
     }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::api_server::ApiServer;
 use super::clock::Time;
+use super::feed::Link;
 use super::history::{Kind, Version};
 use super::opensearch::{OpenSearch, Told};
 use crate::buffer::simulated::{SimulatedDisk, unsettled_on};
@@ -367,24 +368,24 @@ impl Oracle {
         }
     }
 
-    /// The server was restored, and had come beyond weir's cursor again when weir first looked.
-    /// What other machines have accepted meanwhile does not help who goes on `alone` from marks of
-    /// its own.
+    /// The server was restored, and had come beyond what it had `told` weir, in a watch or a list,
+    /// when weir first looked. What others have accepted does not help a process where it goes on
+    /// from marks of its own, nor behind its cursor: what they had not done with is lost with them.
     pub(super) fn unnoticeable(
         &mut self,
         scope: &str,
-        (cursor, epoch): (u64, u32),
-        alone: Option<u32>,
+        (cursor, told, epoch): (Option<u64>, u64, u32),
+        link: &Link,
         server: &ApiServer,
     ) {
         for (at, version) in server.history.versions.iter().enumerate() {
             let known = &mut self.known[at];
+            let is_others = link.life != known.life
+                && (link.is_alone || cursor.is_none_or(|cursor| version.revision > cursor));
             if is_of(version, scope)
                 && version.epoch <= epoch
-                && version.revision <= cursor
-                && (known.accepted == 0
-                    || self.untold.contains(&known.life)
-                    || alone.is_some_and(|life| life != known.life))
+                && version.revision <= told
+                && (known.accepted == 0 || self.untold.contains(&known.life) || is_others)
             {
                 let why = if self.untold.contains(&known.life) { UNTOLD } else { UNNOTICEABLE };
                 known.excuse.get_or_insert(why);

@@ -253,7 +253,8 @@ impl Process {
         let is_alone = self.lease.as_ref().is_some_and(|lease| lease.is_alone);
         Link {
             cut_until: self.cut_until,
-            alone: is_alone.then_some(self.life),
+            life: self.life,
+            is_alone,
             has_lapsed: self.takeover.has_lapsed(wall(now)),
         }
     }

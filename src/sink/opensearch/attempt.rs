@@ -6,7 +6,9 @@
 //! ago is found too, whatever the index's own `refresh_interval` is.
 //!
 //! Invariant: a document in doubt goes into a `_bulk` only after a complete lookup has not found
-//! it. The one exception: it is not known whether the writes move, and lookups are refused.
+//! it, and none that was made before a takeover: a process that stood still between a lookup and
+//! its `_bulk`, for longer than its Lease, looks again. The one exception: it is not known whether
+//! the writes move, and lookups are refused.
 
 use std::collections::VecDeque;
 
@@ -39,7 +41,7 @@ enum Known {
     New,
     /// It is in doubt, and was not looked up.
     Unchecked,
-    /// It was looked up, and is not there.
+    /// It was looked up, and was not there.
     Absent,
     /// It was looked up, and is there.
     Stored,
@@ -57,6 +59,9 @@ enum Step {
 pub(crate) struct Attempt {
     batch: Batch,
     actions: Actions,
+    in_doubt: InDoubt,
+    /// The takeover that `known` is about, in µs since the epoch.
+    takeover: Micros,
     known: Vec<Known>,
     /// Documents that are still to be looked up, by their number.
     unchecked: VecDeque<usize>,
@@ -110,28 +115,46 @@ impl Attempt {
         tells_index: bool,
         now: Micros,
     ) -> Attempt {
-        let known = |entry| match look_up {
-            LookUp::IfAllowed | LookUp::Always if in_doubt.is_about(entry, now) => Known::Unchecked,
-            _ => Known::New,
-        };
-        let known: Vec<Known> = batch.entries.iter().map(known).collect();
-        let numbers = known.iter().enumerate().filter(|(_, known)| **known == Known::Unchecked);
-        let unchecked: VecDeque<usize> = numbers.map(|(number, _)| number).collect();
-        let step = if unchecked.is_empty() { Step::Bulk } else { Step::Refresh };
-        Attempt {
+        let mut attempt = Attempt {
+            known: vec![Known::New; batch.entries.len()],
             batch,
             actions,
-            known,
-            unchecked,
+            in_doubt: in_doubt.clone(),
+            takeover: 0,
+            unchecked: VecDeque::new(),
             look_up,
-            step,
+            step: Step::Bulk,
             tells_index,
             is_unauthorized: false,
-        }
+        };
+        attempt.decide(now);
+        attempt
     }
 
-    /// The next request.
-    pub(crate) fn request(&mut self) -> Request {
+    /// Decides what is to be looked up, from the beginning. What was found stays found, and what was
+    /// in doubt stays so.
+    fn decide(&mut self, now: Micros) {
+        self.takeover = self.in_doubt.takeover(now);
+        self.unchecked.clear();
+        if self.look_up != LookUp::Never {
+            for (number, entry) in self.batch.entries.iter().enumerate() {
+                let known = &mut self.known[number];
+                if *known == Known::New && self.in_doubt.is_about(entry, now) {
+                    *known = Known::Unchecked;
+                }
+                if matches!(*known, Known::Unchecked | Known::Absent) {
+                    self.unchecked.push_back(number);
+                }
+            }
+        }
+        self.step = if self.unchecked.is_empty() { Step::Bulk } else { Step::Refresh };
+    }
+
+    /// The next request, which is sent at `now`, in µs since the epoch.
+    pub(crate) fn request(&mut self, now: Micros) -> Request {
+        if self.in_doubt.takeover(now) != self.takeover {
+            self.decide(now);
+        }
         match self.step {
             Step::Refresh => lookup::refresh(&self.actions.name()),
             Step::Search => {
@@ -151,7 +174,7 @@ impl Attempt {
         }
     }
 
-    /// How many documents the next request stores; `None` for a lookup.
+    /// How many documents the request stores that was made last; `None` for a lookup.
     pub(super) fn documents(&self) -> Option<usize> {
         (self.step == Step::Bulk).then(|| self.sent())
     }
@@ -271,10 +294,14 @@ mod tests {
 
     /// An attempt with this many documents, all of them in doubt.
     fn attempt(count: usize, look_up: LookUp) -> Attempt {
+        attempt_after(Takeover::at(0), count, look_up)
+    }
+
+    fn attempt_after(takeover: Takeover, count: usize, look_up: LookUp) -> Attempt {
         let uids: Vec<String> = (0..count).map(|number| format!("u{number}")).collect();
         let docs: Vec<Doc<'_>> = uids.iter().map(|uid| Doc::object(uid, "1")).collect();
         let pattern = IndexPattern { prefix: "e".into(), date: None, suffix: String::new() };
-        let in_doubt = InDoubt::new(Takeover::at(0), CLOCKS_APART);
+        let in_doubt = InDoubt::new(takeover, CLOCKS_APART);
         let batch = Batch::new(entries(&Ledger::default(), &docs));
         let actions = Actions::new(pattern, Mode::History);
         Attempt::new(batch, actions, (&in_doubt, look_up), true, 0)
@@ -312,7 +339,7 @@ mod tests {
     }
 
     fn asked(attempt: &mut Attempt) -> Vec<String> {
-        let request = attempt.request();
+        let request = attempt.request(0);
         assert!(request.path.starts_with("/e/_search"), "{}", request.path);
         let body: Value = serde_json::from_slice(&request.body).unwrap();
         serde_json::from_value(body["query"]["ids"]["values"].clone()).unwrap()
@@ -321,11 +348,11 @@ mod tests {
     #[test]
     fn what_is_found_is_not_sent_and_each_answer_is_its_documents() {
         let mut attempt = attempt(3, LookUp::Always);
-        assert!(attempt.request().path.starts_with("/e/_refresh"));
+        assert!(attempt.request(0).path.starts_with("/e/_refresh"));
         let mut attempt = goes_on(attempt, &refreshed());
         assert_eq!(asked(&mut attempt), ["u0.1", "u1.1", "u2.1"]);
         let mut attempt = goes_on(attempt, &found(&["u1.1".into()], 1));
-        let request = attempt.request();
+        let request = attempt.request(0);
         assert!(!request.is_repeatable, "it would be there twice");
         let body = String::from_utf8(request.body.into()).unwrap();
         assert!(body.contains("u0.1") && !body.contains("u1.1") && body.contains("u2.1"), "{body}");
@@ -344,7 +371,7 @@ mod tests {
 
     #[test]
     fn where_the_writes_stay_a_request_may_be_carried_out_twice() {
-        assert!(attempt(1, LookUp::Never).request().is_repeatable);
+        assert!(attempt(1, LookUp::Never).request(0).is_repeatable);
     }
 
     #[test]
@@ -353,6 +380,27 @@ mod tests {
         let all = asked(&mut attempt);
         let reply = ends(attempt, &found(&all, 2)).reply.unwrap();
         assert_eq!(reply, [None, None]);
+    }
+
+    #[test]
+    fn what_was_looked_up_before_a_takeover_is_looked_up_again() {
+        let takeover = Takeover::at(0);
+        takeover.lapses_at(Some(5));
+        let attempt = attempt_after(takeover.clone(), 3, LookUp::Always);
+        let mut attempt = goes_on(attempt, &refreshed());
+        assert_eq!(asked(&mut attempt), ["u0.1", "u1.1", "u2.1"]);
+        let mut attempt = goes_on(attempt, &found(&["u1.1".into()], 1));
+        // The process stood still until another one may have stored what was absent.
+        assert!(attempt.request(5).path.starts_with("/e/_refresh"));
+        let mut attempt = goes_on(attempt, &refreshed());
+        assert_eq!(asked(&mut attempt), ["u0.1", "u2.1"], "what is there stays there");
+        takeover.record(9);
+        assert!(attempt.request(9).path.starts_with("/e/_refresh"), "in the middle of it, too");
+        let mut attempt = goes_on(attempt, &refreshed());
+        asked(&mut attempt);
+        let mut attempt = goes_on(attempt, &found(&["u2.1".into()], 1));
+        assert!(attempt.request(9).path.starts_with("/_bulk"));
+        assert_eq!(attempt.documents(), Some(1));
     }
 
     #[test]
@@ -404,7 +452,7 @@ mod tests {
         else {
             panic!("nobody knows whether it is needed")
         };
-        assert!(may.request().path.starts_with("/_bulk"));
+        assert!(may.request(0).path.starts_with("/_bulk"));
         assert_eq!(may.documents(), Some(2));
     }
 }

@@ -54,6 +54,11 @@ impl InDoubt {
         }
     }
 
+    /// When this process last took over, or may have been taken over from, as seen at `now`.
+    pub(super) fn takeover(&self, now: Micros) -> Micros {
+        self.takeover.time(now)
+    }
+
     /// Whether it may have been stored before `now`, in µs since the epoch.
     pub(super) fn is_about(&self, entry: &Entry, now: Micros) -> bool {
         let documents = entry.item.documents();
@@ -63,7 +68,7 @@ impl InDoubt {
 
     fn is_new(&self, written: Micros, now: Micros) -> bool {
         // A time that is still to come says nothing.
-        written > self.takeover.time(now).saturating_add(self.apart)
+        written > self.takeover(now).saturating_add(self.apart)
             && written <= now.saturating_add(self.apart)
     }
 }

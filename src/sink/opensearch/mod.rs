@@ -257,10 +257,10 @@ fn now() -> Moment {
 /// Carries an attempt's requests.
 async fn carry(mut attempt: Attempt, client: Arc<Client>, metrics: SinkMetrics) -> Ended {
     loop {
+        let request = attempt.request(now_micros());
         if let Some(documents) = attempt.documents() {
             metrics.request_documents.observe(documents as f64);
         }
-        let request = attempt.request();
         let asked = client.host().to_owned();
         let timer = metrics.request_duration.start_timer();
         let answer = client.send(request).await;

@@ -157,7 +157,7 @@ impl Sink {
         let std = |at: Option<Instant>| at.map(Instant::into_std);
         match self.sender.next(Moment { instant: Instant::from_std(now), micros }, rewinds) {
             sender::Next::Send(mut attempt) => {
-                let request = Request::of(attempt.request());
+                let request = Request::of(attempt.request(micros));
                 self.number += 1;
                 self.attempts.insert(self.number, (attempt, request.is_compressed()));
                 Next::Send(self.number, request)
@@ -191,7 +191,7 @@ impl Sink {
         };
         Ok(Some(match attempt.answered(ended.into_answer(is_compressed), HOST) {
             Progress::Continues(mut attempt) => {
-                let next = Request::of(attempt.request());
+                let next = Request::of(attempt.request(micros));
                 self.attempts.insert(number, (attempt, next.is_compressed()));
                 Then::Ask(next)
             }

@@ -118,7 +118,7 @@ fn items(count: usize, status: u16) -> Value {
 }
 
 fn ids(attempt: &mut Attempt) -> String {
-    let body = String::from_utf8(attempt.request().body.into()).unwrap();
+    let body = String::from_utf8(attempt.request(0).body.into()).unwrap();
     let actions: Vec<Value> =
         body.lines().step_by(2).map(|line| serde_json::from_str(line).unwrap()).collect();
     let ids = actions.iter().map(|action| action["create"]["_id"].as_str().unwrap());
