@@ -75,6 +75,8 @@ pub(super) struct Link {
     pub(super) life: u32,
     /// Its marks are its own machine's, and not what the last leader told.
     pub(super) is_alone: bool,
+    /// There is no Lease, so nobody else runs.
+    pub(super) is_only: bool,
     /// Its Lease has lapsed by its own clock.
     pub(super) has_lapsed: bool,
 }

@@ -370,7 +370,8 @@ impl Oracle {
 
     /// The server was restored, and had come beyond what it had `told` weir, in a watch or a list,
     /// when weir first looked. What others have accepted does not help a process where it goes on
-    /// from marks of its own, nor behind its cursor: what they had not done with is lost with them.
+    /// from marks of its own; nor, where it is the only one, what earlier lives of it accepted
+    /// beyond its cursor, and had not done with when they died.
     pub(super) fn unnoticeable(
         &mut self,
         scope: &str,
@@ -380,8 +381,8 @@ impl Oracle {
     ) {
         for (at, version) in server.history.versions.iter().enumerate() {
             let known = &mut self.known[at];
-            let is_others = link.life != known.life
-                && (link.is_alone || cursor.is_none_or(|cursor| version.revision > cursor));
+            let is_beyond = cursor.is_none_or(|cursor| version.revision > cursor);
+            let is_others = link.life != known.life && (link.is_alone || link.is_only && is_beyond);
             if is_of(version, scope)
                 && version.epoch <= epoch
                 && version.revision <= told

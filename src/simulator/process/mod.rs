@@ -255,6 +255,7 @@ impl Process {
             cut_until: self.cut_until,
             life: self.life,
             is_alone,
+            is_only: self.lease.is_none(),
             has_lapsed: self.takeover.has_lapsed(wall(now)),
         }
     }

@@ -127,13 +127,13 @@ impl Attempt {
             tells_index,
             is_unauthorized: false,
         };
-        attempt.decide(now);
+        attempt.decide_lookups(now);
         attempt
     }
 
-    /// Decides what is to be looked up, from the beginning. What was found stays found, and what was
-    /// in doubt stays so.
-    fn decide(&mut self, now: Micros) {
+    /// Decides what is to be looked up, from the beginning. What was found stays found, and what
+    /// was in doubt stays so.
+    fn decide_lookups(&mut self, now: Micros) {
         self.takeover = self.in_doubt.takeover(now);
         self.unchecked.clear();
         if self.look_up != LookUp::Never {
@@ -153,7 +153,7 @@ impl Attempt {
     /// The next request, which is sent at `now`, in µs since the epoch.
     pub(crate) fn request(&mut self, now: Micros) -> Request {
         if self.in_doubt.takeover(now) != self.takeover {
-            self.decide(now);
+            self.decide_lookups(now);
         }
         match self.step {
             Step::Refresh => lookup::refresh(&self.actions.name()),
