@@ -85,7 +85,7 @@ fn stage(stage: &StageSettings, modules: &[Description], has_lookup: bool) -> St
         }
         StageSettings::Module(settings) => {
             let module = modules.iter().find(|module| module.name == settings.name);
-            let powers = module.map_or("not in the cache: pulled at the start", powers);
+            let powers = module.map_or("not in the cache: pulled at the start".into(), powers);
             let lookup = match module.is_some_and(Description::asks_for_lookups) {
                 true if has_lookup => ", asks for what [lookup] finds",
                 true => ", asks for labels or owners (warning: there is no [lookup], so none)",
@@ -174,14 +174,15 @@ fn lookup(lookup: &lookup::Settings) -> String {
 }
 
 /// What the module can do to an event.
-fn powers(module: &Description) -> &'static str {
+fn powers(module: &Description) -> String {
     let has = |power: &str| module.powers.iter().any(|name| name == power);
-    match (has("discard"), has("edit")) {
-        (true, true) => "can drop and change events",
-        (true, false) => "can drop events",
-        (false, true) => "can change events",
-        (false, false) => "can only look",
-    }
+    let may = match (has("discard"), has("edit")) {
+        (true, true) => "can drop and change",
+        (true, false) => "can drop",
+        (false, true) => "can change",
+        (false, false) => "can only look at",
+    };
+    format!("{may} {}", text::one_line(&module.interest, LINE_BYTES_MAX))
 }
 
 fn sink(sink: &sink::Settings) -> String {
@@ -249,6 +250,7 @@ mod tests {
             powers: vec!["event".into(), power.into()],
             reasons: Vec::new(),
             counters: Vec::new(),
+            interest: "events".to_owned(),
         };
         let modules: Vec<_> = modules.zip(["discard", "edit"]).map(describe).collect();
         summary(&settings, &modules)

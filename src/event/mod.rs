@@ -17,7 +17,7 @@ mod head;
 mod json;
 mod keys;
 #[cfg(test)]
-mod model;
+pub(crate) mod model;
 mod origin;
 mod parse;
 mod pointer;
@@ -55,7 +55,7 @@ pub(crate) use time::Micros;
 pub(crate) use time::parse_event_time;
 pub use time::parse_rfc3339;
 pub use view::{EventView, Field};
-pub(crate) use words::Words;
+pub(crate) use words::{Search, Words};
 pub(crate) use written::written_at;
 
 /// An event larger than this is not read into memory whole: it is skipped to its end and

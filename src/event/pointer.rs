@@ -11,29 +11,32 @@ use std::borrow::Cow;
 pub(super) struct Pointer<'p> {
     /// Without its first `/`; `None` is the empty pointer, the whole document.
     rest: Option<&'p str>,
+    /// Whether a step has an escape.
+    is_escaped: bool,
 }
 
 impl<'p> Pointer<'p> {
     /// Checks the syntax; the error says what is wrong with it.
     pub(super) fn parse(text: &'p str) -> Result<Pointer<'p>, &'static str> {
         if text.is_empty() {
-            return Ok(Pointer { rest: None });
+            return Ok(Pointer { rest: None, is_escaped: false });
         }
         let Some(rest) = text.strip_prefix('/') else {
             return Err("it does not begin with `/`");
         };
         let bytes = rest.as_bytes();
-        let bad = memchr::memchr_iter(b'~', bytes)
-            .any(|at| !matches!(bytes.get(at + 1), Some(b'0' | b'1')));
-        if bad {
+        let mut escapes = memchr::memchr_iter(b'~', bytes).peekable();
+        let is_escaped = escapes.peek().is_some();
+        if escapes.any(|at| !matches!(bytes.get(at + 1), Some(b'0' | b'1'))) {
             return Err("a `~` must be followed by `0` or `1`");
         }
-        Ok(Pointer { rest: Some(rest) })
+        Ok(Pointer { rest: Some(rest), is_escaped })
     }
 
     /// The decoded steps from the root.
     pub(super) fn steps(self) -> impl Iterator<Item = Cow<'p, str>> {
-        self.rest.into_iter().flat_map(|rest| rest.split('/')).map(decode)
+        let steps = self.rest.into_iter().flat_map(|rest| rest.split('/'));
+        steps.map(move |step| if self.is_escaped { decode(step) } else { Cow::Borrowed(step) })
     }
 
     /// How many steps: how deep the value lies.
@@ -91,9 +94,6 @@ pub(super) fn array_index(step: &str) -> Option<usize> {
 }
 
 fn decode(step: &str) -> Cow<'_, str> {
-    if !step.contains('~') {
-        return Cow::Borrowed(step);
-    }
     // In this order, so that `~01` becomes `~1` (RFC 6901 section 4).
     Cow::Owned(step.replace("~1", "/").replace("~0", "~"))
 }

@@ -18,6 +18,7 @@ use super::clock::TICK;
 use super::current::original;
 use super::failure::FailureKind;
 use super::instance::{Failure, Instance, Processed, Template};
+use super::interest::Interest;
 use super::loaded::{Shared, Step};
 use super::shadow::Noter;
 use super::stage::{Cause, Stage};
@@ -95,6 +96,8 @@ pub(super) struct Slot {
     template: Arc<Template>,
     engine: Engine,
     instance: Option<Instance>,
+    /// What the instance is called for, or the last one was.
+    interest: Interest,
     /// Why the next instance will be made.
     cause: Cause,
     breaker: Breaker,
@@ -130,6 +133,7 @@ impl Slot {
             stage: stage.clone(),
             template: template.clone(),
             engine: engine.clone(),
+            interest: instance.as_ref().map(Instance::interest).cloned().unwrap_or_default(),
             instance,
             cause: Cause::Start,
             is_full: false,
@@ -151,8 +155,16 @@ impl Slot {
         if !self.stage.settings.matches.accepts(EventView { of: original(chunk, index), edits }) {
             return Ran::Passed;
         }
-        let given = self.noter.as_mut().and_then(|noter| noter.given(chunk, edits));
-        let ran = self.try_call(chunk, index, edits, found);
+        let is_interested = self.interest.has(EventView { of: original(chunk, index), edits });
+        let given = self.noter.as_mut().and_then(|noter| {
+            let event = EventView { of: original(chunk, index), edits };
+            let is_noted = is_interested || noter.is_interested_in(event);
+            is_noted.then(|| noter.given(chunk, edits)).flatten()
+        });
+        let ran = match is_interested {
+            true => self.try_call(chunk, index, edits, found),
+            false => Ran::Passed,
+        };
         if let (Some(noter), Some(given)) = (&mut self.noter, given) {
             noter.answered(index, given, found, &ran, edits);
         }
@@ -191,7 +203,12 @@ impl Slot {
                 if self.cause != Cause::Start {
                     self.breaker.replaced(cost, Instant::now());
                 }
-                none.insert(instance)
+                self.interest.clone_from(instance.interest());
+                let instance = none.insert(instance);
+                if !self.interest.has(EventView { of: original(chunk, index), edits }) {
+                    return Ok(Ran::Passed); // The first instance has only now said so.
+                }
+                instance
             }
         };
         self.calls += 1;

@@ -15,10 +15,11 @@ use super::Wasi;
 use super::clock::Deadline;
 use super::crossing::Crossed;
 use super::failure::FailureKind;
+use super::interest::Interest;
 use super::limits::{LOG_LINE_BYTES_MAX, LOG_LINES_MAX, MemoryLimiter, SCAN_FACTOR};
 use super::stage::Stage;
 use super::wasi::stub::{Output, Stub};
-use crate::event::{Chunk, EditError, Edits, EventType, EventView, Field, Original, Words};
+use crate::event::{Chunk, EditError, Edits, EventType, EventView, Field, Original, Search, Words};
 use crate::ledger::ReasonId;
 use crate::lookup::Found;
 use crate::text::{self, LINE_BYTES_MAX};
@@ -59,8 +60,10 @@ pub(super) struct Current {
     reasons: Vec<Option<ReasonId>>,
     counters: Vec<Option<Counter>>,
     words: Vec<Option<Arc<Words>>>,
-    /// For a text in which words are looked for.
-    room: Vec<u8>,
+    /// What the instance is called for.
+    interest: Interest,
+    /// For the words that are asked for.
+    search: Search,
 }
 
 /// What the current call has left.
@@ -95,7 +98,8 @@ impl Current {
             reasons: Vec::new(),
             counters: Vec::new(),
             words: Vec::new(),
-            room: Vec::new(),
+            interest: Interest::default(),
+            search: Search::default(),
         }
     }
 
@@ -233,12 +237,29 @@ impl Current {
         Ok(remember(&mut self.words, number, words))
     }
 
+    pub(super) fn interested_in_type(&mut self, event_type: EventType) -> Result<(), String> {
+        self.check_may_declare()?;
+        self.interest.in_type(event_type)
+    }
+
+    pub(super) fn interested_in_words(&mut self, words: Vec<String>) -> Result<(), String> {
+        self.check_may_declare()?;
+        let (_, set) = self.stage.declare_words(words.clone())?;
+        self.interest.in_words(&set, &words)
+    }
+
+    /// What the instance is called for.
+    pub(super) fn interest(&self) -> &Interest {
+        &self.interest
+    }
+
     /// Whether the current event mentions one of the words that have this number.
     pub(super) fn mentions(&mut self, number: u32) -> bool {
-        let mut room = std::mem::take(&mut self.room);
+        let mut search = std::mem::take(&mut self.search);
         let words = self.words.get(number as usize).and_then(Option::as_ref);
-        let mentions = words.zip(self.view()).map(|(words, view)| view.mentions(words, &mut room));
-        self.room = room;
+        let of = |(words, view): (&Arc<Words>, EventView<'_>)| view.mentions(words, &mut search);
+        let mentions = words.zip(self.view()).map(of);
+        self.search = search;
         mentions.unwrap_or_else(|| {
             self.misused("mentioned", number);
             false
@@ -249,7 +270,7 @@ impl Current {
         if self.phase == Phase::Configure {
             return Ok(());
         }
-        Err("names and words are declared in `configure` only".to_owned())
+        Err("names, words and interest are declared in `configure` only".to_owned())
     }
 
     pub(super) fn discard(&mut self, reason: u32) {

@@ -28,9 +28,9 @@ pub(super) const VERSION: &str = "0.1.0";
 /// The one type of the contract that is not of the component model itself.
 #[allow(unsafe_code)] // In what the derives generate.
 mod bindings {
-    use wasmtime::component::{ComponentType, Lower};
+    use wasmtime::component::{ComponentType, Lift, Lower};
 
-    #[derive(Clone, Copy, Debug, ComponentType, Lower)]
+    #[derive(Clone, Copy, Debug, ComponentType, Lift, Lower)]
     #[component(enum)]
     #[repr(u8)]
     pub(super) enum EventType {
@@ -59,6 +59,16 @@ impl From<crate::event::EventType> for EventType {
     }
 }
 
+impl From<EventType> for crate::event::EventType {
+    fn from(event_type: EventType) -> crate::event::EventType {
+        match event_type {
+            EventType::Normal => crate::event::EventType::Normal,
+            EventType::Warning => crate::event::EventType::Warning,
+            EventType::Other => crate::event::EventType::Other,
+        }
+    }
+}
+
 /// All that is offered, linked and by name.
 pub(super) struct Offer {
     pub(super) linker: Linker<Current>,
@@ -76,6 +86,7 @@ impl Offer {
         let (linker, functions) = (Linker::new(engine), BTreeMap::new());
         let mut offer = Offer { linker, functions, call_fuel };
         offer.event()?;
+        offer.interest()?;
         offer.words()?;
         offer.discard()?;
         offer.edit()?;
@@ -150,6 +161,18 @@ impl Offer {
         })
     }
 
+    fn interest(&mut self) -> wasmtime::Result<()> {
+        self.func("interest", "in-type", |mut store, (event_type,): (EventType,)| {
+            (store.data_mut().interested_in_type(event_type.into()),)
+        })?;
+        self.func("interest", "in-words", |mut store, (words,): (WasmList<WasmStr>,)| {
+            match declared_words(&mut store, &words) {
+                Ok(words) => (store.data_mut().interested_in_words(words),),
+                Err(why) => (Err(why),),
+            }
+        })
+    }
+
     fn words(&mut self) -> wasmtime::Result<()> {
         self.func("words", "declare", |mut store, (words,): (WasmList<WasmStr>,)| {
             match declared_words(&mut store, &words) {
@@ -177,10 +200,11 @@ impl Offer {
 
     fn edit(&mut self) -> wasmtime::Result<()> {
         type Apply = fn(&mut Edits, Original<'_>, &str, &str) -> Result<(), EditError>;
-        const TEXTS: [(&str, Apply); 4] = [
+        const TEXTS: [(&str, Apply); 5] = [
             ("set-string", |edits, of, pointer, value| edits.set_string(of, pointer, value)),
             ("set-json", |edits, of, pointer, json| edits.set_json(of, pointer, json)),
             ("append-string", |edits, of, pointer, value| edits.append_string(of, pointer, value)),
+            ("add-string", |edits, of, pointer, value| edits.add_string(of, pointer, value)),
             ("append-json", |edits, of, pointer, json| edits.append_json(of, pointer, json)),
         ];
         for (name, apply) in TEXTS {

@@ -14,6 +14,7 @@ use super::clock::{AtTick, Budget, Reading, WALL_FACTOR};
 use super::crossing::Crossed;
 use super::current::{Current, Phase};
 use super::failure::FailureKind;
+use super::interest::Interest;
 use super::limits::HANDLES_MAX;
 use super::measure::Cost;
 use super::stage::{Cause, Stage};
@@ -176,6 +177,11 @@ impl Instance {
                 Err(failure(&error, current))
             }
         }
+    }
+
+    /// What it is called for.
+    pub(super) fn interest(&self) -> &Interest {
+        self.store.data().interest()
     }
 
     /// When the first tick of the last call was, if it lasted that long.

@@ -26,6 +26,8 @@ pub(super) const REASONS_MAX: usize = 32;
 pub(super) const COUNTERS_MAX: usize = 64;
 /// Times that a stage may declare words: each takes memory that is not the module's.
 pub(super) const WORD_SETS_MAX: usize = 16;
+/// Of them, those that each event may be looked at for: no call, and so no timeout, bounds that.
+pub(super) const INTEREST_SETS_MAX: usize = 4;
 /// Words that are declared at once.
 pub(super) const WORDS_MAX: usize = 64;
 /// Bytes of a declared word.

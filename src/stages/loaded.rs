@@ -9,6 +9,7 @@ use wasmtime::Engine;
 use super::clock::Ticker;
 use super::drop::DropStage;
 use super::instance::{Instance, Template};
+use super::interest::Interest;
 use super::shadow::{Shadow, Shadows};
 use super::source::ModuleSource;
 use super::stage::Stage;
@@ -46,6 +47,8 @@ pub(super) enum Step {
 pub(super) struct Loaded {
     pub(super) template: Arc<Template>,
     pub(super) powers: Vec<String>,
+    /// What its instances are called for.
+    pub(super) interest: Interest,
     /// The instances that loading made, for the first workers that ask.
     pub(super) ready: Mutex<Vec<Instance>>,
     /// A candidate that is called beside it.
@@ -66,6 +69,8 @@ pub(crate) struct Description {
     pub reasons: Vec<String>,
     /// The counters that it declared.
     pub counters: Vec<String>,
+    /// What it is called for: `Normal events`.
+    pub interest: String,
 }
 
 impl Chain {
@@ -78,6 +83,7 @@ impl Chain {
             powers: loaded.powers.clone(),
             reasons: stage.reasons(),
             counters: stage.declared_counters(),
+            interest: loaded.interest.to_string(),
         };
         stages.map(describe).collect()
     }

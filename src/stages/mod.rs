@@ -40,6 +40,7 @@ mod fill;
 mod generations;
 mod host;
 mod instance;
+mod interest;
 mod limits;
 mod load;
 mod loaded;

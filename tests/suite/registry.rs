@@ -79,7 +79,10 @@ fn a_pushed_module_runs_and_goes_on_running_without_its_registry_as_long_as_it_i
     assert!(unpulled.stdout.contains("not in the cache: pulled at the start"), "{unpulled:?}");
     assert_filtered(&run(&folder));
     let checked = folder.weir(&["check", "pipeline.toml"]);
-    assert!(checked.stdout.contains(&format!("{reference}, can drop events")), "{checked:?}");
+    assert!(
+        checked.stdout.contains(&format!("{reference}, can drop Normal events")),
+        "{checked:?}"
+    );
 
     registry.stop();
     assert_filtered(&run(&folder));

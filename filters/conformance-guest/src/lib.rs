@@ -101,6 +101,7 @@ impl Step {
             "set-float" => event.set(pointer, self.float()),
             "set-json" => event.set_json(pointer, &text()),
             "append-string" => event.append(pointer, &text()),
+            "add-string" => event.add(pointer, &text()),
             "append-json" => event.append_json(pointer, &text()),
             "remove" => event.remove(pointer),
             _ => return None,

@@ -6,7 +6,7 @@
 //! ```
 
 use serde::Deserialize;
-use weir_filter::{Config, Error, Event, EventType, Reason, Stage, Verdict};
+use weir_filter::{Config, Error, Event, EventType, Reason, Stage, Verdict, interest};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,14 +24,12 @@ struct DropNormal {
 impl Stage for DropNormal {
     fn configure(config: &Config) -> Result<Self, Error> {
         let Settings { keep_reasons } = config.parse()?;
+        interest::in_type(EventType::Normal)?;
         Ok(Self { keep_reasons, normal: Reason::declare("normal")? })
     }
 
     fn process(&mut self, event: &mut Event) -> Result<Verdict, Error> {
-        if event.event_type() != EventType::Normal {
-            return Ok(Verdict::Keep);
-        }
-        // The reason is the dearer question: it is asked only when the answer matters.
+        // A question costs more than the answer: it is asked only when that matters.
         if !self.keep_reasons.is_empty() && self.keep_reasons.contains(&event.reason()) {
             return Ok(Verdict::Keep);
         }
@@ -60,18 +58,18 @@ mod tests {
     }
 
     #[test]
-    fn normal_events_are_dropped_with_one_call_each() {
+    fn normal_events_are_dropped_without_a_question() {
         let mut filter = filter("{}");
         assert_eq!(filter.process(PULLED), dropped());
-        assert_eq!(filter.calls(), ["type", "discard"]);
+        assert_eq!(filter.calls(), ["discard"]);
         assert_eq!(filter.process(KILLING), dropped());
     }
 
     #[test]
-    fn any_other_type_is_kept() {
+    fn for_any_other_type_the_filter_is_not_called() {
         let mut filter = filter(r#"{"keep_reasons":["Killing"]}"#);
         assert_eq!(filter.process(FAILED), Outcome::Kept(FAILED.into()));
-        assert_eq!(filter.calls(), ["type"]);
+        assert!(filter.calls().is_empty());
         assert_eq!(filter.process(UNTYPED), Outcome::Kept(UNTYPED.into()));
         assert_eq!(
             filter.process(r#"{"type":"normal"}"#),

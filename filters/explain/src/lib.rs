@@ -13,10 +13,12 @@ struct Explain;
 impl Stage for Explain {
     fn configure(config: &Config) -> Result<Self> {
         config.expect_empty()?;
+        interest::in_words(&table::reasons())?;
         Ok(Self)
     }
 
-    /// An edit is refused where an event has something else at `/explain`: then it has that.
+    /// The words of a reason may be in a message, too. An edit is refused where an event has
+    /// something else at `/explain`: then it has that.
     fn process(&mut self, event: &mut Event) -> Result<Verdict> {
         let reason = event.reason();
         if table::is_known(&reason)

@@ -172,7 +172,18 @@ const TABLE: &[Row] = &[
          nothing.", AUTOSCALING),
 ];
 
-/// Whether events with this reason may be explained: most may not, and are not asked for more.
+/// The reasons of all events that may be explained.
+pub(crate) fn reasons() -> Vec<&'static str> {
+    let mut reasons = Vec::new();
+    for reason in TABLE.iter().flat_map(|row| row.reasons) {
+        if !reasons.contains(reason) {
+            reasons.push(reason);
+        }
+    }
+    reasons
+}
+
+/// Whether events with this reason may be explained.
 pub(crate) fn is_known(reason: &str) -> bool {
     TABLE.iter().any(|row| row.reasons.contains(&reason))
 }

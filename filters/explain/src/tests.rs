@@ -91,9 +91,11 @@ fn what_is_not_recognised_is_not_explained() {
 }
 
 #[test]
-fn an_event_with_another_reason_costs_one_call() {
+fn an_event_with_another_reason_costs_no_call_and_at_most_one() {
     let mut explain = Harness::<Explain>::new("{}").unwrap();
     let _ = explain.process(r#"{"reason":"Pulled","message":"x"}"#);
+    assert!(explain.calls().is_empty());
+    let _ = explain.process(r#"{"reason":"Pulled","message":"x failed"}"#);
     assert_eq!(explain.calls(), ["reason"]);
 }
 

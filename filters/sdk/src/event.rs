@@ -274,6 +274,19 @@ impl Event {
         sys::append_string(pointer, value).map_err(Refused)
     }
 
+    /// Appends a string to an array that does not have it, as [`append`](Event::append) does; where
+    /// an element is that string, nothing is changed.
+    ///
+    /// ```
+    /// # use weir_filter::prelude::*;
+    /// fn tag(event: &mut Event) -> Result<()> {
+    ///     Ok(event.add("/tags", "noise")?)
+    /// }
+    /// ```
+    pub fn add(&mut self, pointer: &str, value: &str) -> Result<(), Refused> {
+        sys::add_string(pointer, value).map_err(Refused)
+    }
+
     /// Appends what `json` holds to an array, as [`append`](Event::append) does.
     pub fn append_json(&mut self, pointer: &str, json: &str) -> Result<(), Refused> {
         sys::append_json(pointer, json).map_err(Refused)

@@ -40,6 +40,7 @@
 mod config;
 mod error;
 mod event;
+pub mod interest;
 mod json;
 pub mod log;
 mod metrics;

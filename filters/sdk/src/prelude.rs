@@ -6,5 +6,5 @@
 #[doc(no_inline)]
 pub use crate::{
     Config, Counter, Error, Event, EventType, Reason, Refused, Result, Stage, Verdict, Words,
-    export, log,
+    export, interest, log,
 };

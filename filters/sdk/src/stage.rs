@@ -13,7 +13,8 @@ pub trait Stage: Sized {
     /// not start: say which key is wrong, and what it may be.
     fn configure(config: &Config) -> Result<Self, Error>;
 
-    /// Judges one event, and edits it when it is to be kept.
+    /// Judges one event, and edits it when it is to be kept. It is called for every event, or for
+    /// those that the stage is about ([`interest`](crate::interest)).
     ///
     /// Edits count when this answers [`Verdict::Keep`]; with [`Verdict::Drop`] and with an error
     /// they are thrown away. An error means that this event could not be processed, and what

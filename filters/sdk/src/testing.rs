@@ -100,7 +100,8 @@ impl<S: Stage> Harness<S> {
         self.host.object = object;
     }
 
-    /// Has the stage process one event, a JSON object. State is kept from call to call.
+    /// Has the stage process one event, a JSON object, if the stage is interested in it. State is
+    /// kept from call to call.
     ///
     /// # Panics
     /// When `event` is not a JSON object, or has events.k8s.io/v1 names: the test is wrong then.
@@ -114,6 +115,10 @@ impl<S: Stage> Harness<S> {
              {event}"
         );
         let Self { stage, host } = self;
+        if !host.is_interested_in(&event) {
+            host.run(Phase::Idle, &event, || ());
+            return Outcome::Kept(event);
+        }
         let answer = host.run(Phase::Process, &event, || stage::process(stage));
         match (answer, host.discarded.and_then(|reason| host.reason(reason))) {
             (Err(error), _) => Outcome::Failed(error.to_string()),

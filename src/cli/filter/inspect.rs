@@ -80,7 +80,7 @@ struct Inspected {
 #[serde(rename_all = "snake_case")]
 enum Configured {
     /// It declared these.
-    Declares { reasons: Vec<String>, counters: Vec<String> },
+    Declares { reasons: Vec<String>, counters: Vec<String>, called_for: String },
     /// It does not load so.
     Refused(String),
 }
@@ -175,7 +175,9 @@ fn configured(name: &str, path: &Path, powers: &Powers) -> Configured {
         chain.describe().pop().ok_or_else(|| "it is no stage".to_owned())
     };
     match load() {
-        Ok(Description { reasons, counters, .. }) => Configured::Declares { reasons, counters },
+        Ok(Description { reasons, counters, interest, .. }) => {
+            Configured::Declares { reasons, counters, called_for: interest }
+        }
         Err(why) => Configured::Refused(text::words(&why, LINE_BYTES_MAX)),
     }
 }
@@ -210,7 +212,8 @@ impl fmt::Display for Inspected {
             line("made with", &text::first(&tools, IMPORTS_SHOWN_MAX))?;
         }
         match &self.configured {
-            Configured::Declares { reasons, counters } => {
+            Configured::Declares { reasons, counters, called_for } => {
+                line("called for", called_for)?;
                 line("reasons", &names(reasons))?;
                 line("counters", &names(counters))?;
             }

@@ -13,7 +13,7 @@ use crate::event::encode::{EncodeSettings, encode};
 use crate::event::head::EventType;
 use crate::event::model::Fixture;
 use crate::event::view::{EventView, Field};
-use crate::event::words::Words;
+use crate::event::words::{Search, Words};
 
 const FILE: &str = include_str!("../../../tests/conformance/edits.json");
 
@@ -142,6 +142,7 @@ fn edit(step: &Step, event: &Fixture, edits: &mut Edits) -> Option<Result<(), Ed
         }
         "set-json" => edits.set_json(of, at, &text),
         "append-string" => edits.append_string(of, at, &text),
+        "add-string" => edits.add_string(of, at, &text),
         "append-json" => edits.append_json(of, at, &text),
         "remove" => edits.remove(of, at),
         _ => return None,
@@ -178,7 +179,7 @@ fn read(step: &Step, view: EventView<'_>) -> Value {
         "get" => view.get(&step.pointer).0.into(),
         "mentioned" => {
             let words: Vec<String> = serde_json::from_value(step.value.clone()).unwrap();
-            view.mentions(&Words::new(&words).unwrap(), &mut Vec::new()).into()
+            view.mentions(&Words::new(&words).unwrap(), &mut Search::default()).into()
         }
         op => view.text(texts[op]).into(),
     }

@@ -222,6 +222,16 @@ impl Edits {
         self.edit(of, pointer, Verb::Append, Payload::String(value))
     }
 
+    /// Appends a string to an array that does not have it, as [`Edits::append_string`] does.
+    pub(crate) fn add_string(
+        &mut self,
+        of: Original<'_>,
+        pointer: &str,
+        value: &str,
+    ) -> Result<(), EditError> {
+        self.edit(of, pointer, Verb::Add, Payload::String(value))
+    }
+
     /// Appends a JSON value to an array, as [`Edits::append_string`] does.
     pub(crate) fn append_json(
         &mut self,
@@ -286,14 +296,15 @@ impl Edits {
         payload: Payload<'_>,
     ) -> Result<bool, Refusal> {
         let (value, value_depth) = self.tree.store(payload).map_err(Refusal::Value)?;
-        let depth = pointer.len() + value_depth + usize::from(matches!(verb, Verb::Append));
+        let depth =
+            pointer.len() + value_depth + usize::from(matches!(verb, Verb::Append | Verb::Add));
         if depth > DEPTH_MAX && !matches!(verb, Verb::Remove) {
             return Err(Refusal::Limit("the document would be nested too deeply"));
         }
         let size = self.tree.size(of);
         let changed = self.tree.apply(of, pointer, verb, value).map_err(Refusal::Path)?;
         let grown = self.tree.size(of);
-        if grown > self.limits.document && grown > size {
+        if changed && grown > self.limits.document && grown > size {
             return Err(Refusal::Limit("the document would be too large"));
         }
         Ok(changed)

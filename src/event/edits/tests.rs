@@ -124,6 +124,12 @@ fn a_document_that_is_too_large_may_only_shrink() {
     assert!(edits.is_empty());
     let mut small = Edits::new(EditLimits { document: 10, ..limits });
     small.remove(event.of(), "/list").unwrap();
+    let tagged = Fixture::parse(r#"{"involvedObject":{},"tags":["x"],"source":{"a":1}}"#);
+    let mut unchanged = Edits::new(EditLimits { document: 10, ..limits });
+    unchanged.add_string(tagged.of(), "/tags", "x").unwrap();
+    unchanged.remove(tagged.of(), "/source/absent").unwrap();
+    assert!(unchanged.is_empty());
+    unchanged.add_string(tagged.of(), "/tags", "y").unwrap_err();
     small.set_json(event.of(), "/s", "\"\"").unwrap();
     small.set_json(event.of(), "/s", "\"longer\"").unwrap_err();
 }

@@ -7,7 +7,7 @@
 use super::node::{MANAGED_FIELDS, NONE, Node, ROOT, Text, Value};
 use crate::event::head::Original;
 use crate::event::pointer::{Pointer, array_index};
-use crate::event::trusted::{Children, same_text};
+use crate::event::trusted::{Children, decode, same_text, string_content};
 
 /// What weir itself writes into a document, in bytes, as far as a limit on its size can know it.
 pub(super) const OWN_MEMBERS_BYTES: usize = 256;
@@ -21,6 +21,8 @@ const KEPT_BYTES: usize = 256 << 10;
 pub(super) enum Verb {
     Set,
     Append,
+    /// Appends a string that is not there.
+    Add,
     Remove,
 }
 
@@ -150,9 +152,33 @@ impl Tree {
         match verb {
             Verb::Set => self.replace(link.node, Value::Text(value)),
             Verb::Append => self.append(of, link.node, created, value)?,
+            Verb::Add if !created && self.has_string(of, link.node, value)? => return Ok(false),
+            Verb::Add => self.append(of, link.node, created, value)?,
             Verb::Remove => self.unlink(parent, link),
         }
         Ok(true)
+    }
+
+    /// Whether an element of the array means the same string as `value`.
+    fn has_string(&mut self, of: Original<'_>, at: u32, value: Text) -> Result<bool, &'static str> {
+        self.open_array(of, at)?;
+        let own = decode(string_content(self.bytes(of, value)).unwrap_or_default());
+        Ok(self.children(at).any(|child| match self.node(child).value {
+            Value::Text(text) => {
+                let content = string_content(self.bytes(of, text));
+                content.is_some_and(|content| same_text(content, &own))
+            }
+            _ => false,
+        }))
+    }
+
+    fn open_array(&mut self, of: Original<'_>, at: u32) -> Result<(), &'static str> {
+        const NOT_AN_ARRAY: &str = "it is not an array, so nothing can be appended";
+        self.open(of, at).map_err(|_| NOT_AN_ARRAY)?;
+        match self.node(at).value {
+            Value::Array(_) => Ok(()),
+            _ => Err(NOT_AN_ARRAY),
+        }
     }
 
     fn append(
@@ -162,15 +188,10 @@ impl Tree {
         created: bool,
         value: Text,
     ) -> Result<(), &'static str> {
-        const NOT_AN_ARRAY: &str = "it is not an array, so nothing can be appended";
         if created {
             self.replace(at, Value::Array(NONE));
-        } else {
-            self.open(of, at).map_err(|_| NOT_AN_ARRAY)?;
         }
-        if !matches!(self.node(at).value, Value::Array(_)) {
-            return Err(NOT_AN_ARRAY);
-        }
+        self.open_array(of, at)?;
         let last = self.children(at).last().unwrap_or(NONE);
         self.insert(at, last, Text::default(), Value::Text(value));
         Ok(())

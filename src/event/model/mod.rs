@@ -17,7 +17,7 @@ pub(super) use generate::{edits, events, pointers};
 
 /// A parsed event.
 #[derive(Debug)]
-pub(super) struct Fixture {
+pub(crate) struct Fixture {
     pub(super) bytes: Vec<u8>,
     members: Vec<Member>,
     pub(super) head: Head,
@@ -25,7 +25,7 @@ pub(super) struct Fixture {
 
 impl Fixture {
     /// Parses a valid event.
-    pub(super) fn parse(text: &str) -> Fixture {
+    pub(crate) fn parse(text: &str) -> Fixture {
         let (mut bytes, mut members) = (text.as_bytes().to_vec(), Vec::new());
         match parse(&mut bytes, &mut members) {
             Parsed::Event { len, head, needs_rewrite: false } if len == bytes.len() => {
@@ -46,7 +46,7 @@ impl Fixture {
         Fixture { bytes, members, head: Head::default() }
     }
 
-    pub(super) fn of(&self) -> Original<'_> {
+    pub(crate) fn of(&self) -> Original<'_> {
         Original { bytes: &self.bytes, head: &self.head, members: &self.members }
     }
 }

@@ -113,7 +113,7 @@ impl<'a> EventView<'a> {
     }
 
     /// A member of the head as it stands between its quotes.
-    fn content(&self, field: Field) -> &'a [u8] {
+    pub(super) fn content(&self, field: Field) -> &'a [u8] {
         if field == Field::Component {
             let component = self.member("source", Some("component"), self.of.head.component);
             if !component.is_empty() {

@@ -23,7 +23,7 @@ use super::drop::DropStage;
 use super::engine::{counting_engine, engine};
 use super::failure::FailureKind;
 use super::host::Offer;
-use super::instance::{Failure, Template};
+use super::instance::{Failure, Instance, Template};
 use super::limits::MODULE_BYTES_MAX;
 use super::loaded::{Chain, Loaded, Shared, Step};
 use super::shadow::{self, Shadow};
@@ -174,7 +174,8 @@ impl Shared {
         let ready = ready.map_err(|failure| one(start_error(failure)))?;
         drop(running);
         let powers = powers(&self.engine, &component);
-        Ok(Loaded { template, powers, ready: Mutex::new(ready), shadow: None })
+        let interest = ready.first().map(Instance::interest).cloned().unwrap_or_default();
+        Ok(Loaded { template, powers, interest, ready: Mutex::new(ready), shadow: None })
     }
 
     /// The stage's candidate, if it has one.
@@ -196,8 +197,7 @@ impl Shared {
                 .map(|error| LoadError::of_shadow(&stage.settings, error))
                 .collect::<Vec<_>>()
         })?;
-        let ready = loaded.ready.lock().pop();
-        Ok(Some(Shadow::new(live.clone(), stage, loaded.template, ready)))
+        Ok(Some(Shadow::new(live.clone(), stage, loaded)))
     }
 
     fn link(

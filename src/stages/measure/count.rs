@@ -54,7 +54,7 @@ pub(crate) struct Counted {
     pub(crate) start: Cost,
     /// All calls for events.
     pub(crate) events: Cost,
-    /// Events that `match` lets the module see.
+    /// Events that `match` lets the module see, and that it is interested in.
     pub(crate) calls: u64,
     /// Calls that failed.
     pub(crate) failed: u64,
@@ -75,18 +75,25 @@ pub(crate) fn count(
     let chain = load_counting(&[settings.clone().into()], context, call_fuel)?;
     let mut instances = Instances { chain: &chain, call_fuel, instance: None };
     let mut counted = Counted::default();
+    let mut interest = None;
     workload.each(|event| {
         let of = original(event.chunk, event.index);
         if !settings.matches.accepts(EventView { of, edits: event.edits }) {
             return;
         }
-        counted.calls += 1;
+        let mut is_called = true;
         let processed = instances.with(&mut counted.start, |instance| {
+            let interest = interest.get_or_insert_with(|| instance.interest().clone());
+            is_called = interest.has(EventView { of, edits: event.edits });
+            if !is_called {
+                return Ok(Processed::Kept);
+            }
             let found = event.found.as_ref();
             let processed = instance.process(event.chunk, event.index, event.edits, found);
             counted.events += instance.take_cost(call_fuel);
             processed
         });
+        counted.calls += u64::from(is_called);
         counted.failed +=
             u64::from(!matches!(processed, Ok(Processed::Kept | Processed::Dropped(_))));
     });

@@ -34,6 +34,8 @@ pub(super) use self::note::Noter;
 use self::note::Notes;
 use super::clock::{Reading, Ticker};
 use super::instance::{Instance, Template};
+use super::interest::Interest;
+use super::loaded::Loaded;
 use super::stage::Stage;
 use super::{ModuleSettings, ShadowSettings};
 use crate::ledger::Ledger;
@@ -106,6 +108,7 @@ pub(super) struct Shadow {
     stage: Arc<Stage>,
     template: Arc<Template>,
     ready: Mutex<Option<Instance>>,
+    interest: Interest,
     /// There once it was started.
     running: OnceLock<Arc<Running>>,
 }
@@ -152,13 +155,10 @@ pub(super) fn stage(
 
 impl Shadow {
     /// Not started: nothing is noted yet.
-    pub(super) fn new(
-        live: Arc<Stage>,
-        stage: Arc<Stage>,
-        template: Arc<Template>,
-        ready: Option<Instance>,
-    ) -> Shadow {
-        Shadow { live, stage, template, ready: Mutex::new(ready), running: OnceLock::new() }
+    pub(super) fn new(live: Arc<Stage>, stage: Arc<Stage>, candidate: Loaded) -> Shadow {
+        let Loaded { template, interest, ready, .. } = candidate;
+        let ready = Mutex::new(ready.lock().pop());
+        Shadow { live, stage, template, ready, interest, running: OnceLock::new() }
     }
 
     /// Begins to call it. Workers that take the chain up from now on note what it is to see.
@@ -191,6 +191,6 @@ impl Shadow {
 
     /// For a worker: notes what the candidate is to see. `None` where it was not started.
     pub(super) fn noter(&self) -> Option<Noter> {
-        self.running.get().map(Noter::new)
+        self.running.get().map(|running| Noter::new(running, &self.interest))
     }
 }

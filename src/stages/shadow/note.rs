@@ -6,10 +6,11 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Compared, Counts, NOTED_BYTES_MAX, Running};
-use crate::event::{Chunk, Edits};
+use crate::event::{Chunk, Edits, EventView};
 use crate::ledger::ReasonId;
 use crate::lookup::Found;
 use crate::stages::chain::Ran;
+use crate::stages::interest::Interest;
 
 /// One event as the stage's module saw it.
 #[derive(Debug)]
@@ -66,18 +67,26 @@ impl Drop for Notes {
 #[derive(Debug)]
 pub(in crate::stages) struct Noter {
     running: Arc<Running>,
+    /// The candidate's.
+    interest: Interest,
     /// Of the chunk that is being run; `Err`: there was no room for it.
     notes: Option<Result<Notes, Arc<Chunk>>>,
     skipped: u64,
 }
 
 impl Noter {
-    pub(super) fn new(running: &Arc<Running>) -> Noter {
-        Noter { running: running.clone(), notes: None, skipped: 0 }
+    pub(super) fn new(running: &Arc<Running>, interest: &Interest) -> Noter {
+        let (running, interest) = (running.clone(), interest.clone());
+        Noter { running, interest, notes: None, skipped: 0 }
     }
 
-    /// The module is about to be called for an event with these edits. What this returns is given
-    /// back with the answer; `None`: the event is skipped.
+    /// Whether the candidate is called for an event.
+    pub(in crate::stages) fn is_interested_in(&mut self, event: EventView<'_>) -> bool {
+        self.interest.has(event)
+    }
+
+    /// An event with these edits comes to the stage, and one of the two modules is called for it.
+    /// What this returns is given back with the answer; `None`: the event is skipped.
     pub(in crate::stages) fn given(
         &mut self,
         chunk: &Arc<Chunk>,

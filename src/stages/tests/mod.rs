@@ -4,6 +4,7 @@
 mod dropped;
 mod healthy;
 mod hostile;
+mod interested;
 mod looked_up;
 mod refused;
 mod said;

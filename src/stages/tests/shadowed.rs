@@ -71,6 +71,17 @@ impl Shadowed {
     }
 
     fn run_all(&self, stages: &[ModuleSettings], chunks: &[Vec<String>]) -> Vec<Value> {
+        let events = chunks.iter().map(|events| events.len() as u64).sum();
+        self.run_until(stages, chunks, events)
+    }
+
+    /// Until so many events were compared or skipped.
+    fn run_until(
+        &self,
+        stages: &[ModuleSettings],
+        chunks: &[Vec<String>],
+        compared: u64,
+    ) -> Vec<Value> {
         let chain = self.bench.load(stages).unwrap();
         let generations = Generations::with_shadows(chain, self.shadows.clone());
         let outbox = Collect::default();
@@ -79,15 +90,13 @@ impl Shadowed {
             DeadLetters::open(None, &self.bench.ledger, &health, &Shutdown::default()).unwrap();
         let (ledger, tracker) = (self.bench.ledger.clone(), Default::default());
         let (sender, mut works) = SourceSender::new(ledger, tracker, chunks.len(), 1);
-        let mut events = 0;
-        for events_of in chunks {
-            events += events_of.len() as u64;
-            sender.send(chunk(events_of)).unwrap();
+        for events in chunks {
+            sender.send(chunk(events)).unwrap();
         }
         drop(sender);
         let worker = generations.worker(0, 1);
         worker.run(works.remove(0), &outbox, &dead_letters, &encode, &health).unwrap();
-        until(|| self.counts().iter().map(|(_, count)| count).sum::<u64>() >= events);
+        until(|| self.counts().iter().map(|(_, count)| count).sum::<u64>() >= compared);
         outbox.0.into_inner().unwrap()
     }
 
@@ -141,6 +150,38 @@ fn what_a_candidate_would_change_is_counted_by_kind_and_changes_nothing() {
         let kept = if expected == "same" { 0 } else { 3 };
         assert_eq!(shadowed.differences().len(), kept, "{expected}");
     }
+}
+
+#[test]
+fn events_that_neither_of_the_two_is_about_are_not_compared() {
+    let about = |letter: u8| {
+        format!(
+            "(call $words (i32.const {}) (i32.const 1) (i32.const 32))
+            (if (i32.load8_u (i32.const 32)) (then unreachable))",
+            2048 + 8 * u32::from(letter - b'a')
+        )
+    };
+    let imports = format!(
+        r#"{APPEND} (import "weir:pipeline/interest@0.1.0" "in-words" (func $words (param i32 i32 i32)))"#
+    );
+    // The words `a7` and `b7`.
+    let items = format!(
+        r#"{} (data (i32.const 1536) "a7b7")
+        (data (i32.const 2048) "\00\06\00\00\02\00\00\00\02\06\00\00\02\00\00\00")"#,
+        TAGS.items
+    );
+    let guest = |configure| Guest { imports: &imports, items: &items, configure, ..TAGS };
+    let (a, b) = (about(b'a'), about(b'b'));
+    let events: Vec<String> = ["a7", "b7", "a7 b7", "none"]
+        .map(|message| event(&format!(r#""message":"{message}""#)))
+        .into();
+    let shadowed = Shadowed::new();
+    let stage = shadowed.stage(guest(&a), guest(&b));
+    let documents = shadowed.run_until(&[stage], &[events], 3);
+    let is_tagged: Vec<bool> =
+        documents.iter().map(|document| document["tags"].is_array()).collect();
+    assert_eq!(is_tagged, [true, false, true, false]);
+    assert_eq!(shadowed.counts(), [("same", 1), ("edits", 2)]);
 }
 
 #[test]

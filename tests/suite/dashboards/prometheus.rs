@@ -130,7 +130,8 @@ async fn prometheus_scrapes_weir_and_answers_every_query_of_the_dashboard_and_th
     weir.until_ready().await;
     let prometheus = Prometheus::scraping(&weir).await;
     for number in 0..5 {
-        cluster.report(&format!("e{number}"), "Warning", "Failed", "no such image", 1).await;
+        // One that the module in whose shadow there is one is about.
+        cluster.report(&format!("e{number}"), "Warning", "Failed", "no such image: gpu", 1).await;
         cluster.report(&format!("n{number}"), "Normal", "Pulled", "it is there", 1).await;
     }
     until_stored(&search, 5).await;

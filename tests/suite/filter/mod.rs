@@ -132,6 +132,7 @@ fn inspect_says_what_a_module_is_and_may_do() {
     for line in [
         "world        weir:pipeline/filter@0.1.0\n",
         "permissions  can drop events; cannot change anything\n",
+        "called for   Normal events\n",
         "reasons      normal\n",
         "counters     none\n",
         "\n\n[[stage]]\nname = \"drop-normal\"\nmodule = \"drop-normal.wasm\"\n",

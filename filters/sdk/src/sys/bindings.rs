@@ -839,6 +839,85 @@ pub mod weir {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
+            /// Appends a string to an array that does not have it, as `append-string` does; where an element
+            /// is that string, nothing is changed. It is what a tag is for.
+            #[allow(async_fn_in_trait)]
+            pub fn add_string(
+                pointer: &str,
+                value: &str,
+            ) -> ::core::result::Result<(), _rt::String> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 3 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 3
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = pointer;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = value;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "weir:pipeline/edit@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "add-string"]
+                        fn wit_import3(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import3(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
+                    let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+                    let result8 = match l4 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l5 = *ptr2
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l6 = *ptr2
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len7 = l6;
+                                let bytes7 = _rt::Vec::from_raw_parts(
+                                    l5.cast(),
+                                    len7,
+                                    len7,
+                                );
+                                _rt::string_lift(bytes7)
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result8
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
             /// Appends what `json` holds to an array, as `append-string` does.
             #[allow(async_fn_in_trait)]
             pub fn append_json(
@@ -979,9 +1058,9 @@ pub mod weir {
         }
         /// The event that is being processed.
         ///
-        /// weir calls `stage.process` once for every event, and exactly one event is current
-        /// during that call. Outside of it (in `configure`) every getter answers as for an event
-        /// without members.
+        /// weir calls `stage.process` once for every event that the module is interested in
+        /// (`interest`), and exactly one event is current during that call. Outside of it (in
+        /// `configure`) every getter answers as for an event without members.
         ///
         /// Getters answer the event as earlier stages and this call have edited it so far. A
         /// member that is absent, null or not of the expected JSON type reads as the empty
@@ -1776,6 +1855,159 @@ pub mod weir {
                 }
             }
         }
+        /// Which events the module is about. For any other `process` is not called, and the event goes on
+        /// as it came.
+        ///
+        /// To be called costs more than a look at a type or a search for words in weir, so a module that
+        /// is about few events says so in `configure`. All that it says holds: an event has to be of the
+        /// type, and to have, of each call's words, one. Said outside of `configure` it is refused.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod interest {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type EventType = super::super::super::weir::pipeline::event::EventType;
+            #[allow(unused_unsafe, clippy::all)]
+            /// In events of this type alone. A second type is refused: no event is of two.
+            #[allow(async_fn_in_trait)]
+            pub fn in_type(type_: EventType) -> ::core::result::Result<(), _rt::String> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 3 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 3
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "weir:pipeline/interest@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "in-type"]
+                        fn wit_import1(_: i32, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(type_.clone() as i32, ptr0);
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result6 = match l2 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l3 = *ptr0
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l4 = *ptr0
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len5 = l4;
+                                let bytes5 = _rt::Vec::from_raw_parts(
+                                    l3.cast(),
+                                    len5,
+                                    len5,
+                                );
+                                _rt::string_lift(bytes5)
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result6
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// In events alone that have one of these words in `/reason` or `/message`, as
+            /// `words.mentioned` finds them. The bounds are those of `words.declare`, and this is one of
+            /// the times that a stage may declare words; four times at most they may be its interest.
+            #[allow(async_fn_in_trait)]
+            pub fn in_words(words: &[&str]) -> ::core::result::Result<(), _rt::String> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 3 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 3
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec1 = words;
+                    let len1 = vec1.len();
+                    let layout1 = _rt::alloc::Layout::from_size_align(
+                            vec1.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result1, _cleanup1) = crate::sys::runtime::Cleanup::new(
+                        layout1,
+                    );
+                    for (i, e) in vec1.into_iter().enumerate() {
+                        let base = result1
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec0 = e;
+                            let ptr0 = vec0.as_ptr().cast::<u8>();
+                            let len0 = vec0.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len0;
+                            *base.add(0).cast::<*mut u8>() = ptr0.cast_mut();
+                        }
+                    }
+                    let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "weir:pipeline/interest@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "in-words"]
+                        fn wit_import3(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import3(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import3(result1, len1, ptr2);
+                    let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+                    let result8 = match l4 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l5 = *ptr2
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l6 = *ptr2
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len7 = l6;
+                                let bytes7 = _rt::Vec::from_raw_parts(
+                                    l5.cast(),
+                                    len7,
+                                    len7,
+                                );
+                                _rt::string_lift(bytes7)
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result8
+                }
+            }
+        }
         /// Looking for words in what an event says, without being handed what it says.
         ///
         /// Most modules are about few events, and know them by a word. weir finds words many bytes at a
@@ -2245,8 +2477,8 @@ pub mod exports {
             /// An instance lives long and sees many events, one at a time. All events about one
             /// regarded object (kind, namespace, name) reach the same instance, in the order in which
             /// weir accepted them. Its memory is lost when the instance is replaced (after a trap, a
-            /// timeout, or once it wants more memory than it may have), at restart and at a change of leader, and events may be
-            /// seen again: a module must be correct when it starts empty.
+            /// timeout, or once it wants more memory than it may have), at restart and at a change of
+            /// leader, and events may be seen again: a module must be correct when it starts empty.
             #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
             pub mod stage {
                 #[used]
@@ -2332,7 +2564,7 @@ pub mod exports {
                     fn configure(
                         config: _rt::String,
                     ) -> ::core::result::Result<(), _rt::String>;
-                    /// Called for each event. An error means that this event could not be processed; what
+                    /// Called for each event that the module is interested in (`interest`). An error means that this event could not be processed; what
                     /// happens to it then is the stage's `on_error` setting. After a thousand errors in a row,
                     /// with no ok between them, the module is not called for a while.
                     #[allow(async_fn_in_trait)]
@@ -2547,43 +2779,47 @@ macro_rules! __export_all_impl {
         : () = { #[cfg(target_arch = "wasm32")] #[unsafe (link_section =
         "component-type:wit-bindgen:0.61.1:weir:pipeline@0.1.0:all:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 1553] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 1696] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x97\x0b\x01A\x02\x01\
-A\x12\x01B\x0f\x01@\0\0\x7f\x04\0\x05found\x01\0\x01ks\x01@\x01\x03keys\0\x01\x04\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa6\x0c\x01A\x02\x01\
+A\x15\x01B\x0f\x01@\0\0\x7f\x04\0\x05found\x01\0\x01ks\x01@\x01\x03keys\0\x01\x04\
 \0\x05label\x01\x02\x01@\0\0s\x04\0\x06labels\x01\x03\x04\0\x0aannotation\x01\x02\
 \x01@\0\0y\x04\0\x0bcontrollers\x01\x04\x01@\x01\x05levely\0s\x04\0\x0fcontrolle\
 r-kind\x01\x05\x04\0\x0fcontroller-name\x01\x05\x04\0\x16controller-api-version\x01\
 \x05\x04\0\x0econtroller-uid\x01\x05\x03\0\x1aweir:pipeline/lookup@0.1.0\x05\0\x01\
-B\x0f\x01j\0\x01s\x01@\x02\x07pointers\x05values\0\0\x04\0\x0aset-string\x01\x01\
+B\x10\x01j\0\x01s\x01@\x02\x07pointers\x05values\0\0\x04\0\x0aset-string\x01\x01\
 \x01@\x02\x07pointers\x05value\x7f\0\0\x04\0\x08set-bool\x01\x02\x01@\x02\x07poi\
 nters\x05valuex\0\0\x04\0\x0bset-integer\x01\x03\x01@\x02\x07pointers\x05valueu\0\
 \0\x04\0\x09set-float\x01\x04\x01@\x02\x07pointers\x04jsons\0\0\x04\0\x08set-jso\
-n\x01\x05\x04\0\x0dappend-string\x01\x01\x04\0\x0bappend-json\x01\x05\x01@\x01\x07\
-pointers\0\0\x04\0\x06remove\x01\x06\x03\0\x18weir:pipeline/edit@0.1.0\x05\x01\x01\
-B\x1d\x01m\x03\x06normal\x07warning\x05other\x04\0\x0aevent-type\x03\0\0\x01@\0\0\
-\x01\x04\0\x04type\x01\x02\x01@\0\0s\x04\0\x09type-text\x01\x03\x04\0\x06reason\x01\
-\x03\x04\0\x07message\x01\x03\x04\0\x06action\x01\x03\x01@\0\0y\x04\0\x05count\x01\
-\x04\x04\0\x09namespace\x01\x03\x04\0\x04name\x01\x03\x04\0\x03uid\x01\x03\x01kx\
-\x01@\0\0\x05\x04\0\x0afirst-seen\x01\x06\x04\0\x09last-seen\x01\x06\x04\0\x09co\
-mponent\x01\x03\x04\0\x04host\x01\x03\x04\0\x0eregarding-kind\x01\x03\x04\0\x13r\
-egarding-namespace\x01\x03\x04\0\x0eregarding-name\x01\x03\x04\0\x0dregarding-ui\
-d\x01\x03\x04\0\x15regarding-api-version\x01\x03\x04\0\x14regarding-field-path\x01\
-\x03\x01ks\x01@\x01\x07pointers\0\x07\x04\0\x03get\x01\x08\x03\0\x19weir:pipelin\
-e/event@0.1.0\x05\x02\x01B\x06\x01ps\x01j\x01y\x01s\x01@\x01\x05words\0\0\x01\x04\
-\0\x07declare\x01\x02\x01@\x01\x05wordsy\0\x7f\x04\0\x09mentioned\x01\x03\x03\0\x19\
-weir:pipeline/words@0.1.0\x05\x03\x01B\x05\x01j\x01y\x01s\x01@\x01\x06reasons\0\0\
-\x04\0\x07declare\x01\x01\x01@\x01\x06reasony\x01\0\x04\0\x07discard\x01\x02\x03\
-\0\x1bweir:pipeline/discard@0.1.0\x05\x04\x01B\x05\x01@\x01\x04lines\x01\0\x04\0\
-\x05debug\x01\0\x04\0\x04info\x01\0\x04\0\x04warn\x01\0\x04\0\x05error\x01\0\x03\
-\0\x17weir:pipeline/log@0.1.0\x05\x05\x01B\x05\x01j\x01y\x01s\x01@\x02\x04names\x04\
-helps\0\0\x04\0\x07declare\x01\x01\x01@\x02\x07countery\x02byw\x01\0\x04\0\x03ad\
-d\x01\x02\x03\0\x1bweir:pipeline/metrics@0.1.0\x05\x06\x01B\x02\x01@\x01\x04text\
-s\x01\0\x04\0\x08panicked\x01\0\x03\0\x19weir:pipeline/panic@0.1.0\x05\x07\x01B\x06\
-\x01j\0\x01s\x01@\x01\x06configs\0\0\x04\0\x09configure\x01\x01\x01j\0\0\x01@\0\0\
-\x02\x04\0\x07process\x01\x03\x04\0\x19weir:pipeline/stage@0.1.0\x05\x08\x04\0\x17\
-weir:pipeline/all@0.1.0\x04\0\x0b\x09\x01\0\x03all\x03\0\0\0G\x09producers\x01\x0c\
-processed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+n\x01\x05\x04\0\x0dappend-string\x01\x01\x04\0\x0aadd-string\x01\x01\x04\0\x0bap\
+pend-json\x01\x05\x01@\x01\x07pointers\0\0\x04\0\x06remove\x01\x06\x03\0\x18weir\
+:pipeline/edit@0.1.0\x05\x01\x01B\x1d\x01m\x03\x06normal\x07warning\x05other\x04\
+\0\x0aevent-type\x03\0\0\x01@\0\0\x01\x04\0\x04type\x01\x02\x01@\0\0s\x04\0\x09t\
+ype-text\x01\x03\x04\0\x06reason\x01\x03\x04\0\x07message\x01\x03\x04\0\x06actio\
+n\x01\x03\x01@\0\0y\x04\0\x05count\x01\x04\x04\0\x09namespace\x01\x03\x04\0\x04n\
+ame\x01\x03\x04\0\x03uid\x01\x03\x01kx\x01@\0\0\x05\x04\0\x0afirst-seen\x01\x06\x04\
+\0\x09last-seen\x01\x06\x04\0\x09component\x01\x03\x04\0\x04host\x01\x03\x04\0\x0e\
+regarding-kind\x01\x03\x04\0\x13regarding-namespace\x01\x03\x04\0\x0eregarding-n\
+ame\x01\x03\x04\0\x0dregarding-uid\x01\x03\x04\0\x15regarding-api-version\x01\x03\
+\x04\0\x14regarding-field-path\x01\x03\x01ks\x01@\x01\x07pointers\0\x07\x04\0\x03\
+get\x01\x08\x03\0\x19weir:pipeline/event@0.1.0\x05\x02\x02\x03\0\x02\x0aevent-ty\
+pe\x01B\x08\x02\x03\x02\x01\x03\x04\0\x0aevent-type\x03\0\0\x01j\0\x01s\x01@\x01\
+\x04type\x01\0\x02\x04\0\x07in-type\x01\x03\x01ps\x01@\x01\x05words\x04\0\x02\x04\
+\0\x08in-words\x01\x05\x03\0\x1cweir:pipeline/interest@0.1.0\x05\x04\x01B\x06\x01\
+ps\x01j\x01y\x01s\x01@\x01\x05words\0\0\x01\x04\0\x07declare\x01\x02\x01@\x01\x05\
+wordsy\0\x7f\x04\0\x09mentioned\x01\x03\x03\0\x19weir:pipeline/words@0.1.0\x05\x05\
+\x01B\x05\x01j\x01y\x01s\x01@\x01\x06reasons\0\0\x04\0\x07declare\x01\x01\x01@\x01\
+\x06reasony\x01\0\x04\0\x07discard\x01\x02\x03\0\x1bweir:pipeline/discard@0.1.0\x05\
+\x06\x01B\x05\x01@\x01\x04lines\x01\0\x04\0\x05debug\x01\0\x04\0\x04info\x01\0\x04\
+\0\x04warn\x01\0\x04\0\x05error\x01\0\x03\0\x17weir:pipeline/log@0.1.0\x05\x07\x01\
+B\x05\x01j\x01y\x01s\x01@\x02\x04names\x04helps\0\0\x04\0\x07declare\x01\x01\x01\
+@\x02\x07countery\x02byw\x01\0\x04\0\x03add\x01\x02\x03\0\x1bweir:pipeline/metri\
+cs@0.1.0\x05\x08\x01B\x02\x01@\x01\x04texts\x01\0\x04\0\x08panicked\x01\0\x03\0\x19\
+weir:pipeline/panic@0.1.0\x05\x09\x01B\x06\x01j\0\x01s\x01@\x01\x06configs\0\0\x04\
+\0\x09configure\x01\x01\x01j\0\0\x01@\0\0\x02\x04\0\x07process\x01\x03\x04\0\x19\
+weir:pipeline/stage@0.1.0\x05\x0a\x04\0\x17weir:pipeline/all@0.1.0\x04\0\x0b\x09\
+\x01\0\x03all\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x07\
+0.258.3\x10wit-bindgen-rust\x060.61.1";
         };
     };
 }
@@ -2595,41 +2831,45 @@ pub use __export_all_impl as export_module;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1531] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe1\x0a\x01A\x02\x01\
-A\x10\x01B\x0f\x01@\0\0\x7f\x04\0\x05found\x01\0\x01ks\x01@\x01\x03keys\0\x01\x04\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1674] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf0\x0b\x01A\x02\x01\
+A\x13\x01B\x0f\x01@\0\0\x7f\x04\0\x05found\x01\0\x01ks\x01@\x01\x03keys\0\x01\x04\
 \0\x05label\x01\x02\x01@\0\0s\x04\0\x06labels\x01\x03\x04\0\x0aannotation\x01\x02\
 \x01@\0\0y\x04\0\x0bcontrollers\x01\x04\x01@\x01\x05levely\0s\x04\0\x0fcontrolle\
 r-kind\x01\x05\x04\0\x0fcontroller-name\x01\x05\x04\0\x16controller-api-version\x01\
 \x05\x04\0\x0econtroller-uid\x01\x05\x03\0\x1aweir:pipeline/lookup@0.1.0\x05\0\x01\
-B\x0f\x01j\0\x01s\x01@\x02\x07pointers\x05values\0\0\x04\0\x0aset-string\x01\x01\
+B\x10\x01j\0\x01s\x01@\x02\x07pointers\x05values\0\0\x04\0\x0aset-string\x01\x01\
 \x01@\x02\x07pointers\x05value\x7f\0\0\x04\0\x08set-bool\x01\x02\x01@\x02\x07poi\
 nters\x05valuex\0\0\x04\0\x0bset-integer\x01\x03\x01@\x02\x07pointers\x05valueu\0\
 \0\x04\0\x09set-float\x01\x04\x01@\x02\x07pointers\x04jsons\0\0\x04\0\x08set-jso\
-n\x01\x05\x04\0\x0dappend-string\x01\x01\x04\0\x0bappend-json\x01\x05\x01@\x01\x07\
-pointers\0\0\x04\0\x06remove\x01\x06\x03\0\x18weir:pipeline/edit@0.1.0\x05\x01\x01\
-B\x1d\x01m\x03\x06normal\x07warning\x05other\x04\0\x0aevent-type\x03\0\0\x01@\0\0\
-\x01\x04\0\x04type\x01\x02\x01@\0\0s\x04\0\x09type-text\x01\x03\x04\0\x06reason\x01\
-\x03\x04\0\x07message\x01\x03\x04\0\x06action\x01\x03\x01@\0\0y\x04\0\x05count\x01\
-\x04\x04\0\x09namespace\x01\x03\x04\0\x04name\x01\x03\x04\0\x03uid\x01\x03\x01kx\
-\x01@\0\0\x05\x04\0\x0afirst-seen\x01\x06\x04\0\x09last-seen\x01\x06\x04\0\x09co\
-mponent\x01\x03\x04\0\x04host\x01\x03\x04\0\x0eregarding-kind\x01\x03\x04\0\x13r\
-egarding-namespace\x01\x03\x04\0\x0eregarding-name\x01\x03\x04\0\x0dregarding-ui\
-d\x01\x03\x04\0\x15regarding-api-version\x01\x03\x04\0\x14regarding-field-path\x01\
-\x03\x01ks\x01@\x01\x07pointers\0\x07\x04\0\x03get\x01\x08\x03\0\x19weir:pipelin\
-e/event@0.1.0\x05\x02\x01B\x06\x01ps\x01j\x01y\x01s\x01@\x01\x05words\0\0\x01\x04\
-\0\x07declare\x01\x02\x01@\x01\x05wordsy\0\x7f\x04\0\x09mentioned\x01\x03\x03\0\x19\
-weir:pipeline/words@0.1.0\x05\x03\x01B\x05\x01j\x01y\x01s\x01@\x01\x06reasons\0\0\
-\x04\0\x07declare\x01\x01\x01@\x01\x06reasony\x01\0\x04\0\x07discard\x01\x02\x03\
-\0\x1bweir:pipeline/discard@0.1.0\x05\x04\x01B\x05\x01@\x01\x04lines\x01\0\x04\0\
-\x05debug\x01\0\x04\0\x04info\x01\0\x04\0\x04warn\x01\0\x04\0\x05error\x01\0\x03\
-\0\x17weir:pipeline/log@0.1.0\x05\x05\x01B\x05\x01j\x01y\x01s\x01@\x02\x04names\x04\
-helps\0\0\x04\0\x07declare\x01\x01\x01@\x02\x07countery\x02byw\x01\0\x04\0\x03ad\
-d\x01\x02\x03\0\x1bweir:pipeline/metrics@0.1.0\x05\x06\x01B\x02\x01@\x01\x04text\
-s\x01\0\x04\0\x08panicked\x01\0\x03\0\x19weir:pipeline/panic@0.1.0\x05\x07\x04\0\
-7weir:pipeline/all-with-all-of-its-exports-removed@0.1.0\x04\0\x0b)\x01\0#all-wi\
-th-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0d\
-wit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+n\x01\x05\x04\0\x0dappend-string\x01\x01\x04\0\x0aadd-string\x01\x01\x04\0\x0bap\
+pend-json\x01\x05\x01@\x01\x07pointers\0\0\x04\0\x06remove\x01\x06\x03\0\x18weir\
+:pipeline/edit@0.1.0\x05\x01\x01B\x1d\x01m\x03\x06normal\x07warning\x05other\x04\
+\0\x0aevent-type\x03\0\0\x01@\0\0\x01\x04\0\x04type\x01\x02\x01@\0\0s\x04\0\x09t\
+ype-text\x01\x03\x04\0\x06reason\x01\x03\x04\0\x07message\x01\x03\x04\0\x06actio\
+n\x01\x03\x01@\0\0y\x04\0\x05count\x01\x04\x04\0\x09namespace\x01\x03\x04\0\x04n\
+ame\x01\x03\x04\0\x03uid\x01\x03\x01kx\x01@\0\0\x05\x04\0\x0afirst-seen\x01\x06\x04\
+\0\x09last-seen\x01\x06\x04\0\x09component\x01\x03\x04\0\x04host\x01\x03\x04\0\x0e\
+regarding-kind\x01\x03\x04\0\x13regarding-namespace\x01\x03\x04\0\x0eregarding-n\
+ame\x01\x03\x04\0\x0dregarding-uid\x01\x03\x04\0\x15regarding-api-version\x01\x03\
+\x04\0\x14regarding-field-path\x01\x03\x01ks\x01@\x01\x07pointers\0\x07\x04\0\x03\
+get\x01\x08\x03\0\x19weir:pipeline/event@0.1.0\x05\x02\x02\x03\0\x02\x0aevent-ty\
+pe\x01B\x08\x02\x03\x02\x01\x03\x04\0\x0aevent-type\x03\0\0\x01j\0\x01s\x01@\x01\
+\x04type\x01\0\x02\x04\0\x07in-type\x01\x03\x01ps\x01@\x01\x05words\x04\0\x02\x04\
+\0\x08in-words\x01\x05\x03\0\x1cweir:pipeline/interest@0.1.0\x05\x04\x01B\x06\x01\
+ps\x01j\x01y\x01s\x01@\x01\x05words\0\0\x01\x04\0\x07declare\x01\x02\x01@\x01\x05\
+wordsy\0\x7f\x04\0\x09mentioned\x01\x03\x03\0\x19weir:pipeline/words@0.1.0\x05\x05\
+\x01B\x05\x01j\x01y\x01s\x01@\x01\x06reasons\0\0\x04\0\x07declare\x01\x01\x01@\x01\
+\x06reasony\x01\0\x04\0\x07discard\x01\x02\x03\0\x1bweir:pipeline/discard@0.1.0\x05\
+\x06\x01B\x05\x01@\x01\x04lines\x01\0\x04\0\x05debug\x01\0\x04\0\x04info\x01\0\x04\
+\0\x04warn\x01\0\x04\0\x05error\x01\0\x03\0\x17weir:pipeline/log@0.1.0\x05\x07\x01\
+B\x05\x01j\x01y\x01s\x01@\x02\x04names\x04helps\0\0\x04\0\x07declare\x01\x01\x01\
+@\x02\x07countery\x02byw\x01\0\x04\0\x03add\x01\x02\x03\0\x1bweir:pipeline/metri\
+cs@0.1.0\x05\x08\x01B\x02\x01@\x01\x04texts\x01\0\x04\0\x08panicked\x01\0\x03\0\x19\
+weir:pipeline/panic@0.1.0\x05\x09\x04\07weir:pipeline/all-with-all-of-its-export\
+s-removed@0.1.0\x04\0\x0b)\x01\0#all-with-all-of-its-exports-removed\x03\0\0\0G\x09\
+producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rus\
+t\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

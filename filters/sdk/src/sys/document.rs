@@ -40,6 +40,8 @@ const PROTECTED: &[&[&str]] = &[
 pub(crate) enum Edit<'a> {
     Set(&'a str),
     Append(&'a str),
+    /// Appends a string that is not there.
+    Add(&'a str),
     Remove,
 }
 
@@ -136,7 +138,7 @@ pub(crate) fn quoted(text: &str) -> String {
 /// `None` where nothing is to be changed, which leaves every byte as it was.
 fn apply(value: &str, path: &[String], edit: Edit<'_>) -> Result<Option<String>, String> {
     let Some((step, rest)) = path.split_first() else {
-        return at_the_end(value, edit).map(Some);
+        return at_the_end(value, edit);
     };
     match value.as_bytes().first() {
         Some(b'{') => in_object(value, step, rest, edit),
@@ -202,24 +204,32 @@ fn in_array(
 }
 
 /// What an edit leaves where something is already. `Remove` ends in the parent.
-fn at_the_end(value: &str, edit: Edit<'_>) -> Result<String, String> {
+fn at_the_end(value: &str, edit: Edit<'_>) -> Result<Option<String>, String> {
     match edit {
-        Edit::Set(new) => Ok(new.to_owned()),
-        Edit::Append(new) if value.starts_with('[') => {
+        Edit::Set(new) => Ok(Some(new.to_owned())),
+        Edit::Add(new) if value.starts_with('[') && has_string(value, new) => Ok(None),
+        Edit::Append(new) | Edit::Add(new) if value.starts_with('[') => {
             let mut elements = elements(value);
             elements.push(new);
-            Ok(format!("[{}]", elements.join(",")))
+            Ok(Some(format!("[{}]", elements.join(","))))
         }
-        Edit::Append(_) => Err(format!("{value} is not an array to append to")),
-        Edit::Remove => Ok(value.to_owned()),
+        Edit::Append(_) | Edit::Add(_) => Err(format!("{value} is not an array to append to")),
+        Edit::Remove => Ok(Some(value.to_owned())),
     }
+}
+
+/// Whether an element of the array is the same string, however either is written.
+fn has_string(array: &str, string: &str) -> bool {
+    let text = |json: &str| serde_json::from_str::<String>(json).ok();
+    let string = text(string);
+    elements(array).into_iter().any(|element| element.starts_with('"') && text(element) == string)
 }
 
 /// What an edit makes where nothing is: its value, inside of the parents that are missing.
 fn made(rest: &[String], edit: Edit<'_>) -> String {
     let value = match edit {
         Edit::Set(new) => new.to_owned(),
-        Edit::Append(new) => format!("[{new}]"),
+        Edit::Append(new) | Edit::Add(new) => format!("[{new}]"),
         Edit::Remove => String::new(),
     };
     rest.iter().rev().fold(value, |value, step| format!("{{{}:{value}}}", quoted(step)))

@@ -14,6 +14,7 @@ use crate::{
 const REASONS_MAX: usize = 32;
 const COUNTERS_MAX: usize = 64;
 const WORD_SETS_MAX: usize = 16;
+const INTEREST_SETS_MAX: usize = 4;
 const WORDS_MAX: usize = 64;
 const WORD_BYTES_MAX: usize = 64;
 const NAME_BYTES_MAX: usize = 64;
@@ -52,6 +53,9 @@ pub(crate) struct Host {
     scan_bytes: usize,
     reasons: Vec<String>,
     words: Vec<Vec<String>>,
+    /// What the stage is called for.
+    event_type: Option<EventType>,
+    interesting: Vec<u32>,
     pub(crate) counters: Vec<(String, u64)>,
     pub(crate) discarded: Option<u32>,
     pub(crate) misuse: Vec<String>,
@@ -161,10 +165,35 @@ impl Host {
             self.misused("mentioned", number);
             return false;
         };
-        let mut words = words.iter().map(|word| word.to_ascii_lowercase());
-        let texts = ["/reason", "/message"]
-            .map(|pointer| text(&self.document, pointer).to_ascii_lowercase());
-        words.any(|word| texts.iter().any(|text| text.contains(&word)))
+        mentions(&self.document, words)
+    }
+
+    /// Whether the stage is called for an event.
+    pub(crate) fn is_interested_in(&self, event: &str) -> bool {
+        let mut sets = self.interesting.iter().filter_map(|set| self.words.get(*set as usize));
+        self.event_type.is_none_or(|of| type_of(event) == of)
+            && sets.all(|words| mentions(event, words))
+    }
+
+    fn declared_words(&mut self, words: &[&str]) -> Result<u32, String> {
+        if self.phase != Phase::Configure {
+            return Err("words are declared outside of `configure`".into());
+        }
+        if words.is_empty() || words.len() > WORDS_MAX {
+            return Err(format!("{} words are not 1 to {WORDS_MAX}", words.len()));
+        }
+        let is_word = |word: &&str| (1..=WORD_BYTES_MAX).contains(&word.len());
+        if let Some(other) = words.iter().find(|word| !is_word(word)) {
+            return Err(format!("`{other}` is no word: 1 to {WORD_BYTES_MAX} bytes"));
+        }
+        if let Some(known) = self.words.iter().position(|known| known == words) {
+            return Ok(known as u32);
+        }
+        if self.words.len() == WORD_SETS_MAX {
+            return Err(format!("these would be more than {WORD_SETS_MAX} sets of words"));
+        }
+        self.words.push(words.iter().map(|word| (*word).to_owned()).collect());
+        Ok(self.words.len() as u32 - 1)
     }
 
     fn declared(&self, name: &str) -> Result<(), String> {
@@ -192,6 +221,12 @@ fn text(event: &str, pointer: &str) -> String {
     document::get(event, pointer)
         .and_then(|json| serde_json::from_str(json).ok())
         .unwrap_or_default()
+}
+
+fn mentions(event: &str, words: &[String]) -> bool {
+    let mut words = words.iter().map(|word| word.to_ascii_lowercase());
+    let texts = ["/reason", "/message"].map(|pointer| text(event, pointer).to_ascii_lowercase());
+    words.any(|word| texts.iter().any(|text| text.contains(&word)))
 }
 
 fn time(event: &str, pointers: &[&str]) -> Option<i64> {
@@ -271,11 +306,15 @@ controller_getters! {
 }
 
 pub(crate) fn event_type() -> EventType {
-    call("type", |host| match text(host.event(), "/type").as_str() {
+    call("type", |host| type_of(host.event()))
+}
+
+fn type_of(event: &str) -> EventType {
+    match text(event, "/type").as_str() {
         "Normal" => EventType::Normal,
         "Warning" => EventType::Warning,
         _ => EventType::Other,
-    })
+    }
 }
 
 pub(crate) fn count() -> u32 {
@@ -363,6 +402,15 @@ pub(crate) fn append_string(pointer: &str, value: &str) -> Result<(), String> {
     })
 }
 
+pub(crate) fn add_string(pointer: &str, value: &str) -> Result<(), String> {
+    let json = document::quoted(value);
+    call("add-string", |host| {
+        host.edit(pointer, value.len(), |document| {
+            document::edited(document, pointer, Edit::Add(&json))
+        })
+    })
+}
+
 pub(crate) fn append_json(pointer: &str, json: &str) -> Result<(), String> {
     call("append-json", |host| {
         host.edit(pointer, json.len(), |document| {
@@ -399,25 +447,35 @@ pub(crate) fn discard(reason: u32) {
 }
 
 pub(crate) fn declare_words(words: &[&str]) -> Result<u32, String> {
-    call("declare-words", |host| {
+    call("declare-words", |host| host.declared_words(words))
+}
+
+pub(crate) fn interest_in_words(words: &[&str]) -> Result<(), String> {
+    call("in-words", |host| {
+        let set = host.declared_words(words)?;
+        if host.interesting.contains(&set) {
+            return Ok(());
+        }
+        if host.interesting.len() == INTEREST_SETS_MAX {
+            return Err(format!("this would be interest in more than {INTEREST_SETS_MAX} sets"));
+        }
+        host.interesting.push(set);
+        Ok(())
+    })
+}
+
+pub(crate) fn interest_in_type(event_type: EventType) -> Result<(), String> {
+    call("in-type", |host| {
         if host.phase != Phase::Configure {
-            return Err("words are declared outside of `configure`".into());
+            return Err("interest is declared outside of `configure`".into());
         }
-        if words.is_empty() || words.len() > WORDS_MAX {
-            return Err(format!("{} words are not 1 to {WORDS_MAX}", words.len()));
+        match host.event_type {
+            Some(before) if before != event_type => Err("no event is of two types".into()),
+            _ => {
+                host.event_type = Some(event_type);
+                Ok(())
+            }
         }
-        let is_word = |word: &&str| (1..=WORD_BYTES_MAX).contains(&word.len());
-        if let Some(other) = words.iter().find(|word| !is_word(word)) {
-            return Err(format!("`{other}` is no word: 1 to {WORD_BYTES_MAX} bytes"));
-        }
-        if let Some(known) = host.words.iter().position(|known| known == words) {
-            return Ok(known as u32);
-        }
-        if host.words.len() == WORD_SETS_MAX {
-            return Err(format!("these would be more than {WORD_SETS_MAX} sets of words"));
-        }
-        host.words.push(words.iter().map(|word| (*word).to_owned()).collect());
-        Ok(host.words.len() as u32 - 1)
     })
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Bench {
     events: usize,
     /// What was to be one, and is none.
     rejected: usize,
-    /// Events that `match` lets the module see.
+    /// Events that `match` lets the module see, and that it is interested in.
     pub(super) calls: u64,
     /// Calls that failed.
     pub(super) failed: u64,

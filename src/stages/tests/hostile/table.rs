@@ -31,6 +31,7 @@ const IMPORTS: &str = r#"
     (import "weir:pipeline/event@0.1.0" "count" (func $count (result i32)))
     (import "weir:pipeline/event@0.1.0" "get" (func $get (param i32 i32 i32)))
     (import "weir:pipeline/words@0.1.0" "declare" (func $words (param i32 i32 i32)))
+    (import "weir:pipeline/interest@0.1.0" "in-words" (func $in-words (param i32 i32 i32)))
     (import "weir:pipeline/words@0.1.0" "mentioned" (func $mentioned (param i32) (result i32)))
     (import "weir:pipeline/discard@0.1.0" "declare" (func $reason (param i32 i32 i32)))
     (import "weir:pipeline/discard@0.1.0" "discard" (func $discard (param i32)))
@@ -157,8 +158,11 @@ fn texts() -> Vec<Villain> {
         (call $counter (i32.const 1040) (i32.const 3) (i32.const 1040) (i32.const 3) (i32.const 32))
         (call $refused)
         (call $words (i32.const 1344) (i32.const 2) (i32.const 32))
+        (call $refused)
+        (call $in-words (i32.const 1344) (i32.const 2) (i32.const 32))
         (call $refused)";
     let list = "(call $words (i32.const 0) (i32.const -1) (i32.const 32))";
+    let interest = "(call $in-words (i32.const 0) (i32.const -1) (i32.const 32))";
     let word = "(call $words (i32.const 1360) (i32.const 1) (i32.const 32)) (call $refused)";
     // 64 words of 63 times `a` and another letter, and a message of `a` alone.
     let nearly = "(memory.fill (i32.const 16384) (i32.const 97) (i32.const 49152))
@@ -197,6 +201,7 @@ fn texts() -> Vec<Villain> {
         ("points outside of its memory", with("", outside), Fails(Trap)),
         ("says four gigabytes", with("", huge), Fails(Trap)),
         ("declares four billion words", with(list, "(i32.const 0)"), Refused("(trap)")),
+        ("is in four billion words", with(interest, "(i32.const 0)"), Refused("(trap)")),
         ("declares a word of four gigabytes", with(word, "(i32.const 0)"), Harmless),
         ("looks for ever for words that nearly are there", with(nearly, looks), Fails(Timeout)),
         ("floods the log", with("", floods), Harmless),

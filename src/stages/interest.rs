@@ -1,0 +1,144 @@
+//! Which events a module is called for, by its own word: those of a type, and those that have one
+//! of some words.
+//!
+//! A call costs more than asking, before the module has done anything. But no timeout ends the
+//! asking, so it is bounded in itself: by how many words there may be, and by its pace. Words that
+//! nearly are there make the quick way to look for them slow; a module whose words do that in its
+//! events has them looked for a step a byte.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::clock::Reading;
+use super::limits::INTEREST_SETS_MAX;
+use crate::event::{EventType, EventView, Search, Words};
+use crate::text;
+
+/// Words of a set that are shown.
+const SHOWN_MAX: usize = 5;
+/// One search in this many is timed.
+const SAMPLE: u32 = 64;
+/// CPU time of a search that is not quick any more: far beyond what any text takes that has none of
+/// the words, nor begins one at each of its bytes.
+const SLOW: Duration = Duration::from_micros(50);
+const SLOW_BYTE: Duration = Duration::from_nanos(10);
+
+/// What an instance is called for: all that it said holds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Interest {
+    event_type: Option<EventType>,
+    /// Sets of words of which an event has one each, and how they are shown.
+    words: Vec<(Arc<Words>, String)>,
+    search: Search,
+    searches: u32,
+}
+
+impl Interest {
+    /// In this type alone.
+    pub(super) fn in_type(&mut self, event_type: EventType) -> Result<(), String> {
+        match *self.event_type.get_or_insert(event_type) == event_type {
+            true => Ok(()),
+            false => Err("no event is of two types".to_owned()),
+        }
+    }
+
+    /// In events alone that have one of these words.
+    pub(super) fn in_words(&mut self, set: &Arc<Words>, words: &[String]) -> Result<(), String> {
+        if self.words.iter().any(|(known, _)| Arc::ptr_eq(known, set)) {
+            return Ok(());
+        }
+        if self.words.len() == INTEREST_SETS_MAX {
+            return Err(format!("this would be interest in more than {INTEREST_SETS_MAX} sets"));
+        }
+        self.words.push((set.clone(), text::first(words, SHOWN_MAX)));
+        Ok(())
+    }
+
+    /// Whether the module is called for an event.
+    pub(super) fn has(&mut self, event: EventView<'_>) -> bool {
+        let is_of_type = self.event_type.is_none_or(|of| event.event_type() == of);
+        is_of_type && (self.words.is_empty() || self.mentions(event))
+    }
+
+    fn mentions(&mut self, event: EventView<'_>) -> bool {
+        self.searches = (self.searches + 1) % SAMPLE;
+        let began = (self.searches == 0 && !self.search.is_steady).then(|| Reading::now().cpu);
+        let sets = self.words.iter().map(|(words, _)| &**words);
+        let mentions = event.mentions_each(sets, &mut self.search);
+        if let Some(began) = began {
+            let took = Reading::now().cpu.saturating_sub(began);
+            let bytes = u32::try_from(self.search.bytes).unwrap_or(u32::MAX);
+            self.search.is_steady = took > SLOW + SLOW_BYTE.saturating_mul(bytes);
+        }
+        mentions
+    }
+}
+
+/// For people: `Normal events that mention one of pulling, pulled`.
+impl fmt::Display for Interest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.event_type {
+            None => "events",
+            Some(EventType::Normal) => "Normal events",
+            Some(EventType::Warning) => "Warning events",
+            Some(EventType::Other) => "events of other types than Normal and Warning",
+        })?;
+        for (number, (_, words)) in self.words.iter().enumerate() {
+            let that = if number == 0 { "that mention one of" } else { "and one of" };
+            write!(f, " {that} {words}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Edits;
+    use crate::event::model::Fixture;
+
+    /// The last letter of each word is in no text.
+    fn interest(words: &[String]) -> Interest {
+        let mut interest = Interest::default();
+        interest.in_words(&Arc::new(Words::new(words).unwrap()), words).unwrap();
+        interest
+    }
+
+    fn is_steady_after(interest: &mut Interest, message: &str, events: u32) -> bool {
+        let event = format!(r#"{{"involvedObject":{{}},"message":"{message}"}}"#);
+        let (event, edits) = (Fixture::parse(&event), Edits::default());
+        for _ in 0..events {
+            assert!(!interest.has(EventView { of: event.of(), edits: &edits }));
+        }
+        interest.search.is_steady
+    }
+
+    #[test]
+    fn words_that_nearly_are_there_are_looked_for_a_step_a_byte_before_long() {
+        let nearly: Vec<String> = (0..64u8)
+            .map(|number| format!("{}{}", "a".repeat(63), char::from(b'!' + number)))
+            .filter(|word| !word.ends_with(['a', 'A', '"']))
+            .collect();
+        let mut nearly = interest(&nearly);
+        assert!(!is_steady_after(&mut nearly, &"a".repeat(15_000), SAMPLE - 1));
+        assert!(is_steady_after(&mut nearly, &"a".repeat(15_000), 1));
+        let mut usual = interest(&["gpu".into(), "fallen off the bus".into()]);
+        let message = "Back-off pulling image of a container ".repeat(300);
+        assert!(!is_steady_after(&mut usual, &message, 3 * SAMPLE));
+    }
+
+    #[test]
+    fn there_are_few_sets() {
+        let sets: Vec<_> =
+            (0..=INTEREST_SETS_MAX).map(|number| [format!("word-{number}")]).collect();
+        let mut interest = Interest::default();
+        let taken = sets.iter().map(|set| {
+            let words = Arc::new(Words::new(set).unwrap());
+            interest.in_words(&words, set).and_then(|()| interest.in_words(&words, set)).is_ok()
+        });
+        let taken: Vec<bool> = taken.collect();
+        assert_eq!(taken.iter().filter(|is_taken| **is_taken).count(), INTEREST_SETS_MAX);
+        assert!(!taken[INTEREST_SETS_MAX]);
+    }
+}
