@@ -39,15 +39,12 @@ impl Cause {
             None => {}
         }
         signs.resource?;
-        if tells_of_allocation(message) {
-            return Some(Self::Admission);
-        }
         match reason.as_str() {
             "UnexpectedAdmissionError" => Some(Self::Admission),
-            "FailedScheduling" | "NotTriggerScaleUp" => {
-                signs.insufficient.then_some(Self::Unschedulable)
+            "FailedScheduling" | "NotTriggerScaleUp" if signs.insufficient => {
+                Some(Self::Unschedulable)
             }
-            _ => None,
+            _ => tells_of_allocation(message).then_some(Self::Admission),
         }
     }
 

@@ -1,14 +1,16 @@
 //! Tags events that tell of a GPU failure, and says why:
 //!
 //! - `/tags` gains `gpu-failure`;
-//! - `/gpu/cause` is `device`, `runtime`, `admission` or `unschedulable`, the first that holds;
+//! - `/gpu/cause` is `device`, `runtime`, `admission` or `unschedulable`, the first that holds; a
+//!   scheduler that finds too few GPUs says `unschedulable`, whatever else it says of allocations;
 //! - `/gpu/resource` is the first GPU resource that the message names, where it names one.
 //!
-//! Nearly every event is about something else, so that is what must be cheap: weir is asked whether
-//! one of a few words is there at all, and only then for the message, which is looked at once, and
-//! the reason, which is short.
+//! Nearly every event is about something else, so that is what must be cheap: weir calls the filter
+//! for those alone that have one of a few words. Of those the message is looked at once, and the
+//! reason, which is short.
 
 mod cause;
+mod kinds;
 mod names;
 mod resource;
 mod signs;
@@ -18,7 +20,7 @@ mod writers;
 
 use cause::Cause;
 use signs::Signs;
-use weir_filter::{Config, Error, Event, Stage, Verdict, Words};
+use weir_filter::{Config, Error, Event, Stage, Verdict, interest};
 
 const TAG: &str = "gpu-failure";
 
@@ -39,18 +41,16 @@ const WORDS: &[&str] = &[
     "rocm",
 ];
 
-struct TagGpuFailures(Words);
+struct TagGpuFailures;
 
 impl Stage for TagGpuFailures {
     fn configure(config: &Config) -> Result<Self, Error> {
         config.expect_empty()?;
-        Ok(Self(Words::declare(WORDS)?))
+        interest::in_words(WORDS)?;
+        Ok(Self)
     }
 
     fn process(&mut self, event: &mut Event) -> Result<Verdict, Error> {
-        if !event.mentions(self.0) {
-            return Ok(Verdict::Keep);
-        }
         let message = event.message();
         let message = message.as_bytes();
         let signs = Signs::in_message(message);
@@ -66,47 +66,11 @@ weir_filter::export!(TagGpuFailures);
 /// An edit is refused where an event holds something else at these places. weir counts that, and
 /// what can still be said is said.
 fn tag(event: &mut Event, cause: Cause, resource: Option<&str>) {
-    if !event.get("/tags").is_some_and(|tags| holds_string(&tags, TAG)) {
-        event.append("/tags", TAG).ok();
-    }
+    event.add("/tags", TAG).ok();
     event.set("/gpu/cause", cause.as_str()).ok();
     if let Some(resource) = resource {
         event.set("/gpu/resource", resource).ok();
     }
-}
-
-/// Whether an array, as JSON text, has `string` as an element of its own.
-fn holds_string(array: &str, string: &str) -> bool {
-    let (array, string) = (array.as_bytes(), string.as_bytes());
-    let mut depth = 0;
-    let mut rest = array;
-    while let [sign, after @ ..] = rest {
-        rest = after;
-        match sign {
-            b'"' => {
-                let end = end_of_string(after);
-                if depth == 1 && array.starts_with(b"[") && words::part(after, ..end) == string {
-                    return true;
-                }
-                rest = after.get(end + 1..).unwrap_or_default();
-            }
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth -= 1,
-            _ => {}
-        }
-    }
-    false
-}
-
-/// Where the quote is that ends a JSON string.
-fn end_of_string(text: &[u8]) -> usize {
-    let mut escaped = false;
-    let end = text.iter().position(|byte| {
-        let ends = *byte == b'"' && !escaped;
-        escaped = *byte == b'\\' && !escaped;
-        ends
-    });
-    end.unwrap_or(text.len())
 }
 
 #[cfg(test)]

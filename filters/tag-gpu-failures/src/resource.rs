@@ -1,7 +1,7 @@
 //! Names of GPU resources: <https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/>, and those
 //! of NVIDIA's time slicing and MIG, and of Intel's device plugin.
 
-use crate::{names, words};
+use crate::{kinds, names, words};
 
 /// How long the name of a GPU resource is that begins at `at`, as one whole name.
 #[inline(never)]
@@ -10,9 +10,9 @@ pub(crate) fn at(text: &[u8], at: usize) -> Option<usize> {
         return None;
     }
     let rest = words::part(text, at..);
-    let end = rest.iter().position(|byte| !words::in_name(*byte)).unwrap_or(rest.len());
-    let (name, after) = rest.split_at(end);
-    let name = words::trim_end(name, |byte| byte == b'.');
+    let after = words::trim_start(rest, kinds::NAME);
+    let name = words::part(rest, ..rest.len() - after.len());
+    let name = words::trim_end(name, kinds::FULL_STOP);
     (is_gpu(name) && !names_another_thing(text, at, after)).then_some(name.len())
 }
 
@@ -30,22 +30,24 @@ fn is_gpu(name: &[u8]) -> bool {
 /// how much of a resource: `map[nvidia.com/gpu:1]`, `{nvidia.com/gpu: 2}`.
 fn names_another_thing(text: &[u8], at: usize, after: &[u8]) -> bool {
     let before = words::part(text, ..at);
-    let brace = before.iter().rfind(|byte| matches!(byte, b'{' | b'}'));
-    let in_braces = brace == Some(&b'{');
+    let in_braces = || {
+        let brace = before.iter().rfind(|byte| matches!(byte, b'{' | b'}'));
+        brace == Some(&b'{')
+    };
     let another = match *after {
         [b'@', ..] => true,
         [b':', next, ..] => {
-            !is_quantity(words::part(after, 1..)) && (in_braces || !next.is_ascii_whitespace())
+            !is_quantity(words::part(after, 1..)) && (!next.is_ascii_whitespace() || in_braces())
         }
         [b'=', ..] => !is_quantity(words::part(after, 1..)),
-        [b'}', ..] => in_braces,
+        [b'}', ..] => in_braces(),
         _ => false,
     };
     another || names::follows(before) || names::surround(text, at)
 }
 
 fn is_quantity(text: &[u8]) -> bool {
-    let text = words::trim_start(text, |byte| matches!(byte, b' ' | b'"'));
+    let text = words::trim_start(text, kinds::BEFORE_QUANTITY);
     let digits = words::digits(text);
     digits > 0 && words::ends(text, digits) && text.get(digits) != Some(&b':')
 }

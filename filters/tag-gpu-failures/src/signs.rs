@@ -5,7 +5,7 @@
 
 use crate::vector::{BLOCK, next_hints};
 use crate::words::{self, Words};
-use crate::{names, resource, writers};
+use crate::{kinds, names, resource, writers};
 
 /// What a message says about GPUs.
 #[derive(Debug, Default, PartialEq)]
@@ -131,7 +131,7 @@ fn has_xid(after: &[u8], of_switch: bool) -> bool {
     const WORDS: Words = &[b"errors", b"error", b"codes", b"code", b"events", b"event"];
     let mut rest = after;
     loop {
-        rest = words::trim_start(rest, |byte| b" :=#[".contains(&byte));
+        rest = words::trim_start(rest, kinds::BEFORE_XID);
         match WORDS.iter().find_map(|word| words::strip_in_any_case(rest, word)) {
             Some(after) => rest = after,
             None => break,
@@ -144,7 +144,7 @@ fn has_xid(after: &[u8], of_switch: bool) -> bool {
 /// Within a name (`image "x:Xid=79"`), or behind an image's colon (`image x:Xid=79`).
 fn is_named_xid(message: &[u8], at: usize) -> bool {
     let image = match words::part(message, ..at) {
-        [before @ .., b':' | b'@'] => words::trim_end(before, |byte| !byte.is_ascii_whitespace()),
+        [before @ .., b':' | b'@'] => words::trim_end(before, kinds::SOLID),
         _ => &[],
     };
     names::follows(image) || names::surround(message, at)
@@ -170,7 +170,7 @@ fn is_code(text: &[u8], digits_max: usize) -> bool {
 /// `PCI:0000:3b:00`, or without `PCI:` in older drivers.
 fn is_pci_address(text: &[u8]) -> bool {
     let text = text.strip_prefix(b"PCI:").unwrap_or(text);
-    let after = words::trim_start(text, |byte| byte.is_ascii_hexdigit());
+    let after = words::trim_start(text, kinds::HEX_DIGIT);
     after.len() < text.len() && after.starts_with(b":")
 }
 
@@ -193,16 +193,14 @@ fn is_nvml_error(message: &[u8], at: usize) -> bool {
     }
     let is_function = !upper && after.first().is_some_and(u8::is_ascii_uppercase);
     let after = match is_function {
-        true => words::trim_start(after, |byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'(' | b')')
-        }),
+        true => words::trim_start(after, kinds::FUNCTION),
         false => after.strip_prefix(b"/RM").unwrap_or(after),
     };
     if !words::ends(after, 0) {
         return false;
     }
     const LOADING: Words = &[b"initialize", b"initializing", b"init", b"load", b"loading"];
-    let loading = LOADING.contains(&words::last(before, b" "));
+    let loading = LOADING.contains(&words::last(before, kinds::BLANK));
     const SPEAKS: Words = &[b" error", b" init", b": "];
     let speaks = SPEAKS.iter().any(|says| after.starts_with(says));
     (upper || is_function || loading || speaks) && fails(before, after)
@@ -223,18 +221,18 @@ fn is_container_cli_error(message: &[u8], at: usize) -> bool {
     };
     let after = after.strip_prefix(b".real").unwrap_or(after);
     // A path is absolute; `registry/nvidia-container-cli` is an image.
-    let before = words::trim_end(words::part(message, ..at), words::in_name);
+    let before = words::trim_end(words::part(message, ..at), kinds::NAME);
     let begins =
         words::begins(message, at) || words::part(message, before.len()..).starts_with(b"/");
     if !begins || names::follows(before) || names::surround(message, at) {
         return false;
     }
-    let after = words::trim_start(after, |byte| matches!(byte, b'"' | b'\'' | b'\\' | b'`'));
+    let after = words::trim_start(after, kinds::QUOTE);
     let speaks =
         matches!(after, [] | [b' ' | b'.' | b',' | b';' | b'\n', ..]) || after.starts_with(b": ");
     const CALLED: Words =
         &[b"run", b"running", b"exec", b"execute", b"executing", b"call", b"calling"];
-    let called = CALLED.contains(&words::last(before, b" :\"'\\"));
+    let called = CALLED.contains(&words::last(before, kinds::BEFORE_PROGRAM));
     let before = if called { before } else { &[] };
     speaks && fails(before, after)
 }

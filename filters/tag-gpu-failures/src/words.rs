@@ -9,6 +9,7 @@
 
 use std::slice::SliceIndex;
 
+use crate::kinds::{self, Kind};
 use crate::vector;
 
 /// Words, or phrases.
@@ -24,7 +25,7 @@ pub(crate) fn begins(text: &[u8], at: usize) -> bool {
     match part(text, ..at) {
         [] => true,
         [.., b'\\', b'n' | b'r' | b't'] => true,
-        [.., before] => !in_name(*before),
+        [.., before] => !kinds::NAME.has(*before),
     }
 }
 
@@ -32,8 +33,8 @@ pub(crate) fn begins(text: &[u8], at: usize) -> bool {
 pub(crate) fn ends(text: &[u8], at: usize) -> bool {
     match part(text, at..) {
         [] | [b'.'] => true,
-        [b'.', after, ..] => !in_name(*after),
-        [after, ..] => !in_name(*after),
+        [b'.', after, ..] => !kinds::NAME.has(*after),
+        [after, ..] => !kinds::NAME.has(*after),
     }
 }
 
@@ -44,7 +45,15 @@ pub(crate) fn has_at(text: &[u8], at: usize, part: &[u8]) -> bool {
 
 /// The same in any case.
 pub(crate) fn has_at_in_any_case(text: &[u8], at: usize, part: &[u8]) -> bool {
-    text.get(at..at + part.len()).is_some_and(|found| found.eq_ignore_ascii_case(part))
+    text.get(at..at + part.len()).is_some_and(|found| same_in_any_case(found, part))
+}
+
+/// Whether two texts of one length are the same in any case.
+#[inline(never)]
+fn same_in_any_case(one: &[u8], other: &[u8]) -> bool {
+    one.iter().zip(other).all(|(one, other)| {
+        one == other || one ^ other == 0x20 && (one | 0x20).is_ascii_lowercase()
+    })
 }
 
 /// Whether `text` has `phrase` at `at`, as whole words, in any case.
@@ -55,35 +64,45 @@ pub(crate) fn phrase_at_in_any_case(text: &[u8], at: usize, phrase: &[u8]) -> bo
 /// What is behind `prefix`, in any case.
 pub(crate) fn strip_in_any_case<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let (found, rest) = text.split_at_checked(prefix.len())?;
-    found.eq_ignore_ascii_case(prefix).then_some(rest)
+    same_in_any_case(found, prefix).then_some(rest)
 }
 
 /// `text` without what stands at its end of `gap`.
-pub(crate) fn trim_end(text: &[u8], gap: impl Fn(u8) -> bool) -> &[u8] {
-    let end = text.iter().rposition(|byte| !gap(*byte)).map_or(0, |last| last + 1);
-    part(text, ..end)
+#[inline(never)]
+pub(crate) fn trim_end(mut text: &[u8], gap: Kind) -> &[u8] {
+    while let [before @ .., last] = text
+        && gap.has(*last)
+    {
+        text = before;
+    }
+    text
 }
 
 /// `text` without what stands at its beginning of `gap`.
-pub(crate) fn trim_start(text: &[u8], gap: impl Fn(u8) -> bool) -> &[u8] {
-    let begin = text.iter().position(|byte| !gap(*byte)).unwrap_or(text.len());
-    part(text, begin..)
+#[inline(never)]
+pub(crate) fn trim_start(mut text: &[u8], gap: Kind) -> &[u8] {
+    while let [first, after @ ..] = text
+        && gap.has(*first)
+    {
+        text = after;
+    }
+    text
 }
 
 /// How many digits `text` begins with.
 pub(crate) fn digits(text: &[u8]) -> usize {
-    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    text.len() - trim_start(text, kinds::DIGIT).len()
 }
 
 /// The last word of `text`: letters and digits, behind them nothing but `gap`.
-pub(crate) fn last<'a>(text: &'a [u8], gap: &[u8]) -> &'a [u8] {
-    let text = trim_end(text, |byte| gap.contains(&byte));
-    part(text, trim_end(text, |byte| byte.is_ascii_alphanumeric()).len()..)
+pub(crate) fn last(text: &[u8], gap: Kind) -> &[u8] {
+    let text = trim_end(text, gap);
+    part(text, trim_end(text, kinds::ALPHANUMERIC).len()..)
 }
 
 /// Whether `word` is one of `words`, in any case.
 pub(crate) fn is_one_of(word: &[u8], words: Words) -> bool {
-    words.iter().any(|known| known.eq_ignore_ascii_case(word))
+    words.iter().any(|known| known.len() == word.len() && same_in_any_case(known, word))
 }
 
 /// What is said before `end`, without what other clauses say.
@@ -117,6 +136,9 @@ const CLAUSE_BYTES_MAX: usize = 512;
 
 /// How many bytes at `at` stand between two clauses; `\\n` is a line break in a quoted error.
 fn clause_end_at(text: &[u8], at: usize) -> Option<usize> {
+    if !kinds::STOP.has(*text.get(at)?) {
+        return None;
+    }
     match part(text, at..) {
         [b',' | b';' | b'\n', ..] => Some(1),
         [b'.', b' ', ..] | [b'\\', b'n', ..] => Some(2),
@@ -173,8 +195,4 @@ pub(crate) fn tells_of_failure(text: &[u8]) -> bool {
     };
     let mut bytes = text.iter().enumerate();
     bytes.any(|(at, byte)| words(byte | 0x20).iter().any(|word| has_at_in_any_case(text, at, word)))
-}
-
-pub(crate) fn in_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'/')
 }

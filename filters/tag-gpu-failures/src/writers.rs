@@ -4,9 +4,8 @@
 //! A message must speak of a GPU, or of what belongs to one, and of a failure in the same clause. A
 //! reason is one word, made of capitalised ones, and is read as such.
 
-use crate::names;
-use crate::vector;
 use crate::words::{self, Words};
+use crate::{kinds, names, vector};
 
 /// What a message speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,10 +156,11 @@ fn is_failure(word: &[u8]) -> bool {
 
 /// Whether `holds` of the text from the beginning of one of its words on.
 fn at_words(text: &[u8], holds: impl Fn(&[u8]) -> bool) -> bool {
-    let mut before = b' ';
+    let mut was_inside = false;
     text.iter().enumerate().any(|(at, byte)| {
-        let begins = byte.is_ascii_alphanumeric() && !before.is_ascii_alphanumeric();
-        before = *byte;
+        let is_inside = kinds::ALPHANUMERIC.has(*byte);
+        let begins = is_inside && !was_inside;
+        was_inside = is_inside;
         begins && holds(words::part(text, at..))
     })
 }
@@ -255,8 +255,8 @@ fn has_xid(reason: &[u8]) -> bool {
         let after = reason.get(at + 3..).unwrap_or_default();
         match words::part(reason, at..) {
             [b'X', b'I', b'D', ..] | [b'X', b'i', b'd', ..] => {
-                let after = words::trim_start(after, |byte| byte == b's');
-                !after.first().is_some_and(u8::is_ascii_lowercase)
+                let after = after.iter().find(|byte| **byte != b's');
+                !after.is_some_and(u8::is_ascii_lowercase)
             }
             [b'x', b'i', b'd', ..] => {
                 !words::part(reason, ..at).last().is_some_and(u8::is_ascii_alphanumeric)

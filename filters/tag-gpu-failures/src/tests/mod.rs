@@ -9,7 +9,7 @@ mod scheduling;
 use serde_json::json;
 use weir_filter::testing::{Harness, Outcome};
 
-use super::{TagGpuFailures, WORDS, holds_string, writers};
+use super::{TagGpuFailures, WORDS, writers};
 
 fn filter() -> Harness<TagGpuFailures> {
     Harness::new("{}").unwrap()
@@ -56,18 +56,18 @@ fn a_sign_is_found_wherever_it_stands() {
 }
 
 #[test]
-fn an_event_that_is_not_about_gpus_costs_one_call_and_one_that_only_names_one_three() {
+fn an_event_that_is_not_about_gpus_costs_no_call_and_one_that_only_names_one_two() {
     let mut filter = filter();
     for event in [
         r#"{"reason":"BackOff","message":"Back-off restarting failed container app in pod app-0"}"#,
         r#"{"reason":"Failed","message":"exit code 1, maximum exists, bus, BUILD"}"#,
     ] {
         let _ = filter.process(event);
-        assert_eq!(filter.calls(), ["mentioned"]);
+        assert!(filter.calls().is_empty());
     }
     let _ = filter
         .process(r#"{"reason":"Pulling","message":"Pulling image \"nvcr.io/nvidia/cuda:12\""}"#);
-    assert_eq!(filter.calls(), ["mentioned", "message", "reason"]);
+    assert_eq!(filter.calls(), ["message", "reason"]);
 }
 
 #[test]
@@ -94,25 +94,6 @@ fn what_can_be_said_is_said_where_tags_are_something_else() {
 #[test]
 fn it_has_nothing_to_configure() {
     assert!(Harness::<TagGpuFailures>::new(r#"{"tag":"x"}"#).is_err());
-}
-
-#[test]
-fn only_an_element_of_the_array_itself_is_a_tag() {
-    for array in [r#"["a"]"#, r#"[ "b" , "a" ]"#, r#"[{"a":1},"a"]"#, r#"["]","\"","\\","a"]"#] {
-        assert!(holds_string(array, "a"), "{array}");
-    }
-    for array in [
-        "[]",
-        r#"["ab"]"#,
-        r#"[["a"]]"#,
-        r#"[{"a":"a"}]"#,
-        r#""a""#,
-        r#"{"x":"a"}"#,
-        r#"["\"a"]"#,
-        r#"["a\""]"#,
-    ] {
-        assert!(!holds_string(array, "a"), "{array}");
-    }
 }
 
 #[test]

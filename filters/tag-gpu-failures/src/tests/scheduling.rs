@@ -20,6 +20,12 @@ fn no_node_with_enough_of_a_gpu_resource_is_unschedulable() {
             "0/1 nodes are available: 1 Insufficient nvidia.com/gpu",
             "unschedulable nvidia.com/gpu",
         ),
+        // The scheduler speaks, whatever a plugin of it says of allocations.
+        (
+            "FailedScheduling",
+            "0/2 nodes are available: 1 Insufficient nvidia.com/gpu, 1 device plugin failed to allocate nvidia.com/gpu.",
+            "unschedulable nvidia.com/gpu",
+        ),
         (
             "FailedScheduling",
             "0/9 nodes are available: 3 node(s) had untolerated taint {nvidia.com/gpu: true}, 6 Insufficient amd.com/gpu.",
