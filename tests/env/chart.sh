@@ -83,8 +83,10 @@ check "documents are in its index" stored familiar-events
 chart upgrade --set cluster=renamed --set compile.enabled=true \
   --set "stages[0].name=noise" --set "stages[0].module=drop-normal.wasm"
 [ "$(pod familiar)" != "$first" ] || die "chart: a changed configuration did not replace the pod"
-kubectl --namespace familiar logs "$(pod familiar)" --container compile | grep -q '^stage  *noise: ' ||
-  die "chart: no module was compiled before weir began"
+# Not into `grep -q`, which ends before kubectl has written the rest, and fails the pipe then.
+kubectl --namespace familiar logs "$(pod familiar)" --container compile >"$work/compile.log"
+grep -q '^stage  *noise: ' "$work/compile.log" ||
+  { cat "$work/compile.log" >&2; die "chart: no module was compiled before weir began"; }
 helm uninstall weir --namespace familiar --wait >/dev/null
 
 # A claim needs a volume; nobody makes any here.
@@ -132,6 +134,6 @@ message: it is read by the second pod
 Y
 check "it goes on" stored kept-events "$count"
 helm uninstall weir --namespace kept --wait >/dev/null
-kubectl --namespace kept get persistentvolumeclaim --output name | grep -q . ||
+[ -n "$(kubectl --namespace kept get persistentvolumeclaim --output name)" ] ||
   die "chart: the claim went with the release"
 say "chart: the claim is kept when the release goes"
