@@ -18,7 +18,7 @@ use super::clock::TICK;
 use super::current::original;
 use super::failure::FailureKind;
 use super::instance::{Failure, Instance, Processed, Template};
-use super::interest::Interest;
+use super::interest::Gate;
 use super::loaded::{Shared, Step};
 use super::shadow::Noter;
 use super::stage::{Cause, Stage};
@@ -96,8 +96,7 @@ pub(super) struct Slot {
     template: Arc<Template>,
     engine: Engine,
     instance: Option<Instance>,
-    /// What the instance is called for, or the last one was.
-    interest: Interest,
+    gate: Gate,
     /// Why the next instance will be made.
     cause: Cause,
     breaker: Breaker,
@@ -133,7 +132,7 @@ impl Slot {
             stage: stage.clone(),
             template: template.clone(),
             engine: engine.clone(),
-            interest: instance.as_ref().map(Instance::interest).cloned().unwrap_or_default(),
+            gate: instance.as_ref().map(Instance::interest).map(Gate::new).unwrap_or_default(),
             instance,
             cause: Cause::Start,
             is_full: false,
@@ -155,7 +154,7 @@ impl Slot {
         if !self.stage.settings.matches.accepts(EventView { of: original(chunk, index), edits }) {
             return Ran::Passed;
         }
-        let is_interested = self.interest.has(EventView { of: original(chunk, index), edits });
+        let is_interested = self.gate.admits(EventView { of: original(chunk, index), edits });
         let given = self.noter.as_mut().and_then(|noter| {
             let event = EventView { of: original(chunk, index), edits };
             let is_noted = is_interested || noter.is_interested_in(event);
@@ -203,9 +202,9 @@ impl Slot {
                 if self.cause != Cause::Start {
                     self.breaker.replaced(cost, Instant::now());
                 }
-                self.interest.clone_from(instance.interest());
+                self.gate.renew(instance.interest());
                 let instance = none.insert(instance);
-                if !self.interest.has(EventView { of: original(chunk, index), edits }) {
+                if !self.gate.admits(EventView { of: original(chunk, index), edits }) {
                     return Ok(Ran::Passed); // The first instance has only now said so.
                 }
                 instance

@@ -30,6 +30,13 @@ pub(super) struct Interest {
     event_type: Option<EventType>,
     /// Sets of words of which an event has one each, and how they are shown.
     words: Vec<(Arc<Words>, String)>,
+}
+
+/// Decides which events a module is called for. It outlives instances: a module whose words are
+/// slow to look for does not get them looked for quickly again by a trap.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    interest: Interest,
     search: Search,
     searches: u32,
 }
@@ -54,17 +61,28 @@ impl Interest {
         self.words.push((set.clone(), text::first(words, SHOWN_MAX)));
         Ok(())
     }
+}
+
+impl Gate {
+    pub(super) fn new(interest: &Interest) -> Gate {
+        Gate { interest: interest.clone(), ..Gate::default() }
+    }
+
+    /// Another instance of the module was made, and said this.
+    pub(super) fn renew(&mut self, interest: &Interest) {
+        self.interest.clone_from(interest);
+    }
 
     /// Whether the module is called for an event.
-    pub(super) fn has(&mut self, event: EventView<'_>) -> bool {
-        let is_of_type = self.event_type.is_none_or(|of| event.event_type() == of);
-        is_of_type && (self.words.is_empty() || self.mentions(event))
+    pub(super) fn admits(&mut self, event: EventView<'_>) -> bool {
+        let is_of_type = self.interest.event_type.is_none_or(|of| event.event_type() == of);
+        is_of_type && (self.interest.words.is_empty() || self.mentions(event))
     }
 
     fn mentions(&mut self, event: EventView<'_>) -> bool {
         self.searches = (self.searches + 1) % SAMPLE;
         let began = (self.searches == 0 && !self.search.is_steady).then(|| Reading::now().cpu);
-        let sets = self.words.iter().map(|(words, _)| &**words);
+        let sets = self.interest.words.iter().map(|(words, _)| &**words);
         let mentions = event.mentions_each(sets, &mut self.search);
         if let Some(began) = began {
             let took = Reading::now().cpu.saturating_sub(began);
@@ -105,13 +123,13 @@ mod tests {
         interest
     }
 
-    fn is_steady_after(interest: &mut Interest, message: &str, events: u32) -> bool {
+    fn is_steady_after(gate: &mut Gate, message: &str, events: u32) -> bool {
         let event = format!(r#"{{"involvedObject":{{}},"message":"{message}"}}"#);
         let (event, edits) = (Fixture::parse(&event), Edits::default());
         for _ in 0..events {
-            assert!(!interest.has(EventView { of: event.of(), edits: &edits }));
+            assert!(!gate.admits(EventView { of: event.of(), edits: &edits }));
         }
-        interest.search.is_steady
+        gate.search.is_steady
     }
 
     #[test]
@@ -120,10 +138,14 @@ mod tests {
             .map(|number| format!("{}{}", "a".repeat(63), char::from(b'!' + number)))
             .filter(|word| !word.ends_with(['a', 'A', '"']))
             .collect();
-        let mut nearly = interest(&nearly);
-        assert!(!is_steady_after(&mut nearly, &"a".repeat(15_000), SAMPLE - 1));
-        assert!(is_steady_after(&mut nearly, &"a".repeat(15_000), 1));
-        let mut usual = interest(&["gpu".into(), "fallen off the bus".into()]);
+        let nearly = interest(&nearly);
+        let mut gate = Gate::new(&nearly);
+        assert!(!is_steady_after(&mut gate, &"a".repeat(15_000), SAMPLE - 1));
+        gate.renew(&nearly);
+        assert!(is_steady_after(&mut gate, &"a".repeat(15_000), 1), "a new instance hides nothing");
+        gate.renew(&nearly);
+        assert!(is_steady_after(&mut gate, "short", 1));
+        let mut usual = Gate::new(&interest(&["gpu".into(), "fallen off the bus".into()]));
         let message = "Back-off pulling image of a container ".repeat(300);
         assert!(!is_steady_after(&mut usual, &message, 3 * SAMPLE));
     }

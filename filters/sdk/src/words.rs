@@ -4,8 +4,10 @@ use crate::{Error, sys};
 
 /// Words that weir looks for in what an event says: [`Event::mentions`](crate::Event::mentions).
 ///
-/// Most filters are about few events, and know them by a word. The question is answered in weir,
-/// which costs less than to be handed the reason and the message of each event and search them.
+/// For filters that are about several things, each of which they know by a word: one that is about
+/// events with some words alone says so ([`interest::in_words`](crate::interest::in_words)), and is
+/// not called for the others. The question is answered in weir, which costs less than to be handed
+/// the reason and the message of each event and search them.
 ///
 /// ```
 /// use weir_filter::{prelude::*, testing::Harness};

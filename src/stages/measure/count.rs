@@ -8,6 +8,7 @@ use super::Workload;
 use crate::event::EventView;
 use crate::stages::current::original;
 use crate::stages::instance::{Failure, Instance, Processed};
+use crate::stages::interest::Gate;
 use crate::stages::load::load_counting;
 use crate::stages::loaded::Chain;
 use crate::stages::stage::Cause;
@@ -75,7 +76,7 @@ pub(crate) fn count(
     let chain = load_counting(&[settings.clone().into()], context, call_fuel)?;
     let mut instances = Instances { chain: &chain, call_fuel, instance: None };
     let mut counted = Counted::default();
-    let mut interest = None;
+    let mut gate = None;
     workload.each(|event| {
         let of = original(event.chunk, event.index);
         if !settings.matches.accepts(EventView { of, edits: event.edits }) {
@@ -83,8 +84,8 @@ pub(crate) fn count(
         }
         let mut is_called = true;
         let processed = instances.with(&mut counted.start, |instance| {
-            let interest = interest.get_or_insert_with(|| instance.interest().clone());
-            is_called = interest.has(EventView { of, edits: event.edits });
+            let gate = gate.get_or_insert_with(|| Gate::new(instance.interest()));
+            is_called = gate.admits(EventView { of, edits: event.edits });
             if !is_called {
                 return Ok(Processed::Kept);
             }

@@ -10,7 +10,7 @@ use crate::event::{Chunk, Edits, EventView};
 use crate::ledger::ReasonId;
 use crate::lookup::Found;
 use crate::stages::chain::Ran;
-use crate::stages::interest::Interest;
+use crate::stages::interest::{Gate, Interest};
 
 /// One event as the stage's module saw it.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Drop for Notes {
 pub(in crate::stages) struct Noter {
     running: Arc<Running>,
     /// The candidate's.
-    interest: Interest,
+    gate: Gate,
     /// Of the chunk that is being run; `Err`: there was no room for it.
     notes: Option<Result<Notes, Arc<Chunk>>>,
     skipped: u64,
@@ -76,13 +76,12 @@ pub(in crate::stages) struct Noter {
 
 impl Noter {
     pub(super) fn new(running: &Arc<Running>, interest: &Interest) -> Noter {
-        let (running, interest) = (running.clone(), interest.clone());
-        Noter { running, interest, notes: None, skipped: 0 }
+        Noter { running: running.clone(), gate: Gate::new(interest), notes: None, skipped: 0 }
     }
 
     /// Whether the candidate is called for an event.
     pub(in crate::stages) fn is_interested_in(&mut self, event: EventView<'_>) -> bool {
-        self.interest.has(event)
+        self.gate.admits(event)
     }
 
     /// An event with these edits comes to the stage, and one of the two modules is called for it.
