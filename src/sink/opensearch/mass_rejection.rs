@@ -5,7 +5,9 @@
 //! documents are stored as well.
 //!
 //! Invariant: a success speaks against a refusal only if its request was sent after the refusal was
-//! known. One that was sent before may have been carried out before the mistake was made.
+//! known. One that was sent before may have been carried out before the mistake was made. And it
+//! speaks only to requests that were sent after it: one that was under way all the while, and is
+//! answered late, may have been refused by the mistake that is over by then.
 //!
 //! What is not believed is sent again, and refused again. It counts once in each minute: a few bad
 //! documents would else never be believed on a cluster where little happens.
@@ -27,14 +29,23 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Recent outcomes of documents.
 #[derive(Clone, Debug, Default)]
 pub(super) struct MassRejection {
-    /// Refusals that no success speaks against: when they were known, and how many. Oldest first,
-    /// and no more than matter.
-    refusals: VecDeque<(Instant, u64)>,
+    /// What was refused without a success in the same answer. Oldest first, and no more than
+    /// matter.
+    refusals: VecDeque<Refusals>,
     /// The running minute and the one before, so that "a minute" does not start from nothing.
     since: Option<Instant>,
     now: Counts,
     before: Counts,
     is_trusting: bool,
+}
+
+/// The refusals of one answer.
+#[derive(Clone, Copy, Debug)]
+struct Refusals {
+    count: u64,
+    known: Instant,
+    /// When the first request was sent that speaks against them.
+    over: Option<Instant>,
 }
 
 /// Documents that were refused for their content in one answer.
@@ -86,13 +97,15 @@ impl MassRejection {
     ) -> bool {
         self.turn_minute(now);
         if stored > 0 {
-            self.refusals.retain(|(known, _)| *known > sent);
+            for refusals in self.refusals.iter_mut().filter(|refusals| refusals.known <= sent) {
+                refusals.over = Some(refusals.over.map_or(sent, |over| over.min(sent)));
+            }
         } else if refused.all > 0 {
-            self.refusals.push_back((now, refused.all));
+            self.refusals.push_back(Refusals { count: refused.all, known: now, over: None });
         }
         self.now.outcomes += stored + refused.counted;
         self.now.refusals += refused.counted;
-        let without_success = self.without_success();
+        let without_success = self.without_success(sent);
         let outcomes = self.now.outcomes + self.before.outcomes;
         let refusals = self.now.refusals + self.before.refusals;
         let too_many = refusals >= MINUTE_REFUSALS && refusals * MINUTE_SHARE > outcomes;
@@ -101,16 +114,19 @@ impl MassRejection {
             || (without_success < REFUSALS_WITHOUT_SUCCESS && !too_many)
     }
 
-    /// How many refusals no success speaks against. Forgets the oldest where the others are enough.
-    fn without_success(&mut self) -> u64 {
-        let mut sum = self.refusals.iter().map(|(_, refused)| *refused).sum();
-        while let Some((_, oldest)) = self.refusals.front()
-            && sum - oldest >= REFUSALS_WITHOUT_SUCCESS
+    /// How many refusals no success speaks against, of those that matter to a request that was
+    /// `sent` then. Forgets the oldest where the others are enough: it is over before they are, so
+    /// where it would matter they do.
+    fn without_success(&mut self, sent: Instant) -> u64 {
+        let mut all: u64 = self.refusals.iter().map(|refusals| refusals.count).sum();
+        while let Some(oldest) = self.refusals.front()
+            && all - oldest.count >= REFUSALS_WITHOUT_SUCCESS
         {
-            sum -= oldest;
+            all -= oldest.count;
             self.refusals.pop_front();
         }
-        sum
+        let matters = |refusals: &&Refusals| refusals.over.is_none_or(|over| over > sent);
+        self.refusals.iter().filter(matters).map(|refusals| refusals.count).sum()
     }
 
     /// After a pause a probe was stored: what was counted before says nothing any more.
@@ -191,6 +207,19 @@ mod tests {
             rejection.believes(1, new(0), at(7), at(8))
                 && rejection.believes(0, new(1), at(8), at(9))
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_was_under_way_all_the_while_is_judged_by_what_was_refused_then() {
+        let (mut rejection, start) = (MassRejection::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(120) * seconds;
+        assert!(rejection.believes(0, new(40), at(0), at(1)));
+        assert!(rejection.believes(0, new(40), at(1), at(2)));
+        assert!(rejection.believes(5, new(0), at(4), at(5)));
+        assert!(rejection.believes(5, new(0), at(3), at(6)), "sent sooner, and answered later");
+        let mut late = rejection.clone();
+        assert!(!late.believes(0, new(20), at(2), at(7)), "nothing had been stored by then");
+        assert!(rejection.believes(0, new(20), at(3), at(7)), "the mistake was over");
     }
 
     #[tokio::test(start_paused = true)]
