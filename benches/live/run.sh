@@ -32,7 +32,7 @@ burst_ledger=$ledger
 
 say "bench-live: SIGKILL, one more event, and a start with the saved position"
 start live
-sleep 2 # the position is saved five times a second
+sleep 3 # the position is saved once a second
 kill -9 "$pid"
 wait "$pid" 2>/dev/null || true
 run create -n 1 >/dev/null

@@ -7,9 +7,9 @@ use crate::blocking::blocking;
 use crate::health::{Condition, Health, Part};
 use crate::position::Keeper;
 
-/// How far behind the saved position may be: what a run that is killed sends again. Saving costs
-/// some 50 µs.
-pub(crate) const SAVE_INTERVAL: Duration = Duration::from_millis(200);
+/// How far behind the saved position may be: what a run that is killed sends again. Saving
+/// costs 50 µs of CPU in a loop, and ten times that on a machine that is busy with other things.
+pub(crate) const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Saves the marks of one run.
 #[derive(Debug)]
@@ -45,11 +45,16 @@ impl Saving {
     }
 }
 
-/// Saves until the task is aborted.
+/// Saves until the task is aborted: from time to time, and at once when a mark was rewound. Until
+/// then a run that is killed would go on from a mark that means nothing any more.
 pub(super) async fn run(keeper: Keeper, health: Health) {
+    let mut rewinds = keeper.tracker().watch_rewinds();
     let mut saving = Saving::new(keeper);
     loop {
-        tokio::time::sleep(SAVE_INTERVAL).await;
+        tokio::select! {
+            () = tokio::time::sleep(SAVE_INTERVAL) => {}
+            Ok(()) = rewinds.changed() => {}
+        }
         let news;
         (saving, news) = blocking(move || {
             let news = saving.save();
@@ -78,6 +83,41 @@ mod tests {
 
     use crate::position::file::{FileError, Saved, Store};
     use crate::position::{Identity, Record, Tracker};
+
+    /// When something was saved, and whether the disk was waited for.
+    #[derive(Debug, Default)]
+    struct Times(parking_lot::Mutex<Vec<(tokio::time::Instant, bool)>>);
+
+    impl Store for Times {
+        fn save(&self, _: &Record, durably: bool) -> Result<(), FileError> {
+            self.0.lock().push((tokio::time::Instant::now(), durably));
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rewind_is_saved_at_once_and_all_else_from_time_to_time() {
+        let (tracker, store, start) =
+            (Tracker::default(), Arc::new(Times::default()), tokio::time::Instant::now());
+        let of = Some(store.clone() as Arc<dyn Store>);
+        let (none, whose) = (Saved::Nothing, Identity::default());
+        let keeper = Keeper::over(of, None, none, true, whose, tracker.clone()).unwrap();
+        let saving = tokio::spawn(run(keeper, Health::default()));
+        tracker.issue("*", 0, Some("7".into()));
+        tokio::time::sleep(SAVE_INTERVAL * 3 / 2).await;
+        tracker.rewind("*");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let saved: Vec<_> = store
+            .0
+            .lock()
+            .iter()
+            .map(|(at, durably)| (at.duration_since(start), *durably))
+            .collect();
+        // A timer of tokio's is precise to a millisecond.
+        assert!(matches!(saved[..], [(_, false), (_, true)]), "{saved:?}");
+        assert!(saved[1].0 < SAVE_INTERVAL * 3 / 2 + Duration::from_millis(2), "{saved:?}");
+        saving.abort();
+    }
 
     #[derive(Debug, Default)]
     struct Fails {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::file::{self, FileError, Saved, Store};
-use super::{Identity, Misfit, Position, Positions, Record, SettledPositions, Tracker};
+use super::{Identity, Misfit, Positions, Record, SettledPositions, Tracker};
 use crate::folders::Folder;
 
 /// Why a run cannot go on from what is saved.
@@ -53,6 +53,8 @@ struct State {
     /// Something was there, and could not be used: then everything is read.
     is_lost: bool,
     saved: Option<Record>,
+    /// How often marks had been rewound when they were saved durably last.
+    rewinds: u64,
 }
 
 /// Where a position was found, when that is no folder.
@@ -87,8 +89,16 @@ impl Keeper {
         identity: Identity,
         tracker: Tracker,
     ) -> Result<Keeper, KeepError> {
-        let mut state =
-            State { store, kept_in, identity, tracker, found: None, is_lost: false, saved: None };
+        let mut state = State {
+            store,
+            kept_in,
+            identity,
+            tracker,
+            found: None,
+            is_lost: false,
+            saved: None,
+            rewinds: 0,
+        };
         match saved {
             Saved::Nothing => {}
             Saved::Unusable(error) => {
@@ -213,7 +223,8 @@ impl Keeper {
     }
 
     /// Saves the marks if they have moved. Blocks on the disk; waits for it when `durably`, and
-    /// when a mark was rewound: the saved one is no longer valid.
+    /// when a mark was rewound since it last did: a saved one from before is no longer valid, and a
+    /// power failure must not bring it back, wherever the mark has come to meanwhile.
     ///
     /// # Errors
     ///
@@ -221,18 +232,18 @@ impl Keeper {
     pub(crate) fn save(&self, durably: bool) -> Result<(), FileError> {
         let mut state = self.lock();
         let Some(store) = state.store.clone() else { return Ok(()) };
+        // Before the marks: if one is rewound in between, the next save is durable once more.
+        let rewinds = state.tracker.rewinds();
+        let durably = durably || rewinds != state.rewinds;
         let record = Record::new(state.identity.clone(), state.tracker.marks());
         if record.positions.is_empty() || state.saved.as_ref() == Some(&record) && !durably {
             return Ok(());
         }
-        let saved = state.saved.as_ref().or(state.found.as_ref());
-        let is_rewound = record.positions.iter().any(|(scope, mark)| {
-            *mark == Position::Nowhere
-                && saved
-                    .is_some_and(|saved| saved.positions.get(scope).is_some_and(|old| old != mark))
-        });
-        store.save(&record, durably || is_rewound)?;
+        store.save(&record, durably)?;
         state.saved = Some(record);
+        if durably {
+            state.rewinds = rewinds;
+        }
         Ok(())
     }
 
@@ -284,6 +295,7 @@ impl Default for Keeper {
             found: None,
             is_lost: false,
             saved: None,
+            rewinds: 0,
         })))
     }
 }

@@ -160,6 +160,16 @@ fn a_success_of_before_a_mistake_in_a_template_does_not_hide_the_mistake() {
     replay(&[17_584]);
 }
 
+#[test]
+fn a_request_that_a_mistake_had_refused_is_answered_when_the_mistake_is_over() {
+    replay(&[1_138]);
+}
+
+#[test]
+fn a_power_failure_behind_a_restore_brings_back_no_mark_of_before_it() {
+    replay(&[17_771]);
+}
+
 fn metrics() -> Metrics {
     Metrics::new(&Ledger::default()).unwrap()
 }

@@ -121,6 +121,9 @@ fn only_a_rewind_is_waited_for() {
     assert_eq!(waits(), None);
     keeper.tracker().issue("*", 0, Some("7".into()));
     assert_eq!(waits(), Some(false));
+    keeper.tracker().rewind("*");
+    keeper.tracker().issue("*", 0, Some("8".into()));
+    assert_eq!(waits(), Some(true), "a power failure would bring back the mark of before");
 }
 
 #[test]

@@ -305,6 +305,7 @@ impl Process {
             self.rewinds = self.tracker.rewinds();
             shared.oracle.moved_back(self.life, shared.now);
             self.tell_of_saved(shared);
+            self.save_due = self.save_due.min(shared.now + MILLISECOND);
         }
         self.count_losses(shared)?;
         self.renew_rewinds(shared)?;
