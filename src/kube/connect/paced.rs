@@ -24,16 +24,16 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tower::Service;
 
-/// How long a trickle waits for its next read: nothing to whoever looks for an event, and the API
-/// server keeps what is not read meanwhile.
-const PACE: Duration = Duration::from_millis(100);
-/// So many reads in [`PACE`] are no trickle yet.
-const READS: u32 = 5;
+/// How long a trickle waits for its next read: nothing to whoever looks for an event, and the
+/// sink waits as long between two requests.
+const PACE: Duration = Duration::from_millis(200);
+/// So many reads in [`PACE`] are no trickle yet: fifty a second.
+const READS: u32 = 10;
 /// A read of this much is none, and one that waited and found less was the last to wait.
 const LITTLE: usize = 4 << 10;
-/// What found more than this waits less the next time: the kernel keeps it, and with it the sender
-/// goes on.
-const MUCH: usize = 32 << 10;
+/// What found more than this waits less the next time: the kernel keeps it, so that the sender is
+/// not held up. Linux keeps 64 KiB at first, and more as soon as it sees that it is read.
+const MUCH: usize = 128 << 10;
 
 /// Makes TCP connections that are read at a pace.
 #[derive(Clone, Debug)]
@@ -279,9 +279,9 @@ mod tests {
         write(&mut server, "b").await;
         write(&mut server, &"c".repeat(LITTLE)).await;
         let (text, waited) = read(&mut client, LITTLE + 2).await;
-        assert_eq!((text.len(), waited), (LITTLE + 1, 100));
+        assert_eq!((text.len(), waited), (LITTLE + 1, 200));
         write(&mut server, "d").await;
-        assert_eq!(read(&mut client, 100).await, ("d".into(), 100), "there was enough");
+        assert_eq!(read(&mut client, 100).await, ("d".into(), 200), "there was enough");
         write(&mut server, "e").await;
         assert_eq!(read(&mut client, 100).await, ("e".into(), 0), "there was little");
     }
@@ -290,7 +290,7 @@ mod tests {
     async fn where_more_comes_the_wait_is_shorter() {
         let (mut client, mut server) = trickling().await;
         write(&mut server, &"b".repeat(4 * MUCH)).await;
-        assert_eq!(read(&mut client, MUCH).await.1, 100);
+        assert_eq!(read(&mut client, MUCH).await.1, 200);
         for _ in 1..4 {
             assert_eq!(read(&mut client, MUCH).await.1, 0, "there was more");
         }
@@ -298,7 +298,7 @@ mod tests {
         write(&mut server, "c").await;
         assert_eq!(read(&mut client, MUCH).await.1, 0);
         write(&mut server, "d").await;
-        assert_eq!(read(&mut client, MUCH).await.1, 25);
+        assert_eq!(read(&mut client, MUCH).await.1, 50);
     }
 
     #[tokio::test(start_paused = true)]
@@ -333,7 +333,7 @@ mod tests {
     async fn the_end_and_an_error_come_through() {
         let (mut client, server) = trickling().await;
         drop(server);
-        assert_eq!(read(&mut client, 100).await, (String::new(), 100));
+        assert_eq!(read(&mut client, 100).await, (String::new(), 200));
         assert_eq!(read(&mut client, 100).await, (String::new(), 0));
         assert!(client.write_all(b"?").await.is_err());
     }
