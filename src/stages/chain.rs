@@ -54,6 +54,8 @@ pub(super) struct OnTheWay<'w, 'a> {
     pub(super) errors: &'w mut Vec<StageError<'a>>,
     /// What was looked up of its regarded object.
     pub(super) found: Option<Arc<Found>>,
+    /// A module that is not about all events was called for it.
+    pub(super) is_sought: bool,
 }
 
 /// Runs one event through some steps of the chain, with the `slots` of its modules.
@@ -64,7 +66,7 @@ pub(super) fn run_event<'a>(
     event: &mut OnTheWay<'_, 'a>,
 ) -> Verdict<'a> {
     for step in &chain.steps[steps] {
-        let OnTheWay { chunk, index, edits, errors, found } = &mut *event;
+        let OnTheWay { chunk, index, edits, errors, found, is_sought } = &mut *event;
         let index = *index;
         let number = match step {
             Step::Call(number) => *number,
@@ -74,7 +76,10 @@ pub(super) fn run_event<'a>(
             },
         };
         let stage = &chain.stages[number];
-        let (kind, detail) = match slots[number].run(chunk, index, edits, found.as_ref()) {
+        let slot = &mut slots[number];
+        let ran = slot.run(chunk, index, edits, found.as_ref());
+        *is_sought |= slot.has_sought;
+        let (kind, detail) = match ran {
             Ran::Passed => continue,
             Ran::Dropped(reason) => return Verdict::Drop(reason),
             Ran::Failed(kind, detail) => (kind, detail),
@@ -97,6 +102,8 @@ pub(super) struct Slot {
     engine: Engine,
     instance: Option<Instance>,
     gate: Gate,
+    /// The last event was one of the few that the module is about.
+    has_sought: bool,
     /// Why the next instance will be made.
     cause: Cause,
     breaker: Breaker,
@@ -134,6 +141,7 @@ impl Slot {
             engine: engine.clone(),
             gate: instance.as_ref().map(Instance::interest).map(Gate::new).unwrap_or_default(),
             instance,
+            has_sought: false,
             cause: Cause::Start,
             is_full: false,
             replaced_full: None,
@@ -151,10 +159,12 @@ impl Slot {
         edits: &mut Box<Edits>,
         found: Option<&Arc<Found>>,
     ) -> Ran {
+        self.has_sought = false;
         if !self.stage.settings.matches.accepts(EventView { of: original(chunk, index), edits }) {
             return Ran::Passed;
         }
         let is_interested = self.gate.admits(EventView { of: original(chunk, index), edits });
+        self.has_sought = is_interested && self.gate.is_narrow();
         let given = self.noter.as_mut().and_then(|noter| {
             let event = EventView { of: original(chunk, index), edits };
             let is_noted = is_interested || noter.is_interested_in(event);

@@ -73,6 +73,11 @@ impl Gate {
         self.interest.clone_from(interest);
     }
 
+    /// Whether there are events that the module is not called for.
+    pub(super) fn is_narrow(&self) -> bool {
+        self.interest.event_type.is_some() || !self.interest.words.is_empty()
+    }
+
     /// Whether the module is called for an event.
     pub(super) fn admits(&mut self, event: EventView<'_>) -> bool {
         let is_of_type = self.interest.event_type.is_none_or(|of| event.event_type() == of);

@@ -23,9 +23,9 @@ use crate::ledger::Ledger;
 use crate::lookup::Found;
 use crate::metrics::Metrics;
 
-/// Events that are kept to try a chain on.
-const SAMPLES_MAX: usize = 64;
-/// Of each worker, one in this time at most.
+/// Events that are kept to try a chain on, of each kind.
+const SAMPLES_MAX: usize = 32;
+/// Of each worker, one of each kind in this time at most.
 const SAMPLED_EVERY: Duration = Duration::from_millis(250);
 /// A larger event is not kept.
 const SAMPLE_BYTES_MAX: usize = 64 << 10;
@@ -60,14 +60,21 @@ impl Sample {
     }
 }
 
-/// The last few events that passed, of all workers.
+/// The last few events that passed, of all workers, by kind.
 #[derive(Debug, Default)]
-pub(crate) struct Samples(Mutex<VecDeque<Sample>>);
+pub(crate) struct Samples(Mutex<[VecDeque<Sample>; 2]>);
+
+/// What is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Any,
+    /// An event that a module was called for that is about few: among any events there may be none.
+    Sought,
+}
 
 impl Samples {
-    pub(super) fn keep(&self, sample: Option<Sample>) {
-        let Some(sample) = sample else { return };
-        let mut samples = self.0.lock();
+    pub(super) fn keep(&self, kind: Kind, sample: Sample) {
+        let samples = &mut self.0.lock()[kind as usize];
         if samples.len() == SAMPLES_MAX {
             samples.pop_front();
         }
@@ -75,22 +82,25 @@ impl Samples {
     }
 
     fn all(&self) -> Vec<Sample> {
-        self.0.lock().iter().cloned().collect()
+        self.0.lock().iter().flatten().cloned().collect()
     }
 }
 
-/// When a worker keeps its next sample.
+/// When a worker keeps its next sample of each kind.
 #[derive(Debug, Default)]
-pub(super) struct Sampling(Option<Instant>);
+pub(super) struct Sampling([Option<Instant>; 2]);
 
 impl Sampling {
-    /// Whether one is due; the next one is then due later.
-    pub(super) fn is_due(&mut self, now: Instant) -> bool {
-        let is_due = self.0.is_none_or(|next| now >= next);
-        if is_due {
-            self.0 = Some(now + SAMPLED_EVERY);
-        }
-        is_due
+    /// As what an event is to be kept, if at all; the next one of that kind is due later.
+    pub(super) fn wants(&mut self, now: Instant, is_sought: bool) -> Option<Kind> {
+        let is_due = |next: Option<Instant>| next.is_none_or(|next| now >= next);
+        let kind = match self.0.map(is_due) {
+            [_, true] if is_sought => Kind::Sought,
+            [true, _] => Kind::Any,
+            _ => return None,
+        };
+        self.0[kind as usize] = Some(now + SAMPLED_EVERY);
+        Some(kind)
     }
 }
 
@@ -162,6 +172,7 @@ fn rehearse(
             edits: &mut edits,
             errors: &mut errors,
             found: sample.found.clone(),
+            is_sought: false,
         };
         let verdict = run_event(&mut running.slots, &chain, 0..chain.steps.len(), &mut event);
         if let Some(failure) = failure(&event, &verdict, &chain).filter(|_| !sample.has_failed) {

@@ -241,11 +241,10 @@ impl Worker {
         let now = Instant::now();
         let running = self.generation.latest();
         let (generation, slots) = (running.generation, &mut running.slots);
-        let mut sample = None;
-        let mut is_sample_due = self.sampling.is_due(now);
+        let (mut samples, sampling) = (Vec::new(), &mut self.sampling);
         let mut keep = |event: &OnTheWay<'_, 'c>, verdict: &Verdict<'c>| {
-            if std::mem::take(&mut is_sample_due) {
-                sample = Sample::of(event, verdict, chain);
+            if let Some(kind) = sampling.wants(now, event.is_sought) {
+                samples.extend(Sample::of(event, verdict, chain).map(|sample| (kind, sample)));
             }
         };
         let mut errors = Vec::new();
@@ -256,7 +255,7 @@ impl Worker {
             self.edits.clear();
             errors.clear();
             let (edits, errors) = (&mut self.edits, &mut errors);
-            let mut event = OnTheWay { chunk, index, edits, errors, found: None };
+            let mut event = OnTheWay { chunk, index, edits, errors, found: None, is_sought: false };
             let Some(waiting) = &mut self.waiting else {
                 let verdict = run_event(slots, chain, all.clone(), &mut event);
                 keep(&event, &verdict);
@@ -280,7 +279,9 @@ impl Worker {
             keep(&event, &verdict);
             ran.take(verdict, &event, encode);
         }
-        self.generation.samples().keep(sample);
+        for (kind, sample) in samples {
+            self.generation.samples().keep(kind, sample);
+        }
     }
 
     /// Lets go of the generations that no event waits in.
@@ -327,7 +328,8 @@ impl Worker {
         let Parked { chunk, mut edits, held, .. } = parked;
         let mut ran = Ran::default();
         let (edits, errors) = (&mut edits, &mut errors);
-        let mut event = OnTheWay { chunk: &chunk, index: 0, edits, errors, found: None };
+        let mut event =
+            OnTheWay { chunk: &chunk, index: 0, edits, errors, found: None, is_sought: false };
         if let Some(waiting) = &self.waiting {
             waiting.give(&mut event, looked);
         }

@@ -55,7 +55,8 @@ impl Workload {
                 edits.clear();
                 let mut errors = Vec::new();
                 let (edits, errors) = (&mut edits, &mut errors);
-                let mut event = OnTheWay { chunk, index, edits, errors, found: None };
+                let mut event =
+                    OnTheWay { chunk, index, edits, errors, found: None, is_sought: false };
                 if let (Some(waiting), Some(looked)) = (&self.waiting, looked.next()) {
                     waiting.give(&mut event, looked.clone());
                 }

@@ -4,7 +4,7 @@ use super::*;
 
 /// Says in `configure` that it is about what `$in_type` and `$in_words` are given; each answers
 /// whether that was taken. Fails where it is called.
-const INTERESTED: Guest<'static> = Guest {
+pub(super) const INTERESTED: Guest<'static> = Guest {
     imports: r#"
         (import "weir:pipeline/interest@0.1.0" "in-type" (func $type (param i32 i32)))
         (import "weir:pipeline/interest@0.1.0" "in-words" (func $words (param i32 i32 i32)))"#,
@@ -25,7 +25,7 @@ const INTERESTED: Guest<'static> = Guest {
 const IN_WARNINGS: &str = "(if (i32.eqz (call $in_type (i32.const 1))) (then unreachable))";
 const IN_EITHER: &str =
     "(if (i32.eqz (call $in_words (i32.const 0) (i32.const 2))) (then unreachable))";
-const IN_GPU: &str =
+pub(super) const IN_GPU: &str =
     "(if (i32.eqz (call $in_words (i32.const 0) (i32.const 1))) (then unreachable))";
 const IN_XID: &str =
     "(if (i32.eqz (call $in_words (i32.const 1) (i32.const 1))) (then unreachable))";

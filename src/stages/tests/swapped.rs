@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::interested::{IN_GPU, INTERESTED};
 use super::looked_up::{LookingUp, about};
 use super::*;
 use crate::stages::generations::Generations;
@@ -205,4 +206,22 @@ fn what_fails_on_events_that_the_running_modules_fail_on_too_may_be_run() {
         sender.send(chunk([about(0, "Normal", "a")])).unwrap();
     });
     assert!(prepare(&bench, &generations, &[errs.into()]).is_ok());
+}
+
+#[test]
+fn a_module_that_is_about_few_events_is_tried_on_one_of_them_however_rare_they_are() {
+    let bench = Bench::new();
+    let passes = Guest { configure: IN_GPU, process: "(i32.const 0)", ..INTERESTED };
+    let fails = Guest { configure: IN_GPU, ..INTERESTED };
+    let generations = Generations::new(bench.load(&[bench.stage("passes", passes)]).unwrap());
+    run(&bench, &generations, |sender| {
+        let plain = (0..40).map(|number| about(number, "Normal", "a"));
+        let sought = about(40, "Normal", "a").replace(r#""type""#, r#""message":"GPU","type""#);
+        sender.send(chunk(plain.chain([sought]))).unwrap();
+    });
+    let refused = prepare(&bench, &generations, &[bench.stage("fails", fails).into()]);
+    insta::assert_snapshot!(
+        refused.err().unwrap().to_string(),
+        @"stage `fails` failed (error) on 1 of 2 recent events that the running modules pass without a failure"
+    );
 }
