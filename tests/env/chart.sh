@@ -5,12 +5,15 @@
 #   values file, `--wait`, and nothing but `--set` of user, password and host, as people are used
 #   to;
 # - a changed configuration replaces the pod, whose modules another container compiles first;
+# - a module is mounted from an image that `weir filter push --as-image` made, where the node's
+#   containerd mounts images;
 # - with `persistence`, a pod that replaces another goes on where that one was, and lists nothing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/env/lib.sh
 : "${WEIR_CLUSTER_DIR:?in-cluster.sh runs this}"
 : "${WEIR_CLUSTER_IMAGE:?in-cluster.sh says which image it loaded}"
+: "${WEIR_CLUSTER_BUILT:?cluster.sh says what the image was made of}"
 work=$WEIR_CLUSTER_DIR/chart
 registry=127.0.0.1:5000
 mkdir "$work"
@@ -88,6 +91,38 @@ kubectl --namespace familiar logs "$(pod familiar)" --container compile >"$work/
 grep -q '^stage  *noise: ' "$work/compile.log" ||
   { cat "$work/compile.log" >&2; die "chart: no module was compiled before weir began"; }
 helm uninstall weir --namespace familiar --wait >/dev/null
+
+# What `push` prints are values of the chart. Nothing but the mounted module drops Normal events.
+mounted_module() {
+  "$WEIR_CLUSTER_BUILT/weir" filter push "$WEIR_CLUSTER_BUILT/drop-normal.wasm" \
+    "$registry/filters/noise:1" --as-image --json | jq -r .stage >"$work/mounted.yaml"
+  chart install --values "$work/mounted.yaml" --set opensearch.index=mounted-events
+  say "chart: installed with an image as a volume: $(sed -n 's/^ *reference: //p' "$work/mounted.yaml")"
+  for type in Normal Warning; do
+    kubectl --namespace familiar create -f - >/dev/null <<Y
+apiVersion: v1
+kind: Event
+metadata: {name: mounted-${type,,}, namespace: familiar}
+involvedObject: {kind: Pod, namespace: familiar, name: weir-0}
+type: $type
+reason: Mounted
+message: it passes the mounted module, or does not
+Y
+  done
+  check "the Warning is stored" is_stored 'type:Warning AND reason:Mounted'
+  ! is_stored 'type:Normal' || die "chart: the mounted module has not dropped a Normal event"
+  helm uninstall weir --namespace familiar --wait >/dev/null
+}
+is_stored() { # query
+  search mounted-events/_refresh >/dev/null &&
+    [ "$(search mounted-events/_count --get --data-urlencode "q=$1" | jq .count)" -gt 0 ]
+}
+runtime=$(kubectl get nodes --output jsonpath='{.items[0].status.nodeInfo.containerRuntimeVersion}')
+case $runtime in
+  containerd://1.* | containerd://2.0.*)
+    say "chart: no image is mounted: $runtime cannot; \`make workshop\` brings one that can" ;;
+  *) mounted_module ;;
+esac
 
 # A claim needs a volume; nobody makes any here.
 kubectl create namespace kept >/dev/null

@@ -72,6 +72,13 @@ helm_command() {
   echo "$WEIR_CACHE/tools/helm-$(hash_of "$src"/{go.mod,go.sum})"
 }
 
+# containerd_dir: where setup.sh keeps the containerd of tests/env/containerd, and its shim.
+containerd_dir() {
+  local src
+  src=$(cd "${BASH_SOURCE[0]%/*}/containerd" && pwd)
+  echo "$WEIR_CACHE/tools/containerd-$(hash_of "$src"/{go.mod,go.sum})"
+}
+
 # prometheus_crds_dir: what setup.sh takes out of the module in tests/env/prometheus-crds.
 prometheus_crds_dir() {
   local src

@@ -5,7 +5,7 @@
 # (connections that fail, for tests/chaos), helm, prometheus-crds (kinds of the Prometheus operator;
 # both for the chart's tests), prometheus (and promtool, for the rules and dashboards of deploy/),
 # registry (of images and charts), libfuzzer (for tests/fuzz), node (a kubelet's needs, for root
-# only), jq, graphviz (diagram.sh), buildah (containerfile.sh), cargo-deny, cargo-cyclonedx (the
+# only), containerd (one that mounts images, newer than a distribution's), jq, graphviz (diagram.sh), buildah (containerfile.sh), cargo-deny, cargo-cyclonedx (the
 # list of what a release is made of), all (what `make test` and .ci/run need, but for a node). As
 # root on Debian or Ubuntu it installs packages with apt; it never changes anything else outside
 # ${XDG_CACHE_HOME:-~/.cache}/weir.
@@ -145,6 +145,25 @@ helm() {
       >"$WEIR_CACHE/helm.log" 2>&1 </dev/null || { tail -n 20 "$WEIR_CACHE/helm.log" >&2; exit 1; }
     mv "$out.new" "$out"
   ) 9>"$WEIR_CACHE/helm.lock" || die "helm could not be built, see above"
+}
+
+# Put its folder first in the PATH of node-up.sh.
+containerd() {
+  local out
+  out=$(containerd_dir)
+  [ ! -x "$out/containerd" ] || return 0
+  have go || need "go (1.21 or newer): https://go.dev/dl"
+  [ ${#missing[@]} = 0 ] || return 0
+  (
+    flock 9
+    [ ! -x "$out/containerd" ] || exit 0
+    say "setup: building containerd (once; five minutes on two cores)"
+    cd "$here/containerd"
+    CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$out.new/" \
+      github.com/containerd/containerd/v2/cmd/containerd{,-shim-runc-v2} \
+      >"$WEIR_CACHE/containerd.log" 2>&1 </dev/null || { tail -n 20 "$WEIR_CACHE/containerd.log" >&2; exit 1; }
+    mv -T "$out.new" "$out"
+  ) 9>"$WEIR_CACHE/containerd.lock" || die "containerd could not be built, see above"
 }
 
 # The operator's own files, out of its Go module: nothing is compiled.
@@ -305,6 +324,7 @@ for what; do
     opensearch) opensearch ;;
     toxiproxy) toxiproxy ;;
     helm) helm ;;
+    containerd) containerd ;;
     prometheus-crds) prometheus_crds ;;
     libfuzzer) libfuzzer ;;
     node) node ;;

@@ -105,7 +105,7 @@ fn stages_and_modules() {
     );
     assert!(said.unwrap().contains("module = \"oci://r.example/b:1\"\n"));
     insta::assert_snapshot!(of(&["--set=modules.image.configMap.name=x"]), @"modules: an entry cannot be called image: that is weir's own image");
-    insta::assert_snapshot!(of(&["--set=modules.a.imageVolume.reference=x", "--kube-version=1.30.0"]), @"modules.a.imageVolume needs Kubernetes 1.31 with the feature gate ImageVolume, or 1.33: this is v1.30.0");
+    insta::assert_snapshot!(of(&["--set=modules.a.imageVolume.reference=x", "--kube-version=1.30.0"]), @"modules.a.imageVolume needs Kubernetes 1.35, or 1.31 with the feature gate ImageVolume: this is v1.30.0");
 }
 
 #[test]

@@ -158,7 +158,7 @@
 {{- end -}}
 {{- range $name, $source := $modules -}}
 {{- if and (hasKey $source "imageVolume") (semverCompare "<1.31.0-0" $.Capabilities.KubeVersion.Version) -}}
-{{- fail (printf "modules.%s.imageVolume needs Kubernetes 1.31 with the feature gate ImageVolume, or 1.33: this is %s" $name $.Capabilities.KubeVersion.Version) -}}
+{{- fail (printf "modules.%s.imageVolume needs Kubernetes 1.35, or 1.31 with the feature gate ImageVolume: this is %s" $name $.Capabilities.KubeVersion.Version) -}}
 {{- end -}}
 {{- if and (hasKey $source "oci") (not $.Values.registry.allowTags) (not (contains "@sha256:" $source.oci.reference)) -}}
 {{- fail (printf "modules.%s.oci names %s by a tag alone, and whoever can move the tag decides what runs: add the digest that `weir filter push` prints, or set registry.allowTags" $name $source.oci.reference) -}}
