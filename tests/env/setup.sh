@@ -5,9 +5,10 @@
 # (connections that fail, for tests/chaos), helm, prometheus-crds (kinds of the Prometheus operator;
 # both for the chart's tests), prometheus (and promtool, for the rules and dashboards of deploy/),
 # registry (of images and charts), libfuzzer (for tests/fuzz), node (a kubelet's needs, for root
-# only), containerd (one that mounts images, newer than a distribution's), jq, graphviz (diagram.sh), buildah (containerfile.sh), cargo-deny, cargo-cyclonedx (the
-# list of what a release is made of), all (what `make test` and .ci/run need, but for a node). As
-# root on Debian or Ubuntu it installs packages with apt; it never changes anything else outside
+# only), containerd (one that mounts images, newer than a distribution's), jq, graphviz
+# (diagram.sh), buildah (containerfile.sh), cargo-deny, cargo-cyclonedx (the list of what a release
+# is made of), all (what `make test` and .ci/run need, but for a node). As root on Debian or Ubuntu
+# it installs packages with apt; it never changes anything else outside
 # ${XDG_CACHE_HOME:-~/.cache}/weir.
 # Callers may run at the same time.
 set -euo pipefail
@@ -147,8 +148,8 @@ helm() {
   ) 9>"$WEIR_CACHE/helm.lock" || die "helm could not be built, see above"
 }
 
-# Put its folder first in the PATH of node-up.sh.
-containerd() {
+# Put its folder first in the PATH of node-up.sh. Not called containerd: `have` would find that.
+build_containerd() {
   local out
   out=$(containerd_dir)
   [ ! -x "$out/containerd" ] || return 0
@@ -324,7 +325,7 @@ for what; do
     opensearch) opensearch ;;
     toxiproxy) toxiproxy ;;
     helm) helm ;;
-    containerd) containerd ;;
+    containerd) build_containerd ;;
     prometheus-crds) prometheus_crds ;;
     libfuzzer) libfuzzer ;;
     node) node ;;
