@@ -1,6 +1,7 @@
 //! Saves the position as it moves, and reports when it cannot be saved. What to report of a save is
 //! decided by pure code, which the simulator drives too.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::blocking::blocking;
@@ -15,32 +16,62 @@ pub(crate) const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Saving {
     keeper: Keeper,
-    is_failing: bool,
+    /// What was told last, if saving fails.
+    failing: Option<IfKilled>,
 }
 
 /// What people should know of a save.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum News {
     /// It fails now, and why.
-    Fails(String),
+    Fails(String, IfKilled),
     /// It works again.
     WorksAgain,
+}
+
+/// What comes of a run that is killed while it cannot save.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IfKilled {
+    /// The next one begins further back, and sends again what has been sent.
+    SendsAgain,
+    /// The next one begins where the position was before it was rewound.
+    Skips,
+}
+
+impl fmt::Display for IfKilled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            IfKilled::SendsAgain => {
+                "a run that is killed now begins further back, and sends again what it has sent"
+            }
+            IfKilled::Skips => {
+                "what was read is to be read again, and after a run that is killed before that is \
+                 written down some of it may be missing"
+            }
+        })
+    }
 }
 
 impl Saving {
     /// Of this run, in which nothing has failed yet.
     pub(crate) fn new(keeper: Keeper) -> Saving {
-        Saving { keeper, is_failing: false }
+        Saving { keeper, failing: None }
     }
 
     /// Saves the marks if they have moved. Blocks on the disk. After a failure the marks from
-    /// before are still there, and whoever is killed now begins further back.
+    /// before are still there.
     pub(crate) fn save(&mut self) -> Option<News> {
         let saved = self.keeper.save(false);
-        let was_failing = std::mem::replace(&mut self.is_failing, saved.is_err());
-        match saved {
-            Ok(()) => was_failing.then_some(News::WorksAgain),
-            Err(error) => (!was_failing).then(|| News::Fails(error.to_string())),
+        let failing = saved.is_err().then(|| match self.keeper.is_rewind_saved() {
+            true => IfKilled::SendsAgain,
+            false => IfKilled::Skips,
+        });
+        let before = std::mem::replace(&mut self.failing, failing);
+        match (saved, failing) {
+            (Err(error), Some(now)) => {
+                (before != failing).then(|| News::Fails(error.to_string(), now))
+            }
+            _ => before.map(|_| News::WorksAgain),
         }
     }
 }
@@ -67,8 +98,8 @@ pub(super) async fn run(keeper: Keeper, health: Health) {
                 tracing::info!("the position can be saved again");
                 health.set(Part::Position, Condition::Ready);
             }
-            Some(News::Fails(why)) => {
-                tracing::error!("{why}; going on: a run that is killed now begins further back");
+            Some(News::Fails(why, if_killed)) => {
+                tracing::error!("{why}; going on: {if_killed}");
                 health.set(Part::Position, Condition::NotReady(why));
             }
         }
@@ -140,8 +171,13 @@ mod tests {
         let keeper = Keeper::over(of, None, none, true, whose, tracker.clone()).unwrap();
         let mut saving = Saving::new(keeper);
         tracker.issue("*", 0, Some("7".into()));
-        let Some(News::Fails(why)) = saving.save() else { panic!("it cannot be saved") };
+        let Some(News::Fails(why, IfKilled::SendsAgain)) = saving.save() else {
+            panic!("it cannot be saved")
+        };
         assert!(why.contains("on-a-full-disk"), "{why}");
+        assert_eq!(saving.save(), None);
+        tracker.rewind("*");
+        assert_eq!(saving.save(), Some(News::Fails(why, IfKilled::Skips)), "that is worse");
         assert_eq!(saving.save(), None);
         store.has_room.store(true, Ordering::Relaxed);
         assert_eq!(saving.save(), Some(News::WorksAgain));

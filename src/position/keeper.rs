@@ -38,7 +38,14 @@ pub enum KeepError {
 
 /// Keeps the positions of one run; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Keeper(Arc<Mutex<State>>);
+pub struct Keeper(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// One save at a time. Nobody who wants to know something waits for the disk.
+    saving: Mutex<()>,
+}
 
 #[derive(Debug)]
 struct State {
@@ -121,7 +128,7 @@ impl Keeper {
             }
         }
         let tracker = state.tracker.clone();
-        let keeper = Keeper(Arc::new(Mutex::new(state)));
+        let keeper = Keeper::of(state);
         let saving = Arc::downgrade(&keeper.0);
         tracker.on_loss(move || {
             let keeper = saving.upgrade().map(Keeper);
@@ -230,7 +237,8 @@ impl Keeper {
     ///
     /// When they cannot be written; those from before are still there.
     pub(crate) fn save(&self, durably: bool) -> Result<(), FileError> {
-        let mut state = self.lock();
+        let _one = self.0.saving.lock();
+        let state = self.lock();
         let Some(store) = state.store.clone() else { return Ok(()) };
         // Before the marks: if one is rewound in between, the next save is durable once more.
         let rewinds = state.tracker.rewinds();
@@ -239,7 +247,9 @@ impl Keeper {
         if record.positions.is_empty() || state.saved.as_ref() == Some(&record) && !durably {
             return Ok(());
         }
+        drop(state);
         store.save(&record, durably)?;
+        let mut state = self.lock();
         state.saved = Some(record);
         if durably {
             state.rewinds = rewinds;
@@ -247,8 +257,18 @@ impl Keeper {
         Ok(())
     }
 
+    /// Whether the last rewind of a mark is on the disk.
+    pub(crate) fn is_rewind_saved(&self) -> bool {
+        let state = self.lock();
+        state.tracker.rewinds() == state.rewinds
+    }
+
+    fn of(state: State) -> Keeper {
+        Keeper(Arc::new(Shared { state: Mutex::new(state), saving: Mutex::new(()) }))
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock()
+        self.0.state.lock()
     }
 }
 
@@ -287,7 +307,7 @@ impl State {
 impl Default for Keeper {
     fn default() -> Keeper {
         let tracker = Tracker::default();
-        Keeper(Arc::new(Mutex::new(State {
+        Keeper::of(State {
             store: None,
             kept_in: None,
             identity: Identity::default(),
@@ -296,6 +316,6 @@ impl Default for Keeper {
             is_lost: false,
             saved: None,
             rewinds: 0,
-        })))
+        })
     }
 }

@@ -49,6 +49,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use self::clock::{MILLISECOND, SECOND, Time};
+use self::plan::SAVED_ONCE_EVERY;
 use self::world::{Summary, World};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
@@ -62,7 +64,8 @@ const FAILURES_MAX: usize = 3;
 fn whatever_goes_wrong_nothing_is_lost_and_nothing_is_stored_twice() {
     if let Some(seed) = setting("WEIR_SIM_SEED") {
         let metrics = metrics();
-        let result = run(seed, &metrics, true);
+        let save_every = setting("WEIR_SIM_SAVE_MS").map(|ms| ms * MILLISECOND);
+        let result = run(seed, save_every, &metrics, true);
         println!("seed {seed}: {result:?}");
         return assert!(result.is_ok());
     }
@@ -80,7 +83,7 @@ fn whatever_goes_wrong_nothing_is_lost_and_nothing_is_stored_twice() {
                     if seed >= first + seeds || failures.lock().unwrap().len() >= FAILURES_MAX {
                         return;
                     }
-                    match run(seed, &metrics, false) {
+                    match run(seed, None, &metrics, false) {
                         Ok(summary) => total.lock().unwrap().add(&summary),
                         Err(why) => failures.lock().unwrap().push((seed, why)),
                     }
@@ -102,72 +105,73 @@ fn whatever_goes_wrong_nothing_is_lost_and_nothing_is_stored_twice() {
     assert!(seeds < SEEDS || !odd.contains(&0), "some fault was never met: {odd:?}");
 }
 
-/// Histories in which a promise was broken once.
-fn replay(seeds: &[u64]) {
+/// Histories in which a promise was broken once, with what production's interval between two saves
+/// of the positions was then.
+fn replay(save_every: Time, seeds: &[u64]) {
     for seed in seeds {
-        let result = run(*seed, &metrics(), false);
+        let result = run(*seed, Some(save_every), &metrics(), false);
         assert!(result.is_ok(), "seed {seed}: {result:?}");
     }
 }
 
 #[test]
 fn a_document_that_is_read_again_while_it_is_on_its_way_is_stored_once() {
-    replay(&[12_549]);
+    replay(SAVED_ONCE_EVERY, &[12_549]);
 }
 
 #[test]
 fn a_lookup_that_is_refused_after_another_answer_told_where_writes_go_is_needed() {
-    replay(&[24_576]);
+    replay(SAVED_ONCE_EVERY, &[24_576]);
 }
 
 #[test]
 fn what_the_next_leader_has_is_passed_by_one_that_stood_still_and_reads_on_behind_a_restore() {
-    replay(&[4_572]);
+    replay(SAVED_ONCE_EVERY, &[4_572]);
 }
 
 #[test]
 fn a_leader_that_could_not_write_down_that_its_cluster_was_restored_knows_it_when_it_leads_again() {
-    replay(&[22_378]);
+    replay(SAVED_ONCE_EVERY, &[22_378]);
 }
 
 #[test]
 fn a_leader_that_stood_still_takes_in_nothing_that_the_next_one_has_read() {
-    replay(&[23_026]);
+    replay(SAVED_ONCE_EVERY, &[23_026]);
 }
 
 #[test]
 fn a_leader_that_stood_still_between_a_lookup_and_its_request_looks_again() {
-    replay(&[49_337, 50_639]);
+    replay(SAVED_ONCE_EVERY, &[49_337, 50_639]);
 }
 
 #[test]
 fn what_died_with_a_process_is_not_asked_of_a_list_that_could_not_notice_a_restore() {
-    replay(&[33_512]);
+    replay(SAVED_ONCE_EVERY, &[33_512]);
 }
 
 #[test]
 fn something_that_refuses_requests_at_random_makes_no_letters() {
-    replay(&[11_657]);
+    replay(SAVED_ONCE_EVERY, &[11_657]);
 }
 
 #[test]
 fn a_few_documents_that_are_refused_again_and_again_become_letters() {
-    replay(&[18_002]);
+    replay(SAVED_ONCE_EVERY, &[18_002]);
 }
 
 #[test]
 fn a_success_of_before_a_mistake_in_a_template_does_not_hide_the_mistake() {
-    replay(&[17_584]);
+    replay(SAVED_ONCE_EVERY, &[17_584]);
 }
 
 #[test]
 fn a_request_that_a_mistake_had_refused_is_answered_when_the_mistake_is_over() {
-    replay(&[1_138]);
+    replay(SECOND, &[1_138]);
 }
 
 #[test]
 fn a_power_failure_behind_a_restore_brings_back_no_mark_of_before_it() {
-    replay(&[17_771]);
+    replay(SECOND, &[17_771]);
 }
 
 fn metrics() -> Metrics {
@@ -175,8 +179,13 @@ fn metrics() -> Metrics {
 }
 
 /// Runs one seed; a panic is a failure like any other.
-fn run(seed: u64, metrics: &Metrics, is_traced: bool) -> Result<Summary, String> {
-    let mut world = World::new(seed, metrics, is_traced);
+fn run(
+    seed: u64,
+    save_every: Option<Time>,
+    metrics: &Metrics,
+    is_traced: bool,
+) -> Result<Summary, String> {
+    let mut world = World::new(seed, save_every, metrics, is_traced);
     let result = catch_unwind(AssertUnwindSafe(|| world.run()));
     let result = result.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);

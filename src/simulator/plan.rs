@@ -3,8 +3,13 @@
 
 use super::clock::{MILLISECOND, SECOND, Time};
 use crate::buffer::simulated::Sizes;
+use crate::pipeline::saving::SAVE_INTERVAL;
 use crate::sink::{DateFormat, IndexPattern, Mode};
 use crate::source::Start;
+
+/// How often production saved positions once. Half of the histories keep to it: more often is
+/// another order of things.
+pub(super) const SAVED_ONCE_EVERY: Time = 200 * MILLISECOND;
 
 /// The shape of one run.
 #[derive(Clone, Debug)]
@@ -62,6 +67,8 @@ pub(super) struct Plan {
     pub(super) repeated_tokens: u32,
     /// For what of these is drawn during the run.
     pub(super) odd_seed: u64,
+    /// How often positions are saved.
+    pub(super) save_every: Time,
     /// The mean time between two changes of the stages, which processes take up while they run.
     pub(super) swap_every: Option<Time>,
 }
@@ -135,6 +142,7 @@ impl Plan {
             poisoning: Poisoning::Listed,
             repeated_tokens: 0,
             odd_seed: 0,
+            save_every: SAVE_INTERVAL.as_micros() as Time,
             swap_every: None,
         };
         // Of its own: the other seeds stay the histories that they were before there were data
@@ -162,6 +170,9 @@ impl Plan {
         let mut random = fastrand::Rng::with_seed(!seed);
         if random.u8(..4) == 0 {
             plan.swap_every = Some(random.u64(100..5_000) * MILLISECOND);
+        }
+        if random.bool() {
+            plan.save_every = SAVED_ONCE_EVERY;
         }
         plan
     }

@@ -20,6 +20,7 @@ use super::failure::FailureKind;
 use super::instance::{Failure, Instance, Processed, Template};
 use super::interest::Gate;
 use super::loaded::{Shared, Step};
+use super::matcher::Match;
 use super::shadow::Noter;
 use super::stage::{Cause, Stage};
 use crate::event::{Chunk, Edits, EventView, StageError};
@@ -54,8 +55,8 @@ pub(super) struct OnTheWay<'w, 'a> {
     pub(super) errors: &'w mut Vec<StageError<'a>>,
     /// What was looked up of its regarded object.
     pub(super) found: Option<Arc<Found>>,
-    /// A module that is not about all events was called for it.
-    pub(super) is_sought: bool,
+    /// The stages that let few events pass to their modules, and this one: a bit for each.
+    pub(super) sought: u64,
 }
 
 /// Runs one event through some steps of the chain, with the `slots` of its modules.
@@ -66,7 +67,7 @@ pub(super) fn run_event<'a>(
     event: &mut OnTheWay<'_, 'a>,
 ) -> Verdict<'a> {
     for step in &chain.steps[steps] {
-        let OnTheWay { chunk, index, edits, errors, found, is_sought } = &mut *event;
+        let OnTheWay { chunk, index, edits, errors, found, sought } = &mut *event;
         let index = *index;
         let number = match step {
             Step::Call(number) => *number,
@@ -78,7 +79,7 @@ pub(super) fn run_event<'a>(
         let stage = &chain.stages[number];
         let slot = &mut slots[number];
         let ran = slot.run(chunk, index, edits, found.as_ref());
-        *is_sought |= slot.has_sought;
+        *sought |= u64::from(slot.has_sought).checked_shl(number as u32).unwrap_or_default();
         let (kind, detail) = match ran {
             Ran::Passed => continue,
             Ran::Dropped(reason) => return Verdict::Drop(reason),
@@ -102,7 +103,7 @@ pub(super) struct Slot {
     engine: Engine,
     instance: Option<Instance>,
     gate: Gate,
-    /// The last event was one of the few that the module is about.
+    /// The module was called for the last event, and is not for all.
     has_sought: bool,
     /// Why the next instance will be made.
     cause: Cause,
@@ -164,7 +165,8 @@ impl Slot {
             return Ran::Passed;
         }
         let is_interested = self.gate.admits(EventView { of: original(chunk, index), edits });
-        self.has_sought = is_interested && self.gate.is_narrow();
+        self.has_sought = is_interested
+            && (self.gate.is_narrow() || self.stage.settings.matches != Match::default());
         let given = self.noter.as_mut().and_then(|noter| {
             let event = EventView { of: original(chunk, index), edits };
             let is_noted = is_interested || noter.is_interested_in(event);

@@ -49,6 +49,7 @@ impl Generations {
         if let Some(shadows) = &self.0.shadows {
             chain.0.start(shadows);
         }
+        self.0.samples.keep_of(&chain.0);
         self.0.chains.publish(chain)
     }
 

@@ -4,7 +4,7 @@
 //! Nothing of a rehearsal is seen outside: its instances, metrics and reasons are thrown away, and
 //! what it would log is not logged.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,8 +23,10 @@ use crate::ledger::Ledger;
 use crate::lookup::Found;
 use crate::metrics::Metrics;
 
-/// Events that are kept to try a chain on, of each kind.
-const SAMPLES_MAX: usize = 32;
+/// Events that are kept to try a chain on, of all that pass...
+const SAMPLES_MAX: usize = 64;
+/// ...and of those that a stage's module was called for, where it is not called for all.
+const SOUGHT_MAX: usize = 8;
 /// Of each worker, one of each kind in this time at most.
 const SAMPLED_EVERY: Duration = Duration::from_millis(250);
 /// A larger event is not kept.
@@ -60,47 +62,96 @@ impl Sample {
     }
 }
 
-/// The last few events that passed, of all workers, by kind.
+/// The last few events that passed, of all workers.
 #[derive(Debug, Default)]
-pub(crate) struct Samples(Mutex<[VecDeque<Sample>; 2]>);
+pub(crate) struct Samples(Mutex<Kept>);
 
-/// What is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Any,
-    /// An event that a module was called for that is about few: among any events there may be none.
-    Sought,
+#[derive(Debug, Default)]
+struct Kept {
+    any: VecDeque<Sample>,
+    /// By the stage's name: among any events there may be none that its module is called for.
+    sought: BTreeMap<String, VecDeque<Sample>>,
+}
+
+/// As what an event is to be kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    is_any: bool,
+    /// Stages, a bit for each.
+    sought: u64,
 }
 
 impl Samples {
-    pub(super) fn keep(&self, kind: Kind, sample: Sample) {
-        let samples = &mut self.0.lock()[kind as usize];
-        if samples.len() == SAMPLES_MAX {
-            samples.pop_front();
+    pub(super) fn keep(&self, wanted: Wanted, sample: &Sample, chain: &Shared) {
+        let mut kept = self.0.lock();
+        if wanted.is_any {
+            push(&mut kept.any, SAMPLES_MAX, sample);
         }
-        samples.push_back(sample);
+        for number in stages(wanted.sought) {
+            let of_stage = kept.sought.entry(chain.stages[number].name().to_owned());
+            push(of_stage.or_default(), SOUGHT_MAX, sample);
+        }
     }
 
+    /// Lets go of those of stages that are not in this chain.
+    pub(super) fn keep_of(&self, chain: &Shared) {
+        let is_there = |name: &String| chain.stages.iter().any(|stage| stage.name() == name);
+        self.0.lock().sought.retain(|name, _| is_there(name));
+    }
+
+    /// Each once.
     fn all(&self) -> Vec<Sample> {
-        self.0.lock().iter().flatten().cloned().collect()
+        let kept = self.0.lock();
+        let mut seen = HashSet::new();
+        let all = kept.any.iter().chain(kept.sought.values().flatten());
+        all.filter(|sample| seen.insert(Arc::as_ptr(&sample.chunk))).cloned().collect()
     }
 }
 
-/// When a worker keeps its next sample of each kind.
+fn push(samples: &mut VecDeque<Sample>, max: usize, sample: &Sample) {
+    if samples.len() == max {
+        samples.pop_front();
+    }
+    samples.push_back(sample.clone());
+}
+
+/// Their numbers.
+fn stages(bits: u64) -> impl Iterator<Item = usize> {
+    (0..u64::BITS as usize).filter(move |number| bits >> number & 1 == 1)
+}
+
+/// When a worker keeps its next sample of all events, and of each stage's.
 #[derive(Debug, Default)]
-pub(super) struct Sampling([Option<Instant>; 2]);
+pub(super) struct Sampling {
+    any: Due,
+    sought: Vec<Due>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Due(Option<Instant>);
+
+impl Due {
+    /// Whether one is due; the next one is then due later.
+    fn take(&mut self, now: Instant) -> bool {
+        let is_due = self.0.is_none_or(|next| now >= next);
+        if is_due {
+            self.0 = Some(now + SAMPLED_EVERY);
+        }
+        is_due
+    }
+}
 
 impl Sampling {
-    /// As what an event is to be kept, if at all; the next one of that kind is due later.
-    pub(super) fn wants(&mut self, now: Instant, is_sought: bool) -> Option<Kind> {
-        let is_due = |next: Option<Instant>| next.is_none_or(|next| now >= next);
-        let kind = match self.0.map(is_due) {
-            [_, true] if is_sought => Kind::Sought,
-            [true, _] => Kind::Any,
-            _ => return None,
-        };
-        self.0[kind as usize] = Some(now + SAMPLED_EVERY);
-        Some(kind)
+    /// As what an event is to be kept, if at all.
+    pub(super) fn wants(&mut self, now: Instant, sought: u64) -> Option<Wanted> {
+        let mut wanted = Wanted { is_any: self.any.take(now), sought: 0 };
+        for number in stages(sought) {
+            if self.sought.len() <= number {
+                self.sought.resize(number + 1, Due::default());
+            }
+            wanted.sought |= u64::from(self.sought[number].take(now)) << number;
+        }
+        (wanted != Wanted::default()).then_some(wanted)
     }
 }
 
@@ -172,7 +223,7 @@ fn rehearse(
             edits: &mut edits,
             errors: &mut errors,
             found: sample.found.clone(),
-            is_sought: false,
+            sought: 0,
         };
         let verdict = run_event(&mut running.slots, &chain, 0..chain.steps.len(), &mut event);
         if let Some(failure) = failure(&event, &verdict, &chain).filter(|_| !sample.has_failed) {

@@ -45,6 +45,7 @@ pub(super) struct Parked {
     pub(super) edits: Box<Edits>,
     /// The stage's number, and the kind of failure.
     errors: Vec<(usize, &'static str)>,
+    pub(super) sought: u64,
     pub(super) held: Held,
 }
 
@@ -172,7 +173,7 @@ impl Waiting {
             bytes: chunk.bytes.len() + edits.own_bytes(),
             deadline: now + self.seat.timeout(),
             awaited,
-            event: Parked { generation, chunk, edits, errors, held },
+            event: Parked { generation, chunk, edits, errors, sought: event.sought, held },
         });
     }
 

@@ -243,8 +243,8 @@ impl Worker {
         let (generation, slots) = (running.generation, &mut running.slots);
         let (mut samples, sampling) = (Vec::new(), &mut self.sampling);
         let mut keep = |event: &OnTheWay<'_, 'c>, verdict: &Verdict<'c>| {
-            if let Some(kind) = sampling.wants(now, event.is_sought) {
-                samples.extend(Sample::of(event, verdict, chain).map(|sample| (kind, sample)));
+            if let Some(wanted) = sampling.wants(now, event.sought) {
+                samples.extend(Sample::of(event, verdict, chain).map(|sample| (wanted, sample)));
             }
         };
         let mut errors = Vec::new();
@@ -255,7 +255,7 @@ impl Worker {
             self.edits.clear();
             errors.clear();
             let (edits, errors) = (&mut self.edits, &mut errors);
-            let mut event = OnTheWay { chunk, index, edits, errors, found: None, is_sought: false };
+            let mut event = OnTheWay { chunk, index, edits, errors, found: None, sought: 0 };
             let Some(waiting) = &mut self.waiting else {
                 let verdict = run_event(slots, chain, all.clone(), &mut event);
                 keep(&event, &verdict);
@@ -279,8 +279,8 @@ impl Worker {
             keep(&event, &verdict);
             ran.take(verdict, &event, encode);
         }
-        for (kind, sample) in samples {
-            self.generation.samples().keep(kind, sample);
+        for (wanted, sample) in samples {
+            self.generation.samples().keep(wanted, &sample, chain);
         }
     }
 
@@ -325,11 +325,10 @@ impl Worker {
         let running = self.generation.of(parked.generation);
         let chain = running.chain.clone();
         let mut errors = parked.errors(&chain);
-        let Parked { chunk, mut edits, held, .. } = parked;
+        let Parked { chunk, mut edits, held, sought, .. } = parked;
         let mut ran = Ran::default();
         let (edits, errors) = (&mut edits, &mut errors);
-        let mut event =
-            OnTheWay { chunk: &chunk, index: 0, edits, errors, found: None, is_sought: false };
+        let mut event = OnTheWay { chunk: &chunk, index: 0, edits, errors, found: None, sought };
         if let Some(waiting) = &self.waiting {
             waiting.give(&mut event, looked);
         }
@@ -337,6 +336,11 @@ impl Worker {
         let ticking = chain.ticker.run();
         let verdict = run_event(&mut running.slots, &chain, after, &mut event);
         drop(ticking);
+        if let Some(wanted) = self.sampling.wants(Instant::now(), event.sought)
+            && let Some(sample) = Sample::of(&event, &verdict, &chain)
+        {
+            self.generation.samples().keep(wanted, &sample, &chain);
+        }
         ran.take(verdict, &event, encode);
         let result = self.dead_letter(&chunk, &[], &ran.failed, dead_letters, &mut ran.tally);
         ran.done(held, result)

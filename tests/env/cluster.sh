@@ -12,12 +12,11 @@ tests/env/setup.sh kubernetes opensearch node helm registry jq
 if [ "$profile" = release ]; then
   tests/env/setup.sh containerd
   PATH=$(containerd_dir):$PATH
+  export WEIR_CLUSTER_MOUNTS=1
 fi
 # test.sh has built it.
 image=${WEIR_TEST_IMAGE:+$WEIR_TEST_IMAGE/weir-image.tar}
 image=${image:-$(deploy/image/build.sh "$profile")}
-# Beside it are weir and its modules, as they are in it.
-export WEIR_CLUSTER_BUILT=${image%/*}
 # shellcheck disable=SC2016 # the arguments are that shell's
 exec tests/env/in-cluster.sh "$image" bash -euc '
   tests/env/workshop.sh deploy/workshop/README.md "$@"

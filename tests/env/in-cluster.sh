@@ -7,6 +7,7 @@
 #   KUBECONFIG, and kubectl (and helm, where setup.sh built it) on its PATH
 #   WEIR_CLUSTER_DIR                    everything is below it
 #   WEIR_CLUSTER_IMAGE                  the name of the image
+#   WEIR_CLUSTER_BUILT                  where weir and its modules are, as they are in the image
 #   WEIR_CLUSTER_OPENSEARCH             https://10.96.0.200:9200
 #   WEIR_CLUSTER_OPENSEARCH_CA, …_USERNAME, …_PASSWORD
 # OS_VERSION, OS_HEAP and the like of opensearch/up.sh work. KEEP=1 leaves the folder there.
@@ -66,7 +67,7 @@ PATH=$dir/bin:$(k8s_dir):$PATH
 export PATH KUBECONFIG=$dir/kubernetes/admin.kubeconfig
 WEIR_CLUSTER_IMAGE=$(tar -xOf "$image" ./index.json |
   sed -n 's/.*"io.containerd.image.name": "\(.*\)".*/\1/p')
-export WEIR_CLUSTER_IMAGE
+export WEIR_CLUSTER_IMAGE WEIR_CLUSTER_BUILT=${image%/*}
 export WEIR_CLUSTER_OPENSEARCH=https://10.96.0.200:9200
 # The lines ca=, username= and password=.
 while IFS='=' read -r name value; do

@@ -31,8 +31,10 @@ const PACE: Duration = Duration::from_millis(200);
 const READS: u32 = 10;
 /// A read of this much is none, and one that waited and found less was the last to wait.
 const LITTLE: usize = 4 << 10;
-/// What found more than this waits less the next time: the kernel keeps it, so that the sender is
-/// not held up. Linux keeps 64 KiB at first, and more as soon as it sees that it is read.
+/// What found more than this waits less the next time, so that the kernel can keep what comes
+/// meanwhile, and the sender goes on: half of what Linux keeps at first...
+const MUCH_AT_FIRST: usize = 32 << 10;
+/// ...and this when it keeps more than at first: then it goes on to do so as that is used.
 const MUCH: usize = 128 << 10;
 
 /// Makes TCP connections that are read at a pace.
@@ -59,6 +61,8 @@ impl Service<http::Uri> for PacedConnector {
 pub(super) struct Paced<S: Stream> {
     stream: Watched<S>,
     is_write_vectored: bool,
+    /// The bound of what the kernel keeps of it, when it was new.
+    kept_at_first: usize,
     trickle: Trickle,
     /// Until the next read may be.
     wait: Option<Pin<Box<Sleep>>>,
@@ -72,6 +76,9 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Sized {
     type Unwatched: Debug + Unpin;
     fn unwatch(self) -> io::Result<Self::Unwatched>;
     fn watch(stream: Self::Unwatched) -> io::Result<Self>;
+    /// The bound of what the kernel keeps of it until it is read, in bytes, in which it counts what
+    /// it needs itself. 0: nobody knows.
+    fn kept(&self) -> usize;
 }
 
 impl Stream for TcpStream {
@@ -81,6 +88,9 @@ impl Stream for TcpStream {
     }
     fn watch(stream: Self::Unwatched) -> io::Result<Self> {
         TcpStream::from_std(stream)
+    }
+    fn kept(&self) -> usize {
+        socket2::SockRef::from(self).recv_buffer_size().unwrap_or_default()
     }
 }
 
@@ -129,15 +139,21 @@ struct Trickle {
 
 impl Trickle {
     /// A read gave something: all that there was, or as much as it had room for. Answers how long
-    /// the next one waits.
-    fn read(&mut self, now: Instant, bytes: usize, was_all: bool) -> Option<Duration> {
+    /// the next one waits. `much`: what found more than this waits less.
+    fn read(
+        &mut self,
+        now: Instant,
+        bytes: usize,
+        was_all: bool,
+        much: impl FnOnce() -> usize,
+    ) -> Option<Duration> {
         self.bytes += bytes;
         if !was_all {
             return None;
         }
         let bytes = std::mem::take(&mut self.bytes);
         if self.is_paced && bytes >= LITTLE {
-            return Some(PACE.mul_f64((MUCH as f64 / bytes as f64).min(1.0)));
+            return Some(PACE.mul_f64((much() as f64 / bytes as f64).min(1.0)));
         }
         let is_new = self.since.is_none_or(|since| now.duration_since(since) >= PACE);
         if self.is_paced || is_new || bytes >= LITTLE {
@@ -156,8 +172,9 @@ impl Trickle {
 impl<S: Stream> Paced<S> {
     fn new(stream: S) -> Paced<S> {
         let is_write_vectored = stream.is_write_vectored();
+        let kept_at_first = stream.kept();
         let (stream, trickle) = (Watched::Yes(stream), Trickle::default());
-        Paced { stream, is_write_vectored, trickle, wait: None }
+        Paced { stream, is_write_vectored, kept_at_first, trickle, wait: None }
     }
 
     /// What is written is asked for, or answers something: what comes then is wanted at once.
@@ -179,13 +196,16 @@ impl<S: Stream> AsyncRead for Paced<S> {
             self.wait = None;
         }
         let before = buffer.filled().len();
-        ready!(self.stream.stream()?.poll_read(context, buffer))?;
+        let Paced { stream, trickle, kept_at_first, .. } = &mut *self;
+        let mut reading = stream.stream()?;
+        ready!(reading.as_mut().poll_read(context, buffer))?;
         let bytes = buffer.filled().len() - before;
+        let much = || if reading.kept() > *kept_at_first { MUCH } else { MUCH_AT_FIRST };
         // Nothing is the end, which nothing follows.
         if bytes > 0
-            && let Some(wait) = self.trickle.read(Instant::now(), bytes, buffer.remaining() > 0)
+            && let Some(wait) = trickle.read(Instant::now(), bytes, buffer.remaining() > 0, much)
         {
-            self.stream.unwatch()?;
+            stream.unwatch()?;
             self.wait = Some(Box::pin(tokio::time::sleep(wait)));
         }
         Poll::Ready(Ok(()))
@@ -248,6 +268,14 @@ mod tests {
         fn watch(stream: Self) -> io::Result<Self> {
             Ok(stream)
         }
+        fn kept(&self) -> usize {
+            KEPT.get()
+        }
+    }
+
+    thread_local! {
+        /// What each connection of this thread says that the kernel keeps.
+        static KEPT: std::cell::Cell<usize> = const { std::cell::Cell::new(1) };
     }
 
     /// Reads once, and says how long that took, in ms.
@@ -289,6 +317,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn where_more_comes_the_wait_is_shorter() {
         let (mut client, mut server) = trickling().await;
+        write(&mut server, &"b".repeat(MUCH)).await;
+        assert_eq!(read(&mut client, MUCH + 1).await.1, 200);
+        write(&mut server, "c").await;
+        assert_eq!(read(&mut client, MUCH).await.1, 50, "it may be all that the kernel keeps");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_the_kernel_keeps_more_as_more_comes_so_does_a_wait() {
+        let (mut client, mut server) = trickling().await;
+        KEPT.set(2);
         write(&mut server, &"b".repeat(4 * MUCH)).await;
         assert_eq!(read(&mut client, MUCH).await.1, 200);
         for _ in 1..4 {

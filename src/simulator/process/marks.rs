@@ -11,7 +11,7 @@ use super::super::leases::Mark as OfLease;
 use super::super::oracle::{Mark, Violation};
 use super::super::position_file::Epochs;
 use super::super::shared::Shared;
-use super::{Process, SAVE_EVERY};
+use super::Process;
 use crate::position::file::Saved;
 use crate::position::{Keeper, Position, Positions};
 
@@ -101,7 +101,7 @@ impl Process {
     /// As production does from time to time. Now and then it fails.
     pub(super) fn save_in_time(&mut self, shared: &mut Shared) -> Result<(), Violation> {
         let is_calm = shared.now >= shared.calm_at;
-        self.save_due = shared.now + if is_calm { SECOND } else { SAVE_EVERY };
+        self.save_due = shared.now + if is_calm { SECOND } else { self.save_every };
         self.check_saved(shared)?;
         self.home.file.fail(!is_calm && self.dice.u8(..16) == 0);
         let news = self.saving.save();

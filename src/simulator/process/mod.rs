@@ -29,7 +29,7 @@ use crate::event::EncodeSettings;
 use crate::handoff::{Closed, SourceSender, Takeover};
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, SourceMetrics};
-use crate::pipeline::saving::{SAVE_INTERVAL, Saving};
+use crate::pipeline::saving::Saving;
 use crate::position::file::Store;
 use crate::position::{Identity, Keeper, Target, Tracker};
 use crate::sink::Mode;
@@ -38,8 +38,7 @@ use crate::source::Start;
 use crate::source::kubernetes::simulated::Source;
 use crate::stages::Published;
 
-/// How often positions are saved, and how often the spool's thread works.
-const SAVE_EVERY: Time = SAVE_INTERVAL.as_micros() as Time;
+/// How often the spool's thread works.
 const WORK_EVERY: Time = WORK_INTERVAL.as_micros() as Time;
 
 /// What does something next.
@@ -99,6 +98,7 @@ pub(super) struct Process {
     spool_due: Time,
     sink_due: Time,
     save_due: Time,
+    save_every: Time,
     /// It was told to end.
     ending: Option<Ending>,
     /// Its sink has ended, whatever it had.
@@ -187,6 +187,7 @@ impl Process {
             spool_due: now,
             sink_due: now,
             save_due: now,
+            save_every: plan.save_every,
             ending: None,
             is_aborted: false,
             paused_until: 0,

@@ -85,9 +85,16 @@ pub(super) struct Summary {
 }
 
 impl<'a> World<'a> {
-    pub(super) fn new(seed: u64, metrics: &'a Metrics, is_traced: bool) -> World<'a> {
+    /// `save_every`: how often positions are saved, whatever the seed says of that.
+    pub(super) fn new(
+        seed: u64,
+        save_every: Option<Time>,
+        metrics: &'a Metrics,
+        is_traced: bool,
+    ) -> World<'a> {
         let mut random = fastrand::Rng::with_seed(seed);
         let plan = Plan::new(&mut random);
+        let plan = Plan { save_every: save_every.unwrap_or(plan.save_every), ..plan };
         let shared = Shared {
             clock: Clock::new(),
             // So that what is some seconds ago is a time.

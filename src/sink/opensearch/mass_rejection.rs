@@ -6,8 +6,8 @@
 //!
 //! Invariant: a success speaks against a refusal only if its request was sent after the refusal was
 //! known. One that was sent before may have been carried out before the mistake was made. And it
-//! speaks only to requests that were sent after it: one that was under way all the while, and is
-//! answered late, may have been refused by the mistake that is over by then.
+//! speaks only to requests that were sent after its answer: one that was under way meanwhile may
+//! have been refused while the mistake lasted.
 //!
 //! What is not believed is sent again, and refused again. It counts once in each minute: a few bad
 //! documents would else never be believed on a cluster where little happens.
@@ -44,7 +44,7 @@ pub(super) struct MassRejection {
 struct Refusals {
     count: u64,
     known: Instant,
-    /// When the first request was sent that speaks against them.
+    /// When the first success was answered that speaks against them.
     over: Option<Instant>,
 }
 
@@ -98,7 +98,7 @@ impl MassRejection {
         self.turn_minute(now);
         if stored > 0 {
             for refusals in self.refusals.iter_mut().filter(|refusals| refusals.known <= sent) {
-                refusals.over = Some(refusals.over.map_or(sent, |over| over.min(sent)));
+                refusals.over.get_or_insert(now);
             }
         } else if refused.all > 0 {
             self.refusals.push_back(Refusals { count: refused.all, known: now, over: None });
@@ -215,11 +215,10 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(120) * seconds;
         assert!(rejection.believes(0, new(40), at(0), at(1)));
         assert!(rejection.believes(0, new(40), at(1), at(2)));
-        assert!(rejection.believes(5, new(0), at(4), at(5)));
-        assert!(rejection.believes(5, new(0), at(3), at(6)), "sent sooner, and answered later");
+        assert!(rejection.believes(5, new(0), at(3), at(5)));
         let mut late = rejection.clone();
-        assert!(!late.believes(0, new(20), at(2), at(7)), "nothing had been stored by then");
-        assert!(rejection.believes(0, new(20), at(3), at(7)), "the mistake was over");
+        assert!(!late.believes(0, new(20), at(4), at(7)), "the success may be of after it");
+        assert!(rejection.believes(0, new(20), at(5), at(7)), "the mistake was over");
     }
 
     #[tokio::test(start_paused = true)]

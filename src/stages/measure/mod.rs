@@ -55,8 +55,7 @@ impl Workload {
                 edits.clear();
                 let mut errors = Vec::new();
                 let (edits, errors) = (&mut edits, &mut errors);
-                let mut event =
-                    OnTheWay { chunk, index, edits, errors, found: None, is_sought: false };
+                let mut event = OnTheWay { chunk, index, edits, errors, found: None, sought: 0 };
                 if let (Some(waiting), Some(looked)) = (&self.waiting, looked.next()) {
                     waiting.give(&mut event, looked.clone());
                 }

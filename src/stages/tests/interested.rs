@@ -23,6 +23,8 @@ pub(super) const INTERESTED: Guest<'static> = Guest {
 };
 
 const IN_WARNINGS: &str = "(if (i32.eqz (call $in_type (i32.const 1))) (then unreachable))";
+pub(super) const IN_NORMAL: &str =
+    "(if (i32.eqz (call $in_type (i32.const 0))) (then unreachable))";
 const IN_EITHER: &str =
     "(if (i32.eqz (call $in_words (i32.const 0) (i32.const 2))) (then unreachable))";
 pub(super) const IN_GPU: &str =

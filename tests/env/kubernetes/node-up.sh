@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# node-up.sh dir [node name]: add a real node to up.sh's control plane in dir: Debian's containerd
-# and runc, the kubelet, a CNI bridge. Needs root and Debian's containerd, runc,
-# containernetworking-plugins. All state is below dir, except /sys/fs/cgroup/*/k8slab,
-# /var/log/containers and the bridge cni-k8slab.
+# node-up.sh dir [node name]: add a real node to up.sh's control plane in dir: the containerd on the
+# PATH (Debian's, or the one of `setup.sh containerd`), Debian's ctr, runc and
+# containernetworking-plugins, the kubelet, a CNI bridge. Needs root. All state is below dir, except
+# /sys/fs/cgroup/*/k8slab, /var/log/containers and the bridge cni-k8slab.
 #   POD_NET=10.88.0
 #   IMAGES="a.tar b.tar"  docker or OCI archives
 #   REGISTRIES=DIR        containerd's hosts.toml files
