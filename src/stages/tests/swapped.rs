@@ -208,7 +208,8 @@ fn what_fails_on_events_that_the_running_modules_fail_on_too_may_be_run() {
     assert!(prepare(&bench, &generations, &[errs.into()]).is_ok());
 }
 
-/// A module about events with the word `gpu` that passes them, one that fails on them, and an event.
+/// A module about events with the word `gpu` that passes them, one that fails on them, and such an
+/// event.
 fn of_gpus(bench: &Bench) -> (StageSettings, StageSettings, String) {
     let passes = Guest { configure: IN_GPU, process: "(i32.const 0)", ..INTERESTED };
     let fails = Guest { configure: IN_GPU, ..INTERESTED };
