@@ -20,7 +20,6 @@ use super::failure::FailureKind;
 use super::instance::{Failure, Instance, Processed, Template};
 use super::interest::Gate;
 use super::loaded::{Shared, Step};
-use super::matcher::Match;
 use super::shadow::Noter;
 use super::stage::{Cause, Stage};
 use crate::event::{Chunk, Edits, EventView, StageError};
@@ -165,8 +164,8 @@ impl Slot {
             return Ran::Passed;
         }
         let is_interested = self.gate.admits(EventView { of: original(chunk, index), edits });
-        self.has_sought = is_interested
-            && (self.gate.is_narrow() || self.stage.settings.matches != Match::default());
+        self.has_sought =
+            is_interested && (self.gate.is_narrow() || !self.stage.settings.matches.accepts_all());
         let given = self.noter.as_mut().and_then(|noter| {
             let event = EventView { of: original(chunk, index), edits };
             let is_noted = is_interested || noter.is_interested_in(event);

@@ -99,6 +99,11 @@ impl Match {
     pub fn accepts(&self, event: EventView<'_>) -> bool {
         self.keys.hold(event) && !self.not.iter().any(|keys| keys.hold(event))
     }
+
+    /// Whether nothing is written there: the stage sees every event.
+    pub(super) fn accepts_all(&self) -> bool {
+        self.keys.0.is_empty() && self.not.is_empty()
+    }
 }
 
 #[cfg(test)]
