@@ -157,6 +157,11 @@ pub(super) fn same_text(content: &[u8], text: &str) -> bool {
     if content.len() < text.len() || (first.0 != first.1 && first.0 != Some(&b'\\')) {
         return false;
     }
+    means(content, text)
+}
+
+#[inline(never)]
+fn means(content: &[u8], text: &str) -> bool {
     if memchr::memchr(b'\\', content).is_none() {
         return content == text.as_bytes();
     }

@@ -5,6 +5,16 @@ use super::*;
 use crate::event::model::{Fixture, Model, edits, events};
 use crate::event::view::EventView;
 
+#[test]
+fn a_string_is_written_as_serde_json_writes_it() {
+    let every_one = (0..0x100).filter_map(char::from_u32).chain(['→', '🦀']);
+    for text in every_one.map(|one| format!("a{one}b")).chain([String::new()]) {
+        let mut out = Vec::new();
+        write_string(&text, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string(&text).unwrap());
+    }
+}
+
 fn event() -> Fixture {
     Fixture::parse(
         r#"{"metadata":{"name":"n","labels":{"a":1,"b":2,"a":3},"managedFields":[{"manager":"m"}]},"involvedObject":{},"list":[1 , 2.50],"s":"x"}"#,

@@ -16,6 +16,9 @@ pub(super) const OWN_MEMBERS_BYTES: usize = 256;
 const KEPT_NODES: usize = 4096;
 const KEPT_BYTES: usize = 256 << 10;
 
+/// How many nodes the edits of an event usually make.
+const NEW_NODES: usize = 16;
+
 /// What an edit does.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Verb {
@@ -202,13 +205,13 @@ impl Tree {
             return;
         }
         let first = if of.members.is_empty() { NONE } else { ROOT + 1 };
+        self.nodes.reserve(1 + of.members.len() + NEW_NODES);
         self.nodes.push(Node { key: Text::default(), value: Value::Object(first), next: NONE });
-        for member in of.members {
+        self.nodes.extend(of.members.iter().zip(ROOT + 2..).map(|(member, next)| {
             let key = Text::source(member.key.range().start, member.key.len());
             let value = Text::source(member.value.range().start, member.value.len());
-            let next = self.nodes.len() as u32 + 1;
-            self.nodes.push(Node { key, value: Value::Text(value), next });
-        }
+            Node { key, value: Value::Text(value), next }
+        }));
         // The root itself is never undone: it is cut off with the vector.
         if let Some(last) = self.nodes.last_mut() {
             last.next = NONE;
@@ -272,20 +275,43 @@ impl Tree {
         let mut found: Option<Link> = None;
         let mut before = NONE;
         let mut at = self.first(parent);
-        while at != NONE {
-            if same_text(self.bytes(of, self.node(at).key), step) {
-                if let Some(earlier) = found {
-                    self.unlink(parent, earlier);
-                    if before == earlier.node {
-                        before = earlier.before;
-                    }
+        loop {
+            let (last, same) = self.next_named(of, before, at, step);
+            before = last;
+            let Some(node) = same else {
+                return Ok(found.map_or(Step::Missing { last }, Step::Found));
+            };
+            if let Some(earlier) = found {
+                self.unlink(parent, earlier);
+                if before == earlier.node {
+                    before = earlier.before;
                 }
-                found = Some(Link { before, node: at });
             }
-            before = at;
-            at = self.node(at).next;
+            found = Some(Link { before, node });
+            before = node;
+            at = self.node(node).next;
         }
-        Ok(found.map_or(Step::Missing { last: before }, Step::Found))
+    }
+
+    /// The first member from `at` on whose key means `name`, and the one before it: `before` where
+    /// it is the first; the last one where there is none.
+    #[inline(never)] // So that the loop has the registers: each edit goes through all members.
+    fn next_named(
+        &self,
+        of: Original<'_>,
+        mut before: u32,
+        mut at: u32,
+        name: &str,
+    ) -> (u32, Option<u32>) {
+        let (source, own, nodes) = (of.bytes, &self.text[..], &self.nodes[..]);
+        while let Some(node) = nodes.get(at as usize) {
+            let key = if node.key.is_source() { source } else { own };
+            if node.key.len() >= name.len() && same_text(&key[node.key.range()], name) {
+                return (before, Some(at));
+            }
+            (before, at) = (at, node.next);
+        }
+        (before, None)
     }
 
     fn element(&self, parent: u32, step: &str) -> Result<Step, &'static str> {

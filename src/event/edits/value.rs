@@ -72,8 +72,28 @@ impl Tree {
     }
 }
 
+/// Which bytes do not stand for themselves in a JSON string (RFC 8259, section 7).
+static IS_ESCAPED: [bool; 256] = {
+    let mut is_escaped = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        is_escaped[byte] = true;
+        byte += 1;
+    }
+    is_escaped[b'"' as usize] = true;
+    is_escaped[b'\\' as usize] = true;
+    is_escaped
+};
+
 /// Appends a JSON string with its quotes.
 pub(in crate::event) fn write_string(value: &str, out: &mut Vec<u8>) {
+    // Nearly every text stands for itself.
+    if !value.bytes().any(|byte| IS_ESCAPED[usize::from(byte)]) {
+        out.reserve(value.len() + 2);
+        out.push(b'"');
+        out.extend_from_slice(value.as_bytes());
+        return out.push(b'"');
+    }
     serde_json::to_writer(out, value).expect("a Vec takes every byte, and a string is no map");
 }
 
@@ -101,12 +121,16 @@ fn check(json: &str) -> Result<(), String> {
 /// Half a surrogate pair is an error: the grammar takes it, but it is no text.
 fn compact(json: &[u8], out: &mut Vec<u8>) -> Result<usize, String> {
     let (mut depth, mut deepest) = (0usize, 0);
+    // What is not yet copied begins here.
+    let mut from = 0;
     let mut at = 0;
     while let Some(&byte) = json.get(at) {
-        let start = at;
         at += 1;
         match byte {
-            b' ' | b'\n' | b'\r' | b'\t' => continue,
+            b' ' | b'\n' | b'\r' | b'\t' => {
+                out.extend_from_slice(&json[from..at - 1]);
+                from = at;
+            }
             b'"' => at = string_end(json, at)?,
             b'{' | b'[' => {
                 depth += 1;
@@ -115,8 +139,8 @@ fn compact(json: &[u8], out: &mut Vec<u8>) -> Result<usize, String> {
             b'}' | b']' => depth -= 1,
             _ => {}
         }
-        out.extend_from_slice(&json[start..at]);
     }
+    out.extend_from_slice(&json[from..]);
     Ok(deepest)
 }
 

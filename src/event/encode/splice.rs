@@ -6,6 +6,7 @@ use crate::event::edits::{ROOT, Tree, Value};
 use crate::event::head::Original;
 use crate::event::json::decode_bytes;
 use crate::event::origin::Pieces;
+use crate::event::span::Span;
 use crate::event::trusted::same_text;
 use crate::event::view::EventView;
 
@@ -52,18 +53,29 @@ impl Splice<'_> {
     /// Takes an original member as it is, unless weir writes one of this name itself.
     #[inline]
     fn member(&mut self, at: usize) {
-        let key = decode_bytes(self.of.bytes, self.of.members[at].key);
-        match &*key {
-            b"@timestamp" | b"weir" | b"apiVersion" | b"kind" => return,
-            b"clusterName" if self.own.cluster => return,
-            b"lastTimestamp" if self.own.last_timestamp => return,
-            _ => {}
+        if self.is_own(self.of.members[at].key) {
+            return;
         }
         if self.run.end != at || self.run.is_empty() {
             self.flush();
             self.run = at..at;
         }
         self.run.end = at + 1;
+    }
+
+    /// Whether weir writes the member of this key itself.
+    #[inline]
+    fn is_own(&self, key: Span) -> bool {
+        // Most members of an event are of another length.
+        if !matches!(key.len(), 4 | 10 | 11 | 13) && !key.has_escapes() {
+            return false;
+        }
+        match &*decode_bytes(self.of.bytes, key) {
+            b"@timestamp" | b"weir" | b"apiVersion" | b"kind" => true,
+            b"clusterName" => self.own.cluster,
+            b"lastTimestamp" => self.own.last_timestamp,
+            _ => false,
+        }
     }
 
     /// Copies the run: from its first key's quote to its last value's end, but for managedFields.

@@ -43,11 +43,20 @@ pub(super) struct Times<'a> {
 impl<'a> Times<'a> {
     pub(super) fn of(of: Original<'a>) -> Times<'a> {
         let head = of.head;
-        let claimed =
-            [head.series_last_observed, head.last_timestamp, head.event_time, head.first_timestamp];
-        let created = time_at(of, head.creation_timestamp);
+        let last = time_at(of, head.last_timestamp);
+        let has_last = last.is_some();
+        let claimed = time_at(of, head.series_last_observed)
+            .or(last)
+            .or_else(|| time_at(of, head.event_time))
+            .or_else(|| time_at(of, head.first_timestamp));
+        // Most events happened once: when they were created.
+        let creation = &of.bytes[head.creation_timestamp.range()];
+        let created = match &claimed {
+            Some((text, micros)) if **text == *creation => Some((Cow::Borrowed(creation), *micros)),
+            _ => time_at(of, head.creation_timestamp),
+        };
         let created_at = created.as_ref().map(|(_, micros)| *micros);
-        let chosen = claimed.into_iter().find_map(|span| time_at(of, span)).or(created);
+        let chosen = claimed.or(created);
         let event = chosen.as_ref().map(|(_, micros)| *micros);
         let at = event.unwrap_or(0);
         let (index, plausible) = index_time(of, at, created_at);
@@ -57,7 +66,6 @@ impl<'a> Times<'a> {
             Some(_) => Mark::Implausible,
         };
         let text = chosen.map_or(Cow::Borrowed(&b""[..]), |(text, _)| text);
-        let has_last = time_at(of, head.last_timestamp).is_some();
         Times { event, plausible: event.filter(|_| plausible), index, mark, has_last, text }
     }
 
