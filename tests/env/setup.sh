@@ -85,86 +85,61 @@ server_tools() {
   tool setsid util-linux
 }
 
+# go_tool NAME OUT TIME BUILD: OUT is there, a program or a folder of them, or is made by `BUILD
+# OUT.new` in the folder NAME beside this file, which takes TIME.
+go_tool() {
+  local name=$1 out=$2 time=$3 build=$4
+  [ ! -e "$out" ] || return 0
+  have go || need "go (1.21 or newer): https://go.dev/dl"
+  [ ${#missing[@]} = 0 ] || return 0
+  (
+    flock 9
+    [ ! -e "$out" ] || exit 0
+    say "setup: building $name (once; $time)"
+    rm -rf "$out.new"
+    cd "$here/$name"
+    "$build" "$out.new" >"$WEIR_CACHE/$name.log" 2>&1 </dev/null ||
+      { tail -n 20 "$WEIR_CACHE/$name.log" >&2; exit 1; }
+    mv -T "$out.new" "$out"
+  ) 9>"$WEIR_CACHE/$name.lock" || die "$name could not be built, see above"
+}
+
+# go_build OUT ARGUMENT...: without -buildvcs, as git may refuse to tell the state of the checkout.
+go_build() {
+  local out=$1
+  shift
+  CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$out" "$@"
+}
+
 kubernetes() {
   server_tools
-  local out src=$here/kubernetes
+  local out
   out=$(k8s_dir)
-  if [ ! -x "$out/kubectl" ]; then
-    have go || need "go (1.21 or newer): https://go.dev/dl"
-    [ ${#missing[@]} = 0 ] || return 0
-    (
-      flock 9
-      [ ! -x "$out/kubectl" ] || exit 0
-      say "setup: building the Kubernetes servers (once; 7 minutes on two cores)"
-      rm -rf "$out.new"
-      "$src/build.sh" "$out.new" >"$WEIR_CACHE/kubernetes.log" 2>&1 </dev/null ||
-        { tail -n 20 "$WEIR_CACHE/kubernetes.log" >&2; exit 1; }
-      rm -rf "$out" && mv -T "$out.new" "$out"
-    ) 9>"$WEIR_CACHE/kubernetes.lock" || die "the Kubernetes servers could not be built, see above"
-  fi
-  touch "$out"
+  go_tool kubernetes "$out" "7 minutes on two cores" ./build.sh
+  [ ! -d "$out" ] || touch "$out"
   keep_newest 3 "$WEIR_CACHE"/kubernetes/*/
 }
 
-toxiproxy() {
-  local out
-  out=$(toxiproxy_server)
-  [ ! -x "$out" ] || return 0
-  have go || need "go (1.21 or newer): https://go.dev/dl"
-  [ ${#missing[@]} = 0 ] || return 0
-  (
-    flock 9
-    [ ! -x "$out" ] || exit 0
-    say "setup: building toxiproxy (once; a quarter of a minute)"
-    # No -buildvcs: git may refuse to tell the state of the checkout.
-    cd "$here/toxiproxy" &&
-      CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$out.new" github.com/Shopify/toxiproxy/v2/cmd/server \
-        >"$WEIR_CACHE/toxiproxy.log" 2>&1 </dev/null || { tail -n 20 "$WEIR_CACHE/toxiproxy.log" >&2; exit 1; }
-    mv "$out.new" "$out"
-  ) 9>"$WEIR_CACHE/toxiproxy.lock" || die "toxiproxy could not be built, see above"
-}
+build_toxiproxy() { go_build "$1" github.com/Shopify/toxiproxy/v2/cmd/server; }
+toxiproxy() { go_tool toxiproxy "$(toxiproxy_server)" "a quarter of a minute" build_toxiproxy; }
 
-helm() {
-  local out minor flags package
-  out=$(helm_command)
-  [ ! -x "$out" ] || return 0
-  have go || need "go (1.21 or newer): https://go.dev/dl"
-  [ ${#missing[@]} = 0 ] || return 0
-  (
-    flock 9
-    [ ! -x "$out" ] || exit 0
-    say "setup: building helm (once; three minutes on two cores)"
-    cd "$here/helm"
-    # As helm's own Makefile does: without, it takes every cluster for Kubernetes 1.20.
-    IFS=. read -r _ minor _ < <(go list -m -f '{{.Version}}' k8s.io/client-go)
-    flags="-s -w -X helm.sh/helm/v3/internal/version.version=$(go list -m -f '{{.Version}}' helm.sh/helm/v3)"
-    for package in chartutil lint/rules; do
-      flags+=" -X helm.sh/helm/v3/pkg/$package.k8sVersionMajor=1"
-      flags+=" -X helm.sh/helm/v3/pkg/$package.k8sVersionMinor=$minor"
-    done
-    CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$flags" -o "$out.new" helm.sh/helm/v3/cmd/helm \
-      >"$WEIR_CACHE/helm.log" 2>&1 </dev/null || { tail -n 20 "$WEIR_CACHE/helm.log" >&2; exit 1; }
-    mv "$out.new" "$out"
-  ) 9>"$WEIR_CACHE/helm.lock" || die "helm could not be built, see above"
+# As helm's own Makefile does: without, it takes every cluster for Kubernetes 1.20.
+build_helm() {
+  local minor flags package
+  IFS=. read -r _ minor _ < <(go list -m -f '{{.Version}}' k8s.io/client-go)
+  flags="-s -w -X helm.sh/helm/v3/internal/version.version=$(go list -m -f '{{.Version}}' helm.sh/helm/v3)"
+  for package in chartutil lint/rules; do
+    flags+=" -X helm.sh/helm/v3/pkg/$package.k8sVersionMajor=1"
+    flags+=" -X helm.sh/helm/v3/pkg/$package.k8sVersionMinor=$minor"
+  done
+  go_build "$1" -ldflags "$flags" helm.sh/helm/v3/cmd/helm
 }
+helm() { go_tool helm "$(helm_command)" "three minutes on two cores" build_helm; }
 
-# Put its folder first in the PATH of node-up.sh. Not called containerd: `have` would find that.
+# Its folder goes first in the PATH of node-up.sh. No function is called containerd: `have` would
+# find that.
 build_containerd() {
-  local out
-  out=$(containerd_dir)
-  [ ! -x "$out/containerd" ] || return 0
-  have go || need "go (1.21 or newer): https://go.dev/dl"
-  [ ${#missing[@]} = 0 ] || return 0
-  (
-    flock 9
-    [ ! -x "$out/containerd" ] || exit 0
-    say "setup: building containerd (once; five minutes on two cores)"
-    cd "$here/containerd"
-    CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$out.new/" \
-      github.com/containerd/containerd/v2/cmd/containerd{,-shim-runc-v2} \
-      >"$WEIR_CACHE/containerd.log" 2>&1 </dev/null || { tail -n 20 "$WEIR_CACHE/containerd.log" >&2; exit 1; }
-    mv -T "$out.new" "$out"
-  ) 9>"$WEIR_CACHE/containerd.lock" || die "containerd could not be built, see above"
+  go_build "$1/" -ldflags '-s -w' github.com/containerd/containerd/v2/cmd/containerd{,-shim-runc-v2}
 }
 
 # The operator's own files, out of its Go module: nothing is compiled.
@@ -325,7 +300,7 @@ for what; do
     opensearch) opensearch ;;
     toxiproxy) toxiproxy ;;
     helm) helm ;;
-    containerd) build_containerd ;;
+    containerd) go_tool containerd "$(containerd_dir)" "five minutes on two cores" build_containerd ;;
     prometheus-crds) prometheus_crds ;;
     libfuzzer) libfuzzer ;;
     node) node ;;
