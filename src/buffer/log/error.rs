@@ -37,7 +37,10 @@ fn advice(error: &io::Error) -> &'static str {
             "buffer.path must name a folder that weir may write to, and the files in it must be \
              its own"
         }
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+        ErrorKind::NotADirectory
+        | ErrorKind::AlreadyExists
+        | ErrorKind::NotFound
+        | ErrorKind::InvalidFilename => {
             "buffer.path must name a folder, or one that weir could make"
         }
         _ => {

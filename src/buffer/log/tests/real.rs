@@ -95,6 +95,7 @@ fn a_path_that_is_no_folder_is_refused() {
     std::fs::write(&file, "").unwrap();
     insta::assert_snapshot!(refused(&file, folder.path()), @"cannot use the buffer in FOLDER/file: Not a directory (os error 20): buffer.path must name a folder, or one that weir could make");
     insta::assert_snapshot!(refused(&file.join("below"), folder.path()), @"cannot use the buffer in FOLDER/file/below: Not a directory (os error 20): buffer.path must name a folder, or one that weir could make");
+    insta::assert_snapshot!(refused(Path::new("/proc/weir"), folder.path()), @"cannot use the buffer in /proc/weir: No such file or directory (os error 2): buffer.path must name a folder, or one that weir could make");
 }
 
 #[test]
