@@ -18,9 +18,6 @@ pub(super) struct Pointer<'p> {
 
 impl<'p> Pointer<'p> {
     /// Checks the syntax; the error says what is wrong with it.
-    ///
-    /// Pointers are short, so going through the bytes costs less than a search that looks at many
-    /// at once; the same holds for the steps.
     pub(super) fn parse(text: &'p str) -> Result<Pointer<'p>, &'static str> {
         if text.is_empty() {
             return Ok(Pointer { rest: None, len: 0, is_escaped: false });
@@ -29,6 +26,7 @@ impl<'p> Pointer<'p> {
             return Err("it does not begin with `/`");
         };
         let bytes = rest.as_bytes();
+        // Byte by byte: pointers are short, and a search by vectors begins slowly. So do the steps.
         let (mut len, mut is_escaped) = (1, false);
         for (at, byte) in bytes.iter().enumerate() {
             match byte {

@@ -61,6 +61,11 @@ pub(crate) struct Search {
 }
 
 impl Search {
+    /// Whether the last search was one by vectors.
+    pub(crate) fn was_quick(&self) -> bool {
+        !self.is_steady && self.bytes <= ROOM_BYTES_MAX
+    }
+
     fn fill(&mut self, text: impl Fn(Field, &mut Vec<u8>)) {
         self.room.clear();
         for field in [Field::Reason, Field::Message] {

@@ -20,10 +20,13 @@ use crate::text;
 const SHOWN_MAX: usize = 5;
 /// One search in this many is timed, while they are quick.
 const SAMPLE: u32 = 64;
-/// After a slow one the next that is tried the quick way, and timed, is so many times as far off as
-/// the last time, up to the most.
+/// After a slow search the quick way is tried again `FARTHER` times as many searches later as the last
+/// time, `FARTHEST` at most.
 const FARTHER: u32 = 8;
 const FARTHEST: u32 = 1 << 21;
+/// So many quick ones, of those that are timed, make up for a slow one. A slow moment of the machine
+/// is more seldom than that; and events that are slow to search, and more seldom, cost little.
+const FORGIVEN: u32 = 512;
 /// CPU time of a search that is not quick any more: far beyond what any text takes that has none of
 /// the words, nor begins one at each of its bytes.
 const SLOW: Duration = Duration::from_micros(50);
@@ -43,9 +46,12 @@ pub(super) struct Interest {
 pub(super) struct Gate {
     interest: Interest,
     search: Search,
-    /// Searches until the next that is timed, and how many they were at first.
+    /// Searches until the next that is timed.
     until_timed: u32,
-    between: u32,
+    /// How many they were after the last slow one, but for what was made up for.
+    pause: u32,
+    /// Timed ones that were quick since then.
+    quick: u32,
 }
 
 impl Interest {
@@ -74,7 +80,7 @@ impl Default for Gate {
     /// Of a module that is called for every event.
     fn default() -> Gate {
         let (interest, search) = (Interest::default(), Search::default());
-        Gate { interest, search, until_timed: SAMPLE, between: SAMPLE }
+        Gate { interest, search, until_timed: SAMPLE, pause: SAMPLE, quick: 0 }
     }
 }
 
@@ -101,6 +107,7 @@ impl Gate {
 
     fn mentions(&mut self, event: EventView<'_>) -> bool {
         self.until_timed -= 1;
+        let was_steady = self.search.is_steady;
         let began = (self.until_timed == 0).then(|| {
             self.search.is_steady = false;
             Reading::now().cpu
@@ -108,18 +115,33 @@ impl Gate {
         let sets = self.interest.words.iter().map(|(words, _)| &**words);
         let mentions = event.mentions_each(sets, &mut self.search);
         if let Some(began) = began {
-            self.timed(Reading::now().cpu.saturating_sub(began));
+            self.timed(Reading::now().cpu.saturating_sub(began), was_steady);
         }
         mentions
     }
 
-    /// A search the quick way took so long.
-    fn timed(&mut self, took: Duration) {
+    /// A search took so long that was to be a quick one.
+    fn timed(&mut self, took: Duration, was_steady: bool) {
+        if !self.search.was_quick() {
+            // It says nothing. The next one may.
+            self.search.is_steady = was_steady;
+            self.until_timed = 1;
+            return;
+        }
         let bytes = u32::try_from(self.search.bytes).unwrap_or(u32::MAX);
-        let is_slow = took > SLOW + SLOW_BYTE.saturating_mul(bytes);
-        self.search.is_steady = is_slow;
-        self.between = if is_slow { (self.between * FARTHER).min(FARTHEST) } else { SAMPLE };
-        self.until_timed = self.between;
+        self.search.is_steady = took > SLOW + SLOW_BYTE.saturating_mul(bytes);
+        if self.search.is_steady {
+            self.pause = (self.pause * FARTHER).min(FARTHEST);
+            self.quick = 0;
+            self.until_timed = self.pause;
+            return;
+        }
+        self.quick += 1;
+        if self.quick == FORGIVEN {
+            self.pause = (self.pause / FARTHER).max(SAMPLE);
+            self.quick = 0;
+        }
+        self.until_timed = SAMPLE;
     }
 }
 
@@ -189,14 +211,39 @@ mod tests {
     #[test]
     fn a_slow_moment_of_the_machine_costs_a_few_steady_searches_and_no_more() {
         let mut gate = Gate::new(&interest(&["gpu".into()]));
-        gate.timed(2 * SLOW);
+        gate.timed(2 * SLOW, false);
         assert!(is_steady_after(&mut gate, "short", SAMPLE * FARTHER - 1));
         // At the first try, or at a later one if the machine is slow again.
         assert!((0..40_000).any(|_| !is_steady_after(&mut gate, "short", 1)));
+    }
+
+    #[test]
+    fn events_that_are_slow_to_search_now_and_then_are_searched_quickly_ever_more_seldom() {
+        let mut gate = Gate::default();
         for _ in 0..100 {
-            gate.timed(2 * SLOW);
+            gate.timed(2 * SLOW, false);
+            for _ in 0..FORGIVEN - 1 {
+                gate.timed(Duration::ZERO, false);
+                assert_eq!(gate.until_timed, SAMPLE);
+            }
         }
-        assert_eq!((gate.between, gate.until_timed), (FARTHEST, FARTHEST));
+        gate.timed(2 * SLOW, false);
+        assert_eq!(gate.until_timed, FARTHEST);
+        for _ in 0..100 * FORGIVEN {
+            gate.timed(Duration::ZERO, false);
+        }
+        gate.timed(2 * SLOW, false);
+        assert_eq!(gate.until_timed, SAMPLE * FARTHER);
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_for_the_quick_way_says_nothing_of_it() {
+        let mut gate = Gate::new(&interest(&["gpu".into()]));
+        let (long, short) = ("a".repeat(20_000), "short");
+        gate.timed(2 * SLOW, false);
+        assert!(is_steady_after(&mut gate, short, SAMPLE * FARTHER - 1));
+        assert!(is_steady_after(&mut gate, &long, 3));
+        assert!((0..40_000).any(|_| !is_steady_after(&mut gate, short, 1)));
     }
 
     #[test]
