@@ -18,7 +18,7 @@ die() {
   exit 1
 }
 
-have() { command -v "$1" >/dev/null 2>&1; }
+have() { type -P "$1" >/dev/null; }
 
 # hash_of FILE...: a short name for the content of these files, whatever the folder they are in.
 hash_of() { cat "$@" | sha256sum | cut -c1-16; }

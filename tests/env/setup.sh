@@ -85,19 +85,19 @@ server_tools() {
   tool setsid util-linux
 }
 
-# go_tool NAME OUT TIME BUILD: OUT is there, a program or a folder of them, or is made by `BUILD
-# OUT.new` in the folder NAME beside this file, which takes TIME.
+# go_tool NAME OUT PROGRAM TIME BUILD: PROGRAM is there, which is OUT or in the folder OUT; or OUT is
+# made by `BUILD OUT.new` in the folder NAME beside this file, which takes TIME.
 go_tool() {
-  local name=$1 out=$2 time=$3 build=$4
-  [ ! -e "$out" ] || return 0
+  local name=$1 out=$2 program=$3 time=$4 build=$5
+  [ ! -x "$program" ] || return 0
   have go || need "go (1.21 or newer): https://go.dev/dl"
   [ ${#missing[@]} = 0 ] || return 0
   (
     flock 9
-    [ ! -e "$out" ] || exit 0
+    [ ! -x "$program" ] || exit 0
     say "setup: building $name (once; $time)"
-    rm -rf "$out.new"
-    cd "$here/$name"
+    rm -rf "$out" "$out.new"
+    cd "$here/$name" || exit 1
     "$build" "$out.new" >"$WEIR_CACHE/$name.log" 2>&1 </dev/null ||
       { tail -n 20 "$WEIR_CACHE/$name.log" >&2; exit 1; }
     mv -T "$out.new" "$out"
@@ -115,13 +115,18 @@ kubernetes() {
   server_tools
   local out
   out=$(k8s_dir)
-  go_tool kubernetes "$out" "7 minutes on two cores" ./build.sh
-  [ ! -d "$out" ] || touch "$out"
+  go_tool kubernetes "$out" "$out/kubectl" "7 minutes on two cores" ./build.sh
+  [ -d "$out" ] || return 0
+  touch "$out"
   keep_newest 3 "$WEIR_CACHE"/kubernetes/*/
 }
 
 build_toxiproxy() { go_build "$1" github.com/Shopify/toxiproxy/v2/cmd/server; }
-toxiproxy() { go_tool toxiproxy "$(toxiproxy_server)" "a quarter of a minute" build_toxiproxy; }
+toxiproxy() {
+  local out
+  out=$(toxiproxy_server)
+  go_tool toxiproxy "$out" "$out" "a quarter of a minute" build_toxiproxy
+}
 
 # As helm's own Makefile does: without, it takes every cluster for Kubernetes 1.20.
 build_helm() {
@@ -134,12 +139,20 @@ build_helm() {
   done
   go_build "$1" -ldflags "$flags" helm.sh/helm/v3/cmd/helm
 }
-helm() { go_tool helm "$(helm_command)" "three minutes on two cores" build_helm; }
+helm() {
+  local out
+  out=$(helm_command)
+  go_tool helm "$out" "$out" "three minutes on two cores" build_helm
+}
 
-# Its folder goes first in the PATH of node-up.sh. No function is called containerd: `have` would
-# find that.
+# Its folder goes first in the PATH of node-up.sh.
 build_containerd() {
   go_build "$1/" -ldflags '-s -w' github.com/containerd/containerd/v2/cmd/containerd{,-shim-runc-v2}
+}
+containerd() {
+  local out
+  out=$(containerd_dir)
+  go_tool containerd "$out" "$out/containerd" "five minutes on two cores" build_containerd
 }
 
 # The operator's own files, out of its Go module: nothing is compiled.
@@ -239,8 +252,8 @@ unpacked() {
     ! has_all "$@" || exit 0
     rm -rf "$new"
     mkdir -p "$new"
-    if command -v "$@" >/dev/null && [ "$(command -v "$@" | wc -l)" = $# ]; then
-      for program; do ln -s "$(command -v "$program")" "$new"; done
+    if [ "$(type -P "$@" | wc -l)" = $# ]; then
+      for program; do ln -s "$(type -P "$program")" "$new"; done
     elif have apt-get && have dpkg-deb; then
       say "setup: fetching $package (once)"
       cd "$new"
@@ -300,7 +313,7 @@ for what; do
     opensearch) opensearch ;;
     toxiproxy) toxiproxy ;;
     helm) helm ;;
-    containerd) go_tool containerd "$(containerd_dir)" "five minutes on two cores" build_containerd ;;
+    containerd) containerd ;;
     prometheus-crds) prometheus_crds ;;
     libfuzzer) libfuzzer ;;
     node) node ;;
