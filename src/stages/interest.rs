@@ -20,12 +20,13 @@ use crate::text;
 const SHOWN_MAX: usize = 5;
 /// One search in this many is timed, while they are quick.
 const SAMPLE: u32 = 64;
-/// After a slow search the quick way is tried again `FARTHER` times as many searches later as the last
-/// time, `FARTHEST` at most.
+/// After a slow search the quick way is tried again `FARTHER` times as many searches later as the
+/// last time, `FARTHEST` at most.
 const FARTHER: u32 = 8;
 const FARTHEST: u32 = 1 << 21;
-/// So many quick ones, of those that are timed, make up for a slow one. A slow moment of the machine
-/// is more seldom than that; and events that are slow to search, and more seldom, cost little.
+/// So many quick ones, of those that are timed, make up for a slow one. A slow moment of the
+/// machine is more seldom than that; and events that are slow to search, and more seldom, cost
+/// little.
 const FORGIVEN: u32 = 512;
 /// CPU time of a search that is not quick any more: far beyond what any text takes that has none of
 /// the words, nor begins one at each of its bytes.

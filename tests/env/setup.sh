@@ -85,8 +85,8 @@ server_tools() {
   tool setsid util-linux
 }
 
-# go_tool NAME OUT PROGRAM TIME BUILD: PROGRAM is there, which is OUT or in the folder OUT; or OUT is
-# made by `BUILD OUT.new` in the folder NAME beside this file, which takes TIME.
+# go_tool NAME OUT PROGRAM TIME BUILD: PROGRAM is there, which is OUT or in the folder OUT; or OUT
+# is made by `BUILD OUT.new` in the folder NAME beside this file, which takes TIME.
 go_tool() {
   local name=$1 out=$2 program=$3 time=$4 build=$5
   [ ! -x "$program" ] || return 0
