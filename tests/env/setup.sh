@@ -156,26 +156,19 @@ containerd() {
 }
 
 # The operator's own files, out of its Go module: nothing is compiled.
+build_prometheus_crds() {
+  local sources kind
+  go mod download || return 1
+  sources=$(go list -m -f '{{.Dir}}' github.com/prometheus-operator/prometheus-operator) || return 1
+  mkdir "$1" || return 1
+  for kind in servicemonitors podmonitors prometheusrules; do
+    cp "$sources/example/prometheus-operator-crd/monitoring.coreos.com_$kind.yaml" "$1" || return 1
+  done
+}
 prometheus_crds() {
-  local out sources kind
+  local out
   out=$(prometheus_crds_dir)
-  [ ! -d "$out" ] || return 0
-  have go || need "go (1.21 or newer): https://go.dev/dl"
-  [ ${#missing[@]} = 0 ] || return 0
-  (
-    flock 9
-    [ ! -d "$out" ] || exit 0
-    say "setup: fetching the kinds of the Prometheus operator (once; 10 MB)"
-    cd "$here/prometheus-crds"
-    go mod download >"$WEIR_CACHE/prometheus-crds.log" 2>&1 </dev/null ||
-      { tail -n 20 "$WEIR_CACHE/prometheus-crds.log" >&2; exit 1; }
-    sources=$(go list -m -f '{{.Dir}}' github.com/prometheus-operator/prometheus-operator)
-    rm -rf "$out.new" && mkdir "$out.new"
-    for kind in servicemonitors podmonitors prometheusrules; do
-      cp "$sources/example/prometheus-operator-crd/monitoring.coreos.com_$kind.yaml" "$out.new"
-    done
-    mv -T "$out.new" "$out"
-  ) 9>"$WEIR_CACHE/prometheus-crds.lock" || die "the Prometheus operator's kinds could not be had, see above"
+  go_tool prometheus-crds "$out" "$out" "10 MB to fetch" build_prometheus_crds
 }
 
 libfuzzer() {
