@@ -49,9 +49,9 @@ pub(super) struct Gate {
     search: Search,
     /// Searches until the next that is timed.
     until_timed: u32,
-    /// How many they were after the last slow one, but for what was made up for.
+    /// How many they were after the last slow one; fewer again where quick ones made up for it.
     pause: u32,
-    /// Timed ones that were quick since then.
+    /// Timed ones in a row that were quick.
     quick: u32,
 }
 
@@ -121,7 +121,7 @@ impl Gate {
         mentions
     }
 
-    /// A search took so long that was to be a quick one.
+    /// Judges the search that was tried the quick way; before it they were steady, or not.
     fn timed(&mut self, took: Duration, was_steady: bool) {
         if !self.search.was_quick() {
             // It says nothing. The next one may.

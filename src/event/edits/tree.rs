@@ -276,10 +276,10 @@ impl Tree {
         let mut before = NONE;
         let mut at = self.first(parent);
         loop {
-            let (last, same) = self.next_named(of, before, at, step);
-            before = last;
+            let same;
+            (before, same) = self.next_named(of, before, at, step);
             let Some(node) = same else {
-                return Ok(found.map_or(Step::Missing { last }, Step::Found));
+                return Ok(found.map_or(Step::Missing { last: before }, Step::Found));
             };
             if let Some(earlier) = found {
                 self.unlink(parent, earlier);
